@@ -1,0 +1,235 @@
+// Package mariadb starts a MariaDB server of a test's own in a temporary
+// folder, on loopback and a free port, and stops it when the test ends.
+package mariadb
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/lewistv/xcri-proxy/testdata"
+)
+
+// ErrMissing says that no MariaDB server is installed.
+var ErrMissing = errors.New("mariadbd and mariadb-install-db are needed: apt-get install mariadb-server")
+
+const (
+	// Database is the schema that Start creates and fills.
+	Database = "xcri"
+	// Reader is an account that may SELECT and nothing else, as in production.
+	Reader = "xcri_reader"
+	// Password is Reader's.
+	Password = "read only"
+)
+
+// Server is a running MariaDB with the sample data. Its methods are not safe
+// for concurrent use.
+type Server struct {
+	Host   string
+	Port   int
+	Socket string
+	dir    string
+	cmd    *exec.Cmd
+	done   chan error
+}
+
+// Options change what Start does; the zero value suits most tests.
+type Options struct {
+	Empty bool // leave the database without tables
+}
+
+// Start runs a server with the sample data. The caller stops it with Close.
+func Start(opts Options) (*Server, error) {
+	for _, bin := range []string{"mariadbd", "mariadb-install-db"} {
+		if _, err := exec.LookPath(bin); err != nil {
+			return nil, ErrMissing
+		}
+	}
+	// The socket's path must stay under 108 bytes, which a test's own
+	// temporary folder may not.
+	dir, err := os.MkdirTemp("", "xcri-mariadb-")
+	if err != nil {
+		return nil, err
+	}
+	port, err := freePort()
+	if err != nil {
+		return nil, err
+	}
+	s := &Server{Host: "127.0.0.1", Port: port, Socket: filepath.Join(dir, "s.sock"), dir: dir}
+	if err := s.install(); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	if err := s.Run(); err != nil {
+		os.RemoveAll(dir)
+		return nil, err
+	}
+	if err := s.fill(opts); err != nil {
+		s.Close()
+		return nil, err
+	}
+	return s, nil
+}
+
+func (s *Server) install() error {
+	cmd := exec.Command("mariadb-install-db", "--no-defaults", "--datadir="+s.data(), "--user="+user(),
+		"--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
+	}
+	return nil
+}
+
+// Run starts the server process on the folder that Start made: for a test that
+// has stopped it.
+func (s *Server) Run() error {
+	logfile, err := os.OpenFile(s.log(), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return err
+	}
+	defer logfile.Close()
+	s.cmd = exec.Command("mariadbd", "--no-defaults", "--datadir="+s.data(), "--user="+user(),
+		"--socket="+s.Socket, "--bind-address="+s.Host, "--port="+strconv.Itoa(s.Port), "--pid-file="+filepath.Join(s.dir, "pid"),
+		"--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=512M",
+		"--max-connections=100", "--local-infile=1", "--skip-log-bin", "--performance-schema=OFF")
+	s.cmd.Stdout, s.cmd.Stderr = logfile, logfile
+	// The server dies with the test, also when that is killed.
+	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := s.cmd.Start(); err != nil {
+		return err
+	}
+	s.done = make(chan error, 1)
+	go func(cmd *exec.Cmd, done chan<- error) { done <- cmd.Wait() }(s.cmd, s.done)
+	return s.ready()
+}
+
+func (s *Server) ready() error {
+	db, err := s.Root("")
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	for deadline := time.Now().Add(time.Minute); ; {
+		if err = db.Ping(); err == nil {
+			return nil
+		}
+		select {
+		case <-s.done:
+			text, _ := os.ReadFile(s.log())
+			return fmt.Errorf("mariadbd ended at once:\n%s", text)
+		case <-time.After(50 * time.Millisecond):
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("mariadbd does not answer: %w", err)
+		}
+	}
+}
+
+func (s *Server) fill(opts Options) error {
+	ctx := context.Background()
+	root, err := s.Root("")
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	for _, q := range []string{
+		"CREATE DATABASE " + Database + " CHARACTER SET utf8mb4",
+		fmt.Sprintf("CREATE USER %s@'%%' IDENTIFIED BY '%s'", Reader, Password),
+		fmt.Sprintf("GRANT SELECT ON %s.* TO %s@'%%'", Database, Reader),
+	} {
+		if _, err := root.ExecContext(ctx, q); err != nil {
+			return err
+		}
+	}
+	if opts.Empty {
+		return nil
+	}
+	db, err := s.Root(Database)
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	return testdata.Load(ctx, db)
+}
+
+// Root returns a pool of connections that may do everything; the caller
+// closes it.
+func (s *Server) Root(database string) (*sql.DB, error) {
+	cfg := mysql.NewConfig()
+	cfg.User, cfg.DBName, cfg.Net, cfg.Addr = "root", database, "unix", s.Socket
+	cfg.Logger = &mysql.NopLogger{}
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return sql.OpenDB(connector), nil
+}
+
+// Signal sends sig to the server process.
+func (s *Server) Signal(sig os.Signal) error { return s.cmd.Process.Signal(sig) }
+
+// Kill ends the server process without warning and waits for its end; Run
+// starts it again.
+func (s *Server) Kill() {
+	s.cmd.Process.Kill()
+	<-s.done
+}
+
+// Close stops the server and removes its folder.
+func (s *Server) Close() {
+	s.Kill()
+	os.RemoveAll(s.dir)
+}
+
+func (s *Server) data() string { return filepath.Join(s.dir, "data") }
+func (s *Server) log() string  { return filepath.Join(s.dir, "log") }
+
+// user is the account that mariadbd runs as: it refuses root unless told so.
+func user() string {
+	if os.Geteuid() == 0 {
+		return "root"
+	}
+	return os.Getenv("USER")
+}
+
+func freePort() (int, error) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return 0, err
+	}
+	defer l.Close()
+	return l.Addr().(*net.TCPAddr).Port, nil
+}
+
+// Shared starts one server for all tests of a package, on first use. Close
+// stops it, from TestMain.
+type Shared struct {
+	once sync.Once
+	srv  *Server
+	err  error
+}
+
+// Get returns the server, starting it on the first call. Safe for concurrent
+// use.
+func (s *Shared) Get() (*Server, error) {
+	s.once.Do(func() { s.srv, s.err = Start(Options{}) })
+	return s.srv, s.err
+}
+
+// Close stops the server if it was started.
+func (s *Shared) Close() {
+	if s.srv != nil {
+		s.srv.Close()
+	}
+}
