@@ -1,0 +1,41 @@
+package store
+
+import (
+	"bytes"
+	"time"
+	"unicode"
+)
+
+// noDate is the canonical form of a text that is no date. It is no date itself.
+const noDate = "-"
+
+// appendDate appends raw as YYYY-MM-DD, or noDate. It reads the spellings that
+// MariaDB takes for a DATE with a year of four digits: 20251020, and year,
+// month and day with any punctuation between them.
+// Source: MariaDB documentation, "Date and Time Literals"; TestDates holds it
+// against a server.
+func appendDate(dst, raw []byte) []byte {
+	s := bytes.TrimSpace(raw)
+	var parts [3]int
+	if len(s) == 8 && isDigits(s) {
+		parts = [3]int{int(clampInt(s[:4])), int(clampInt(s[4:6])), int(clampInt(s[6:]))}
+	} else {
+		for i, width := range [3]int{4, 2, 2} {
+			n := len(s) - len(bytes.TrimLeft(s, "0123456789"))
+			if n == 0 || n > width || i == 0 && n != width {
+				return append(dst, noDate...)
+			}
+			parts[i], s = int(clampInt(s[:n])), s[n:]
+			if i < 2 && len(s) > 0 && unicode.IsPunct(rune(s[0])) {
+				s = s[1:]
+			} else if i < 2 || len(s) > 0 {
+				return append(dst, noDate...)
+			}
+		}
+	}
+	t := time.Date(parts[0], time.Month(parts[1]), parts[2], 0, 0, 0, 0, time.UTC)
+	if t.Month() != time.Month(parts[1]) || t.Day() != parts[2] {
+		return append(dst, noDate...) // a month or day that the year does not have
+	}
+	return t.AppendFormat(dst, time.DateOnly)
+}

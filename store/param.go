@@ -1,0 +1,229 @@
+package store
+
+import (
+	"bytes"
+	"unicode/utf8"
+)
+
+// Kind says how a parameter's text is read and compared.
+type Kind uint8
+
+// The kinds of parameters.
+const (
+	Int    Kind = iota // an integer of any size, as Python reads one
+	Text               // any text
+	Choice             // one of Param.Choices
+	Date               // a calendar date; text that is none matches no row
+)
+
+// Param describes one parameter of an Endpoint: its name, what it may be, and
+// the SQL condition that it stands for. All fields but Name may be zero.
+type Param struct {
+	Name string
+	Kind Kind
+
+	InPath   bool   // a segment of the path, otherwise of the query
+	Required bool   // a request without it is wrong
+	Default  string // what a request without it means, in canonical form
+
+	// Zero makes 0 and the empty text mean "not given".
+	Zero bool
+	// Min and Max bound an Int, where they are set; MinLen is the least number
+	// of characters of a Text.
+	Min, Max *int64
+	MinLen   int
+	// Choices are the values of a Choice, in canonical form; Fold maps a letter
+	// to its canonical case; Pattern is the rule in the words of the API's
+	// errors. Without a Pattern other text is let through as it is.
+	Choices []string
+	Fold    func(byte) byte
+	Pattern string
+	// Echo keeps the text as it came, because the answer repeats it.
+	Echo bool
+
+	// Where is the SQL condition for a value, each ? standing for it, and
+	// Absent the one for none. Like looks for the value as a part of a text.
+	Where, Absent string
+	Like          bool
+}
+
+// Problem is what is wrong with a parameter's text; OK is nothing.
+type Problem uint8
+
+// The problems, named as the API names them in its 422 answers.
+const (
+	OK Problem = iota
+	Missing
+	IntParsing
+	IntParsingSize
+	TooSmall
+	TooLarge
+	TooShort
+	PatternMismatch
+)
+
+// maxDigits is the longest integer that the API reads.
+// Source: pydantic-core, after Python's own limit.
+const maxDigits = 4300
+
+// Canonical appends the canonical form of raw to dst: the same bytes for all
+// spellings of one value. given is false where raw means that the parameter is
+// not given. Neither slice is kept.
+func (p *Param) Canonical(dst, raw []byte) (out []byte, given bool, problem Problem) {
+	start := len(dst)
+	switch p.Kind {
+	case Int:
+		dst, problem = appendInt(dst, raw)
+		if problem == OK {
+			problem = p.bounds(dst[start:])
+		}
+		if p.Zero && string(dst[start:]) == "0" {
+			return dst[:start], false, problem
+		}
+		return dst, true, problem
+	case Choice:
+		return p.choice(dst, raw)
+	}
+	if p.Zero && len(raw) == 0 {
+		return dst, false, OK
+	}
+	if p.Kind == Date && !p.Echo {
+		return appendDate(dst, raw), true, OK
+	}
+	if utf8.RuneCount(raw) < p.MinLen {
+		problem = TooShort
+	}
+	return append(dst, raw...), true, problem
+}
+
+func (p *Param) choice(dst, raw []byte) ([]byte, bool, Problem) {
+	start := len(dst)
+	for _, c := range raw {
+		if p.Fold != nil {
+			c = p.Fold(c)
+		}
+		dst = append(dst, c)
+	}
+	for _, c := range p.Choices {
+		if string(dst[start:]) == c {
+			if p.Echo {
+				dst = append(dst[:start], raw...)
+			}
+			return dst, true, OK
+		}
+	}
+	dst = append(dst[:start], raw...)
+	if p.Pattern != "" {
+		return dst, true, PatternMismatch
+	}
+	return dst, true, OK
+}
+
+// bounds compares a canonical integer with Min and Max.
+func (p *Param) bounds(digits []byte) Problem {
+	n := clampInt(digits)
+	switch {
+	case p.Min != nil && n < *p.Min:
+		return TooSmall
+	case p.Max != nil && n > *p.Max:
+		return TooLarge
+	}
+	return OK
+}
+
+// appendInt appends the canonical decimal form of raw, read by the rules of
+// the old API: surrounding space, a plus sign, leading zeros, a fraction of
+// zeros and single underscores between digits are allowed.
+// Source: pydantic-core, src/input/shared.rs, str_as_int.
+func appendInt(dst, raw []byte) ([]byte, Problem) {
+	s, negative := bytes.CutPrefix(raw, []byte("-"))
+	if isDigits(s) && (s[0] != '0' || len(s) == 1) {
+		if len(s) > maxDigits {
+			return dst, IntParsingSize
+		}
+	} else if s, negative = cleanInt(raw); s == nil || len(s) > maxDigits {
+		return dst, IntParsing
+	}
+	if negative && string(s) != "0" {
+		dst = append(dst, '-')
+	}
+	return append(dst, s...), OK
+}
+
+// cleanInt reads the less plain spellings of an integer and returns its digits
+// without leading zeros, or nil.
+func cleanInt(s []byte) (digits []byte, negative bool) {
+	s = bytes.TrimSpace(s)
+	s, plus := bytes.CutPrefix(s, []byte("+"))
+	s, negative = bytes.CutPrefix(s, []byte("-"))
+	if plus && negative {
+		return nil, false
+	}
+	if s = trimZeros(s); s == nil {
+		return nil, false
+	}
+	if whole, fraction, dot := bytes.Cut(s, []byte(".")); dot {
+		if len(fraction) == 0 || len(bytes.Trim(fraction, "0")) > 0 {
+			return nil, false
+		}
+		s = whole
+	}
+	if bytes.HasPrefix(s, []byte("_")) || bytes.HasSuffix(s, []byte("_")) || bytes.Contains(s, []byte("__")) {
+		return nil, false
+	}
+	if s = bytes.ReplaceAll(s, []byte("_"), nil); !isDigits(s) {
+		return nil, false
+	}
+	return s, negative
+}
+
+// trimZeros drops leading zeros, and underscores among them, but for the last
+// zero of a number that is zero. It returns nil for what does not begin with a
+// digit.
+func trimZeros(s []byte) []byte {
+	if len(s) == 0 || s[0] < '0' || s[0] > '9' {
+		return nil
+	}
+	if s[0] != '0' {
+		return s
+	}
+	for i, c := range s {
+		switch {
+		case c == '0' || c == '_':
+		case c == '.':
+			return s[i-1:]
+		default:
+			return s[i:]
+		}
+	}
+	return s[len(s)-1:]
+}
+
+func isDigits(s []byte) bool {
+	for _, c := range s {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return len(s) > 0
+}
+
+// clampInt returns the value of a canonical integer, or the int64 nearest to
+// it: no column holds values that large, so they compare the same.
+func clampInt[T ~string | ~[]byte](digits T) int64 {
+	const limit = 1 << 62
+	var n int64
+	negative := len(digits) > 0 && digits[0] == '-'
+	for i := range len(digits) {
+		if c := digits[i]; c != '-' {
+			if n = n*10 + int64(c-'0'); n > limit/10 {
+				n = limit
+				break
+			}
+		}
+	}
+	if negative {
+		return -n
+	}
+	return n
+}
