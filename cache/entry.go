@@ -1,0 +1,70 @@
+package cache
+
+import "time"
+
+// Entry is a stored answer. It is immutable once a fill has returned it; any
+// number of requests may hold one at once, also after it left the cache.
+type Entry struct {
+	// Key names the answer.
+	Key string
+	// Status is the answer's HTTP status.
+	Status int
+	// Size is the length of the body without a content coding, in bytes.
+	Size int
+	// Variants are the forms of the body. The first has no content coding.
+	Variants []Variant
+	// Generation tells which state of the data the answer comes from.
+	Generation string
+	// Filled is when the fill ended, and Took how long it lasted.
+	Filled time.Time
+	Took   time.Duration
+}
+
+// Variant is a body in one content coding.
+type Variant struct {
+	Coding string // gzip, br, zstd; empty for none
+	Body   []byte // must not be changed; nil where it is made from another variant
+	ETag   string // strong, with quotes
+}
+
+// entryOverhead is what an entry costs beside its key and bodies: headers of
+// slices and strings, the slot, the places in two maps. Measured, rounded up.
+const entryOverhead = 512
+
+// Cost is the room that the entry takes, in bytes.
+func (e *Entry) Cost() int64 {
+	cost := int64(entryOverhead + len(e.Key))
+	for _, v := range e.Variants {
+		cost += int64(cap(v.Body) + len(v.ETag))
+	}
+	return cost
+}
+
+// State tells how far an Entry may be relied on.
+type State uint8
+
+// The states in the order in which an Entry passes through them.
+const (
+	Fresh   State = iota // served as it is
+	Grace                // served, and refreshed in the background
+	Expired              // served only where a fill fails
+)
+
+// Outcome tells how a request was answered.
+type Outcome uint8
+
+// The outcomes, each the label of a metric and the detail in Cache-Status.
+const (
+	Hit        Outcome = iota // from the cache, fresh
+	Stale                     // from the cache while it is refreshed
+	StaleError                // from the cache because its origin fails
+	Miss                      // by a fill that this request began
+	Coalesced                 // by a fill that another request began
+	Pass                      // not for the cache
+	Error                     // not at all
+	Outcomes                  // how many there are
+)
+
+var outcomeNames = [Outcomes]string{"hit", "stale", "stale_error", "miss", "coalesced", "pass", "error"}
+
+func (o Outcome) String() string { return outcomeNames[o] }

@@ -1,0 +1,108 @@
+package cache
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/dgraph-io/ristretto/v2"
+)
+
+// slot is what a shelf holds: an entry, and what happened to it since.
+type slot struct {
+	entry *Entry
+	cost  int64
+	// asked counts the requests that the slot has answered, up to promoteAfter.
+	asked atomic.Uint32
+	// refreshing is set while a refresh of the entry is under way.
+	refreshing atomic.Bool
+	// failedUntil is when a refresh may next be tried, in Unix nanoseconds,
+	// after one has failed; zero before that.
+	failedUntil atomic.Int64
+}
+
+// failing reports whether the entry's last refresh failed a short while ago.
+func (s *slot) failing(now time.Time) bool { return now.UnixNano() < s.failedUntil.Load() }
+
+// shelf is a part of the cache with a budget of its own, so that what belongs
+// on one shelf can never push out what is on another.
+type shelf struct {
+	name     string
+	budget   int64
+	slots    *ristretto.Cache[string, *slot]
+	bytes    atomic.Int64
+	entries  atomic.Int64
+	evicted  atomic.Int64 // pushed out by other entries
+	rejected atomic.Int64 // thought less worth than what is there
+	tooLarge atomic.Int64 // over the share of the shelf that one entry may take
+	dropped  atomic.Int64 // lost in a rush of writes
+}
+
+const (
+	// largestShare of a shelf is the most that one entry may take: a larger one
+	// would push out many and might then be refused itself.
+	largestShare = 8
+	// smallestEntry is used to guess how many entries a shelf may hold.
+	smallestEntry = 2 << 10
+)
+
+func newShelf(name string, budget int64) (*shelf, error) {
+	s := &shelf{name: name, budget: budget}
+	slots, err := ristretto.NewCache(&ristretto.Config[string, *slot]{
+		NumCounters:        max(1000, 10*budget/smallestEntry),
+		MaxCost:            budget,
+		BufferItems:        64,
+		IgnoreInternalCost: true,
+		OnEvict:            func(*ristretto.Item[*slot]) { s.evicted.Add(1) },
+		OnReject:           func(*ristretto.Item[*slot]) { s.rejected.Add(1) },
+		OnExit: func(gone *slot) {
+			if gone != nil { // nil for the deletion of a key that is not there
+				s.bytes.Add(-gone.cost)
+				s.entries.Add(-1)
+			}
+		},
+	})
+	s.slots = slots
+	return s, err
+}
+
+func (s *shelf) get(key string) *slot {
+	found, ok := s.slots.Get(key)
+	if !ok || found.entry.Key != key { // two keys with one hash
+		return nil
+	}
+	return found
+}
+
+// put stores an entry and returns once readers see it. It must not run twice
+// at once for one key: of two writes of a new key, ristretto keeps the first.
+// It reports whether the shelf kept the entry.
+func (s *shelf) put(e *Entry) bool {
+	in := &slot{entry: e, cost: e.Cost()}
+	if in.cost > s.budget/largestShare {
+		s.tooLarge.Add(1)
+		s.remove(e.Key)
+		return false
+	}
+	if old := s.get(e.Key); old != nil {
+		in.asked.Store(old.asked.Load())
+		if in.cost > old.cost {
+			// ristretto lets an entry outgrow the budget in place.
+			s.remove(e.Key)
+		}
+	}
+	s.bytes.Add(in.cost)
+	s.entries.Add(1)
+	if !s.slots.Set(e.Key, in, in.cost) {
+		s.bytes.Add(-in.cost)
+		s.entries.Add(-1)
+		s.dropped.Add(1)
+		return false
+	}
+	s.slots.Wait()
+	return s.get(e.Key) == in
+}
+
+// remove takes a key off the shelf.
+func (s *shelf) remove(key string) {
+	s.slots.Del(key)
+}
