@@ -1,0 +1,57 @@
+package proxy
+
+import (
+	"slices"
+
+	"github.com/valyala/fasthttp"
+)
+
+// cors lets pages of some other sites read the answers, with credentials, in
+// the way the old API did. Source: Starlette's CORSMiddleware.
+type cors struct {
+	origins []string
+	all     bool
+}
+
+func newCORS(origins []string) cors {
+	return cors{origins: origins, all: slices.Contains(origins, "*")}
+}
+
+func (c *cors) allows(origin []byte) bool {
+	return c.all || slices.ContainsFunc(c.origins, func(o string) bool { return o == string(origin) })
+}
+
+// apply adds the headers that an answer needs if another site asks.
+func (c *cors) apply(ctx *fasthttp.RequestCtx) {
+	origin := ctx.Request.Header.Peek(fasthttp.HeaderOrigin)
+	if len(origin) == 0 || !c.allows(origin) {
+		return
+	}
+	// With credentials a browser wants its own origin, not a star.
+	ctx.Response.Header.SetBytesV(fasthttp.HeaderAccessControlAllowOrigin, origin)
+	ctx.Response.Header.Set(fasthttp.HeaderAccessControlAllowCredentials, "true")
+}
+
+// preflight answers a browser that asks whether it may ask. It returns false
+// for any other request.
+func (c *cors) preflight(ctx *fasthttp.RequestCtx) bool {
+	h := &ctx.Request.Header
+	origin := h.Peek(fasthttp.HeaderOrigin)
+	if !ctx.IsOptions() || len(origin) == 0 || len(h.Peek(fasthttp.HeaderAccessControlRequestMethod)) == 0 {
+		return false
+	}
+	out := &ctx.Response.Header
+	out.Set(fasthttp.HeaderAccessControlAllowMethods, "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
+	out.Set(fasthttp.HeaderAccessControlMaxAge, "600")
+	if asked := h.Peek(fasthttp.HeaderAccessControlRequestHeaders); len(asked) > 0 {
+		out.SetBytesV(fasthttp.HeaderAccessControlAllowHeaders, asked)
+	}
+	out.SetContentType("text/plain; charset=utf-8")
+	if !c.allows(origin) {
+		ctx.Response.SetStatusCode(fasthttp.StatusBadRequest)
+		ctx.Response.SetBodyString("Disallowed CORS origin")
+		return true
+	}
+	ctx.Response.SetBodyString("OK")
+	return true
+}

@@ -1,0 +1,143 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"runtime/debug"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+// handle answers one request. A panic in a handler would end the process.
+func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
+	defer func() {
+		if r := recover(); r != nil {
+			p.counts.panics.Add(1)
+			p.opts.Logger.Error("panic in a handler", "target", string(ctx.RequestURI()), "panic", r, "stack", string(debug.Stack()))
+			ctx.Response.Reset()
+			p.fail(ctx, fasthttp.StatusInternalServerError, "Internal Server Error")
+		}
+	}()
+	p.serve(ctx)
+}
+
+// serve finds out what a request is for.
+func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
+	p.headers.common(&ctx.Response.Header)
+	p.cors.apply(ctx)
+	if p.cors.preflight(ctx) {
+		return
+	}
+	path, query := splitTarget(ctx.RequestURI())
+	path = underBase(path, p.opts.BasePath)
+	if p.serveAdmin(ctx, path) {
+		return
+	}
+	in := p.inputs.Get().(*input)
+	defer p.inputs.Put(in)
+	in.begin(len(path) + len(query))
+	r := p.router.match(path, in)
+	root := len(path) == 0 || string(path) == "/"
+	switch {
+	case r == nil && !root:
+		p.fail(ctx, fasthttp.StatusNotFound, "Not Found")
+	case !ctx.IsGet() && !ctx.IsHead():
+		ctx.Response.Header.Set("Allow", "GET, HEAD, OPTIONS")
+		p.fail(ctx, fasthttp.StatusMethodNotAllowed, "Method Not Allowed")
+	case root:
+		p.serveHealth(ctx, rootPage)
+	case r.endpoint.Path == healthKey:
+		p.serveHealth(ctx, healthPage)
+	default:
+		p.serveRoute(ctx, r, in, query)
+	}
+}
+
+// serveRoute answers a question of the read API.
+func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, r *route, in *input, query []byte) {
+	in.parse(r, query)
+	if !in.canonical(r) {
+		p.counts.rejected.Add(1)
+		p.headers.send(ctx, fasthttp.StatusUnprocessableEntity, appendProblems(nil, in.errors))
+		return
+	}
+	entry, outcome, err := p.cache.Get(string(in.key))
+	r.figures.outcomes[outcome].Add(1)
+	if err != nil {
+		p.failOrigin(ctx, r, err)
+		return
+	}
+	p.respond(ctx, entry, outcome)
+}
+
+// fill loads the answer that key names from the origin.
+func (p *Proxy) fill(ctx context.Context, key string) (*cache.Entry, error) {
+	r, q, err := p.router.question(key)
+	if err != nil {
+		return nil, err
+	}
+	timer := r.figures.fill.start()
+	answer, err := p.opts.Origin.Run(ctx, q)
+	if err != nil {
+		r.figures.fill.failed.Add(1)
+		return nil, err
+	}
+	entry := &cache.Entry{
+		Status: answer.Status, Size: len(answer.Body), Variants: variants(answer.Body), Generation: answer.Generation,
+	}
+	timer.stop()
+	return entry, nil
+}
+
+// originErrors are what a client is told when the origin fails.
+var originErrors = []struct {
+	err    error
+	status int
+	detail string
+}{
+	{store.ErrUnavailable, fasthttp.StatusServiceUnavailable, "The rankings database is not available right now. Please try again shortly."},
+	{store.ErrSetup, fasthttp.StatusServiceUnavailable, "The rankings database is not available right now. Please try again shortly."},
+	{store.ErrTimeout, fasthttp.StatusGatewayTimeout, "The rankings database took too long to answer. Please try again shortly."},
+	{cache.ErrWait, fasthttp.StatusGatewayTimeout, "The rankings database took too long to answer. Please try again shortly."},
+	{context.DeadlineExceeded, fasthttp.StatusGatewayTimeout, "The rankings database took too long to answer. Please try again shortly."},
+	{context.Canceled, fasthttp.StatusServiceUnavailable, "The service is restarting. Please try again shortly."},
+}
+
+// failOrigin answers a request whose answer could not be had.
+func (p *Proxy) failOrigin(ctx *fasthttp.RequestCtx, r *route, err error) {
+	p.opts.Logger.Error("no answer", "target", string(ctx.RequestURI()), "route", r.endpoint.Path, "error", err)
+	ctx.Response.Header.SetCanonical(headerCacheStatus, statusOf(cache.Error))
+	for _, e := range originErrors {
+		if errors.Is(err, e.err) {
+			ctx.Response.Header.Set("Retry-After", "5")
+			p.fail(ctx, e.status, e.detail)
+			return
+		}
+	}
+	p.fail(ctx, fasthttp.StatusInternalServerError, "Internal Server Error")
+}
+
+// fail answers in the shape of the API's errors.
+func (p *Proxy) fail(ctx *fasthttp.RequestCtx, status int, detail string) {
+	body := store.AppendString([]byte(`{"detail":`), detail)
+	p.headers.send(ctx, status, append(body, '}'))
+}
+
+// badRequest answers what is no HTTP request.
+func badRequest(ctx *fasthttp.RequestCtx, err error) {
+	status, detail := fasthttp.StatusBadRequest, "The request could not be read"
+	var tooLarge *fasthttp.ErrSmallBuffer
+	switch {
+	case errors.As(err, &tooLarge):
+		status, detail = fasthttp.StatusRequestHeaderFieldsTooLarge, "The request's header is too large"
+	case errors.Is(err, fasthttp.ErrBodyTooLarge):
+		status, detail = fasthttp.StatusRequestEntityTooLarge, "The request's body is too large"
+	}
+	ctx.Response.SetStatusCode(status)
+	ctx.Response.Header.SetContentType(contentJSON)
+	body := store.AppendString([]byte(`{"detail":`), detail)
+	ctx.Response.SetBodyRaw(append(body, '}'))
+}

@@ -1,0 +1,77 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+const (
+	// healthKey is the endpoint that counts the rows of the tables.
+	healthKey = "/health"
+	// apiVersion is the version of the API whose answers we give.
+	apiVersion = "2.0.0"
+	// pingEvery and pingTimeout bound what a flood of health checks asks of the
+	// database.
+	pingEvery   = time.Second
+	pingTimeout = 2 * time.Second
+)
+
+// page is one of the two pages that tell the state of the service. They differ
+// in the words for trouble.
+type page struct{ down, empty string }
+
+var (
+	healthPage = page{down: "unhealthy", empty: "degraded"}
+	rootPage   = page{down: "degraded", empty: "healthy"}
+)
+
+// health remembers for a moment whether the database answers.
+type health struct {
+	mu      sync.Mutex
+	checked time.Time
+	err     error
+}
+
+func (p *Proxy) ping() error {
+	p.health.mu.Lock()
+	defer p.health.mu.Unlock()
+	if now := time.Now(); now.Sub(p.health.checked) >= pingEvery {
+		ctx, cancel := context.WithTimeout(context.Background(), pingTimeout)
+		defer cancel()
+		p.health.err = p.opts.Origin.Ping(ctx)
+		p.health.checked = time.Now()
+	}
+	return p.health.err
+}
+
+// serveHealth answers with the state of the service. The counts come from the
+// cache; whether the database answers, and the time, do not.
+func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx, words page) {
+	tables := []byte("null")
+	connected := p.ping() == nil
+	if connected {
+		entry, _, err := p.cache.Get(healthKey)
+		if connected = err == nil; connected {
+			tables = entry.Variants[identity].Body
+		}
+	}
+	status := "healthy"
+	switch {
+	case !connected:
+		status = words.down
+	case bytes.Contains(tables, []byte(":0,")) || bytes.HasSuffix(tables, []byte(":0}")):
+		status = words.empty
+	}
+	body := append([]byte(`{"status":"`), status...)
+	body = append(body, `","api_version":"`+apiVersion+`","database_connected":`...)
+	body = strconv.AppendBool(body, connected)
+	body = append(append(body, `,"database_tables":`...), tables...)
+	// Python leaves out a fraction of zero.
+	body = append(body, `,"timestamp":"`+time.Now().Format("2006-01-02T15:04:05.999999")+`"}`...)
+	p.headers.send(ctx, fasthttp.StatusOK, body)
+}

@@ -1,0 +1,139 @@
+// Package proxy answers HTTP requests for the read API: it finds the route of a
+// request, checks its parameters and makes the key of the answer, takes that
+// from the cache or fills it from the store, and sends it in the form that the
+// client likes best.
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+// Origin answers the questions that the cache can't. *store.Store is one.
+type Origin interface {
+	Run(context.Context, store.Query) (store.Answer, error)
+	Ping(context.Context) error
+	Stats() store.Stats
+}
+
+// Options say how a Proxy answers. Origin is required.
+type Options struct {
+	Origin Origin
+	// Cache are the cache's options; its Fill and Logger are set by New.
+	Cache cache.Options
+	// BasePath is the path below which Apache shows the site, without a final
+	// slash. The API is below BasePath + "/api", and at the root.
+	BasePath string
+	// CORSOrigins may read answers from other sites; "*" allows all.
+	CORSOrigins []string
+	// AdminToken opens the pages below /cache to others than this machine;
+	// empty opens them to nobody else.
+	AdminToken string
+	// MaxAge and StaleWhileRevalidate are told to clients in Cache-Control.
+	MaxAge, StaleWhileRevalidate time.Duration
+	// Version of the program, for the stats.
+	Version string
+	// Logger takes what no client is told; nil discards it.
+	Logger *slog.Logger
+}
+
+// Proxy is an HTTP server for the read API. It is safe for concurrent use.
+type Proxy struct {
+	opts    Options
+	router  *router
+	cache   *cache.Cache
+	server  *fasthttp.Server
+	cors    cors
+	headers headers
+	inputs  sync.Pool
+	health  health
+	counts  counts
+	started time.Time
+}
+
+// New returns a Proxy that does not serve yet.
+func New(opts Options) (*Proxy, error) {
+	if opts.Origin == nil {
+		return nil, errors.New("proxy: Options.Origin is missing")
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	p := &Proxy{
+		opts:    opts,
+		router:  newRouter(store.Endpoints()),
+		cors:    newCORS(opts.CORSOrigins),
+		headers: newHeaders(opts),
+		inputs:  sync.Pool{New: func() any { return &input{} }},
+		started: time.Now(),
+	}
+	opts.Cache.Fill, opts.Cache.Logger = p.fill, opts.Logger
+	var err error
+	if p.cache, err = cache.New(opts.Cache); err != nil {
+		return nil, err
+	}
+	p.server = newServer(p)
+	return p, nil
+}
+
+// Serve answers the connections of ln until Shutdown.
+func (p *Proxy) Serve(ln net.Listener) error { return p.server.Serve(ln) }
+
+// Shutdown stops accepting connections and waits, as long as ctx allows, for
+// the answers under way; then for the fills.
+func (p *Proxy) Shutdown(ctx context.Context) error {
+	err := p.server.ShutdownWithContext(ctx)
+	p.cache.Close()
+	return err
+}
+
+// Limits of the server. A request's target and headers must fit the read
+// buffer; the write timeout spans a whole answer, also to a slow client.
+const (
+	readTimeout    = 10 * time.Second
+	idleTimeout    = 60 * time.Second
+	writeTimeout   = 90 * time.Second
+	maxHeaderBytes = 16 << 10
+	maxBodyBytes   = 64 << 10
+	maxConns       = 4000
+	// poolBuffers is the largest body buffer that is kept for reuse: stored
+	// bodies are sent without one.
+	poolBuffers = 64 << 10
+)
+
+func newServer(p *Proxy) *fasthttp.Server {
+	fasthttp.SetBodySizePoolLimit(poolBuffers, poolBuffers)
+	return &fasthttp.Server{
+		Handler:                      p.handle,
+		ErrorHandler:                 badRequest,
+		ContinueHandler:              func(*fasthttp.RequestHeader) bool { return false },
+		Name:                         "xcri-proxy",
+		ReadTimeout:                  readTimeout,
+		IdleTimeout:                  idleTimeout,
+		WriteTimeout:                 writeTimeout,
+		ReadBufferSize:               maxHeaderBytes,
+		MaxRequestBodySize:           maxBodyBytes,
+		Concurrency:                  maxConns,
+		CloseOnShutdown:              true,
+		NoDefaultContentType:         true,
+		DisablePreParseMultipartForm: true,
+		Logger:                       logger{p.opts.Logger},
+	}
+}
+
+// logger writes what fasthttp has to say at debug level: broken connections.
+type logger struct{ *slog.Logger }
+
+func (l logger) Printf(format string, args ...any) {
+	l.Debug("http server", "message", fmt.Sprintf(format, args...))
+}

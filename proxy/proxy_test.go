@@ -1,0 +1,109 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/testdata/conformance"
+	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+)
+
+var server mariadb.Shared
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	server.Close()
+	os.Exit(code)
+}
+
+// realOptions are those of a proxy on a database with the sample data.
+func realOptions(t testing.TB) Options {
+	t.Helper()
+	db, err := server.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(store.Options{
+		Host: db.Host, Port: db.Port, Name: mariadb.Database, User: mariadb.Reader, Password: mariadb.Password,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return Options{Origin: s, BasePath: "/iz/xcri"}
+}
+
+// listen serves p on a free port until the test ends.
+func listen(t testing.TB, p *Proxy) (base string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- p.Serve(ln) }()
+	t.Cleanup(func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+		defer cancel()
+		if err := errors.Join(p.Shutdown(ctx), <-served); err != nil {
+			t.Errorf("stop: %v", err)
+		}
+	})
+	return "http://" + ln.Addr().String()
+}
+
+func start(t testing.TB, opts Options) (p *Proxy, base string) {
+	t.Helper()
+	p, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, listen(t, p)
+}
+
+// fakeOrigin answers each question with its path, or as the test says.
+type fakeOrigin struct {
+	run  func(context.Context, store.Query) (store.Answer, error)
+	ping func() error
+}
+
+func (f *fakeOrigin) Run(ctx context.Context, q store.Query) (store.Answer, error) {
+	if f.run != nil {
+		return f.run(ctx, q)
+	}
+	return store.Answer{Status: 200, Body: fmt.Appendf(nil, `{"path":"%s"}`, q.Path)}, nil
+}
+
+func (f *fakeOrigin) Ping(context.Context) error {
+	if f.ping != nil {
+		return f.ping()
+	}
+	return nil
+}
+
+func (*fakeOrigin) Stats() store.Stats { return store.Stats{} }
+
+func TestRecordedAnswers(t *testing.T) {
+	for _, prefix := range []string{"", "/iz/xcri/api"} {
+		t.Run("below "+prefix, func(t *testing.T) {
+			_, base := start(t, realOptions(t))
+			conformance.Check(t, base+prefix)
+		})
+	}
+}
+
+func TestNewNeedsAnOrigin(t *testing.T) {
+	if _, err := New(Options{}); err == nil {
+		t.Error("no error without an origin")
+	}
+	if _, err := New(Options{Origin: &fakeOrigin{}, Cache: cache.Options{Bytes: 1 << 20}}); err != nil {
+		t.Error(err)
+	}
+}

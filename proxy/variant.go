@@ -1,0 +1,102 @@
+package proxy
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/andybalholm/brotli"
+	"github.com/cespare/xxhash/v2"
+	"github.com/klauspost/compress/gzip"
+	"github.com/klauspost/compress/zstd"
+
+	"github.com/lewistv/xcri-proxy/cache"
+)
+
+const (
+	// compressAbove is the size of a body from which on it is kept compressed,
+	// and only compressed.
+	compressAbove = 1 << 10
+	// largeBody is the size from which on brotli takes too long to let a
+	// visitor wait for it.
+	largeBody = 64 << 10
+
+	gzipLevel   = 6
+	brotliLevel = 5
+)
+
+// Indexes into an entry's variants. The second is there if the first has no
+// body of its own.
+const (
+	identity    = 0
+	gzipVariant = 1
+)
+
+var (
+	gzipWriters   = sync.Pool{New: func() any { w, _ := gzip.NewWriterLevel(nil, gzipLevel); return w }}
+	brotliWriters = sync.Pool{New: func() any { return brotli.NewWriterLevel(nil, brotliLevel) }}
+	gzipReaders   = sync.Pool{New: func() any { return new(gzip.Reader) }}
+	// zstdWriter makes no goroutines and may be used by many at once.
+	zstdWriter, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(1<<20))
+)
+
+// resetWriter is a compressor that can be used again.
+type resetWriter interface {
+	io.WriteCloser
+	Reset(io.Writer)
+}
+
+func compress(pool *sync.Pool, body []byte) []byte {
+	w := pool.Get().(resetWriter)
+	defer pool.Put(w)
+	out := bytes.NewBuffer(make([]byte, 0, len(body)/6))
+	w.Reset(out)
+	w.Write(body) // to memory: it can't fail
+	w.Close()
+	return bytes.Clone(out.Bytes()) // without the room that is left
+}
+
+// variants returns the forms in which body is kept: as it is if it is small,
+// otherwise compressed in the codings that are quick enough to make at once.
+func variants(body []byte) []cache.Variant {
+	hash := fmt.Sprintf("%016x", xxhash.Sum64(body))
+	variant := func(coding, suffix string) cache.Variant {
+		return cache.Variant{Coding: coding, ETag: `"` + hash + suffix + `"`}
+	}
+	made := []cache.Variant{variant("", "")}
+	if len(body) <= compressAbove {
+		made[identity].Body = bytes.Clone(body)
+		return made
+	}
+	made = append(made, variant("gzip", "-gzip"))
+	second, compressSecond := variant("br", "-br"), brotliOf
+	if len(body) > largeBody {
+		second, compressSecond = variant("zstd", "-zstd"), zstdOf
+	}
+	var both sync.WaitGroup
+	both.Go(func() { second.Body = compressSecond(body) })
+	made[gzipVariant].Body = compress(&gzipWriters, body)
+	both.Wait()
+	return append(made, second)
+}
+
+func brotliOf(body []byte) []byte { return compress(&brotliWriters, body) }
+
+func zstdOf(body []byte) []byte { return bytes.Clone(zstdWriter.EncodeAll(body, nil)) }
+
+// plain reads a compressed entry's body without holding all of it in memory.
+type plain struct {
+	*gzip.Reader
+}
+
+func newPlain(gzipped []byte) (plain, error) {
+	z := gzipReaders.Get().(*gzip.Reader)
+	return plain{z}, z.Reset(bytes.NewReader(gzipped))
+}
+
+// Close makes the reader available to another request.
+func (p plain) Close() error {
+	gzipReaders.Put(p.Reader)
+	return nil
+}
