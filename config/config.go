@@ -1,0 +1,178 @@
+// Package config holds every setting of the proxy: it reads the flags, the
+// environment and an optional env file once, checks the values and hands them
+// on as a plain struct. The table in keys.go is the only list of the settings;
+// flags, help, parsing and printing all follow it.
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"strings"
+	"text/tabwriter"
+	"time"
+)
+
+// Config is the whole configuration, checked. It is read-only after Load and so
+// safe for concurrent use; nobody may modify its slices.
+type Config struct {
+	EnvFile         string        // file the settings were read from; empty = none
+	ListenAddr      string        // host:port; an empty host means every address, port 0 any free port
+	BasePath        string        // path prefix without a final slash; empty = none
+	LogLevel        slog.Level    // least level that is logged
+	CORSOrigins     []string      // allowed origins; a single "*" = all, empty = none
+	AdminToken      Secret        // bearer token of the admin endpoints; empty = none set
+	ShutdownTimeout time.Duration // longest wait for open requests at shutdown
+	MemoryLimit     int64         // soft limit of the whole process in bytes
+	LegacyURL       string        // URL of the old API without a final slash; empty = none
+	Database        Database
+	Cache           Cache
+
+	origins map[string]string // key name to the place its value came from
+}
+
+// Database says how to reach the database and how hard to use it.
+type Database struct {
+	Host             string
+	Port             int
+	Socket           string // path of a Unix socket; when set, Host and Port are not used
+	Name             string
+	User             string
+	Password         Secret
+	MaxConns         int           // most connections open at once
+	StatementTimeout time.Duration // longest run of one statement on the server
+}
+
+// Cache holds the sizes and times of the cache.
+type Cache struct {
+	Bytes                int64         // most bytes of stored answers
+	Fresh                time.Duration // how long an answer counts as fresh
+	Grace                time.Duration // how long after that it may be served stale; 0 = never
+	MaxAge               time.Duration // max-age told to clients, whole seconds
+	StaleWhileRevalidate time.Duration // stale-while-revalidate told to clients, whole seconds
+	FillTimeout          time.Duration // longest load from the origin
+	WaitTimeout          time.Duration // longest wait of one request for a fill
+}
+
+// Secret is a text that shows itself neither in a print nor in JSON nor in a
+// log. string(s) is the text.
+type Secret string
+
+// String returns "(hidden)", or "(not set)" for an empty secret.
+func (s Secret) String() string {
+	if s == "" {
+		return "(not set)"
+	}
+	return "(hidden)"
+}
+
+// GoString keeps the secret out of %#v.
+func (s Secret) GoString() string { return s.String() }
+
+// MarshalText keeps the secret out of JSON and structured logs.
+func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// setting is one value as text and the place it came from.
+type setting struct{ text, origin string }
+
+// Load reads the configuration. A flag wins over the environment, which wins
+// over the env file named by ENV_FILE, which wins over the default. flags holds
+// only the flags really given, by key name. envNames are the names of all
+// environment variables; the ones that look like a misspelt key are refused, and
+// without envNames that check is left out. The error has one line for each
+// problem found.
+func Load(flags map[string]string, lookupEnv func(string) (string, bool), envNames ...string) (Config, error) {
+	problems := misspelt(envNames)
+	for name := range flags {
+		if _, ok := keyNamed(name); !ok {
+			problems = append(problems, fmt.Errorf("unknown key %s among the flags", name))
+		}
+	}
+	var file map[string]setting
+	envFile, _ := keyNamed(envFileName)
+	if path := find(envFile, flags, lookupEnv, nil); path.text != "" {
+		var errs []error
+		file, errs = readEnvFile(path, lookupEnv)
+		problems = append(problems, errs...)
+	}
+
+	cfg := Config{origins: map[string]string{}}
+	bad := map[string]bool{}
+	for _, k := range keys {
+		v := find(k, flags, lookupEnv, file)
+		cfg.origins[k.Name] = v.origin
+		if err := k.set(&cfg, v.text); err != nil {
+			bad[k.Name] = true
+			problems = append(problems, k.problem(v, err))
+		}
+	}
+	problems = append(problems, cfg.brokenRelations(bad)...)
+	if len(problems) > 0 {
+		return Config{}, errors.Join(problems...)
+	}
+	return cfg, nil
+}
+
+// find returns the value of k from the first place that has one.
+func find(k Key, flags map[string]string, lookupEnv func(string) (string, bool), file map[string]setting) setting {
+	if text, ok := flags[k.Name]; ok {
+		return setting{text, "flag --" + k.Flag()}
+	}
+	if text, ok := lookupEnv(k.Name); ok {
+		return setting{text, "environment"}
+	}
+	if v, ok := file[k.Name]; ok {
+		return v
+	}
+	return setting{k.Default, "default"}
+}
+
+// Validate checks the relations between keys; Load has checked each value.
+func (c Config) Validate() error {
+	return errors.Join(c.brokenRelations(nil)...)
+}
+
+// brokenRelations leaves out what involves a key in bad: its value is not known,
+// and a second complaint about it would only mislead.
+func (c Config) brokenRelations(bad map[string]bool) (problems []error) {
+	check := func(name, other string, ok bool, rule string) {
+		if ok || bad[name] || bad[other] {
+			return
+		}
+		k, _ := keyNamed(name)
+		o, _ := keyNamed(other)
+		problems = append(problems, k.problem(setting{k.get(&c), c.origins[name]},
+			fmt.Errorf("must be %s, which is %s%s", rule, o.get(&c), inBrackets(c.origins[other]))))
+	}
+	most := c.MemoryLimit / 10 * 7
+	check("CACHE_BYTES", "MEMORY_LIMIT", c.Cache.Bytes <= most,
+		"at most "+show(most)+", 70% of MEMORY_LIMIT")
+	check("FILL_TIMEOUT", "DATABASE_STATEMENT_TIMEOUT", c.Cache.FillTimeout > c.Database.StatementTimeout,
+		"longer than DATABASE_STATEMENT_TIMEOUT")
+	return problems
+}
+
+// String lists every key as KEY=value with the place the value came from, by
+// group. Secrets show only whether they are set.
+func (c Config) String() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	group := ""
+	for _, k := range keys {
+		if k.Group != group {
+			group = k.Group
+			fmt.Fprintf(w, "\n# %s\n", group)
+		}
+		value := k.get(&c)
+		if !k.Secret {
+			value = quoteForFile(value)
+		}
+		fmt.Fprintf(w, "%s=%s", k.Name, value)
+		if origin := c.origins[k.Name]; origin != "" {
+			fmt.Fprintf(w, "\t# %s", origin)
+		}
+		fmt.Fprintln(w)
+	}
+	_ = w.Flush() // a strings.Builder does not fail
+	return strings.TrimPrefix(b.String(), "\n")
+}

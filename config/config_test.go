@@ -1,0 +1,505 @@
+package config
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+)
+
+func environment(vars map[string]string) func(string) (string, bool) {
+	return func(name string) (string, bool) {
+		value, ok := vars[name]
+		return value, ok
+	}
+}
+
+func writeEnvFile(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), ".env")
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+func load(t *testing.T, flags map[string]string) Config {
+	t.Helper()
+	cfg, err := Load(flags, environment(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return cfg
+}
+
+func TestDefaults(t *testing.T) {
+	got := load(t, nil)
+	got.origins = nil
+	want := Config{
+		ListenAddr:      "127.0.0.1:8000",
+		BasePath:        "/iz/xcri",
+		LogLevel:        slog.LevelInfo,
+		CORSOrigins:     []string{"https://web4.ustfccca.org"},
+		ShutdownTimeout: 15 * time.Second,
+		MemoryLimit:     150 << 20,
+		LegacyURL:       "http://127.0.0.1:8001",
+		Database: Database{
+			Host: "localhost", Port: 3306, Name: "web4ustfccca_iz", User: "web4ustfccca_public",
+			MaxConns: 8, StatementTimeout: 10 * time.Second,
+		},
+		Cache: Cache{
+			Bytes: 64 << 20, Fresh: time.Minute, Grace: 24 * time.Hour, MaxAge: time.Minute,
+			StaleWhileRevalidate: 5 * time.Minute, FillTimeout: 20 * time.Second, WaitTimeout: 15 * time.Second,
+		},
+	}
+	if !reflect.DeepEqual(got, want) {
+		t.Errorf("got  %#v\nwant %#v", got, want)
+	}
+}
+
+// TestKeysReachTheirFields sets each key to a value of its own and finds it in
+// its field and nowhere else.
+func TestKeysReachTheirFields(t *testing.T) {
+	tests := []struct {
+		key, text string
+		want      any
+		got       func(Config) any
+	}{
+		{"LISTEN_ADDR", "[::1]:0", "[::1]:0", func(c Config) any { return c.ListenAddr }},
+		{"BASE_PATH", "/a/b-c.d", "/a/b-c.d", func(c Config) any { return c.BasePath }},
+		{"LOG_LEVEL", "debug", slog.LevelDebug, func(c Config) any { return c.LogLevel }},
+		{"API_CORS_ORIGINS", "*", []string{"*"}, func(c Config) any { return c.CORSOrigins }},
+		{"ADMIN_TOKEN", "0123456789abcdef", Secret("0123456789abcdef"), func(c Config) any { return c.AdminToken }},
+		{"MEMORY_LIMIT", "1GB", int64(1e9), func(c Config) any { return c.MemoryLimit }},
+		{"SHUTDOWN_TIMEOUT", "1", time.Second, func(c Config) any { return c.ShutdownTimeout }},
+		{"DATABASE_HOST", "::1", "::1", func(c Config) any { return c.Database.Host }},
+		{"DATABASE_PORT", "3307", 3307, func(c Config) any { return c.Database.Port }},
+		{"DATABASE_SOCKET", "/run/my sql.sock", "/run/my sql.sock", func(c Config) any { return c.Database.Socket }},
+		{"DATABASE_NAME", "other", "other", func(c Config) any { return c.Database.Name }},
+		{"DATABASE_USER", "someone", "someone", func(c Config) any { return c.Database.User }},
+		{"DATABASE_PASSWORD", " p#$ ", Secret(" p#$ "), func(c Config) any { return c.Database.Password }},
+		{"DATABASE_MAX_CONNS", "100", 100, func(c Config) any { return c.Database.MaxConns }},
+		{"DATABASE_STATEMENT_TIMEOUT", "100ms", 100 * time.Millisecond, func(c Config) any { return c.Database.StatementTimeout }},
+		{"CACHE_BYTES", "1MiB", int64(1 << 20), func(c Config) any { return c.Cache.Bytes }},
+		{"CACHE_FRESH", "1m30s", 90 * time.Second, func(c Config) any { return c.Cache.Fresh }},
+		{"CACHE_GRACE", "0", time.Duration(0), func(c Config) any { return c.Cache.Grace }},
+		{"CACHE_MAX_AGE", "0s", time.Duration(0), func(c Config) any { return c.Cache.MaxAge }},
+		{"CACHE_STALE_WHILE_REVALIDATE", "1000ms", time.Second, func(c Config) any { return c.Cache.StaleWhileRevalidate }},
+		{"FILL_TIMEOUT", "10.001s", 10001 * time.Millisecond, func(c Config) any { return c.Cache.FillTimeout }},
+		{"WAIT_TIMEOUT", "7s", 7 * time.Second, func(c Config) any { return c.Cache.WaitTimeout }},
+		{"LEGACY_URL", "https://old.example:81/api/", "https://old.example:81/api", func(c Config) any { return c.LegacyURL }},
+	}
+	tested := []string{envFileName}
+	defaults := load(t, nil)
+	for _, tt := range tests {
+		tested = append(tested, tt.key)
+		t.Run(tt.key, func(t *testing.T) {
+			cfg := load(t, map[string]string{tt.key: tt.text})
+			if got := tt.got(cfg); !reflect.DeepEqual(got, tt.want) {
+				t.Errorf("got %#v, want %#v", got, tt.want)
+			}
+			for _, k := range keys {
+				if same := k.get(&cfg) == k.get(&defaults); same != (k.Name != tt.key) {
+					t.Errorf("%s: unchanged is %v", k.Name, same)
+				}
+			}
+		})
+	}
+	for _, k := range keys {
+		if !slices.Contains(tested, k.Name) {
+			t.Errorf("%s has no test", k.Name)
+		}
+	}
+}
+
+func TestSpecialValues(t *testing.T) {
+	tests := []struct{ key, text, want string }{
+		{"LISTEN_ADDR", ":0", ":0"},
+		{"LISTEN_ADDR", "some-host.example:65535", "some-host.example:65535"},
+		{"BASE_PATH", "", ""},
+		{"BASE_PATH", "/", ""},
+		{"BASE_PATH", "/.well-known/x_y~z", "/.well-known/x_y~z"},
+		{"LOG_LEVEL", "Warning", "WARN"},
+		{"LOG_LEVEL", "warn", "WARN"},
+		{"LOG_LEVEL", "CRITICAL", "ERROR"},
+		{"LOG_LEVEL", "Error", "ERROR"},
+		{"API_CORS_ORIGINS", "", ""},
+		{"API_CORS_ORIGINS", " * ", "*"},
+		{"API_CORS_ORIGINS", "https://A.example, http://[::1]:5173 ,", "https://a.example,http://[::1]:5173"},
+		{"ADMIN_TOKEN", "", "(not set)"},
+		{"DATABASE_HOST", "db_1.example", "db_1.example"},
+		{"DATABASE_SOCKET", "", ""},
+		{"MEMORY_LIMIT", "157286401", "157286401"},
+		{"MEMORY_LIMIT", "1.5GiB", "1536MiB"},
+		{"MEMORY_LIMIT", "2048 mib", "2GiB"},
+		{"MEMORY_LIMIT", "100001KiB", "100001KiB"},
+		{"CACHE_GRACE", "8760h", "8760h"},
+		{"CACHE_GRACE", "1h0m5s", "1h5s"},
+		{"CACHE_GRACE", "90m", "1h30m"},
+		{"CACHE_GRACE", "10m", "10m"},
+		{"CACHE_GRACE", "3600", "1h"},
+		{"CACHE_GRACE", "+5", "5s"},
+		{"LEGACY_URL", "", ""},
+		{"LEGACY_URL", "http://[::1]:8001", "http://[::1]:8001"},
+		{"LEGACY_URL", "HTTP://old.example/a%20b", "HTTP://old.example/a%20b"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.key+"="+tt.text, func(t *testing.T) {
+			cfg := load(t, map[string]string{tt.key: tt.text})
+			k, _ := keyNamed(tt.key)
+			if got := k.get(&cfg); got != tt.want {
+				t.Errorf("got %q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+func TestBadValues(t *testing.T) {
+	const (
+		addr     = "must be host:port with a port from 0 to 65535, an IPv6 address in brackets"
+		base     = "must be a path like /iz/xcri of letters, digits, - _ ~ and single dots, without a slash at the end"
+		levels   = "must be debug, info, warn (warning) or error (critical)"
+		token    = "must be at least 16 printable ASCII characters without a space"
+		host     = "must be a host name or an IP address, without port"
+		name     = "must be a name of 1 to 64 characters"
+		seconds  = "must be a duration from 0s to 8760h, such as 90s or 1m30s; a bare number is seconds"
+		atLeast1 = "must be a duration from 1ms to 8760h, such as 90s or 1m30s; a bare number is seconds"
+		url      = "must be http://host:port or https://host:port, perhaps with a path, but without user, query or fragment"
+	)
+	origins := func(item string) string {
+		return fmt.Sprintf("must be origins like https://host or https://host:port, comma separated; %q is none", item)
+	}
+	tests := []struct{ key, text, want string }{
+		{"LISTEN_ADDR", "", addr},
+		{"LISTEN_ADDR", "8000", addr},
+		{"LISTEN_ADDR", "127.0.0.1", addr},
+		{"LISTEN_ADDR", "127.0.0.1:", addr},
+		{"LISTEN_ADDR", "127.0.0.1:65536", addr},
+		{"LISTEN_ADDR", "127.0.0.1:-1", addr},
+		{"LISTEN_ADDR", "127.0.0.1:http", addr},
+		{"LISTEN_ADDR", "::1:8000", addr},
+		{"LISTEN_ADDR", "my host:8000", addr},
+		{"LISTEN_ADDR", "http://host:8000", addr},
+		{"BASE_PATH", "iz/xcri", base},
+		{"BASE_PATH", "/iz/xcri/", base},
+		{"BASE_PATH", "/iz//xcri", base},
+		{"BASE_PATH", "//", base},
+		{"BASE_PATH", "/iz/../xcri", base},
+		{"BASE_PATH", "/iz/./xcri", base},
+		{"BASE_PATH", "/iz?x", base},
+		{"BASE_PATH", "/iz#x", base},
+		{"BASE_PATH", "/iz%20x", base},
+		{"BASE_PATH", "/iz x", base},
+		{"BASE_PATH", "/iz\n", base},
+		{"LOG_LEVEL", "", levels},
+		{"LOG_LEVEL", "loud", levels},
+		{"LOG_LEVEL", "INFO+1", levels},
+		{"API_CORS_ORIGINS", "*,https://a.example", "must have * alone or not at all"},
+		{"API_CORS_ORIGINS", "https://a.example,web4.ustfccca.org", origins("web4.ustfccca.org")},
+		{"API_CORS_ORIGINS", "https://a.example/", origins("https://a.example/")},
+		{"API_CORS_ORIGINS", "https://a.example/path", origins("https://a.example/path")},
+		{"API_CORS_ORIGINS", "https://a.example?x", origins("https://a.example?x")},
+		{"API_CORS_ORIGINS", "https://a.example:", origins("https://a.example:")},
+		{"API_CORS_ORIGINS", "https://a.example:0", origins("https://a.example:0")},
+		{"API_CORS_ORIGINS", "https://a.example:99999", origins("https://a.example:99999")},
+		{"API_CORS_ORIGINS", "https://*.example", origins("https://*.example")},
+		{"API_CORS_ORIGINS", "https://", origins("https://")},
+		{"API_CORS_ORIGINS", "https://a b", origins("https://a b")},
+		{"DATABASE_HOST", "", host},
+		{"DATABASE_HOST", "localhost:3306", host},
+		{"DATABASE_HOST", "[::1]", host},
+		{"DATABASE_HOST", "a b", host},
+		{"DATABASE_HOST", "-x", host},
+		{"DATABASE_PORT", "", "must be a whole number from 1 to 65535"},
+		{"DATABASE_PORT", "0", "must be a whole number from 1 to 65535"},
+		{"DATABASE_PORT", "65536", "must be a whole number from 1 to 65535"},
+		{"DATABASE_PORT", "3306.5", "must be a whole number from 1 to 65535"},
+		{"DATABASE_SOCKET", "run/mysqld.sock", "must be a path that begins with /"},
+		{"DATABASE_SOCKET", "/", "must be a path that begins with /"},
+		{"DATABASE_SOCKET", "/run/\x00", "must be a path that begins with /"},
+		{"DATABASE_NAME", "", name},
+		{"DATABASE_NAME", "a\nb", name},
+		{"DATABASE_USER", "", name},
+		{"DATABASE_USER", strings.Repeat("x", 65), name},
+		{"DATABASE_MAX_CONNS", "0", "must be a whole number from 1 to 100"},
+		{"DATABASE_MAX_CONNS", "101", "must be a whole number from 1 to 100"},
+		{"DATABASE_MAX_CONNS", "many", "must be a whole number from 1 to 100"},
+		{"DATABASE_STATEMENT_TIMEOUT", "99ms", "must be a duration from 100ms to 8760h, such as 90s or 1m30s; a bare number is seconds"},
+		{"MEMORY_LIMIT", "63MiB", "must be a size of at least 64MiB, such as 512MiB, 512MB or 536870912"},
+		{"MEMORY_LIMIT", "16EiB", "must be a size of at least 64MiB, such as 512MiB, 512MB or 536870912"},
+		{"MEMORY_LIMIT", "9EiB", "must be a size of at least 64MiB, such as 512MiB, 512MB or 536870912"},
+		{"CACHE_BYTES", "", "must be a size of at least 1MiB, such as 512MiB, 512MB or 536870912"},
+		{"CACHE_BYTES", "-1", "must be a size of at least 1MiB, such as 512MiB, 512MB or 536870912"},
+		{"CACHE_BYTES", "64 miles", "must be a size of at least 1MiB, such as 512MiB, 512MB or 536870912"},
+		{"CACHE_BYTES", "1048575", "must be a size of at least 1MiB, such as 512MiB, 512MB or 536870912"},
+		{"CACHE_FRESH", "", atLeast1},
+		{"CACHE_FRESH", "0", atLeast1},
+		{"CACHE_FRESH", "soon", atLeast1},
+		{"CACHE_FRESH", "99999999999999999999", atLeast1},
+		{"CACHE_FRESH", "9223372036854775807", atLeast1},
+		{"CACHE_GRACE", "-1s", seconds},
+		{"CACHE_GRACE", "8761h", seconds},
+		{"CACHE_GRACE", "1.5", seconds},
+		{"CACHE_MAX_AGE", "1500ms", "must be whole seconds, such as 30s"},
+		{"CACHE_MAX_AGE", "-5", seconds},
+		{"CACHE_STALE_WHILE_REVALIDATE", "0.5s", "must be whole seconds, such as 30s"},
+		{"FILL_TIMEOUT", "0", atLeast1},
+		{"WAIT_TIMEOUT", "0", atLeast1},
+		{"SHUTDOWN_TIMEOUT", "x", atLeast1},
+		{"LEGACY_URL", "127.0.0.1:8001", url},
+		{"LEGACY_URL", "ftp://old.example", url},
+		{"LEGACY_URL", "http://", url},
+		{"LEGACY_URL", "http:///x", url},
+		{"LEGACY_URL", "http://old.example:port", url},
+		{"LEGACY_URL", "http://old.example:65536", url},
+		{"LEGACY_URL", "http://old.example/?", url},
+		{"LEGACY_URL", "http://old.example/?a=b", url},
+		{"LEGACY_URL", "http://old.example/#", url},
+		{"LEGACY_URL", "/just/a/path", url},
+		{"ENV_FILE", "/does/not/exist", "open /does/not/exist: no such file or directory"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.key+"="+tt.text, func(t *testing.T) {
+			k, _ := keyNamed(tt.key)
+			_, err := Load(map[string]string{tt.key: tt.text}, environment(nil))
+			want := fmt.Sprintf("%s=%q (flag --%s): %s", tt.key, tt.text, k.Flag(), tt.want)
+			if len(tt.text) > 64 && tt.key != "DATABASE_USER" {
+				t.Fatal("long values are cut, test them apart")
+			}
+			if err == nil || err.Error() != want {
+				t.Errorf("got  %v\nwant %s", err, want)
+			}
+		})
+	}
+	for _, bad := range []string{"short", "has a space in it", "0123456789abcdé", "tab\tin-the-middle-of-it"} {
+		_, err := Load(map[string]string{"ADMIN_TOKEN": bad}, environment(nil))
+		if want := "ADMIN_TOKEN (flag --admin-token): " + token; err == nil || err.Error() != want {
+			t.Errorf("got  %v\nwant %s", err, want)
+		}
+	}
+}
+
+func TestRelations(t *testing.T) {
+	tests := []struct {
+		name  string
+		flags map[string]string
+		want  string
+	}{
+		{"cache just fits", map[string]string{"CACHE_BYTES": "105MiB"}, ""},
+		{"cache too large", map[string]string{"CACHE_BYTES": "106MiB"},
+			`CACHE_BYTES="106MiB" (flag --cache-bytes): must be at most 105MiB, 70% of MEMORY_LIMIT, which is 150MiB (default)`},
+		{"limit too small", map[string]string{"MEMORY_LIMIT": "80MiB"},
+			`CACHE_BYTES="64MiB" (default): must be at most 56MiB, 70% of MEMORY_LIMIT, which is 80MiB (flag --memory-limit)`},
+		{"fill as short as a statement", map[string]string{"FILL_TIMEOUT": "10s"},
+			`FILL_TIMEOUT="10s" (flag --fill-timeout): must be longer than DATABASE_STATEMENT_TIMEOUT, which is 10s (default)`},
+		{"one side is not known", map[string]string{"MEMORY_LIMIT": "none", "CACHE_BYTES": "1GiB"},
+			`MEMORY_LIMIT="none" (flag --memory-limit): must be a size of at least 64MiB, such as 512MiB, 512MB or 536870912`},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			_, err := Load(tt.flags, environment(nil))
+			if got := message(err); got != tt.want {
+				t.Errorf("got  %s\nwant %s", got, tt.want)
+			}
+		})
+	}
+}
+
+func message(err error) string {
+	if err == nil {
+		return ""
+	}
+	return err.Error()
+}
+
+func TestValidate(t *testing.T) {
+	cfg := load(t, nil)
+	if err := cfg.Validate(); err != nil {
+		t.Error(err)
+	}
+	cfg.origins = nil
+	cfg.Cache.FillTimeout = time.Second
+	want := `FILL_TIMEOUT="1s": must be longer than DATABASE_STATEMENT_TIMEOUT, which is 10s`
+	if got := message(cfg.Validate()); got != want {
+		t.Errorf("got  %s\nwant %s", got, want)
+	}
+}
+
+func TestPrecedence(t *testing.T) {
+	path := writeEnvFile(t, "LISTEN_ADDR=file:1\nDATABASE_HOST=file\ndatabase_user=file\nDATABASE_USER=later\n")
+	flags := map[string]string{"LISTEN_ADDR": "flag:1", "ENV_FILE": path}
+	env := environment(map[string]string{"LISTEN_ADDR": "env:1", "DATABASE_HOST": "env", "ENV_FILE": "/not/read"})
+	cfg, err := Load(flags, env)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range []string{
+		"ENV_FILE=" + path + " # flag --env-file",
+		"LISTEN_ADDR=flag:1 # flag --listen-addr",
+		"DATABASE_HOST=env # environment",
+		"DATABASE_USER=later # " + path + ":4",
+		"DATABASE_PORT=3306 # default",
+	} {
+		if !strings.Contains(squeeze(cfg.String()), line+"\n") {
+			t.Errorf("no line %q in\n%s", line, cfg)
+		}
+	}
+}
+
+// squeeze makes each run of spaces one space.
+func squeeze(text string) string {
+	for strings.Contains(text, "  ") {
+		text = strings.ReplaceAll(text, "  ", " ")
+	}
+	return text
+}
+
+// An empty variable is set: that is how one says "none".
+func TestEmptyValueIsAValue(t *testing.T) {
+	cfg, err := Load(nil, environment(map[string]string{"LEGACY_URL": "", "BASE_PATH": ""}))
+	if err != nil || cfg.LegacyURL != "" || cfg.BasePath != "" {
+		t.Errorf("got %q, %q, %v", cfg.LegacyURL, cfg.BasePath, err)
+	}
+}
+
+func TestAllProblemsAtOnce(t *testing.T) {
+	path := writeEnvFile(t, "DATABASE_PORT=x\nDATABASE_HOSTT=y\nno equal sign\n")
+	env := map[string]string{"ENV_FILE": path, "LOG_LEVEL": "loud", "CACHE_BYTE": "1"}
+	_, err := Load(map[string]string{"WAIT_TIMEOUT": "x", "NO_KEY_AT_ALL": ""}, environment(env), "ENV_FILE", "LOG_LEVEL", "CACHE_BYTE")
+	want := []string{
+		`unknown key CACHE_BYTE, did you mean CACHE_BYTES? (environment)`,
+		`unknown key NO_KEY_AT_ALL among the flags`,
+		path + `:2: unknown key DATABASE_HOSTT, did you mean DATABASE_HOST?`,
+		path + `:3: must be KEY=value, a comment or empty`,
+		`LOG_LEVEL="loud" (environment): must be debug, info, warn (warning) or error (critical)`,
+		`DATABASE_PORT="x" (` + path + `:1): must be a whole number from 1 to 65535`,
+		`WAIT_TIMEOUT="x" (flag --wait-timeout): must be a duration from 1ms to 8760h, such as 90s or 1m30s; a bare number is seconds`,
+	}
+	if got := message(err); got != strings.Join(want, "\n") {
+		t.Errorf("got\n%s\nwant\n%s", got, strings.Join(want, "\n"))
+	}
+}
+
+func TestSecretsAreNeverShown(t *testing.T) {
+	const secret = "s3cr3t-s3cr3t-s3cr3t"
+	cfg := load(t, map[string]string{"ADMIN_TOKEN": secret, "DATABASE_PASSWORD": secret})
+	asJSON, err := json.Marshal(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var log strings.Builder
+	slog.New(slog.NewJSONHandler(&log, nil)).Info("x", "config", cfg, "token", cfg.AdminToken)
+	slog.New(slog.NewTextHandler(&log, nil)).Info("x", "config", cfg, "token", cfg.AdminToken)
+	for _, text := range []string{
+		cfg.String(), fmt.Sprintf("%v %+v %#v", cfg, cfg, cfg), string(asJSON), log.String(),
+		fmt.Sprintf("%s %q %x %#v", cfg.AdminToken, cfg.AdminToken, cfg.AdminToken, cfg.AdminToken),
+	} {
+		if strings.Contains(text, "s3cr3t") || strings.Contains(text, fmt.Sprintf("%x", "s3cr3t")) {
+			t.Errorf("shows the secret: %s", text)
+		}
+	}
+	for _, line := range []string{"ADMIN_TOKEN=(hidden) # flag --admin-token\n", "DATABASE_PASSWORD=(hidden) # flag"} {
+		if !strings.Contains(squeeze(cfg.String()), line) {
+			t.Errorf("no line %q in\n%s", line, cfg)
+		}
+	}
+	if text := load(t, nil).String(); !strings.Contains(squeeze(text), "ADMIN_TOKEN=(not set) # default\n") {
+		t.Errorf("an unset secret is not told from a set one:\n%s", text)
+	}
+
+	errorCases := []map[string]string{
+		{"ADMIN_TOKEN": "s3cr3t"},
+		{"ADMIN_TOKEN": secret + "\n"},
+		{"LEGACY_URL": "http://user:s3cr3t@old.example"},
+		{"LEGACY_URL": "http://user:s3cr3t\n@old.example"},
+		{"LEGACY_URL": "user:s3cr3t@old.example"},
+		{"API_CORS_ORIGINS": "https://user:s3cr3t@a.example"},
+		{"DATABASE_HOST": "user:s3cr3t@db"},
+		{"ENV_FILE": writeEnvFile(t, "ADMIN_TOKEN=s3cr3t")},
+		{"ENV_FILE": writeEnvFile(t, "DATABASE_PASSWORD='s3cr3t\nDATABASE_PASSWORD=\"s3cr3t\ns3cr3t\n")},
+		{"ENV_FILE": writeEnvFile(t, "DATABASE_PASSWORD='s3cr3t' s3cr3t")},
+		{"ENV_FILE": writeEnvFile(t, "DATABASE_PASWORD=s3cr3t")},
+	}
+	for _, flags := range errorCases {
+		_, err := Load(flags, environment(nil))
+		if err == nil || strings.Contains(err.Error(), "s3cr3t") {
+			t.Errorf("%q: got %v, want an error without the secret", flags, err)
+		}
+	}
+}
+
+func TestLongValuesAreCut(t *testing.T) {
+	_, err := Load(map[string]string{"LOG_LEVEL": strings.Repeat("é", 5000)}, environment(nil))
+	if got := message(err); len(got) > 400 || !strings.Contains(got, `é..."`) {
+		t.Errorf("got %s", got)
+	}
+}
+
+// TestStringReadsBack feeds what String prints back as an env file.
+func TestStringReadsBack(t *testing.T) {
+	cfg := load(t, map[string]string{
+		"DATABASE_SOCKET": "", "DATABASE_USER": `o'ne \" two #3`, "DATABASE_NAME": `back\slash`, "MEMORY_LIMIT": "157286401",
+		"CACHE_FRESH": "1h0m0.5s",
+	})
+	text := strings.Replace(cfg.String(), "ENV_FILE=", "# ENV_FILE=", 1)
+	for _, secret := range []string{"ADMIN_TOKEN=", "DATABASE_PASSWORD="} {
+		text = strings.Replace(text, secret, "# "+secret, 1)
+	}
+	again := load(t, map[string]string{"ENV_FILE": writeEnvFile(t, text)})
+	again.origins, cfg.origins, again.EnvFile = nil, nil, ""
+	if !reflect.DeepEqual(cfg, again) {
+		t.Errorf("got  %v\nwant %v", again, cfg)
+	}
+}
+
+func TestKeyTable(t *testing.T) {
+	for i, k := range Keys() {
+		if k.Usage == "" || k.Example == "" || strings.ContainsAny(k.Usage, "\n`") {
+			t.Errorf("%s has no usable help", k.Name)
+		}
+		if k.Secret != strings.Contains(k.Name+k.Example, "TOKEN") && k.Secret != strings.Contains(k.Name, "PASSWORD") {
+			t.Errorf("%s: secret is %v", k.Name, k.Secret)
+		}
+		if strings.ReplaceAll(strings.ToUpper(k.Flag()), "-", "_") != k.Name {
+			t.Errorf("%s has the flag %s", k.Name, k.Flag())
+		}
+		if other, _ := keyNamed(k.Name); other.Usage != keys[i].Usage {
+			t.Errorf("%s stands there twice", k.Name)
+		}
+	}
+}
+
+func FuzzLoad(f *testing.F) {
+	f.Add("127.0.0.1:8000", "/iz/xcri", "https://a.example", "http://127.0.0.1:8001", "64MiB", "1m30s")
+	f.Add("[::1%eth0]:0", "/.a/..", "*, *", "http://u:p@h:1/%zz?#", "1.5.5GiB", "-9223372036854775808")
+	f.Add(":", "//", "://", "http://[", "٣٣", "1h1h")
+	f.Fuzz(func(t *testing.T, addr, base, origins, legacy, size, duration string) {
+		flags := map[string]string{
+			"LISTEN_ADDR": addr, "BASE_PATH": base, "API_CORS_ORIGINS": origins, "LEGACY_URL": legacy,
+			"CACHE_BYTES": size, "CACHE_FRESH": duration, "DATABASE_USER": addr, "LOG_LEVEL": "info",
+		}
+		cfg, err := Load(flags, environment(nil))
+		if err != nil {
+			return
+		}
+		for _, k := range keys {
+			if !k.Secret {
+				flags[k.Name] = k.get(&cfg)
+			}
+		}
+		again, err := Load(flags, environment(nil))
+		if err != nil {
+			t.Fatalf("does not take what it printed: %v\n%v", err, cfg)
+		}
+		again.origins, cfg.origins = nil, nil
+		if !reflect.DeepEqual(again, cfg) {
+			t.Fatalf("got  %v\nwant %v", again, cfg)
+		}
+	})
+}

@@ -1,0 +1,147 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+	"time"
+)
+
+// Key is one setting: its names, its help and how it is read and printed.
+type Key struct {
+	Name    string // in the environment and the env file, such as LISTEN_ADDR
+	Group   string // heading it is listed under
+	Default string // as it would be written in the env file; empty = none
+	Usage   string // one line of help
+	field
+}
+
+// field reads and prints the part of a Config that belongs to one key.
+type field struct {
+	Example string // what kind of value it takes, such as host:port
+	Secret  bool   // the value must never be printed
+	set     func(*Config, string) error
+	get     func(*Config) string
+}
+
+const (
+	server   = "Server"
+	database = "Database"
+	caching  = "Cache"
+	legacy   = "Legacy API"
+
+	envFileName = "ENV_FILE"
+)
+
+var keys = []Key{
+	{envFileName, server, "", "file of KEY=value lines to read settings from; the old API's .env will do",
+		bind(func(c *Config) *string { return &c.EnvFile }, "path", anything[string])},
+	{"LISTEN_ADDR", server, "127.0.0.1:8000", "address to listen on; without host every address, port 0 takes any free one",
+		bind(func(c *Config) *string { return &c.ListenAddr }, "host:port", parseAddr)},
+	{"BASE_PATH", server, "/iz/xcri", "path the API is served under; / or empty for none",
+		bind(func(c *Config) *string { return &c.BasePath }, "path", parseBasePath)},
+	{"LOG_LEVEL", server, "INFO", "least level to log: debug, info, warn (warning) or error (critical)",
+		bind(func(c *Config) *level { return &c.LogLevel }, "level", parseLevel)},
+	{"API_CORS_ORIGINS", server, "https://web4.ustfccca.org", "origins whose pages may read the API, comma separated; * for all, empty for none",
+		bind(func(c *Config) *[]string { return &c.CORSOrigins }, "origins", parseOrigins)},
+	{"ADMIN_TOKEN", server, "", "token of the admin endpoints, at least 16 characters; best kept out of flags, which other users can see",
+		bind(func(c *Config) *Secret { return &c.AdminToken }, "token", parseToken)},
+	{"MEMORY_LIMIT", server, "150MiB", "memory the whole process should stay within, at least 64MiB",
+		bind(func(c *Config) *int64 { return &c.MemoryLimit }, "size", sizeFrom(64<<20))},
+	{"SHUTDOWN_TIMEOUT", server, "15s", "longest wait for open requests before the process ends",
+		bind(func(c *Config) *duration { return &c.ShutdownTimeout }, "duration", durationFrom(time.Millisecond))},
+
+	{"DATABASE_HOST", database, "localhost", "host name or IP address of the database",
+		bind(func(c *Config) *string { return &c.Database.Host }, "host", parseHost)},
+	{"DATABASE_PORT", database, "3306", "TCP port of the database",
+		bind(func(c *Config) *int { return &c.Database.Port }, "port", intBetween(1, 65535))},
+	{"DATABASE_SOCKET", database, "", "Unix socket of the database; when set, host and port are not used",
+		bind(func(c *Config) *string { return &c.Database.Socket }, "path", parseSocket)},
+	{"DATABASE_NAME", database, "web4ustfccca_iz", "name of the database",
+		bind(func(c *Config) *string { return &c.Database.Name }, "name", parseName)},
+	{"DATABASE_USER", database, "web4ustfccca_public", "user to log in to the database as; it needs no more than to read",
+		bind(func(c *Config) *string { return &c.Database.User }, "name", parseName)},
+	{"DATABASE_PASSWORD", database, "", "password of that user; best kept out of flags, which other users can see",
+		bind(func(c *Config) *Secret { return &c.Database.Password }, "password", anything[Secret])},
+	{"DATABASE_MAX_CONNS", database, "8", "most connections open at once, 1 to 100",
+		bind(func(c *Config) *int { return &c.Database.MaxConns }, "number", intBetween(1, 100))},
+	{"DATABASE_STATEMENT_TIMEOUT", database, "10s", "longest run of one statement before the server ends it, at least 100ms",
+		bind(func(c *Config) *duration { return &c.Database.StatementTimeout }, "duration", durationFrom(100*time.Millisecond))},
+
+	{"CACHE_BYTES", caching, "64MiB", "most bytes of stored answers, at least 1MiB and at most 70% of MEMORY_LIMIT",
+		bind(func(c *Config) *int64 { return &c.Cache.Bytes }, "size", sizeFrom(1<<20))},
+	{"CACHE_FRESH", caching, "1m", "how long an answer counts as fresh",
+		bind(func(c *Config) *duration { return &c.Cache.Fresh }, "duration", durationFrom(time.Millisecond))},
+	{"CACHE_GRACE", caching, "24h", "how long after that it may be served stale while it is refreshed; 0 for never",
+		bind(func(c *Config) *duration { return &c.Cache.Grace }, "duration", durationFrom(0))},
+	{"CACHE_MAX_AGE", caching, "1m", "max-age told to clients, in whole seconds",
+		bind(func(c *Config) *duration { return &c.Cache.MaxAge }, "duration", parseSeconds)},
+	{"CACHE_STALE_WHILE_REVALIDATE", caching, "5m", "stale-while-revalidate told to clients, in whole seconds",
+		bind(func(c *Config) *duration { return &c.Cache.StaleWhileRevalidate }, "duration", parseSeconds)},
+	{"FILL_TIMEOUT", caching, "20s", "longest load of one answer; must be longer than DATABASE_STATEMENT_TIMEOUT",
+		bind(func(c *Config) *duration { return &c.Cache.FillTimeout }, "duration", durationFrom(time.Millisecond))},
+	{"WAIT_TIMEOUT", caching, "15s", "longest wait of one request for such a load",
+		bind(func(c *Config) *duration { return &c.Cache.WaitTimeout }, "duration", durationFrom(time.Millisecond))},
+
+	{"LEGACY_URL", legacy, "http://127.0.0.1:8001", "old API that answers what the proxy does not answer itself; empty for none",
+		bind(func(c *Config) *string { return &c.LegacyURL }, "url", parseLegacyURL)},
+}
+
+// bind ties a key to its place in a Config.
+func bind[T any](at func(*Config) *T, example string, parse func(string) (T, error)) field {
+	_, secret := any(*new(T)).(Secret)
+	return field{
+		Example: example,
+		Secret:  secret,
+		set: func(c *Config, text string) (err error) {
+			*at(c), err = parse(text)
+			return err
+		},
+		get: func(c *Config) string { return show(*at(c)) },
+	}
+}
+
+// Flag returns the name of the key's flag without the dashes: listen-addr for
+// LISTEN_ADDR.
+func (k Key) Flag() string { return strings.ReplaceAll(strings.ToLower(k.Name), "_", "-") }
+
+// Keys returns all keys, group by group. The slice is the caller's.
+func Keys() []Key { return slices.Clone(keys) }
+
+func keyNamed(name string) (Key, bool) {
+	i := slices.IndexFunc(keys, func(k Key) bool { return k.Name == name })
+	if i < 0 {
+		return Key{}, false
+	}
+	return keys[i], true
+}
+
+// problem says which key is wrong, with what value, from where, and why.
+func (k Key) problem(v setting, why error) error {
+	value := ""
+	if !k.Secret {
+		value = "=" + shown(v.text)
+	}
+	return fmt.Errorf("%s%s%s: %w", k.Name, value, inBrackets(v.origin), why)
+}
+
+func inBrackets(origin string) string {
+	if origin == "" {
+		return ""
+	}
+	return " (" + origin + ")"
+}
+
+var beforeAt = regexp.MustCompile(`(?s)^.*@`)
+
+// shown quotes a refused value for a message, cut to what fits a line. What
+// stands before an @ may be the password of a URL, which no key takes, so the
+// message that refuses it is the only place it could turn up.
+func shown(text string) string {
+	text = beforeAt.ReplaceAllString(text, "(hidden)@")
+	if r := []rune(text); len(r) > 100 {
+		text = string(r[:100]) + "..."
+	}
+	return fmt.Sprintf("%q", text)
+}

@@ -1,0 +1,105 @@
+package config
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// The old API's .env may hold these too, and names with these prefixes; a proxy
+// that is pointed at the same file takes no notice of them.
+var (
+	oldNames = []string{"DEBUG", "ENVIRONMENT", "SNAPSHOT_DIR", "DEFAULT_SEASON_YEAR", "DEFAULT_LIMIT",
+		"MAX_LIMIT", "DATABASE_POOL_SIZE"}
+	oldPrefix = regexp.MustCompile(`^(API|GITHUB|FEEDBACK)_`)
+)
+
+func isKnown(name string) bool {
+	_, ok := keyNamed(name)
+	return ok || slices.Contains(oldNames, name)
+}
+
+// checkFileName says what is wrong with a name in the env file.
+func checkFileName(name string) error {
+	switch {
+	case name == envFileName:
+		return fmt.Errorf("%s cannot be set in the env file itself", name)
+	case isKnown(name), oldPrefix.MatchString(name) && !isNearMiss(name):
+		return nil
+	}
+	return unknown(name)
+}
+
+// misspelt returns a problem for each environment variable that looks like a key
+// with a slip of the pen. All other names there are none of our business.
+func misspelt(envNames []string) (problems []error) {
+	for _, name := range envNames {
+		if !isKnown(name) && isNearMiss(name) {
+			problems = append(problems, fmt.Errorf("%w (environment)", unknown(name)))
+		}
+	}
+	return problems
+}
+
+func unknown(name string) error {
+	if known := Nearest(name); known != "" {
+		return fmt.Errorf("unknown key %s, did you mean %s?", name, known)
+	}
+	return fmt.Errorf("unknown key %s", name)
+}
+
+// isNearMiss reports whether name misses a key by one or two slips behind the
+// same first word. A short rest such as HOST may miss by one only, otherwise
+// names in real use such as DATABASE_POOL would count as DATABASE_PORT.
+func isNearMiss(name string) bool {
+	return slices.ContainsFunc(keys, func(k Key) bool {
+		prefix, rest, _ := strings.Cut(k.Name, "_")
+		limit := 1
+		if len(rest) >= 7 {
+			limit = 2
+		}
+		return strings.HasPrefix(name, prefix+"_") && distance(name, k.Name) <= limit
+	})
+}
+
+// Nearest returns the key most like name, or "" if none is much like it.
+func Nearest(name string) string {
+	best, least := "", len(name)/2+1
+	for _, k := range keys {
+		d := distance(name, k.Name)
+		// DATABASE_PASS is nearer to DATABASE_PASSWORD than to DATABASE_PORT.
+		if strings.HasPrefix(k.Name, name) || strings.HasPrefix(name, k.Name) {
+			d = min(d, 1)
+		}
+		if d < least {
+			best, least = k.Name, d
+		}
+	}
+	return best
+}
+
+// distance counts the letters to add, drop, change or swap with a neighbour to
+// turn a into b.
+func distance(a, b string) int {
+	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
+	for j := range last {
+		last[j] = j
+	}
+	for i := 1; i <= len(a); i++ {
+		row := make([]int, len(b)+1)
+		row[0] = i
+		for j := 1; j <= len(b); j++ {
+			cost := 1
+			if a[i-1] == b[j-1] {
+				cost = 0
+			}
+			row[j] = min(last[j]+1, row[j-1]+1, last[j-1]+cost)
+			if i > 1 && j > 1 && a[i-1] == b[j-2] && a[i-2] == b[j-1] {
+				row[j] = min(row[j], before[j-2]+1)
+			}
+		}
+		before, last = last, row
+	}
+	return last[len(b)]
+}

@@ -1,0 +1,194 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/netip"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/dustin/go-humanize"
+)
+
+type (
+	level    = slog.Level
+	duration = time.Duration
+)
+
+// maxDuration keeps sums of two settings far from an overflow.
+const maxDuration = 365 * 24 * time.Hour
+
+var (
+	hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
+	basePath = regexp.MustCompile(`^(/\.?[\w~-]+(\.[\w~-]+)*)*$`)
+
+	parseSocket = matching[string](`^(/[^\x00-\x1f\x7f]+)?$`, "must be a path that begins with /")
+	parseName   = matching[string](`^[^\x00-\x1f\x7f]{1,64}$`, "must be a name of 1 to 64 characters")
+	parseToken  = matching[Secret](`^([!-~]{16,})?$`, "must be at least 16 printable ASCII characters without a space")
+)
+
+func anything[T ~string](text string) (T, error) { return T(text), nil }
+
+func matching[T ~string](pattern, rule string) func(string) (T, error) {
+	re := regexp.MustCompile(pattern)
+	return func(text string) (T, error) {
+		if !re.MatchString(text) {
+			return "", errors.New(rule)
+		}
+		return T(text), nil
+	}
+}
+
+func parseAddr(text string) (string, error) {
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || host != "" && !isHost(host) || !isPort(port, 0) {
+		return "", errors.New("must be host:port with a port from 0 to 65535, an IPv6 address in brackets")
+	}
+	return text, nil
+}
+
+func parseHost(text string) (string, error) {
+	if !isHost(text) {
+		return "", errors.New("must be a host name or an IP address, without port")
+	}
+	return text, nil
+}
+
+func isHost(text string) bool {
+	_, err := netip.ParseAddr(text)
+	return err == nil || hostName.MatchString(text)
+}
+
+func isPort(text string, least uint64) bool {
+	n, err := strconv.ParseUint(text, 10, 16)
+	return err == nil && n >= least
+}
+
+func parseBasePath(text string) (string, error) {
+	if text == "/" {
+		return "", nil
+	}
+	if !basePath.MatchString(text) {
+		return "", errors.New("must be a path like /iz/xcri of letters, digits, - _ ~ and single dots, without a slash at the end")
+	}
+	return text, nil
+}
+
+// parseLevel takes the level names of Python's logging, for the old API's .env
+// holds one.
+func parseLevel(text string) (slog.Level, error) {
+	switch strings.ToLower(text) {
+	case "debug":
+		return slog.LevelDebug, nil
+	case "info":
+		return slog.LevelInfo, nil
+	case "warn", "warning":
+		return slog.LevelWarn, nil
+	case "error", "critical":
+		return slog.LevelError, nil
+	}
+	return 0, errors.New("must be debug, info, warn (warning) or error (critical)")
+}
+
+func parseOrigins(text string) (list []string, err error) {
+	// Browsers send scheme and host in lower case.
+	for item := range strings.SplitSeq(strings.ToLower(text), ",") {
+		item = strings.TrimSpace(item)
+		switch {
+		case item == "":
+		case item == "*" && strings.TrimSpace(text) != "*":
+			return nil, errors.New("must have * alone or not at all")
+		case item == "*" || isOrigin(item):
+			list = append(list, item)
+		default:
+			return nil, fmt.Errorf("must be origins like https://host or https://host:port, comma separated; %s is none", shown(item))
+		}
+	}
+	return list, nil
+}
+
+// isOrigin reports whether text is scheme://host or scheme://host:port and no more.
+func isOrigin(text string) bool {
+	u, err := url.Parse(text)
+	return err == nil && u.Scheme+"://"+u.Host == text && isHost(u.Hostname()) &&
+		(isPort(u.Port(), 1) || !strings.HasSuffix(u.Host, ":"+u.Port()))
+}
+
+func parseLegacyURL(text string) (string, error) {
+	u, err := url.Parse(text)
+	switch {
+	case text == "":
+		return "", nil
+	case err != nil, u.User != nil, strings.ContainsAny(text, "?#"), !isOrigin(u.Scheme + "://" + u.Host),
+		u.Scheme != "http" && u.Scheme != "https":
+		return "", errors.New("must be http://host:port or https://host:port, perhaps with a path, but without user, query or fragment")
+	}
+	return strings.TrimRight(text, "/"), nil
+}
+
+func intBetween(least, most int) func(string) (int, error) {
+	return func(text string) (int, error) {
+		n, err := strconv.Atoi(text)
+		if err != nil || n < least || n > most {
+			return 0, fmt.Errorf("must be a whole number from %d to %d", least, most)
+		}
+		return n, nil
+	}
+}
+
+func sizeFrom(least int64) func(string) (int64, error) {
+	return func(text string) (int64, error) {
+		n, err := humanize.ParseBytes(text)
+		if size := int64(n); err == nil && size >= least {
+			return size, nil
+		}
+		return 0, fmt.Errorf("must be a size of at least %s, such as 512MiB, 512MB or 536870912", show(least))
+	}
+}
+
+func durationFrom(least time.Duration) func(string) (time.Duration, error) {
+	return func(text string) (time.Duration, error) {
+		unit := ""
+		if _, err := strconv.Atoi(text); err == nil {
+			unit = "s"
+		}
+		d, err := time.ParseDuration(text + unit)
+		if err != nil || d < least || d > maxDuration {
+			return 0, fmt.Errorf("must be a duration from %s to %s, such as 90s or 1m30s; a bare number is seconds",
+				show(least), show(maxDuration))
+		}
+		return d, nil
+	}
+}
+
+func parseSeconds(text string) (time.Duration, error) {
+	d, err := durationFrom(0)(text)
+	if err == nil && d%time.Second != 0 {
+		err = errors.New("must be whole seconds, such as 30s")
+	}
+	return d, err
+}
+
+// show writes a value so that it can be read back exactly: a size in the largest
+// unit that divides it, a duration without its zero parts.
+func show(value any) string {
+	switch v := value.(type) {
+	case []string:
+		return strings.Join(v, ",")
+	case int64:
+		units := []string{"", "KiB", "MiB", "GiB"}
+		for v > 0 && v%1024 == 0 && len(units) > 1 {
+			v, units = v/1024, units[1:]
+		}
+		return strconv.FormatInt(v, 10) + units[0]
+	case time.Duration:
+		text := strings.Replace(v.String(), "m0s", "m", 1)
+		return strings.Replace(text, "h0m", "h", 1)
+	}
+	return fmt.Sprint(value)
+}
