@@ -1,0 +1,129 @@
+// Package app puts the parts of the proxy together: it decides what is made in
+// which order, and what stops it.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"runtime/debug"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/config"
+	"github.com/lewistv/xcri-proxy/proxy"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+const (
+	// runtimeShare is what the process needs beside the Go heap.
+	runtimeShare = 20 << 20
+	// checkTimeout bounds one look at the database.
+	checkTimeout = 5 * time.Second
+	// The pause between two looks at a database that is down doubles from the
+	// first of these to the second.
+	firstPause, longestPause = 250 * time.Millisecond, 4 * time.Second
+)
+
+// App is a proxy with all that it needs. Its methods may be called once each.
+type App struct {
+	cfg      config.Config
+	log      *slog.Logger
+	store    *store.Store
+	proxy    *proxy.Proxy
+	listener net.Listener
+}
+
+// New makes an App and binds its address. It does not connect to the database.
+func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
+	debug.SetMemoryLimit(cfg.MemoryLimit - runtimeShare)
+	origin, err := store.Open(store.Options{
+		Host: cfg.Database.Host, Port: cfg.Database.Port, Socket: cfg.Database.Socket,
+		Name: cfg.Database.Name, User: cfg.Database.User, Password: string(cfg.Database.Password),
+		MaxConns: cfg.Database.MaxConns, StatementTimeout: cfg.Database.StatementTimeout,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p, err := proxy.New(proxy.Options{
+		Origin: origin,
+		Cache: cache.Options{
+			Bytes: cfg.Cache.Bytes, Fresh: cfg.Cache.Fresh, Grace: cfg.Cache.Grace,
+			FillTimeout: cfg.Cache.FillTimeout, WaitTimeout: cfg.Cache.WaitTimeout, Fills: cfg.Database.MaxConns,
+		},
+		BasePath: cfg.BasePath, CORSOrigins: cfg.CORSOrigins, AdminToken: string(cfg.AdminToken),
+		MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate,
+		Version: version, Logger: log,
+	})
+	if err != nil {
+		return nil, errors.Join(err, origin.Close())
+	}
+	listener, err := net.Listen("tcp", cfg.ListenAddr)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("LISTEN_ADDR %q: %w", cfg.ListenAddr, err), origin.Close())
+	}
+	return &App{cfg, log, origin, p, listener}, nil
+}
+
+// Addr is the address that the App listens on.
+func (a *App) Addr() net.Addr { return a.listener.Addr() }
+
+// Run serves until ctx ends and then lets the answers under way finish. It
+// returns an error if that took too long, or if the database turns out to be
+// set up wrongly before it was ever ready.
+func (a *App) Run(ctx context.Context) error {
+	defer a.store.Close()
+	checking, stopChecking := context.WithCancel(ctx)
+	defer stopChecking()
+	checked, served := make(chan error, 1), make(chan error, 1)
+	go func() { checked <- a.awaitDatabase(checking) }()
+	go func() { served <- a.proxy.Serve(a.listener) }()
+	a.log.Info("serving", "address", a.Addr().String(), "base_path", a.cfg.BasePath)
+
+	var err error
+	for running := true; running; {
+		select {
+		case err = <-checked:
+			running = err == nil
+			checked = nil
+		case err = <-served:
+			return fmt.Errorf("serve: %w", err)
+		case <-ctx.Done():
+			running = false
+		}
+	}
+	a.log.Info("stopping", "timeout", a.cfg.ShutdownTimeout)
+	drain, cancel := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout)
+	defer cancel()
+	if stopped := a.proxy.Shutdown(drain); stopped != nil {
+		err = errors.Join(err, fmt.Errorf("stop: answers still under way after SHUTDOWN_TIMEOUT: %w", stopped))
+	}
+	return err
+}
+
+// awaitDatabase looks at the database until it is as needed. It gives up on
+// what only a person can mend.
+func (a *App) awaitDatabase(ctx context.Context) error {
+	for pause := firstPause; ; pause = min(2*pause, longestPause) {
+		look, cancel := context.WithTimeout(ctx, checkTimeout)
+		err := a.store.Check(look)
+		cancel()
+		switch {
+		case err == nil:
+			a.log.Info("database ready")
+			return nil
+		case ctx.Err() != nil:
+			return nil
+		case errors.Is(err, store.ErrSetup):
+			return fmt.Errorf("%w; check DATABASE_NAME, DATABASE_USER, DATABASE_PASSWORD and the account's rights", err)
+		}
+		a.log.Warn("database not ready, trying again", "error", err, "pause", pause)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(pause):
+		}
+	}
+}

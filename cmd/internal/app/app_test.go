@@ -1,0 +1,275 @@
+package app
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/config"
+	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/testdata/conformance"
+	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+)
+
+var server mariadb.Shared
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	server.Close()
+	os.Exit(code)
+}
+
+func database(t *testing.T) *mariadb.Server {
+	t.Helper()
+	db, err := server.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return db
+}
+
+// settings are those of a proxy on a server with the sample data.
+func settings(db *mariadb.Server) map[string]string {
+	return map[string]string{
+		"LISTEN_ADDR": "127.0.0.1:0", "DATABASE_HOST": db.Host, "DATABASE_PORT": strconv.Itoa(db.Port),
+		"DATABASE_NAME": mariadb.Database, "DATABASE_USER": mariadb.Reader, "DATABASE_PASSWORD": mariadb.Password,
+		"SHUTDOWN_TIMEOUT": "10s",
+	}
+}
+
+// running is an App that Run has been called on.
+type running struct {
+	*App
+	log  *lockedBuffer
+	stop context.CancelFunc
+	done chan error
+}
+
+func run(t *testing.T, flags map[string]string) *running {
+	t.Helper()
+	cfg, err := config.Load(flags, func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := &lockedBuffer{}
+	a, err := New(cfg, "test", slog.New(slog.NewTextHandler(log, nil)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	r := &running{a, log, stop, make(chan error, 1)}
+	go func() { r.done <- a.Run(ctx) }()
+	t.Cleanup(stop)
+	return r
+}
+
+func (r *running) url(path string) string { return "http://" + r.Addr().String() + path }
+
+// wait returns Run's error once it has ended.
+func (r *running) wait(t *testing.T) error {
+	t.Helper()
+	select {
+	case err := <-r.done:
+		return err
+	case <-time.After(30 * time.Second):
+		t.Fatalf("still running; log:\n%s", r.log)
+		return nil
+	}
+}
+
+// awaitLog returns once the log holds text.
+func (r *running) awaitLog(t *testing.T, text string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(r.log.String(), text); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no %q in the log:\n%s", text, r.log)
+		}
+	}
+}
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(p)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+func get(t *testing.T, url string) (int, string) {
+	t.Helper()
+	resp, err := http.Get(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, string(body)
+}
+
+func TestServe(t *testing.T) {
+	r := run(t, settings(database(t)))
+	r.awaitLog(t, "database ready")
+	conformance.Check(t, r.url("/iz/xcri/api"))
+	r.stop()
+	if err := r.wait(t); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	if _, err := net.DialTimeout("tcp", r.Addr().String(), time.Second); err == nil {
+		t.Error("still listening after Run has ended")
+	}
+}
+
+func TestServeOverSocket(t *testing.T) {
+	flags := settings(database(t))
+	flags["DATABASE_SOCKET"], flags["DATABASE_HOST"] = database(t).Socket, "nowhere.invalid"
+	r := run(t, flags)
+	r.awaitLog(t, "database ready")
+	if status, body := get(t, r.url("/metadata/latest/date")); status != 200 {
+		t.Errorf("%d %s", status, body)
+	}
+}
+
+// TestStopsForWhatAPersonMustMend: a wrong password or a missing table ends the
+// proxy with an error that says what to look at, and not the password.
+func TestStopsForWhatAPersonMustMend(t *testing.T) {
+	for name, change := range map[string][2]string{
+		"password": {"DATABASE_PASSWORD", "my wrong secret"}, "database": {"DATABASE_NAME", "nowhere"},
+		"table": {"DATABASE_NAME", "information_schema"}, "user": {"DATABASE_USER", "nobody"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			flags := settings(database(t))
+			flags[change[0]] = change[1]
+			err := run(t, flags).wait(t)
+			if !errors.Is(err, store.ErrSetup) || !strings.Contains(err.Error(), "DATABASE_PASSWORD") {
+				t.Errorf("got %v", err)
+			}
+			if strings.Contains(err.Error(), "my wrong secret") {
+				t.Error("the error shows the password")
+			}
+		})
+	}
+}
+
+func TestAddressInUse(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	flags := settings(database(t))
+	flags["LISTEN_ADDR"] = ln.Addr().String()
+	cfg, err := config.Load(flags, func(string) (string, bool) { return "", false })
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := New(cfg, "test", slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "LISTEN_ADDR") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestDatabaseDownAtStart: the proxy serves what it can, says what is wrong,
+// and is ready once the database is.
+func TestDatabaseDownAtStart(t *testing.T) {
+	db, err := mariadb.Start(mariadb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { db.Close() }()
+	db.Kill()
+	r := run(t, settings(db))
+	r.awaitLog(t, "database not ready")
+	if status, body := get(t, r.url("/teams/")); status != http.StatusServiceUnavailable || !strings.Contains(body, "not available") {
+		t.Errorf("while it is down: %d %s", status, body)
+	}
+	if status, body := get(t, r.url("/health")); status != 200 || !strings.Contains(body, `"unhealthy"`) {
+		t.Errorf("health while it is down: %d %s", status, body)
+	}
+	if err := db.Run(); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitLog(t, "database ready")
+	if status, _ := get(t, r.url("/teams/")); status != 200 {
+		t.Errorf("after its return: %d", status)
+	}
+	r.stop()
+	if err := r.wait(t); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestStopFinishesAnswers: an answer that is being filled when the stop comes
+// still arrives whole.
+func TestStopFinishesAnswers(t *testing.T) {
+	db := database(t)
+	root, err := db.Root(mariadb.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	r := run(t, settings(db))
+	r.awaitLog(t, "database ready")
+
+	// A lock on a table holds back the fill until it is released.
+	lock, err := root.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if _, err := lock.ExecContext(t.Context(), "LOCK TABLES iz_rankings_xcri_team_rankings WRITE"); err != nil {
+		t.Fatal(err)
+	}
+	type answer struct {
+		status int
+		body   string
+	}
+	answered := make(chan answer, 1)
+	go func() {
+		status, body := get(t, r.url("/teams/?season_year=2025&limit=7"))
+		answered <- answer{status, body}
+	}()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		var waiting int
+		if err := root.QueryRow("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table%'").Scan(&waiting); err != nil {
+			t.Fatal(err)
+		}
+		if waiting > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("no fill waits for the lock")
+		}
+	}
+	r.stop()
+	r.awaitLog(t, "stopping")
+	if _, err := lock.ExecContext(t.Context(), "UNLOCK TABLES"); err != nil {
+		t.Fatal(err)
+	}
+	if a := <-answered; a.status != 200 || !strings.HasSuffix(a.body, "]}") {
+		t.Errorf("the answer under way: %d %.100s", a.status, a.body)
+	}
+	if err := r.wait(t); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}

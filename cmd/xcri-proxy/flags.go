@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/lewistv/xcri-proxy/config"
+)
+
+const precedence = `Every setting is a flag, an environment variable or a line KEY=value of the file
+that --env-file or ENV_FILE names, and they count in this order.`
+
+// helpWidth is the column at which the help of a flag is wrapped.
+const helpWidth = 110
+
+// keyFlag is the flag of one key. It takes any text, as config checks the value
+// wherever it comes from.
+type keyFlag struct {
+	key   config.Key
+	value string
+}
+
+func (f *keyFlag) Set(value string) error { f.value = value; return nil }
+func (f *keyFlag) Type() string           { return f.key.Example }
+
+// String is empty, for pflag would print it as the default.
+func (f *keyFlag) String() string { return "" }
+
+// addKeyFlags gives cmd a flag for each key and a help that lists them by group.
+func addKeyFlags(cmd *cobra.Command, keys []config.Key) {
+	var groups []string
+	sets := map[string]*pflag.FlagSet{}
+	for _, k := range keys {
+		if sets[k.Group] == nil {
+			groups = append(groups, k.Group)
+			sets[k.Group] = pflag.NewFlagSet(k.Group, pflag.ContinueOnError)
+			sets[k.Group].SortFlags = false
+		}
+		def := "default none"
+		if k.Default != "" {
+			def = fmt.Sprintf("default %q", k.Default)
+		}
+		sets[k.Group].Var(&keyFlag{key: k}, k.Flag(), fmt.Sprintf("%s (%s, %s)", k.Usage, k.Name, def))
+	}
+	for _, group := range groups {
+		cmd.Flags().AddFlagSet(sets[group])
+	}
+	cmd.SetUsageFunc(func(cmd *cobra.Command) error {
+		w := cmd.OutOrStderr()
+		fmt.Fprintf(w, "Usage:\n  %s\n\nExamples:\n%s\n", cmd.UseLine(), cmd.Example)
+		for _, group := range groups {
+			fmt.Fprintf(w, "\n%s:\n%s", group, sets[group].FlagUsagesWrapped(helpWidth))
+		}
+		other := pflag.NewFlagSet("other", pflag.ContinueOnError)
+		cmd.Flags().VisitAll(func(f *pflag.Flag) {
+			if _, ok := f.Value.(*keyFlag); !ok {
+				other.AddFlag(f)
+			}
+		})
+		fmt.Fprintf(w, "\nOther flags:\n%s", other.FlagUsagesWrapped(helpWidth))
+		return nil
+	})
+}
+
+// load reads the configuration from the flags given to cmd, the environment and
+// the env file.
+func (p *program) load(cmd *cobra.Command) (config.Config, error) {
+	given := map[string]string{}
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if kf, ok := f.Value.(*keyFlag); ok {
+			given[kf.key.Name] = kf.value
+		}
+	})
+	lookup := func(name string) (string, bool) {
+		value, ok := p.env[name]
+		return value, ok
+	}
+	cfg, err := config.Load(given, lookup, slices.Sorted(maps.Keys(p.env))...)
+	if err != nil {
+		return cfg, fmt.Errorf("the configuration is wrong:\n  %s", strings.ReplaceAll(err.Error(), "\n", "\n  "))
+	}
+	return cfg, nil
+}
+
+// flagError names the flag that was probably meant. It never repeats what
+// follows the = of a flag, which may be a secret.
+func flagError(cmd *cobra.Command, err error) error {
+	var missing *pflag.NotExistError
+	if !errors.As(err, &missing) {
+		return err
+	}
+	name, dashes := missing.GetSpecifiedName(), "--"
+	if short := missing.GetSpecifiedShortnames(); short != "" {
+		name, dashes = short, "-"
+	}
+	name, _, _ = strings.Cut(name, "=")
+	err = fmt.Errorf("unknown flag: %s%s", dashes, name)
+	meant := config.Nearest(strings.ToUpper(strings.ReplaceAll(name, "-", "_")))
+	for _, k := range config.Keys() {
+		if k.Name == meant && cmd.Flags().Lookup(k.Flag()) != nil {
+			return fmt.Errorf("%w, did you mean --%s?", err, k.Flag())
+		}
+	}
+	return err
+}

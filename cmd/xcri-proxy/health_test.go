@@ -1,0 +1,97 @@
+package main
+
+import (
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+func TestHealth(t *testing.T) {
+	answer := func(status int, body string) http.HandlerFunc {
+		return func(w http.ResponseWriter, r *http.Request) {
+			if r.Method != http.MethodGet || r.URL.Path != "/health" {
+				http.NotFound(w, r)
+				return
+			}
+			w.WriteHeader(status)
+			_, _ = w.Write([]byte(body))
+		}
+	}
+	tests := []struct {
+		name    string
+		handler http.HandlerFunc
+		want    string // behind the URL on stderr; empty = healthy
+	}{
+		{"healthy", answer(200, `{"status":"healthy","database_connected":true}`), ""},
+		{"degraded", answer(200, `{"status":"degraded"}`), `got HTTP 200 with status "degraded"`},
+		{"unavailable", answer(503, `{"status":"unhealthy"}`), `got HTTP 503 with status "unhealthy"`},
+		{"unavailable but healthy", answer(503, `{"status":"healthy"}`), `got HTTP 503 with status "healthy"`},
+		{"no status", answer(200, `{}`), `got HTTP 200 with status ""`},
+		{"not JSON", answer(502, "<h1>Bad Gateway</h1>"), "got HTTP 502 with an answer that is not JSON"},
+		{"redirect", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/elsewhere", http.StatusFound) },
+			"got HTTP 302 with an answer that is not JSON"},
+		{"hanging", func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, "no answer within 100ms"},
+		{"hanging in the body", func(w http.ResponseWriter, r *http.Request) {
+			_ = http.NewResponseController(w).Flush()
+			<-r.Context().Done()
+		}, "no answer within 100ms"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			server := httptest.NewServer(tt.handler)
+			defer server.Close()
+			args := []string{"health", "--listen-addr", server.Listener.Addr().String()}
+			if strings.HasPrefix(tt.name, "hanging") {
+				args = append(args, "--timeout", "100ms")
+			}
+			checkHealthCommand(t, args, server.URL+"/health", tt.want)
+		})
+	}
+}
+
+func TestHealthRefused(t *testing.T) {
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := listener.Addr().String()
+	listener.Close()
+	checkHealthCommand(t, []string{"health", "--listen-addr", addr}, "http://"+addr+"/health",
+		"dial tcp "+addr+": connect: connection refused")
+}
+
+// checkHealthCommand runs args as they are and with --quiet.
+func checkHealthCommand(t *testing.T, args []string, url, want string) {
+	t.Helper()
+	wantStatus, wantOut, wantErr := 0, "healthy\n", ""
+	if want != "" {
+		wantStatus, wantOut, wantErr = 1, "", "xcri-proxy: "+url+": "+want+"\n"
+	}
+	// A proxy for HTTP in the environment must not come between.
+	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
+	status, stdout, stderr := command(nil, args...)
+	if status != wantStatus || stdout != wantOut || stderr != wantErr {
+		t.Errorf("status %d, stdout %q\ngot  %q\nwant %q", status, stdout, stderr, wantErr)
+	}
+	status, stdout, stderr = command(nil, append(args, "--quiet")...)
+	if status != wantStatus || stdout != "" || stderr != "" {
+		t.Errorf("--quiet: status %d, stdout %q, stderr %q", status, stdout, stderr)
+	}
+}
+
+func TestHealthURL(t *testing.T) {
+	for addr, want := range map[string]string{
+		":8000":             "http://127.0.0.1:8000/health",
+		"0.0.0.0:8000":      "http://127.0.0.1:8000/health",
+		"[::]:8000":         "http://[::1]:8000/health",
+		"[::1]:8000":        "http://[::1]:8000/health",
+		"192.0.2.7:80":      "http://192.0.2.7:80/health",
+		"some.example:8000": "http://some.example:8000/health",
+	} {
+		if got, err := healthURL(addr); err != nil || got != want {
+			t.Errorf("healthURL(%q) = %q, %v, want %q", addr, got, err, want)
+		}
+	}
+}

@@ -1,0 +1,124 @@
+// Command xcri-proxy is a read-through caching proxy for the XCRI rankings API.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lewistv/xcri-proxy/config"
+)
+
+// Exit statuses: a problem at run time can pass by itself, a wrong command line
+// or configuration cannot.
+const (
+	exitRuntime = 1
+	exitUsage   = 2
+)
+
+// runtimeError is an error that is not the fault of the command line or the
+// configuration.
+type runtimeError struct{ error }
+
+// errSilent ends a command of whose failure nothing more is to be said: it is in
+// the log, or nobody wants to read it.
+var errSilent = runtimeError{errors.New("failed")}
+
+// program is what the commands share.
+type program struct {
+	env            map[string]string
+	stdout, stderr io.Writer
+	start          func(context.Context, config.Config, *slog.Logger) error // runs the service until the context ends
+}
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+}
+
+// run executes one command line and returns the exit status. environ has the
+// form of os.Environ.
+func run(args, environ []string, stdout, stderr io.Writer) int {
+	p := &program{env: map[string]string{}, stdout: stdout, stderr: stderr, start: startApp}
+	for _, entry := range environ {
+		name, value, _ := strings.Cut(entry, "=")
+		p.env[name] = value
+	}
+	return p.run(args)
+}
+
+func (p *program) run(args []string) int {
+	root := p.rootCommand()
+	root.SetArgs(args)
+	cmd, err := root.ExecuteC()
+	var atRuntime runtimeError
+	switch {
+	case err == nil:
+		return 0
+	case err == errSilent:
+		return exitRuntime
+	case errors.As(err, &atRuntime):
+		fmt.Fprintf(p.stderr, "xcri-proxy: %v\n", err)
+		return exitRuntime
+	}
+	fmt.Fprintf(p.stderr, "xcri-proxy: %s\n", strings.TrimSpace(err.Error()))
+	fmt.Fprintf(p.stderr, "see %s --help\n", cmd.CommandPath())
+	return exitUsage
+}
+
+func (p *program) rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "xcri-proxy",
+		Short: "Read-through caching proxy for the XCRI rankings API",
+		Long: `xcri-proxy answers the XCRI rankings API from memory. What it does not hold it
+loads from the database, once for all who wait, and what it does not know it
+passes on to the old API.`,
+		Example: `  xcri-proxy serve --env-file /etc/xcri-proxy.env
+  xcri-proxy config --env-file /etc/xcri-proxy.env
+  xcri-proxy health`,
+		SilenceUsage:      true,
+		SilenceErrors:     true,
+		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+	}
+	root.SetOut(p.stdout)
+	root.SetErr(p.stderr)
+	root.SetFlagErrorFunc(flagError)
+	root.AddCommand(p.serveCommand(), p.healthCommand(), p.configCommand(), p.versionCommand())
+	return root
+}
+
+func (p *program) configCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "config",
+		Short: "Show the configuration and where each value comes from",
+		Long: `config reads and checks the configuration as serve does and shows every value
+with the place it comes from. Secrets are not shown. The exit status is 2 if a
+value is wrong.
+
+` + precedence,
+		Example: `  xcri-proxy config --env-file /etc/xcri-proxy.env
+  CACHE_FRESH=5m xcri-proxy config`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := p.load(cmd)
+			if err == nil {
+				fmt.Fprint(p.stdout, cfg)
+			}
+			return err
+		},
+	}
+	addKeyFlags(cmd, config.Keys())
+	return cmd
+}
+
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("%s takes no arguments, but there is %q", cmd.Name(), args[0])
+	}
+	return nil
+}

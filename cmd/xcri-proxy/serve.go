@@ -1,0 +1,73 @@
+package main
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+	"golang.org/x/term"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/app"
+	"github.com/lewistv/xcri-proxy/config"
+)
+
+func (p *program) serveCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "serve",
+		Short: "Serve the API until SIGINT or SIGTERM",
+		Long: `serve answers the API until SIGINT or SIGTERM, then lets open requests finish. A
+second signal ends it at once. It logs to stderr: text on a terminal, otherwise
+one JSON object a line. The exit status is 2 for a wrong flag or setting and 1
+for a failure at run time.
+
+` + precedence,
+		Example: `  xcri-proxy serve --env-file /etc/xcri-proxy.env
+  xcri-proxy serve --listen-addr :8000 --log-level debug
+  DATABASE_PASSWORD=... xcri-proxy serve --database-socket /run/mysqld/mysqld.sock`,
+		Args: noArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := p.load(cmd)
+			if err != nil {
+				return err
+			}
+			return p.serve(cfg)
+		},
+	}
+	addKeyFlags(cmd, config.Keys())
+	return cmd
+}
+
+func (p *program) serve(cfg config.Config) error {
+	log := newLogger(p.stderr, cfg.LogLevel)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	// With the handler gone the next signal has its usual effect, so an operator
+	// need not wait for a shutdown that takes too long.
+	context.AfterFunc(ctx, stop)
+	if err := p.start(ctx, cfg, log); err != nil {
+		log.Error("xcri-proxy failed", "error", err)
+		return errSilent
+	}
+	return nil
+}
+
+func startApp(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	a, err := app.New(cfg, buildVersion(), log)
+	if err != nil {
+		return err
+	}
+	return a.Run(ctx)
+}
+
+// newLogger writes text for a person at a terminal and JSON for a collector.
+func newLogger(w io.Writer, level slog.Level) *slog.Logger {
+	options := &slog.HandlerOptions{Level: level}
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		return slog.New(slog.NewTextHandler(w, options))
+	}
+	return slog.New(slog.NewJSONHandler(w, options))
+}
