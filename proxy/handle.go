@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"net"
 	"runtime/debug"
 
 	"github.com/valyala/fasthttp"
@@ -130,11 +131,14 @@ func (p *Proxy) fail(ctx *fasthttp.RequestCtx, status int, detail string) {
 func badRequest(ctx *fasthttp.RequestCtx, err error) {
 	status, detail := fasthttp.StatusBadRequest, "The request could not be read"
 	var tooLarge *fasthttp.ErrSmallBuffer
+	var late net.Error
 	switch {
 	case errors.As(err, &tooLarge):
 		status, detail = fasthttp.StatusRequestHeaderFieldsTooLarge, "The request's header is too large"
 	case errors.Is(err, fasthttp.ErrBodyTooLarge):
 		status, detail = fasthttp.StatusRequestEntityTooLarge, "The request's body is too large"
+	case errors.As(err, &late) && late.Timeout():
+		status, detail = fasthttp.StatusRequestTimeout, "The request took too long to arrive"
 	}
 	ctx.Response.SetStatusCode(status)
 	ctx.Response.Header.SetContentType(contentJSON)

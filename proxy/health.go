@@ -71,7 +71,15 @@ func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx, words page) {
 	body = append(body, `","api_version":"`+apiVersion+`","database_connected":`...)
 	body = strconv.AppendBool(body, connected)
 	body = append(append(body, `,"database_tables":`...), tables...)
-	// Python leaves out a fraction of zero.
-	body = append(body, `,"timestamp":"`+time.Now().Format("2006-01-02T15:04:05.999999")+`"}`...)
+	body = append(body, `,"timestamp":"`+timestamp(time.Now())+`"}`...)
 	p.headers.send(ctx, fasthttp.StatusOK, body)
+}
+
+// timestamp writes a local time as Python's isoformat does: microseconds in six
+// digits, or none at all.
+func timestamp(t time.Time) string {
+	if t.Nanosecond() < 1000 {
+		return t.Format("2006-01-02T15:04:05")
+	}
+	return t.Format("2006-01-02T15:04:05.000000")
 }

@@ -10,45 +10,75 @@ import (
 // Brotli is the smallest of them, and zstd is smaller than gzip.
 var preference = [...]string{"br", "zstd", "gzip"}
 
-// negotiate returns the index of the variant to send for an Accept-Encoding
-// header. Identity is the last resort also where the client refuses it: a body
-// in a coding that it does not know tells it less.
-func negotiate(variants []cache.Variant, accept []byte) int {
-	best, bestWeight := identity, codingWeight(accept, "identity")
-	for _, coding := range preference {
-		for i := range variants {
-			if variants[i].Coding != coding {
-				continue
-			}
-			if w := codingWeight(accept, coding); w > bestWeight || w > 0 && w == bestWeight && best == identity {
-				best, bestWeight = i, w
-			}
-		}
-	}
-	return best
+// weights are what a client thinks of each coding, in thousandths.
+type weights struct {
+	coding   [len(preference)]int // in the order of preference
+	identity int
 }
 
-// codingWeight returns the weight of a coding in thousandths: its own, or that
-// of *. Identity is worth a thousandth where nothing is said of it.
+// parseAccept reads an Accept-Encoding header. What it does not name weighs as
+// much as * says, or nothing; identity then is worth a thousandth.
 // Source: RFC 9110, 12.5.3.
-func codingWeight(accept []byte, coding string) int {
-	other := 0
-	if coding == "identity" {
-		other = 1
+func parseAccept(accept []byte) weights {
+	const unnamed = -1
+	w := weights{identity: unnamed}
+	for i := range w.coding {
+		w.coding[i] = unnamed
 	}
+	other, otherIdentity := 0, 1
 	for more := len(accept) > 0; more; {
 		var item []byte
 		item, accept, more = bytes.Cut(accept, []byte(","))
 		name, params, _ := bytes.Cut(item, []byte(";"))
 		name = bytes.TrimSpace(name)
+		if len(name) > 2 && name[0]|0x20 == 'x' && name[1] == '-' {
+			name = name[2:] // x-gzip, an old name
+		}
 		switch {
-		case equalFold(name, coding), coding == "gzip" && equalFold(name, "x-gzip"):
-			return weight(params)
 		case string(name) == "*":
 			other = weight(params)
+			otherIdentity = other
+		case equalFold(name, "identity"):
+			w.identity = weight(params)
+		default:
+			for i, coding := range preference {
+				if equalFold(name, coding) {
+					w.coding[i] = weight(params)
+				}
+			}
 		}
 	}
-	return other
+	for i := range w.coding {
+		if w.coding[i] == unnamed {
+			w.coding[i] = other
+		}
+	}
+	if w.identity == unnamed {
+		w.identity = otherIdentity
+	}
+	return w
+}
+
+// negotiate returns the index of the variant to send for an Accept-Encoding
+// header. Identity is the last resort also where the client refuses it: a body
+// in a coding that it does not know tells it less.
+func negotiate(variants []cache.Variant, accept []byte) int {
+	if len(variants) == 1 || len(accept) == 0 {
+		return identity
+	}
+	w := parseAccept(accept)
+	best, bestWeight := identity, w.identity
+	for p, coding := range preference {
+		if w.coding[p] == 0 || w.coding[p] < bestWeight || w.coding[p] == bestWeight && best != identity {
+			continue
+		}
+		for i := range variants {
+			if variants[i].Coding == coding {
+				best, bestWeight = i, w.coding[p]
+			}
+		}
+	}
+	return best
 }
 
 // weight reads ";q=0.5" as 500; without it, or where it is no number, a coding
@@ -97,7 +127,7 @@ func matchETag(variants []cache.Variant, header []byte) *cache.Variant {
 		tag, header, more = bytes.Cut(header, []byte(","))
 		tag = bytes.TrimPrefix(bytes.TrimSpace(tag), []byte("W/"))
 		for i := range variants {
-			if string(tag) == "*" || string(tag) == variants[i].ETag {
+			if string(tag) == "*" || bytes.Equal(tag, variants[i].ETag) {
 				return &variants[i]
 			}
 		}

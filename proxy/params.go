@@ -58,11 +58,19 @@ func (in *input) parse(r *route, query []byte) {
 }
 
 // decode undoes the percent-encoding of s, and reads + as a space in a query.
-// The result is UTF-8 and never nil: what is not, becomes U+FFFD.
+// The result is UTF-8 and never nil: what is not, becomes U+FFFD. It is s itself
+// if there is nothing to undo.
 func (in *input) decode(s []byte, query bool) []byte {
+	i := 0
+	for i < len(s) && plain[s[i]] {
+		i++
+	}
+	if i == len(s) && s != nil {
+		return s
+	}
 	start := len(in.scratch)
-	ascii := true
-	for i := 0; i < len(s); i++ {
+	in.scratch = append(in.scratch, s[:i]...)
+	for ; i < len(s); i++ {
 		c := s[i]
 		switch {
 		case c == '%' && i+2 < len(s) && unhex[s[i+1]] >= 0 && unhex[s[i+2]] >= 0:
@@ -71,16 +79,23 @@ func (in *input) decode(s []byte, query bool) []byte {
 		case c == '+' && query:
 			c = ' '
 		}
-		ascii = ascii && c < utf8.RuneSelf
 		in.scratch = append(in.scratch, c)
 	}
 	out := in.scratch[start:len(in.scratch):len(in.scratch)]
-	if !ascii && !utf8.Valid(out) {
+	if !utf8.Valid(out) {
 		in.scratch = appendReplaced(in.scratch, out)
 		out = in.scratch[start+len(out):]
 	}
 	return out
 }
+
+// plain are the characters that stand for themselves wherever they are.
+var plain = func() (table [256]bool) {
+	for c := range utf8.RuneSelf {
+		table[c] = c != '%' && c != '+'
+	}
+	return table
+}()
 
 // appendReplaced appends s with each longest part of it that could begin a
 // character, but does not make one, replaced by U+FFFD.

@@ -15,12 +15,11 @@ const contentJSON = "application/json"
 // Header names in the form in which they are sent, so that nothing rewrites
 // them on the way.
 var (
-	headerAge             = []byte("Age")
-	headerCacheControl    = []byte("Cache-Control")
-	headerCacheStatus     = []byte("Cache-Status")
-	headerContentEncoding = []byte("Content-Encoding")
-	headerETag            = []byte("Etag")
-	headerVary            = []byte("Vary")
+	headerAge          = []byte("Age")
+	headerCacheControl = []byte("Cache-Control")
+	headerCacheStatus  = []byte("Cache-Status")
+	headerETag         = []byte("Etag")
+	headerVary         = []byte("Vary")
 )
 
 // headers are the values that are the same for many answers.
@@ -90,23 +89,23 @@ func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.
 	if e.Status == fasthttp.StatusOK {
 		if v := matchETag(e.Variants, ctx.Request.Header.Peek(fasthttp.HeaderIfNoneMatch)); v != nil {
 			p.counts.notModified.Add(1)
-			h.SetCanonical(headerETag, []byte(v.ETag))
+			h.SetCanonical(headerETag, v.ETag)
 			ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
 			return
 		}
 	}
 	v := &e.Variants[negotiate(e.Variants, ctx.Request.Header.Peek(fasthttp.HeaderAcceptEncoding))]
-	h.SetCanonical(headerETag, []byte(v.ETag))
+	h.SetCanonical(headerETag, v.ETag)
 	ctx.Response.SetStatusCode(e.Status)
 	if v.Coding != "" {
-		h.SetCanonical(headerContentEncoding, []byte(v.Coding))
+		h.SetContentEncoding(v.Coding)
 	}
 	if v.Body != nil {
 		ctx.Response.SetBodyRaw(v.Body)
 		return
 	}
 	p.counts.inflated.Add(1)
-	body, err := newPlain(e.Variants[gzipVariant].Body)
+	body, err := newInflater(e.Variants[gzipVariant].Body)
 	if err != nil {
 		panic(err) // it is our own
 	}

@@ -62,7 +62,7 @@ func compress(pool *sync.Pool, body []byte) []byte {
 func variants(body []byte) []cache.Variant {
 	hash := fmt.Sprintf("%016x", xxhash.Sum64(body))
 	variant := func(coding, suffix string) cache.Variant {
-		return cache.Variant{Coding: coding, ETag: `"` + hash + suffix + `"`}
+		return cache.Variant{Coding: coding, ETag: fmt.Appendf(nil, `"%s%s"`, hash, suffix)}
 	}
 	made := []cache.Variant{variant("", "")}
 	if len(body) <= compressAbove {
@@ -85,18 +85,18 @@ func brotliOf(body []byte) []byte { return compress(&brotliWriters, body) }
 
 func zstdOf(body []byte) []byte { return bytes.Clone(zstdWriter.EncodeAll(body, nil)) }
 
-// plain reads a compressed entry's body without holding all of it in memory.
-type plain struct {
+// inflater reads a compressed entry's body without holding all of it in memory.
+type inflater struct {
 	*gzip.Reader
 }
 
-func newPlain(gzipped []byte) (plain, error) {
+func newInflater(gzipped []byte) (inflater, error) {
 	z := gzipReaders.Get().(*gzip.Reader)
-	return plain{z}, z.Reset(bytes.NewReader(gzipped))
+	return inflater{z}, z.Reset(bytes.NewReader(gzipped))
 }
 
 // Close makes the reader available to another request.
-func (p plain) Close() error {
+func (p inflater) Close() error {
 	gzipReaders.Put(p.Reader)
 	return nil
 }

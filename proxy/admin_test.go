@@ -1,0 +1,173 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+func TestStats(t *testing.T) {
+	opts := realOptions(t)
+	opts.Version = "v1.2.3"
+	_, base := start(t, opts)
+	for _, target := range []string{"/teams/", "/teams", "/teams/99999", "/athletes/?limit=x", "/nowhere", listTarget} {
+		get(t, base, target)
+	}
+	get(t, base, "/teams/", "If-None-Match", "*")
+	a := get(t, base, "/cache/stats")
+	if a.status != 200 || a.header.Get("Cache-Control") != "no-store" {
+		t.Fatalf("%d %v", a.status, a.header)
+	}
+	var s Stats
+	dec := json.NewDecoder(strings.NewReader(a.body))
+	dec.DisallowUnknownFields()
+	if err := dec.Decode(&s); err != nil {
+		t.Fatal(err)
+	}
+	if s.Version != "v1.2.3" || s.UptimeSeconds <= 0 {
+		t.Errorf("version %s, uptime %v", s.Version, s.UptimeSeconds)
+	}
+	if o := s.Requests.Outcomes; o["miss"] != 3 || o["hit"] != 2 || s.Requests.NotModified != 1 || s.Requests.Rejected != 1 || s.Requests.Inflated != 3 {
+		t.Errorf("requests: %+v", s.Requests)
+	}
+	if s.Requests.HitRatio != 0.4 {
+		t.Errorf("hit ratio %v", s.Requests.HitRatio)
+	}
+	teams := s.Routes["/teams/"]
+	if teams.Outcomes["miss"] != 1 || teams.Outcomes["hit"] != 2 || teams.Fills.Count != 1 || teams.Fills.MeanMS <= 0 || teams.Fills.MaxMS < teams.Fills.MeanMS {
+		t.Errorf("/teams/: %+v", teams)
+	}
+	if c := s.Cache; c.Entries != 3 || c.Fills != 3 || c.Bytes <= 0 || c.Bytes > c.Budget || c.Shelves["absent"].Entries != 1 || c.Shelves["tail"].Entries != 2 {
+		t.Errorf("cache: %+v", c)
+	}
+	if s.Pool.Limit != 8 || s.Pool.Open < 1 || s.Pool.Open > s.Pool.Limit {
+		t.Errorf("pool: %+v", s.Pool)
+	}
+	if s.Memory.RSS < 1<<20 || s.Memory.Heap < 1<<20 {
+		t.Errorf("memory: %+v", s.Memory)
+	}
+}
+
+func TestWhoMaySeeStats(t *testing.T) {
+	const token = "a long enough token"
+	for name, tt := range map[string]struct {
+		token   string
+		headers []string
+		want    int
+	}{
+		"this machine":             {"", nil, 200},
+		"by way of Apache":         {"", []string{"X-Forwarded-For", "127.0.0.1"}, 403},
+		"by way of another proxy":  {"", []string{"Forwarded", "for=127.0.0.1"}, 403},
+		"by way of nginx":          {"", []string{"X-Real-IP", "127.0.0.1"}, 403},
+		"via":                      {"", []string{"Via", "1.1 x"}, 403},
+		"with the token":           {token, []string{"Authorization", "Bearer " + token}, 200},
+		"the token through Apache": {token, []string{"Authorization", "Bearer " + token, "X-Forwarded-For", "1.2.3.4"}, 200},
+		"a wrong token":            {token, []string{"Authorization", "Bearer x"}, 403},
+		"a part of the token":      {token, []string{"Authorization", "Bearer " + token[:5]}, 403},
+		"no bearer":                {token, []string{"Authorization", token}, 403},
+		"a token when none is set": {"", []string{"Authorization", "Bearer "}, 403},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, base := start(t, Options{Origin: &fakeOrigin{}, AdminToken: tt.token, BasePath: "/iz/xcri"})
+			for _, target := range []string{"/cache/stats", "/cache/stats/", "/iz/xcri/cache/stats", "/cache", "/cache/", "/cache/other"} {
+				want := tt.want
+				if want == 200 && !strings.Contains(target, "stats") {
+					want = 404
+				}
+				if a := get(t, base, target, tt.headers...); a.status != want {
+					t.Errorf("%s: %d, want %d", target, a.status, want)
+				}
+			}
+		})
+	}
+	_, base := start(t, Options{Origin: &fakeOrigin{}})
+	if a := ask(t, base, "POST", "/cache/stats"); a.status != 405 {
+		t.Errorf("POST: %d", a.status)
+	}
+	if a := ask(t, base, "HEAD", "/cache/stats"); a.status != 200 || a.body != "" {
+		t.Errorf("HEAD: %d", a.status)
+	}
+	if a := get(t, base, "/cachestats"); a.status != 404 || !strings.Contains(a.body, "Not Found") {
+		t.Errorf("/cachestats: %d %s", a.status, a.body)
+	}
+	ctx := requestCtx("GET", "/cache/stats")
+	p, _ := New(Options{Origin: &fakeOrigin{}})
+	ctx.SetRemoteAddr(remoteAddr("192.0.2.7"))
+	if p.handle(ctx); ctx.Response.StatusCode() != 403 {
+		t.Errorf("from another machine: %d", ctx.Response.StatusCode())
+	}
+}
+
+func TestHealth(t *testing.T) {
+	const tables = `{"a":5,"b":7}`
+	for name, tt := range map[string]struct {
+		body         string
+		run, ping    error
+		health, root string
+		connected    string
+	}{
+		"all well":           {tables, nil, nil, "healthy", "healthy", `true,"database_tables":{"a":5,"b":7}`},
+		"an empty table":     {`{"a":5,"b":0}`, nil, nil, "degraded", "healthy", `true,"database_tables":{"a":5,"b":0}`},
+		"the first is empty": {`{"a":0,"b":10}`, nil, nil, "degraded", "healthy", `true,"database_tables":{"a":0,"b":10}`},
+		"ten rows":           {`{"a":10,"b":100}`, nil, nil, "healthy", "healthy", `true,"database_tables":{"a":10,"b":100}`},
+		"no database":        {tables, nil, store.ErrUnavailable, "unhealthy", "degraded", `false,"database_tables":null`},
+		"no counts":          {"", errors.New("x"), nil, "unhealthy", "degraded", `false,"database_tables":null`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, base := start(t, Options{Origin: &fakeOrigin{
+				run: func(context.Context, store.Query) (store.Answer, error) {
+					return store.Answer{Status: 200, Body: []byte(tt.body)}, tt.run
+				},
+				ping: func() error { return tt.ping },
+			}, BasePath: "/iz/xcri"})
+			for target, status := range map[string]string{
+				"/health": tt.health, "/health/": tt.health, "/iz/xcri/api/health": tt.health,
+				"/": tt.root, "/iz/xcri/api": tt.root, "/iz/xcri/api/": tt.root,
+			} {
+				a := get(t, base, target)
+				want := `{"status":"` + status + `","api_version":"2.0.0","database_connected":` + tt.connected + `,"timestamp":"`
+				if a.status != 200 || !strings.HasPrefix(a.body, want) {
+					t.Errorf("%s: %d %s\nwant %s", target, a.status, a.body, want)
+				}
+				if !json.Valid([]byte(a.body)) || a.header.Get("Cache-Control") != "no-store" {
+					t.Errorf("%s: %v", a.body, a.header)
+				}
+			}
+		})
+	}
+}
+
+func TestHealthOfTheSample(t *testing.T) {
+	_, base := start(t, realOptions(t))
+	want := `"database_tables":{"iz_rankings_xcri_athlete_rankings":2723,"iz_rankings_xcri_team_rankings":280,"iz_rankings_xcri_scs_components":720,"iz_rankings_xcri_calculation_metadata":42}`
+	if a := get(t, base, "/health"); !strings.Contains(a.body, want) {
+		t.Errorf("%s\nwant %s", a.body, want)
+	}
+}
+
+// TestPingIsRare: a flood of health checks is one question a second.
+func TestPingIsRare(t *testing.T) {
+	pings := 0
+	_, base := start(t, Options{Origin: &fakeOrigin{ping: func() error { pings++; return nil }}})
+	for range 50 {
+		get(t, base, "/health")
+	}
+	if pings > 10 {
+		t.Errorf("%d pings for 50 health checks at once", pings)
+	}
+}
+
+func TestTimestamp(t *testing.T) {
+	for ns, want := range map[int]string{
+		0: "2025-10-05T01:02:03", 999: "2025-10-05T01:02:03", 1000: "2025-10-05T01:02:03.000001", 827110000: "2025-10-05T01:02:03.827110",
+	} {
+		if got := timestamp(time.Date(2025, 10, 5, 1, 2, 3, ns, time.Local)); got != want {
+			t.Errorf("%s, want %s", got, want)
+		}
+	}
+}

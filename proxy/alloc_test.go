@@ -1,0 +1,30 @@
+//go:build !race
+
+package proxy
+
+import "testing"
+
+// TestHitAllocs: an answer from the cache costs one allocation, the key.
+func TestHitAllocs(t *testing.T) {
+	for name, headers := range map[string][]string{
+		"identity": nil, "gzip": {"Accept-Encoding", "gzip"}, "chrome": {"Accept-Encoding", "gzip, deflate, br, zstd"},
+		"304": {"If-None-Match", `"x", *`}, "another site": {"Origin", "https://web4.ustfccca.org", "Accept-Encoding", "gzip"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for _, size := range []int{900, 12 << 10} {
+				if name == "identity" && size > compressAbove {
+					continue // made anew, for the few that take no coding
+				}
+				p := benchProxy(t, size)
+				p.cors = newCORS([]string{"https://web4.ustfccca.org"})
+				for _, target := range []string{siteTarget, "/teams/?search=St%20Mary&gender=m", "/athletes/12345?season_year=2025"} {
+					ctx := requestCtx("GET", target, headers...)
+					p.handle(ctx)
+					if n := testing.AllocsPerRun(200, func() { ctx.Response.Reset(); p.handle(ctx) }); n > 1 {
+						t.Errorf("%s, %d bytes: %v allocations", target, size, n)
+					}
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,201 @@
+package proxy
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+const listTarget = "/athletes/?season_year=2025&limit=50000"
+
+// TestVariants: every form of an answer holds the same body, is named by an
+// ETag of its own, and is made once.
+func TestVariants(t *testing.T) {
+	p, base := start(t, realOptions(t))
+	want := get(t, base, listTarget)
+	if want.header.Get("Content-Encoding") != "" || len(want.body) < largeBody {
+		t.Fatalf("identity: %d bytes, coding %q", len(want.body), want.header.Get("Content-Encoding"))
+	}
+	etags := map[string]string{want.header.Get("Etag"): "identity"}
+	for _, target := range []string{listTarget, "/athletes/?season_year=2025&limit=10", "/athletes/12002064?season_year=2025"} {
+		plain := get(t, base, target)
+		for _, accept := range []string{"gzip", "br", "zstd", "gzip, deflate, br, zstd", "br;q=0.1, gzip"} {
+			a := get(t, base, target, "Accept-Encoding", accept)
+			if a.status != 200 || a.plainBody(t) != plain.body {
+				t.Errorf("%s as %s: %d, another body", target, accept, a.status)
+			}
+			coding := a.header.Get("Content-Encoding")
+			if len(plain.body) > compressAbove == (coding == "") && strings.Contains(accept, "gzip") {
+				t.Errorf("%s as %s: %d bytes as %q", target, accept, len(plain.body), coding)
+			}
+			tag := a.header.Get("Etag")
+			if other, seen := etags[tag]; seen && other != coding+target && coding != "" {
+				t.Errorf("%s as %s: ETag %s is that of %s", target, accept, tag, other)
+			}
+			etags[tag] = coding + target
+			if a.header.Get("Content-Length") != strconv.Itoa(len(a.body)) {
+				t.Errorf("Content-Length %s of %d", a.header.Get("Content-Length"), len(a.body))
+			}
+		}
+	}
+	if fills := p.cache.Stats().Fills; fills != 3 {
+		t.Errorf("%d fills for 3 answers", fills)
+	}
+}
+
+func TestHeaders(t *testing.T) {
+	opts := realOptions(t)
+	opts.MaxAge, opts.StaleWhileRevalidate = 42*time.Second, 7*time.Minute
+	_, base := start(t, opts)
+	for i, want := range []string{"miss", "hit", "hit"} {
+		a := get(t, base, "/teams/")
+		if a.outcome() != want {
+			t.Errorf("request %d: Cache-Status %q, want %s", i, a.header.Get("Cache-Status"), want)
+		}
+		for name, want := range map[string]string{
+			"Content-Type":           "application/json",
+			"Cache-Control":          "public, max-age=42, stale-while-revalidate=420",
+			"Vary":                   "Accept-Encoding, Origin",
+			"X-Content-Type-Options": "nosniff",
+			"X-Frame-Options":        "DENY",
+			"Age":                    "0",
+		} {
+			if got := a.header.Get(name); got != want {
+				t.Errorf("%s: %q, want %q", name, got, want)
+			}
+		}
+	}
+	for target, status := range map[string]int{"/teams/?limit=x": 422, "/nowhere": 404} {
+		a := get(t, base, target)
+		if a.status != status || a.header.Get("Cache-Control") != "no-store" || a.header.Get("X-Content-Type-Options") != "nosniff" {
+			t.Errorf("%s: %d %v", target, a.status, a.header)
+		}
+	}
+	a := get(t, base, "/teams/99999")
+	if a.status != 404 || a.header.Get("Cache-Control") == "no-store" || a.outcome() != "miss" {
+		t.Errorf("what is not found is an answer too: %d %v", a.status, a.header)
+	}
+	if a := get(t, base, "/teams/99999"); a.outcome() != "hit" {
+		t.Errorf("what is not found is not kept: %s", a.outcome())
+	}
+}
+
+// TestSharedEntries: other spellings of a request are hits on its entry.
+func TestSharedEntries(t *testing.T) {
+	_, base := start(t, realOptions(t))
+	first := get(t, base, "/athletes/?season_year=2025&division=2030&gender=M&limit=5")
+	if first.outcome() != "miss" {
+		t.Fatal(first.outcome())
+	}
+	for _, target := range []string{
+		"/athletes/?limit=5&gender=M&division=2030&season_year=2025",
+		"/athletes?season_year=2025&division=2030&gender=m&limit=5",
+		"/iz/xcri/api/athletes/?season_year=2025&division=2030&gender=M&limit=5&offset=0&scoring_group=division&algorithm_type=light",
+		"/athletes/?utm=1&season_year=2025&division=2030.0&gender=M&limit=%205&search2=x",
+		"http://other.example/athletes/?season_year=2025&division=2030&gender=M&limit=9&limit=5",
+	} {
+		if a := get(t, base, target); a.outcome() != "hit" || a.body != first.body {
+			t.Errorf("%s: %s", target, a.outcome())
+		}
+	}
+}
+
+func TestNotModified(t *testing.T) {
+	_, base := start(t, realOptions(t))
+	for _, coding := range []string{"", "gzip", "zstd"} {
+		full := get(t, base, listTarget, "Accept-Encoding", coding)
+		tag := full.header.Get("Etag")
+		for _, match := range []string{tag, "W/" + tag, `"other", ` + tag, "*"} {
+			for _, method := range []string{"GET", "HEAD"} {
+				a := ask(t, base, method, listTarget, "Accept-Encoding", coding, "If-None-Match", match)
+				if a.status != 304 || a.body != "" {
+					t.Errorf("%s If-None-Match %s: %d with %d bytes", method, match, a.status, len(a.body))
+				}
+				for _, name := range []string{"Cache-Control", "Vary", "Cache-Status"} {
+					if a.header.Get(name) == "" {
+						t.Errorf("a 304 without %s", name)
+					}
+				}
+				if match != "*" && a.header.Get("Etag") != tag {
+					t.Errorf("304 with ETag %s, want %s", a.header.Get("Etag"), tag)
+				}
+			}
+		}
+		if a := get(t, base, listTarget, "Accept-Encoding", coding, "If-None-Match", `"other"`); a.status != 200 || a.body != full.body {
+			t.Errorf("another ETag: %d", a.status)
+		}
+	}
+	if a := get(t, base, "/teams/99999", "If-None-Match", "*"); a.status != 404 {
+		t.Errorf("a 404 is not matched: %d", a.status)
+	}
+}
+
+// TestETagSurvivesAFill: an ETag names the body, not when it was made.
+func TestETagSurvivesAFill(t *testing.T) {
+	_, one := start(t, realOptions(t))
+	_, two := start(t, realOptions(t))
+	for _, target := range []string{listTarget, "/teams/20021"} {
+		if a, b := get(t, one, target), get(t, two, target); a.header.Get("Etag") != b.header.Get("Etag") {
+			t.Errorf("%s: %s and %s", target, a.header.Get("Etag"), b.header.Get("Etag"))
+		}
+	}
+}
+
+func TestAge(t *testing.T) {
+	// An answer that the origin gave 90 s ago.
+	p, base := start(t, Options{Origin: &fakeOrigin{}})
+	get(t, base, "/teams/")
+	e, _, err := p.cache.Get("/teams/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	aged := *e
+	aged.Filled = time.Now().Add(-90 * time.Second)
+	ctx := requestCtx("GET", "/teams/")
+	p.respond(ctx, &aged, 0)
+	if age := string(ctx.Response.Header.Peek("Age")); age != "90" {
+		t.Errorf("Age %s", age)
+	}
+}
+
+// TestOriginErrors: what the origin can't answer is a clear error that no cache
+// keeps, and is asked for anew the next time.
+func TestOriginErrors(t *testing.T) {
+	for _, tt := range []struct {
+		err    error
+		status int
+		retry  string
+	}{
+		{store.ErrUnavailable, 503, "5"}, {store.ErrSetup, 503, "5"}, {store.ErrTimeout, 504, "5"},
+		{context.DeadlineExceeded, 504, "5"}, {context.Canceled, 503, "5"}, {errUnknown, 500, ""},
+	} {
+		asked := 0
+		_, base := start(t, Options{Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+			asked++
+			return store.Answer{}, wrapped{tt.err}
+		}}})
+		for n := range 2 {
+			a := get(t, base, "/teams/")
+			if a.status != tt.status || a.header.Get("Retry-After") != tt.retry || a.header.Get("Cache-Control") != "no-store" {
+				t.Errorf("%v: %d, %v", tt.err, a.status, a.header)
+			}
+			if strings.Contains(a.body, "secret detail") || !strings.HasPrefix(a.body, `{"detail":"`) || a.outcome() != "error" {
+				t.Errorf("%v: %s %s", tt.err, a.body, a.outcome())
+			}
+			if asked != n+1 {
+				t.Errorf("%v: asked %d times, want %d", tt.err, asked, n+1)
+			}
+		}
+	}
+}
+
+type wrapped struct{ error }
+
+func (w wrapped) Error() string { return "secret detail: " + w.error.Error() }
+func (w wrapped) Unwrap() error { return w.error }
+
+var errUnknown = strconv.ErrRange

@@ -1,0 +1,275 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+)
+
+// requestCtx is a request that no connection brought.
+func requestCtx(method, target string, headers ...string) *fasthttp.RequestCtx {
+	var req fasthttp.Request
+	req.Header.SetMethod(method)
+	req.SetRequestURI(target)
+	for i := 0; i < len(headers); i += 2 {
+		req.Header.Set(headers[i], headers[i+1])
+	}
+	ctx := &fasthttp.RequestCtx{}
+	ctx.Init(&req, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, nil)
+	return ctx
+}
+
+// TestOneFillForAll: 200 clients that ask for one cold answer at once cost the
+// database one read. The database counts.
+func TestOneFillForAll(t *testing.T) {
+	opts := realOptions(t)
+	db, _ := server.Get()
+	root, err := db.Root(mariadb.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	execute(t, root, "SET GLOBAL log_output = 'TABLE'", "SET GLOBAL general_log = ON", "TRUNCATE mysql.general_log")
+	defer execute(t, root, "SET GLOBAL general_log = OFF")
+	_, base := start(t, opts)
+
+	const clients = 200
+	target := "/athletes/?season_year=2025&limit=50000&region=West"
+	var ready, done sync.WaitGroup
+	var outcomes sync.Map
+	gate := make(chan struct{})
+	ready.Add(clients)
+	for range clients {
+		done.Go(func() {
+			conn := dial(t, base)
+			defer conn.Close()
+			ready.Done()
+			<-gate
+			fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: x\r\nAccept-Encoding: gzip\r\n\r\n", target)
+			a := read(t, bufio.NewReader(conn), "GET")
+			if a.status != 200 {
+				t.Errorf("%d %.100s", a.status, a.body)
+			}
+			n, _ := outcomes.LoadOrStore(a.outcome(), new(atomic.Int64))
+			n.(*atomic.Int64).Add(1)
+		})
+	}
+	ready.Wait()
+	close(gate)
+	done.Wait()
+
+	var reads int
+	row := root.QueryRow("SELECT COUNT(*) FROM mysql.general_log WHERE command_type = 'Query' AND argument LIKE 'SELECT r.ranking_id%'")
+	if err := row.Scan(&reads); err != nil {
+		t.Fatal(err)
+	}
+	if reads != 1 {
+		t.Errorf("the database saw %d reads for %d clients", reads, clients)
+	}
+	outcomes.Range(func(k, v any) bool {
+		t.Logf("%s: %d", k, v.(*atomic.Int64).Load())
+		return true
+	})
+	if n, ok := outcomes.Load("miss"); !ok || n.(*atomic.Int64).Load() != 1 {
+		t.Error("not exactly one miss")
+	}
+}
+
+func execute(t testing.TB, db *sql.DB, statements ...string) {
+	t.Helper()
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+// TestMalformed sends what is no request, or more than we take. The server
+// answers with an error or hangs up, and goes on.
+func TestMalformed(t *testing.T) {
+	p, err := New(Options{Origin: &fakeOrigin{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.server.ReadTimeout = 500 * time.Millisecond // for what looks unfinished
+	base := listen(t, p)
+	for name, tt := range map[string]struct {
+		request string
+		status  int // 0: no answer, the connection is closed
+	}{
+		"no HTTP":              {"hello\r\n\r\n", 400},
+		"no host":              {"GET /teams/ HTTP/1.1\r\n\r\n", 400},
+		"two hosts":            {"GET /teams/ HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
+		"two lengths":          {"GET /teams/ HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n", 400},
+		"long header":          {"GET /teams/ HTTP/1.1\r\nHost: a\r\nCookie: " + strings.Repeat("x", 17<<10) + "\r\n\r\n", 431},
+		"long target":          {"GET /teams/?search=" + strings.Repeat("x", 17<<10) + " HTTP/1.1\r\nHost: a\r\n\r\n", 431},
+		"target that fits":     {"GET /teams/?search=" + strings.Repeat("x", 12<<10) + " HTTP/1.1\r\nHost: a\r\n\r\n", 200},
+		"cookies that fit":     {"GET /teams/ HTTP/1.1\r\nHost: a\r\nCookie: " + strings.Repeat("x", 8<<10) + "\r\n\r\n", 200},
+		"long body":            {"POST /teams/ HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", 413},
+		"a body that waits":    {"POST /teams/ HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n", 417},
+		"a GET with a body":    {"GET /teams/ HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", 200},
+		"bare line feeds":      {"GET /teams/ HTTP/1.1\nHost: a\n\n", 408},
+		"control in the value": {"GET /teams/ HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", 400},
+		"HTTP/1.0":             {"GET /teams/ HTTP/1.0\r\n\r\n", 200},
+		"a header without end": {"GET /teams/ HTTP/1.1\r\nHost: a\r\nX-", 408},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := dial(t, base)
+			defer conn.Close()
+			if _, err := io.WriteString(conn, tt.request); err != nil {
+				t.Fatal(err)
+			}
+			a := read(t, bufio.NewReader(conn), "GET")
+			if a.status != tt.status {
+				t.Errorf("%d, want %d: %s", a.status, tt.status, a.body)
+			}
+			if a.status != 417 && !strings.HasPrefix(a.body, `{"`) {
+				t.Errorf("not in the shape of the API: %q", a.body)
+			}
+		})
+	}
+	if a := get(t, base, "/teams/"); a.status != 200 {
+		t.Errorf("afterwards: %d", a.status)
+	}
+}
+
+// TestServerHasLimits: nothing of a client's may be without bound.
+func TestServerHasLimits(t *testing.T) {
+	p, err := New(Options{Origin: &fakeOrigin{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := p.server
+	if s.ReadTimeout == 0 || s.IdleTimeout == 0 || s.WriteTimeout == 0 || s.Concurrency == 0 || s.MaxRequestBodySize == 0 || s.ReadBufferSize == 0 {
+		t.Errorf("a limit is missing: %+v", s)
+	}
+}
+
+// TestPanic: a panic in a handler or a fill is an error for its request alone.
+func TestPanic(t *testing.T) {
+	p, base := start(t, Options{Origin: &fakeOrigin{
+		run:  func(context.Context, store.Query) (store.Answer, error) { panic("in the origin") },
+		ping: func() error { panic("in the handler") },
+	}})
+	for _, target := range []string{"/teams/", "/health", "/teams/", "/health"} {
+		if a := get(t, base, target); a.status != 500 || a.body != `{"detail":"Internal Server Error"}` {
+			t.Errorf("%s: %d %s", target, a.status, a.body)
+		}
+	}
+	if stats := p.Stats(); stats.Requests.Panics != 2 || stats.Cache.Panics != 2 {
+		t.Errorf("panics: %d in handlers, %d in fills", stats.Requests.Panics, stats.Cache.Panics)
+	}
+}
+
+// TestWaitTimeout: a request that waits too long gets a 504, and the fill that
+// it waited for is stored all the same.
+func TestWaitTimeout(t *testing.T) {
+	gate := make(chan struct{})
+	p, base := start(t, Options{
+		Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+			<-gate
+			return store.Answer{Status: 200, Body: []byte(`{"late":true}`)}, nil
+		}},
+		Cache: cache.Options{WaitTimeout: 20 * time.Millisecond},
+	})
+	if a := get(t, base, "/teams/"); a.status != 504 || a.header.Get("Retry-After") == "" {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	close(gate)
+	for deadline := time.Now().Add(5 * time.Second); p.cache.Stats().Shelves[1].Entries == 0; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the fill was not stored")
+		}
+	}
+	if a := get(t, base, "/teams/"); a.status != 200 || a.outcome() != "hit" || a.body != `{"late":true}` {
+		t.Errorf("afterwards: %d %s %s", a.status, a.outcome(), a.body)
+	}
+}
+
+// TestShutdown: answers under way finish, idle connections are closed, and
+// nothing new is taken.
+func TestShutdown(t *testing.T) {
+	begun, gate := make(chan struct{}), make(chan struct{})
+	p, err := New(Options{Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+		close(begun)
+		<-gate
+		return store.Answer{Status: 200, Body: []byte(`{"whole":true}`)}, nil
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- p.Serve(ln) }()
+	base := "http://" + ln.Addr().String()
+
+	idle := dial(t, base)
+	defer idle.Close()
+	io.WriteString(idle, "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
+	fromIdle := bufio.NewReader(idle)
+	read(t, fromIdle, "GET")
+
+	busy := make(chan answer, 1)
+	go func() { busy <- get(t, base, "/teams/") }()
+	<-begun
+	stopped := make(chan error, 1)
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+		defer cancel()
+		stopped <- p.Shutdown(ctx)
+	}()
+	if _, err := fromIdle.ReadByte(); !errors.Is(err, io.EOF) {
+		t.Errorf("the idle connection: %v", err)
+	}
+	select {
+	case err := <-stopped:
+		t.Fatalf("stopped with an answer under way: %v", err)
+	default:
+	}
+	close(gate)
+	if a := <-busy; a.status != 200 || a.body != `{"whole":true}` {
+		t.Errorf("the answer under way: %d %s", a.status, a.body)
+	}
+	if err := errors.Join(<-stopped, <-served); err != nil {
+		t.Error(err)
+	}
+	if conn, err := net.DialTimeout("tcp", ln.Addr().String(), time.Second); err == nil {
+		conn.Close()
+		t.Error("a connection was taken after the shutdown")
+	}
+}
+
+// TestKeepAlive: one connection carries many requests, also after errors.
+func TestKeepAlive(t *testing.T) {
+	_, base := start(t, Options{Origin: &fakeOrigin{}})
+	conn := dial(t, base)
+	defer conn.Close()
+	from := bufio.NewReader(conn)
+	for _, tt := range []struct {
+		target string
+		status int
+	}{{"/teams/", 200}, {"/nowhere", 404}, {"/teams/?limit=x", 422}, {"/teams/", 200}, {"/cache/nowhere", 404}, {"/health", 200}} {
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", tt.target)
+		if a := read(t, from, "GET"); a.status != tt.status {
+			t.Errorf("%s: %d", tt.target, a.status)
+		}
+	}
+}
