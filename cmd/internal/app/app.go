@@ -75,6 +75,7 @@ func (a *App) Addr() net.Addr { return a.listener.Addr() }
 // set up wrongly before it was ever ready.
 func (a *App) Run(ctx context.Context) error {
 	defer a.store.Close()
+	defer a.listener.Close() // if the stop came before the server
 	checking, stopChecking := context.WithCancel(ctx)
 	defer stopChecking()
 	checked, served := make(chan error, 1), make(chan error, 1)

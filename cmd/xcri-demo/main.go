@@ -1,0 +1,171 @@
+// Command xcri-demo runs the proxy on sample data, with a database of its own in
+// memory, on a machine that has nothing but Go:
+//
+//	go run -C cmd/xcri-demo .
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"os"
+	"os/signal"
+	"strconv"
+	"syscall"
+	"time"
+
+	"github.com/sirupsen/logrus"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/app"
+	"github.com/lewistv/xcri-proxy/config"
+)
+
+// usualAddr is where the proxy listens unless it is told or taken.
+const usualAddr = "127.0.0.1:8000"
+
+// pages are the requests that the demo suggests, below the API's root.
+var pages = []struct{ what, path string }{
+	{"athletes of a division", "/athletes/?season_year=2025&division=2030&gender=M&limit=25"},
+	{"search by name", "/athletes/?season_year=2025&search=O%27B"},
+	{"one athlete", "/athletes/12002064?season_year=2025"},
+	{"teams", "/teams/?season_year=2025&division=2030&gender=F"},
+	{"team knockout", "/team-knockout/?rank_group_fk=2030&gender_code=M"},
+	{"matchups of a team", "/team-knockout/matchups?team_id=20045&rank_group_fk=2030"},
+	{"newest calculations", "/metadata/latest"},
+	{"snapshots", "/snapshots/"},
+	{"health", "/health"},
+	{"what the cache did", "/cache/stats"},
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	// With the handler gone a second signal ends the process at once.
+	context.AfterFunc(ctx, stop)
+	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
+	switch {
+	case err == nil:
+	case errors.Is(err, flag.ErrHelp):
+	case errors.Is(err, errUsage):
+		os.Exit(2)
+	default:
+		fmt.Fprintln(os.Stderr, "xcri-demo:", err)
+		os.Exit(1)
+	}
+}
+
+// errUsage is a wrong command line, which the flag package has explained.
+var errUsage = errors.New("wrong command line")
+
+// options are what the command line says.
+type options struct {
+	listen  string // empty = the usual address, or a free port
+	verbose bool
+}
+
+func parse(args []string, stderr io.Writer) (opts options, err error) {
+	flags := flag.NewFlagSet("xcri-demo", flag.ContinueOnError)
+	flags.SetOutput(stderr)
+	flags.StringVar(&opts.listen, "listen", "", "`address` to serve on (default "+usualAddr+", or a free port if that is taken)")
+	flags.BoolVar(&opts.verbose, "v", false, "show the logs of the proxy and of the database")
+	if err := flags.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return opts, err
+		}
+		return opts, errUsage
+	}
+	if flags.NArg() > 0 {
+		fmt.Fprintf(stderr, "xcri-demo takes no arguments, but there is %q\n", flags.Args())
+		return opts, errUsage
+	}
+	return opts, nil
+}
+
+// run serves the demo until ctx ends.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
+	opts, err := parse(args, stderr)
+	if err != nil {
+		return err
+	}
+	level := slog.LevelWarn
+	logrus.SetOutput(io.Discard) // the database logs every connection
+	if opts.verbose {
+		level = slog.LevelDebug
+		logrus.SetOutput(stderr)
+	}
+	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
+
+	fmt.Fprintln(stdout, "Loading the sample data ...")
+	began := time.Now()
+	db, err := startDatabase()
+	if err != nil {
+		return err
+	}
+	defer db.Close()
+	if err := db.Fill(ctx); err != nil {
+		if ctx.Err() != nil {
+			return nil // stopped before it was ready
+		}
+		return fmt.Errorf("load the sample data: %w", err)
+	}
+	a, base, err := newApp(db, opts.listen, log)
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "Ready after %.1f s, with an in-memory database on %s:%d.\n\n", time.Since(began).Seconds(), db.Host, db.Port)
+	for _, p := range pages {
+		fmt.Fprintf(stdout, "  %-23s %s%s\n", p.what, base, p.path)
+	}
+	fmt.Fprintln(stdout, "\nCtrl-C stops it.")
+	err = a.Run(ctx)
+	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
+		return nil // told to stop, with a browser's connection still open
+	}
+	return err
+}
+
+// newApp returns the proxy on db, listening, and the URL of its API. An empty
+// listen means the usual address, or any free port where that is taken.
+func newApp(db *database, listen string, log *slog.Logger) (*app.App, string, error) {
+	if listen != "" {
+		return newAppOn(db, listen, log)
+	}
+	a, base, err := newAppOn(db, usualAddr, log)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return newAppOn(db, "127.0.0.1:0", log)
+	}
+	return a, base, err
+}
+
+func newAppOn(db *database, addr string, log *slog.Logger) (*app.App, string, error) {
+	cfg, err := config.Load(map[string]string{
+		"LISTEN_ADDR":       addr,
+		"DATABASE_HOST":     db.Host,
+		"DATABASE_PORT":     strconv.Itoa(db.Port),
+		"DATABASE_NAME":     databaseName,
+		"DATABASE_USER":     databaseUser,
+		"DATABASE_PASSWORD": "",
+		"LEGACY_URL":        "",
+		// A browser keeps connections in store, and those hold the end up.
+		"SHUTDOWN_TIMEOUT": "2s",
+		// The database is many times slower than a real one, and shares the
+		// machine with all else.
+		"DATABASE_STATEMENT_TIMEOUT": "1m",
+		"FILL_TIMEOUT":               "2m",
+		"WAIT_TIMEOUT":               "2m",
+	}, noEnv)
+	if err != nil {
+		return nil, "", err
+	}
+	a, err := app.New(cfg, "demo", log)
+	if err != nil {
+		return nil, "", err
+	}
+	return a, "http://" + a.Addr().String(), nil
+}
+
+// noEnv is an empty environment: a setting meant for a real proxy, such as
+// DATABASE_SOCKET, would lead the demo to another database.
+func noEnv(string) (string, bool) { return "", false }
