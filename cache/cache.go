@@ -30,14 +30,18 @@ type Options struct {
 	Fill Fill
 	// Bytes is the budget of all entries; zero means 64 MiB.
 	Bytes int64
-	// Fresh is how long an entry counts as fresh, and Grace how long after that
-	// it is served while it is refreshed; zero means a minute and a day.
+	// Fresh is how long an entry counts as fresh; zero means a minute. Grace is
+	// how long after that it is served while it is refreshed.
 	Fresh, Grace time.Duration
 	// FillTimeout bounds a fill, and WaitTimeout a request's wait for one; zero
 	// means 20 s and 15 s.
 	FillTimeout, WaitTimeout time.Duration
 	// Fills is the most fills at once; zero means 8.
 	Fills int
+	// Recode returns another form of an entry that has just been stored, one
+	// that takes too long to make while a request waits, or nil to leave it as
+	// it is. It runs in the background, one entry at a time. May be nil.
+	Recode func(*Entry) *Entry
 	// Logger takes failures that no request sees; nil discards them.
 	Logger *slog.Logger
 }
@@ -45,7 +49,6 @@ type Options struct {
 func (o Options) withDefaults() Options {
 	defaults(&o.Bytes, 64<<20)
 	defaults(&o.Fresh, time.Minute)
-	defaults(&o.Grace, 24*time.Hour)
 	defaults(&o.FillTimeout, 20*time.Second)
 	defaults(&o.WaitTimeout, 15*time.Second)
 	defaults(&o.Fills, 8)
@@ -64,8 +67,8 @@ func defaults[T comparable](value *T, standard T) {
 
 // Shares of the budget, in percent.
 const (
-	hotShare    = 65
-	tailShare   = 30
+	hotShare    = 50
+	tailShare   = 45
 	absentShare = 100 - hotShare - tailShare
 )
 
@@ -73,8 +76,11 @@ const (
 	// promoteAfter is how many requests an entry answers on the tail shelf
 	// before it moves to the hot one. A crawl asks for each page once or twice.
 	promoteAfter = 4
-	// retryAfter is how long an entry whose refresh failed is left alone.
+	// retryAfter is how long an entry whose fill failed is left alone.
 	retryAfter = 5 * time.Second
+	// recodeQueue is how many entries may wait to be recoded. One that finds no
+	// place keeps the form that it has.
+	recodeQueue = 256
 )
 
 // Cache keeps entries on three shelves: hot for those asked for again and
@@ -89,10 +95,14 @@ type Cache struct {
 	running sync.WaitGroup
 	stop    context.CancelFunc
 	ctx     context.Context
+	// closing keeps Close apart from what is about to begin: a WaitGroup must
+	// not grow from zero while it is waited for.
+	closing sync.Mutex
 
-	// writes keeps a promotion and a store of one key apart: the one could
-	// otherwise put back what the other has just replaced.
-	writes sync.Mutex
+	// writes keeps a promotion, a store and a recoding of one key apart: the
+	// one could otherwise put back what the other has just replaced.
+	writes  sync.Mutex
+	recodes chan *Entry
 
 	fills, failures, waiting atomic.Int64
 	refreshes, panics        atomic.Int64
@@ -105,6 +115,7 @@ func New(opts Options) (*Cache, error) {
 	}
 	c := &Cache{opts: opts.withDefaults()}
 	c.slots = make(chan struct{}, c.opts.Fills)
+	c.recodes = make(chan *Entry, recodeQueue)
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	for _, s := range []struct {
 		shelf **shelf
@@ -117,14 +128,33 @@ func New(opts Options) (*Cache, error) {
 		}
 		*s.shelf = made
 	}
+	if c.opts.Recode != nil {
+		c.running.Go(c.recodeAll)
+	}
 	return c, nil
 }
 
+func (c *Cache) shelves() [3]*shelf { return [3]*shelf{c.hot, c.tail, c.absent} }
+
 // Close cancels the fills under way and waits for them. Entries can still be
-// read after it.
+// read after it, but what is not there is not filled any more.
 func (c *Cache) Close() {
+	c.closing.Lock()
 	c.stop()
+	c.closing.Unlock()
 	c.running.Wait()
+}
+
+// begin reports whether work may begin that Close has to wait for. If so,
+// running.Done must follow.
+func (c *Cache) begin() bool {
+	c.closing.Lock()
+	defer c.closing.Unlock()
+	if c.ctx.Err() != nil {
+		return false
+	}
+	c.running.Add(1)
+	return true
 }
 
 // Get returns the answer that key names: from the cache if it can, otherwise
@@ -135,14 +165,14 @@ func (c *Cache) Get(key string) (*Entry, Outcome, error) {
 		return c.wait(key, nil)
 	}
 	now := time.Now()
-	switch c.state(found.entry, now) {
-	case Fresh:
+	state := c.state(found.entry, now)
+	switch {
+	case state == Fresh:
 		return found.entry, Hit, nil
-	case Expired:
-		return c.wait(key, found)
-	}
-	if found.failing(now) {
+	case found.failing(now):
 		return found.entry, StaleError, nil
+	case state == Expired:
+		return c.wait(key, found)
 	}
 	c.refresh(key, found)
 	return found.entry, Stale, nil
@@ -162,11 +192,21 @@ func (c *Cache) find(key string) *slot {
 	return c.absent.get(key)
 }
 
+// fresh returns the entry of key if it is fresh, without counting a request.
+func (c *Cache) fresh(key string) *Entry {
+	for _, shelf := range c.shelves() {
+		if s := shelf.get(key); s != nil && c.state(s.entry, time.Now()) == Fresh {
+			return s.entry
+		}
+	}
+	return nil
+}
+
 // promote moves an entry to the hot shelf, if there is room for it.
 func (c *Cache) promote(key string) {
 	c.writes.Lock()
 	defer c.writes.Unlock()
-	if s := c.tail.get(key); s != nil && c.hot.put(s.entry) {
+	if s := c.tail.get(key); s != nil && c.hot.put(s) {
 		c.tail.remove(key)
 	}
 }
@@ -187,12 +227,7 @@ func (c *Cache) wait(key string, old *slot) (*Entry, Outcome, error) {
 	defer c.waiting.Add(-1)
 	began := false
 	flight := c.flights.DoChan(key, func() (any, error) {
-		// Another flight may have ended since the lookup that led here.
-		if s := c.find(key); s != nil && c.state(s.entry, time.Now()) == Fresh {
-			return s.entry, nil
-		}
-		began = true
-		return c.fill(key)
+		return c.load(key, func() { began = true })
 	})
 	timer := time.NewTimer(c.opts.WaitTimeout)
 	defer timer.Stop()
@@ -210,6 +245,7 @@ func (c *Cache) wait(key string, old *slot) (*Entry, Outcome, error) {
 		err = ErrWait
 	}
 	if old != nil {
+		old.failed(time.Now())
 		return old.entry, StaleError, nil
 	}
 	return nil, Error, err
@@ -220,20 +256,38 @@ func (c *Cache) refresh(key string, old *slot) {
 	if !old.refreshing.CompareAndSwap(false, true) {
 		return
 	}
-	c.refreshes.Add(1)
-	c.running.Go(func() {
+	if !c.begin() {
+		return
+	}
+	go func() {
+		defer c.running.Done()
 		defer old.refreshing.Store(false)
-		if _, err, _ := c.flights.Do(key, func() (any, error) { return c.fill(key) }); err != nil {
-			old.failedUntil.Store(time.Now().Add(retryAfter).UnixNano())
+		_, err, _ := c.flights.Do(key, func() (any, error) {
+			return c.load(key, func() { c.refreshes.Add(1) })
+		})
+		if err != nil {
+			old.failed(time.Now())
 			c.opts.Logger.Warn("refresh failed, serving the stale entry", "key", key, "error", err)
 		}
-	})
+	}()
 }
 
-// fill runs inside the flight of key: it waits for its turn, loads the answer
-// and stores it.
+// load runs inside the flight of key: it calls began and fills, unless another
+// flight ended with a fresh entry after the lookup that led here.
+func (c *Cache) load(key string, began func()) (*Entry, error) {
+	if e := c.fresh(key); e != nil {
+		return e, nil
+	}
+	began()
+	return c.fill(key)
+}
+
+// fill waits for its turn, loads the answer that key names and stores it.
 func (c *Cache) fill(key string) (entry *Entry, err error) {
-	c.running.Add(1)
+	if !c.begin() {
+		c.failures.Add(1)
+		return nil, c.ctx.Err()
+	}
 	defer c.running.Done()
 	// A panic in a flight would otherwise end the process.
 	defer func() {
@@ -269,17 +323,53 @@ func (c *Cache) fill(key string) (entry *Entry, err error) {
 func (c *Cache) store(e *Entry) {
 	c.writes.Lock()
 	defer c.writes.Unlock()
-	belongs := c.tail
+	in := &slot{entry: e, cost: e.Cost()}
 	switch {
 	case e.Status != 200:
-		belongs = c.absent
-	case c.hot.get(e.Key) != nil:
-		belongs = c.hot
+		c.only(c.absent, in)
+	case c.hot.get(e.Key) == nil || !c.only(c.hot, in):
+		c.only(c.tail, in)
 	}
-	for _, s := range []*shelf{c.hot, c.tail, c.absent} {
-		if s != belongs && s.get(e.Key) != nil {
-			s.remove(e.Key)
+	if c.opts.Recode != nil {
+		select {
+		case c.recodes <- e:
+		default:
 		}
 	}
-	belongs.put(e)
+}
+
+// only puts a slot on one shelf and takes what has its key off the others. It
+// reports whether the shelf kept it.
+func (c *Cache) only(belongs *shelf, in *slot) bool {
+	for _, s := range c.shelves() {
+		if s != belongs && s.get(in.entry.Key) != nil {
+			s.remove(in.entry.Key)
+		}
+	}
+	return belongs.put(in)
+}
+
+// recodeAll recodes entries until Close.
+func (c *Cache) recodeAll() {
+	for {
+		select {
+		case <-c.ctx.Done():
+			return
+		case e := <-c.recodes:
+			if better := c.opts.Recode(e); better != nil {
+				c.replace(e, better)
+			}
+		}
+	}
+}
+
+// replace puts one entry in the place of another, if that is still there.
+func (c *Cache) replace(old, by *Entry) {
+	c.writes.Lock()
+	defer c.writes.Unlock()
+	for _, shelf := range c.shelves() {
+		if s := shelf.get(old.Key); s != nil && s.entry == old {
+			shelf.put(&slot{entry: by, cost: by.Cost()})
+		}
+	}
 }

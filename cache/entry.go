@@ -24,7 +24,7 @@ type Entry struct {
 type Variant struct {
 	Coding string // gzip, br, zstd; empty for none
 	Body   []byte // must not be changed; nil where it is made from another variant
-	ETag   string // strong, with quotes
+	ETag   []byte // strong, with quotes; must not be changed
 }
 
 // entryOverhead is what an entry costs beside its key and bodies: headers of

@@ -11,7 +11,8 @@ import (
 type slot struct {
 	entry *Entry
 	cost  int64
-	// asked counts the requests that the slot has answered, up to promoteAfter.
+	// asked counts the requests answered on the tail shelf by the slot and by
+	// those that it replaced there.
 	asked atomic.Uint32
 	// refreshing is set while a refresh of the entry is under way.
 	refreshing atomic.Bool
@@ -22,6 +23,9 @@ type slot struct {
 
 // failing reports whether the entry's last refresh failed a short while ago.
 func (s *slot) failing(now time.Time) bool { return now.UnixNano() < s.failedUntil.Load() }
+
+// failed leaves the entry alone for a while.
+func (s *slot) failed(now time.Time) { s.failedUntil.Store(now.Add(retryAfter).UnixNano()) }
 
 // shelf is a part of the cache with a budget of its own, so that what belongs
 // on one shelf can never push out what is on another.
@@ -40,7 +44,7 @@ type shelf struct {
 const (
 	// largestShare of a shelf is the most that one entry may take: a larger one
 	// would push out many and might then be refused itself.
-	largestShare = 8
+	largestShare = 4
 	// smallestEntry is used to guess how many entries a shelf may hold.
 	smallestEntry = 2 << 10
 )
@@ -73,33 +77,35 @@ func (s *shelf) get(key string) *slot {
 	return found
 }
 
-// put stores an entry and returns once readers see it. It must not run twice
-// at once for one key: of two writes of a new key, ristretto keeps the first.
-// It reports whether the shelf kept the entry.
-func (s *shelf) put(e *Entry) bool {
-	in := &slot{entry: e, cost: e.Cost()}
+// put stores a slot and returns once readers see it. It must not run twice at
+// once for one key: of two writes of a new key, ristretto keeps the first. It
+// reports whether the shelf kept the slot.
+func (s *shelf) put(in *slot) bool {
+	key := in.entry.Key
 	if in.cost > s.budget/largestShare {
 		s.tooLarge.Add(1)
-		s.remove(e.Key)
+		s.remove(key)
 		return false
 	}
-	if old := s.get(e.Key); old != nil {
-		in.asked.Store(old.asked.Load())
+	if old := s.get(key); old != nil {
+		// Half of it, so that what a crawler asks for now and then never adds
+		// up to a visitor's page.
+		in.asked.Store(old.asked.Load() / 2)
 		if in.cost > old.cost {
 			// ristretto lets an entry outgrow the budget in place.
-			s.remove(e.Key)
+			s.remove(key)
 		}
 	}
 	s.bytes.Add(in.cost)
 	s.entries.Add(1)
-	if !s.slots.Set(e.Key, in, in.cost) {
+	if !s.slots.Set(key, in, in.cost) {
 		s.bytes.Add(-in.cost)
 		s.entries.Add(-1)
 		s.dropped.Add(1)
 		return false
 	}
 	s.slots.Wait()
-	return s.get(e.Key) == in
+	return s.get(key) == in
 }
 
 // remove takes a key off the shelf.

@@ -29,7 +29,7 @@ func (c *Cache) Stats() Stats {
 		Fills: c.fills.Load(), Failures: c.failures.Load(), Refreshes: c.refreshes.Load(),
 		Panics: c.panics.Load(), Waiting: c.waiting.Load(), Filling: int64(len(c.slots)),
 	}
-	for _, s := range []*shelf{c.hot, c.tail, c.absent} {
+	for _, s := range c.shelves() {
 		stats.Shelves = append(stats.Shelves, ShelfStats{
 			Name: s.name, Budget: s.budget, Bytes: s.bytes.Load(), Entries: s.entries.Load(), Evicted: s.evicted.Load(),
 			Rejected: s.rejected.Load(), TooLarge: s.tooLarge.Load(), Dropped: s.dropped.Load(),

@@ -29,7 +29,7 @@ type Origin interface {
 // Options say how a Proxy answers. Origin is required.
 type Options struct {
 	Origin Origin
-	// Cache are the cache's options; its Fill and Logger are set by New.
+	// Cache are the cache's options; Fill, Recode and Logger are set by New.
 	Cache cache.Options
 	// BasePath is the path below which Apache shows the site, without a final
 	// slash. The API is below BasePath + "/api", and at the root.
@@ -77,7 +77,7 @@ func New(opts Options) (*Proxy, error) {
 		inputs:  sync.Pool{New: func() any { return &input{} }},
 		started: time.Now(),
 	}
-	opts.Cache.Fill, opts.Cache.Logger = p.fill, opts.Logger
+	opts.Cache.Fill, opts.Cache.Recode, opts.Cache.Logger = p.fill, recode, opts.Logger
 	var err error
 	if p.cache, err = cache.New(opts.Cache); err != nil {
 		return nil, err

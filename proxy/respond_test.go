@@ -199,3 +199,34 @@ func (w wrapped) Error() string { return "secret detail: " + w.error.Error() }
 func (w wrapped) Unwrap() error { return w.error }
 
 var errUnknown = strconv.ErrRange
+
+// TestBrotliFollows: a whole list is sent in what was quick to make, and in
+// brotli as soon as that is ready; a copy in the first form stays good.
+func TestBrotliFollows(t *testing.T) {
+	p, base := start(t, realOptions(t))
+	plain := get(t, base, listTarget).body
+	const browser = "gzip, deflate, br, zstd"
+	first := get(t, base, listTarget, "Accept-Encoding", "zstd")
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
+		a := get(t, base, listTarget, "Accept-Encoding", browser)
+		if a.plainBody(t) != plain {
+			t.Fatalf("another body as %s", a.header.Get("Content-Encoding"))
+		}
+		if a.header.Get("Content-Encoding") == "br" {
+			if len(a.body) >= len(first.body) {
+				t.Errorf("brotli takes %d bytes, zstd %d", len(a.body), len(first.body))
+			}
+			break
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("never in brotli")
+		}
+	}
+	a := get(t, base, listTarget, "Accept-Encoding", browser, "If-None-Match", first.header.Get("Etag"))
+	if a.status != 304 {
+		t.Errorf("a copy in zstd: %d", a.status)
+	}
+	if s := p.cache.Stats(); s.Fills != 1 {
+		t.Errorf("%d fills", s.Fills)
+	}
+}

@@ -29,8 +29,9 @@ const (
 // Indexes into an entry's variants. The second is there if the first has no
 // body of its own.
 const (
-	identity    = 0
-	gzipVariant = 1
+	identity       = 0
+	gzipVariant    = 1
+	recodedVariant = 3
 )
 
 var (
@@ -79,6 +80,28 @@ func variants(body []byte) []cache.Variant {
 	made[gzipVariant].Body = compress(&gzipWriters, body)
 	both.Wait()
 	return append(made, second)
+}
+
+// recode adds the coding that took too long to make in the fill.
+func recode(e *cache.Entry) *cache.Entry {
+	if e.Size <= largeBody || len(e.Variants) > recodedVariant {
+		return nil
+	}
+	body := bytes.NewBuffer(make([]byte, 0, e.Size+bytes.MinRead))
+	z, err := newInflater(e.Variants[gzipVariant].Body)
+	if err != nil {
+		return nil // not reached: the bytes are our own
+	}
+	defer z.Close()
+	if _, err := body.ReadFrom(z); err != nil {
+		return nil // likewise
+	}
+	better := *e
+	tag := bytes.TrimSuffix(e.Variants[identity].ETag, []byte(`"`))
+	better.Variants = append(e.Variants[:len(e.Variants):len(e.Variants)], cache.Variant{
+		Coding: "br", Body: brotliOf(body.Bytes()), ETag: append(bytes.Clone(tag), `-br"`...),
+	})
+	return &better
 }
 
 func brotliOf(body []byte) []byte { return compress(&brotliWriters, body) }

@@ -1,0 +1,88 @@
+package cache
+
+import (
+	"context"
+	"runtime"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+// hitCache returns a cache with the one key that the benchmarks of a hit ask
+// for, on the hot shelf.
+func hitCache(tb testing.TB) (c *Cache, key string) {
+	tb.Helper()
+	c = newCache(tb, &fakeOrigin{size: 10 << 10}, Options{Fresh: 24 * time.Hour})
+	ask(tb, c, "list", 1, always(2*promoteAfter))
+	if c.hot.entries.Load() != 1 {
+		tb.Fatal("not on the hot shelf")
+	}
+	return c, "list?0"
+}
+
+func BenchmarkGetHit(b *testing.B) {
+	c, key := hitCache(b)
+	b.ReportAllocs()
+	for b.Loop() {
+		c.Get(key)
+	}
+}
+
+func BenchmarkGetHitParallel(b *testing.B) {
+	c, key := hitCache(b)
+	b.ReportAllocs()
+	b.RunParallel(func(pb *testing.PB) {
+		for pb.Next() {
+			c.Get(key)
+		}
+	})
+}
+
+// BenchmarkGetMiss includes the pushing out of an older entry.
+func BenchmarkGetMiss(b *testing.B) {
+	c := newCache(b, &fakeOrigin{size: 10 << 10}, Options{Bytes: 16 << 20})
+	b.ReportAllocs()
+	for n := 0; b.Loop(); n++ {
+		if _, outcome, err := c.Get(key("list", n)); outcome != Miss {
+			b.Fatal(outcome, err)
+		}
+	}
+}
+
+// BenchmarkCoalesced measures how long it takes until all readers of a cold
+// key have its answer.
+func BenchmarkCoalesced(b *testing.B) {
+	for _, readers := range []int64{10, 100, 1000} {
+		b.Run(strconv.FormatInt(readers, 10), func(b *testing.B) {
+			o := &fakeOrigin{}
+			c := newCache(b, o, Options{Bytes: 1 << 29}) // a late reader needs the entry to be there
+			fill := c.opts.Fill
+			c.opts.Fill = func(ctx context.Context, key string) (*Entry, error) {
+				for c.waiting.Load() < readers {
+					runtime.Gosched()
+				}
+				return fill(ctx, key)
+			}
+			var missed atomic.Int64
+			b.ReportAllocs()
+			n := 0
+			for ; b.Loop(); n++ {
+				k := key("list", n)
+				var wg sync.WaitGroup
+				for range readers {
+					wg.Go(func() {
+						if _, outcome, _ := c.Get(k); outcome != Coalesced {
+							missed.Add(1)
+						}
+					})
+				}
+				wg.Wait()
+			}
+			if missed.Load() != int64(n) {
+				b.Errorf("%d fills for %d keys", missed.Load(), n)
+			}
+		})
+	}
+}

@@ -1,0 +1,495 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// times are those of the caches whose entries age in a test.
+var times = Options{Fresh: time.Minute, Grace: 10 * time.Minute, FillTimeout: 20 * time.Second, WaitTimeout: 15 * time.Second}
+
+// instant is how far from a limit a test looks on both sides of it.
+const instant = time.Nanosecond
+
+func TestNew(t *testing.T) {
+	if _, err := New(Options{}); err == nil {
+		t.Error("no error without a Fill")
+	}
+	if _, err := New(Options{Fill: new(fakeOrigin).fill, Bytes: 1}); err == nil {
+		t.Error("no error with a budget too small for the shelves")
+	}
+	c := newCache(t, &fakeOrigin{}, Options{})
+	if o := c.opts; o.Bytes != 64<<20 || o.Fresh != time.Minute || o.FillTimeout != 20*time.Second ||
+		o.WaitTimeout != 15*time.Second || o.Fills != 8 || o.Logger == nil {
+		t.Errorf("other defaults than the comments name: %+v", o)
+	}
+}
+
+func TestReadersOfAColdKeyShareOneFill(t *testing.T) {
+	const readers = 1000
+	o := &fakeOrigin{gate: gated}
+	bubble(t, o, Options{}, func(t *testing.T, c *Cache) {
+		var outcomes [Outcomes]atomic.Int64
+		entries := make([]*Entry, readers)
+		var wg sync.WaitGroup
+		for i := range entries {
+			wg.Go(func() {
+				e, outcome, err := c.Get("cold")
+				if err != nil {
+					t.Error(err)
+				}
+				entries[i] = e
+				outcomes[outcome].Add(1)
+			})
+		}
+		synctest.Wait()
+		if s := c.Stats(); s.Waiting != readers || s.Filling != 1 || s.Fills != 1 {
+			t.Errorf("while it is filled: %+v", s)
+		}
+		close(o.gate)
+		wg.Wait()
+		calls(t, o, 1)
+		if miss, coalesced := outcomes[Miss].Load(), outcomes[Coalesced].Load(); miss != 1 || coalesced != readers-1 {
+			t.Errorf("%d misses and %d coalesced", miss, coalesced)
+		}
+		for _, e := range entries {
+			if e != entries[0] {
+				t.Fatal("not all got the same entry")
+			}
+		}
+		if s := c.Stats(); s.Waiting != 0 || s.Filling != 0 || s.Fills != 1 || s.Failures != 0 {
+			t.Errorf("after it was filled: %+v", s)
+		}
+	})
+}
+
+func TestKeysDoNotWaitForEachOther(t *testing.T) {
+	o := &fakeOrigin{gate: gated}
+	bubble(t, o, Options{}, func(t *testing.T, c *Cache) {
+		var wg sync.WaitGroup
+		wg.Go(func() { get(t, c, "slow", Miss, "1") })
+		synctest.Wait()
+		gate := o.gate
+		o.gate = nil
+		get(t, c, "quick", Miss, "2")
+		close(gate)
+		wg.Wait()
+	})
+}
+
+func TestFilledEntryIsThereAtOnce(t *testing.T) {
+	c := newCache(t, &fakeOrigin{}, Options{})
+	for i := range 2000 {
+		k, fill := key("list", i), strconv.Itoa(i+1)
+		get(t, c, k, Miss, fill)
+		get(t, c, k, Hit, fill)
+	}
+}
+
+func TestLastStoreWins(t *testing.T) {
+	c := newCache(t, &fakeOrigin{}, Options{})
+	for i := range 500 {
+		k := key("list", i)
+		for size := range 4 {
+			c.store(stamped(answer(k, 100*(size*7%4)), strconv.Itoa(size))) // grows and shrinks
+		}
+		get(t, c, k, Hit, "3")
+	}
+}
+
+// stamped returns e as a fill would have left it.
+func stamped(e *Entry, generation string) *Entry {
+	e.Generation, e.Filled = generation, time.Now()
+	return e
+}
+
+func TestAges(t *testing.T) {
+	bubble(t, &fakeOrigin{}, times, func(t *testing.T, c *Cache) {
+		e := get(t, c, "list", Miss, "1")
+		if !e.Filled.Equal(time.Now()) || e.Took != 0 {
+			t.Errorf("filled %v in %v", e.Filled, e.Took)
+		}
+		time.Sleep(times.Fresh - instant)
+		get(t, c, "list", Hit, "1")
+		time.Sleep(instant)
+		get(t, c, "list", Stale, "1")
+		synctest.Wait()
+		get(t, c, "list", Hit, "2")
+		time.Sleep(times.Fresh + times.Grace - instant)
+		get(t, c, "list", Stale, "2")
+		synctest.Wait()
+		time.Sleep(times.Fresh + times.Grace)
+		get(t, c, "list", Miss, "4")
+	})
+}
+
+func TestNoGrace(t *testing.T) {
+	bubble(t, &fakeOrigin{}, Options{Fresh: time.Minute}, func(t *testing.T, c *Cache) {
+		get(t, c, "list", Miss, "1")
+		time.Sleep(time.Minute)
+		get(t, c, "list", Miss, "2")
+	})
+}
+
+// Enough requests to promote the entry: it is refreshed once all the same.
+func TestStaleEntryIsServedDuringItsOneRefresh(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		get(t, c, "list", Miss, "1")
+		time.Sleep(times.Fresh)
+		o.gate = make(chan struct{})
+		for range 5 * promoteAfter {
+			get(t, c, "list", Stale, "1")
+			synctest.Wait()
+		}
+		calls(t, o, 2)
+		close(o.gate)
+		synctest.Wait()
+		get(t, c, "list", Hit, "2")
+		calls(t, o, 2)
+		if s := c.Stats(); s.Refreshes != 1 || s.Fills != 2 || s.Failures != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// A reader may find the old entry just before its refresh ends.
+func TestLateReaderDoesNotRefreshAgain(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		get(t, c, "list", Miss, "1")
+		time.Sleep(times.Fresh)
+		late := c.find("list")
+		get(t, c, "list", Stale, "1")
+		synctest.Wait()
+		c.refresh("list", late)
+		synctest.Wait()
+		calls(t, o, 2)
+		if s := c.Stats(); s.Refreshes != 1 {
+			t.Errorf("%d refreshes", s.Refreshes)
+		}
+	})
+}
+
+func TestFailedRefreshIsTriedAgainLater(t *testing.T) {
+	o := &fakeOrigin{script: []error{nil, errDown, errPanic}}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		get(t, c, "list", Miss, "1")
+		time.Sleep(times.Fresh)
+		for fill := int64(2); fill <= 3; fill++ {
+			get(t, c, "list", Stale, "1")
+			synctest.Wait()
+			for range 2 * promoteAfter { // a promotion does not forget the failure
+				get(t, c, "list", StaleError, "1")
+			}
+			time.Sleep(retryAfter - instant)
+			get(t, c, "list", StaleError, "1")
+			synctest.Wait()
+			calls(t, o, fill)
+			time.Sleep(instant)
+		}
+		get(t, c, "list", Stale, "1")
+		synctest.Wait()
+		get(t, c, "list", Hit, "4")
+		if s := c.Stats(); s.Refreshes != 3 || s.Fills != 4 || s.Failures != 2 || s.Panics != 1 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+func TestExpiredEntry(t *testing.T) {
+	o := &fakeOrigin{script: []error{nil, errDown}}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		get(t, c, "list", Miss, "1")
+		time.Sleep(times.Fresh + times.Grace)
+		get(t, c, "list", StaleError, "1")
+		// The origin is left alone for a while: nobody waits for it in vain.
+		get(t, c, "list", StaleError, "1")
+		calls(t, o, 2)
+		time.Sleep(retryAfter)
+		get(t, c, "list", Miss, "3")
+		get(t, c, "list", Hit, "3")
+	})
+}
+
+func TestExpiredEntryIsServedWhenTheWaitIsOver(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		get(t, c, "list", Miss, "1")
+		time.Sleep(times.Fresh + times.Grace)
+		o.gate = make(chan struct{})
+		start := time.Now()
+		get(t, c, "list", StaleError, "1")
+		if waited := time.Since(start); waited != times.WaitTimeout {
+			t.Errorf("waited %v", waited)
+		}
+		close(o.gate)
+		synctest.Wait()
+		get(t, c, "list", Hit, "2")
+	})
+}
+
+func TestExpiredEntryJoinsItsRefresh(t *testing.T) {
+	o := &fakeOrigin{}
+	opts := times
+	opts.Grace = time.Second
+	bubble(t, o, opts, func(t *testing.T, c *Cache) {
+		get(t, c, "list", Miss, "1")
+		time.Sleep(opts.Fresh)
+		o.gate = make(chan struct{})
+		get(t, c, "list", Stale, "1")
+		time.Sleep(opts.Grace)
+		time.AfterFunc(time.Second, func() { close(o.gate) })
+		get(t, c, "list", Coalesced, "2")
+		calls(t, o, 2)
+	})
+}
+
+func TestErrorIsNotStored(t *testing.T) {
+	o := &fakeOrigin{script: []error{errDown, errDown}}
+	c := newCache(t, o, Options{})
+	fails(t, c, "list", errDown)
+	fails(t, c, "list", errDown)
+	get(t, c, "list", Miss, "3")
+	if s := c.Stats(); s.Fills != 3 || s.Failures != 2 || s.Panics != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+func TestPanicFreesAllWaiters(t *testing.T) {
+	o := &fakeOrigin{gate: gated, script: []error{errPanic}}
+	bubble(t, o, Options{}, func(t *testing.T, c *Cache) {
+		var wg sync.WaitGroup
+		var freed atomic.Int64
+		for range 100 {
+			wg.Go(func() {
+				if e, outcome, err := c.Get("list"); e == nil && outcome == Error && err != nil {
+					freed.Add(1)
+				}
+			})
+		}
+		synctest.Wait()
+		close(o.gate)
+		start := time.Now()
+		wg.Wait()
+		if freed.Load() != 100 || time.Since(start) != 0 {
+			t.Errorf("%d of 100 freed after %v", freed.Load(), time.Since(start))
+		}
+		if s := c.Stats(); s.Panics != 1 || s.Failures != 1 || s.Filling != 0 || s.Waiting != 0 {
+			t.Errorf("%+v", s)
+		}
+		get(t, c, "list", Miss, "2")
+	})
+}
+
+func TestFillWithoutAnEntry(t *testing.T) {
+	c := newCache(t, &fakeOrigin{}, Options{})
+	c.opts.Fill = func(context.Context, string) (*Entry, error) { return nil, nil }
+	if _, outcome, err := c.Get("list"); outcome != Error || err == nil || c.Stats().Panics != 1 {
+		t.Errorf("%s, %v, %+v", outcome, err, c.Stats())
+	}
+}
+
+func TestWaitEndsBeforeTheFill(t *testing.T) {
+	o := &fakeOrigin{gate: gated}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		start := time.Now()
+		fails(t, c, "list", ErrWait)
+		if waited := time.Since(start); waited != times.WaitTimeout {
+			t.Errorf("waited %v", waited)
+		}
+		if s := c.Stats(); s.Waiting != 0 || s.Filling != 1 {
+			t.Errorf("%+v", s)
+		}
+		close(o.gate)
+		synctest.Wait()
+		e := get(t, c, "list", Hit, "1")
+		if e.Took != times.WaitTimeout {
+			t.Errorf("took %v", e.Took)
+		}
+	})
+}
+
+func TestFillIsCancelledAtItsDeadline(t *testing.T) {
+	opts := times
+	opts.WaitTimeout = time.Hour
+	bubble(t, &fakeOrigin{gate: gated}, opts, func(t *testing.T, c *Cache) {
+		start := time.Now()
+		fails(t, c, "list", context.DeadlineExceeded)
+		if took := time.Since(start); took != opts.FillTimeout {
+			t.Errorf("took %v", took)
+		}
+	})
+}
+
+func TestFillsAtOnce(t *testing.T) {
+	const fills, keys = 3, 20
+	o := &fakeOrigin{}
+	opts := Options{Fills: fills}
+	bubble(t, o, opts, func(t *testing.T, c *Cache) {
+		o.shape = func(*Entry) { time.Sleep(time.Second) }
+		var wg sync.WaitGroup
+		for i := range keys {
+			wg.Go(func() {
+				if _, outcome, err := c.Get(key("list", i)); outcome != Miss {
+					t.Error(outcome, err)
+				}
+			})
+		}
+		wg.Wait()
+		if most := o.most.Load(); most != fills {
+			t.Errorf("%d fills at once, want %d", most, fills)
+		}
+		calls(t, o, keys)
+	})
+}
+
+func TestFillWithoutATurn(t *testing.T) {
+	o := &fakeOrigin{gate: gated, deaf: true}
+	opts := times
+	opts.Fills, opts.WaitTimeout = 1, time.Hour
+	bubble(t, o, opts, func(t *testing.T, c *Cache) {
+		var wg sync.WaitGroup
+		wg.Go(func() { get(t, c, "slow", Miss, "1") })
+		synctest.Wait()
+		start := time.Now()
+		fails(t, c, "list", context.DeadlineExceeded)
+		if waited := time.Since(start); waited != opts.FillTimeout {
+			t.Errorf("waited %v", waited)
+		}
+		calls(t, o, 1)
+		if s := c.Stats(); s.Fills != 1 || s.Failures != 1 {
+			t.Errorf("%+v", s)
+		}
+		close(o.gate)
+		wg.Wait()
+		get(t, c, "list", Miss, "2")
+	})
+}
+
+func TestCloseCancelsFillsAndRefreshes(t *testing.T) {
+	o := &fakeOrigin{}
+	opts := times
+	opts.Fills = 3
+	bubble(t, o, opts, func(t *testing.T, c *Cache) {
+		get(t, c, "old", Miss, "1")
+		time.Sleep(times.Fresh)
+		get(t, c, "new", Miss, "2")
+		o.gate = make(chan struct{})
+		get(t, c, "old", Stale, "1")
+		var wg sync.WaitGroup
+		for i := range 5 { // two get a turn, three wait for one
+			wg.Go(func() { fails(t, c, key("cold", i), context.Canceled) })
+		}
+		synctest.Wait()
+		c.Close()
+		if s := c.Stats(); s.Filling != 0 || o.now.Load() != 0 {
+			t.Errorf("after Close: %+v", s)
+		}
+		wg.Wait()
+		before := o.calls.Load()
+		fails(t, c, "cold", context.Canceled)
+		get(t, c, "new", Hit, "2")
+		time.Sleep(times.Fresh)
+		get(t, c, "new", Stale, "2")
+		synctest.Wait()
+		calls(t, o, before)
+		c.Close()
+	})
+}
+
+func TestCloseWaitsForFills(t *testing.T) {
+	o := &fakeOrigin{gate: gated, deaf: true}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		var wg sync.WaitGroup
+		wg.Go(func() { get(t, c, "slow", Miss, "1") })
+		synctest.Wait()
+		var closed atomic.Bool
+		wg.Go(func() {
+			c.Close()
+			closed.Store(true)
+		})
+		synctest.Wait()
+		if closed.Load() {
+			t.Error("Close returned during a fill")
+		}
+		close(o.gate)
+		wg.Wait()
+		get(t, c, "slow", Hit, "1")
+	})
+}
+
+func TestCloseDuringRequests(t *testing.T) {
+	for range 50 {
+		o := &fakeOrigin{}
+		c := newCache(t, o, Options{Bytes: 1 << 20, Fresh: 1, Grace: time.Hour})
+		var wg sync.WaitGroup
+		for i := range 8 {
+			wg.Go(func() {
+				for j := range 20 {
+					if _, _, err := c.Get(key("list", (i+j)%10)); err != nil && !errors.Is(err, context.Canceled) {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		c.Close()
+		before := o.calls.Load()
+		wg.Wait()
+		calls(t, o, before)
+	}
+}
+
+// An entry is served as it is until its other form is there, in which it keeps
+// its place.
+func TestRecode(t *testing.T) {
+	o := &fakeOrigin{}
+	gate := make(chan struct{})
+	opts := times
+	opts.Recode = func(e *Entry) *Entry {
+		if e.Key == "as it is" {
+			return nil
+		}
+		<-gate
+		better := *e
+		better.Variants = append(e.Variants[:1:1], Variant{Coding: "br", Body: []byte("short")})
+		return &better
+	}
+	c := newCache(t, o, opts)
+	get(t, c, "as it is", Miss, "1")
+	first := get(t, c, "list", Miss, "2")
+	if e := get(t, c, "list", Hit, "2"); e != first {
+		t.Error("another entry before it was recoded")
+	}
+	gate <- struct{}{}
+	for deadline := time.Now().Add(10 * time.Second); len(get(t, c, "list", Hit, "2").Variants) == 1; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("not recoded")
+		}
+	}
+	if e := get(t, c, "list", Hit, "2"); e.Filled != first.Filled || len(first.Variants) != 1 {
+		t.Error("the old entry was changed, or the new one is not of its age")
+	}
+	checkShelves(t, c)
+	calls(t, o, 2)
+}
+
+// A form of an entry that has been replaced meanwhile is thrown away.
+func TestRecodeComesTooLate(t *testing.T) {
+	c := newCache(t, &fakeOrigin{}, times)
+	old := get(t, c, "list", Miss, "1")
+	c.store(answer("list", 10))
+	better := *old
+	c.replace(old, &better)
+	if e, _, _ := c.Get("list"); e == &better || e == old {
+		t.Error("an old answer came back in another form")
+	}
+	c.replace(answer("nowhere", 1), &better)
+	checkShelves(t, c)
+}

@@ -1,0 +1,75 @@
+//go:build !race
+
+// The race detector makes a sync.Pool forget at random, and with it ristretto
+// what was asked for: then it counts no frequencies and allocates.
+
+package cache
+
+import (
+	"cmp"
+	"math/rand"
+	"slices"
+	"testing"
+	"time"
+)
+
+// The absent answer is on the shelf that is looked at last.
+func TestHitAllocatesNothing(t *testing.T) {
+	o := &fakeOrigin{shape: func(e *Entry) {
+		if e.Key == "absent" {
+			e.Status = 404
+		}
+	}}
+	c := newCache(t, o, Options{Fresh: time.Hour})
+	for _, key := range []string{"list", "absent"} {
+		for range 2 * promoteAfter {
+			c.Get(key)
+		}
+		if allocs := testing.AllocsPerRun(1000, func() { c.Get(key) }); allocs != 0 {
+			t.Errorf("Get(%s) allocates %v times", key, allocs)
+		}
+	}
+}
+
+func TestRejection(t *testing.T) {
+	c := newCache(t, &fakeOrigin{size: 1 << 10}, Options{Bytes: 1 << 20, Fresh: time.Hour})
+	ask(t, c, "busy", 180, always(promoteAfter)) // nearly all of the shelf
+	ask(t, c, "cold", 1000, always(1))
+	tail := c.Stats().Shelves[1]
+	if tail.Rejected == 0 || tail.Evicted+tail.Rejected != 180+1000-tail.Entries {
+		t.Errorf("%+v", tail)
+	}
+}
+
+// TestHitRatio compares the hits with those of a cache that knew from the start
+// which keys would be asked for most, and kept them from their first fill on.
+func TestHitRatio(t *testing.T) {
+	const requests, keys, room = 100_000, 20_000, 2_000
+	o := &fakeOrigin{size: 1500}
+	cost := answer(key("list", keys), o.size).Cost()
+	for _, seed := range []int64{1, 2} {
+		c := newCache(t, o, Options{Bytes: room * cost, Fresh: time.Hour})
+		zipf := rand.NewZipf(rand.New(rand.NewSource(seed)), 1.1, 1, keys-1)
+		asked := make([]int, keys)
+		hits := 0
+		for range requests {
+			n := int(zipf.Uint64())
+			asked[n]++
+			if _, outcome, _ := c.Get(key("list", n)); outcome == Hit {
+				hits++
+			}
+		}
+		slices.SortFunc(asked, func(a, b int) int { return cmp.Compare(b, a) })
+		optimum := -room
+		for _, n := range asked[:room] {
+			optimum += n
+		}
+		ratio := float64(hits) / float64(optimum)
+		t.Logf("%.3f of all requests hit, %.3f would at best: %.3f of the optimum",
+			float64(hits)/requests, float64(optimum)/requests, ratio)
+		if ratio < 0.9 {
+			t.Errorf("%.3f of the optimum, want 0.9", ratio)
+		}
+		checkShelves(t, c)
+	}
+}

@@ -1,0 +1,153 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+)
+
+var (
+	errDown  = errors.New("the origin is down")
+	errPanic = errors.New("the origin panics")
+)
+
+// fakeOrigin answers each fill with an entry whose generation is the number of
+// the fill, or as the test says.
+type fakeOrigin struct {
+	gate   chan struct{} // if there is one, a fill takes a value from it first
+	deaf   bool          // a fill waits at the gate beyond its deadline
+	script []error       // what the fills return, one after the other; then nil
+	size   int           // of the bodies, in bytes
+	shape  func(*Entry)  // changes an answer
+
+	calls, now, most atomic.Int64
+	mu               sync.Mutex // guards script
+}
+
+func (o *fakeOrigin) fill(ctx context.Context, key string) (*Entry, error) {
+	call := o.calls.Add(1)
+	now := o.now.Add(1)
+	defer o.now.Add(-1)
+	for most := o.most.Load(); now > most && !o.most.CompareAndSwap(most, now); most = o.most.Load() {
+	}
+	if err := o.pass(ctx); err != nil {
+		return nil, err
+	}
+	switch err := o.next(); err {
+	case nil:
+	case errPanic:
+		panic(err)
+	default:
+		return nil, err
+	}
+	e := answer(key, o.size)
+	e.Generation = strconv.FormatInt(call, 10)
+	if o.shape != nil {
+		o.shape(e)
+	}
+	return e, nil
+}
+
+// pass waits at the gate.
+func (o *fakeOrigin) pass(ctx context.Context) error {
+	if o.gate == nil {
+		return nil
+	}
+	if o.deaf {
+		ctx = context.Background()
+	}
+	select {
+	case <-o.gate:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (o *fakeOrigin) next() error {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if len(o.script) == 0 {
+		return nil
+	}
+	err := o.script[0]
+	o.script = o.script[1:]
+	return err
+}
+
+// zeros is the body of all answers, so that tests with large ones stay small.
+var zeros = make([]byte, 4<<20)
+
+func answer(key string, size int) *Entry {
+	return &Entry{Key: key, Status: 200, Size: size, Variants: []Variant{{Body: zeros[:size:size], ETag: []byte(`"1"`)}}}
+}
+
+// newCache returns a cache on o that the end of the test ends with all its
+// goroutines.
+func newCache(t testing.TB, o *fakeOrigin, opts Options) *Cache {
+	t.Helper()
+	opts.Fill = o.fill
+	c, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		c.Close()
+		for _, s := range c.shelves() {
+			s.slots.Close()
+		}
+	})
+	return c
+}
+
+// bubble runs a test with a clock of its own, which also fails if a goroutine
+// outlives the cache.
+func bubble(t *testing.T, o *fakeOrigin, opts Options, test func(*testing.T, *Cache)) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		if o.gate != nil { // one from outside would not hold back the clock
+			o.gate = make(chan struct{})
+		}
+		test(t, newCache(t, o, opts))
+	})
+}
+
+// gated is the gate of an origin that waits for its test.
+var gated = make(chan struct{})
+
+// get asks for key and checks how it is answered, and by which fill.
+func get(t testing.TB, c *Cache, key string, want Outcome, fill string) *Entry {
+	t.Helper()
+	e, outcome, err := c.Get(key)
+	if outcome != want || err != nil || e == nil {
+		t.Errorf("Get(%s): %s and error %v, want %s", key, outcome, err, want)
+		return &Entry{}
+	}
+	if e.Key != key || e.Generation != fill {
+		t.Errorf("Get(%s): %s of fill %s, want that of fill %s", key, e.Key, e.Generation, fill)
+	}
+	return e
+}
+
+// fails asks for key and checks with which error it is not answered.
+func fails(t testing.TB, c *Cache, key string, want error) {
+	t.Helper()
+	if e, outcome, err := c.Get(key); e != nil || outcome != Error || !errors.Is(err, want) {
+		t.Errorf("Get(%s): %v, %s and error %v, want the error %v", key, e, outcome, err, want)
+	}
+}
+
+// calls checks how many fills there were.
+func calls(t testing.TB, o *fakeOrigin, want int64) {
+	t.Helper()
+	if got := o.calls.Load(); got != want {
+		t.Errorf("%d fills, want %d", got, want)
+	}
+}
+
+// key returns the name of the nth answer of a kind.
+func key(kind string, n int) string { return kind + "?" + strconv.Itoa(n) }
