@@ -104,7 +104,7 @@ var snapshotTeams = selection{
 }
 
 var resumes = selection{
-	from:  "iz_groups_season_resumes r JOIN iz_athnet_teams t ON t.UstfcccaId = r.group_fk",
+	from:  resumeTable + " r JOIN " + schoolTable + " t ON t.UstfcccaId = r.group_fk",
 	fixed: "r.sport_fk = 3", order: "r.updated_at DESC, r.id",
 	columns: cols(
 		fields(integer, "id", "season_year", "group_fk", "gender_fk", "sport_fk"), fields(text, "season_html"),

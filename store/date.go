@@ -15,7 +15,7 @@ const noDate = "-"
 // Source: MariaDB documentation, "Date and Time Literals"; TestDates holds it
 // against a server.
 func appendDate(dst, raw []byte) []byte {
-	s := bytes.TrimSpace(raw)
+	s := bytes.Trim(raw, " \t\n\v\f\r") // the server skips no other space
 	var parts [3]int
 	if len(s) == 8 && isDigits(s) {
 		parts = [3]int{int(clampInt(s[:4])), int(clampInt(s[4:6])), int(clampInt(s[6:]))}

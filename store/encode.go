@@ -84,6 +84,12 @@ func appendValue(dst []byte, kind columnKind, v driver.Value) ([]byte, error) {
 	case float64:
 		var digits [32]byte
 		return appendTextValue(dst, kind, strconv.AppendFloat(digits[:0], v, 'f', -1, 64)), nil
+	case uint64: // BIGINT UNSIGNED, which a production column may be
+		var digits [20]byte
+		return appendTextValue(dst, kind, strconv.AppendUint(digits[:0], v, 10)), nil
+	case float32: // FLOAT
+		var digits [64]byte
+		return appendTextValue(dst, kind, strconv.AppendFloat(digits[:0], float64(v), 'f', -1, 32)), nil
 	case string:
 		return appendTextValue(dst, kind, []byte(v)), nil
 	}
@@ -139,7 +145,7 @@ func appendFloat(dst, v []byte) []byte {
 	digits := bytes.TrimPrefix(v, []byte("-"))
 	whole, fraction, _ := bytes.Cut(digits, []byte("."))
 	tiny := string(whole) == "0" && bytes.HasPrefix(fraction, []byte("000"))
-	if tiny || len(digits) > exactDigits+1 || !isDigits(whole) {
+	if tiny || len(whole)+len(fraction) > exactDigits || !isDigits(whole) {
 		return appendShortest(dst, v)
 	}
 	fraction = bytes.TrimRight(fraction, "0")

@@ -57,9 +57,12 @@ func classify(op string, err error) error {
 	var class error
 	var fromServer *mysql.MySQLError
 	var fromNet net.Error
+	var dial *net.OpError
 	switch {
 	case errors.As(err, &fromServer):
 		class = errorClass[fromServer.Number]
+	case errors.As(err, &dial) && dial.Op == "dial":
+		class = ErrUnavailable // also when the time for it was up
 	case errors.Is(err, context.DeadlineExceeded):
 		class = ErrTimeout
 	case isLost(err), errors.As(err, &fromNet):

@@ -62,7 +62,7 @@ const (
 	PatternMismatch
 )
 
-// maxDigits is the longest integer that the API reads.
+// maxDigits is the longest integer that the API reads, sign and all.
 // Source: pydantic-core, after Python's own limit.
 const maxDigits = 4300
 
@@ -138,16 +138,20 @@ func (p *Param) bounds(digits []byte) Problem {
 func appendInt(dst, raw []byte) ([]byte, Problem) {
 	s, negative := bytes.CutPrefix(raw, []byte("-"))
 	if isDigits(s) && (s[0] != '0' || len(s) == 1) {
-		if len(s) > maxDigits {
+		if len(raw) > maxDigits { // the sign counts
 			return dst, IntParsingSize
 		}
-	} else if s, negative = cleanInt(raw); s == nil || len(s) > maxDigits {
+	} else if s, negative = cleanInt(raw); s == nil {
 		return dst, IntParsing
 	}
+	start := len(dst)
 	if negative && string(s) != "0" {
 		dst = append(dst, '-')
 	}
-	return append(dst, s...), OK
+	if dst = append(dst, s...); len(dst)-start > maxDigits {
+		return dst[:start], IntParsing
+	}
+	return dst, OK
 }
 
 // cleanInt reads the less plain spellings of an integer and returns its digits

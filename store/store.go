@@ -54,7 +54,8 @@ const (
 
 // Store answers questions from the database. It is safe for concurrent use.
 type Store struct {
-	db *sql.DB
+	db    *sql.DB
+	limit time.Duration // of a statement
 }
 
 // Open returns a Store. It does not connect: see Check.
@@ -80,7 +81,7 @@ func Open(opts Options) (*Store, error) {
 	db.SetMaxOpenConns(opts.MaxConns)
 	db.SetMaxIdleConns(opts.MaxConns)
 	db.SetConnMaxLifetime(connLifetime)
-	return &Store{db: db}, nil
+	return &Store{db: db, limit: opts.StatementTimeout}, nil
 }
 
 // Close closes the connections once their reads have ended.
@@ -88,14 +89,7 @@ func (s *Store) Close() error { return s.db.Close() }
 
 // tables are those that the endpoints read.
 var tables = []string{
-	"iz_rankings_xcri_athlete_rankings",
-	"iz_rankings_xcri_team_rankings",
-	"iz_rankings_xcri_calculation_metadata",
-	"iz_rankings_xcri_scs_components",
-	"iz_rankings_xcri_team_knockout",
-	"iz_rankings_xcri_team_knockout_matchups",
-	"iz_athnet_teams",
-	"iz_groups_season_resumes",
+	athleteTable, teamTable, metadataTable, componentTable, knockoutTable, matchupTable, schoolTable, resumeTable,
 }
 
 // Check connects and looks at every table. It returns ErrSetup for what only a
@@ -142,10 +136,12 @@ func (s *Store) Run(ctx context.Context, q Query) (Answer, error) {
 			return *a, nil
 		}
 	}
+	start := time.Now()
 	answer, err := s.read(ctx, q)
-	if isLost(err) && ctx.Err() == nil {
+	if isLost(err) && ctx.Err() == nil && time.Since(start) < s.limit {
 		// The server went away between two reads, or restarted. Only the first
-		// use of each old connection meets that.
+		// use of each old connection meets that. One that was silent for longer
+		// than a statement may take hangs, and would again.
 		answer, err = s.read(ctx, q)
 	}
 	return answer, classify(q.Path, err)

@@ -1,9 +1,5 @@
 package store
 
-import (
-	"bytes"
-)
-
 const (
 	athleteTable   = "iz_rankings_xcri_athlete_rankings"
 	teamTable      = "iz_rankings_xcri_team_rankings"
@@ -11,6 +7,8 @@ const (
 	componentTable = "iz_rankings_xcri_scs_components"
 	knockoutTable  = "iz_rankings_xcri_team_knockout"
 	matchupTable   = "iz_rankings_xcri_team_knockout_matchups"
+	schoolTable    = "iz_athnet_teams"
+	resumeTable    = "iz_groups_season_resumes"
 
 	lightDivision = "r.algorithm_type = 'light' AND r.scoring_group = 'division'"
 	liveDivision  = "r.checkpoint_date IS NULL AND " + lightDivision
@@ -73,8 +71,19 @@ func (p Param) echo() Param                { p.Echo = true; return p }
 
 func bound(n int64) *int64 { return &n }
 
-func upper(c byte) byte { return bytes.ToUpper([]byte{c})[0] }
-func lower(c byte) byte { return bytes.ToLower([]byte{c})[0] }
+func upper(c byte) byte {
+	if 'a' <= c && c <= 'z' {
+		c -= 'a' - 'A'
+	}
+	return c
+}
+
+func lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
 
 // snapshot is the date in the path of /snapshots/: the day's own endpoint
 // repeats it as it came.

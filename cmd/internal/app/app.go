@@ -120,7 +120,8 @@ func (a *App) awaitDatabase(ctx context.Context) error {
 		case errors.Is(err, store.ErrSetup):
 			return fmt.Errorf("%w; check DATABASE_NAME, DATABASE_USER, DATABASE_PASSWORD and the account's rights", err)
 		}
-		a.log.Warn("database not ready, trying again", "error", err, "pause", pause)
+		a.log.Warn("database not ready, trying again; check DATABASE_HOST and DATABASE_PORT, or DATABASE_SOCKET, if this goes on",
+			"error", err, "pause", pause)
 		select {
 		case <-ctx.Done():
 			return nil

@@ -1,0 +1,485 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+)
+
+// statement is a question that runs one statement and answers with what its
+// last row says.
+func statement(text string) Query {
+	return Query{Endpoint: &Endpoint{Path: "/statement", answer: func(r *read) error {
+		return r.query(text, nil, func(row []driver.Value) error {
+			r.body = append(r.body[:0], asText(row[0])...)
+			return nil
+		})
+	}}}
+}
+
+// heavyJoin takes minutes, and never waits.
+const heavyJoin = "SELECT COUNT(*) FROM " + athleteTable + " a JOIN " + athleteTable + " b JOIN " + athleteTable + " c" +
+	" WHERE a.xcri_score + b.xcri_score + c.xcri_score < 0"
+
+// connections returns how many the account has open, and the ids of those that
+// are at work for longer than a time.
+func connections(t testing.TB, db *sql.DB, user string, older time.Duration) (open int, working []int64) {
+	t.Helper()
+	rows, err := db.Query("SELECT id, command, time_ms FROM information_schema.processlist WHERE user = ?", user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		var command string
+		var ms float64
+		if err := rows.Scan(&id, &command, &ms); err != nil {
+			t.Fatal(err)
+		}
+		open++
+		if command != "Sleep" && ms > float64(older.Milliseconds()) {
+			working = append(working, id)
+		}
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return open, working
+}
+
+// idle waits until no statement of the account is at work, and demands that
+// none grows older than a second meanwhile.
+func idle(t testing.TB, db *sql.DB, user string) {
+	t.Helper()
+	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		if _, old := connections(t, db, user, time.Second); len(old) > 0 {
+			t.Fatalf("the server has worked for more than 1 s in connections %v", old)
+		}
+		if _, working := connections(t, db, user, -1); len(working) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("the server does not come to rest")
+		}
+	}
+}
+
+// TestAccount: all that the tests ask is asked with the right to read alone.
+func TestAccount(t *testing.T) {
+	opts := options(t)
+	opts.MaxConns = 1
+	s := open(t, opts)
+	conn, err := s.db.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	rows, err := conn.QueryContext(t.Context(), "SHOW GRANTS")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	grants := 0
+	for rows.Next() {
+		var grant string
+		if err := rows.Scan(&grant); err != nil {
+			t.Fatal(err)
+		}
+		if !strings.HasPrefix(grant, "GRANT USAGE ON *.* ") && !strings.HasPrefix(grant, "GRANT SELECT ON `") {
+			t.Errorf("the reader may do more than read: %s", grant)
+		}
+		grants++
+	}
+	if err := rows.Err(); err != nil || grants < 2 {
+		t.Errorf("%d grants, %v", grants, err)
+	}
+	if _, err := conn.ExecContext(t.Context(), "DELETE FROM "+athleteTable); err == nil {
+		t.Error("the reader may delete")
+	}
+}
+
+func TestSession(t *testing.T) {
+	opts := options(t)
+	opts.StatementTimeout = 1500 * time.Millisecond
+	s := open(t, opts)
+	for variable, want := range map[string]string{
+		"@@max_statement_time": "1.5", "@@tx_isolation": "REPEATABLE-READ", "@@character_set_client": "utf8mb4",
+		"@@character_set_results": "utf8mb4", "@@collation_connection": "utf8mb4_general_ci",
+	} {
+		a, err := s.Run(t.Context(), statement("SELECT "+variable))
+		if got := strings.TrimRight(string(a.Body), "0"); err != nil || got != want {
+			t.Errorf("%s is %s, %v; want %s", variable, a.Body, err, want)
+		}
+	}
+}
+
+// fakeConn stands for a server that names itself as version.
+type fakeConn struct {
+	driver.Conn
+	version string
+	fail    string // the statement that fails
+	done    []string
+	closed  bool
+}
+
+func (c *fakeConn) Close() error { c.closed = true; return nil }
+
+func (c *fakeConn) ExecContext(_ context.Context, q string, _ []driver.NamedValue) (driver.Result, error) {
+	c.done = append(c.done, q)
+	if c.fail != "" && strings.Contains(q, c.fail) {
+		return nil, errors.New("refused")
+	}
+	return driver.ResultNoRows, nil
+}
+
+func (c *fakeConn) QueryContext(_ context.Context, q string, _ []driver.NamedValue) (driver.Rows, error) {
+	if c.fail == q {
+		return nil, errors.New("refused")
+	}
+	return &fakeRows{version: c.version}, nil
+}
+
+type fakeRows struct {
+	driver.Rows
+	version string
+}
+
+func (*fakeRows) Close() error { return nil }
+func (r *fakeRows) Next(row []driver.Value) error {
+	row[0] = []byte(r.version)
+	return nil
+}
+
+type fakeConnector struct {
+	driver.Connector
+	conn *fakeConn
+	err  error
+}
+
+func (c fakeConnector) Connect(context.Context) (driver.Conn, error) {
+	if c.err != nil {
+		return nil, c.err
+	}
+	return c.conn, nil
+}
+
+// TestLimiter: each server's limit has its own name, and the other's would
+// fail the connection.
+func TestLimiter(t *testing.T) {
+	for version, want := range map[string]string{
+		"10.11.6-MariaDB-0+deb12u1":              "SET SESSION max_statement_time = 0.300000",
+		"5.5.5-10.6.18-MariaDB-log":              "SET SESSION max_statement_time = 0.300000",
+		"8.0.36":                                 "SET SESSION max_execution_time = 300",
+		"8.4.0-commercial":                       "SET SESSION max_execution_time = 300",
+		"11.4.2-MariaDB-ubu2404-log mariadb.org": "SET SESSION max_statement_time = 0.300000",
+	} {
+		conn := &fakeConn{version: version}
+		got, err := (&limiter{fakeConnector{conn: conn}, 300 * time.Millisecond}).Connect(t.Context())
+		if err != nil || got != driver.Conn(conn) || conn.closed {
+			t.Fatalf("%s: %v", version, err)
+		}
+		if len(conn.done) != 2 || conn.done[0] != want || conn.done[1] != "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ" {
+			t.Errorf("%s: %q", version, conn.done)
+		}
+	}
+	for _, fail := range []string{"SELECT VERSION()", "max_statement_time", "ISOLATION"} {
+		conn := &fakeConn{version: "10.11.6-MariaDB", fail: fail}
+		if _, err := (&limiter{fakeConnector{conn: conn}, time.Second}).Connect(t.Context()); err == nil || !conn.closed {
+			t.Errorf("%s is refused: error %v, closed %v", fail, err, conn.closed)
+		}
+	}
+	lost := errors.New("lost")
+	if _, err := (&limiter{fakeConnector{err: lost}, time.Second}).Connect(t.Context()); !errors.Is(err, lost) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestPool(t *testing.T) {
+	opts := account(t)
+	opts.MaxConns = 4
+	s := open(t, opts)
+	db := root(t, "")
+	ids := make(chan string, 80)
+	round := func() {
+		done := make(chan struct{})
+		var all sync.WaitGroup
+		for range 40 {
+			all.Go(func() {
+				a, err := s.Run(t.Context(), statement("SELECT CONNECTION_ID() FROM (SELECT SLEEP(0.03)) s"))
+				if err != nil {
+					t.Error(err)
+				}
+				ids <- string(a.Body)
+			})
+		}
+		go func() { all.Wait(); close(done) }()
+		for {
+			if n, _ := connections(t, db, opts.User, 0); n > opts.MaxConns {
+				t.Errorf("%d connections, the limit is %d", n, opts.MaxConns)
+			}
+			select {
+			case <-done:
+				return
+			case <-time.After(5 * time.Millisecond):
+			}
+		}
+	}
+	round()
+	stats := s.Stats()
+	if stats.Limit != 4 || stats.Open != 4 || stats.Waits == 0 || stats.Waited == 0 {
+		t.Errorf("after 40 questions at once: %+v", stats)
+	}
+	idle(t, db, opts.User)
+	if n, _ := connections(t, db, opts.User, 0); n != 4 {
+		t.Errorf("%d connections are kept open, want 4", n)
+	}
+	round()
+	close(ids)
+	used := map[string]bool{}
+	for id := range ids {
+		used[id] = true
+	}
+	if len(used) != 4 {
+		t.Errorf("80 questions used connections %v", used)
+	}
+}
+
+// TestPoolWait: waiting for a connection obeys the caller's time.
+func TestPoolWait(t *testing.T) {
+	opts := options(t)
+	opts.MaxConns = 1
+	s := open(t, opts)
+	busy, release := make(chan struct{}), make(chan struct{})
+	var holder sync.WaitGroup
+	holder.Go(func() {
+		_, err := s.Run(t.Context(), Query{Endpoint: &Endpoint{Path: "/hold", answer: func(*read) error {
+			close(busy)
+			<-release
+			return nil
+		}}})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-busy
+	if in := s.Stats().InUse; in != 1 {
+		t.Errorf("%d connections in use", in)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := s.Run(ctx, query(t, "/health", nil)); !errors.Is(err, ErrTimeout) {
+		t.Errorf("got %v", err)
+	}
+	close(release)
+	holder.Wait()
+	ask(t, s, 200, "/health", nil)
+}
+
+// TestStatementLimit: it is the server that stops a slow statement, and the
+// connection stays of use.
+func TestStatementLimit(t *testing.T) {
+	opts := account(t)
+	opts.StatementTimeout, opts.MaxConns = 300*time.Millisecond, 2
+	s := open(t, opts)
+	db := root(t, "")
+	for name, slow := range map[string]string{"a sleep": "SELECT SLEEP(5)", "a heavy join": heavyJoin} {
+		t.Run(name, func(t *testing.T) {
+			before, err := s.Run(t.Context(), statement("SELECT CONNECTION_ID()"))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Run(t.Context(), statement(slow)); !errors.Is(err, ErrTimeout) {
+				t.Errorf("got %v", err)
+			}
+			idle(t, db, opts.User)
+			after, err := s.Run(t.Context(), statement("SELECT CONNECTION_ID()"))
+			if err != nil || string(after.Body) != string(before.Body) {
+				t.Errorf("connection %s, then %s, %v", before.Body, after.Body, err)
+			}
+		})
+	}
+}
+
+// TestCallerLimit: the caller gives up before the server does. The server's
+// own limit still stops the statement.
+func TestCallerLimit(t *testing.T) {
+	opts := account(t)
+	opts.StatementTimeout = 300 * time.Millisecond
+	s := open(t, opts)
+	db := root(t, "")
+	for name, slow := range map[string]string{"a sleep": "SELECT SLEEP(5)", "a heavy join": heavyJoin} {
+		t.Run(name, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			if _, err := s.Run(ctx, statement(slow)); !errors.Is(err, ErrTimeout) {
+				t.Errorf("got %v", err)
+			}
+			idle(t, db, opts.User)
+			ask(t, s, 200, "/health", nil)
+		})
+	}
+}
+
+// ownServer starts a server that the test may stop.
+func ownServer(t testing.TB) *mariadb.Server {
+	t.Helper()
+	srv, err := mariadb.Start(mariadb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	return srv
+}
+
+// fill opens all connections of the pool.
+func fill(t testing.TB, s *Store, conns int) {
+	t.Helper()
+	var all, here sync.WaitGroup
+	here.Add(conns)
+	e := &Endpoint{Path: "/fill", answer: func(*read) error {
+		here.Done()
+		here.Wait() // until all the others have a connection too
+		return nil
+	}}
+	for range conns {
+		all.Go(func() {
+			if _, err := s.Run(t.Context(), Query{Endpoint: e}); err != nil {
+				t.Error(err)
+				here.Done()
+			}
+		})
+	}
+	all.Wait()
+	if n := s.Stats().Open; n != conns {
+		t.Fatalf("%d connections are open, want %d", n, conns)
+	}
+}
+
+// together asks the same question n times at once and returns the errors.
+func together(t testing.TB, s *Store, n int) (failed []error) {
+	t.Helper()
+	errs := make(chan error, n)
+	q := query(t, "/metadata/latest/date", nil)
+	var all sync.WaitGroup
+	for range n {
+		all.Go(func() {
+			_, err := s.Run(t.Context(), q)
+			errs <- err
+		})
+	}
+	all.Wait()
+	close(errs)
+	for err := range errs {
+		if err != nil {
+			failed = append(failed, err)
+		}
+	}
+	return failed
+}
+
+// TestRestart kills the server under a full pool, and stops it in its tracks.
+func TestRestart(t *testing.T) {
+	const conns = 12
+	srv := ownServer(t)
+	opts := optionsOf(srv)
+	opts.MaxConns, opts.StatementTimeout = conns, time.Second
+	s := open(t, opts)
+	up := func() {
+		t.Helper()
+		if err := srv.Run(); err != nil {
+			t.Fatal(err)
+		}
+	}
+
+	fill(t, s, conns)
+	srv.Kill()
+	for i := range 3 {
+		start := time.Now()
+		_, err := s.Run(t.Context(), query(t, "/health", nil))
+		if !errors.Is(err, ErrUnavailable) || time.Since(start) > 2*time.Second {
+			t.Errorf("question %d while the server is down: %v after %v", i, err, time.Since(start))
+		}
+		if err := s.Ping(t.Context()); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("ping: %v", err)
+		}
+		if err := s.Check(t.Context()); !errors.Is(err, ErrUnavailable) {
+			t.Errorf("check: %v", err)
+		}
+	}
+	up()
+
+	fill(t, s, conns)
+	srv.Kill()
+	up()
+	if failed := together(t, s, conns); len(failed) > 0 {
+		t.Errorf("%d of %d first questions after a restart fail: %v", len(failed), conns, failed)
+	}
+
+	// A question that has begun is asked again, once.
+	tries := 0
+	e := &Endpoint{Path: "/restart", answer: func(r *read) error {
+		if tries++; tries == 1 {
+			srv.Kill()
+			up()
+		}
+		return r.query("SELECT 'again'", nil, func(row []driver.Value) error {
+			r.body = append(r.body, asText(row[0])...)
+			return nil
+		})
+	}}
+	if a, err := s.Run(t.Context(), Query{Endpoint: e}); err != nil || string(a.Body) != "again" || tries != 2 {
+		t.Errorf("a restart amid a question: %q, %v after %d tries", a.Body, err, tries)
+	}
+	tries = 0
+	e = &Endpoint{Path: "/down", answer: func(r *read) error {
+		if tries++; tries == 1 {
+			srv.Kill()
+		}
+		return r.query("SELECT 1", nil, func([]driver.Value) error { return nil })
+	}}
+	if _, err := s.Run(t.Context(), Query{Endpoint: e}); !errors.Is(err, ErrUnavailable) || tries != 1 {
+		t.Errorf("the server goes away amid a question: %v after %d tries", err, tries)
+	}
+	up()
+	ask(t, s, 200, "/health", nil)
+	hang(t, srv, s)
+}
+
+// hang stops the server's process: it takes connections and says nothing.
+func hang(t *testing.T, srv *mariadb.Server, s *Store) {
+	if err := srv.Signal(syscall.SIGSTOP); err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	defer cancel()
+	if _, err := s.Run(ctx, query(t, "/health", nil)); !errors.Is(err, ErrTimeout) {
+		t.Errorf("a server that hangs, and a caller with 200 ms: %v", err)
+	}
+	// Without a limit of the caller's, the client's own ends it, and there is no
+	// second try.
+	start := time.Now()
+	_, err := s.Run(t.Context(), query(t, "/health", nil))
+	took := time.Since(start)
+	if !errors.Is(err, ErrUnavailable) && !errors.Is(err, ErrTimeout) {
+		t.Errorf("a server that hangs: %v", err)
+	}
+	if most := 2*(time.Second+readMargin) - time.Second/2; took > most {
+		t.Errorf("a server that hangs: %v after %v, want less than %v", err, took, most)
+	}
+	if err := srv.Signal(syscall.SIGCONT); err != nil {
+		t.Fatal(err)
+	}
+	ask(t, s, 200, "/health", nil)
+	if failed := together(t, s, 12); len(failed) > 0 {
+		t.Errorf("after the hang: %v", failed)
+	}
+}

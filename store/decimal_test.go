@@ -1,0 +1,179 @@
+package store
+
+import (
+	"database/sql"
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// sample is a set of numbers of one column's type, as the server writes them.
+type sample struct {
+	name             string
+	precision, scale int
+	numbers          []string
+}
+
+func (s sample) decimals() (all []decimalNumber) {
+	for _, n := range s.numbers {
+		all = append(all, parseDecimal([]byte(n)))
+	}
+	return all
+}
+
+// samples are what averages are tried on: many sizes, signs, ties.
+func samples() (all []sample) {
+	random := rand.New(rand.NewPCG(5, 6))
+	for _, size := range [][2]int{{10, 4}, {10, 2}, {6, 4}} {
+		add := func(name string, numbers []string) {
+			name = fmt.Sprintf("%s of %d in DECIMAL(%d,%d)", name, len(numbers), size[0], size[1])
+			all = append(all, sample{name, size[0], size[1], numbers})
+		}
+		many := func(n int, next func(i int) string) (numbers []string) {
+			for i := range n {
+				numbers = append(numbers, next(i))
+			}
+			return numbers
+		}
+		for _, n := range []int{1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 13, 16, 17, 31, 32, 57, 64, 99, 100, 128, 255, 256, 333, 400} {
+			add("any", many(n, func(int) string { return randomDecimal(random, size[0], size[1]) }))
+			one := randomDecimal(random, size[0], size[1])
+			add("equal", many(n, func(int) string { return one }))
+			// One unit of the last digit among zeros: the mean's last digit is
+			// often a tie.
+			add("tiny", many(n, func(i int) string { return fmt.Sprintf("%.*f", size[1], unit(i == 0, size[1])) }))
+			add("tiny negative", many(n, func(i int) string { return fmt.Sprintf("%.*f", size[1], -unit(i == 0, size[1])) }))
+			add("close", many(n, func(int) string { return fmt.Sprintf("%.*f", size[1], 10+float64(random.IntN(50))/100) }))
+		}
+		add("zeros", many(3, func(int) string { return "0" }))
+	}
+	return all
+}
+
+// unit is the least number of a scale, or zero.
+func unit(yes bool, scale int) float64 {
+	if !yes {
+		return 0
+	}
+	return []float64{1, 0.1, 0.01, 0.001, 0.0001}[scale]
+}
+
+// TestStatistics holds the averages and deviations against the server's own.
+func TestStatistics(t *testing.T) {
+	_, db := emptyDatabase(t)
+	for _, size := range []string{"10,4", "10,2", "6,4"} {
+		execute(t, db, "CREATE TABLE numbers"+strings.ReplaceAll(size, ",", "_")+" (s INT, n INT, x DECIMAL("+size+"), PRIMARY KEY (s, n))")
+	}
+	all := samples()
+	for i, s := range all {
+		table := fmt.Sprintf("numbers%d_%d", s.precision, s.scale)
+		var rows []string
+		for n, x := range s.numbers {
+			rows = append(rows, fmt.Sprintf("(%d,%d,%s)", i, n, x))
+		}
+		execute(t, db, "INSERT INTO "+table+" VALUES "+strings.Join(rows, ","))
+		var mean, sum, deviation string
+		// Without arguments, for as text a deviation has eight digits: the old
+		// API reads it so.
+		question := fmt.Sprintf("SELECT AVG(x), SUM(x), STDDEV(x) FROM %s WHERE s = %d", table, i)
+		if err := db.QueryRow(question).Scan(&mean, &sum, &deviation); err != nil {
+			t.Fatal(err)
+		}
+		numbers := s.decimals()
+		n := int64(len(numbers))
+		if got, want := string(appendMean(nil, sumOf(numbers), n, s.scale)), string(appendFloat(nil, []byte(mean))); got != want {
+			t.Errorf("%s: the mean is %s, the server's %s", s.name, got, want)
+		}
+		if got, want := string(appendMean(nil, parseDecimal(sum), n, s.scale)), string(appendFloat(nil, []byte(mean))); got != want {
+			t.Errorf("%s: the mean by the server's sum is %s, the server's %s", s.name, got, want)
+		}
+		if s.scale != 4 {
+			continue // the server shows four digits more than the column has: eight of a score
+		}
+		slices.SortFunc(numbers, func(a, b decimalNumber) int { return a.rescaled(s.scale).Cmp(b.rescaled(s.scale)) })
+		if got, want := string(appendDeviation(nil, numbers)), string(appendFloat(nil, []byte(deviation))); got != want {
+			t.Errorf("%s: the deviation is %s, the server's %s", s.name, got, want)
+		}
+	}
+	for name, got := range map[string][]byte{
+		"mean": appendMean(nil, sumOf(nil), 0, 4), "deviation": appendDeviation(nil, nil),
+	} {
+		if string(got) != "null" {
+			t.Errorf("the %s of nothing is %s", name, got)
+		}
+	}
+}
+
+// TestPercent holds each share of up to 120 against the server's.
+func TestPercent(t *testing.T) {
+	_, db := emptyDatabase(t)
+	const most = 120
+	execute(t, db, "CREATE TABLE games (n INT PRIMARY KEY)")
+	execute(t, db, "CREATE TABLE shares (part INT, whole INT, PRIMARY KEY (part, whole))")
+	for n := 1; n <= most; n++ {
+		execute(t, db, "INSERT INTO games VALUES (?)", n)
+	}
+	execute(t, db, "INSERT INTO shares SELECT p.n - 1, w.n FROM games p JOIN games w ON p.n - 1 <= w.n")
+	execute(t, db, "INSERT INTO shares SELECT n, n FROM games WHERE n = ?", most)
+	rows, err := db.Query("SELECT s.part, s.whole, ROUND(SUM(CASE WHEN g.n <= s.part THEN 1 ELSE 0 END)*100.0/NULLIF(COUNT(*),0),1)" +
+		" FROM shares s JOIN games g ON g.n <= s.whole GROUP BY s.part, s.whole")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared := 0
+	for rows.Next() {
+		var part, whole int64
+		var percent sql.RawBytes
+		if err := rows.Scan(&part, &whole, &percent); err != nil {
+			t.Fatal(err)
+		}
+		if got, want := string(appendPercent(nil, part, whole)), string(appendFloat(nil, percent)); got != want {
+			t.Errorf("%d of %d: %s, the server's %s", part, whole, got, want)
+		}
+		compared++
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	if want := most*(most+1)/2 + most; compared != want {
+		t.Errorf("compared %d shares, not %d", compared, want)
+	}
+}
+
+// TestPercentile's figures are Python's round((1 - rank / total) * 100, 1).
+func TestPercentile(t *testing.T) {
+	for _, tt := range []struct {
+		rank, total int64
+		want        string
+	}{
+		{130, 205, "36.6"}, {81, 206, "60.7"}, {113, 146, "22.6"}, {151, 211, "28.4"}, {3, 7, "57.1"}, {70, 95, "26.3"},
+		{178, 235, "24.3"}, {187, 288, "35.1"}, {100, 207, "51.7"}, {15, 320, "95.3"}, {66, 80, "17.5"}, {30, 35, "14.3"},
+		{1, 1, "0.0"}, {1, 8, "87.5"}, {3, 8, "62.5"}, {1, 80, "98.8"}, {3, 80, "96.2"}, {9, 16, "43.8"}, {1, 16, "93.8"},
+		{13, 400, "96.8"}, {5, 3, "-66.7"}, {1, 400, "99.8"}, {399, 400, "0.2"}, {1, 2000, "100.0"}, {27, 2000, "98.7"},
+	} {
+		if got := string(appendPercentile(nil, tt.rank, tt.total)); got != tt.want {
+			t.Errorf("%d of %d: %s, want %s", tt.rank, tt.total, got, tt.want)
+		}
+	}
+	if got := string(appendPercentile(nil, nil, 7)) + string(appendPercentile(nil, int64(1), 0)); got != "nullnull" {
+		t.Errorf("no rank, and nobody: %s", got)
+	}
+}
+
+func TestDecimalNumber(t *testing.T) {
+	for in, want := range map[string]string{
+		"12.3400": "12.3400", "-0.05": "-0.05", "7": "7.", "0.0000": "0.0000", "-123.4": "-123.4", "": "0.", "000.5": "0.5",
+	} {
+		if got := string(parseDecimal([]byte(in)).text()); got != want {
+			t.Errorf("%q: got %s, want %s", in, got, want)
+		}
+	}
+	if got := string(sumOf([]decimalNumber{parseDecimal("1.5"), parseDecimal("-0.0005"), parseDecimal(int64(3))}).text()); got != "4.4995" {
+		t.Errorf("the sum is %s", got)
+	}
+	if got := parseDecimal(nil); got.units.Sign() != 0 {
+		t.Errorf("NULL is %s", got.text())
+	}
+}
