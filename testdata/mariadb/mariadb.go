@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"syscall"
 	"time"
@@ -101,7 +102,7 @@ func (s *Server) Run() error {
 	defer logfile.Close()
 	s.cmd = exec.Command("mariadbd", "--no-defaults", "--datadir="+s.data(), "--user="+user(),
 		"--socket="+s.Socket, "--bind-address="+s.Host, "--port="+strconv.Itoa(s.Port), "--pid-file="+filepath.Join(s.dir, "pid"),
-		"--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=0", "--innodb-buffer-pool-size=512M",
+		"--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=512M",
 		"--max-connections=100", "--local-infile=1", "--skip-log-bin", "--performance-schema=OFF")
 	s.cmd.Stdout, s.cmd.Stderr = logfile, logfile
 	// The server dies with the test, also when that is killed.
@@ -176,8 +177,32 @@ func (s *Server) Root(database string) (*sql.DB, error) {
 	return sql.OpenDB(connector), nil
 }
 
-// Signal sends sig to the server process.
-func (s *Server) Signal(sig os.Signal) error { return s.cmd.Process.Signal(sig) }
+// Signal sends sig to the server process. SIGSTOP has taken effect when it
+// returns.
+func (s *Server) Signal(sig os.Signal) error {
+	if err := s.cmd.Process.Signal(sig); err != nil || sig != syscall.SIGSTOP {
+		return err
+	}
+	for deadline := time.Now().Add(10 * time.Second); !s.stopped(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			return errors.New("mariadbd does not stop")
+		}
+	}
+	return nil
+}
+
+// stopped reports whether every thread of the server has stopped.
+func (s *Server) stopped() bool {
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/stat", s.cmd.Process.Pid))
+	for _, file := range threads {
+		stat, err := os.ReadFile(file)
+		_, state, _ := strings.Cut(string(stat), ") ") // after the name, in brackets
+		if err == nil && !strings.HasPrefix(state, "T") {
+			return false
+		}
+	}
+	return len(threads) > 0
+}
 
 // Kill ends the server process without warning and waits for its end; Run
 // starts it again.
