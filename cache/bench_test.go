@@ -7,37 +7,48 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
 )
 
-// hitCache returns a cache with the one key that the benchmarks of a hit ask
-// for, on the hot shelf.
-func hitCache(tb testing.TB) (c *Cache, key string) {
+// hitCache returns a cache with the keys that the benchmarks of a hit ask for,
+// each named after its place.
+func hitCache(tb testing.TB) *Cache {
 	tb.Helper()
-	c = newCache(tb, &fakeOrigin{size: 10 << 10}, Options{Fresh: 24 * time.Hour})
-	ask(tb, c, "list", 1, always(2*promoteAfter))
-	if c.hot.entries.Load() != 1 {
-		tb.Fatal("not on the hot shelf")
+	o := &fakeOrigin{size: 10 << 10}
+	c := newCache(tb, o, Options{})
+	publish(tb, c, o.generation(), keys("warm", 200)...)
+	ask(tb, c, "hot", 1, always(2*promoteAfter))
+	for _, part := range []string{"warm", "hot"} {
+		where(tb, c, key(part, 0), part)
 	}
-	return c, "list?0"
+	return c
 }
 
 func BenchmarkGetHit(b *testing.B) {
-	c, key := hitCache(b)
-	b.ReportAllocs()
-	for b.Loop() {
-		c.Get(key)
+	c := hitCache(b)
+	for _, part := range []string{"warm", "hot"} {
+		key := key(part, 0)
+		b.Run(part, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				c.Get(key)
+			}
+		})
 	}
 }
 
 func BenchmarkGetHitParallel(b *testing.B) {
-	c, key := hitCache(b)
-	b.ReportAllocs()
-	b.RunParallel(func(pb *testing.PB) {
-		for pb.Next() {
-			c.Get(key)
-		}
-	})
+	c := hitCache(b)
+	for _, part := range []string{"warm", "hot"} {
+		key := key(part, 0)
+		b.Run(part, func(b *testing.B) {
+			b.ReportAllocs()
+			b.RunParallel(func(pb *testing.PB) {
+				for pb.Next() {
+					c.Get(key)
+				}
+			})
+		})
+	}
 }
 
 // BenchmarkGetMiss includes the pushing out of an older entry.
@@ -60,7 +71,7 @@ func BenchmarkCoalesced(b *testing.B) {
 			c := newCache(b, o, Options{Bytes: 1 << 29}) // a late reader needs the entry to be there
 			fill := c.opts.Fill
 			c.opts.Fill = func(ctx context.Context, key string) (*Entry, error) {
-				for c.waiting.Load() < readers {
+				for c.counts.waiting.Load() < readers {
 					runtime.Gosched()
 				}
 				return fill(ctx, key)

@@ -1,6 +1,7 @@
 // Package cache keeps answers by key in bounded memory and fetches each missing
 // one once, however many ask for it. What an answer is and where it comes from
-// is the business of the fill that the owner gives it.
+// is the business of the fill that the owner gives it; which answers are still
+// true is told by the generation that the owner publishes.
 package cache
 
 import (
@@ -8,7 +9,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -16,27 +16,41 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// ErrWait is returned to a request that waited for a fill as long as it may.
-// The fill goes on, and its answer is stored.
-var ErrWait = errors.New("still waiting for the answer")
+var (
+	// ErrWait is returned to a request that waited for a fill as long as it
+	// may. The fill goes on, and its answer is stored.
+	ErrWait = errors.New("still waiting for the answer")
+	// ErrDown is returned at once while the origin is known to be down.
+	ErrDown = errors.New("the origin is down")
+)
 
 // Fill loads the answer that key names. It runs on a context of the cache's
 // own with the fill's deadline, at most Options.Fills at once, never twice at
-// once for one key. An error is not stored.
+// once for one key and generation. An error is not stored.
 type Fill func(ctx context.Context, key string) (*Entry, error)
+
+// Generation is one state of all that the answers come from.
+type Generation interface {
+	// Holds reports whether an entry is true in this generation: filled from
+	// it, or from an earlier one that is the same as far as the entry goes.
+	Holds(*Entry) bool
+	// ID names the generation; two with one name are the same.
+	ID() string
+}
 
 // Options say how much a Cache may use. Fill is required.
 type Options struct {
 	Fill Fill
+	// IsDown tells the errors of a fill that mean that the origin is down from
+	// those that concern one key. Nil takes none for an outage.
+	IsDown func(error) bool
 	// Bytes is the budget of all entries; zero means 64 MiB.
 	Bytes int64
-	// Fresh is how long an entry counts as fresh; zero means a minute. Grace is
-	// how long after that it is served while it is refreshed.
-	Fresh, Grace time.Duration
 	// FillTimeout bounds a fill, and WaitTimeout a request's wait for one; zero
 	// means 20 s and 15 s.
 	FillTimeout, WaitTimeout time.Duration
-	// Fills is the most fills at once; zero means 8.
+	// Fills is the most fills at once; zero means 8. Of them, half may be
+	// refreshes.
 	Fills int
 	// Recode returns another form of an entry that has just been stored, one
 	// that takes too long to make while a request waits, or nil to leave it as
@@ -48,10 +62,12 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	defaults(&o.Bytes, 64<<20)
-	defaults(&o.Fresh, time.Minute)
 	defaults(&o.FillTimeout, 20*time.Second)
 	defaults(&o.WaitTimeout, 15*time.Second)
 	defaults(&o.Fills, 8)
+	if o.IsDown == nil {
+		o.IsDown = func(error) bool { return false }
+	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -67,9 +83,10 @@ func defaults[T comparable](value *T, standard T) {
 
 // Shares of the budget, in percent.
 const (
-	hotShare    = 50
-	tailShare   = 45
-	absentShare = 100 - hotShare - tailShare
+	warmShare   = 45
+	hotShare    = 20
+	absentShare = 5
+	tailShare   = 100 - warmShare - hotShare - absentShare
 )
 
 const (
@@ -78,45 +95,56 @@ const (
 	promoteAfter = 4
 	// retryAfter is how long an entry whose fill failed is left alone.
 	retryAfter = 5 * time.Second
-	// recodeQueue is how many entries may wait to be recoded. One that finds no
-	// place keeps the form that it has.
-	recodeQueue = 256
 )
 
-// Cache keeps entries on three shelves: hot for those asked for again and
-// again, tail for all others, absent for answers that say there is nothing.
-// It is safe for concurrent use.
+// Cache keeps the warm set, which is published with each generation and stays
+// whatever else is asked for, and three shelves: hot for entries asked for
+// again and again, tail for all others, absent for answers that say there is
+// nothing. It is safe for concurrent use.
 type Cache struct {
 	opts              Options
+	current           atomic.Pointer[published]
 	hot, tail, absent *shelf
+	origin            origin
 
-	flights singleflight.Group
-	slots   chan struct{} // one for each fill that may run
-	running sync.WaitGroup
-	stop    context.CancelFunc
-	ctx     context.Context
+	flights   singleflight.Group
+	slots     chan struct{} // one for each fill that may run
+	refreshes chan struct{} // one for each of them that may be a refresh
+	running   sync.WaitGroup
+	stop      context.CancelFunc
+	ctx       context.Context
 	// closing keeps Close apart from what is about to begin: a WaitGroup must
 	// not grow from zero while it is waited for.
 	closing sync.Mutex
 
-	// writes keeps a promotion, a store and a recoding of one key apart: the
-	// one could otherwise put back what the other has just replaced.
+	// writes keeps apart what puts entries in: a promotion or a recoding could
+	// otherwise put back what a store has just replaced.
 	writes  sync.Mutex
 	recodes chan *Entry
+	// purges are those that a fill under way may have begun before; purged
+	// counts all there were.
+	purges []purge
+	purged atomic.Int64
+	saving sync.Mutex // held by Save
 
-	fills, failures, waiting atomic.Int64
-	refreshes, panics        atomic.Int64
+	counts struct {
+		fills, failures, refreshed, panics, waiting atomic.Int64
+		tooLargeToWarm                              atomic.Int64
+	}
 }
 
-// New returns an empty Cache.
+// New returns an empty Cache, which no generation has been published to.
 func New(opts Options) (*Cache, error) {
 	if opts.Fill == nil {
 		return nil, errors.New("cache: Options.Fill is missing")
 	}
 	c := &Cache{opts: opts.withDefaults()}
 	c.slots = make(chan struct{}, c.opts.Fills)
+	c.refreshes = make(chan struct{}, max(1, c.opts.Fills/2))
 	c.recodes = make(chan *Entry, recodeQueue)
 	c.ctx, c.stop = context.WithCancel(context.Background())
+	c.current.Store(&published{state: &state{}})
+	c.origin.alarm.Store(newAlarm())
 	for _, s := range []struct {
 		shelf **shelf
 		name  string
@@ -160,110 +188,124 @@ func (c *Cache) begin() bool {
 // Get returns the answer that key names: from the cache if it can, otherwise
 // by a fill that all who ask meanwhile share. The outcome says which.
 func (c *Cache) Get(key string) (*Entry, Outcome, error) {
-	found := c.find(key)
+	now := c.current.Load()
+	found := c.find(now, key)
+	if next := c.current.Load(); found == nil && next != now { // it may have become warm meanwhile
+		now = next
+		found = c.find(now, key)
+	}
 	if found == nil {
-		return c.wait(key, nil)
+		return c.wait(now, key)
 	}
-	now := time.Now()
-	state := c.state(found.entry, now)
-	switch {
-	case state == Fresh:
+	switch down := c.origin.isDown(); {
+	case now.holds(found) && !down:
 		return found.entry, Hit, nil
-	case found.failing(now):
+	case down || found.failing(time.Now()):
 		return found.entry, StaleError, nil
-	case state == Expired:
-		return c.wait(key, found)
 	}
-	c.refresh(key, found)
+	c.refresh(now, key, found)
 	return found.entry, Stale, nil
 }
 
-// find looks on all shelves, and moves what is asked for often to the hot one.
-func (c *Cache) find(key string) *slot {
-	if s := c.hot.get(key); s != nil {
-		return s
+// find looks in the warm set and on all shelves, counts the request, and moves
+// what is asked for often to the hot shelf.
+func (c *Cache) find(now *published, key string) *slot {
+	s := c.look(now, key)
+	if s == nil {
+		return nil
 	}
-	if s := c.tail.get(key); s != nil {
-		if s.asked.Add(1)%promoteAfter == 0 {
-			c.promote(key)
-		}
-		return s
+	if s.asked.Add(1)%promoteAfter == 0 && s.shelf == c.tail {
+		c.promote(key)
 	}
-	return c.absent.get(key)
+	return s
 }
 
-// fresh returns the entry of key if it is fresh, without counting a request.
-func (c *Cache) fresh(key string) *Entry {
+// look finds the slot of key without counting a request.
+func (c *Cache) look(now *published, key string) *slot {
+	if s := now.warm[key]; s != nil {
+		return s
+	}
 	for _, shelf := range c.shelves() {
-		if s := shelf.get(key); s != nil && c.state(s.entry, time.Now()) == Fresh {
-			return s.entry
+		if s := shelf.get(key); s != nil {
+			return s
 		}
 	}
 	return nil
+}
+
+// lookAgain looks while nothing is moved from one part of the cache to another,
+// so that no fill begins for what is there.
+func (c *Cache) lookAgain(key string) (*published, *slot) {
+	c.writes.Lock()
+	defer c.writes.Unlock()
+	now := c.current.Load()
+	return now, c.look(now, key)
 }
 
 // promote moves an entry to the hot shelf, if there is room for it.
 func (c *Cache) promote(key string) {
 	c.writes.Lock()
 	defer c.writes.Unlock()
-	if s := c.tail.get(key); s != nil && c.hot.put(s) {
+	if s := c.tail.get(key); s != nil && c.hot.put(s.moved(s.entry)) {
 		c.tail.remove(key)
 	}
 }
 
-func (c *Cache) state(e *Entry, now time.Time) State {
-	switch age := now.Sub(e.Filled); {
-	case age < c.opts.Fresh:
-		return Fresh
-	case age < c.opts.Fresh+c.opts.Grace:
-		return Grace
+// wait joins or begins the fill of key in the generation of now.
+func (c *Cache) wait(now *published, key string) (*Entry, Outcome, error) {
+	alarm := c.origin.alarm.Load()
+	if cause := alarm.cause(); cause != nil {
+		return nil, Error, fmt.Errorf("%w: %w", ErrDown, cause)
 	}
-	return Expired
-}
-
-// wait joins or begins the fill of key. old is what to serve if that fails.
-func (c *Cache) wait(key string, old *slot) (*Entry, Outcome, error) {
-	c.waiting.Add(1)
-	defer c.waiting.Add(-1)
+	c.counts.waiting.Add(1)
+	defer c.counts.waiting.Add(-1)
 	began := false
-	flight := c.flights.DoChan(key, func() (any, error) {
+	flight := c.flights.DoChan(c.flight(now, key), func() (any, error) {
 		return c.load(key, func() { began = true })
 	})
 	timer := time.NewTimer(c.opts.WaitTimeout)
 	defer timer.Stop()
-	var err error
 	select {
 	case r := <-flight:
-		if r.Err == nil && began {
+		switch {
+		case r.Err != nil:
+			return nil, Error, r.Err
+		case began:
 			return r.Val.(*Entry), Miss, nil
 		}
-		if r.Err == nil {
-			return r.Val.(*Entry), Coalesced, nil
-		}
-		err = r.Err
+		return r.Val.(*Entry), Coalesced, nil
+	case <-alarm.raised:
+		return nil, Error, fmt.Errorf("%w: %w", ErrDown, alarm.cause())
 	case <-timer.C:
-		err = ErrWait
+		return nil, Error, ErrWait
 	}
-	if old != nil {
-		old.failed(time.Now())
-		return old.entry, StaleError, nil
-	}
-	return nil, Error, err
 }
 
-// refresh begins a fill of key that nobody waits for, unless one is under way.
-func (c *Cache) refresh(key string, old *slot) {
+// refresh begins a fill of key that nobody waits for, unless one is under way
+// or as many are as may be.
+func (c *Cache) refresh(now *published, key string, old *slot) {
 	if !old.refreshing.CompareAndSwap(false, true) {
 		return
 	}
+	select {
+	case c.refreshes <- struct{}{}:
+	default:
+		old.refreshing.Store(false)
+		return
+	}
+	done := func() {
+		<-c.refreshes
+		old.refreshing.Store(false)
+	}
 	if !c.begin() {
+		done()
 		return
 	}
 	go func() {
 		defer c.running.Done()
-		defer old.refreshing.Store(false)
-		_, err, _ := c.flights.Do(key, func() (any, error) {
-			return c.load(key, func() { c.refreshes.Add(1) })
+		defer done()
+		_, err, _ := c.flights.Do(c.flight(now, key), func() (any, error) {
+			return c.load(key, func() { c.counts.refreshed.Add(1) })
 		})
 		if err != nil {
 			old.failed(time.Now())
@@ -275,101 +317,58 @@ func (c *Cache) refresh(key string, old *slot) {
 // load runs inside the flight of key: it calls began and fills, unless another
 // flight ended with a fresh entry after the lookup that led here.
 func (c *Cache) load(key string, began func()) (*Entry, error) {
-	if e := c.fresh(key); e != nil {
-		return e, nil
+	if now, s := c.lookAgain(key); s != nil && now.holds(s) {
+		return s.entry, nil
 	}
 	began()
-	return c.fill(key)
-}
-
-// fill waits for its turn, loads the answer that key names and stores it.
-func (c *Cache) fill(key string) (entry *Entry, err error) {
-	if !c.begin() {
-		c.failures.Add(1)
-		return nil, c.ctx.Err()
-	}
-	defer c.running.Done()
-	// A panic in a flight would otherwise end the process.
-	defer func() {
-		if p := recover(); p != nil {
-			c.panics.Add(1)
-			c.failures.Add(1)
-			c.opts.Logger.Error("panic in a fill", "key", key, "panic", p, "stack", string(debug.Stack()))
-			entry, err = nil, fmt.Errorf("fill of %s: panic: %v", key, p)
-		}
-	}()
-	ctx, cancel := context.WithTimeout(c.ctx, c.opts.FillTimeout)
-	defer cancel()
-	select {
-	case c.slots <- struct{}{}:
-		defer func() { <-c.slots }()
-	case <-ctx.Done():
-		c.failures.Add(1)
-		return nil, ctx.Err()
-	}
-	start := time.Now()
-	c.fills.Add(1)
-	if entry, err = c.opts.Fill(ctx, key); err != nil {
-		c.failures.Add(1)
+	e, err := c.fill(c.ctx, key)
+	if err != nil {
 		return nil, err
 	}
-	entry.Key, entry.Filled = key, time.Now()
-	entry.Took = entry.Filled.Sub(start)
-	c.store(entry)
-	return entry, nil
+	c.store(e)
+	return e, nil
 }
 
-// store puts an entry on the shelf it belongs on, in place of an older one.
+// store puts an entry in the warm set if its key is there, otherwise on the
+// shelf it belongs on, in place of an older one. An entry from before the
+// current generation never replaces one of it, nor one whose fill began later.
 func (c *Cache) store(e *Entry) {
 	c.writes.Lock()
 	defer c.writes.Unlock()
-	in := &slot{entry: e, cost: e.Cost()}
-	switch {
-	case e.Status != 200:
-		c.only(c.absent, in)
-	case c.hot.get(e.Key) == nil || !c.only(c.hot, in):
-		c.only(c.tail, in)
+	now := c.current.Load()
+	if old := c.look(now, e.Key); old != nil && !now.holds(newSlot(e)) && (now.holds(old) || old.entry.began().After(e.began())) {
+		return
 	}
-	if c.opts.Recode != nil {
-		select {
-		case c.recodes <- e:
-		default:
-		}
+	switch s, warm := c.filled(e), now.warm[e.Key]; {
+	case warm == nil:
+		c.shelve(s)
+	case now.bytes-warm.cost+s.cost <= c.warmBudget():
+		c.current.Store(now.with(s))
+	default: // it has outgrown the warm set
+		c.counts.tooLargeToWarm.Add(1)
+		c.shelve(s)
+		c.current.Store(now.without(warm))
+	}
+	c.enqueue(e)
+}
+
+// shelve puts a slot on the shelf it belongs on, in place of what has its key.
+func (c *Cache) shelve(s *slot) {
+	switch {
+	case s.entry.Status != 200:
+		c.only(c.absent, s)
+	case c.hot.get(s.entry.Key) == nil || !c.only(c.hot, s):
+		c.only(c.tail, s)
 	}
 }
 
 // only puts a slot on one shelf and takes what has its key off the others. It
 // reports whether the shelf kept it.
-func (c *Cache) only(belongs *shelf, in *slot) bool {
-	for _, s := range c.shelves() {
-		if s != belongs && s.get(in.entry.Key) != nil {
-			s.remove(in.entry.Key)
+func (c *Cache) only(belongs *shelf, s *slot) bool {
+	for _, other := range c.shelves() {
+		if key := s.entry.Key; other != belongs && other.get(key) != nil {
+			other.remove(key)
 		}
 	}
-	return belongs.put(in)
-}
-
-// recodeAll recodes entries until Close.
-func (c *Cache) recodeAll() {
-	for {
-		select {
-		case <-c.ctx.Done():
-			return
-		case e := <-c.recodes:
-			if better := c.opts.Recode(e); better != nil {
-				c.replace(e, better)
-			}
-		}
-	}
-}
-
-// replace puts one entry in the place of another, if that is still there.
-func (c *Cache) replace(old, by *Entry) {
-	c.writes.Lock()
-	defer c.writes.Unlock()
-	for _, shelf := range c.shelves() {
-		if s := shelf.get(old.Key); s != nil && s.entry == old {
-			shelf.put(&slot{entry: by, cost: by.Cost()})
-		}
-	}
+	return belongs.put(s)
 }

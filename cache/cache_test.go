@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-// times are those of the caches whose entries age in a test.
-var times = Options{Fresh: time.Minute, Grace: 10 * time.Minute, FillTimeout: 20 * time.Second, WaitTimeout: 15 * time.Second}
+// times are the defaults of a Cache.
+var times = Options{FillTimeout: 20 * time.Second, WaitTimeout: 15 * time.Second}
 
 // instant is how far from a limit a test looks on both sides of it.
 const instant = time.Nanosecond
@@ -25,8 +25,8 @@ func TestNew(t *testing.T) {
 		t.Error("no error with a budget too small for the shelves")
 	}
 	c := newCache(t, &fakeOrigin{}, Options{})
-	if o := c.opts; o.Bytes != 64<<20 || o.Fresh != time.Minute || o.FillTimeout != 20*time.Second ||
-		o.WaitTimeout != 15*time.Second || o.Fills != 8 || o.Logger == nil {
+	if o := c.opts; o.Bytes != 64<<20 || o.FillTimeout != 20*time.Second ||
+		o.WaitTimeout != 15*time.Second || o.Fills != 8 || o.IsDown(errDown) || o.Logger == nil {
 		t.Errorf("other defaults than the comments name: %+v", o)
 	}
 }
@@ -97,43 +97,79 @@ func TestLastStoreWins(t *testing.T) {
 	for i := range 500 {
 		k := key("list", i)
 		for size := range 4 {
-			c.store(stamped(answer(k, 100*(size*7%4)), strconv.Itoa(size))) // grows and shrinks
+			c.store(numbered(answer(k, 100*(size*7%4)), strconv.Itoa(size))) // grows and shrinks
 		}
 		get(t, c, k, Hit, "3")
 	}
 }
 
-// stamped returns e as a fill would have left it.
-func stamped(e *Entry, generation string) *Entry {
-	e.Generation, e.Filled = generation, time.Now()
+// numbered returns e as if it came of the given fill.
+func numbered(e *Entry, fill string) *Entry {
+	e.Variants[0].ETag = []byte(fill)
 	return e
 }
 
-func TestAges(t *testing.T) {
-	bubble(t, &fakeOrigin{}, times, func(t *testing.T, c *Cache) {
-		e := get(t, c, "list", Miss, "1")
-		if !e.Filled.Equal(time.Now()) || e.Took != 0 {
-			t.Errorf("filled %v in %v", e.Filled, e.Took)
+func TestBeforeTheFirstGeneration(t *testing.T) {
+	o := &fakeOrigin{early: true}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		get(t, c, "list", Miss, "1")
+		for fill := 1; fill < 4; fill++ {
+			get(t, c, "list", Stale, strconv.Itoa(fill))
+			synctest.Wait()
 		}
-		time.Sleep(times.Fresh - instant)
-		get(t, c, "list", Hit, "1")
-		time.Sleep(instant)
-		get(t, c, "list", Stale, "1")
+		if g, at := c.Published(); g != nil || !at.IsZero() {
+			t.Errorf("generation %v of %v", g, at)
+		}
+		saved := numbered(answer("dated", 1), "saved")
+		saved.Generation = o.generation().state("dated")
+		old := numbered(answer("team", 1), "old")
+		old.Generation = "0"
+		c.Publish(o.generation(), []Warmed{{Key: "dated", Entry: saved}, {Key: "team", Entry: old}, {Key: "none"}})
+		get(t, c, "list", Hit, "4")
+		get(t, c, "dated", Hit, "saved")
+		get(t, c, "team", Stale, "old")
 		synctest.Wait()
-		get(t, c, "list", Hit, "2")
-		time.Sleep(times.Fresh + times.Grace - instant)
-		get(t, c, "list", Stale, "2")
-		synctest.Wait()
-		time.Sleep(times.Fresh + times.Grace)
-		get(t, c, "list", Miss, "4")
+		get(t, c, "team", Hit, "5")
+		calls(t, o, 5)
 	})
 }
 
-func TestNoGrace(t *testing.T) {
-	bubble(t, &fakeOrigin{}, Options{Fresh: time.Minute}, func(t *testing.T, c *Cache) {
-		get(t, c, "list", Miss, "1")
-		time.Sleep(time.Minute)
-		get(t, c, "list", Miss, "2")
+// Of a new generation only what has changed is filled again, and that once,
+// wherever it is.
+func TestNewGeneration(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		publish(t, c, o.generation(), "warm")
+		for _, k := range []string{"list", "team", "dated"} {
+			c.Get(k)
+		}
+		ask(t, c, "hot", 1, always(2*promoteAfter))
+		fills := o.calls.Load()
+		for generation := range 5 {
+			c.Publish(o.moveTo(strconv.Itoa(generation+2), "team"), []Warmed{{Key: "warm", Entry: c.Peek("warm").Entry}})
+			for _, k := range []string{"team", "dated"} {
+				if _, outcome, _ := c.Get(k); outcome != Hit {
+					t.Errorf("%s: %s", k, outcome)
+				}
+			}
+			synctest.Wait()
+			calls(t, o, fills)
+			for _, k := range []string{"list", "hot?0", "warm"} {
+				for _, want := range []Outcome{Stale, Hit, Hit} {
+					if _, outcome, _ := c.Get(k); outcome != want {
+						t.Errorf("%s: %s, want %s", k, outcome, want)
+					}
+					synctest.Wait()
+				}
+			}
+			where(t, c, "warm", "warm")
+			where(t, c, "hot?0", "hot")
+			fills += 3
+			calls(t, o, fills)
+		}
+		if s := c.Stats(); s.Refreshes != 15 || s.Stale != 0 {
+			t.Errorf("%+v", s)
+		}
 	})
 }
 
@@ -142,7 +178,7 @@ func TestStaleEntryIsServedDuringItsOneRefresh(t *testing.T) {
 	o := &fakeOrigin{}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
 		get(t, c, "list", Miss, "1")
-		time.Sleep(times.Fresh)
+		c.Publish(o.moveTo("2"), nil)
 		o.gate = make(chan struct{})
 		for range 5 * promoteAfter {
 			get(t, c, "list", Stale, "1")
@@ -164,11 +200,12 @@ func TestLateReaderDoesNotRefreshAgain(t *testing.T) {
 	o := &fakeOrigin{}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
 		get(t, c, "list", Miss, "1")
-		time.Sleep(times.Fresh)
-		late := c.find("list")
+		c.Publish(o.moveTo("2"), nil)
+		now := c.current.Load()
+		late := c.find(now, "list")
 		get(t, c, "list", Stale, "1")
 		synctest.Wait()
-		c.refresh("list", late)
+		c.refresh(now, "list", late)
 		synctest.Wait()
 		calls(t, o, 2)
 		if s := c.Stats(); s.Refreshes != 1 {
@@ -178,10 +215,10 @@ func TestLateReaderDoesNotRefreshAgain(t *testing.T) {
 }
 
 func TestFailedRefreshIsTriedAgainLater(t *testing.T) {
-	o := &fakeOrigin{script: []error{nil, errDown, errPanic}}
+	o := &fakeOrigin{script: []error{nil, errFails, errPanic}}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
 		get(t, c, "list", Miss, "1")
-		time.Sleep(times.Fresh)
+		c.Publish(o.moveTo("2"), nil)
 		for fill := int64(2); fill <= 3; fill++ {
 			get(t, c, "list", Stale, "1")
 			synctest.Wait()
@@ -203,59 +240,11 @@ func TestFailedRefreshIsTriedAgainLater(t *testing.T) {
 	})
 }
 
-func TestExpiredEntry(t *testing.T) {
-	o := &fakeOrigin{script: []error{nil, errDown}}
-	bubble(t, o, times, func(t *testing.T, c *Cache) {
-		get(t, c, "list", Miss, "1")
-		time.Sleep(times.Fresh + times.Grace)
-		get(t, c, "list", StaleError, "1")
-		// The origin is left alone for a while: nobody waits for it in vain.
-		get(t, c, "list", StaleError, "1")
-		calls(t, o, 2)
-		time.Sleep(retryAfter)
-		get(t, c, "list", Miss, "3")
-		get(t, c, "list", Hit, "3")
-	})
-}
-
-func TestExpiredEntryIsServedWhenTheWaitIsOver(t *testing.T) {
-	o := &fakeOrigin{}
-	bubble(t, o, times, func(t *testing.T, c *Cache) {
-		get(t, c, "list", Miss, "1")
-		time.Sleep(times.Fresh + times.Grace)
-		o.gate = make(chan struct{})
-		start := time.Now()
-		get(t, c, "list", StaleError, "1")
-		if waited := time.Since(start); waited != times.WaitTimeout {
-			t.Errorf("waited %v", waited)
-		}
-		close(o.gate)
-		synctest.Wait()
-		get(t, c, "list", Hit, "2")
-	})
-}
-
-func TestExpiredEntryJoinsItsRefresh(t *testing.T) {
-	o := &fakeOrigin{}
-	opts := times
-	opts.Grace = time.Second
-	bubble(t, o, opts, func(t *testing.T, c *Cache) {
-		get(t, c, "list", Miss, "1")
-		time.Sleep(opts.Fresh)
-		o.gate = make(chan struct{})
-		get(t, c, "list", Stale, "1")
-		time.Sleep(opts.Grace)
-		time.AfterFunc(time.Second, func() { close(o.gate) })
-		get(t, c, "list", Coalesced, "2")
-		calls(t, o, 2)
-	})
-}
-
 func TestErrorIsNotStored(t *testing.T) {
-	o := &fakeOrigin{script: []error{errDown, errDown}}
+	o := &fakeOrigin{script: []error{errFails, errFails}}
 	c := newCache(t, o, Options{})
-	fails(t, c, "list", errDown)
-	fails(t, c, "list", errDown)
+	fails(t, c, "list", errFails)
+	fails(t, c, "list", errFails)
 	get(t, c, "list", Miss, "3")
 	if s := c.Stats(); s.Fills != 3 || s.Failures != 2 || s.Panics != 0 {
 		t.Errorf("%+v", s)
@@ -379,8 +368,8 @@ func TestCloseCancelsFillsAndRefreshes(t *testing.T) {
 	opts.Fills = 3
 	bubble(t, o, opts, func(t *testing.T, c *Cache) {
 		get(t, c, "old", Miss, "1")
-		time.Sleep(times.Fresh)
 		get(t, c, "new", Miss, "2")
+		c.Publish(o.moveTo("2", "new"), nil)
 		o.gate = make(chan struct{})
 		get(t, c, "old", Stale, "1")
 		var wg sync.WaitGroup
@@ -396,7 +385,7 @@ func TestCloseCancelsFillsAndRefreshes(t *testing.T) {
 		before := o.calls.Load()
 		fails(t, c, "cold", context.Canceled)
 		get(t, c, "new", Hit, "2")
-		time.Sleep(times.Fresh)
+		c.Publish(o.moveTo("3"), nil)
 		get(t, c, "new", Stale, "2")
 		synctest.Wait()
 		calls(t, o, before)
@@ -427,8 +416,8 @@ func TestCloseWaitsForFills(t *testing.T) {
 
 func TestCloseDuringRequests(t *testing.T) {
 	for range 50 {
-		o := &fakeOrigin{}
-		c := newCache(t, o, Options{Bytes: 1 << 20, Fresh: 1, Grace: time.Hour})
+		o := &fakeOrigin{early: true}
+		c := newCache(t, o, Options{Bytes: 1 << 20})
 		var wg sync.WaitGroup
 		for i := range 8 {
 			wg.Go(func() {
@@ -444,52 +433,4 @@ func TestCloseDuringRequests(t *testing.T) {
 		wg.Wait()
 		calls(t, o, before)
 	}
-}
-
-// An entry is served as it is until its other form is there, in which it keeps
-// its place.
-func TestRecode(t *testing.T) {
-	o := &fakeOrigin{}
-	gate := make(chan struct{})
-	opts := times
-	opts.Recode = func(e *Entry) *Entry {
-		if e.Key == "as it is" {
-			return nil
-		}
-		<-gate
-		better := *e
-		better.Variants = append(e.Variants[:1:1], Variant{Coding: "br", Body: []byte("short")})
-		return &better
-	}
-	c := newCache(t, o, opts)
-	get(t, c, "as it is", Miss, "1")
-	first := get(t, c, "list", Miss, "2")
-	if e := get(t, c, "list", Hit, "2"); e != first {
-		t.Error("another entry before it was recoded")
-	}
-	gate <- struct{}{}
-	for deadline := time.Now().Add(10 * time.Second); len(get(t, c, "list", Hit, "2").Variants) == 1; time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("not recoded")
-		}
-	}
-	if e := get(t, c, "list", Hit, "2"); e.Filled != first.Filled || len(first.Variants) != 1 {
-		t.Error("the old entry was changed, or the new one is not of its age")
-	}
-	checkShelves(t, c)
-	calls(t, o, 2)
-}
-
-// A form of an entry that has been replaced meanwhile is thrown away.
-func TestRecodeComesTooLate(t *testing.T) {
-	c := newCache(t, &fakeOrigin{}, times)
-	old := get(t, c, "list", Miss, "1")
-	c.store(answer("list", 10))
-	better := *old
-	c.replace(old, &better)
-	if e, _, _ := c.Get("list"); e == &better || e == old {
-		t.Error("an old answer came back in another form")
-	}
-	c.replace(answer("nowhere", 1), &better)
-	checkShelves(t, c)
 }

@@ -13,8 +13,9 @@ type Entry struct {
 	Size int
 	// Variants are the forms of the body. The first has no content coding.
 	Variants []Variant
-	// Generation tells which state of the data the answer comes from.
-	Generation string
+	// Scope is what the answer depends on, and Generation which state of that
+	// it comes from, in the words of the generations that are published.
+	Scope, Generation string
 	// Filled is when the fill ended, and Took how long it lasted.
 	Filled time.Time
 	Took   time.Duration
@@ -40,22 +41,14 @@ func (e *Entry) Cost() int64 {
 	return cost
 }
 
-// State tells how far an Entry may be relied on.
-type State uint8
-
-// The states in the order in which an Entry passes through them.
-const (
-	Fresh   State = iota // served as it is
-	Grace                // served, and refreshed in the background
-	Expired              // served only where a fill fails
-)
+func (e *Entry) began() time.Time { return e.Filled.Add(-e.Took) }
 
 // Outcome tells how a request was answered.
 type Outcome uint8
 
 // The outcomes, each the label of a metric and the detail in Cache-Status.
 const (
-	Hit        Outcome = iota // from the cache, fresh
+	Hit        Outcome = iota // from the cache, and true
 	Stale                     // from the cache while it is refreshed
 	StaleError                // from the cache because its origin fails
 	Miss                      // by a fill that this request began

@@ -10,7 +10,6 @@ import (
 	"math/rand"
 	"slices"
 	"testing"
-	"time"
 )
 
 // The absent answer is on the shelf that is looked at last.
@@ -20,8 +19,9 @@ func TestHitAllocatesNothing(t *testing.T) {
 			e.Status = 404
 		}
 	}}
-	c := newCache(t, o, Options{Fresh: time.Hour})
-	for _, key := range []string{"list", "absent"} {
+	c := newCache(t, o, Options{})
+	publish(t, c, o.generation(), "warm")
+	for _, key := range []string{"warm", "list", "absent"} {
 		for range 2 * promoteAfter {
 			c.Get(key)
 		}
@@ -32,10 +32,10 @@ func TestHitAllocatesNothing(t *testing.T) {
 }
 
 func TestRejection(t *testing.T) {
-	c := newCache(t, &fakeOrigin{size: 1 << 10}, Options{Bytes: 1 << 20, Fresh: time.Hour})
+	c := newCache(t, &fakeOrigin{size: 1 << 10}, Options{Bytes: 1 << 20})
 	ask(t, c, "busy", 180, always(promoteAfter)) // nearly all of the shelf
 	ask(t, c, "cold", 1000, always(1))
-	tail := c.Stats().Shelves[1]
+	tail := c.Stats().Shelves[2]
 	if tail.Rejected == 0 || tail.Evicted+tail.Rejected != 180+1000-tail.Entries {
 		t.Errorf("%+v", tail)
 	}
@@ -43,12 +43,13 @@ func TestRejection(t *testing.T) {
 
 // TestHitRatio compares the hits with those of a cache that knew from the start
 // which keys would be asked for most, and kept them from their first fill on.
+// There is no warm set, whose share of the room is idle here.
 func TestHitRatio(t *testing.T) {
 	const requests, keys, room = 100_000, 20_000, 2_000
 	o := &fakeOrigin{size: 1500}
 	cost := answer(key("list", keys), o.size).Cost()
 	for _, seed := range []int64{1, 2} {
-		c := newCache(t, o, Options{Bytes: room * cost, Fresh: time.Hour})
+		c := newCache(t, o, Options{Bytes: room * cost})
 		zipf := rand.NewZipf(rand.New(rand.NewSource(seed)), 1.1, 1, keys-1)
 		asked := make([]int, keys)
 		hits := 0
@@ -67,8 +68,8 @@ func TestHitRatio(t *testing.T) {
 		ratio := float64(hits) / float64(optimum)
 		t.Logf("%.3f of all requests hit, %.3f would at best: %.3f of the optimum",
 			float64(hits)/requests, float64(optimum)/requests, ratio)
-		if ratio < 0.9 {
-			t.Errorf("%.3f of the optimum, want 0.9", ratio)
+		if ratio < 0.88 {
+			t.Errorf("%.3f of the optimum, want 0.88", ratio)
 		}
 		checkShelves(t, c)
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -11,13 +12,36 @@ import (
 )
 
 var (
-	errDown  = errors.New("the origin is down")
+	errFails = errors.New("the origin fails")
+	errDown  = errors.New("the origin does not answer")
 	errPanic = errors.New("the origin panics")
 )
 
-// fakeOrigin answers each fill with an entry whose generation is the number of
-// the fill, or as the test says.
+// fakeGeneration names the state of each scope; of those it does not name, the
+// state is the generation itself, but for dated answers, which never change.
+type fakeGeneration struct {
+	id string
+	of map[string]string
+}
+
+func (g fakeGeneration) ID() string { return g.id }
+
+func (g fakeGeneration) Holds(e *Entry) bool { return e.Generation == g.state(e.Scope) }
+
+func (g fakeGeneration) state(scope string) string {
+	switch state, named := g.of[scope]; {
+	case named:
+		return state
+	case scope == "dated":
+		return "0"
+	}
+	return g.id
+}
+
+// fakeOrigin answers each fill with an entry of its generation at the fill's
+// start, whose ETag is the number of the fill, or as the test says.
 type fakeOrigin struct {
+	early  bool          // the cache has no generation before the test publishes one
 	gate   chan struct{} // if there is one, a fill takes a value from it first
 	deaf   bool          // a fill waits at the gate beyond its deadline
 	script []error       // what the fills return, one after the other; then nil
@@ -25,11 +49,31 @@ type fakeOrigin struct {
 	shape  func(*Entry)  // changes an answer
 
 	calls, now, most atomic.Int64
-	mu               sync.Mutex // guards script
+	mu               sync.Mutex // guards script and data
+	data             fakeGeneration
+}
+
+// moveTo begins another generation, in which only the kept scopes stay as they
+// are, and returns it.
+func (o *fakeOrigin) moveTo(id string, kept ...string) fakeGeneration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	next := fakeGeneration{id, map[string]string{}}
+	for _, scope := range kept {
+		next.of[scope] = o.data.state(scope)
+	}
+	o.data = next
+	return next
+}
+
+func (o *fakeOrigin) generation() fakeGeneration {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return o.data
 }
 
 func (o *fakeOrigin) fill(ctx context.Context, key string) (*Entry, error) {
-	call := o.calls.Add(1)
+	call, data := o.calls.Add(1), o.generation()
 	now := o.now.Add(1)
 	defer o.now.Add(-1)
 	for most := o.most.Load(); now > most && !o.most.CompareAndSwap(most, now); most = o.most.Load() {
@@ -45,7 +89,8 @@ func (o *fakeOrigin) fill(ctx context.Context, key string) (*Entry, error) {
 		return nil, err
 	}
 	e := answer(key, o.size)
-	e.Generation = strconv.FormatInt(call, 10)
+	e.Generation = data.state(e.Scope)
+	e.Variants[0].ETag = strconv.AppendInt(nil, call, 10)
 	if o.shape != nil {
 		o.shape(e)
 	}
@@ -82,18 +127,24 @@ func (o *fakeOrigin) next() error {
 // zeros is the body of all answers, so that tests with large ones stay small.
 var zeros = make([]byte, 4<<20)
 
+// answer returns an entry of the first generation. Its scope is the kind of key.
 func answer(key string, size int) *Entry {
-	return &Entry{Key: key, Status: 200, Size: size, Variants: []Variant{{Body: zeros[:size:size], ETag: []byte(`"1"`)}}}
+	scope, _, _ := strings.Cut(key, "?")
+	return &Entry{Key: key, Status: 200, Size: size, Scope: scope, Generation: "1",
+		Variants: []Variant{{Body: zeros[:size:size], ETag: []byte("0")}}}
 }
 
 // newCache returns a cache on o that the end of the test ends with all its
-// goroutines.
+// goroutines. Its generation is that of o, "1".
 func newCache(t testing.TB, o *fakeOrigin, opts Options) *Cache {
 	t.Helper()
 	opts.Fill = o.fill
 	c, err := New(opts)
 	if err != nil {
 		t.Fatal(err)
+	}
+	if o.moveTo("1"); !o.early {
+		c.Publish(o.generation(), nil)
 	}
 	t.Cleanup(func() {
 		c.Close()
@@ -127,10 +178,30 @@ func get(t testing.TB, c *Cache, key string, want Outcome, fill string) *Entry {
 		t.Errorf("Get(%s): %s and error %v, want %s", key, outcome, err, want)
 		return &Entry{}
 	}
-	if e.Key != key || e.Generation != fill {
-		t.Errorf("Get(%s): %s of fill %s, want that of fill %s", key, e.Key, e.Generation, fill)
+	if got := string(e.Variants[0].ETag); e.Key != key || got != fill {
+		t.Errorf("Get(%s): %s of fill %s, want that of fill %s", key, e.Key, got, fill)
 	}
 	return e
+}
+
+// publish prepares and publishes a generation with its warm set.
+func publish(t testing.TB, c *Cache, g Generation, keys ...string) {
+	t.Helper()
+	set := c.Prepare(t.Context(), g, keys, func(Warmed) {})
+	for _, w := range set {
+		if w.Err != nil || w.Entry == nil {
+			t.Errorf("%s: %v", w.Key, w.Err)
+		}
+	}
+	c.Publish(g, set)
+}
+
+// where checks in which part of the cache a key is.
+func where(t testing.TB, c *Cache, key, want string) {
+	t.Helper()
+	if got := c.Peek(key).Where; got != want {
+		t.Errorf("%s is in %q, want %q", key, got, want)
+	}
 }
 
 // fails asks for key and checks with which error it is not answered.
@@ -151,3 +222,11 @@ func calls(t testing.TB, o *fakeOrigin, want int64) {
 
 // key returns the name of the nth answer of a kind.
 func key(kind string, n int) string { return kind + "?" + strconv.Itoa(n) }
+
+// keys returns the names of the first n answers of a kind.
+func keys(kind string, n int) (all []string) {
+	for i := range n {
+		all = append(all, key(kind, i))
+	}
+	return all
+}

@@ -7,18 +7,35 @@ import (
 	"github.com/dgraph-io/ristretto/v2"
 )
 
-// slot is what a shelf holds: an entry, and what happened to it since.
+// slot is what the cache holds: an entry, and what happened to it since.
 type slot struct {
 	entry *Entry
 	cost  int64
-	// asked counts the requests answered on the tail shelf by the slot and by
-	// those that it replaced there.
+	shelf *shelf // where it is; nil for the warm set
+	// asked counts the requests that the slot has answered.
 	asked atomic.Uint32
+	// heldBy is the last state in which the entry was found to be true.
+	heldBy atomic.Pointer[state]
+	// purged makes the entry stale whatever its generation.
+	purged atomic.Bool
 	// refreshing is set while a refresh of the entry is under way.
 	refreshing atomic.Bool
 	// failedUntil is when a refresh may next be tried, in Unix nanoseconds,
 	// after one has failed; zero before that.
 	failedUntil atomic.Int64
+}
+
+func newSlot(e *Entry) *slot { return &slot{entry: e, cost: e.Cost()} }
+
+// moved returns a slot for another place or form of the entry, e, with the same
+// history.
+func (s *slot) moved(e *Entry) *slot {
+	m := newSlot(e)
+	m.asked.Store(s.asked.Load())
+	m.heldBy.Store(s.heldBy.Load())
+	m.purged.Store(s.purged.Load())
+	m.failedUntil.Store(s.failedUntil.Load())
+	return m
 }
 
 // failing reports whether the entry's last refresh failed a short while ago.
@@ -82,6 +99,7 @@ func (s *shelf) get(key string) *slot {
 // reports whether the shelf kept the slot.
 func (s *shelf) put(in *slot) bool {
 	key := in.entry.Key
+	in.shelf = s
 	if in.cost > s.budget/largestShare {
 		s.tooLarge.Add(1)
 		s.remove(key)

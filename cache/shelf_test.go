@@ -2,9 +2,11 @@ package cache
 
 import (
 	"math/rand"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 )
 
@@ -14,6 +16,7 @@ func checkShelves(t testing.TB, c *Cache) {
 	t.Helper()
 	c.writes.Lock()
 	defer c.writes.Unlock()
+	total := checkWarm(t, c)
 	for _, s := range c.shelves() {
 		s.slots.Wait()
 		var bytes, entries int64
@@ -38,7 +41,29 @@ func checkShelves(t testing.TB, c *Cache) {
 		if free := s.slots.RemainingCost(); free != s.budget-bytes {
 			t.Errorf("%s: ristretto has room for %d bytes, want %d", s.name, free, s.budget-bytes)
 		}
+		total += bytes
 	}
+	if total > c.opts.Bytes {
+		t.Errorf("%d bytes in all, %d over the budget", total, total-c.opts.Bytes)
+	}
+}
+
+// checkWarm checks the warm set likewise, and returns its size.
+func checkWarm(t testing.TB, c *Cache) (bytes int64) {
+	t.Helper()
+	now := c.current.Load()
+	for key, s := range now.warm {
+		bytes += s.entry.Cost()
+		for _, shelf := range c.shelves() {
+			if shelf.get(key) != nil || s.entry.Key != key {
+				t.Errorf("%s is warm and on the %s shelf", key, shelf.name)
+			}
+		}
+	}
+	if now.bytes != bytes || bytes > c.warmBudget() {
+		t.Errorf("warm: counts %d bytes, holds %d, budget %d", now.bytes, bytes, c.warmBudget())
+	}
+	return bytes
 }
 
 // ask requests each key the given number of times.
@@ -88,13 +113,16 @@ func TestPromotion(t *testing.T) {
 // visitor's page gets to the hot shelf in spite of them, a crawler's does not.
 func TestRefreshedEntryIsPromotedToo(t *testing.T) {
 	for asked, hot := range map[int]int64{1: 0, promoteAfter - 1: 1} {
-		bubble(t, &fakeOrigin{}, times, func(t *testing.T, c *Cache) {
-			for fill := range 8 {
-				get(t, c, "list", Miss, strconv.Itoa(fill+1))
+		o := &fakeOrigin{}
+		bubble(t, o, times, func(t *testing.T, c *Cache) {
+			get(t, c, "list", Miss, "1")
+			for fill := 1; fill < 8; fill++ {
 				for range asked {
-					get(t, c, "list", Hit, strconv.Itoa(fill+1))
+					get(t, c, "list", Hit, strconv.Itoa(fill))
 				}
-				time.Sleep(times.Fresh + times.Grace)
+				c.Publish(o.moveTo(strconv.Itoa(fill+1)), nil)
+				get(t, c, "list", Stale, strconv.Itoa(fill))
+				synctest.Wait()
 			}
 			if c.hot.entries.Load() != hot {
 				t.Errorf("asked for %d times between refreshes: %d on the hot shelf", asked, c.hot.entries.Load())
@@ -106,20 +134,23 @@ func TestRefreshedEntryIsPromotedToo(t *testing.T) {
 func TestStatusDecidesOnTheShelf(t *testing.T) {
 	status := 200
 	o := &fakeOrigin{shape: func(e *Entry) { e.Status = status }}
-	c := newCache(t, o, Options{Fresh: 1})
-	for _, tt := range []struct {
-		status int
-		want   *shelf
-	}{{200, c.tail}, {404, c.absent}, {200, c.tail}, {422, c.absent}, {404, c.absent}} {
-		status = tt.status
-		c.Get("list")
-		for _, s := range c.shelves() {
-			if got := s.entries.Load() == 1; got != (s == tt.want) {
-				t.Errorf("status %d: on the %s shelf: %t", tt.status, s.name, got)
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		for i, tt := range []struct {
+			status int
+			want   *shelf
+		}{{200, c.tail}, {404, c.absent}, {200, c.tail}, {422, c.absent}, {404, c.absent}} {
+			status = tt.status
+			c.Publish(o.moveTo(strconv.Itoa(i+2)), nil)
+			c.Get("list")
+			synctest.Wait()
+			for _, s := range c.shelves() {
+				if got := s.entries.Load() == 1; got != (s == tt.want) {
+					t.Errorf("status %d: on the %s shelf: %t", tt.status, s.name, got)
+				}
 			}
 		}
-	}
-	checkShelves(t, c)
+		checkShelves(t, c)
+	})
 }
 
 func TestAbsentAnswersStayOnTheirShelf(t *testing.T) {
@@ -128,16 +159,16 @@ func TestAbsentAnswersStayOnTheirShelf(t *testing.T) {
 			e.Status = 404
 		}
 	}}
-	c := newCache(t, o, Options{Bytes: 4 << 20, Fresh: time.Hour})
+	c := newCache(t, o, Options{Bytes: 4 << 20})
 	ask(t, c, "hot", 50, always(promoteAfter+1))
 	ask(t, c, "tail", 50, always(1))
 	before := c.Stats()
-	ask(t, c, "nothing", 10000, always(promoteAfter+1))
+	ask(t, c, "nothing", 3000, always(promoteAfter+1))
 	after := c.Stats()
-	if before.Shelves[0] != after.Shelves[0] || before.Shelves[1] != after.Shelves[1] {
+	if !slices.Equal(before.Shelves[:3], after.Shelves[:3]) {
 		t.Errorf("before: %+v\nafter:  %+v", before.Shelves, after.Shelves)
 	}
-	if absent := after.Shelves[2]; absent.Entries == 0 || absent.Bytes > absent.Budget {
+	if absent := after.Shelves[3]; absent.Entries == 0 || absent.Bytes > absent.Budget {
 		t.Errorf("%+v", absent)
 	}
 	if hot, tail := hits(t, c, "hot", 50), hits(t, c, "tail", 50); hot != 50 || tail != 50 {
@@ -146,27 +177,32 @@ func TestAbsentAnswersStayOnTheirShelf(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// A crawl of cold pages must leave the lists that people ask for alone.
-func TestCrawlLeavesHotListsAlone(t *testing.T) {
-	const lists, pages, crawls = 60, 5000, 3
+// A crawl of cold pages must leave alone the warm set, which nobody may have
+// asked for yet, and the lists that people ask for.
+func TestCrawlLeavesListsAlone(t *testing.T) {
+	const warm, lists, pages, crawls = 60, 60, 5000, 3
 	for _, asked := range []int{promoteAfter + 1, 50} {
 		t.Run(strconv.Itoa(asked)+" requests each", func(t *testing.T) {
 			o := &fakeOrigin{shape: func(e *Entry) {
-				size := 20 << 10
-				if e.Key[0] == 'h' {
-					size = 300 << 10
-				}
+				size := map[string]int{"warm": 400 << 10, "hot": 150 << 10, "cold": 20 << 10}[e.Scope]
 				e.Variants[0].Body = zeros[:size:size]
 			}}
-			c := newCache(t, o, Options{Fresh: time.Hour})
+			c := newCache(t, o, Options{})
+			publish(t, c, o.generation(), keys("warm", warm)...)
 			ask(t, c, "hot", lists, always(asked))
 			for crawl := range crawls {
 				ask(t, c, "cold", pages, func(n int) int { return 1 + (n+crawl)%2 })
 				before := o.calls.Load()
-				left := hits(t, c, "hot", lists)
-				if left != lists || o.calls.Load() != before {
+				if left := hits(t, c, "hot", lists); left != lists || o.calls.Load() != before {
 					t.Errorf("crawl %d: %d of %d lists left, %+v", crawl+1, left, lists, c.Stats())
 				}
+				for _, k := range keys("warm", warm) {
+					where(t, c, k, "warm")
+				}
+			}
+			before := o.calls.Load()
+			if left := hits(t, c, "warm", warm); left != warm || o.calls.Load() != before {
+				t.Errorf("%d of %d warm entries left", left, warm)
 			}
 			checkShelves(t, c)
 		})
@@ -174,8 +210,8 @@ func TestCrawlLeavesHotListsAlone(t *testing.T) {
 }
 
 func TestBudgetHolds(t *testing.T) {
-	const workers, rounds, keys = 8, 1000, 300
-	o := &fakeOrigin{shape: func(e *Entry) {
+	const workers, rounds, lists = 8, 1000, 300
+	o := &fakeOrigin{early: true, shape: func(e *Entry) {
 		size := rand.Intn(6 << 10)
 		switch chance := rand.Intn(200); {
 		case chance < 2:
@@ -185,13 +221,24 @@ func TestBudgetHolds(t *testing.T) {
 		}
 		e.Variants[0].Body = zeros[:size:size]
 	}}
-	// Every entry is refreshed each time it is asked for.
-	c := newCache(t, o, Options{Bytes: 1 << 19, Fresh: 1, Grace: time.Hour})
+	// Nothing ever holds: every entry is refreshed each time it is asked for.
+	never := fakeGeneration{"never", map[string]string{"list": "none"}}
+	c := newCache(t, o, Options{Bytes: 1 << 19})
 	var wg sync.WaitGroup
+	wg.Go(func() {
+		for n := range 100 {
+			var set []Warmed
+			for i := range lists / 2 {
+				k := key("list", n+i)
+				set = append(set, Warmed{Key: k, Entry: c.Peek(k).Entry})
+			}
+			c.Publish(never, set)
+		}
+	})
 	for worker := range workers {
 		wg.Go(func() {
 			random := rand.New(rand.NewSource(int64(worker)))
-			zipf := rand.NewZipf(random, 1.1, 4, keys-1)
+			zipf := rand.NewZipf(random, 1.1, 4, lists-1)
 			for round := range rounds {
 				for k := key("list", int(zipf.Uint64())); random.Intn(promoteAfter+1) > 0; {
 					if e, outcome, err := c.Get(k); e == nil || outcome == StaleError || err != nil {
@@ -209,7 +256,7 @@ func TestBudgetHolds(t *testing.T) {
 	checkShelves(t, c)
 	s := c.Stats()
 	t.Logf("%+v", s)
-	if hot, tail := s.Shelves[0], s.Shelves[1]; hot.Evicted+hot.Rejected == 0 || tail.Evicted == 0 || tail.TooLarge == 0 {
+	if warm, hot, tail := s.Shelves[0], s.Shelves[1], s.Shelves[2]; warm.Entries == 0 || hot.Evicted+hot.Rejected == 0 || tail.Evicted == 0 || tail.TooLarge == 0 {
 		t.Errorf("the test did not do what it is for: %+v", s)
 	}
 }
@@ -217,22 +264,26 @@ func TestBudgetHolds(t *testing.T) {
 func TestTooLargeAnswerIsServed(t *testing.T) {
 	size := 1 << 10
 	o := &fakeOrigin{shape: func(e *Entry) { e.Variants[0].Body = zeros[:size:size] }}
-	c := newCache(t, o, Options{Bytes: 1 << 20, Fresh: 1})
-	get(t, c, "list", Miss, "1")
-	size = 1 << 20
-	for n := range int64(3) {
-		e := get(t, c, "list", Miss, strconv.FormatInt(n+2, 10))
-		if len(e.Variants) != 1 || len(e.Variants[0].Body) != size {
-			t.Error("not the whole answer")
+	bubble(t, o, Options{Bytes: 1 << 20}, func(t *testing.T, c *Cache) {
+		get(t, c, "list", Miss, "1")
+		c.Publish(o.moveTo("2"), nil)
+		size = 1 << 20
+		get(t, c, "list", Stale, "1")
+		synctest.Wait()
+		for n := int64(1); n < 4; n++ {
+			if got := c.tail.tooLarge.Load(); got != n {
+				t.Errorf("%d counted as too large, want %d", got, n)
+			}
+			if c.tail.entries.Load() != 0 { // nor the small one before it
+				t.Error("something was stored")
+			}
+			e := get(t, c, "list", Miss, strconv.FormatInt(n+2, 10))
+			if len(e.Variants) != 1 || len(e.Variants[0].Body) != size {
+				t.Error("not the whole answer")
+			}
 		}
-		if got := c.tail.tooLarge.Load(); got != n+1 {
-			t.Errorf("%d counted as too large, want %d", got, n+1)
-		}
-		if c.tail.entries.Load() != 0 { // nor the small one before it
-			t.Error("something was stored")
-		}
-	}
-	checkShelves(t, c)
+		checkShelves(t, c)
+	})
 }
 
 func TestLargestEntry(t *testing.T) {
@@ -242,19 +293,19 @@ func TestLargestEntry(t *testing.T) {
 		e.Variants[0].Body = zeros[: 0 : c.tail.budget/largestShare+over-e.Cost()]
 		c.store(e)
 		if got := 1 - c.tail.entries.Load(); got != over || c.tail.tooLarge.Load() != over {
-			t.Errorf("%d bytes over the limit: %+v", over, c.Stats().Shelves[1])
+			t.Errorf("%d bytes over the limit: %+v", over, c.Stats().Shelves[2])
 		}
 	}
 }
 
 func TestPromotionDoesNotBringBackAnOldEntry(t *testing.T) {
-	c := newCache(t, &fakeOrigin{}, Options{Fresh: time.Hour})
+	c := newCache(t, &fakeOrigin{}, Options{})
 	for i := range 2000 {
 		k := key("list", i)
-		c.store(stamped(answer(k, 100), "old"))
+		c.store(numbered(answer(k, 100), "old"))
 		var wg sync.WaitGroup
 		wg.Go(func() { c.promote(k) })
-		wg.Go(func() { c.store(stamped(answer(k, i%200), "new")) })
+		wg.Go(func() { c.store(numbered(answer(k, i%200), "new")) })
 		wg.Wait()
 		get(t, c, k, Hit, "new")
 		if c.hot.get(k) != nil && c.tail.get(k) != nil {
@@ -268,8 +319,8 @@ func TestPromotionDoesNotBringBackAnOldEntry(t *testing.T) {
 // one that is older than one they have seen.
 func TestReadersNeverGoBack(t *testing.T) {
 	for round := range 30 {
-		o := &fakeOrigin{}
-		c := newCache(t, o, Options{Bytes: 1 << 20, Fresh: 1, Grace: time.Hour})
+		o := &fakeOrigin{early: true}
+		c := newCache(t, o, Options{Bytes: 1 << 20})
 		k := key("list", round)
 		var wg sync.WaitGroup
 		for range 4 {
@@ -281,7 +332,7 @@ func TestReadersNeverGoBack(t *testing.T) {
 						t.Error(err)
 						return
 					}
-					fill, _ := strconv.Atoi(e.Generation)
+					fill, _ := strconv.Atoi(string(e.Variants[0].ETag))
 					if fill < last {
 						t.Errorf("the entry of fill %d after that of fill %d", fill, last)
 					}
@@ -294,34 +345,60 @@ func TestReadersNeverGoBack(t *testing.T) {
 }
 
 func TestStats(t *testing.T) {
-	o := &fakeOrigin{size: 1 << 10}
-	c := newCache(t, o, Options{Bytes: 1 << 20, Fresh: time.Hour})
-	var budgets int64
-	for i, name := range []string{"hot", "tail", "absent"} {
-		s := c.Stats().Shelves[i]
-		budgets += s.Budget
-		if want := (ShelfStats{Name: name, Budget: s.Budget}); s != want {
-			t.Errorf("empty: %+v, want %+v", s, want)
+	o := &fakeOrigin{size: 1 << 10, early: true}
+	bubble(t, o, Options{Bytes: 1 << 20}, func(t *testing.T, c *Cache) {
+		var budgets int64
+		for i, name := range []string{"warm", "hot", "tail", "absent"} {
+			s := c.Stats().Shelves[i]
+			budgets += s.Budget
+			if want := (ShelfStats{Name: name, Budget: s.Budget}); s != want {
+				t.Errorf("empty: %+v, want %+v", s, want)
+			}
 		}
-	}
-	if budgets > 1<<20 || budgets < 1<<20-3 {
-		t.Errorf("the budgets' sum is %d", budgets)
-	}
-	e := get(t, c, "list", Miss, "1")
-	tail := c.Stats().Shelves[1]
-	if tail.Entries != 1 || tail.Bytes != e.Cost() {
-		t.Errorf("with one entry: %+v", tail)
-	}
-	ask(t, c, "cold", 1000, always(1))
-	tail = c.Stats().Shelves[1]
-	if tail.Evicted+tail.Rejected != 1+1000-tail.Entries || tail.TooLarge != 0 || tail.Dropped != 0 {
-		t.Errorf("full: %+v", tail)
-	}
+		if budgets > 1<<20 || budgets < 1<<20-4 {
+			t.Errorf("the budgets' sum is %d", budgets)
+		}
+		e := get(t, c, "list", Miss, "1")
+		s := c.Stats()
+		if s.Generation != "" || !s.Published.IsZero() || !s.Confirmed.IsZero() || s.Stale != 1 || !s.DownSince.IsZero() {
+			t.Errorf("before the first generation: %+v", s)
+		}
+		if tail := s.Shelves[2]; tail.Entries != 1 || tail.Bytes != e.Cost() {
+			t.Errorf("with one entry: %+v", tail)
+		}
+		c.Up()
+		confirmed := time.Now()
+		time.Sleep(time.Second)
+		publish(t, c, o.generation(), keys("dated", 3)...)
+		published := time.Now()
+		s = c.Stats()
+		if s.Generation != "1" || !s.Published.Equal(published) || !s.Confirmed.Equal(confirmed) || s.Stale != 0 {
+			t.Errorf("with a generation: %+v", s)
+		}
+		if warm := s.Shelves[0]; warm.Entries != 3 || warm.Bytes != 3*c.Peek(key("dated", 0)).Entry.Cost() {
+			t.Errorf("with a warm set: %+v", warm)
+		}
+		time.Sleep(time.Second)
+		c.Down(errDown)
+		c.Publish(o.moveTo("2"), nil) // the dated ones are true still
+		if s = c.Stats(); s.Generation != "2" || s.Stale != 1 || !s.DownSince.Equal(time.Now()) || !s.Confirmed.Equal(confirmed) {
+			t.Errorf("down: %+v", s)
+		}
+		c.Up()
+		ask(t, c, "cold", 1000, always(1))
+		s = c.Stats()
+		if tail := s.Shelves[2]; tail.Evicted+tail.Rejected != 4+1000-tail.Entries || tail.TooLarge != 0 || tail.Dropped != 0 {
+			t.Errorf("full: %+v", tail)
+		}
+		if !s.DownSince.IsZero() || !s.Confirmed.Equal(time.Now()) {
+			t.Errorf("up again: %+v", s)
+		}
+	})
 }
 
 func TestTwoKeysWithOneHash(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
-	other := stamped(answer("other", 1), "0")
+	other := numbered(answer("other", 1), "0")
 	c.tail.slots.Set("list", &slot{entry: other, cost: other.Cost()}, other.Cost())
 	c.tail.slots.Wait()
 	get(t, c, "list", Miss, "1")

@@ -46,8 +46,8 @@ type Database struct {
 // Cache holds the sizes and times of the cache.
 type Cache struct {
 	Bytes                int64         // most bytes of stored answers
-	Fresh                time.Duration // how long an answer counts as fresh
-	Grace                time.Duration // how long after that it may be served stale; 0 = never
+	File                 string        // where the warm set is kept between runs; empty = nowhere
+	Poll                 time.Duration // how often the database is asked for its generation
 	MaxAge               time.Duration // max-age told to clients, whole seconds
 	StaleWhileRevalidate time.Duration // stale-while-revalidate told to clients, whole seconds
 	FillTimeout          time.Duration // longest load from the origin

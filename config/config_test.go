@@ -54,7 +54,7 @@ func TestDefaults(t *testing.T) {
 			MaxConns: 8, StatementTimeout: 10 * time.Second,
 		},
 		Cache: Cache{
-			Bytes: 64 << 20, Fresh: time.Minute, Grace: 24 * time.Hour, MaxAge: time.Minute,
+			Bytes: 64 << 20, Poll: 2 * time.Second, MaxAge: time.Minute,
 			StaleWhileRevalidate: 5 * time.Minute, FillTimeout: 20 * time.Second, WaitTimeout: 15 * time.Second,
 		},
 	}
@@ -87,8 +87,8 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"DATABASE_MAX_CONNS", "100", 100, func(c Config) any { return c.Database.MaxConns }},
 		{"DATABASE_STATEMENT_TIMEOUT", "100ms", 100 * time.Millisecond, func(c Config) any { return c.Database.StatementTimeout }},
 		{"CACHE_BYTES", "1MiB", int64(1 << 20), func(c Config) any { return c.Cache.Bytes }},
-		{"CACHE_FRESH", "1m30s", 90 * time.Second, func(c Config) any { return c.Cache.Fresh }},
-		{"CACHE_GRACE", "0", time.Duration(0), func(c Config) any { return c.Cache.Grace }},
+		{"GENERATION_POLL", "1m30s", 90 * time.Second, func(c Config) any { return c.Cache.Poll }},
+		{"CACHE_FILE", "/var/lib/xcri-proxy/cache", "/var/lib/xcri-proxy/cache", func(c Config) any { return c.Cache.File }},
 		{"CACHE_MAX_AGE", "0s", time.Duration(0), func(c Config) any { return c.Cache.MaxAge }},
 		{"CACHE_STALE_WHILE_REVALIDATE", "1000ms", time.Second, func(c Config) any { return c.Cache.StaleWhileRevalidate }},
 		{"FILL_TIMEOUT", "10.001s", 10001 * time.Millisecond, func(c Config) any { return c.Cache.FillTimeout }},
@@ -139,12 +139,12 @@ func TestSpecialValues(t *testing.T) {
 		{"MEMORY_LIMIT", "1.5GiB", "1536MiB"},
 		{"MEMORY_LIMIT", "2048 mib", "2GiB"},
 		{"MEMORY_LIMIT", "100001KiB", "100001KiB"},
-		{"CACHE_GRACE", "8760h", "8760h"},
-		{"CACHE_GRACE", "1h0m5s", "1h5s"},
-		{"CACHE_GRACE", "90m", "1h30m"},
-		{"CACHE_GRACE", "10m", "10m"},
-		{"CACHE_GRACE", "3600", "1h"},
-		{"CACHE_GRACE", "+5", "5s"},
+		{"SHUTDOWN_TIMEOUT", "8760h", "8760h"},
+		{"SHUTDOWN_TIMEOUT", "1h0m5s", "1h5s"},
+		{"SHUTDOWN_TIMEOUT", "90m", "1h30m"},
+		{"SHUTDOWN_TIMEOUT", "10m", "10m"},
+		{"SHUTDOWN_TIMEOUT", "3600", "1h"},
+		{"SHUTDOWN_TIMEOUT", "+5", "5s"},
 		{"LEGACY_URL", "", ""},
 		{"LEGACY_URL", "http://[::1]:8001", "http://[::1]:8001"},
 		{"LEGACY_URL", "HTTP://old.example/a%20b", "HTTP://old.example/a%20b"},
@@ -238,14 +238,14 @@ func TestBadValues(t *testing.T) {
 		{"CACHE_BYTES", "-1", "must be a size of at least 1MiB, such as 512MiB, 512MB or 536870912"},
 		{"CACHE_BYTES", "64 miles", "must be a size of at least 1MiB, such as 512MiB, 512MB or 536870912"},
 		{"CACHE_BYTES", "1048575", "must be a size of at least 1MiB, such as 512MiB, 512MB or 536870912"},
-		{"CACHE_FRESH", "", atLeast1},
-		{"CACHE_FRESH", "0", atLeast1},
-		{"CACHE_FRESH", "soon", atLeast1},
-		{"CACHE_FRESH", "99999999999999999999", atLeast1},
-		{"CACHE_FRESH", "9223372036854775807", atLeast1},
-		{"CACHE_GRACE", "-1s", seconds},
-		{"CACHE_GRACE", "8761h", seconds},
-		{"CACHE_GRACE", "1.5", seconds},
+		{"WAIT_TIMEOUT", "", atLeast1},
+		{"WAIT_TIMEOUT", "0", atLeast1},
+		{"WAIT_TIMEOUT", "soon", atLeast1},
+		{"WAIT_TIMEOUT", "99999999999999999999", atLeast1},
+		{"WAIT_TIMEOUT", "9223372036854775807", atLeast1},
+		{"SHUTDOWN_TIMEOUT", "-1s", atLeast1},
+		{"SHUTDOWN_TIMEOUT", "8761h", atLeast1},
+		{"SHUTDOWN_TIMEOUT", "1.5", atLeast1},
 		{"CACHE_MAX_AGE", "1500ms", "must be whole seconds, such as 30s"},
 		{"CACHE_MAX_AGE", "-5", seconds},
 		{"CACHE_STALE_WHILE_REVALIDATE", "0.5s", "must be whole seconds, such as 30s"},
@@ -445,7 +445,7 @@ func TestLongValuesAreCut(t *testing.T) {
 func TestStringReadsBack(t *testing.T) {
 	cfg := load(t, map[string]string{
 		"DATABASE_SOCKET": "", "DATABASE_USER": `o'ne \" two #3`, "DATABASE_NAME": `back\slash`, "MEMORY_LIMIT": "157286401",
-		"CACHE_FRESH": "1h0m0.5s",
+		"GENERATION_POLL": "1h0m0.5s",
 	})
 	text := strings.Replace(cfg.String(), "ENV_FILE=", "# ENV_FILE=", 1)
 	for _, secret := range []string{"ADMIN_TOKEN=", "DATABASE_PASSWORD="} {
@@ -482,7 +482,7 @@ func FuzzLoad(f *testing.F) {
 	f.Fuzz(func(t *testing.T, addr, base, origins, legacy, size, duration string) {
 		flags := map[string]string{
 			"LISTEN_ADDR": addr, "BASE_PATH": base, "API_CORS_ORIGINS": origins, "LEGACY_URL": legacy,
-			"CACHE_BYTES": size, "CACHE_FRESH": duration, "DATABASE_USER": addr, "LOG_LEVEL": "info",
+			"CACHE_BYTES": size, "WAIT_TIMEOUT": duration, "DATABASE_USER": addr, "LOG_LEVEL": "info",
 		}
 		cfg, err := Load(flags, environment(nil))
 		if err != nil {

@@ -49,8 +49,8 @@ func unknown(name string) error {
 	return fmt.Errorf("unknown key %s", name)
 }
 
-// isNearMiss reports whether name misses a key by one or two slips behind the
-// same first word. A short rest such as HOST may miss by one only, otherwise
+// isNearMiss reports whether name misses a key by one slip, or by two behind
+// the same first word. A short rest such as HOST may miss by one only, otherwise
 // names in real use such as DATABASE_POOL would count as DATABASE_PORT.
 func isNearMiss(name string) bool {
 	return slices.ContainsFunc(keys, func(k Key) bool {
@@ -59,7 +59,10 @@ func isNearMiss(name string) bool {
 		if len(rest) >= 7 {
 			limit = 2
 		}
-		return strings.HasPrefix(name, prefix+"_") && distance(name, k.Name) <= limit
+		if !strings.HasPrefix(name, prefix+"_") {
+			limit = 1
+		}
+		return strings.Contains(name, "_") && distance(name, k.Name) <= limit
 	})
 }
 

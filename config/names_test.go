@@ -28,6 +28,8 @@ func TestMisspeltEnvironment(t *testing.T) {
 
 	for name, key := range map[string]string{
 		"DATABASE_HSOT":                "DATABASE_HOST",
+		"DATABSE_HOST":                 "DATABASE_HOST",
+		"LSTEN_ADDR":                   "LISTEN_ADDR",
 		"DATABASE_HOSTS":               "DATABASE_HOST",
 		"DATABASE_PASWORD":             "DATABASE_PASSWORD",
 		"DATABASE_PASSWD":              "DATABASE_PASSWORD",
@@ -51,7 +53,7 @@ func TestNearest(t *testing.T) {
 	for name, want := range map[string]string{
 		"LISTEN_ADDRESS": "LISTEN_ADDR",
 		"DATABASE_PASS":  "DATABASE_PASSWORD",
-		"CACHE_SIZE":     "CACHE_BYTES",
+		"CACHE_BYTE":     "CACHE_BYTES",
 		"CORS_ORIGINS":   "API_CORS_ORIGINS",
 		"TIMEOUT":        "",
 		"":               "",

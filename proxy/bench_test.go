@@ -35,6 +35,8 @@ func benchProxy(b testing.TB, size int) *Proxy {
 	if err != nil {
 		b.Fatal(err)
 	}
+	p.pages = nil
+	p.look(context.Background())
 	return p
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"runtime/debug"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -34,7 +35,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	}
 	path, query := splitTarget(ctx.RequestURI())
 	path = underBase(path, p.opts.BasePath)
-	if p.serveAdmin(ctx, path) {
+	if p.serveAdmin(ctx, path) || p.serveProbe(ctx, path) {
 		return
 	}
 	in := p.inputs.Get().(*input)
@@ -59,6 +60,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 
 // serveRoute answers a question of the read API.
 func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, r *route, in *input, query []byte) {
+	begun := time.Now()
 	in.parse(r, query)
 	if !in.canonical(r) {
 		p.counts.rejected.Add(1)
@@ -69,9 +71,10 @@ func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, r *route, in *input, query 
 	r.figures.outcomes[outcome].Add(1)
 	if err != nil {
 		p.failOrigin(ctx, r, err)
-		return
+	} else {
+		p.respond(ctx, entry, outcome)
 	}
-	p.respond(ctx, entry, outcome)
+	r.figures.latency.record(time.Since(begun))
 }
 
 // fill loads the answer that key names from the origin.
@@ -84,13 +87,22 @@ func (p *Proxy) fill(ctx context.Context, key string) (*cache.Entry, error) {
 	answer, err := p.opts.Origin.Run(ctx, q)
 	if err != nil {
 		r.figures.fill.failed.Add(1)
+		if isDown(err) {
+			p.wake() // so that the watch finds out soon whether it is back
+		}
 		return nil, err
 	}
 	entry := &cache.Entry{
-		Status: answer.Status, Size: len(answer.Body), Variants: variants(answer.Body), Generation: answer.Generation,
+		Status: answer.Status, Size: len(answer.Body), Variants: variants(answer.Body),
+		Scope: q.Scope().String(), Generation: answer.Generation,
 	}
 	timer.stop()
 	return entry, nil
+}
+
+// isDown tells an outage of the origin from what concerns one question.
+func isDown(err error) bool {
+	return errors.Is(err, store.ErrUnavailable)
 }
 
 // originErrors are what a client is told when the origin fails.
@@ -99,6 +111,7 @@ var originErrors = []struct {
 	status int
 	detail string
 }{
+	{cache.ErrDown, fasthttp.StatusServiceUnavailable, "The rankings database is not available right now. Please try again shortly."},
 	{store.ErrUnavailable, fasthttp.StatusServiceUnavailable, "The rankings database is not available right now. Please try again shortly."},
 	{store.ErrSetup, fasthttp.StatusServiceUnavailable, "The rankings database is not available right now. Please try again shortly."},
 	{store.ErrTimeout, fasthttp.StatusGatewayTimeout, "The rankings database took too long to answer. Please try again shortly."},

@@ -53,7 +53,8 @@ func (p *Proxy) ping() error {
 // cache; whether the database answers, and the time, do not.
 func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx, words page) {
 	tables := []byte("null")
-	connected := p.ping() == nil
+	_, outage := p.cache.Outage()
+	connected := outage == nil && p.ping() == nil
 	if connected {
 		entry, _, err := p.cache.Get(healthKey)
 		if connected = err == nil; connected {

@@ -19,6 +19,7 @@ type counts struct {
 type figures struct {
 	outcomes [cache.Outcomes]atomic.Int64
 	fill     durations
+	latency  latencies // from the request's parameters to its answer
 }
 
 // durations sums up how long something takes.

@@ -207,3 +207,20 @@ func (rt *router) question(key string) (*route, store.Query, error) {
 	}
 	return r, q, nil
 }
+
+// keyOf returns the key of a request target, below the API's root or the base
+// path.
+func (rt *router) keyOf(target string) (string, error) {
+	in := &input{}
+	in.begin(len(target))
+	path, query := splitTarget([]byte(target))
+	r := rt.match(path, in)
+	if r == nil {
+		return "", fmt.Errorf("%q is not a path of the API", target)
+	}
+	in.parse(r, query)
+	if !in.canonical(r) {
+		return "", fmt.Errorf("%q: %s", target, appendProblems(nil, in.errors))
+	}
+	return string(in.key), nil
+}

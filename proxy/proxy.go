@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -22,6 +23,7 @@ import (
 // Origin answers the questions that the cache can't. *store.Store is one.
 type Origin interface {
 	Run(context.Context, store.Query) (store.Answer, error)
+	Generation(context.Context) (*store.Generation, error)
 	Ping(context.Context) error
 	Stats() store.Stats
 }
@@ -29,8 +31,17 @@ type Origin interface {
 // Options say how a Proxy answers. Origin is required.
 type Options struct {
 	Origin Origin
-	// Cache are the cache's options; Fill, Recode and Logger are set by New.
+	// Cache are the cache's options; its functions and Logger are set by New.
 	Cache cache.Options
+	// Poll is how often Watch asks the origin for its generation; zero means
+	// 2 s.
+	Poll time.Duration
+	// Saved are entries of an earlier run: those that are true are hits, the
+	// others stale.
+	Saved []cache.Saved
+	// OnPublish is called after each publish of a warm set. It must not block.
+	// May be nil.
+	OnPublish func()
 	// BasePath is the path below which Apache shows the site, without a final
 	// slash. The API is below BasePath + "/api", and at the root.
 	BasePath string
@@ -57,8 +68,13 @@ type Proxy struct {
 	headers headers
 	inputs  sync.Pool
 	health  health
+	watch   watch
+	pages   []string // always in the warm set
 	counts  counts
+	history history
 	started time.Time
+	// stopping is set from the call of Shutdown on.
+	stopping atomic.Bool
 }
 
 // New returns a Proxy that does not serve yet.
@@ -66,22 +82,33 @@ func New(opts Options) (*Proxy, error) {
 	if opts.Origin == nil {
 		return nil, errors.New("proxy: Options.Origin is missing")
 	}
+	if opts.Poll == 0 {
+		opts.Poll = 2 * time.Second
+	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	if opts.OnPublish == nil {
+		opts.OnPublish = func() {}
+	}
+	saved := opts.Saved
+	opts.Saved = nil // or what is replaced in the cache would never be freed
 	p := &Proxy{
 		opts:    opts,
 		router:  newRouter(store.Endpoints()),
 		cors:    newCORS(opts.CORSOrigins),
 		headers: newHeaders(opts),
 		inputs:  sync.Pool{New: func() any { return &input{} }},
+		watch:   watch{wake: make(chan struct{}, 1), looked: make(chan struct{})},
+		pages:   sitePages,
 		started: time.Now(),
 	}
-	opts.Cache.Fill, opts.Cache.Recode, opts.Cache.Logger = p.fill, recode, opts.Logger
+	opts.Cache.Fill, opts.Cache.Recode, opts.Cache.IsDown, opts.Cache.Logger = p.fill, recode, isDown, opts.Logger
 	var err error
 	if p.cache, err = cache.New(opts.Cache); err != nil {
 		return nil, err
 	}
+	p.adopt(saved)
 	p.server = newServer(p)
 	return p, nil
 }
@@ -92,6 +119,7 @@ func (p *Proxy) Serve(ln net.Listener) error { return p.server.Serve(ln) }
 // Shutdown stops accepting connections and waits, as long as ctx allows, for
 // the answers under way; then for the fills.
 func (p *Proxy) Shutdown(ctx context.Context) error {
+	p.stopping.Store(true)
 	err := p.server.ShutdownWithContext(ctx)
 	p.cache.Close()
 	return err

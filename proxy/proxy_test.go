@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"sync"
 	"testing"
 	"time"
 
@@ -49,7 +50,12 @@ func listen(t testing.TB, p *Proxy) (base string) {
 	}
 	served := make(chan error, 1)
 	go func() { served <- p.Serve(ln) }()
+	watching, stopWatch := context.WithCancel(context.Background())
+	var watch sync.WaitGroup
+	watch.Go(func() { p.Watch(watching) })
 	t.Cleanup(func() {
+		stopWatch()
+		watch.Wait()
 		ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)
 		defer cancel()
 		if err := errors.Join(p.Shutdown(ctx), <-served); err != nil {
@@ -59,19 +65,44 @@ func listen(t testing.TB, p *Proxy) (base string) {
 	return "http://" + ln.Addr().String()
 }
 
+// start serves a proxy that knows the generation, and has filled its warm set.
 func start(t testing.TB, opts Options) (p *Proxy, base string) {
 	t.Helper()
 	p, err := New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p, listen(t, p)
+	if _, fake := opts.Origin.(*fakeOrigin); fake {
+		p.pages = nil // its answers are the test's
+	}
+	base = listen(t, p)
+	awaitLook(t, p, p.Look(nil))
+	return p, base
+}
+
+// awaitLook returns once the look that a ticket is for has ended.
+func awaitLook(t testing.TB, p *Proxy, ticket int64) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); p.WarmStatus().Looked < ticket; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no look: %+v", p.WarmStatus())
+		}
+	}
 }
 
 // fakeOrigin answers each question with its path, or as the test says.
 type fakeOrigin struct {
-	run  func(context.Context, store.Query) (store.Answer, error)
-	ping func() error
+	run        func(context.Context, store.Query) (store.Answer, error)
+	ping       func() error
+	generation func() (*store.Generation, error)
+}
+
+// Generation is one of no calculations unless the test says otherwise.
+func (f *fakeOrigin) Generation(context.Context) (*store.Generation, error) {
+	if f.generation != nil {
+		return f.generation()
+	}
+	return &store.Generation{}, nil
 }
 
 func (f *fakeOrigin) Run(ctx context.Context, q store.Query) (store.Answer, error) {

@@ -84,7 +84,7 @@ func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.
 	h.SetCanonical(headerCacheControl, p.headers.cacheControl)
 	h.SetCanonical(headerCacheStatus, statusOf(outcome))
 	var digits [20]byte
-	h.SetCanonical(headerAge, strconv.AppendInt(digits[:0], int64(max(0, time.Since(e.Filled)/time.Second)), 10))
+	h.SetCanonical(headerAge, strconv.AppendInt(digits[:0], int64(max(0, time.Since(p.confirmed(e, outcome))/time.Second)), 10))
 
 	if e.Status == fasthttp.StatusOK {
 		if v := matchETag(e.Variants, ctx.Request.Header.Peek(fasthttp.HeaderIfNoneMatch)); v != nil {
@@ -116,4 +116,15 @@ func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.
 		return
 	}
 	ctx.Response.SetBodyStream(body, e.Size)
+}
+
+// confirmed returns when an entry was last known to be true: for a hit that is
+// when the database last told its generation.
+func (p *Proxy) confirmed(e *cache.Entry, outcome cache.Outcome) time.Time {
+	if outcome == cache.Hit {
+		if t := p.cache.Confirmed(); t.After(e.Filled) {
+			return t
+		}
+	}
+	return e.Filled
 }

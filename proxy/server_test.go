@@ -74,7 +74,7 @@ func TestOneFillForAll(t *testing.T) {
 	done.Wait()
 
 	var reads int
-	row := root.QueryRow("SELECT COUNT(*) FROM mysql.general_log WHERE command_type = 'Query' AND argument LIKE 'SELECT r.ranking_id%'")
+	row := root.QueryRow("SELECT COUNT(*) FROM mysql.general_log WHERE command_type = 'Query' AND argument LIKE 'SELECT r.ranking_id%West%'")
 	if err := row.Scan(&reads); err != nil {
 		t.Fatal(err)
 	}
@@ -191,7 +191,7 @@ func TestWaitTimeout(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	close(gate)
-	for deadline := time.Now().Add(5 * time.Second); p.cache.Stats().Shelves[1].Entries == 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Second); p.cache.Stats().Shelves[2].Entries == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the fill was not stored")
 		}

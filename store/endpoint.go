@@ -20,7 +20,18 @@ type Endpoint struct {
 	refuse func(Query) *Answer
 	// notFound is the detail of the 404, with {name} for a parameter.
 	notFound string
+	// span says what the answer depends on where its parameters do not.
+	span span
 }
+
+// span is how much an endpoint's answers depend on.
+type span uint8
+
+const (
+	spanParams span = iota // the scope that the parameters name
+	spanAll                // all calculations, whatever they name
+	spanDated              // all snapshots
+)
 
 // Arg is the value of a parameter, in canonical form.
 type Arg struct {
@@ -98,8 +109,8 @@ func (q Query) expand(text string) string {
 type Answer struct {
 	Status int    // 200, or 400, 404, 501 with a body that says why
 	Body   []byte // JSON; the caller may keep but not change it
-	// Generation tells which state of the data the answer comes from. Equal
-	// generations mean equal data. It is empty where the database was not asked.
+	// Generation names the state of the query's Scope that the answer comes
+	// from, as Generation.Of does. It is empty where the database was not asked.
 	Generation string
 }
 

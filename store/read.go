@@ -76,17 +76,6 @@ func (r *read) count(text string, args []any) (n int64, err error) {
 	return n, err
 }
 
-// generation reads which calculation is the newest. It is the first read of a
-// transaction, so all that follows is of this generation and no other.
-func (r *read) generation() (generation string, err error) {
-	err = r.query("SELECT COUNT(*), MAX(metadata_id), MAX(calculated_at) FROM "+metadataTable, nil,
-		func(row []driver.Value) error {
-			generation = asText(row[0]) + "-" + asText(row[1]) + "-" + asText(row[2])
-			return nil
-		})
-	return generation, err
-}
-
 // print appends the parts of a JSON text: strings as they are, numbers in
 // decimal.
 func (r *read) print(parts ...any) {

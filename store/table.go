@@ -151,7 +151,7 @@ var endpoints = []*Endpoint{
 		Params:   []Param{handle("metadata_id", "r.metadata_id = ?")},
 		notFound: "Metadata record {metadata_id} not found"},
 
-	{Path: "/snapshots/", answer: snapshotDates},
+	{Path: "/snapshots/", answer: snapshotDates, span: spanDated},
 	{Path: "/snapshots/{snapshot_date}/athletes", answer: list(snapshotAthletes),
 		Params: join([]Param{snapshot, division.zero(false).required(), gender.required()}, paged,
 			[]Param{searchPeople, region, conference})},
@@ -201,7 +201,7 @@ func oneTeam(path string) *Endpoint {
 }
 
 func resume(path string) *Endpoint {
-	return &Endpoint{Path: path, answer: single(resumes),
+	return &Endpoint{Path: path, answer: single(resumes), span: spanAll,
 		Params: []Param{handle("team_hnd", "t.IDSchool = ?"), season("2025"),
 			division.zero(false).where(""), gender.echo().where("r.gender_fk = CASE WHEN ? IN ('M', 'm') THEN 1 ELSE 2 END")},
 		notFound: "Season resume not found for team {team_hnd} (season={season_year}, division={division}, gender={gender})"}

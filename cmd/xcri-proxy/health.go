@@ -5,11 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"net"
 	"net/http"
-	"net/netip"
-	"net/url"
 	"slices"
 	"time"
 
@@ -40,10 +36,11 @@ func (p *program) healthCommand() *cobra.Command {
 		if err != nil {
 			return err
 		}
-		target, err := healthURL(cfg.ListenAddr)
+		target, err := baseURL(cfg.ListenAddr)
 		if err != nil {
 			return err
 		}
+		target += "/health"
 		ctx, cancel := context.WithTimeout(cmd.Context(), *timeout)
 		defer cancel()
 		err = checkHealth(ctx, target)
@@ -54,7 +51,7 @@ func (p *program) healthCommand() *cobra.Command {
 		case err != nil && *quiet:
 			return errSilent
 		case err != nil:
-			return runtimeError{fmt.Errorf("%s: %w", target, err)}
+			return runtimeError{error: fmt.Errorf("%s: %w", target, err)}
 		case !*quiet:
 			fmt.Fprintln(p.stdout, "healthy")
 		}
@@ -63,56 +60,22 @@ func (p *program) healthCommand() *cobra.Command {
 	return cmd
 }
 
-// healthURL returns where to ask a proxy that listens on addr. One that listens
-// on every address is asked on the loopback.
-func healthURL(addr string) (string, error) {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return "", err
-	}
-	if port == "0" {
-		return "", fmt.Errorf("LISTEN_ADDR=%q leaves the port open; give the one in use with --listen-addr", addr)
-	}
-	ip, _ := netip.ParseAddr(host)
-	switch {
-	case ip == netip.IPv6Unspecified():
-		host = "::1"
-	case host == "" || ip.IsValid() && ip.IsUnspecified():
-		host = "127.0.0.1"
-	}
-	target := url.URL{Scheme: "http", Host: net.JoinHostPort(host, port), Path: "/health"}
-	return target.String(), nil
-}
-
-// checkHealth returns nil if target answers that it is healthy. It asks directly,
-// whatever proxy the environment names.
+// checkHealth returns nil if target answers that it is healthy.
 func checkHealth(ctx context.Context, target string) error {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, target, nil)
 	if err != nil {
 		return err
 	}
-	client := http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-	}
-	resp, err := client.Do(req)
-	if err != nil {
-		if urlErr := (*url.Error)(nil); errors.As(err, &urlErr) {
-			err = urlErr.Err // without the URL, which the message names already
-		}
-		return err
-	}
-	defer resp.Body.Close()
-	body, err := io.ReadAll(io.LimitReader(resp.Body, 64<<10))
+	status, body, err := send(directClient(), req, 64<<10)
 	if err != nil {
 		return err
 	}
 	var answer struct{ Status string }
 	if json.Unmarshal(body, &answer) != nil {
-		return fmt.Errorf("got HTTP %d with an answer that is not JSON", resp.StatusCode)
+		return fmt.Errorf("got HTTP %d with an answer that is not JSON", status)
 	}
-	if resp.StatusCode != http.StatusOK || answer.Status != "healthy" {
-		return fmt.Errorf("got HTTP %d with status %q", resp.StatusCode, answer.Status)
+	if status != http.StatusOK || answer.Status != "healthy" {
+		return fmt.Errorf("got HTTP %d with status %q", status, answer.Status)
 	}
 	return nil
 }

@@ -81,17 +81,17 @@ func checkHealthCommand(t *testing.T, args []string, url, want string) {
 	}
 }
 
-func TestHealthURL(t *testing.T) {
+func TestBaseURL(t *testing.T) {
 	for addr, want := range map[string]string{
-		":8000":             "http://127.0.0.1:8000/health",
-		"0.0.0.0:8000":      "http://127.0.0.1:8000/health",
-		"[::]:8000":         "http://[::1]:8000/health",
-		"[::1]:8000":        "http://[::1]:8000/health",
-		"192.0.2.7:80":      "http://192.0.2.7:80/health",
-		"some.example:8000": "http://some.example:8000/health",
+		":8000":             "http://127.0.0.1:8000",
+		"0.0.0.0:8000":      "http://127.0.0.1:8000",
+		"[::]:8000":         "http://[::1]:8000",
+		"[::1]:8000":        "http://[::1]:8000",
+		"192.0.2.7:80":      "http://192.0.2.7:80",
+		"some.example:8000": "http://some.example:8000",
 	} {
-		if got, err := healthURL(addr); err != nil || got != want {
-			t.Errorf("healthURL(%q) = %q, %v, want %q", addr, got, err, want)
+		if got, err := baseURL(addr); err != nil || got != want {
+			t.Errorf("baseURL(%q) = %q, %v, want %q", addr, got, err, want)
 		}
 	}
 }

@@ -16,23 +16,33 @@ import (
 )
 
 // Exit statuses: a problem at run time can pass by itself, a wrong command line
-// or configuration cannot.
+// or configuration cannot. From exitNothingNew on they are for warm, and of
+// those exitUnreachable for all that ask a running proxy.
 const (
-	exitRuntime = 1
-	exitUsage   = 2
+	exitRuntime     = 1
+	exitUsage       = 2
+	exitNothingNew  = 3
+	exitPartly      = 4
+	exitUnreachable = 5
+	exitNoDatabase  = 6
 )
 
 // runtimeError is an error that is not the fault of the command line or the
 // configuration.
-type runtimeError struct{ error }
+type runtimeError struct {
+	error
+	status int  // to exit with; zero means exitRuntime
+	said   bool // nothing more is to be said of it
+}
 
 // errSilent ends a command of whose failure nothing more is to be said: it is in
 // the log, or nobody wants to read it.
-var errSilent = runtimeError{errors.New("failed")}
+var errSilent = runtimeError{error: errors.New("failed"), said: true}
 
 // program is what the commands share.
 type program struct {
 	env            map[string]string
+	stdin          io.Reader
 	stdout, stderr io.Writer
 	start          func(context.Context, config.Config, *slog.Logger) error // runs the service until the context ends
 }
@@ -44,7 +54,7 @@ func main() {
 // run executes one command line and returns the exit status. environ has the
 // form of os.Environ.
 func run(args, environ []string, stdout, stderr io.Writer) int {
-	p := &program{env: map[string]string{}, stdout: stdout, stderr: stderr, start: startApp}
+	p := &program{env: map[string]string{}, stdin: os.Stdin, stdout: stdout, stderr: stderr, start: startApp}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		p.env[name] = value
@@ -60,11 +70,11 @@ func (p *program) run(args []string) int {
 	switch {
 	case err == nil:
 		return 0
-	case err == errSilent:
-		return exitRuntime
 	case errors.As(err, &atRuntime):
-		fmt.Fprintf(p.stderr, "xcri-proxy: %v\n", err)
-		return exitRuntime
+		if !atRuntime.said {
+			fmt.Fprintf(p.stderr, "xcri-proxy: %v\n", err)
+		}
+		return max(exitRuntime, atRuntime.status)
 	}
 	fmt.Fprintf(p.stderr, "xcri-proxy: %s\n", strings.TrimSpace(err.Error()))
 	fmt.Fprintf(p.stderr, "see %s --help\n", cmd.CommandPath())
@@ -80,7 +90,9 @@ loads from the database, once for all who wait, and what it does not know it
 passes on to the old API.`,
 		Example: `  xcri-proxy serve --env-file /etc/xcri-proxy.env
   xcri-proxy config --env-file /etc/xcri-proxy.env
-  xcri-proxy health`,
+  xcri-proxy health
+  xcri-proxy warm --wait-for 2025-10-27
+  xcri-proxy explain '/teams/?division=2030&gender=M'`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -88,7 +100,8 @@ passes on to the old API.`,
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.serveCommand(), p.healthCommand(), p.configCommand(), p.versionCommand())
+	root.AddCommand(p.serveCommand(), p.healthCommand(), p.warmCommand(), p.purgeCommand(), p.explainCommand(),
+		p.configCommand(), p.versionCommand())
 	return root
 }
 
@@ -102,7 +115,7 @@ value is wrong.
 
 ` + precedence,
 		Example: `  xcri-proxy config --env-file /etc/xcri-proxy.env
-  CACHE_FRESH=5m xcri-proxy config`,
+  GENERATION_POLL=5s xcri-proxy config`,
 		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := p.load(cmd)

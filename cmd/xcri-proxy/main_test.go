@@ -108,7 +108,7 @@ func TestConfig(t *testing.T) {
 	if err := os.WriteFile(path, []byte("DATABASE_PASSWORD="+secret+"\nLOG_LEVEL=debug\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	status, stdout, stderr := command([]string{"ADMIN_TOKEN=" + secret, "ENV_FILE=" + path, "CACHE_FRESH=5m"}, "config", "--cache-grace", "1h")
+	status, stdout, stderr := command([]string{"ADMIN_TOKEN=" + secret, "ENV_FILE=" + path, "GENERATION_POLL=5s"}, "config", "--wait-timeout", "1m")
 	if status != 0 || stderr != "" {
 		t.Fatalf("status %d: %s", status, stderr)
 	}
@@ -118,7 +118,7 @@ func TestConfig(t *testing.T) {
 	text := strings.Join(strings.Fields(stdout), " ")
 	for _, want := range []string{
 		"ADMIN_TOKEN=(hidden) # environment", "DATABASE_PASSWORD=(hidden) # " + path + ":1", "LOG_LEVEL=DEBUG # " + path + ":2",
-		"CACHE_FRESH=5m # environment", "CACHE_GRACE=1h # flag --cache-grace", "DATABASE_PORT=3306 # default",
+		"GENERATION_POLL=5s # environment", "WAIT_TIMEOUT=1m # flag --wait-timeout", "DATABASE_PORT=3306 # default",
 	} {
 		if !strings.Contains(text, want) {
 			t.Errorf("no %q in\n%s", want, stdout)

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"runtime/debug"
+	"sync"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
@@ -29,14 +30,16 @@ const (
 
 // App is a proxy with all that it needs. Its methods may be called once each.
 type App struct {
-	cfg      config.Config
-	log      *slog.Logger
-	store    *store.Store
-	proxy    *proxy.Proxy
-	listener net.Listener
+	cfg       config.Config
+	log       *slog.Logger
+	store     *store.Store
+	proxy     *proxy.Proxy
+	published chan struct{} // has one in it after a publish that was not saved yet
+	listener  net.Listener
 }
 
-// New makes an App and binds its address. It does not connect to the database.
+// New makes an App, loads what an earlier run saved and binds its address. It
+// does not connect to the database.
 func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 	debug.SetMemoryLimit(cfg.MemoryLimit - runtimeShare)
 	origin, err := store.Open(store.Options{
@@ -47,11 +50,21 @@ func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	published := make(chan struct{}, 1)
 	p, err := proxy.New(proxy.Options{
 		Origin: origin,
 		Cache: cache.Options{
-			Bytes: cfg.Cache.Bytes, Fresh: cfg.Cache.Fresh, Grace: cfg.Cache.Grace,
-			FillTimeout: cfg.Cache.FillTimeout, WaitTimeout: cfg.Cache.WaitTimeout, Fills: cfg.Database.MaxConns,
+			Bytes: cfg.Cache.Bytes, FillTimeout: cfg.Cache.FillTimeout, WaitTimeout: cfg.Cache.WaitTimeout,
+			// One connection is left to ask for the generation.
+			Fills: max(1, cfg.Database.MaxConns-1),
+		},
+		Poll:  cfg.Cache.Poll,
+		Saved: load(cfg, version, log),
+		OnPublish: func() {
+			select {
+			case published <- struct{}{}:
+			default: // the next save is of this one too
+			}
 		},
 		BasePath: cfg.BasePath, CORSOrigins: cfg.CORSOrigins, AdminToken: string(cfg.AdminToken),
 		MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate,
@@ -64,7 +77,7 @@ func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("LISTEN_ADDR %q: %w", cfg.ListenAddr, err), origin.Close())
 	}
-	return &App{cfg, log, origin, p, listener}, nil
+	return &App{cfg, log, origin, p, published, listener}, nil
 }
 
 // Addr is the address that the App listens on.
@@ -76,14 +89,32 @@ func (a *App) Addr() net.Addr { return a.listener.Addr() }
 func (a *App) Run(ctx context.Context) error {
 	defer a.store.Close()
 	defer a.listener.Close() // if the stop came before the server
+	// The watch goes on while answers under way finish: it fills for them too.
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
+	var background sync.WaitGroup
+	background.Go(func() { a.proxy.Watch(working) })
+	background.Go(func() { a.keepSaved(working) })
+	err := a.serve(ctx)
+	stop()
+	background.Wait()
+	a.save("the proxy stops")
+	return err
+}
+
+// serve answers requests until ctx ends or something fails.
+func (a *App) serve(ctx context.Context) (err error) {
 	checking, stopChecking := context.WithCancel(ctx)
 	defer stopChecking()
 	checked, served := make(chan error, 1), make(chan error, 1)
 	go func() { checked <- a.awaitDatabase(checking) }()
+	// Those who connect meanwhile wait for an answer that may be a hit then.
+	select {
+	case <-a.proxy.Looked():
+	case <-ctx.Done():
+	}
 	go func() { served <- a.proxy.Serve(a.listener) }()
 	a.log.Info("serving", "address", a.Addr().String(), "base_path", a.cfg.BasePath)
 
-	var err error
 	for running := true; running; {
 		select {
 		case err = <-checked:

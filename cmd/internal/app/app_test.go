@@ -209,7 +209,7 @@ func TestDatabaseDownAtStart(t *testing.T) {
 	if err := db.Run(); err != nil {
 		t.Fatal(err)
 	}
-	r.awaitLog(t, "database ready")
+	r.awaitLog(t, "the origin is back")
 	if status, _ := get(t, r.url("/teams/")); status != 200 {
 		t.Errorf("after its return: %d", status)
 	}

@@ -1,0 +1,636 @@
+package cache
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"reflect"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// warmAndHot returns a cache with a warm set and something on its hot shelf, of
+// all shapes that an entry can have.
+func warmAndHot(t testing.TB) *Cache {
+	c := newCache(t, &fakeOrigin{shape: func(e *Entry) {
+		e.Took = 3 * time.Millisecond
+		switch e.Key {
+		case "list?0":
+			e.Size = 10
+			e.Variants = []Variant{{ETag: []byte(`"x"`)}, {"gzip", []byte("\x1f\x8b"), []byte(`"x-gzip"`)}, {"br", []byte{}, nil}}
+		case "list?1":
+			e.Status, e.Scope, e.Generation = 404, "*/ü/*", ""
+		}
+	}, size: 20}, Options{Bytes: 1 << 20})
+	g, _ := c.Published()
+	publish(t, c, fakeGeneration{g.ID(), map[string]string{"*/ü/*": ""}}, "list?0", "list?1", "list?\n", "list?2")
+	for range 2 * promoteAfter {
+		for _, k := range []string{"team?1", "list?2"} {
+			if _, _, err := c.Get(k); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	c.Get("page?1") // on the tail shelf
+	c.Purge(func(e *Entry) bool { return e.Key == "list?\n" }, false)
+	where(t, c, "team?1", "hot")
+	return c
+}
+
+func save(t testing.TB, c *Cache, path string) []byte {
+	t.Helper()
+	if n, err := c.Save(path, "test"); n == 0 || err != nil {
+		t.Fatalf("%d entries, %v", n, err)
+	}
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
+}
+
+// alone checks that a file is the only one in its folder.
+func alone(t testing.TB, path string) {
+	t.Helper()
+	files, err := os.ReadDir(filepath.Dir(path))
+	if err != nil || len(files) != 1 || files[0].Name() != filepath.Base(path) {
+		t.Errorf("in the folder: %v, error %v", files, err)
+	}
+}
+
+// What is saved, loaded and adopted is saved as the same bytes again.
+func TestSaveAndLoad(t *testing.T) {
+	folder := t.TempDir()
+	synctest.Test(t, func(t *testing.T) {
+		c := warmAndHot(t)
+		path := filepath.Join(folder, "cache [*?]")
+		if err := os.WriteFile(path, []byte("older"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		data := save(t, c, path)
+		if info, _ := os.Stat(path); info.Mode() != 0o600 {
+			t.Errorf("mode %v", info.Mode())
+		}
+		alone(t, path)
+
+		file, err := Load(path, 1<<30)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if file.By != "test" || !file.At.Equal(time.Now()) || file.Size != int64(len(data)) {
+			t.Errorf("by %s at %v, %d bytes", file.By, file.At, file.Size)
+		}
+		var keys []string
+		for _, s := range file.Entries {
+			keys = append(keys, s.Key)
+			now := c.Peek(s.Key)
+			want := *now.Entry
+			got := *s.Entry
+			if !got.Filled.Equal(want.Filled) {
+				t.Errorf("%s: filled %v, want %v", s.Key, got.Filled, want.Filled)
+			}
+			got.Filled, want.Filled = time.Time{}, time.Time{}
+			if !reflect.DeepEqual(got, want) {
+				t.Errorf("got  %+v\nwant %+v", got, want)
+			}
+			if s.Asked != now.Asked || s.Warm != (now.Where == "warm") || s.Purged != (s.Key == "list?\n") {
+				t.Errorf("%s: %+v, want as %+v", s.Key, s, now)
+			}
+		}
+		if want := []string{"list?2", "list?\n", "list?0", "list?1", "team?1"}; !slices.Equal(keys, want) {
+			t.Errorf("keys %q, want %q", keys, want)
+		}
+
+		next := newCache(t, &fakeOrigin{early: true}, Options{Bytes: 1 << 20})
+		next.Adopt(file.Entries)
+		if again := save(t, next, path); !bytes.Equal(again, data) {
+			t.Errorf("saved again: %d other bytes than the %d before", len(again), len(data))
+		}
+	})
+}
+
+// Before the first generation what was adopted is stale, or served as it is
+// while the origin is down. After it, what is true is a hit.
+func TestAdopt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := &fakeOrigin{early: true}
+		c := newCache(t, o, Options{})
+		purged, old := answer("list?1", 10), answer("list?2", 10)
+		old.Generation = "0"
+		gone := answer("team?1", 10)
+		gone.Status = 404
+		c.Adopt([]Saved{
+			{Entry: answer("list?0", 10), Warm: true}, {Entry: purged, Warm: true, Purged: true}, {Entry: old, Warm: true},
+			{Entry: answer("page?1", 10), Asked: 9}, {Entry: gone}, {Entry: answer("list?0", 99)},
+		})
+		for k, place := range map[string]string{"list?0": "warm", "list?1": "warm", "list?2": "warm", "page?1": "hot", "team?1": "absent"} {
+			where(t, c, k, place)
+			if s := c.Peek(k); s.Outcome != Stale {
+				t.Errorf("%s: %s before the first generation", k, s.Outcome)
+			}
+		}
+		if g, at := c.Published(); g != nil || !at.IsZero() {
+			t.Errorf("generation %v of %v", g, at)
+		}
+		c.Down(errDown)
+		for _, k := range []string{"list?0", "list?1", "list?2", "page?1", "team?1"} {
+			get(t, c, k, StaleError, "0")
+		}
+		fails(t, c, "page?2", ErrDown)
+		calls(t, o, 0)
+
+		c.Up()
+		c.PublishFirst(o.generation())
+		for k, outcome := range map[string]Outcome{"list?0": Hit, "list?1": Stale, "list?2": Stale, "page?1": Hit, "team?1": Hit} {
+			get(t, c, k, outcome, "0")
+		}
+		synctest.Wait()
+		calls(t, o, 2)
+		for _, k := range []string{"list?0", "list?1", "list?2"} {
+			where(t, c, k, "warm")
+			if s := c.Peek(k); s.Outcome != Hit {
+				t.Errorf("%s: %s after the refresh", k, s.Outcome)
+			}
+		}
+		checkShelves(t, c)
+	})
+}
+
+// What a smaller cache has no room for is left out, the least wanted first.
+func TestAdoptInLessRoom(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache")
+	big := newCache(t, &fakeOrigin{size: 10 << 10}, Options{Bytes: 1 << 20})
+	g, _ := big.Published()
+	publish(t, big, g, keys("list", 40)...)
+	for i := range 5 {
+		big.Get(key("list", i))
+	}
+	save(t, big, path)
+	file, err := Load(path, 100<<10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := len(file.Entries); n != 9 || file.Entries[0].Asked == 0 {
+		t.Errorf("%d entries of 10 KB in 100 KB, the first asked for %d times", n, file.Entries[0].Asked)
+	}
+	small := newCache(t, &fakeOrigin{early: true}, Options{Bytes: 100 << 10})
+	small.Adopt(file.Entries)
+	for i := range 4 {
+		where(t, small, key("list", i), "warm")
+	}
+	if warm := small.Stats().Shelves[0]; warm.Bytes > warm.Budget {
+		t.Errorf("%d bytes in a warm set of %d", warm.Bytes, warm.Budget)
+	}
+	checkShelves(t, small)
+}
+
+// Adopted entries come from outside and get their other form like filled ones.
+func TestAdoptRecodes(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := newCache(t, &fakeOrigin{early: true}, Options{Recode: func(e *Entry) *Entry {
+			better := *e
+			better.Variants = append(slices.Clone(e.Variants), Variant{Coding: "br"})
+			return &better
+		}})
+		c.Adopt([]Saved{{Entry: answer("list?0", 10), Warm: true}})
+		synctest.Wait()
+		if e := c.Peek("list?0").Entry; len(e.Variants) != 2 {
+			t.Errorf("%d variants", len(e.Variants))
+		}
+	})
+}
+
+// A cache without warm set has nothing that is worth a good file.
+func TestSaveNothing(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache")
+	data := save(t, warmAndHot(t), path)
+	c := newCache(t, &fakeOrigin{}, Options{})
+	c.Get("page?1")
+	if n, err := c.Save(path, ""); n != 0 || err != nil {
+		t.Errorf("%d entries, %v", n, err)
+	}
+	if now, _ := os.ReadFile(path); !bytes.Equal(now, data) {
+		t.Error("another file")
+	}
+}
+
+var fileErrors = []error{ErrForeignFile, ErrFileVersion, ErrDamagedFile}
+
+// A file that is cut anywhere, longer, or has any bit flipped is refused.
+func TestDamage(t *testing.T) {
+	data := save(t, warmAndHot(t), filepath.Join(t.TempDir(), "cache"))
+	check := func(what string, at int, data []byte, want ...error) {
+		t.Helper()
+		file, err := readFile(bytes.NewReader(data), int64(len(data)), 1<<30)
+		if file != nil || !slices.ContainsFunc(want, func(w error) bool { return errors.Is(err, w) }) {
+			t.Errorf("%s at %d of %d: %v", what, at, len(data), err)
+		}
+	}
+	for n := range data {
+		check("cut", n, data[:n], ErrDamagedFile)
+	}
+	check("more", len(data), append(bytes.Clone(data), 0), ErrDamagedFile)
+	for i := range data {
+		want := []error{ErrDamagedFile}
+		if i < len(fileHeader) {
+			want = []error{ErrForeignFile, ErrFileVersion}
+		}
+		for bit := range 8 {
+			flipped := bytes.Clone(data)
+			flipped[i] ^= 1 << bit
+			check(fmt.Sprintf("bit %d", bit), i, flipped, want...)
+		}
+	}
+}
+
+// signed returns a file of our format with anything in it.
+func signed(body string) []byte {
+	data := []byte(fileHeader + body)
+	sum := sha256.Sum256(data)
+	return append(data, sum[:]...)
+}
+
+// allocated returns how many bytes f allocates.
+func allocated(f func()) uint64 {
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	f()
+	runtime.ReadMemStats(&after)
+	return after.TotalAlloc - before.TotalAlloc
+}
+
+// A length that the file can't hold reserves nothing, even where the checksum
+// is right.
+func TestLengths(t *testing.T) {
+	for name, write := range map[string]func(fileWriter){
+		"text":     func(w fileWriter) { w.number(1); w.number(1 << 40) },
+		"below 0":  func(w fileWriter) { w.number(1); w.number(-2) },
+		"variants": func(w fileWriter) { entryUpTo(w); w.number(1 << 40) },
+		"none":     func(w fileWriter) { entryUpTo(w); w.number(0); w.number(markEnd) },
+		"body": func(w fileWriter) {
+			entryUpTo(w)
+			w.number(1)
+			w.text("")
+			w.bytes(nil)
+			w.number(1 << 29)
+		},
+		"varint": func(w fileWriter) { w.Write(bytes.Repeat([]byte{0xff}, 20)) },
+		"mark":   func(w fileWriter) { w.number(1); w.text(""); w.number(7); w.number(0) },
+		"after":  func(w fileWriter) { w.number(1); w.text(""); w.number(markEnd); w.number(0) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var b bytes.Buffer
+			w := fileWriter{bufio.NewWriter(&b)}
+			write(w)
+			w.Flush()
+			data := signed(b.String())
+			var err error
+			n := allocated(func() { _, err = readFile(bytes.NewReader(data), int64(len(data)), 1<<30) })
+			if !errors.Is(err, ErrDamagedFile) || n > 1<<20 {
+				t.Errorf("%v, %d bytes allocated", err, n)
+			}
+		})
+	}
+}
+
+// entryUpTo writes all that comes before the number of an entry's variants.
+func entryUpTo(w fileWriter) {
+	w.number(1)
+	w.text("test")
+	w.number(markEntry)
+	for range 3 {
+		w.number(0)
+	}
+	w.text("key")
+	w.number(200)
+	w.number(0)
+	w.text("")
+	w.text("")
+	w.number(0)
+	w.number(0)
+}
+
+// Load says what is wrong with what is no cache file.
+func TestLoadRefuses(t *testing.T) {
+	folder := t.TempDir()
+	good := filepath.Join(folder, "good")
+	data := save(t, warmAndHot(t), good)
+	in := func(name string) string { return filepath.Join(folder, name) }
+	for name, tt := range map[string]struct {
+		make func(path string) error
+		want error
+	}{
+		"missing":   {func(string) error { return nil }, fs.ErrNotExist},
+		"empty":     {func(p string) error { return os.WriteFile(p, nil, 0o600) }, ErrDamagedFile},
+		"short":     {func(p string) error { return os.WriteFile(p, []byte("hello\n"), 0o600) }, ErrForeignFile},
+		"foreign":   {func(p string) error { return os.WriteFile(p, bytes.Repeat([]byte("hello\n"), 99), 0o600) }, ErrForeignFile},
+		"later":     {func(p string) error { return os.WriteFile(p, []byte(fileKind+"22\nand more"), 0o600) }, ErrFileVersion},
+		"half":      {func(p string) error { return os.WriteFile(p, data[:len(data)/2], 0o600) }, ErrDamagedFile},
+		"directory": {func(p string) error { return os.Mkdir(p, 0o700) }, ErrForeignFile},
+		"link":      {func(p string) error { return os.Symlink(good, p) }, ErrForeignFile},
+		"loop":      {func(p string) error { return os.Symlink(p, p) }, ErrForeignFile},
+		"pipe":      {func(p string) error { return syscall.Mkfifo(p, 0o600) }, ErrForeignFile},
+		"huge": {func(p string) error {
+			return errors.Join(os.WriteFile(p, data, 0o600), os.Truncate(p, largestFile+1))
+		}, ErrForeignFile},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := tt.make(in(name)); err != nil {
+				t.Fatal(err)
+			}
+			file, err := Load(in(name), 1<<30)
+			if file != nil || !errors.Is(err, tt.want) || !strings.Contains(err.Error(), in(name)) {
+				t.Errorf("%v, want %v", err, tt.want)
+			}
+		})
+	}
+	t.Run("unreadable", func(t *testing.T) {
+		if os.Geteuid() == 0 {
+			t.Skip("root may read it")
+		}
+		os.WriteFile(in("unreadable"), data, 0)
+		if _, err := Load(in("unreadable"), 1<<30); !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// A save that fails leaves the old file and nothing else.
+func TestSaveFails(t *testing.T) {
+	folder := t.TempDir()
+	path := filepath.Join(folder, "cache")
+	c := warmAndHot(t)
+	data := save(t, c, path)
+	full := errors.New("no space left")
+	for name, write := range map[string]func(io.Writer) error{
+		"at once":  func(io.Writer) error { return full },
+		"half-way": func(w io.Writer) error { w.Write(data[:len(data)/2]); return full },
+		"when flushed": func(w io.Writer) error {
+			return writeEntries(&limited{w, 100, full}, "test", c.worthSaving())
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if err := replaceFile(path, write); !errors.Is(err, full) {
+				t.Errorf("got %v", err)
+			}
+			if now, err := os.ReadFile(path); !bytes.Equal(now, data) {
+				t.Errorf("another file, %v", err)
+			}
+			alone(t, path)
+		})
+	}
+	t.Run("no folder", func(t *testing.T) {
+		if _, err := c.Save(filepath.Join(folder, "nowhere", "cache"), ""); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("got %v", err)
+		}
+	})
+	t.Run("a folder in its place", func(t *testing.T) {
+		taken := filepath.Join(t.TempDir(), "cache")
+		os.Mkdir(taken, 0o700)
+		if _, err := c.Save(taken, ""); err == nil {
+			t.Error("no error")
+		}
+		alone(t, taken)
+	})
+	t.Run("read-only folder", func(t *testing.T) {
+		if os.Geteuid() == 0 {
+			t.Skip("root may write there")
+		}
+		os.Chmod(folder, 0o500)
+		defer os.Chmod(folder, 0o700)
+		if _, err := c.Save(path, ""); !errors.Is(err, fs.ErrPermission) {
+			t.Errorf("got %v", err)
+		}
+	})
+}
+
+// limited takes so many bytes and then fails.
+type limited struct {
+	io.Writer
+	left int
+	err  error
+}
+
+func (l *limited) Write(p []byte) (int, error) {
+	if len(p) > l.left {
+		return 0, l.err
+	}
+	l.left -= len(p)
+	return l.Writer.Write(p)
+}
+
+// killedAt tells the process that TestSaveKilled starts where to save.
+const killedAt = "XCRI_TEST_KILLED_AT"
+
+// A process that is killed while it saves leaves the old file as it was. What
+// else it leaves is removed by a later save, but not before it is surely of no
+// use to anyone.
+func TestSaveKilled(t *testing.T) {
+	if path := os.Getenv(killedAt); path != "" {
+		replaceFile(path, func(w io.Writer) error {
+			w.Write([]byte(fileHeader + "half a"))
+			fmt.Println("half-way")
+			select {}
+		})
+	}
+	path := filepath.Join(t.TempDir(), "cache")
+	c := warmAndHot(t)
+	data := save(t, c, path)
+	child := exec.Command(os.Args[0], "-test.run=^TestSaveKilled$")
+	child.Env = append(os.Environ(), killedAt+"="+path)
+	out, err := child.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := child.Start(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := io.ReadFull(out, make([]byte, len("half-way"))); err != nil {
+		t.Error(err)
+	}
+	child.Process.Kill()
+	child.Wait()
+	if now, err := os.ReadFile(path); !bytes.Equal(now, data) {
+		t.Errorf("another file, %v", err)
+	}
+	left, _ := filepath.Glob(path + ".*" + temporary)
+	if len(left) != 1 {
+		t.Fatalf("left behind: %v", left)
+	}
+	save(t, c, path)
+	if _, err := os.Stat(left[0]); err != nil {
+		t.Errorf("a young file of another process: %v", err)
+	}
+	old := time.Now().Add(-2 * leftBehind)
+	if err := os.Chtimes(left[0], old, old); err != nil {
+		t.Fatal(err)
+	}
+	save(t, c, path)
+	alone(t, path)
+}
+
+// A link in the file's place is replaced, and what it points to stays.
+func TestSaveReplacesLink(t *testing.T) {
+	path, elsewhere := filepath.Join(t.TempDir(), "cache"), filepath.Join(t.TempDir(), "other")
+	if err := errors.Join(os.WriteFile(elsewhere, []byte("mine"), 0o600), os.Symlink(elsewhere, path)); err != nil {
+		t.Fatal(err)
+	}
+	save(t, warmAndHot(t), path)
+	if now, err := os.ReadFile(elsewhere); string(now) != "mine" {
+		t.Errorf("%q, %v", now, err)
+	}
+	if _, err := Load(path, 1<<30); err != nil {
+		t.Error(err)
+	}
+}
+
+// Saves come one after the other, and readers and publishes go on meanwhile.
+func TestSaveWhileInUse(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache")
+	o := &fakeOrigin{size: 1 << 10}
+	c := newCache(t, o, Options{})
+	g := o.generation()
+	publish(t, c, g, keys("list", 50)...)
+	ctx, stop := context.WithCancel(t.Context())
+	var busy sync.WaitGroup
+	busy.Go(func() {
+		for n := 0; ctx.Err() == nil; n++ {
+			c.Get(key("list", n%50))
+			c.Get(key("page", n%30))
+		}
+	})
+	busy.Go(func() {
+		for ctx.Err() == nil {
+			publish(t, c, g, keys("list", 50)...)
+		}
+	})
+	var saves sync.WaitGroup
+	for range 4 {
+		saves.Go(func() {
+			for range 5 {
+				if n, err := c.Save(path, ""); n < 50 || err != nil {
+					t.Errorf("%d entries, %v", n, err)
+				}
+				if file, err := Load(path, 1<<30); err != nil || len(file.Entries) < 50 {
+					t.Errorf("loaded: %v", err)
+				}
+			}
+		})
+	}
+	saves.Wait()
+	stop()
+	busy.Wait()
+	alone(t, path)
+}
+
+// fullCache has a warm set of production's size: 25 MB in 42 lists.
+func fullCache(t testing.TB) *Cache {
+	c := newCache(t, &fakeOrigin{size: 600 << 10}, Options{})
+	g, _ := c.Published()
+	publish(t, c, g, keys("list", 42)...)
+	return c
+}
+
+// Requests go on as before while 25 MB are saved.
+func TestSaveBlocksNobody(t *testing.T) {
+	c := fullCache(t)
+	path := filepath.Join(t.TempDir(), "cache")
+	saved := make(chan time.Duration)
+	go func() {
+		start := time.Now()
+		save(t, c, path)
+		saved <- time.Since(start)
+	}()
+	requests, slowest := 0, time.Duration(0)
+	for {
+		select {
+		case took := <-saved:
+			t.Logf("saved in %v; meanwhile %d requests, the slowest %v", took, requests, slowest)
+			start := time.Now()
+			file, err := Load(path, 1<<30)
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Logf("%d entries of %d bytes loaded in %v", len(file.Entries), file.Size, time.Since(start))
+			return
+		default:
+			start := time.Now()
+			if _, outcome, _ := c.Get(key("list", requests%42)); outcome != Hit {
+				t.Fatal(outcome)
+			}
+			requests, slowest = requests+1, max(slowest, time.Since(start))
+		}
+	}
+}
+
+func BenchmarkSave(b *testing.B) {
+	c := fullCache(b)
+	path := filepath.Join(b.TempDir(), "cache")
+	b.SetBytes(int64(len(save(b, c, path))))
+	for b.Loop() {
+		save(b, c, path)
+	}
+}
+
+func BenchmarkLoad(b *testing.B) {
+	path := filepath.Join(b.TempDir(), "cache")
+	b.SetBytes(int64(len(save(b, fullCache(b), path))))
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := Load(path, 1<<30); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+// Whatever the bytes, there are entries or an error, and no more memory is
+// used than they can account for.
+func FuzzLoad(f *testing.F) {
+	c := warmAndHot(f)
+	var b bytes.Buffer
+	if err := writeEntries(&b, "test", c.worthSaving()); err != nil {
+		f.Fatal(err)
+	}
+	good := b.Bytes()
+	f.Add(good)
+	f.Add(good[len(fileHeader) : len(good)-sha256.Size])
+	f.Add([]byte(fileKind + "2\n"))
+	f.Add([]byte(nil))
+	f.Fuzz(func(t *testing.T, data []byte) {
+		for _, data := range [][]byte{data, signed(string(data))} {
+			var file *File
+			var err error
+			used := allocated(func() { file, err = readFile(bytes.NewReader(data), int64(len(data)), 1<<30) })
+			if most := uint64(1<<20 + 100*len(data)); used > most {
+				t.Errorf("%d bytes of memory for %d", used, len(data))
+			}
+			if err != nil {
+				if file != nil || !slices.ContainsFunc(fileErrors, func(e error) bool { return errors.Is(err, e) }) {
+					t.Errorf("file %v, error %v", file, err)
+				}
+				continue
+			}
+			var again bytes.Buffer
+			if err := writeEntries(&again, file.By, file.Entries); err != nil {
+				t.Fatal(err)
+			}
+			if next, err := readFile(&again, int64(again.Len()), 1<<30); err != nil || !reflect.DeepEqual(next.Entries, file.Entries) {
+				t.Errorf("written again: %v", err)
+			}
+		}
+	})
+}

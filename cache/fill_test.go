@@ -1,0 +1,224 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"strconv"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// outages are the options of a cache that tells an outage by errDown.
+var outages = Options{IsDown: func(err error) bool { return errors.Is(err, errDown) }}
+
+func TestOutage(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, outages, func(t *testing.T, c *Cache) {
+		if since, cause := c.Outage(); !since.IsZero() || cause != nil || !c.Confirmed().IsZero() {
+			t.Errorf("at first: down since %v, %v, confirmed %v", since, cause, c.Confirmed())
+		}
+		publish(t, c, o.generation(), "warm")
+		get(t, c, "dated", Miss, "2")
+		get(t, c, "list", Miss, "3")
+		c.Publish(o.moveTo("2", "list"), []Warmed{{Key: "warm", Entry: c.Peek("warm").Entry}})
+		fills := o.calls.Load()
+
+		o.gate = make(chan struct{})
+		start := time.Now()
+		var waiters sync.WaitGroup
+		for i := range 20 { // more than may be filled at once
+			waiters.Go(func() { fails(t, c, key("cold", i), ErrDown) })
+			waiters.Go(func() { fails(t, c, key("cold", i), errDown) })
+		}
+		synctest.Wait()
+		c.Down(errDown)
+		waiters.Wait()
+		time.Sleep(time.Second)
+		c.Down(errFails)
+		if since, cause := c.Outage(); !since.Equal(start) || cause != errDown {
+			t.Errorf("down since %v, want %v, cause %v", since, start, cause)
+		}
+		fails(t, c, "new", ErrDown)
+		fails(t, c, "new", errDown)
+		for range promoteAfter {
+			for _, key := range []string{"warm", "dated", "list"} {
+				if e, outcome, err := c.Get(key); e == nil || outcome != StaleError || err != nil {
+					t.Errorf("%s: %s, %v", key, outcome, err)
+				}
+			}
+		}
+		if waited := time.Since(start); waited != time.Second {
+			t.Errorf("waited %v for an origin that is down", waited-time.Second)
+		}
+		close(o.gate)
+		synctest.Wait()
+		calls(t, o, fills+20) // nothing but what was begun before
+
+		c.Up()
+		if since, cause := c.Outage(); !since.IsZero() || cause != nil || !c.Confirmed().Equal(time.Now()) {
+			t.Errorf("up again: down since %v, %v, confirmed %v", since, cause, c.Confirmed())
+		}
+		for _, key := range []string{"dated", "list"} {
+			if _, outcome, _ := c.Get(key); outcome != Hit {
+				t.Errorf("%s: %s after the outage", key, outcome)
+			}
+		}
+		synctest.Wait()
+		calls(t, o, fills+20)
+		get(t, c, "warm", Stale, "1")
+		synctest.Wait()
+		get(t, c, "warm", Hit, strconv.FormatInt(fills+21, 10))
+		get(t, c, "new", Miss, strconv.FormatInt(fills+22, 10))
+	})
+}
+
+// Whoever finds that the origin is down, all others are told.
+func TestFillRaisesTheAlarm(t *testing.T) {
+	tests := map[string]func(*testing.T, *Cache, *fakeOrigin){
+		"request": func(t *testing.T, c *Cache, _ *fakeOrigin) { fails(t, c, "list", errDown) },
+		"refresh": func(t *testing.T, c *Cache, o *fakeOrigin) {
+			c.Publish(o.moveTo("2"), nil)
+			get(t, c, "old", Stale, "1")
+			synctest.Wait()
+		},
+		"prepare": func(t *testing.T, c *Cache, o *fakeOrigin) {
+			set := c.Prepare(t.Context(), o.generation(), keys("list", 10), func(Warmed) {})
+			for i, w := range set {
+				if w.Entry != nil || w.Filled || i > warmFills && !errors.Is(w.Err, ErrDown) {
+					t.Errorf("%+v", w)
+				}
+			}
+		},
+	}
+	for name, find := range tests {
+		t.Run(name, func(t *testing.T) {
+			o := &fakeOrigin{}
+			bubble(t, o, outages, func(t *testing.T, c *Cache) {
+				get(t, c, "old", Miss, "1")
+				o.script = []error{errFails}
+				fails(t, c, "list", errFails)
+				if _, cause := c.Outage(); cause != nil {
+					t.Errorf("an alarm for %v", cause)
+				}
+				o.gate = make(chan struct{})
+				start := time.Now()
+				var waiter sync.WaitGroup
+				waiter.Go(func() { fails(t, c, "slow", ErrDown) })
+				synctest.Wait()
+				o.gate = nil
+				o.script = []error{errDown, errDown, errDown, errDown}
+				find(t, c, o)
+				waiter.Wait()
+				if since, cause := c.Outage(); !since.Equal(start) || !errors.Is(cause, errDown) {
+					t.Errorf("down since %v, %v", since, cause)
+				}
+				e, outcome, err := c.Get("old")
+				if e == nil || outcome != StaleError || err != nil {
+					t.Errorf("%s, %v", outcome, err)
+				}
+			})
+		})
+	}
+}
+
+func TestUpAndDownDuringRequests(t *testing.T) {
+	o := &fakeOrigin{}
+	c := newCache(t, o, outages)
+	publish(t, c, o.generation(), "warm")
+	var wg sync.WaitGroup
+	for i := range 4 {
+		wg.Go(func() {
+			for range 1000 {
+				c.Down(errDown)
+				if _, cause := c.Outage(); cause != nil && cause != errDown {
+					t.Error(cause)
+				}
+				c.Up()
+			}
+		})
+		wg.Go(func() {
+			for n := range 1000 {
+				if e, outcome, err := c.Get("warm"); e == nil || outcome != Hit && outcome != StaleError || err != nil {
+					t.Error(outcome, err)
+				}
+				k := key("cold"+strconv.Itoa(i), n)
+				if _, outcome, err := c.Get(k); outcome != Miss && !errors.Is(err, ErrDown) {
+					t.Error(outcome, err)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	c.Up()
+	get(t, c, "warm", Hit, "1")
+	if _, _, err := c.Get("cold"); err != nil {
+		t.Error(err)
+	}
+}
+
+// What is refreshed must not take the turns of those who wait.
+func TestRefreshesAtOnce(t *testing.T) {
+	const lists = 5
+	for fills, most := range map[int]int64{1: 1, 4: 2, 5: 2} {
+		o := &fakeOrigin{}
+		bubble(t, o, Options{Fills: fills}, func(t *testing.T, c *Cache) {
+			ask(t, c, "list", lists, always(1))
+			c.Publish(o.moveTo("2"), nil)
+			o.gate = make(chan struct{})
+			for round := range 3 {
+				for n := range lists {
+					get(t, c, key("list", n), Stale, strconv.Itoa(n+1))
+				}
+				synctest.Wait()
+				if now := o.now.Load(); now != most {
+					t.Errorf("round %d: %d refreshes at once, want %d of %d fills", round, now, most, fills)
+				}
+			}
+			if fills > 1 {
+				gate := o.gate
+				o.gate = nil
+				get(t, c, "cold", Miss, strconv.FormatInt(o.calls.Load()+1, 10))
+				o.gate = gate
+			}
+			close(o.gate)
+			synctest.Wait()
+			for range lists { // a skipped one is refreshed by a later request
+				for n := range lists {
+					c.Get(key("list", n))
+				}
+				synctest.Wait()
+			}
+			before := o.calls.Load()
+			if left := hits(t, c, "list", lists); left != lists || o.calls.Load() != before {
+				t.Errorf("%d of %d were refreshed", left, lists)
+			}
+			if s := c.Stats(); s.Refreshes != lists {
+				t.Errorf("%d refreshes, want one each", s.Refreshes)
+			}
+		})
+	}
+}
+
+func TestCloseCancelsPrepare(t *testing.T) {
+	o := &fakeOrigin{gate: gated}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		start := time.Now()
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for _, w := range c.Prepare(context.Background(), o.generation(), keys("list", 10), func(Warmed) {}) {
+				if !errors.Is(w.Err, context.Canceled) {
+					t.Errorf("%+v", w)
+				}
+			}
+		})
+		synctest.Wait()
+		c.Close()
+		wg.Wait()
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("waited %v", waited)
+		}
+		calls(t, o, warmFills)
+	})
+}

@@ -1,0 +1,103 @@
+package cache
+
+import (
+	"testing"
+	"testing/synctest"
+)
+
+// recoded returns options whose Recode waits for the gate in *gate, and then
+// adds a form of the given size.
+func recoded(gate *chan struct{}, size int) Options {
+	return Options{Bytes: 1 << 20, Recode: func(e *Entry) *Entry {
+		if e.Key == "as it is" {
+			return nil
+		}
+		<-*gate
+		better := *e
+		better.Variants = append(e.Variants[:1:1], Variant{Coding: "br", Body: zeros[:size:size]})
+		return &better
+	}}
+}
+
+// An entry is served as it is until its other form is there, in which it keeps
+// its place and its history.
+func TestRecode(t *testing.T) {
+	for _, place := range []string{"warm", "hot", "tail"} {
+		t.Run(place, func(t *testing.T) {
+			o := &fakeOrigin{}
+			var gate chan struct{}
+			bubble(t, o, recoded(&gate, 10), func(t *testing.T, c *Cache) {
+				gate = make(chan struct{})
+				get(t, c, "as it is", Miss, "1")
+				if place == "warm" {
+					publish(t, c, o.generation(), "list")
+				} else {
+					get(t, c, "list", Miss, "2")
+				}
+				first := get(t, c, "list", Hit, "2")
+				if place == "hot" {
+					for range promoteAfter {
+						get(t, c, "list", Hit, "2")
+					}
+				}
+				close(gate)
+				synctest.Wait()
+				where(t, c, "list", place)
+				e := get(t, c, "list", Hit, "2")
+				if len(e.Variants) != 2 || e.Filled != first.Filled || len(first.Variants) != 1 {
+					t.Error("not recoded, or the old entry was changed")
+				}
+				checkShelves(t, c)
+				calls(t, o, 2)
+			})
+		})
+	}
+}
+
+// A form of an entry that has been replaced meanwhile is thrown away.
+func TestRecodeComesTooLate(t *testing.T) {
+	c := newCache(t, &fakeOrigin{}, Options{})
+	old := get(t, c, "list", Miss, "1")
+	c.store(answer("list", 10))
+	better := *old
+	c.replace(old, &better)
+	if e, _, _ := c.Get("list"); e == &better || e == old {
+		t.Error("an old answer came back in another form")
+	}
+	c.replace(answer("nowhere", 1), &better)
+	checkShelves(t, c)
+}
+
+// An entry may be recoded between the preparation of a warm set, which keeps
+// it, and its publishing.
+func TestRecodeDuringPrepare(t *testing.T) {
+	o := &fakeOrigin{}
+	var gate chan struct{}
+	bubble(t, o, recoded(&gate, 10), func(t *testing.T, c *Cache) {
+		gate = make(chan struct{})
+		publish(t, c, o.generation(), "dated")
+		g := o.moveTo("2")
+		set := c.Prepare(t.Context(), g, []string{"dated"}, func(Warmed) {})
+		close(gate)
+		synctest.Wait()
+		c.Publish(g, set)
+		if e := get(t, c, "dated", Hit, "1"); len(e.Variants) != 2 {
+			t.Error("the other form was lost")
+		}
+	})
+}
+
+func TestRecodedEntryFindsNoRoom(t *testing.T) {
+	o := &fakeOrigin{}
+	var gate chan struct{}
+	bubble(t, o, recoded(&gate, 1<<19), func(t *testing.T, c *Cache) {
+		gate = make(chan struct{})
+		close(gate)
+		publish(t, c, o.generation(), "list")
+		synctest.Wait()
+		if e := get(t, c, "list", Hit, "1"); len(e.Variants) != 1 {
+			t.Error("recoded beyond the warm set's budget")
+		}
+		checkShelves(t, c)
+	})
+}

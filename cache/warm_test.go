@@ -1,0 +1,401 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"runtime"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// Only what the new generation does not hold is filled, and readers go on
+// getting the old entries until all are switched.
+func TestPrepare(t *testing.T) {
+	for fills, most := range map[int]int64{2: 2, 8: warmFills} {
+		o := &fakeOrigin{}
+		bubble(t, o, Options{Fills: fills}, func(t *testing.T, c *Cache) {
+			changed := append(keys("list", 8), "new")
+			all := slices.Concat(changed, keys("team", 2), keys("dated", 2))
+			old := all[:8]
+			publish(t, c, o.generation(), slices.Concat(old, keys("team", 2), keys("dated", 2))...)
+			before := o.calls.Load()
+			g := o.moveTo("2", "team")
+			o.most.Store(0)
+			o.shape = func(*Entry) { time.Sleep(time.Second) }
+			read := func() { // a second of visitors
+				for range 10 {
+					for _, k := range old {
+						if e, outcome, _ := c.Get(k); outcome != Hit || e.Generation != "1" {
+							t.Errorf("%s: %s of generation %s", k, outcome, e.Generation)
+						}
+					}
+					time.Sleep(100 * time.Millisecond)
+				}
+			}
+			var reader sync.WaitGroup
+			reader.Go(read)
+			var inEach atomic.Bool
+			done := map[string]int{}
+			set := c.Prepare(t.Context(), g, all, func(w Warmed) {
+				if !inEach.CompareAndSwap(false, true) {
+					t.Error("two calls of each at once")
+				}
+				runtime.Gosched()
+				done[w.Key]++
+				if want := slices.Contains(changed, w.Key); w.Err != nil || w.Filled != want || !g.Holds(w.Entry) {
+					t.Errorf("%s: filled %t, %v, entry of %s", w.Key, w.Filled, w.Err, w.Entry.Generation)
+				}
+				inEach.Store(false)
+			})
+			reader.Wait()
+			read()
+			if got := o.most.Load(); got != most {
+				t.Errorf("%d of %d fills at once, want %d", got, fills, most)
+			}
+			calls(t, o, before+int64(len(changed)))
+			for i, k := range all {
+				if done[k] != 1 || set[i].Key != k {
+					t.Errorf("%s: %d calls, and %s in its place", k, done[k], set[i].Key)
+				}
+			}
+			start := time.Now()
+			c.Publish(g, set)
+			for _, k := range all {
+				if e, outcome, _ := c.Get(k); outcome != Hit || !g.Holds(e) {
+					t.Errorf("%s: %s of generation %s", k, outcome, e.Generation)
+				}
+			}
+			if current, at := c.Published(); current.ID() != "2" || !at.Equal(start) {
+				t.Errorf("generation %s of %v", current.ID(), at)
+			}
+			calls(t, o, before+int64(len(changed)))
+			checkShelves(t, c)
+		})
+	}
+}
+
+// Readers that go through the warm set never see an older generation after a
+// newer one, nor wait, however often it is published.
+func TestPublishInOneStep(t *testing.T) {
+	const lists, generations = 20, 100
+	o := &fakeOrigin{}
+	c := newCache(t, o, Options{})
+	all := keys("list", lists)
+	publish(t, c, o.generation(), all...)
+	var published atomic.Int64
+	var readers sync.WaitGroup
+	for range 6 {
+		readers.Go(func() {
+			last := int64(1)
+			for last < generations {
+				for _, k := range all {
+					last = max(last, published.Load())
+					e, outcome, err := c.Get(k)
+					if outcome != Hit || err != nil {
+						t.Errorf("%s: %s, %v", k, outcome, err)
+						return
+					}
+					g, _ := strconv.ParseInt(e.Generation, 10, 64)
+					if g < last {
+						t.Errorf("%s: generation %d after generation %d", k, g, last)
+					}
+					last = g
+				}
+			}
+		})
+	}
+	for g := int64(2); g <= generations; g++ {
+		publish(t, c, o.moveTo(strconv.FormatInt(g, 10)), all...)
+		published.Store(g)
+	}
+	readers.Wait()
+	calls(t, o, lists*generations)
+	checkShelves(t, c)
+}
+
+// An entry that comes and goes with the warm set is there all the time. It is
+// found in a flight, without a fill, if it was promoted during the lookup.
+func TestEntryMovesWithoutAGap(t *testing.T) {
+	o := &fakeOrigin{}
+	c := newCache(t, o, Options{})
+	all := keys("dated", 20)
+	publish(t, c, o.generation(), all...)
+	var stop atomic.Bool
+	var readers sync.WaitGroup
+	for range 6 {
+		readers.Go(func() {
+			for !stop.Load() {
+				for _, k := range all {
+					if _, outcome, err := c.Get(k); outcome != Hit && outcome != Coalesced || err != nil {
+						t.Errorf("%s: %s, %v", k, outcome, err)
+					}
+				}
+			}
+		})
+	}
+	for g := range 30 {
+		publish(t, c, o.moveTo(strconv.Itoa(g+2)), all[:10*(g%3)]...)
+	}
+	stop.Store(true)
+	readers.Wait()
+	calls(t, o, int64(len(all)))
+	checkShelves(t, c)
+}
+
+// A fill that is under way at a publish does not harm what is newer, and a
+// reader from after it gets an answer from after it.
+func TestFillFromBeforeAPublish(t *testing.T) {
+	begin := map[string]func(*testing.T, *Cache, *fakeOrigin) *sync.WaitGroup{
+		"request": func(t *testing.T, c *Cache, _ *fakeOrigin) *sync.WaitGroup {
+			var reader sync.WaitGroup
+			reader.Go(func() { get(t, c, "list", Miss, "1") })
+			return &reader
+		},
+		"refresh": func(t *testing.T, c *Cache, _ *fakeOrigin) *sync.WaitGroup {
+			old := answer("list", 1)
+			old.Generation = "0"
+			c.store(old)
+			get(t, c, "list", Stale, "0")
+			return new(sync.WaitGroup)
+		},
+	}
+	for name, begin := range begin {
+		for _, warm := range []bool{false, true} {
+			t.Run(name+map[bool]string{false: ", cold key", true: ", warm key"}[warm], func(t *testing.T) {
+				o := &fakeOrigin{gate: gated}
+				bubble(t, o, times, func(t *testing.T, c *Cache) {
+					early := begin(t, c, o)
+					synctest.Wait()
+					gate := o.gate
+					o.gate = nil
+					if g := o.moveTo("2"); warm {
+						publish(t, c, g, "list")
+						get(t, c, "list", Hit, "2")
+					} else {
+						c.Purge(func(*Entry) bool { return true }, true)
+						c.Publish(g, nil)
+						get(t, c, "list", Miss, "2") // not that of the fill before it
+					}
+					close(gate)
+					early.Wait()
+					synctest.Wait()
+					get(t, c, "list", Hit, "2")
+					calls(t, o, 2)
+					checkShelves(t, c)
+				})
+			})
+		}
+	}
+}
+
+// The other order: the older fill ends while the newer one is under way.
+func TestReaderDoesNotJoinAnOlderFill(t *testing.T) {
+	o := &fakeOrigin{gate: gated}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		var early, late sync.WaitGroup
+		early.Go(func() { get(t, c, "list", Miss, "1") })
+		synctest.Wait()
+		older := o.gate
+		o.gate = make(chan struct{})
+		c.Publish(o.moveTo("2"), nil)
+		late.Go(func() { get(t, c, "list", Miss, "2") })
+		synctest.Wait()
+		calls(t, o, 2)
+		close(older)
+		early.Wait()
+		synctest.Wait()
+		if s := c.Peek("list"); s.Outcome != Stale {
+			t.Errorf("%+v", s)
+		}
+		close(o.gate)
+		late.Wait()
+		get(t, c, "list", Hit, "2")
+		calls(t, o, 2)
+	})
+}
+
+func TestDataMovesOnDuringPrepare(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		publish(t, c, o.generation(), "list", "dated")
+		g := o.moveTo("2")
+		o.moveTo("3")
+		set := c.Prepare(t.Context(), g, []string{"list", "new", "dated"}, func(Warmed) {})
+		for i, entry := range []bool{true, false, true} {
+			if w := set[i]; errors.Is(w.Err, ErrMoved) != (i < 2) || w.Filled || (w.Entry != nil) != entry {
+				t.Errorf("%+v", w)
+			}
+		}
+		if e, outcome, _ := c.Get("list"); outcome != Hit || e.Generation != "1" {
+			t.Errorf("%s of generation %s before the next publish", outcome, e.Generation)
+		}
+	})
+}
+
+func TestFailedKeyKeepsItsEntry(t *testing.T) {
+	for name, failure := range map[string]error{"error": errFails, "panic": errPanic} {
+		t.Run(name, func(t *testing.T) {
+			o := &fakeOrigin{}
+			bubble(t, o, times, func(t *testing.T, c *Cache) {
+				publish(t, c, o.generation(), "list")
+				g := o.moveTo("2")
+				o.script = []error{failure}
+				set := c.Prepare(t.Context(), g, []string{"list"}, func(Warmed) {})
+				if w := set[0]; w.Err == nil || w.Filled || w.Entry == nil || w.Entry.Generation != "1" {
+					t.Errorf("%+v", w)
+				}
+				c.Publish(g, set)
+				where(t, c, "list", "warm")
+				get(t, c, "list", Stale, "1")
+				synctest.Wait()
+				where(t, c, "list", "warm")
+				get(t, c, "list", Hit, "3")
+				calls(t, o, 3)
+			})
+		})
+	}
+}
+
+func TestPrepareWithoutItsOrigin(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		publish(t, c, o.generation(), "list", "dated")
+		check := func(ctx context.Context, want error) {
+			t.Helper()
+			set := c.Prepare(ctx, o.generation(), []string{"list", "dated"}, func(Warmed) {})
+			if w := set[0]; !errors.Is(w.Err, want) || w.Filled || w.Entry == nil {
+				t.Errorf("%+v, want the error %v", w, want)
+			}
+			if w := set[1]; w.Err != nil || w.Filled || w.Entry == nil {
+				t.Errorf("what needs no fill: %+v", w)
+			}
+		}
+		o.moveTo("2")
+		o.gate = make(chan struct{})
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		check(ctx, context.DeadlineExceeded)
+		before := o.calls.Load()
+		c.Down(errDown)
+		check(t.Context(), ErrDown)
+		c.Up()
+		c.Close()
+		check(t.Context(), context.Canceled)
+		calls(t, o, before)
+	})
+}
+
+// What finds no room in the warm set goes on a shelf, in place of what is there.
+func TestWarmBudget(t *testing.T) {
+	const lists, room = 12, 9
+	o := &fakeOrigin{size: 50_000}
+	bubble(t, o, Options{Bytes: 1 << 20}, func(t *testing.T, c *Cache) {
+		left := key("list", lists-1)
+		for range promoteAfter + 1 { // an old one of it is hot
+			if _, _, err := c.Get(left); err != nil {
+				t.Error(err)
+			}
+		}
+		publish(t, c, o.moveTo("2"), keys("list", lists)...)
+		before := o.calls.Load()
+		warm := c.Stats().Shelves[0]
+		if warm.Entries != room || warm.TooLarge != lists-room || warm.Bytes > warm.Budget {
+			t.Errorf("%+v", warm)
+		}
+		for i, k := range keys("list", lists) {
+			if got := c.Peek(k).Where == "warm"; got != (i < room) {
+				t.Errorf("%s: warm %t", k, got)
+			}
+		}
+		where(t, c, left, "hot")
+		if n := hits(t, c, "list", lists); n != lists {
+			t.Errorf("%d of %d hit", n, lists)
+		}
+		calls(t, o, before)
+		checkShelves(t, c)
+	})
+}
+
+func TestWarmEntryOutgrowsTheWarmSet(t *testing.T) {
+	o := &fakeOrigin{size: 50_000}
+	bubble(t, o, Options{Bytes: 1 << 20}, func(t *testing.T, c *Cache) {
+		publish(t, c, o.generation(), keys("list", 9)...)
+		c.Purge(func(e *Entry) bool { return e.Key == "list?0" }, false)
+		o.size = 75_000
+		c.Get("list?0")
+		synctest.Wait()
+		where(t, c, "list?0", "tail")
+		get(t, c, "list?0", Hit, "10")
+		if warm := c.Stats().Shelves[0]; warm.Entries != 8 || warm.TooLarge != 1 {
+			t.Errorf("%+v", warm)
+		}
+		checkShelves(t, c)
+	})
+}
+
+func TestKeysThatLeaveTheWarmSet(t *testing.T) {
+	o := &fakeOrigin{shape: func(e *Entry) {
+		if e.Key == "dated?0" {
+			e.Status = 404
+		}
+	}}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		publish(t, c, o.generation(), append(keys("dated", 3), "list")...)
+		publish(t, c, o.moveTo("2"), key("dated", 1))
+		for key, want := range map[string]string{"dated?0": "absent", "dated?1": "warm", "dated?2": "tail", "list": "tail"} {
+			where(t, c, key, want)
+		}
+		if n := hits(t, c, "dated", 3); n != 3 {
+			t.Errorf("%d of 3 hit", n)
+		}
+		if _, outcome, _ := c.Get("list"); outcome != Stale {
+			t.Errorf("list: %s", outcome)
+		}
+		synctest.Wait()
+		calls(t, o, 5)
+		checkShelves(t, c)
+	})
+}
+
+// A key that is named twice is charged once.
+func TestKeyTwiceInTheWarmSet(t *testing.T) {
+	c := newCache(t, &fakeOrigin{}, Options{})
+	e := answer("list", 10)
+	c.Publish(fakeGeneration{id: "1"}, []Warmed{{Key: "list", Entry: e}, {Key: "list", Entry: e}})
+	checkShelves(t, c)
+}
+
+func TestPopular(t *testing.T) {
+	o := &fakeOrigin{shape: func(e *Entry) {
+		if e.Scope == "absent" {
+			e.Status = 404
+		}
+	}}
+	c := newCache(t, o, Options{})
+	ask(t, c, "dated", 21, func(n int) int { return 1 + min(n, 19) }) // the first is a miss
+	ask(t, c, "absent", 1, always(100))
+	names := func(numbers ...int) (all []string) {
+		for _, n := range numbers {
+			all = append(all, key("dated", n))
+		}
+		return all
+	}
+	want := names(19, 20, 18, 17, 16, 15, 14, 13, 12, 11, 10, 9, 8, 7, 6, 5, 4)
+	for _, n := range []int{0, 1, 5, len(want), 100} {
+		if got := c.Popular(n); !slices.Equal(got, want[:min(n, len(want))]) {
+			t.Errorf("the %d most popular: %v, want of %v", n, got, want)
+		}
+	}
+	// By halves, and so with more that are alike and go by their names.
+	for i, want := range [][]string{names(18, 19, 20, 16, 17, 14, 15, 12, 13, 10, 11, 8, 9), names(16, 17, 18, 19, 20), nil} {
+		publish(t, c, o.moveTo(strconv.Itoa(i+2)), c.Popular(100)...)
+		if got := c.Popular(100); !slices.Equal(got, want) {
+			t.Errorf("after %d publishes: %v, want %v", i+1, got, want)
+		}
+	}
+}

@@ -1,0 +1,83 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"strings"
+	"time"
+)
+
+const (
+	// barWidth is the number of characters of a progress bar.
+	barWidth = 30
+	// lineEvery is the least time between two lines where there is no terminal.
+	lineEvery = 5 * time.Second
+)
+
+// progress shows how far a warm-up is: a bar on a terminal, elsewhere a line now
+// and then when something has changed.
+type progress struct {
+	w        io.Writer
+	terminal bool
+	now      func() time.Time
+	shown    time.Time
+	last     string
+	open     bool // a bar is on the terminal's last line
+}
+
+func newProgress(w io.Writer, terminal, quiet bool) *progress {
+	if quiet {
+		w, terminal = io.Discard, false
+	}
+	return &progress{w: w, terminal: terminal, now: time.Now}
+}
+
+// show shows how many of a warm-up's answers are done.
+func (p *progress) show(s *warmState) {
+	text := fmt.Sprintf("%d of %d answers, %s, %.1f s", s.Done, s.Keys, inBytes(s.Bytes), s.Seconds)
+	if s.Failed > 0 {
+		text += fmt.Sprintf(", %d failed", s.Failed)
+	}
+	if !p.terminal {
+		p.say("%s", text)
+		return
+	}
+	full := barWidth * s.Done / max(1, s.Keys)
+	fmt.Fprintf(p.w, "\r[%s%s] %s\x1b[K", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), text)
+	p.open = true
+}
+
+// say writes a line, unless it is the last one again or, where there is no
+// terminal, the last one was just now.
+func (p *progress) say(format string, args ...any) {
+	text, now := fmt.Sprintf(format, args...), p.now()
+	if text == p.last || !p.terminal && now.Sub(p.shown) < lineEvery {
+		return
+	}
+	p.end()
+	fmt.Fprintln(p.w, text)
+	p.last, p.shown = text, now
+}
+
+// end takes the bar away.
+func (p *progress) end() {
+	if p.open {
+		fmt.Fprint(p.w, "\r\x1b[K")
+		p.open = false
+	}
+}
+
+// inBytes writes a size for people.
+func inBytes(n int64) string {
+	size, unit := float64(n), "B"
+	for _, next := range []string{"KiB", "MiB", "GiB"} {
+		if size < 1024 {
+			break
+		}
+		size, unit = size/1024, next
+	}
+	if unit == "B" {
+		return fmt.Sprintf("%d B", n)
+	}
+	return fmt.Sprintf("%.1f %s", size, unit)
+}

@@ -1,0 +1,188 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+func (p *program) purgeCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "purge (--path PATH | --route ROUTE | --scope SCOPE | --all)",
+		Short: "Make cached answers of a running proxy stale, or drop them",
+		Long: `purge makes the answers that it selects stale: each is served once more while it
+is loaded anew. With --hard they are gone at once, and the next visitor waits.
+The exit status is 0, also if there was nothing to purge; 5 if the proxy could
+not be reached, 2 for a wrong command line, otherwise 1.
+
+` + precedence,
+		Example: `  xcri-proxy purge --path '/iz/xcri/api/teams/?division=2030&gender=M'
+  xcri-proxy purge --route /athletes/{athlete_hnd}
+  xcri-proxy purge --scope '2025/2030/M/live'
+  xcri-proxy purge --scope '2025/*/*/2025-10-27' --hard
+  xcri-proxy purge --all`,
+		Args: noArgs,
+	}
+	var q struct {
+		Path  string `json:"path,omitempty"`
+		Route string `json:"route,omitempty"`
+		Scope string `json:"scope,omitempty"`
+		All   bool   `json:"all,omitempty"`
+		Hard  bool   `json:"hard,omitempty"`
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&q.Path, "path", "", "the answer to this `request`, as a visitor sends it")
+	flags.StringVar(&q.Route, "route", "", "all answers of this `endpoint`, written as in /cache/stats")
+	flags.StringVar(&q.Scope, "scope", "", "all answers that an import into this `season/division/gender/checkpoint` concerns; * for any, live for the live rankings")
+	flags.BoolVar(&q.All, "all", false, "all answers")
+	flags.BoolVar(&q.Hard, "hard", false, "drop them at once")
+	asJSON, timeout := addAskFlags(cmd)
+	at := addClientFlags(cmd)
+	cmd.MarkFlagsOneRequired("path", "route", "scope", "all")
+	cmd.MarkFlagsMutuallyExclusive("path", "route", "scope", "all")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var answer struct {
+			Purged int `json:"purged"`
+		}
+		if err := p.askOnce(cmd, *at, *timeout, "POST", "/cache/purge", q, &answer); err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(p.stdout, answer)
+		}
+		fmt.Fprintf(p.stdout, "purged: %d\n", answer.Purged)
+		return nil
+	}
+	return cmd
+}
+
+func addAskFlags(cmd *cobra.Command) (asJSON *bool, timeout *time.Duration) {
+	return cmd.Flags().Bool("json", false, "print JSON"),
+		cmd.Flags().Duration("timeout", requestTimeout, "longest wait for the answer, at most "+requestTimeout.String())
+}
+
+// askOnce asks the running proxy one question.
+func (p *program) askOnce(cmd *cobra.Command, at string, timeout time.Duration, method, page string, question, answer any) error {
+	cfg, err := p.load(cmd)
+	if err != nil {
+		return err
+	}
+	c, err := newClient(cfg, at)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
+	defer cancel()
+	return c.ask(ctx, method, page, question, answer)
+}
+
+// sight is what the proxy says of a request.
+type sight struct {
+	Path       string       `json:"path"`
+	Route      string       `json:"route"`
+	Key        string       `json:"key"`
+	Scope      string       `json:"scope"`
+	Outcome    string       `json:"outcome"`
+	Current    string       `json:"current_generation"`
+	Where      *string      `json:"where"`
+	Generation *string      `json:"generation"`
+	Age        *float64     `json:"age_seconds"`
+	Filled     *time.Time   `json:"filled_at"`
+	TookMS     *float64     `json:"took_ms"`
+	Status     *int         `json:"status"`
+	Size       *int64       `json:"size"`
+	Variants   []sizeInForm `json:"variants"`
+	Asked      *int64       `json:"asked"`
+	Cost       *int64       `json:"cost"`
+}
+
+type sizeInForm struct {
+	Coding string `json:"coding"`
+	Bytes  *int64 `json:"bytes"`
+	ETag   string `json:"etag"`
+}
+
+func (p *program) explainCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "explain PATH",
+		Short: "Show what a running proxy's cache would do with a request",
+		Long: `explain shows what the cache would do with a request, without doing it: its
+route, key and scope, the outcome, and what is stored. The exit status is 5 if
+the proxy could not be reached, 2 for what is no request of the API.
+
+` + precedence,
+		Example: `  xcri-proxy explain '/iz/xcri/api/teams/?season_year=2025&division=2030&gender=M&limit=50000'
+  xcri-proxy explain /metadata/latest --json`,
+		Args: func(_ *cobra.Command, args []string) error {
+			if len(args) != 1 {
+				return fmt.Errorf("explain takes one path, but there are %d; quote it if it holds a & or ?", len(args))
+			}
+			return nil
+		},
+	}
+	asJSON, timeout := addAskFlags(cmd)
+	at := addClientFlags(cmd)
+	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		var s sight
+		page := "/cache/entry?path=" + url.QueryEscape(args[0])
+		if err := p.askOnce(cmd, *at, *timeout, "GET", page, nil, &s); err != nil {
+			return err
+		}
+		if *asJSON {
+			return printJSON(p.stdout, s)
+		}
+		fmt.Fprint(p.stdout, s)
+		return nil
+	}
+	return cmd
+}
+
+// meanings say what the outcomes mean for a request that comes now.
+var meanings = map[string]string{
+	"hit": "from the cache, and true", "stale": "from the cache, while it is loaded anew",
+	"stale_error": "from the cache, because the database fails", "miss": "has to be loaded",
+	"error": "not in the cache, and the database is down",
+}
+
+// String is a table for people.
+func (s sight) String() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
+	row("route", "%s", s.Route)
+	row("key", "%s", s.Key)
+	row("scope", "%s", s.Scope)
+	row("outcome", "%s: %s", s.Outcome, meanings[s.Outcome])
+	if s.Where == nil {
+		row("generation", "%s is published", orNone(s.Current))
+		_ = w.Flush() // a strings.Builder does not fail
+		return b.String()
+	}
+	row("where", "%s, %s, asked for %d times lately", *s.Where, inBytes(*s.Cost), *s.Asked)
+	switch *s.Generation {
+	case "":
+		row("generation", "none, as the database is not asked for it")
+	case s.Current:
+		row("generation", "%s, which is published", *s.Generation)
+	default:
+		row("generation", "%s, but %s is published", *s.Generation, orNone(s.Current))
+	}
+	row("loaded", "%s, in %.1f ms", s.Filled.Local().Format(time.DateTime), *s.TookMS)
+	row("age", "%.0f s", *s.Age)
+	row("status", "%d", *s.Status)
+	row("size", "%s", inBytes(*s.Size))
+	for _, v := range s.Variants {
+		size := "made as it is sent"
+		if v.Bytes != nil {
+			size = inBytes(*v.Bytes)
+		}
+		row("  "+v.Coding, "%s, ETag %s", size, v.ETag)
+	}
+	_ = w.Flush()
+	return b.String()
+}

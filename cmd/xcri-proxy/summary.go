@@ -1,0 +1,77 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"time"
+)
+
+// warmSummary is what warm has to say in the end.
+type warmSummary struct {
+	Result         string    `json:"result"`
+	Generation     string    `json:"generation"`
+	PublishedAt    time.Time `json:"published_at,omitzero"`
+	Calculated     string    `json:"calculated_at"`
+	Snapshot       string    `json:"newest_snapshot"`
+	Keys           int       `json:"keys"`
+	Filled         int       `json:"filled"`
+	Failed         int       `json:"failed"`
+	Bytes          int64     `json:"bytes"`
+	Seconds        float64   `json:"seconds"`
+	Slowest        string    `json:"slowest"`
+	SlowestSeconds float64   `json:"slowest_seconds"`
+	Error          string    `json:"error,omitempty"`
+
+	Log *logCount `json:"log,omitempty"`
+
+	state *warmState // the last that the proxy told
+}
+
+// published notes what a warm-up has brought.
+func (s *warmSummary) published(state *warmState) {
+	s.Keys, s.Filled, s.Failed, s.Bytes, s.Seconds = state.Keys, state.Filled, state.Failed, state.Bytes, state.Seconds
+	s.Slowest, s.SlowestSeconds = state.Slowest, state.SlowestSeconds
+}
+
+// complete notes what is published in the end, whether it is new or not.
+func (s *warmSummary) complete() {
+	if s.state == nil {
+		return
+	}
+	s.Generation, s.Calculated, s.Snapshot = s.state.Current, s.state.Calculated, s.state.Snapshot
+	if at := s.state.PublishedAt; at != nil {
+		s.PublishedAt = *at
+	}
+}
+
+// print writes the summary for people.
+func (s *warmSummary) print(w io.Writer) {
+	if s.Log != nil {
+		fmt.Fprintf(w, "log: %d lines, %d malformed, %d requests for the API; %d answers to load, %d targets not the API's\n",
+			s.Log.Lines, s.Log.Malformed, s.Log.Counted, s.Log.Keys, s.Log.Ignored)
+	}
+	at := "never"
+	if !s.PublishedAt.IsZero() {
+		at = s.PublishedAt.Local().Format(time.DateTime)
+	}
+	switch {
+	case s.Keys > 0:
+		fmt.Fprintf(w, "published: %d answers, %d of them loaded, %d failed, %s, %.1f s\n", s.Keys, s.Filled, s.Failed, inBytes(s.Bytes), s.Seconds)
+		if s.Slowest != "" {
+			fmt.Fprintf(w, "slowest: %s, %.1f s\n", s.Slowest, s.SlowestSeconds)
+		}
+		fmt.Fprintf(w, "calculated %s, newest snapshot %s\n", orNone(s.Calculated), orNone(s.Snapshot))
+	case s.state != nil && s.Result != results[exitRuntime]:
+		what := unchanged[s.Result]
+		if what == "" {
+			what = s.Error
+		}
+		fmt.Fprintf(w, "%s: calculated %s, newest snapshot %s, published %s\n", what, orNone(s.Calculated), orNone(s.Snapshot), at)
+	}
+}
+
+// unchanged are the words for what was there before; the error has better ones
+// for what is not in it.
+var unchanged = map[string]string{
+	results[0]: "already there", results[exitUnreachable]: "last seen", results[exitNoDatabase]: "not new",
+}

@@ -1,0 +1,361 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/lewistv/xcri-proxy/config"
+)
+
+const (
+	// pollEvery is how often a warm-up under way is asked how far it is, and
+	// lookEvery how often a new look is asked for.
+	pollEvery = 200 * time.Millisecond
+	lookEvery = 3 * time.Second
+	// patience is how many times in a row a proxy that has answered before may
+	// be out of reach: it may be restarting.
+	patience = 5
+	// batchPaths and batchBytes bound the paths of one request.
+	batchPaths, batchBytes = 1000, 40 << 10
+)
+
+// warmFlags are what warm was asked to do.
+type warmFlags struct {
+	waitFor string
+	since   time.Duration
+	logs    []string
+	top     int
+	timeout time.Duration
+	json    bool
+	quiet   bool
+}
+
+func (p *program) warmCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "warm",
+		Short: "Have a running proxy look for new data now, and wait until it is published",
+		Long: `warm tells the running proxy to look at the database now, and waits until a new
+generation has been loaded and published. It is for cron, after the import. With
+--from-log it also has the answers loaded that an Apache access log shows to be
+asked for most.
+
+Exit status:
+  0  published; with --wait-for: the snapshot is published; with --from-log: the
+     answers are loaded
+  1  something else went wrong, or it was not finished within --timeout
+  2  the command line or the configuration is wrong
+  3  nothing new; with --wait-for: the snapshot did not appear within --timeout
+  4  published, but some answers could not be loaded
+  5  the proxy could not be reached
+  6  the proxy could not reach the database within --timeout
+
+` + precedence,
+		Example: `  xcri-proxy warm
+  xcri-proxy warm --wait-for 2025-10-27 --timeout 2h --quiet
+  xcri-proxy warm --from-log /var/log/apache2/access.log --top 500
+  zcat access.log.*.gz | xcri-proxy warm --from-log - --json`,
+		Args: noArgs,
+	}
+	var f warmFlags
+	flags := cmd.Flags()
+	flags.StringVar(&f.waitFor, "wait-for", "", "wait until the snapshot of this `date` is published")
+	flags.DurationVar(&f.since, "since", 0, "count what was published this short a time ago as new: the proxy may find it before it is told")
+	flags.StringArrayVar(&f.logs, "from-log", nil, "also load what this access log `file` in the common or combined format shows, - for stdin; may be repeated")
+	flags.IntVar(&f.top, "top", 500, "how many targets to take from the logs, those asked for most")
+	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "longest wait in all")
+	flags.BoolVar(&f.json, "json", false, "print the summary as JSON")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing, only set the exit status")
+	at := addClientFlags(cmd, "BASE_PATH")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := f.check(); err != nil {
+			return err
+		}
+		cfg, err := p.load(cmd)
+		if err != nil {
+			return err
+		}
+		c, err := newClient(cfg, *at)
+		if err != nil {
+			return err
+		}
+		return p.warm(cmd.Context(), c, cfg, f)
+	}
+	return cmd
+}
+
+func (f warmFlags) check() error {
+	if _, err := time.Parse(time.DateOnly, f.waitFor); err != nil && f.waitFor != "" {
+		return fmt.Errorf("--wait-for %q: want a date as in 2025-10-27", f.waitFor)
+	}
+	switch {
+	case f.top < 1 || f.top > 10_000:
+		return errors.New("--top: want a number from 1 to 10000")
+	case f.timeout <= 0:
+		return errors.New("--timeout: must be longer than nothing")
+	case f.json && f.quiet:
+		return errors.New("--json and --quiet exclude each other")
+	}
+	return nil
+}
+
+// warm does what the flags say and prints the summary.
+func (p *program) warm(ctx context.Context, c *client, cfg config.Config, f warmFlags) error {
+	ctx, cancel := context.WithTimeout(ctx, f.timeout)
+	defer cancel()
+	w := &warmer{client: c, flags: f, progress: newProgress(p.stderr, isTerminal(p.stderr), f.quiet)}
+	if len(f.logs) > 0 {
+		w.summary.Log = newLogCount(cfg.BasePath)
+		for _, name := range f.logs {
+			if err := w.summary.Log.readFile(name, p.stdin); err != nil {
+				return runtimeError{error: err}
+			}
+		}
+		w.paths = w.summary.Log.top(f.top)
+	}
+	err := w.run(ctx)
+	w.progress.end()
+	s := &w.summary
+	s.Result = results[statusOf(err)]
+	s.complete()
+	if err != nil {
+		s.Error = err.Error()
+	}
+	switch {
+	case f.json:
+		if printErr := printJSON(p.stdout, s); printErr != nil {
+			return runtimeError{error: printErr}
+		}
+	case !f.quiet:
+		s.print(p.stdout)
+	}
+	var late runtimeError
+	if errors.As(err, &late) && (f.quiet || f.json || late.status == exitNothingNew) {
+		late.said = true
+		return late
+	}
+	return err
+}
+
+// results are the words for the exit statuses.
+var results = map[int]string{
+	0: "published", exitRuntime: "failed", exitUsage: "failed", exitNothingNew: "nothing_new", exitPartly: "partly_failed",
+	exitUnreachable: "proxy_unreachable", exitNoDatabase: "database_unreachable",
+}
+
+func statusOf(err error) int {
+	var atRuntime runtimeError
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &atRuntime):
+		return max(exitRuntime, atRuntime.status)
+	}
+	return exitUsage
+}
+
+// warmState is what the proxy says of a warm-up.
+type warmState struct {
+	Looked         int64      `json:"looked"`
+	Warming        bool       `json:"warming"`
+	Calculated     string     `json:"calculated_at"`
+	Published      int64      `json:"published"`
+	Keys           int        `json:"keys"`
+	Done           int        `json:"done"`
+	Filled         int        `json:"filled"`
+	Failed         int        `json:"failed"`
+	Bytes          int64      `json:"bytes"`
+	Seconds        float64    `json:"seconds"`
+	Slowest        string     `json:"slowest"`
+	SlowestSeconds float64    `json:"slowest_seconds"`
+	Error          string     `json:"error"`
+	LookError      string     `json:"look_error"`
+	Current        string     `json:"current_generation"`
+	PublishedAt    *time.Time `json:"published_at"`
+	DownSince      *time.Time `json:"down_since"`
+	Snapshot       string     `json:"newest_snapshot"`
+	HasSnapshot    bool       `json:"has_snapshot"`
+}
+
+// warmTicket is what the proxy says to a request to warm.
+type warmTicket struct {
+	Ticket  int64 `json:"ticket"`
+	Keys    int   `json:"keys"`
+	Ignored []struct {
+		Path   string `json:"path"`
+		Reason string `json:"reason"`
+	} `json:"ignored"`
+}
+
+// warmer waits for a warm-up.
+type warmer struct {
+	*client
+	flags    warmFlags
+	paths    []string // to warm beside the usual
+	keys     int      // that these make
+	progress *progress
+	before   *warmState
+	summary  warmSummary
+}
+
+// run asks for looks until there is what is waited for, and returns nil, or an
+// error with the exit status.
+func (w *warmer) run(ctx context.Context) error {
+	for failures := 0; ; {
+		state, err := w.look(ctx)
+		switch {
+		case ctx.Err() != nil:
+			return w.late()
+		case statusOf(err) == exitUnreachable && w.before != nil && failures < patience:
+			failures++
+			w.progress.say("%v; trying again", err)
+		case err != nil:
+			return err
+		case state.LookError != "":
+			failures = 0
+			w.progress.say("the proxy could not publish: %s; trying again", state.LookError)
+		case w.flags.waitFor != "" && !state.HasSnapshot:
+			failures = 0
+			w.progress.say("no snapshot %s yet; the newest is %s", w.flags.waitFor, orNone(state.Snapshot))
+		default:
+			return w.judge(state)
+		}
+		select {
+		case <-ctx.Done():
+			return w.late()
+		case <-time.After(lookEvery):
+		}
+	}
+}
+
+// look asks for one look and returns the state once it has ended.
+func (w *warmer) look(ctx context.Context) (state *warmState, err error) {
+	if w.before == nil {
+		before, err := w.state(ctx)
+		if err != nil {
+			return nil, err
+		}
+		w.before = before
+	}
+	ticket, err := w.post(ctx)
+	if err != nil {
+		return nil, err
+	}
+	var latest int64
+	for {
+		state, err := w.state(ctx)
+		switch {
+		case err != nil:
+			return nil, err
+		case state.Looked >= ticket:
+			return state, nil
+		case state.Looked < latest: // it has been restarted and knows no ticket
+			return nil, w.problem(exitUnreachable, "the proxy was restarted")
+		}
+		latest = state.Looked
+		if state.Warming {
+			w.progress.show(state)
+		}
+		select {
+		case <-ctx.Done():
+			return nil, ctx.Err()
+		case <-time.After(pollEvery):
+		}
+	}
+}
+
+// post asks for a look. Paths that are too many for one request go ahead in
+// others, for the same look.
+func (w *warmer) post(ctx context.Context) (ticket int64, err error) {
+	type question struct {
+		Paths []string `json:"paths,omitempty"`
+		Later bool     `json:"later,omitempty"`
+	}
+	keys, ignored := 0, 0
+	for rest := w.paths; ; {
+		n, size := 0, 0
+		for n < len(rest) && n < batchPaths && (n == 0 || size+len(rest[n]) < batchBytes) {
+			size += len(rest[n]) + len(`"",`)
+			n++
+		}
+		q := question{rest[:n], n < len(rest)}
+		rest = rest[n:]
+		var answer warmTicket
+		if err := w.ask(ctx, "POST", "/cache/warm", q, &answer); err != nil {
+			return 0, err
+		}
+		keys += answer.Keys
+		ignored += len(answer.Ignored)
+		if q.Later {
+			continue
+		}
+		w.keys = keys
+		if w.summary.Log != nil {
+			w.summary.Log.Keys, w.summary.Log.Ignored = keys, ignored
+		}
+		return answer.Ticket, nil
+	}
+}
+
+// state asks how the warm-up stands.
+func (w *warmer) state(ctx context.Context) (*warmState, error) {
+	page := "/cache/warm"
+	if w.flags.waitFor != "" {
+		page += "?snapshot=" + url.QueryEscape(w.flags.waitFor)
+	}
+	state := &warmState{}
+	if err := w.ask(ctx, "GET", page, nil, state); err != nil {
+		return nil, err
+	}
+	w.summary.state = state
+	return state, nil
+}
+
+// judge tells what a look that went well has brought.
+func (w *warmer) judge(s *warmState) error {
+	isNew := s.Current != w.before.Current || w.before.Published == 0 || w.keys > 0 ||
+		s.PublishedAt != nil && time.Since(*s.PublishedAt) < w.flags.since
+	switch {
+	case isNew && s.Failed > 0:
+		w.summary.published(s)
+		return runtimeError{error: fmt.Errorf("%d of %d answers could not be loaded; the last: %s", s.Failed, s.Keys, s.Error), status: exitPartly}
+	case isNew:
+		w.summary.published(s)
+		return nil
+	case w.flags.waitFor != "":
+		return nil // it was there before
+	}
+	return runtimeError{error: errors.New("nothing new"), status: exitNothingNew}
+}
+
+// late tells why the time did not suffice.
+func (w *warmer) late() error {
+	s := w.summary.state
+	problem := func(status int, format string, args ...any) error {
+		return runtimeError{error: fmt.Errorf(format, args...), status: status}
+	}
+	switch {
+	case s == nil:
+		return w.problem(exitUnreachable, "no answer within "+w.flags.timeout.String())
+	case s.DownSince != nil:
+		return problem(exitNoDatabase, "the proxy has not reached the database since %s: %s", s.DownSince.Local().Format(time.DateTime), orNone(s.LookError))
+	case s.LookError != "":
+		return problem(exitRuntime, "nothing could be published within %s: %s", w.flags.timeout, s.LookError)
+	case s.Warming:
+		return problem(exitRuntime, "not finished within %s: %d of %d answers done", w.flags.timeout, s.Done, s.Keys)
+	case w.flags.waitFor != "":
+		return problem(exitNothingNew, "no snapshot %s within %s", w.flags.waitFor, w.flags.timeout)
+	}
+	return problem(exitRuntime, "the proxy did not look within %s", w.flags.timeout)
+}
+
+func orNone(text string) string {
+	if text == "" {
+		return "none"
+	}
+	return text
+}

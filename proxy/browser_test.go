@@ -1,0 +1,271 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"encoding/base64"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+)
+
+// browser is a headless Chromium with one page open. It is told what to do over
+// a pipe, in the DevTools protocol.
+type browser struct {
+	t       testing.TB
+	to      *os.File
+	session string
+
+	mu       sync.Mutex
+	calls    int
+	waiting  map[int]chan reply
+	trouble  []string // what the page wrote on the console, and requests that failed
+	requests []string
+}
+
+type reply struct {
+	ID     int             `json:"id"`
+	Method string          `json:"method"`
+	Params json.RawMessage `json:"params"`
+	Result json.RawMessage `json:"result"`
+	Error  *struct{ Message string }
+}
+
+// openBrowser starts Chromium and stops it when the test ends. Without Chromium
+// the test is skipped, but not in CI.
+func openBrowser(t testing.TB) *browser {
+	t.Helper()
+	binary, err := exec.LookPath("chromium")
+	if err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("chromium is needed: apt-get install chromium")
+		}
+		t.Skip("no chromium: apt-get install chromium")
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	cmd := exec.CommandContext(ctx, binary, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
+		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",
+		"--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1", "--user-data-dir="+t.TempDir(), "--remote-debugging-pipe", "about:blank")
+	in, to, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	from, out, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd.ExtraFiles = []*os.File{in, out} // 3 and 4, where Chromium looks
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	in.Close()
+	out.Close()
+	b := &browser{t: t, to: to, waiting: map[int]chan reply{}}
+	done := make(chan struct{})
+	go func() { defer close(done); b.listen(from) }()
+	t.Cleanup(func() {
+		b.call("Browser.close", nil, nil)
+		time.AfterFunc(10*time.Second, cancel)
+		cmd.Wait()
+		cancel()
+		to.Close()
+		from.Close()
+		<-done
+	})
+	b.attach()
+	return b
+}
+
+// attach opens a page and has it report all that the test looks at.
+func (b *browser) attach() {
+	b.t.Helper()
+	var target struct{ TargetID string }
+	b.call("Target.createTarget", map[string]any{"url": "about:blank"}, &target)
+	var attached struct{ SessionID string }
+	b.call("Target.attachToTarget", map[string]any{"targetId": target.TargetID, "flatten": true}, &attached)
+	b.session = attached.SessionID
+	for _, domain := range []string{"Page", "Runtime", "Network", "Log"} {
+		b.call(domain+".enable", nil, nil)
+	}
+}
+
+// listen takes what the browser says until it ends.
+func (b *browser) listen(from *os.File) {
+	in := bufio.NewReader(from)
+	for {
+		message, err := in.ReadBytes(0)
+		if err != nil {
+			return
+		}
+		var r reply
+		if json.Unmarshal(message[:len(message)-1], &r) != nil {
+			continue
+		}
+		b.mu.Lock()
+		if answer := b.waiting[r.ID]; answer != nil {
+			delete(b.waiting, r.ID)
+			answer <- r
+		}
+		b.note(r)
+		b.mu.Unlock()
+	}
+}
+
+// note keeps what a test may want to know later.
+func (b *browser) note(r reply) {
+	switch r.Method {
+	case "Network.requestWillBeSent":
+		var p struct{ Request struct{ URL string } }
+		json.Unmarshal(r.Params, &p)
+		b.requests = append(b.requests, p.Request.URL)
+	case "Runtime.exceptionThrown", "Runtime.consoleAPICalled", "Log.entryAdded", "Network.loadingFailed":
+		b.trouble = append(b.trouble, r.Method+": "+string(r.Params))
+	}
+}
+
+// call sends a command and waits for its result.
+func (b *browser) call(method string, params map[string]any, result any) {
+	b.t.Helper()
+	b.mu.Lock()
+	b.calls++
+	id, answer := b.calls, make(chan reply, 1)
+	b.waiting[id] = answer
+	b.mu.Unlock()
+	message := map[string]any{"id": id, "method": method}
+	if params != nil {
+		message["params"] = params
+	}
+	if b.session != "" && !strings.HasPrefix(method, "Browser.") {
+		message["sessionId"] = b.session
+	}
+	text, err := json.Marshal(message)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if _, err := b.to.Write(append(text, 0)); err != nil {
+		b.t.Fatalf("%s: %v", method, err)
+	}
+	select {
+	case r := <-answer:
+		if r.Error != nil {
+			b.t.Fatalf("%s: %s", method, r.Error.Message)
+		}
+		if result != nil {
+			if err := json.Unmarshal(r.Result, result); err != nil {
+				b.t.Fatalf("%s: %v", method, err)
+			}
+		}
+	case <-time.After(20 * time.Second):
+		b.t.Fatalf("%s: no answer", method)
+	}
+}
+
+// eval runs an expression in the page and puts its value in result.
+func (b *browser) eval(expression string, result any) {
+	b.t.Helper()
+	var out struct {
+		Result           struct{ Value json.RawMessage }
+		ExceptionDetails json.RawMessage
+	}
+	b.call("Runtime.evaluate", map[string]any{"expression": expression, "returnByValue": true, "awaitPromise": true}, &out)
+	if out.ExceptionDetails != nil {
+		b.t.Fatalf("%s: %s", expression, out.ExceptionDetails)
+	}
+	if result == nil {
+		return
+	}
+	if err := json.Unmarshal(out.Result.Value, result); err != nil {
+		b.t.Fatalf("%s: %v", expression, err)
+	}
+}
+
+// await returns once an expression is true in the page.
+func (b *browser) await(expression string) {
+	b.t.Helper()
+	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+		var is bool
+		if b.eval("Boolean("+expression+")", &is); is {
+			return
+		}
+		if time.Now().After(deadline) {
+			var text string
+			b.eval("document.body.innerText", &text)
+			b.t.Fatalf("never true: %s\n%s", expression, text)
+		}
+	}
+}
+
+// open loads a page and waits until it is there.
+func (b *browser) open(url string) {
+	b.t.Helper()
+	b.call("Page.navigate", map[string]any{"url": url}, nil)
+	b.await("document.readyState === 'complete' && location.href.startsWith('http')")
+}
+
+// window sets the size and the colours that the user likes.
+func (b *browser) window(width, height int, scheme string) {
+	b.t.Helper()
+	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}, nil)
+	b.call("Emulation.setEmulatedMedia", map[string]any{"features": []map[string]string{{"name": "prefers-color-scheme", "value": scheme}}}, nil)
+	b.eval("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))", nil)
+}
+
+// picture takes a screenshot and returns the PNG. Into the folder that the
+// environment variable SCREENSHOTS names, if it is set, goes one of the whole
+// page, to look at.
+func (b *browser) picture(name string) []byte {
+	b.t.Helper()
+	b.eval("scrollTo(0, 0)", nil)
+	var shot struct{ Data string }
+	folder := os.Getenv("SCREENSHOTS")
+	b.call("Page.captureScreenshot", map[string]any{"captureBeyondViewport": folder != ""}, &shot)
+	png, err := base64.StdEncoding.DecodeString(shot.Data)
+	if err != nil {
+		b.t.Fatal(err)
+	}
+	if folder != "" {
+		if err := os.WriteFile(filepath.Join(folder, name+".png"), png, 0o644); err != nil {
+			b.t.Error(err)
+		}
+	}
+	return png
+}
+
+// click clicks in the middle of an element, as a person does.
+func (b *browser) click(selector string) {
+	b.t.Helper()
+	var at struct{ X, Y float64 }
+	b.eval(fmt.Sprintf(`(() => { const e = document.querySelector(%q); e.scrollIntoView({block: 'center'});
+		const r = e.getBoundingClientRect(); return {X: r.x + r.width / 2, Y: r.y + r.height / 2} })()`, selector), &at)
+	for _, kind := range []string{"mousePressed", "mouseReleased"} {
+		b.call("Input.dispatchMouseEvent", map[string]any{"type": kind, "x": at.X, "y": at.Y, "button": "left", "clickCount": 1}, nil)
+	}
+}
+
+// press presses and releases a key.
+func (b *browser) press(key string) {
+	b.t.Helper()
+	for _, kind := range []string{"keyDown", "keyUp"} {
+		b.call("Input.dispatchKeyEvent", map[string]any{"type": kind, "key": key, "code": key}, nil)
+	}
+}
+
+// complaints are what the page wrote on the console, and failed requests.
+func (b *browser) complaints() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]string(nil), b.trouble...)
+}
+
+// asked are the URLs that the page asked for.
+func (b *browser) asked() []string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return append([]string(nil), b.requests...)
+}

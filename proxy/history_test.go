@@ -1,0 +1,245 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"math"
+	"slices"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+func TestLatencyBuckets(t *testing.T) {
+	for i, bound := range latencyBound {
+		for ns, want := range map[int64]int{bound - 1: i, bound: i, bound + 1: i + 1} {
+			if got := latencyBucket(ns); got != want {
+				t.Errorf("%d ns: bucket %d, want %d", ns, got, want)
+			}
+		}
+		if i > 0 && math.Abs(float64(bound)/float64(latencyBound[i-1])-math.Sqrt2) > 0.01 {
+			t.Errorf("bound %d is %d after %d", i, bound, latencyBound[i-1])
+		}
+	}
+	for ns, want := range map[int64]int{-5: 0, 0: 0, 1: 0, math.MaxInt64: latencyBounds, int64(time.Hour): latencyBounds} {
+		if got := latencyBucket(ns); got != want {
+			t.Errorf("%d ns: bucket %d, want %d", ns, got, want)
+		}
+	}
+	if first, last := latencyBound[0], time.Duration(latencyBound[latencyBounds-1]); first != 1024 || last < 30*time.Second {
+		t.Errorf("from %d ns to %v", first, last)
+	}
+}
+
+// TestPercentiles compares with the times themselves: a bucket is 41 % wide.
+func TestPercentiles(t *testing.T) {
+	for name, took := range map[string]func(i int) time.Duration{
+		"all the same": func(int) time.Duration { return 3 * time.Millisecond },
+		"even":         func(i int) time.Duration { return time.Duration(i+1) * time.Microsecond },
+		"a long tail":  func(i int) time.Duration { return time.Duration(math.Exp(float64(i)/80)) * 2 * time.Microsecond },
+	} {
+		t.Run(name, func(t *testing.T) {
+			var l latencies
+			var all []time.Duration
+			for i := range 1000 {
+				all = append(all, took(i))
+				l.record(took(i))
+			}
+			slices.Sort(all)
+			s := l.read()
+			for _, share := range []float64{0.01, 0.5, 0.95, 0.99, 1} {
+				want := all[int(math.Ceil(share*1000))-1].Seconds() * 1000
+				if got := s.percentile(share); got < want/1.42 || got > want*1.42 {
+					t.Errorf("p%v is %v ms, want about %v", share*100, got, want)
+				}
+			}
+			if s.count() != 1000 {
+				t.Errorf("%d", s.count())
+			}
+		})
+	}
+	var none spread
+	if got := none.percentile(0.99); got != 0 {
+		t.Errorf("of nothing: %v", got)
+	}
+	var endless latencies
+	endless.record(time.Hour)
+	s := endless.read()
+	if got := s.percentile(0.5); got != milliseconds(latencyBound[latencyBounds-1]) {
+		t.Errorf("of an hour: %v", got)
+	}
+}
+
+// quiet is a proxy on a fake origin that has published its generation.
+func quiet(t *testing.T) *Proxy {
+	t.Helper()
+	p, err := New(Options{Origin: &fakeOrigin{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.pages = nil
+	p.look(context.Background())
+	t.Cleanup(p.cache.Close)
+	return p
+}
+
+func TestHistoryIsWhatWasAdded(t *testing.T) {
+	p := quiet(t)
+	start := time.UnixMilli(1700000000000)
+	p.handle(requestCtx("GET", "/metadata/")) // before the history begins
+	p.sample(start)
+	if got := p.history.after(0); len(got) != 0 {
+		t.Fatalf("one reading makes %d samples", len(got))
+	}
+	for range 3 {
+		p.handle(requestCtx("GET", "/teams/"))
+	}
+	p.handle(requestCtx("GET", "/snapshots/"))
+	p.handle(requestCtx("GET", "/teams/?limit=x"))
+	p.history.glance(5)
+	p.history.glance(2)
+	p.sample(start.Add(10 * time.Second))
+	p.sample(start.Add(25 * time.Second))
+
+	got := p.history.after(0)
+	if len(got) != 2 {
+		t.Fatalf("%+v", got)
+	}
+	busy, idle := got[0], got[1]
+	if busy.At != 1700000010000 || busy.Seconds != 10 || idle.Seconds != 15 || busy.PoolInUse != 5 || idle.PoolInUse != 0 {
+		t.Errorf("%+v\n%+v", busy, idle)
+	}
+	if o := busy.All.Outcomes; o[cache.Miss] != 2 || o[cache.Hit] != 2 || busy.All.Fills != 2 {
+		t.Errorf("%+v", busy.All)
+	}
+	if len(busy.Routes) != 2 || busy.Routes[0].Route != "/teams/" || busy.Routes[0].Outcomes[cache.Hit] != 2 || busy.Routes[1].Fills != 1 {
+		t.Errorf("%+v", busy.Routes)
+	}
+	if f := busy.Routes[0]; f.P50 <= 0 || f.P50 > f.P95 || f.P95 > f.P99 || f.FillMS <= 0 {
+		t.Errorf("%+v", f)
+	}
+	if idle.All != (flow{}) || len(idle.Routes) != 0 || idle.RSS <= 0 || idle.CacheBytes <= 0 {
+		t.Errorf("%+v", idle)
+	}
+	if later := p.history.after(busy.At); len(later) != 1 || later[0].At != idle.At {
+		t.Errorf("%+v", later)
+	}
+}
+
+func TestHistoryIsBounded(t *testing.T) {
+	p := quiet(t)
+	at := time.UnixMilli(1700000000000)
+	for range samplesKept + 50 {
+		p.sample(at)
+		at = at.Add(sampleEvery)
+	}
+	got := p.history.after(0)
+	if len(got) != samplesKept || got[len(got)-1].At != at.Add(-sampleEvery).UnixMilli() {
+		t.Fatalf("%d samples", len(got))
+	}
+	for i := 1; i < len(got); i++ {
+		if got[i].At-got[i-1].At != sampleEvery.Milliseconds() {
+			t.Fatalf("%d after %d", got[i].At, got[i-1].At)
+		}
+	}
+}
+
+// TestStaleSince: from the first sample that sees a stale entry to the first
+// that sees none.
+func TestStaleSince(t *testing.T) {
+	p := quiet(t)
+	p.handle(requestCtx("GET", "/teams/"))
+	p.handle(requestCtx("GET", "/teams/?limit=5"))
+	start := time.UnixMilli(1700000000000)
+	p.sample(start)
+	if s := p.Stats().Generation; s.StaleSince != nil || s.StaleCount != 0 || len(s.StaleRoutes) != 0 {
+		t.Errorf("%+v", s)
+	}
+	p.cache.Purge(func(e *cache.Entry) bool { return true }, false)
+	defer func() { // a look at the stats sees it too
+		p.handle(requestCtx("GET", "/teams/"))
+		p.cache.Purge(func(e *cache.Entry) bool { return true }, false)
+		if s := p.Stats().Generation; s.StaleSince == nil {
+			t.Errorf("%+v", s)
+		}
+	}()
+	p.sample(start.Add(10 * time.Second))
+	p.sample(start.Add(20 * time.Second))
+	s := p.Stats().Generation
+	if s.StaleCount != 2 || s.StaleSince == nil || !s.StaleSince.Equal(start.Add(10*time.Second)) {
+		t.Errorf("%+v", s)
+	}
+	if r := s.StaleRoutes["/teams/"]; r.Entries != 2 || r.Oldest == nil || len(s.StaleRoutes) != 1 {
+		t.Errorf("%+v", s.StaleRoutes)
+	}
+	p.cache.Down(store.ErrUnavailable)
+	if r := p.Stats().Generation.StaleRoutes["/teams/"]; r.Entries != 2 {
+		t.Errorf("while the database is down: %+v", r)
+	}
+	p.cache.Up()
+	p.cache.Purge(func(e *cache.Entry) bool { return true }, true)
+	p.sample(start.Add(30 * time.Second))
+	if s := p.Stats().Generation; s.StaleSince != nil {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestRecord: a sample every ten seconds, until the end.
+func TestRecord(t *testing.T) {
+	p := quiet(t) // outside of the bubble, which its cache would outlive
+	synctest.Test(t, func(t *testing.T) {
+		ctx, stop := context.WithCancel(t.Context())
+		done := make(chan struct{})
+		go func() { defer close(done); p.record(ctx) }()
+		time.Sleep(time.Minute + time.Second)
+		p.router.routes[0].figures.outcomes[cache.Miss].Add(1)
+		time.Sleep(10 * time.Second)
+		got := p.history.after(0)
+		if len(got) != 7 || got[5].All != (flow{}) || got[6].All.Outcomes[cache.Miss] != 1 || got[6].Seconds != 10 {
+			t.Errorf("%+v", got)
+		}
+		stop()
+		<-done
+		time.Sleep(time.Minute)
+		if n := len(p.history.after(0)); n != 7 {
+			t.Errorf("%d samples after the end", n)
+		}
+	})
+}
+
+// TestWatchRecords: whoever starts the watch starts the history.
+func TestWatchRecords(t *testing.T) {
+	p, _ := start(t, Options{Origin: &fakeOrigin{}})
+	begun := func() bool {
+		p.history.mu.Lock()
+		defer p.history.mu.Unlock()
+		return p.history.readings != nil
+	}
+	for deadline := time.Now().Add(10 * time.Second); !begun(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("no history")
+		}
+	}
+}
+
+func TestServeHistory(t *testing.T) {
+	p, base := start(t, Options{Origin: &fakeOrigin{}})
+	at := time.Now()
+	for n := range 4 {
+		p.sample(at.Add(time.Duration(n) * sampleEvery))
+	}
+	all := p.history.after(0)
+	for target, want := range map[string]int{"": len(all), "?after=0": len(all), "?after=x": len(all), "?after=99999999999999": 0} {
+		a := get(t, base, "/cache/history"+target)
+		var past pastFigures
+		if err := json.Unmarshal([]byte(a.body), &past); err != nil || a.status != 200 || a.header.Get("Cache-Control") != "no-store" {
+			t.Fatalf("%d %v %s", a.status, err, a.body)
+		}
+		if len(past.Samples) != want || past.Samples == nil || past.Kept != 360 || past.EverySeconds != 10 || past.Outcomes[cache.Coalesced] != "coalesced" || past.Now == 0 {
+			t.Errorf("%s: %s", target, a.body)
+		}
+	}
+}

@@ -1,0 +1,857 @@
+package proxy
+
+import (
+	"bufio"
+	"compress/gzip"
+	"context"
+	"database/sql"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/testdata"
+	"github.com/lewistv/xcri-proxy/testdata/importer"
+	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+)
+
+const (
+	// importing is how long the calculation job imports under load.
+	importing = 3 * time.Second
+	// shortPoll makes the tests see an import soon.
+	shortPoll = 50 * time.Millisecond
+	// pace is how long a visitor looks at an answer: two processors shall not be
+	// busy with visitors alone.
+	pace = 20 * time.Millisecond
+	// soon is a deadline for what should take a moment on an idle machine.
+	soon = 30 * time.Second
+)
+
+var scratches atomic.Int64
+
+// scratch makes a database of the test's own with the sample data.
+func scratch(t testing.TB) (Options, *sql.DB) {
+	t.Helper()
+	srv, err := server.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	all, err := srv.Root("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer all.Close()
+	name := fmt.Sprintf("import%d", scratches.Add(1))
+	execute(t, all, "CREATE DATABASE "+name+" CHARACTER SET utf8mb4", "GRANT SELECT ON "+name+".* TO "+mariadb.Reader+"@'%'")
+	db, err := srv.Root(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		execute(t, db, "REVOKE SELECT ON "+name+".* FROM "+mariadb.Reader+"@'%'", "DROP DATABASE "+name)
+		db.Close()
+	})
+	if err := testdata.Load(t.Context(), db); err != nil {
+		t.Fatal(err)
+	}
+	return optionsFor(t, srv, name), db
+}
+
+// optionsFor are those of a proxy as main makes them, with a short poll.
+func optionsFor(t testing.TB, srv *mariadb.Server, database string) Options {
+	t.Helper()
+	s, err := store.Open(store.Options{
+		Host: srv.Host, Port: srv.Port, Name: database, User: mariadb.Reader, Password: mariadb.Password,
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return Options{Origin: s, Poll: shortPoll, Cache: cache.Options{Fills: 7}}
+}
+
+// await returns once what holds, or ends the test.
+func await(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(soon); !holds(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("still not: %s", what)
+		}
+	}
+}
+
+// live is every live scope of the sample's newest season.
+var live = func() (all []importer.Scope) {
+	for _, division := range []int{2030, 2032, 19781} {
+		for _, gender := range []string{"M", "F"} {
+			all = append(all, importer.Scope{Season: 2025, Division: division, Gender: gender})
+		}
+	}
+	return all
+}()
+
+// warmTargets are the site's lists of a scope.
+func warmTargets(s importer.Scope) []string {
+	return expandAll(siteLists, store.Scope{Season: fmt.Sprint(s.Season), Division: fmt.Sprint(s.Division), Gender: s.Gender})
+}
+
+// coldTargets are pages that are not in the warm set, of one scope and of many.
+// Source of the handles: the sample data.
+func coldTargets(t testing.TB, db *sql.DB) (targets []string) {
+	t.Helper()
+	for _, s := range live {
+		scope := fmt.Sprintf("season_year=%d&division=%d&gender=%s", s.Season, s.Division, s.Gender)
+		var athlete, team int
+		row := db.QueryRow("SELECT anet_athlete_hnd, anet_team_hnd FROM iz_rankings_xcri_athlete_rankings WHERE season_year = ? AND"+
+			" division_code = ? AND gender_code = ? AND checkpoint_date IS NULL LIMIT 1", s.Season, s.Division, s.Gender)
+		if err := row.Scan(&athlete, &team); err != nil {
+			t.Fatal(err)
+		}
+		targets = append(targets,
+			fmt.Sprintf("/athletes/%d?%s", athlete, scope),
+			fmt.Sprintf("/athletes/team/%d/roster?%s", team, scope),
+			fmt.Sprintf("/teams/%d?%s", team, scope),
+			fmt.Sprintf("/team-knockout/matchups?team_id=%d&rank_group_fk=%d&gender_code=%s", team, s.Division, s.Gender),
+			"/athletes/?limit=20&region=West&"+scope)
+	}
+	return append(targets, "/athletes/?season_year=2025&limit=200", "/teams/?season_year=2025&search=st",
+		"/team-knockout/?limit=50", "/metadata/?season_year=2025")
+}
+
+// datedTargets belong to snapshots, which no import here rewrites.
+var datedTargets = []string{
+	"/snapshots/2025-10-20/athletes?division=2030&gender=M&limit=50000", // warm
+	"/snapshots/2025-10-20/teams?division=2032&gender=F&limit=50000",    // warm
+	"/snapshots/2025-10-13/athletes?division=2030&gender=F&limit=50",
+	"/athletes/?season_year=2025&checkpoint_date=2025-10-20&limit=50",
+	"/team-knockout/?checkpoint_date=2025-10-13",
+}
+
+// journal is what has been imported: for each scope the versions that its rows
+// have had. Versions grow from import to import, whatever their scope.
+type journal struct {
+	mu       sync.Mutex
+	versions map[importer.Scope][]int
+	bodies   sync.Map // of content
+}
+
+// add notes a version before its import is committed.
+func (j *journal) add(s importer.Scope, version int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	if j.versions == nil {
+		j.versions = map[importer.Scope][]int{}
+	}
+	j.versions[s] = append(j.versions[s], version)
+}
+
+// at returns the version of a scope in the state of the database in which the
+// newest version of all was the one given.
+func (j *journal) at(s importer.Scope, newest int) (version int) {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	for _, v := range j.versions[s] {
+		if v <= newest {
+			version = v
+		}
+	}
+	return version
+}
+
+// versionOf reads a calculated_at; zero is the sample's own.
+func versionOf(at string) int {
+	when, err := time.Parse("2006-01-02T15:04:05", at)
+	if err != nil {
+		return -1
+	}
+	return max(0, int(when.Sub(importer.Base)/time.Second))
+}
+
+// publishedVersion is the newest version that the published generation has.
+func publishedVersion(p *Proxy) int {
+	current, _ := p.cache.Published()
+	if current == nil {
+		return 0
+	}
+	return versionOf(current.(generation).Calculated())
+}
+
+// ranked is what the rows of many answers have in common.
+type ranked struct {
+	Season     int     `json:"season_year"`
+	Division   int     `json:"division_code"`
+	Group      int     `json:"rank_group_fk"`
+	Gender     string  `json:"gender_code"`
+	Calculated string  `json:"calculated_at"`
+	KnockedOut string  `json:"calculation_date"`
+	Conference *string `json:"conf_group_name"`
+}
+
+// content is what a body says of the calculations that it comes from.
+type content struct {
+	versions map[importer.Scope]int
+	newest   int
+	err      error // what is wrong with it
+}
+
+// read tells what an answer's rows come from: each must have the version that
+// its scope had in one state of the database. A body is looked at once only.
+func (j *journal) read(body string) content {
+	if known, ok := j.bodies.Load(body); ok {
+		return known.(content)
+	}
+	c := content{versions: map[importer.Scope]int{}}
+	c.err = j.look(&c, body)
+	j.bodies.Store(body, c)
+	return c
+}
+
+func (j *journal) look(c *content, body string) error {
+	text, err := inflate(body)
+	if err != nil {
+		return err
+	}
+	var a struct {
+		Results, Matchups []ranked
+		ranked
+	}
+	if err := json.Unmarshal(text, &a); err != nil {
+		return err
+	}
+	for _, r := range slices.Concat(a.Results, a.Matchups, []ranked{a.ranked}) {
+		scope := importer.Scope{Season: r.Season, Division: r.Division + r.Group, Gender: r.Gender}
+		version := versionOf(r.Calculated + r.KnockedOut)
+		if version < 0 {
+			continue // the head of a list
+		}
+		if seen, ok := c.versions[scope]; ok && seen != version {
+			return fmt.Errorf("versions %d and %d of %v", seen, version, scope)
+		}
+		// A list of athletes takes the conference from the teams' table.
+		if r.Conference != nil && version > 0 && *r.Conference != importer.Name(version) {
+			return fmt.Errorf("version %d of %v beside rows of %s", version, scope, *r.Conference)
+		}
+		c.versions[scope] = version
+		c.newest = max(c.newest, version)
+	}
+	for scope, version := range c.versions {
+		if want := j.at(scope, c.newest); version != want {
+			return fmt.Errorf("version %d of %v beside version %d of another, where it was %d", version, scope, c.newest, want)
+		}
+	}
+	return nil
+}
+
+// inflate undoes gzip, if that is what a body is in.
+func inflate(body string) ([]byte, error) {
+	if strings.HasPrefix(body, "{") {
+		return []byte(body), nil
+	}
+	z, err := gzip.NewReader(strings.NewReader(body))
+	if err != nil {
+		return nil, err
+	}
+	return io.ReadAll(z)
+}
+
+// visitor sends requests on one connection that stays open.
+type visitor struct {
+	conn net.Conn
+	from *bufio.Reader
+}
+
+func newVisitor(base string) (*visitor, error) {
+	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		return nil, err
+	}
+	return &visitor{conn, bufio.NewReader(conn)}, nil
+}
+
+// get asks for a target. It may be called from any goroutine.
+func (v *visitor) get(target string) (answer, error) {
+	v.conn.SetDeadline(time.Now().Add(soon))
+	if _, err := fmt.Fprintf(v.conn, "GET %s HTTP/1.1\r\nHost: proxy.example\r\nAccept-Encoding: gzip\r\n\r\n", target); err != nil {
+		return answer{}, err
+	}
+	resp, err := http.ReadResponse(v.from, nil)
+	if err != nil {
+		return answer{}, err
+	}
+	defer resp.Body.Close()
+	var body strings.Builder
+	_, err = bufio.NewReader(resp.Body).WriteTo(&body)
+	return answer{resp.StatusCode, resp.Header, body.String()}, err
+}
+
+// crowd is a number of visitors that go through targets until stop.
+type crowd struct {
+	stopped  atomic.Bool
+	visitors sync.WaitGroup
+	answers  atomic.Int64
+}
+
+func (c *crowd) stop() {
+	c.stopped.Store(true)
+	c.visitors.Wait()
+}
+
+// visit begins n visitors. Each does what a call of begin returns, again and
+// again; an error ends it.
+func visit(t *testing.T, base string, n int, begin func() func(v *visitor, turn int) error) *crowd {
+	t.Helper()
+	c := &crowd{}
+	t.Cleanup(c.stop)
+	for i := range n {
+		v, err := newVisitor(base)
+		if err != nil {
+			t.Fatal(err)
+		}
+		c.visitors.Go(func() {
+			defer v.conn.Close()
+			run := begin()
+			for turn := i; !c.stopped.Load(); turn += 7 { // not all in step
+				if err := run(v, turn); err != nil {
+					t.Errorf("visitor %d: %v", i, err)
+					return
+				}
+				c.answers.Add(1)
+				time.Sleep(pace)
+			}
+		})
+	}
+	return c
+}
+
+// reader is a visitor's check of what it reads while the job imports.
+type reader struct {
+	p       *Proxy
+	journal *journal
+	warm    map[string]bool
+	dated   map[string]string // bodies, which must not change
+	last    map[string]int
+}
+
+// read asks for a target once and says what is wrong with the answer.
+func (r *reader) read(v *visitor, target string) error {
+	published := publishedVersion(r.p)
+	a, err := v.get(target)
+	if err != nil {
+		return err
+	}
+	outcome := a.outcome()
+	switch want, dated := r.dated[target]; {
+	case a.status != 200:
+		return fmt.Errorf("%s: %d %.200s", target, a.status, a.body)
+	case (dated || r.warm[target]) && outcome != "hit":
+		return fmt.Errorf("%s: %s", target, outcome)
+	case dated && a.body != want:
+		return fmt.Errorf("%s changed: %.300s", target, a.body)
+	case dated:
+		return nil
+	}
+	c := r.journal.read(a.body)
+	switch {
+	case c.err != nil:
+		return fmt.Errorf("%s, %s: %w", target, outcome, c.err)
+	case c.newest < r.last[target]:
+		return fmt.Errorf("%s, %s: version %d after version %d", target, outcome, c.newest, r.last[target])
+	}
+	r.last[target] = c.newest
+	for scope, version := range c.versions {
+		if want := r.journal.at(scope, published); version < want && outcome != "stale" {
+			return fmt.Errorf("%s, %s: version %d of %v, though %d had been published before", target, outcome, version, scope, want)
+		}
+	}
+	return nil
+}
+
+// newReaders are the readers of a proxy whose warm set has been filled, and all
+// that they read. Answers of snapshots are those of now.
+func newReaders(t *testing.T, p *Proxy, base string, j *journal) (targets []string, newReader func() *reader) {
+	t.Helper()
+	warm, dated := map[string]bool{"/metadata/latest": true}, map[string]string{}
+	for _, s := range live {
+		for _, target := range warmTargets(s) {
+			warm[target] = true
+		}
+	}
+	for target := range warm {
+		targets = append(targets, target)
+	}
+	for _, target := range datedTargets {
+		a := get(t, base, target, "Accept-Encoding", "gzip")
+		if a.status != 200 || !strings.Contains(a.plainBody(t), `"results":[{`) {
+			t.Fatalf("%s: %d %.200s", target, a.status, a.body)
+		}
+		dated[target] = a.body
+		targets = append(targets, target)
+	}
+	slices.Sort(targets)
+	return targets, func() *reader { return &reader{p, j, warm, dated, map[string]int{}} }
+}
+
+// errHalfWay ends an import.
+var errHalfWay = errors.New("half-way")
+
+// halfWay ends an import in the middle of its statements.
+func halfWay(_ *sql.Conn, step, steps int) error {
+	if step == steps/2 {
+		return errHalfWay
+	}
+	return nil
+}
+
+// TestImportsUnderLoad: the job imports again and again, in several orders and
+// with failures, while 50 visitors read. No answer mixes two calculations or is
+// older than what was published when it was asked for; the site's lists are
+// always hits, and nobody gets an error.
+func TestImportsUnderLoad(t *testing.T) {
+	opts, db := scratch(t)
+	p, base := start(t, opts)
+	j := &journal{}
+	targets, newReader := newReaders(t, p, base, j)
+	targets = append(targets, coldTargets(t, db)...)
+	visitors := visit(t, base, 50, func() func(*visitor, int) error {
+		r := newReader()
+		return func(v *visitor, turn int) error { return r.read(v, targets[turn%len(targets)]) }
+	})
+	ways := []importer.Options{{}, {Groups: 5}, {MetadataFirst: true}, {Before: halfWay}, {Before: killed(t, db)}}
+	var toPublish []time.Duration
+	version := 0
+	for begin := time.Now(); time.Since(begin) < importing || len(toPublish) < 3; {
+		version++
+		scope, way := live[version%len(live)], ways[version%len(ways)]
+		if way.Before == nil {
+			j.add(scope, version)
+		}
+		err := importer.Import(t.Context(), db, scope, version, way)
+		if (err != nil) != (way.Before != nil) {
+			t.Fatalf("import %d: %v", version, err)
+		}
+		if committed := time.Now(); way.Before == nil && version%2 == 0 {
+			await(t, "published", func() bool { return publishedVersion(p) >= version })
+			toPublish = append(toPublish, time.Since(committed))
+		}
+	}
+	newest := 0
+	for _, s := range live {
+		newest = max(newest, j.at(s, version))
+	}
+	await(t, "the last one published", func() bool { return publishedVersion(p) == newest })
+	visitors.stop()
+	slices.Sort(toPublish)
+	t.Logf("%d imports, %d answers; from commit to publish: median %v, longest %v (poll %v)", version, visitors.answers.Load(),
+		toPublish[len(toPublish)/2].Round(time.Millisecond), toPublish[len(toPublish)-1].Round(time.Millisecond), shortPoll)
+
+	// What is not warm is stale once at most, and then right.
+	v, err := newVisitor(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.conn.Close()
+	r := newReader()
+	for _, target := range targets {
+		if err := r.read(v, target); err != nil {
+			t.Error(err)
+		}
+		awaitHit(t, p, base, target)
+		if err := r.read(v, target); err != nil {
+			t.Error(err)
+		}
+	}
+	checkRequests(t, p)
+}
+
+// awaitHit asks for a target until it is a hit, and returns its entry.
+func awaitHit(t *testing.T, p *Proxy, base, target string) *cache.Entry {
+	t.Helper()
+	await(t, target+" is a hit", func() bool { return get(t, base, target).outcome() == "hit" })
+	key, err := p.router.keyOf(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p.cache.Peek(key).Entry
+}
+
+// checkRequests demands that no request of a proxy has failed.
+func checkRequests(t *testing.T, p *Proxy) {
+	t.Helper()
+	s := p.Stats()
+	if o := s.Requests.Outcomes; o["error"] > 0 || o["stale_error"] > 0 || s.Requests.Panics+s.Cache.Panics+s.Cache.Failures > 0 {
+		t.Errorf("requests: %v; %+v", o, s.Cache)
+	}
+}
+
+// killed ends an import in the middle by a kill of its connection.
+func killed(t *testing.T, db *sql.DB) func(*sql.Conn, int, int) error {
+	return func(conn *sql.Conn, step, steps int) error {
+		if step != steps/2 {
+			return nil
+		}
+		var id int
+		if err := conn.QueryRowContext(t.Context(), "SELECT CONNECTION_ID()").Scan(&id); err != nil {
+			return err
+		}
+		_, err := db.ExecContext(t.Context(), fmt.Sprintf("KILL %d", id))
+		return err
+	}
+}
+
+// TestSlowImport: the rows of an import that takes its time, without a
+// transaction, are seen by nobody who reads what is cached, until the metadata
+// is there.
+func TestSlowImport(t *testing.T) {
+	opts, db := scratch(t)
+	p, base := start(t, opts)
+	j := &journal{}
+	warm, newReader := newReaders(t, p, base, j)
+	scope, cold := live[0], coldTargets(t, db)
+	v, err := newVisitor(base)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer v.conn.Close()
+	r := newReader()
+	before := p.Stats().Generation.Warm.Published
+	crowd := visit(t, base, 50, func() func(*visitor, int) error {
+		r := newReader()
+		return func(v *visitor, turn int) error { return r.read(v, warm[turn%len(warm)]) }
+	})
+	err = importer.Import(t.Context(), db, scope, 1, importer.Options{Loose: true, Groups: 3, Before: func(_ *sql.Conn, step, steps int) error {
+		if step == steps {
+			return nil // it has no transaction, so all is done
+		}
+		if step == steps-1 { // the metadata is about to be written
+			j.add(scope, 1)
+		}
+		awaitLook(t, p, p.Look(nil))
+		for _, target := range warm {
+			if err := r.read(v, target); err != nil {
+				t.Error(err)
+			}
+			if r.last[target] != 0 {
+				t.Errorf("%s: version %d before the metadata says so", target, r.last[target])
+			}
+		}
+		// These may show the database as it is.
+		if a, err := v.get(cold[step%len(cold)]); err != nil || a.status != 200 {
+			t.Errorf("%s: %d, %v", cold[step%len(cold)], a.status, err)
+		}
+		return nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	await(t, "published", func() bool { return publishedVersion(p) == 1 })
+	crowd.stop()
+	for _, target := range warm {
+		if err := r.read(v, target); err != nil {
+			t.Error(err)
+		}
+	}
+	if got := p.Stats().Generation.Warm.Published; got != before+1 {
+		t.Errorf("%d generations were published, want 1", got-before)
+	}
+	for _, target := range cold {
+		if _, err := v.get(target); err != nil { // stale, or right already
+			t.Error(err)
+		}
+		awaitHit(t, p, base, target)
+		if err := r.read(v, target); err != nil {
+			t.Error(err)
+		}
+	}
+	checkRequests(t, p)
+}
+
+// held returns the entry of each target, all of them true.
+func held(t *testing.T, p *Proxy, base string, targets []string) map[string]*cache.Entry {
+	t.Helper()
+	entries := map[string]*cache.Entry{}
+	for _, target := range targets {
+		entries[target] = awaitHit(t, p, base, target)
+	}
+	return entries
+}
+
+// checkHeld demands that the entries of targets are still those, and hits,
+// where the change has nothing to do with them; and are not any more otherwise.
+func checkHeld(t *testing.T, p *Proxy, entries map[string]*cache.Entry, changed func(store.Scope) bool) {
+	t.Helper()
+	for target, e := range entries {
+		scope, err := store.ParseScope(e.Scope)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := p.cache.Peek(e.Key)
+		switch {
+		case changed(scope) && s.Outcome == cache.Hit && s.Entry == e:
+			t.Errorf("%s of %s is still what it was", target, e.Scope)
+		case !changed(scope) && (s.Outcome != cache.Hit || s.Entry != e && s.Entry.Filled != e.Filled):
+			t.Errorf("%s of %s is %s, filled again: %t", target, e.Scope, s.Outcome, s.Entry != e)
+		}
+	}
+}
+
+// everyTarget is warm ones, cold ones and those of snapshots.
+func everyTarget(t *testing.T, db *sql.DB) []string {
+	t.Helper()
+	targets := slices.Concat(datedTargets, coldTargets(t, db), sitePages[:3])
+	for _, s := range live {
+		targets = append(targets, warmTargets(s)...)
+	}
+	return targets
+}
+
+// TestImportConcernsItsScope: whatever changes in one scope, all that depends
+// on others stays as it is, and costs no fill.
+func TestImportConcernsItsScope(t *testing.T) {
+	opts, db := scratch(t)
+	p, base := start(t, opts)
+	targets := everyTarget(t, db)
+	const d1Men = " WHERE season_year = 2025 AND division_code = 2030 AND gender_code = 'M' AND checkpoint_date IS NULL AND algorithm_type = 'light'"
+	steps := []struct {
+		name   string
+		change func() error
+		scope  store.Scope
+	}{
+		{"an import", func() error { return importer.Import(t.Context(), db, live[0], 1, importer.Options{}) },
+			store.Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: store.Live}},
+		{"calculated_at alone", func() error {
+			_, err := db.Exec("UPDATE iz_rankings_xcri_calculation_metadata SET calculated_at = calculated_at + INTERVAL 1 SECOND" + d1Men)
+			return err
+		}, store.Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: store.Live}},
+		{"a number of rows alone", func() error {
+			_, err := db.Exec("UPDATE iz_rankings_xcri_calculation_metadata SET total_athletes = total_athletes + 1" + d1Men)
+			return err
+		}, store.Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: store.Live}},
+		{"a snapshot that is written again", func() error {
+			return importer.Import(t.Context(), db, importer.Scope{Season: 2025, Division: 2030, Gender: "M", Checkpoint: "2025-10-20"}, 2, importer.Options{})
+		}, store.Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: "2025-10-20"}},
+		{"a division that goes", func() error { return removeDivision(db, "2025", "19781") },
+			store.Scope{Season: "2025", Division: "19781", Checkpoint: store.Live}},
+	}
+	for _, step := range steps {
+		t.Run(step.name, func(t *testing.T) {
+			entries := held(t, p, base, targets)
+			before := p.Stats()
+			if err := step.change(); err != nil {
+				t.Fatal(err)
+			}
+			await(t, "published", func() bool { return p.WarmStatus().Published == before.Generation.Warm.Published+1 })
+			checkHeld(t, p, entries, step.scope.Overlaps)
+			s := p.WarmStatus()
+			if got := p.Stats().Cache.Fills - before.Cache.Fills; got != int64(s.Filled) || s.Failed > 0 || s.Filled == 0 {
+				t.Errorf("%d fills, %+v", got, s)
+			}
+			if s.Filled == s.Keys {
+				t.Errorf("everything was filled again: %+v", s)
+			}
+		})
+	}
+	// Nobody is told of the division that went, and its lists are empty.
+	gone := warmTargets(live[4])[0]
+	awaitHit(t, p, base, gone)
+	a := get(t, base, gone)
+	if a.body != `{"total":0,"limit":50000,"offset":0,"results":[]}` {
+		t.Errorf("a division without data: %.200s", a.body)
+	}
+	if a := get(t, base, "/metadata/latest"); strings.Contains(a.body, `"season_year":2025,"division_code":19781`) {
+		t.Errorf("the metadata: %s", a.body)
+	}
+	checkRequests(t, p)
+}
+
+// removeDivision takes a division's live rows away in one transaction.
+func removeDivision(db *sql.DB, season, division string) error {
+	tx, err := db.Begin()
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback()
+	for table, column := range map[string]string{
+		"iz_rankings_xcri_athlete_rankings": "division_code", "iz_rankings_xcri_team_rankings": "division_code",
+		"iz_rankings_xcri_team_knockout": "rank_group_fk", "iz_rankings_xcri_team_knockout_matchups": "rank_group_fk",
+		"iz_rankings_xcri_calculation_metadata": "division_code",
+	} {
+		if _, err := tx.Exec("DELETE FROM "+table+" WHERE checkpoint_date IS NULL AND season_year = ? AND "+column+" = ?", season, division); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+// TestFailedImport: what is rolled back has not happened, and costs no fill.
+func TestFailedImport(t *testing.T) {
+	opts, db := scratch(t)
+	p, base := start(t, opts)
+	entries := held(t, p, base, everyTarget(t, db))
+	before := p.Stats()
+	for name, fail := range map[string]func(*sql.Conn, int, int) error{"error": halfWay, "killed": killed(t, db)} {
+		for _, first := range []bool{false, true} {
+			if err := importer.Import(t.Context(), db, live[0], 1, importer.Options{Before: fail, MetadataFirst: first}); err == nil {
+				t.Errorf("%s: the import did not fail", name)
+			}
+			awaitLook(t, p, p.Look(nil))
+			checkHeld(t, p, entries, func(store.Scope) bool { return false })
+		}
+	}
+	after := p.Stats()
+	if after.Cache.Fills != before.Cache.Fills || after.Generation.Warm.Published != before.Generation.Warm.Published {
+		t.Errorf("%d fills and %d publishes for nothing", after.Cache.Fills-before.Cache.Fills,
+			after.Generation.Warm.Published-before.Generation.Warm.Published)
+	}
+	checkRequests(t, p)
+}
+
+// TestNewSnapshot: its lists are hits the first time they are asked for, the
+// list of snapshots shows it, and older snapshots and live rankings stay.
+func TestNewSnapshot(t *testing.T) {
+	opts, db := scratch(t)
+	p, base := start(t, opts)
+	entries := held(t, p, base, everyTarget(t, db))
+	if err := importer.Snapshot(t.Context(), db, 2025, "2025-10-27", 1); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "published", func() bool { return publishedVersion(p) == 1 })
+	for _, s := range live {
+		for _, target := range expandAll(snapshotLists, store.Scope{Checkpoint: "2025-10-27", Division: fmt.Sprint(s.Division), Gender: s.Gender}) {
+			if a := get(t, base, target); a.status != 200 || a.outcome() != "hit" || !strings.Contains(a.body, `"results":[{"rank":1,`) {
+				t.Errorf("%s: %d %s %.200s", target, a.status, a.outcome(), a.body)
+			}
+		}
+	}
+	a := get(t, base, "/snapshots/")
+	if a.outcome() != "hit" || !strings.HasPrefix(a.body, `{"total":4,"snapshots":[{"date":"2025-10-27","season":2025,"divisions":3,"genders":2,`) {
+		t.Errorf("%s: %.200s", a.outcome(), a.body)
+	}
+	checkHeld(t, p, entries, store.Scope{Season: "2025", Checkpoint: "2025-10-27"}.Overlaps)
+	checkRequests(t, p)
+}
+
+// TestFillAcrossAnImport: a fill that a lock holds back in the middle of an
+// import gives its visitor an answer of one calculation, and does not replace
+// what is newer.
+func TestFillAcrossAnImport(t *testing.T) {
+	opts, db := scratch(t)
+	p, base := start(t, opts)
+	ctx := t.Context()
+	lock, err := db.Conn(ctx)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	var team int
+	if err := db.QueryRow("SELECT team_a_id FROM iz_rankings_xcri_team_knockout_matchups WHERE season_year = 2025 AND rank_group_fk = 2030" +
+		" AND gender_code = 'M' AND checkpoint_date IS NULL LIMIT 1").Scan(&team); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := lock.ExecContext(ctx, "LOCK TABLES iz_rankings_xcri_team_knockout_matchups WRITE"); err != nil {
+		t.Fatal(err)
+	}
+	defer lock.ExecContext(context.Background(), "UNLOCK TABLES") // if the test ends early
+	target := fmt.Sprintf("/team-knockout/matchups?team_id=%d&rank_group_fk=2030&gender_code=M", team)
+	ask := func() <-chan answer {
+		answered := make(chan answer, 1)
+		go func() {
+			defer close(answered)
+			if v, err := newVisitor(base); err == nil {
+				defer v.conn.Close()
+				a, _ := v.get(target)
+				answered <- a
+			}
+		}()
+		return answered
+	}
+	waiting := func(n int) func() bool {
+		return func() (enough bool) {
+			var waiting int
+			err := db.QueryRow("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table%' AND db = DATABASE()").Scan(&waiting)
+			return err == nil && waiting >= n
+		}
+	}
+	early := ask()
+	await(t, "the fill waits for the lock", waiting(1))
+	// The rows that the fill will read and their metadata are imported meanwhile.
+	at := importer.At(1).Format("2006-01-02 15:04:05")
+	if _, err := lock.ExecContext(ctx, "UPDATE iz_rankings_xcri_team_knockout_matchups SET calculation_date = ? WHERE season_year = 2025"+
+		" AND rank_group_fk = 2030 AND gender_code = 'M' AND checkpoint_date IS NULL", at); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec("UPDATE iz_rankings_xcri_calculation_metadata SET calculated_at = ? WHERE season_year = 2025"+
+		" AND division_code = 2030 AND gender_code = 'M' AND checkpoint_date IS NULL", at); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "published", func() bool { return publishedVersion(p) == 1 })
+	late := ask()
+	await(t, "a second fill waits: the first is of the generation before", waiting(2))
+	if _, err := lock.ExecContext(ctx, "UNLOCK TABLES"); err != nil {
+		t.Fatal(err)
+	}
+	j := &journal{}
+	j.add(live[0], 1)
+	for who, answered := range map[string]<-chan answer{"early": early, "late": late} {
+		a := <-answered
+		if c := j.read(a.body); a.status != 200 || c.err != nil || len(c.versions) != 1 || who == "late" && c.newest != 1 {
+			t.Errorf("%s: %d %s, %+v", who, a.status, a.outcome(), c)
+		}
+	}
+	a := get(t, base, target)
+	if c := j.read(a.body); a.outcome() != "hit" || c.newest != 1 || c.err != nil {
+		t.Errorf("at the end: %s, %+v", a.outcome(), c)
+	}
+	checkRequests(t, p)
+}
+
+// numbered is a generation in which only entries of its own are true.
+type numbered string
+
+func (g numbered) ID() string                { return string(g) }
+func (g numbered) Holds(e *cache.Entry) bool { return e.Generation == string(g) }
+
+// TestOlderFillEndsLast: of two fills that are both too old by now, what the
+// later one brought stays, so that nobody sees time go back.
+func TestOlderFillEndsLast(t *testing.T) {
+	began := make(chan struct{})
+	hold := map[string]chan struct{}{"1": make(chan struct{}), "2": make(chan struct{})}
+	read := map[string]chan struct{}{"1": make(chan struct{}), "2": make(chan struct{})}
+	var current atomic.Value
+	c, err := cache.New(cache.Options{Fill: func(context.Context, string) (*cache.Entry, error) {
+		e := &cache.Entry{Status: 200, Generation: current.Load().(string)}
+		began <- struct{}{}
+		<-hold[e.Generation]
+		return e, nil
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for _, g := range []string{"1", "2"} {
+		current.Store(g)
+		c.Publish(numbered(g), nil)
+		go func() {
+			defer close(read[g])
+			c.Get("list")
+		}()
+		<-began
+	}
+	c.Publish(numbered("3"), nil)
+	for _, g := range []string{"2", "1"} {
+		close(hold[g])
+		<-read[g]
+	}
+	if s := c.Peek("list"); s.Outcome != cache.Stale || s.Entry.Generation != "2" {
+		t.Errorf("%s of generation %s", s.Outcome, s.Entry.Generation)
+	}
+}

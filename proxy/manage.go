@@ -1,0 +1,325 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+// maxWarmPaths is how many paths one request may name to be warmed.
+const maxWarmPaths = 2000
+
+// subject is what a request target asks for.
+type subject struct {
+	route *route
+	key   string
+	scope store.Scope
+}
+
+// subjectOf finds out what a target asks for, as a visitor sends it. The error
+// says what is wrong with it.
+func (p *Proxy) subjectOf(target string) (subject, error) {
+	in := &input{}
+	in.begin(len(target))
+	path, query := splitTarget([]byte(target))
+	r := p.router.match(underBase(path, p.opts.BasePath), in)
+	if r == nil {
+		return subject{}, errors.New("not a path of the API")
+	}
+	in.parse(r, query)
+	if !in.canonical(r) {
+		return subject{}, errors.New(problemsInWords(in.errors))
+	}
+	key := string(in.key)
+	_, q, err := p.router.question(key)
+	if err != nil {
+		return subject{}, err
+	}
+	return subject{r, key, q.Scope()}, nil
+}
+
+// problemsInWords says what is wrong with parameters, in a line.
+func problemsInWords(problems []paramError) string {
+	var words []string
+	for _, e := range problems {
+		message := problemTexts[e.problem].message
+		if bound := boundOf(e); bound != nil {
+			message = fmt.Sprintf(message, bound)
+		}
+		words = append(words, e.param.Name+": "+message)
+	}
+	return strings.Join(words, "; ")
+}
+
+// readJSON reads the request's body, one JSON object, into v. It answers the
+// request and returns false if the body is something else; an empty one leaves
+// v as it is.
+func (p *Proxy) readJSON(ctx *fasthttp.RequestCtx, v any) bool {
+	body := bytes.TrimSpace(ctx.PostBody())
+	if len(body) == 0 {
+		return true
+	}
+	dec := json.NewDecoder(bytes.NewReader(body))
+	dec.DisallowUnknownFields()
+	err := dec.Decode(v)
+	if _, more := dec.Token(); err == nil && more != io.EOF {
+		err = errors.New("there is more after the JSON object")
+	}
+	if err != nil {
+		p.fail(ctx, fasthttp.StatusBadRequest, "The body is not as it should be: "+err.Error())
+	}
+	return err == nil
+}
+
+// warmRequest is the body of a POST to /cache/warm.
+type warmRequest struct {
+	// Paths are request targets to warm beside the usual ones.
+	Paths []string `json:"paths"`
+	// Later leaves the paths for the next look instead of looking now.
+	Later bool `json:"later"`
+}
+
+// warmAnswer tells what became of the paths. The ticket is that of the look,
+// zero if there is none yet.
+type warmAnswer struct {
+	Ticket  int64         `json:"ticket"`
+	Keys    int           `json:"keys"`
+	Ignored []ignoredPath `json:"ignored"`
+}
+
+type ignoredPath struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+}
+
+// serveWarm has the database looked at now, and the given paths warmed.
+func (p *Proxy) serveWarm(ctx *fasthttp.RequestCtx) {
+	var req warmRequest
+	if !p.readJSON(ctx, &req) {
+		return
+	}
+	if len(req.Paths) > maxWarmPaths {
+		p.fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("paths: %d are too many, the most at once is %d", len(req.Paths), maxWarmPaths))
+		return
+	}
+	answer := warmAnswer{Ignored: []ignoredPath{}}
+	var keys []string
+	seen := map[string]bool{}
+	for _, path := range req.Paths {
+		switch s, err := p.subjectOf(path); {
+		case err != nil:
+			answer.Ignored = append(answer.Ignored, ignoredPath{path, err.Error()})
+		case !seen[s.key]:
+			seen[s.key] = true
+			keys = append(keys, s.key)
+		}
+	}
+	answer.Keys = len(keys)
+	if req.Later {
+		p.watch.mu.Lock()
+		p.watch.extra = append(p.watch.extra, keys...)
+		p.watch.mu.Unlock()
+	} else {
+		answer.Ticket = p.Look(keys)
+	}
+	p.sendJSON(ctx, fasthttp.StatusAccepted, answer)
+}
+
+// warmState is what GET /cache/warm shows.
+type warmState struct {
+	WarmStatus
+	Current     string     `json:"current_generation"` // the one that visitors get
+	PublishedAt *time.Time `json:"published_at"`       // since when they do
+	DownSince   *time.Time `json:"down_since"`         // null while the database answers
+	Snapshot    string     `json:"newest_snapshot"`    // its date
+	HasSnapshot *bool      `json:"has_snapshot,omitempty"`
+}
+
+// serveWarmStatus shows how a warm-up stands; with ?snapshot=DATE also whether
+// that snapshot is published.
+func (p *Proxy) serveWarmStatus(ctx *fasthttp.RequestCtx) {
+	// The status first: what is published by then is published below too.
+	state := warmState{WarmStatus: p.WarmStatus()}
+	current, at := p.cache.Published()
+	down, _ := p.cache.Outage()
+	state.PublishedAt, state.DownSince = orNull(at), orNull(down)
+	g, known := current.(generation)
+	if known {
+		state.Current = g.ID()
+		if newest := g.Snapshot(); len(newest) > 0 {
+			state.Snapshot = newest[0].Checkpoint
+		}
+	}
+	if ctx.QueryArgs().Has("snapshot") {
+		date := string(ctx.QueryArgs().Peek("snapshot"))
+		if _, err := time.Parse(time.DateOnly, date); err != nil {
+			p.fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("snapshot: %q is not a date as in 2025-10-27", date))
+			return
+		}
+		state.HasSnapshot = new(known && g.Has(date))
+	}
+	p.sendJSON(ctx, fasthttp.StatusOK, state)
+}
+
+// purgeRequest is the body of a POST to /cache/purge: one of the first four.
+type purgeRequest struct {
+	Path  *string `json:"path"`  // a request target
+	Route *string `json:"route"` // an endpoint's path
+	Scope *string `json:"scope"` // season/division/gender/checkpoint, * for any
+	All   bool    `json:"all"`
+	// Hard drops entries instead of making them stale.
+	Hard bool `json:"hard"`
+}
+
+// servePurge purges what the request selects.
+func (p *Proxy) servePurge(ctx *fasthttp.RequestCtx) {
+	var req purgeRequest
+	if !p.readJSON(ctx, &req) {
+		return
+	}
+	match, err := p.selects(req)
+	if err != nil {
+		p.fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	purged := p.cache.Purge(match, req.Hard)
+	p.opts.Logger.Info("purged", "selector", string(ctx.PostBody()), "entries", purged)
+	p.sendJSON(ctx, fasthttp.StatusOK, map[string]int{"purged": purged})
+}
+
+// selects returns what tells the entries that a request is about.
+func (p *Proxy) selects(req purgeRequest) (match func(*cache.Entry) bool, err error) {
+	given := 0
+	for _, is := range []bool{req.Path != nil, req.Route != nil, req.Scope != nil, req.All} {
+		if is {
+			given++
+		}
+	}
+	switch {
+	case given != 1:
+		return nil, fmt.Errorf("give one of path, route, scope and all; there are %d", given)
+	case req.Path != nil:
+		s, err := p.subjectOf(*req.Path)
+		if err != nil {
+			return nil, fmt.Errorf("path %q: %w", *req.Path, err)
+		}
+		return func(e *cache.Entry) bool { return e.Key == s.key }, nil
+	case req.Route != nil:
+		return p.ofRoute(*req.Route)
+	case req.Scope != nil:
+		return inScope(*req.Scope)
+	}
+	return func(*cache.Entry) bool { return true }, nil
+}
+
+// ofRoute matches the entries of one endpoint.
+func (p *Proxy) ofRoute(name string) (func(*cache.Entry) bool, error) {
+	for _, r := range p.router.routes {
+		if strings.Trim(r.endpoint.Path, "/") != strings.Trim(name, "/") {
+			continue
+		}
+		in := &input{}
+		return func(e *cache.Entry) bool {
+			in.begin(len(e.Key))
+			path, _, _ := bytes.Cut([]byte(e.Key), []byte("?"))
+			return p.router.match(path, in) == r
+		}, nil
+	}
+	return nil, fmt.Errorf("route %q: there is none; they are written as in /cache/stats, such as /athletes/{athlete_hnd}", name)
+}
+
+// wellFormedScope are the scopes that an entry may have.
+var wellFormedScope = regexp.MustCompile(`^([0-9]+|\*)/([0-9]+|\*)/([MF]|\*)/(` + store.Live + `|[0-9]{4}-[0-9]{2}-[0-9]{2}|\*)$`)
+
+// inScope matches the entries that an import into a scope would concern.
+func inScope(text string) (func(*cache.Entry) bool, error) {
+	wanted, err := store.ParseScope(text)
+	if err != nil || !wellFormedScope.MatchString(text) {
+		return nil, fmt.Errorf("scope %q: want season/division/gender/checkpoint with * for any, such as 2025/2030/M/live or 2025/*/F/2025-10-27", text)
+	}
+	return func(e *cache.Entry) bool {
+		s, err := store.ParseScope(e.Scope)
+		return err == nil && s.Overlaps(wanted)
+	}, nil
+}
+
+// sight is what GET /cache/entry shows: what the cache would do with a request.
+// All from where on is null if there is no entry.
+type sight struct {
+	Path    string `json:"path"`
+	Route   string `json:"route"`
+	Key     string `json:"key"`
+	Scope   string `json:"scope"`
+	Outcome string `json:"outcome"`
+	// Current is the published state of the scope; an entry is true while its
+	// own is the same.
+	Current    string       `json:"current_generation"`
+	Where      *string      `json:"where"` // warm, or the name of a shelf
+	Generation *string      `json:"generation"`
+	Age        *float64     `json:"age_seconds"` // as a client is told
+	Filled     *time.Time   `json:"filled_at"`
+	TookMS     *float64     `json:"took_ms"` // to fill it
+	Status     *int         `json:"status"`
+	Size       *int         `json:"size"` // without a coding
+	Variants   []sizeInForm `json:"variants"`
+	Asked      *uint32      `json:"asked"` // halved with each refresh
+	Cost       *int64       `json:"cost"`  // bytes in the cache
+}
+
+// sizeInForm is the size of a body in one coding; null for a form that is made
+// as it is sent.
+type sizeInForm struct {
+	Coding string `json:"coding"`
+	Bytes  *int   `json:"bytes"`
+	ETag   string `json:"etag"`
+}
+
+// serveEntry tells what the cache would do with a request, without doing it.
+func (p *Proxy) serveEntry(ctx *fasthttp.RequestCtx) {
+	path := string(ctx.QueryArgs().Peek("path"))
+	if path == "" {
+		p.fail(ctx, fasthttp.StatusUnprocessableEntity, "path: a request target is wanted, percent-encoded, as in /cache/entry?path=%2Fteams%2F%3Flimit%3D10")
+		return
+	}
+	s, err := p.subjectOf(path)
+	if err != nil {
+		p.fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("path %q: %s", path, err))
+		return
+	}
+	seen := p.cache.Peek(s.key)
+	out := sight{Path: path, Route: s.route.endpoint.Path, Key: s.key, Scope: s.scope.String(), Outcome: seen.Outcome.String()}
+	if current, _ := p.cache.Published(); current != nil {
+		out.Current = current.(generation).Of(s.scope)
+	}
+	if e := seen.Entry; e != nil {
+		age := max(0, time.Since(p.confirmed(e, seen.Outcome)))
+		out.Where, out.Generation, out.Age, out.Filled = &seen.Where, &e.Generation, new(age.Seconds()), &e.Filled
+		out.TookMS, out.Status, out.Size = new(milliseconds(int64(e.Took))), &e.Status, &e.Size
+		out.Asked, out.Cost, out.Variants = &seen.Asked, new(e.Cost()), sizesInForms(e)
+	}
+	p.sendJSON(ctx, fasthttp.StatusOK, out)
+}
+
+func sizesInForms(e *cache.Entry) (sizes []sizeInForm) {
+	for _, v := range e.Variants {
+		form := sizeInForm{Coding: v.Coding, ETag: string(v.ETag)}
+		if v.Coding == "" {
+			form.Coding = "identity"
+		}
+		if v.Body != nil {
+			form.Bytes = new(len(v.Body))
+		}
+		sizes = append(sizes, form)
+	}
+	return sizes
+}

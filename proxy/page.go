@@ -1,0 +1,43 @@
+package proxy
+
+import (
+	"bytes"
+	"embed"
+	"path"
+
+	"github.com/valyala/fasthttp"
+)
+
+// pageFiles are the page for people, as it is sent.
+//
+//go:embed page/index.html page/page.css page/page.js
+var pageFiles embed.FS
+
+// pagePolicy lets the page load its own files and figures, and nothing else.
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+
+var pageTypes = map[string]string{".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
+
+// servePage sends the page or a file of it. Its links are relative, so that it
+// works below any path: without its final slash it would look for them in the
+// wrong place.
+func (p *Proxy) servePage(ctx *fasthttp.RequestCtx) {
+	target, _ := splitTarget(ctx.RequestURI())
+	name := path.Base(string(target))
+	switch {
+	case name == "cache" && !bytes.HasSuffix(target, []byte("/")):
+		ctx.Response.Header.Set("Location", "cache/")
+		p.headers.send(ctx, fasthttp.StatusPermanentRedirect, nil)
+		return
+	case name == "cache":
+		name = "index.html"
+	}
+	body, err := pageFiles.ReadFile("page/" + name)
+	if err != nil {
+		panic(err) // embedded
+	}
+	ctx.Response.Header.SetContentType(pageTypes[path.Ext(name)])
+	ctx.Response.Header.Set("Content-Security-Policy", pagePolicy)
+	p.headers.send(ctx, fasthttp.StatusOK, body)
+}

@@ -1,0 +1,321 @@
+package proxy
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"image/png"
+	"strings"
+	"testing"
+	"time"
+)
+
+// hourOfLoad puts a load on the proxy in which every route has something to do, and
+// gives it a history as of an hour.
+func hourOfLoad(p *Proxy) {
+	ask := func(target string, headers ...string) { p.handle(requestCtx("GET", target, headers...)) }
+	now := time.Now().Add(-time.Hour)
+	for n := range samplesKept {
+		p.history.glance((n * n / 7) % 6)
+		p.sample(now)
+		now = now.Add(sampleEvery)
+		if n%2 > 0 || n%40 > 30 {
+			continue
+		}
+		for i := range 1 + n%8 {
+			ask(listTarget, "Accept-Encoding", "gzip")
+			ask(fmt.Sprintf("/teams/?season_year=%d&limit=5", 2024+n%2))
+			ask(fmt.Sprintf("/athletes/?season_year=2025&limit=%d", 1+(n*i)%60))
+		}
+	}
+	for _, target := range []string{"/metadata/latest", "/snapshots/", "/athletes/1", "/athletes/?limit=x", "/teams/99999"} {
+		ask(target)
+	}
+	ask(listTarget, "If-None-Match", "*")
+	p.sample(now)
+}
+
+// TestPage is the page in a real browser: that it shows the figures, fits a
+// phone and a screen, and asks nobody else for anything.
+func TestPage(t *testing.T) {
+	b := openBrowser(t)
+	p, base := start(t, realOptions(t))
+	hourOfLoad(p)
+	for _, path := range []string{"/iz/xcri/cache", "/cache"} {
+		b.open(base + path)
+		b.await("document.querySelector('#state').dataset.state === 'good' && document.querySelectorAll('#charts svg').length === 8")
+		var ends string
+		if b.eval("location.pathname", &ends); ends != path+"/" {
+			t.Errorf("%s leads to %s", path, ends)
+		}
+	}
+	t.Run("shows the stats", func(t *testing.T) { checkFigures(t, b, base) })
+	t.Run("draws the history", func(t *testing.T) { checkCharts(t, b) })
+	t.Run("fits", func(t *testing.T) { checkSizes(t, b) })
+	t.Run("warm", func(t *testing.T) { checkWarm(t, b, p) })
+	t.Run("purge", func(t *testing.T) { checkPurge(t, b, p) })
+	for _, url := range b.asked() {
+		if !strings.HasPrefix(url, base+"/") && !strings.HasPrefix(url, "data:") && url != "about:blank" {
+			t.Errorf("asked for %s", url)
+		}
+	}
+	if c := b.complaints(); len(c) > 0 {
+		t.Errorf("on the console: %s", strings.Join(c, "\n"))
+	}
+}
+
+// checkFigures compares what the page shows with the stats at that moment.
+func checkFigures(t *testing.T, b *browser, base string) {
+	var page struct {
+		Shown map[string]string
+		Empty []string
+		Tiles string
+		Rows  map[string]string
+		Hot   []string
+	}
+	b.eval(`readStats().then(() => { const all = [...document.querySelectorAll('[data-path]')]; return {
+		Shown: Object.fromEntries(all.map(e => [e.dataset.path, e.dataset.raw])),
+		Empty: all.filter(e => !e.textContent).map(e => e.dataset.path),
+		Tiles: document.querySelector('#tiles').innerText,
+		Rows: Object.fromEntries([...document.querySelectorAll('#routes tbody tr')].map(r => [r.cells[0].innerText, r.cells[1].dataset.raw])),
+		Hot: [...document.querySelectorAll('#hottest tbody tr')].map(r => r.cells[0].innerText),
+	} })`, &page)
+	var stats map[string]any
+	if err := json.Unmarshal([]byte(get(t, base, "/cache/stats").body), &stats); err != nil {
+		t.Fatal(err)
+	}
+	moves := map[string]bool{"uptime_seconds": true, "memory.rss": true, "memory.heap": true, "memory.limit": true,
+		"generation.confirmed_at": true, "requests.open_connections": true, "generation.warm.looked": true}
+	for path, shown := range page.Shown {
+		var want any = stats
+		for part := range strings.SplitSeq(path, ".") {
+			want = want.(map[string]any)[part]
+		}
+		text := ""
+		switch v := want.(type) {
+		case float64:
+			text = strings.TrimSuffix(fmt.Sprintf("%.6f", v), ".000000")
+			if strings.Contains(text, ".") {
+				text = jsNumber(v)
+			}
+		case string:
+			text = v
+		}
+		if shown != text && !moves[path] {
+			t.Errorf("%s: shows %q, is %q", path, shown, text)
+		}
+	}
+	if len(page.Shown) < 45 || len(page.Empty) > 0 {
+		t.Errorf("%d figures; empty: %v", len(page.Shown), page.Empty)
+	}
+	requests := 0.0
+	for path, r := range stats["routes"].(map[string]any) {
+		n := 0.0
+		for _, outcome := range r.(map[string]any)["outcomes"].(map[string]any) {
+			n += outcome.(float64)
+		}
+		if requests += n; n > 0 && page.Rows[path] != fmt.Sprint(n) {
+			t.Errorf("%s: %v requests, shows %q", path, n, page.Rows[path])
+		}
+	}
+	thousands := strings.TrimPrefix(fmt.Sprintf("%d,%03d", int(requests)/1000, int(requests)%1000), "0,")
+	if requests < 400 || !strings.Contains(page.Tiles, thousands+" since the start") {
+		t.Errorf("%v requests; tiles: %s", requests, page.Tiles)
+	}
+	hottest := stats["hottest"].([]any)
+	if len(hottest) < 3 || len(page.Hot) != len(hottest) || page.Hot[0] != hottest[0].(map[string]any)["key"] {
+		t.Errorf("hottest: %v\nshown: %v", hottest, page.Hot)
+	}
+}
+
+// jsNumber writes a number as JavaScript does.
+func jsNumber(v float64) string {
+	text, _ := json.Marshal(v)
+	return string(text)
+}
+
+// checkCharts looks for ink in every chart, and for the values under the
+// pointer and the keys.
+func checkCharts(t *testing.T, b *browser) {
+	var ink []int
+	b.eval(`[...document.querySelectorAll('#charts svg')].map(s => s.querySelectorAll('.area, .line, .dot').length)`, &ink)
+	for i, n := range ink {
+		if n == 0 && i != 7 { // nothing is stale: a line at zero is ink too
+			t.Errorf("chart %d is empty", i)
+		}
+	}
+	b.eval(`document.querySelector('#charts svg').focus()`, nil)
+	b.press("End")
+	b.await(`document.querySelector('#charts .tip').innerText.includes('/s') && document.querySelector('#spoken').textContent.includes('Requests by outcome at')`)
+	b.press("ArrowLeft")
+	b.press("Escape")
+	b.await(`document.querySelector('#charts .tip').hidden`)
+	b.eval(`(() => { const r = document.querySelector('#route'); r.value = '/teams/'; r.dispatchEvent(new Event('change')) })()`, nil)
+	var label string
+	b.eval(`document.querySelectorAll('#charts svg')[1].getAttribute('aria-label')`, &label)
+	if !strings.HasPrefix(label, "Hit ratio, latest: ") {
+		t.Error(label)
+	}
+	b.eval(`(() => { const r = document.querySelector('#route'); r.value = ''; r.dispatchEvent(new Event('change')) })()`, nil)
+}
+
+// checkSizes looks at the page on a screen and a phone, by day and by night.
+func checkSizes(t *testing.T, b *browser) {
+	for _, size := range []struct{ width, height int }{{1280, 900}, {768, 1000}, {360, 740}} {
+		for _, scheme := range []string{"light", "dark"} {
+			name := fmt.Sprintf("%d-%s", size.width, scheme)
+			b.window(size.width, size.height, scheme)
+			var page struct {
+				Width, Inner int
+				Over         []string
+				Ground       string
+			}
+			b.eval(`({ Width: document.documentElement.scrollWidth, Inner: innerWidth,
+				Over: [...document.querySelectorAll('body *:not(.skip, .hidden, .tip, .tip *, thead, thead *)')].filter(e => e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName + ' ' + e.className + ' ' + e.textContent.slice(0, 40)),
+				Ground: getComputedStyle(document.body).backgroundColor })`, &page)
+			if page.Width > size.width || page.Inner != size.width || len(page.Over) > 0 {
+				t.Errorf("%s: %d of %d wide; over the edge: %v", name, page.Width, page.Inner, page.Over)
+			}
+			if dark := page.Ground == "rgb(15, 20, 26)"; dark != (scheme == "dark") {
+				t.Errorf("%s: the ground is %s", name, page.Ground)
+			}
+			if size.width != 768 {
+				checkPicture(t, name, b.picture(name))
+			}
+		}
+	}
+	b.window(1280, 900, "light")
+}
+
+// checkPicture looks for more than an empty page.
+func checkPicture(t *testing.T, name string, file []byte) {
+	picture, err := png.Decode(bytes.NewReader(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	colours := map[[3]uint32]bool{}
+	for y := picture.Bounds().Min.Y; y < picture.Bounds().Max.Y; y += 3 {
+		for x := picture.Bounds().Min.X; x < picture.Bounds().Max.X; x += 3 {
+			r, g, b, _ := picture.At(x, y).RGBA()
+			colours[[3]uint32{r >> 12, g >> 12, b >> 12}] = true
+		}
+	}
+	if len(colours) < 20 {
+		t.Errorf("%s: %d colours, %v", name, len(colours), picture.Bounds())
+	}
+}
+
+// checkWarm presses the button and waits until it says how it went.
+func checkWarm(t *testing.T, b *browser, p *Proxy) {
+	before := p.WarmStatus().Looked
+	b.click("#warm")
+	b.await(`!document.querySelector('#done').hidden && !document.querySelector('#warm').disabled`)
+	var said string
+	if b.eval(`document.querySelector('#done').innerText`, &said); !strings.Contains(said, "nothing newer") && !strings.Contains(said, "Warmed") {
+		t.Errorf("after the warm button: %s", said)
+	}
+	if p.WarmStatus().Looked <= before {
+		t.Error("nobody looked")
+	}
+}
+
+// checkPurge makes all entries stale, then drops those of a route.
+func checkPurge(t *testing.T, b *browser, p *Proxy) {
+	entries := p.Stats().Cache.Entries
+	b.click("#purge")
+	b.await(`document.querySelector('#ask').open`)
+	b.picture("purge")
+	b.click("#ask-yes")
+	b.await(`!document.querySelector('#ask').open`)
+	var said string
+	if b.eval(`document.querySelector('#done').innerText`, &said); !strings.Contains(said, fmt.Sprintf("Purged %d entries", entries)) {
+		t.Errorf("after the purge of %d: %s", entries, said)
+	}
+	if s := p.Stats(); s.Generation.StaleCount != entries || s.Cache.Entries != entries {
+		t.Errorf("%d stale of %d", s.Generation.StaleCount, s.Cache.Entries)
+	}
+	b.await(`!document.querySelector('#stale').hidden && document.querySelectorAll('#stale tbody tr').length > 2`)
+	b.picture("stale")
+
+	b.click("#purge")
+	b.click("[value=route]")
+	b.eval(`document.querySelector('#purge-route').value = '/athletes/'`, nil)
+	b.click("#hard")
+	b.click("#ask-yes")
+	b.await(`!document.querySelector('#sure').hidden`)
+	if p.Stats().Cache.Entries != entries {
+		t.Error("dropped without a confirmation")
+	}
+	b.click("#ask-yes")
+	b.await(`!document.querySelector('#ask').open`)
+	if left := p.Stats().Cache.Entries; left >= entries {
+		t.Errorf("%d entries, before %d", left, entries)
+	}
+
+	b.click("#purge")
+	b.click("[value=path]")
+	b.eval(`document.querySelector('#purge-path').value = '/nowhere'`, nil)
+	b.click("#ask-yes")
+	b.await(`document.querySelector('#ask-trouble').innerText.includes('/nowhere')`)
+	b.press("Escape")
+	b.eval(`document.querySelector('#ask').close()`, nil)
+	b.mu.Lock() // the browser logs the 422
+	defer b.mu.Unlock()
+	b.trouble = slicesWithout(b.trouble, "422")
+}
+
+func slicesWithout(all []string, word string) (left []string) {
+	for _, s := range all {
+		if !strings.Contains(s, word) {
+			left = append(left, s)
+		}
+	}
+	return left
+}
+
+// TestPageTellsOfTrouble: the page says when the proxy is gone, and how old its
+// figures are.
+func TestPageTellsOfTrouble(t *testing.T) {
+	b := openBrowser(t)
+	p, base := start(t, Options{Origin: &fakeOrigin{}})
+	b.open(base + "/cache/")
+	b.await("document.querySelector('#state').dataset.state === 'good'")
+	b.await("document.querySelector('#charts').innerText.includes('first figures')")
+	p.server.Shutdown()
+	b.eval("readStats()", nil)
+	b.await(`document.querySelector('#trouble').innerText.includes('reached') && document.querySelector('#state').dataset.state === 'bad'`)
+	b.eval("statsAt -= 65000; showAge()", nil)
+	b.await(`document.querySelector('#age').innerText === 'figures 1 min old'`)
+	b.picture("trouble")
+}
+
+// TestPageFiles are the page's answers without a browser.
+func TestPageFiles(t *testing.T) {
+	_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri"})
+	for target, want := range map[string]string{
+		"/cache/": "text/html", "/iz/xcri/cache/": "text/html", "/cache/page.css": "text/css", "/cache/page.js": "text/javascript",
+		"/iz/xcri/cache/page.js": "text/javascript",
+	} {
+		a := get(t, base, target)
+		if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), want) || a.header.Get("Content-Security-Policy") != pagePolicy || a.header.Get("Cache-Control") != "no-store" {
+			t.Errorf("%s: %d %v", target, a.status, a.header)
+		}
+		if strings.Contains(a.body, "http://") && !strings.Contains(a.body, "http://www.w3.org/") || strings.Contains(a.body, "https://") {
+			t.Errorf("%s names another host", target)
+		}
+		if a := get(t, base, target, "X-Forwarded-For", "1.2.3.4"); a.status != 403 {
+			t.Errorf("%s through Apache: %d", target, a.status)
+		}
+	}
+	for _, target := range []string{"/cache", "/iz/xcri/cache", "/cache?x=/"} {
+		if a := get(t, base, target); a.status != 308 || a.header.Get("Location") != "cache/" {
+			t.Errorf("%s: %d %v", target, a.status, a.header)
+		}
+	}
+	if a := get(t, base, "/cache/index.html"); a.status != 404 {
+		t.Errorf("index.html: %d", a.status)
+	}
+	if a := ask(t, base, "POST", "/cache/"); a.status != 405 {
+		t.Errorf("POST: %d", a.status)
+	}
+}

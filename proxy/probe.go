@@ -1,0 +1,37 @@
+package proxy
+
+import "github.com/valyala/fasthttp"
+
+// serveProbe answers the two probes of a supervisor. It returns false for other
+// paths. Alive is who answers at all; ready is who has a warm set to answer
+// from, also while the database is down, and is not about to stop.
+func (p *Proxy) serveProbe(ctx *fasthttp.RequestCtx, path []byte) bool {
+	switch string(path) {
+	case "/livez":
+		p.headers.send(ctx, fasthttp.StatusOK, []byte(`{"status":"alive"}`))
+	case "/readyz":
+		if p.ready() {
+			p.headers.send(ctx, fasthttp.StatusOK, []byte(`{"status":"ready"}`))
+		} else {
+			ctx.Response.Header.Set("Retry-After", "1")
+			p.headers.send(ctx, fasthttp.StatusServiceUnavailable, []byte(`{"status":"not ready"}`))
+		}
+	default:
+		return false
+	}
+	return true
+}
+
+// ready reports whether requests are still taken and there is a warm set to
+// answer from: a published one, or while the database can't be asked a saved one.
+func (p *Proxy) ready() bool {
+	if p.stopping.Load() {
+		return false
+	}
+	select {
+	case <-p.Looked():
+		return p.WarmStatus().Published > 0 || p.cache.Warm() > 0
+	default:
+		return false
+	}
+}

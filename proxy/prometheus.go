@@ -1,0 +1,249 @@
+package proxy
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// contentMetrics is the text format of Prometheus that every version of it reads.
+const contentMetrics = "text/plain; version=0.0.4; charset=utf-8"
+
+const (
+	counter   = "counter"
+	gauge     = "gauge"
+	histogram = "histogram"
+	summary   = "summary"
+)
+
+// metricsText is an answer for Prometheus in the making.
+type metricsText struct {
+	text   []byte
+	family string
+}
+
+// begin starts a family of metrics; its values must follow.
+func (m *metricsText) begin(family, kind, help string) {
+	m.family = family
+	m.text = append(m.text, "# HELP "+family+" "+help+"\n# TYPE "+family+" "+kind+"\n"...)
+}
+
+// labelEscapes are what a label's value may not hold as it is.
+var labelEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
+
+// add writes a value of the family begun last. Labels are name, value, name,
+// value; suffix is that of a part of a histogram or summary.
+func (m *metricsText) add(suffix string, value float64, labels ...string) {
+	m.text = append(m.text, m.family+suffix...)
+	for i := 0; i < len(labels); i += 2 {
+		m.text = append(m.text, "{,"[min(i, 1)])
+		m.text = append(m.text, labels[i]+`="`+labelEscapes.Replace(labels[i+1])+`"`...)
+	}
+	if len(labels) > 0 {
+		m.text = append(m.text, '}')
+	}
+	m.text = append(m.text, ' ')
+	m.text = strconv.AppendFloat(m.text, value, 'g', -1, 64)
+	m.text = append(m.text, '\n')
+}
+
+// one writes a family of a single value.
+func (m *metricsText) one(family, kind, help string, value float64, labels ...string) {
+	m.begin(family, kind, help)
+	m.add("", value, labels...)
+}
+
+// serveMetrics answers Prometheus.
+func (p *Proxy) serveMetrics(ctx *fasthttp.RequestCtx) {
+	m := &metricsText{}
+	m.stats(p.Stats())
+	m.durations(p.router.routes)
+	ctx.Response.Header.SetContentType(contentMetrics)
+	p.headers.send(ctx, fasthttp.StatusOK, m.text)
+}
+
+// stats writes a metric for every number of the stats.
+func (m *metricsText) stats(s Stats) {
+	m.one("xcri_build_info", gauge, "What runs; always 1.", 1, "version", s.Version, "go", s.Go)
+	m.one("xcri_uptime_seconds", gauge, "Time since the start.", s.UptimeSeconds)
+	m.generation(s.Generation)
+	m.requests(s.Requests)
+	m.routes(s.Routes)
+	m.cache(s.Cache)
+	m.shelves(s.Cache.Shelves)
+	m.begin("xcri_hottest_key_asked", gauge, "How often the keys asked for most were, by rank; halves with each refresh.")
+	for i, hot := range s.Hottest {
+		m.add("", float64(hot.Asked), "rank", strconv.Itoa(i+1))
+	}
+	m.one("xcri_pool_limit", gauge, "Most connections to the database.", float64(s.Pool.Limit))
+	m.one("xcri_pool_open", gauge, "Connections to the database that are open.", float64(s.Pool.Open))
+	m.one("xcri_pool_in_use", gauge, "Connections to the database that are in use.", float64(s.Pool.InUse))
+	m.one("xcri_pool_waits_total", counter, "Times that a connection had to be waited for.", float64(s.Pool.Waits))
+	m.one("xcri_pool_waited_seconds_total", counter, "Time that connections were waited for.", seconds(s.Pool.WaitedMS))
+	m.one("xcri_memory_rss_bytes", gauge, "Memory of the process as the kernel counts it.", float64(s.Memory.RSS))
+	m.one("xcri_memory_heap_bytes", gauge, "Memory that Go has given out.", float64(s.Memory.Heap))
+	m.one("xcri_memory_limit_bytes", gauge, "What the Go runtime keeps its memory below.", float64(s.Memory.Limit))
+}
+
+func (m *metricsText) generation(g generationStats) {
+	w := g.Warm
+	m.one("xcri_generation_info", gauge, "The generation that is published; always 1.", 1, "generation", g.ID, "calculated_at", w.Calculated)
+	m.one("xcri_generation_published_timestamp_seconds", gauge, "When the generation was published; 0 before the first.", unixSeconds(g.Published))
+	m.one("xcri_generation_confirmed_timestamp_seconds", gauge, "When the generation was last known to be the database's; 0 for never.", unixSeconds(g.Confirmed))
+	m.one("xcri_generations_published_total", counter, "Generations that were published.", float64(w.Published))
+	m.one("xcri_database_up", gauge, "Whether the database answers.", flag(g.DownSince == nil))
+	m.one("xcri_database_down_since_timestamp_seconds", gauge, "Since when the database is away; 0 while it answers.", unixSeconds(g.DownSince))
+	m.one("xcri_stale_entries", gauge, "Entries that are not of the generation, or were purged.", float64(g.StaleCount))
+	m.one("xcri_stale_since_timestamp_seconds", gauge, "Since when there have been stale entries, to 10 s; 0 while there are none.", unixSeconds(g.StaleSince))
+	m.stale(g.StaleRoutes)
+	m.one("xcri_looks_total", counter, "Looks at the database that were asked for and have ended.", float64(w.Looked))
+	m.one("xcri_warming", gauge, "Whether a warm set is being filled.", flag(w.Warming))
+	m.begin("xcri_warm_keys", gauge, "Keys of the warm set, by what became of them: all, done, filled, failed.")
+	for _, of := range []struct {
+		state string
+		n     int
+	}{{"all", w.Keys}, {"done", w.Done}, {"filled", w.Filled}, {"failed", w.Failed}} {
+		m.add("", float64(of.n), "state", of.state)
+	}
+	m.one("xcri_warm_bytes", gauge, "Size of the entries that the last warm-up filled.", float64(w.Bytes))
+	m.one("xcri_warm_seconds", gauge, "Time that the last warm-up took so far.", w.Seconds)
+	m.one("xcri_warm_slowest_seconds", gauge, "Time that the slowest fill of the last warm-up took.", w.SlowestSeconds)
+}
+
+func (m *metricsText) stale(routes map[string]staleStats) {
+	paths := slices.Sorted(maps.Keys(routes))
+	m.begin("xcri_stale_route_entries", gauge, "Stale entries, by route; none for a route without.")
+	for _, path := range paths {
+		m.add("", float64(routes[path].Entries), "route", path)
+	}
+	m.begin("xcri_stale_oldest_filled_timestamp_seconds", gauge, "When the oldest stale entry was filled, by route.")
+	for _, path := range paths {
+		m.add("", unixSeconds(routes[path].Oldest), "route", path)
+	}
+}
+
+func (m *metricsText) requests(r requestStats) {
+	m.one("xcri_hit_ratio", gauge, "Share of the answers since the start that no fill was needed for.", r.HitRatio)
+	m.begin("xcri_latency_seconds", gauge, "Percentiles of the time from a request to its answer, since the start.")
+	m.quantiles(r.Latency)
+	m.one("xcri_not_modified_total", counter, "Answers that the client had already (304).", float64(r.NotModified))
+	m.one("xcri_rejected_total", counter, "Requests with a bad parameter (422).", float64(r.Rejected))
+	m.one("xcri_inflated_total", counter, "Bodies decompressed for a client that takes no coding.", float64(r.Inflated))
+	m.one("xcri_panics_total", counter, "Panics in handlers.", float64(r.Panics))
+	m.one("xcri_open_connections", gauge, "Connections of clients.", float64(r.Open))
+}
+
+func (m *metricsText) routes(routes map[string]routeStats) {
+	paths := slices.Sorted(maps.Keys(routes))
+	m.begin("xcri_requests_total", counter, "Requests, by route and outcome.")
+	for _, path := range paths {
+		for _, outcome := range slices.Sorted(maps.Keys(routes[path].Outcomes)) {
+			m.add("", float64(routes[path].Outcomes[outcome]), "route", path, "outcome", outcome)
+		}
+	}
+	m.begin("xcri_route_latency_seconds", gauge, "Percentiles of the time from a request to its answer, by route, since the start.")
+	for _, path := range paths {
+		m.quantiles(routes[path].Latency, "route", path)
+	}
+	m.begin("xcri_fill_duration_seconds", summary, "Time that fills took, by route.")
+	for _, path := range paths {
+		fills := routes[path].Fills
+		m.add("_sum", seconds(fills.MeanMS)*float64(fills.Count), "route", path)
+		m.add("_count", float64(fills.Count), "route", path)
+	}
+	for _, of := range []struct {
+		family, kind, help string
+		value              func(fillStats) float64
+	}{
+		{"xcri_fill_max_seconds", gauge, "Time that the slowest fill took, by route.", func(f fillStats) float64 { return seconds(f.MaxMS) }},
+		{"xcri_fill_latest_seconds", gauge, "Time that the latest fill took, by route.", func(f fillStats) float64 { return seconds(f.LatestMS) }},
+		{"xcri_route_fill_failures_total", counter, "Fills that failed, by route.", func(f fillStats) float64 { return float64(f.Failed) }},
+	} {
+		m.begin(of.family, of.kind, of.help)
+		for _, path := range paths {
+			m.add("", of.value(routes[path].Fills), "route", path)
+		}
+	}
+}
+
+// quantiles writes the percentiles of a latency, if there is one.
+func (m *metricsText) quantiles(l latencyStats, labels ...string) {
+	if l.Count == 0 {
+		return
+	}
+	m.add("", seconds(l.P50MS), append(labels, "quantile", "0.5")...)
+	m.add("", seconds(l.P95MS), append(labels, "quantile", "0.95")...)
+	m.add("", seconds(l.P99MS), append(labels, "quantile", "0.99")...)
+}
+
+func (m *metricsText) cache(c cacheStats) {
+	m.one("xcri_fills_total", counter, "Loads from the database.", float64(c.Fills))
+	m.one("xcri_fill_failures_total", counter, "Fills that failed or got no turn.", float64(c.Failures))
+	m.one("xcri_fill_panics_total", counter, "Fills that failed by a panic.", float64(c.Panics))
+	m.one("xcri_refreshes_total", counter, "Fills that no request waited for.", float64(c.Refreshes))
+	m.one("xcri_filling", gauge, "Fills that run now.", float64(c.Filling))
+	m.one("xcri_waiting", gauge, "Requests that wait for a fill now.", float64(c.Waiting))
+}
+
+func (m *metricsText) shelves(shelves map[string]shelfStats) {
+	for _, of := range []struct {
+		family, kind, help string
+		value              func(shelfStats) int64
+	}{
+		{"xcri_cache_bytes", gauge, "Size of the entries, by shelf.", func(s shelfStats) int64 { return s.Bytes }},
+		{"xcri_cache_budget_bytes", gauge, "Room for entries, by shelf.", func(s shelfStats) int64 { return s.Budget }},
+		{"xcri_cache_entries", gauge, "Entries, by shelf.", func(s shelfStats) int64 { return s.Entries }},
+		{"xcri_cache_evicted_total", counter, "Entries pushed out by others.", func(s shelfStats) int64 { return s.Evicted }},
+		{"xcri_cache_rejected_total", counter, "Entries thought less worth than what was there.", func(s shelfStats) int64 { return s.Rejected }},
+		{"xcri_cache_too_large_total", counter, "Entries over the share that one may take.", func(s shelfStats) int64 { return s.TooLarge }},
+		{"xcri_cache_dropped_total", counter, "Entries lost in a rush of writes.", func(s shelfStats) int64 { return s.Dropped }},
+	} {
+		m.begin(of.family, of.kind, of.help)
+		for _, shelf := range slices.Sorted(maps.Keys(shelves)) {
+			m.add("", float64(of.value(shelves[shelf])), "shelf", shelf)
+		}
+	}
+}
+
+// durations writes the histograms of the routes, with every fourth bound that
+// they are counted by.
+func (m *metricsText) durations(routes []*route) {
+	sorted := slices.SortedFunc(slices.Values(routes), func(a, b *route) int { return cmp.Compare(a.endpoint.Path, b.endpoint.Path) })
+	m.begin("xcri_request_duration_seconds", histogram, "Time from a request to its answer, by route.")
+	for _, r := range sorted {
+		total := time.Duration(r.figures.latency.total.Load())
+		counts, path := r.figures.latency.read(), r.endpoint.Path
+		var below int64
+		for i, n := range counts {
+			below += n
+			if i < latencyBounds && i%4 == 0 {
+				bound := time.Duration(latencyBound[i]).Seconds()
+				m.add("_bucket", float64(below), "route", path, "le", strconv.FormatFloat(bound, 'g', -1, 64))
+			}
+		}
+		m.add("_bucket", float64(below), "route", path, "le", "+Inf")
+		m.add("_sum", total.Seconds(), "route", path)
+		m.add("_count", float64(below), "route", path)
+	}
+}
+
+func seconds(milliseconds float64) float64 { return milliseconds / 1000 }
+
+func flag(set bool) float64 {
+	if set {
+		return 1
+	}
+	return 0
+}
+
+func unixSeconds(t *time.Time) float64 {
+	if t == nil {
+		return 0
+	}
+	return float64(t.UnixMilli()) / 1000
+}

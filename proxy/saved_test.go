@@ -1,0 +1,166 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+// filled returns the entry that a fill of target makes.
+func filled(t testing.TB, p *Proxy, target string, size int) *cache.Entry {
+	t.Helper()
+	key, err := p.router.keyOf(target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, q, err := p.router.question(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	body := []byte(strings.Repeat("x", size))
+	return &cache.Entry{Key: key, Status: 200, Size: size, Variants: variants(body), Scope: q.Scope().String()}
+}
+
+// TestUsable: an entry from a file is one that a fill of its key could have
+// made, or is left out.
+func TestUsable(t *testing.T) {
+	p, err := New(Options{Origin: &fakeOrigin{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const target = "/teams/?season_year=2025&division=2030&gender=M&limit=50000"
+	for _, size := range []int{0, 900, compressAbove, compressAbove + 1, 10 << 10, largeBody, largeBody + 1} {
+		e := filled(t, p, target, size)
+		if !p.usable(e) {
+			t.Errorf("%d bytes: not usable", size)
+		}
+		if better := recode(e); better != nil && !p.usable(better) {
+			t.Errorf("%d bytes, recoded: not usable", size)
+		}
+	}
+	for name, change := range map[string]func(*cache.Entry){
+		"another spelling":  func(e *cache.Entry) { e.Key = strings.ToLower(e.Key) },
+		"no path of ours":   func(e *cache.Entry) { e.Key = "/nowhere" },
+		"no key":            func(e *cache.Entry) { e.Key = "" },
+		"wrong parameter":   func(e *cache.Entry) { e.Key = "/teams/?limit=x" },
+		"default given":     func(e *cache.Entry) { e.Key = "/teams/?offset=0" },
+		"line break":        func(e *cache.Entry) { e.Key += "\r\n" },
+		"absolute":          func(e *cache.Entry) { e.Key = "http://x" + e.Key },
+		"another scope":     func(e *cache.Entry) { e.Scope = "2025/2031/M/live" },
+		"no scope":          func(e *cache.Entry) { e.Scope = "" },
+		"redirect":          func(e *cache.Entry) { e.Status = 302 },
+		"no body":           func(e *cache.Entry) { e.Variants = nil },
+		"only identity":     func(e *cache.Entry) { e.Variants = e.Variants[:1] },
+		"br alone":          func(e *cache.Entry) { e.Variants = []cache.Variant{e.Variants[0], e.Variants[2]} },
+		"identity twice":    func(e *cache.Entry) { e.Variants[2].Coding = "" },
+		"gzip first":        func(e *cache.Entry) { e.Variants[0].Coding = "gzip" },
+		"unknown coding":    func(e *cache.Entry) { e.Variants[2].Coding = "rot13" },
+		"empty br":          func(e *cache.Entry) { e.Variants[2].Body = nil },
+		"both bodies":       func(e *cache.Entry) { e.Variants[0].Body = make([]byte, e.Size) },
+		"large, plain":      func(e *cache.Entry) { e.Variants = []cache.Variant{{Body: make([]byte, e.Size), ETag: []byte(`"x"`)}} },
+		"no gzip":           func(e *cache.Entry) { e.Variants[1].Body = []byte("hello, hello, hello, hello") },
+		"short gzip":        func(e *cache.Entry) { e.Variants[1].Body = e.Variants[1].Body[:5] },
+		"another size":      func(e *cache.Entry) { e.Size++ },
+		"no ETag":           func(e *cache.Entry) { e.Variants[1].ETag = nil },
+		"weak ETag":         func(e *cache.Entry) { e.Variants[1].ETag = []byte(`W/"x"`) },
+		"header in an ETag": func(e *cache.Entry) { e.Variants[1].ETag = []byte("\"x\r\nSet-Cookie: y\"") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			e := filled(t, p, target, 10<<10)
+			if change(e); p.usable(e) {
+				t.Errorf("usable: %+v", e)
+			}
+		})
+	}
+}
+
+// TestSaved: saved answers are served before the database has said anything,
+// as they are while it is down, and as hits once it has told that they hold.
+func TestSaved(t *testing.T) {
+	maker, err := New(Options{Origin: &fakeOrigin{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	good, foreign := filled(t, maker, "/teams/?limit=7", 5000), filled(t, maker, "/teams/?limit=8", 5000)
+	good.Generation = (&store.Generation{}).Of(store.Scope{})
+	foreign.Key = "/nowhere"
+	var log bytes.Buffer
+	var up atomic.Bool
+	var published atomic.Int64
+	p, err := New(Options{
+		Origin: &fakeOrigin{
+			generation: func() (*store.Generation, error) {
+				if !up.Load() {
+					return nil, store.ErrUnavailable
+				}
+				return &store.Generation{}, nil
+			},
+			run: func(context.Context, store.Query) (store.Answer, error) {
+				return store.Answer{}, errors.New("not to be asked")
+			},
+		},
+		Saved:     []cache.Saved{{Entry: good, Warm: true}, {Entry: foreign, Warm: true}},
+		OnPublish: func() { published.Add(1) },
+		Logger:    slog.New(slog.NewTextHandler(&log, nil)),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(log.String(), "left out") || p.cache.Stats().Shelves[0].Entries != 1 || p.opts.Saved != nil {
+		t.Errorf("%d entries adopted, %d kept; log: %s", p.cache.Stats().Shelves[0].Entries, len(p.opts.Saved), log.String())
+	}
+	p.pages = nil
+	base := listen(t, p)
+	<-p.Looked()
+	if a := get(t, base, good.Key); a.status != 200 || a.outcome() != "stale_error" || len(a.body) != good.Size {
+		t.Errorf("while it is down: %d %s", a.status, a.outcome())
+	}
+	if a := get(t, base, "/teams/?limit=9"); a.status != 503 {
+		t.Errorf("what was not saved: %d", a.status)
+	}
+	up.Store(true)
+	awaitLook(t, p, p.Look(nil))
+	if a := get(t, base, good.Key); a.status != 200 || a.outcome() != "hit" {
+		t.Errorf("afterwards: %d %s", a.status, a.outcome())
+	}
+	if published.Load() != 1 {
+		t.Errorf("%d publishes told", published.Load())
+	}
+}
+
+// TestWarmAfterOutage: a warm-up that an outage ended is begun again when the
+// database is back with the same generation.
+func TestWarmAfterOutage(t *testing.T) {
+	var fails atomic.Bool
+	fails.Store(true)
+	p, err := New(Options{Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+		if fails.Load() {
+			return store.Answer{}, store.ErrUnavailable
+		}
+		return store.Answer{Status: 200, Body: []byte("{}"), Generation: (&store.Generation{}).ID()}, nil
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.pages = []string{"/teams/"}
+	base := listen(t, p)
+	awaitLook(t, p, p.Look(nil))
+	if n := p.WarmStatus().Published; n != 0 {
+		t.Fatalf("%d published without a database", n)
+	}
+	fails.Store(false)
+	awaitLook(t, p, p.Look(nil))
+	if s := p.WarmStatus(); s.Published != 1 {
+		t.Errorf("%+v", s)
+	}
+	if a := get(t, base, "/teams/"); a.outcome() != "hit" {
+		t.Errorf("%d %s", a.status, a.outcome())
+	}
+}
