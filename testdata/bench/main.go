@@ -1,7 +1,8 @@
 // Command bench measures the proxy on a database of production's size: how long
 // a cold whole list takes beside the mariadb client's own SELECT of its rows,
-// and how much memory the live lists take. It needs MariaDB and python3, builds
-// the proxy from this checkout, and prints a table.
+// how much memory the live lists take, and how long after an import its data is
+// published. It needs MariaDB and python3, builds the proxy from this checkout,
+// and prints a table.
 //
 //	go run ./testdata/bench
 package main
@@ -22,6 +23,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/testdata"
+	"github.com/lewistv/xcri-proxy/testdata/importer"
 	"github.com/lewistv/xcri-proxy/testdata/mariadb"
 )
 
@@ -57,7 +59,10 @@ func run(ctx context.Context) error {
 	if err := coldList(ctx, db); err != nil {
 		return err
 	}
-	return liveLists()
+	if err := liveLists(); err != nil {
+		return err
+	}
+	return imports(ctx, db)
 }
 
 // database returns a server with generated data of production's size.
@@ -106,7 +111,7 @@ func command(ctx context.Context, name string, args ...string) error {
 	return nil
 }
 
-// proxy builds and starts the proxy on db.
+// proxy builds and starts the proxy on db, and waits for its warm set.
 func proxy(ctx context.Context, dir string, db *mariadb.Server) (stop func(), err error) {
 	binary := filepath.Join(dir, "xcri-proxy")
 	if err := command(ctx, "go", "build", "-o", binary, "./cmd/xcri-proxy"); err != nil {
@@ -123,13 +128,15 @@ func proxy(ctx context.Context, dir string, db *mariadb.Server) (stop func(), er
 		cmd.Process.Signal(os.Interrupt)
 		cmd.Wait()
 	}
-	for deadline := time.Now().Add(10 * time.Second); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
-		if _, err = get("/metadata/latest"); err == nil {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {
+		var s stats
+		if s, err = readStats(); err == nil && s.Generation.Warm.Published > 0 {
+			fmt.Printf("| the warm set at the start, %d answers | %.1f s |\n", s.Generation.Warm.Filled, s.Generation.Warm.Seconds)
 			return stop, nil
 		}
 	}
 	stop()
-	return nil, err
+	return nil, errors.Join(errors.New("the proxy has no warm set after a minute"), err)
 }
 
 // get asks for a page and returns its size as it was sent.
@@ -192,7 +199,8 @@ func median(of []time.Duration) time.Duration {
 	return of[len(of)/2]
 }
 
-// liveLists fills the 42 lists that the site shows and prints what they take.
+// liveLists asks for the 42 lists that the site shows, which are in the warm set,
+// and prints what they take.
 func liveLists() error {
 	start := time.Now()
 	lists, sent := 0, int64(0)
@@ -212,21 +220,104 @@ func liveLists() error {
 		}
 	}
 	took := time.Since(start)
-	resp, err := http.Get("http://" + addr + "/cache/stats")
+	stats, err := readStats()
 	if err != nil {
 		return err
 	}
-	defer resp.Body.Close()
-	var stats struct {
-		Cache  struct{ Bytes int64 }
-		Memory struct{ RSS int64 }
-	}
-	if err := json.NewDecoder(resp.Body).Decode(&stats); err != nil {
-		return err
-	}
-	fmt.Printf("| %d live lists, one after the other | %.1f s |\n", lists, took.Seconds())
+	fmt.Printf("| %d live lists from the warm set, one after the other | %.2f s |\n", lists, took.Seconds())
 	fmt.Printf("| sent for them as gzip | %.1f MB |\n", float64(sent)/1e6)
 	fmt.Printf("| cache, in all their forms and with the %d lists before | %.1f MB |\n", rounds+1, float64(stats.Cache.Bytes)/1e6)
 	fmt.Printf("| resident memory after that | %.0f MB |\n", float64(stats.Memory.RSS)/1e6)
 	return nil
+}
+
+// stats is what the table needs of /cache/stats.
+type stats struct {
+	Cache      struct{ Bytes int64 }
+	Memory     struct{ RSS int64 }
+	Generation struct {
+		Warm struct {
+			Warming    bool
+			Published  int64
+			Calculated string `json:"calculated_at"`
+			Filled     int
+			Failed     int
+			Seconds    float64
+			Slowest    string
+			SlowestFor float64 `json:"slowest_seconds"`
+		}
+	}
+}
+
+func readStats() (s stats, err error) {
+	resp, err := http.Get("http://" + addr + "/cache/stats")
+	if err != nil {
+		return s, err
+	}
+	defer resp.Body.Close()
+	return s, json.NewDecoder(resp.Body).Decode(&s)
+}
+
+// imports measures how long after the commit of an import its warm set is
+// published, for one division's men and for all divisions one after the other.
+func imports(ctx context.Context, db *mariadb.Server) error {
+	root, err := db.Root(mariadb.Database)
+	if err != nil {
+		return err
+	}
+	defer root.Close()
+	var all []importer.Scope
+	for _, division := range []int{2030, 2031, 2032, 2028, 19781, 19782, 2034} {
+		for _, gender := range []string{"M", "F"} {
+			all = append(all, importer.Scope{Season: 2025, Division: division, Gender: gender})
+		}
+	}
+	version := 0
+	for _, of := range []struct {
+		what   string
+		scopes []importer.Scope
+	}{{"one division and gender", all[:1]}, {"all 14, one after the other", all}} {
+		var total, warming []time.Duration
+		var last stats
+		for range rounds {
+			for _, s := range of.scopes {
+				version++
+				if err := importer.Import(ctx, root, s, version, importer.Options{}); err != nil {
+					return err
+				}
+			}
+			committed := time.Now()
+			s, err := awaitPublish(version)
+			if err != nil {
+				return err
+			}
+			total = append(total, time.Since(committed))
+			warming = append(warming, time.Duration(s.Generation.Warm.Seconds*float64(time.Second)))
+			last = s
+		}
+		middle, warm := median(total), last.Generation.Warm
+		fmt.Printf("| import of %s: from the last commit to the publish, median and longest | %.2f s, %.2f s |\n",
+			of.what, middle.Seconds(), total[len(total)-1].Seconds())
+		fmt.Printf("| of that filling, median; at the end %d answers, the slowest %s %.2f s | %.2f s |\n",
+			warm.Filled, warm.Slowest, warm.SlowestFor, median(warming).Seconds())
+	}
+	return nil
+}
+
+// awaitPublish returns once the calculation of that version is published.
+func awaitPublish(version int) (stats, error) {
+	want := importer.At(version).Format("2006-01-02T15:04:05")
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		s, err := readStats()
+		warm := s.Generation.Warm
+		switch {
+		case err != nil:
+			return s, err
+		case warm.Calculated == want && !warm.Warming && warm.Failed > 0:
+			return s, fmt.Errorf("version %d is published without %d answers", version, warm.Failed)
+		case warm.Calculated == want && !warm.Warming:
+			return s, nil
+		}
+	}
+	return stats{}, fmt.Errorf("version %d is not published", version)
 }
