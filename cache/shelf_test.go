@@ -224,9 +224,8 @@ func TestBudgetHolds(t *testing.T) {
 	// Nothing ever holds: every entry is refreshed each time it is asked for.
 	never := fakeGeneration{"never", map[string]string{"list": "none"}}
 	c := newCache(t, o, Options{Bytes: 1 << 19})
-	var wg sync.WaitGroup
-	wg.Go(func() {
-		for n := range 100 {
+	publish := func(rounds int) {
+		for n := range rounds {
 			var set []Warmed
 			for i := range lists / 2 {
 				k := key("list", n+i)
@@ -234,7 +233,9 @@ func TestBudgetHolds(t *testing.T) {
 			}
 			c.Publish(never, set)
 		}
-	})
+	}
+	var wg sync.WaitGroup
+	wg.Go(func() { publish(100) })
 	for worker := range workers {
 		wg.Go(func() {
 			random := rand.New(rand.NewSource(int64(worker)))
@@ -252,6 +253,7 @@ func TestBudgetHolds(t *testing.T) {
 		})
 	}
 	wg.Wait()
+	publish(1) // however early the others were
 	c.Close()
 	checkShelves(t, c)
 	s := c.Stats()
