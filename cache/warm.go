@@ -148,6 +148,9 @@ func (c *Cache) prepare(ctx context.Context, g Generation, key string) Warmed {
 func (c *Cache) Publish(g Generation, set []Warmed) {
 	c.writes.Lock()
 	defer c.writes.Unlock()
+	// What was popular once does not stay: the one place where counts halve by
+	// the generation, for the warm set and the shelves alike.
+	c.each(func(s *slot, _ string) { s.asked.Store(s.asked.Load() / 2) })
 	before := c.current.Load()
 	next := &published{state: &state{g}, at: time.Now(), warm: make(map[string]*slot, len(set))}
 	var homeless []*slot
@@ -165,9 +168,7 @@ func (c *Cache) Publish(g Generation, set []Warmed) {
 	}
 	for key, s := range before.warm { // first, or a reader would find it nowhere
 		if next.warm[key] == nil {
-			left := s.moved(s.entry)
-			left.asked.Store(s.asked.Load() / 2)
-			c.shelve(left)
+			c.shelve(s.moved(s.entry))
 		}
 	}
 	c.current.Store(next)
@@ -187,7 +188,7 @@ func (c *Cache) slotOf(before *published, w Warmed) *slot {
 		if !w.Filled {
 			s = old.moved(old.entry)
 		}
-		s.asked.Store(old.asked.Load() / 2)
+		s.asked.Store(old.asked.Load())
 	}
 	return s
 }

@@ -399,3 +399,28 @@ func TestPopular(t *testing.T) {
 		}
 	}
 }
+
+// Counts halve with each generation on the shelves too: what nobody asks for any
+// more is not popular for ever, also if its data never changes.
+func TestPopularityFades(t *testing.T) {
+	c := newCache(t, &fakeOrigin{}, Options{})
+	c.Publish(fakeGeneration{id: "0"}, nil)
+	for range 1 + 8*promoteAfter { // the first is the miss
+		if _, _, err := c.Get("list"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	asked := c.Peek("list").Asked
+	for i := range 4 {
+		if got := c.Popular(1); len(got) != 1 {
+			t.Fatalf("not popular after %d generations", i)
+		}
+		c.Publish(fakeGeneration{id: strconv.Itoa(i + 1)}, nil)
+		if asked /= 2; c.Peek("list").Asked != asked {
+			t.Errorf("asked %d, want %d", c.Peek("list").Asked, asked)
+		}
+	}
+	if got := c.Popular(1); len(got) != 0 {
+		t.Errorf("still popular: %v, asked %d", got, asked)
+	}
+}
