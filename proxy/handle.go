@@ -3,6 +3,7 @@ package proxy
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"runtime/debug"
 	"time"
@@ -105,24 +106,33 @@ func isDown(err error) bool {
 	return errors.Is(err, store.ErrUnavailable)
 }
 
+const (
+	databaseAway = "The rankings database is not available right now. Please try again shortly."
+	databaseSlow = "The rankings database took too long to answer. Please try again shortly."
+)
+
 // originErrors are what a client is told when the origin fails.
 var originErrors = []struct {
 	err    error
 	status int
 	detail string
 }{
-	{cache.ErrDown, fasthttp.StatusServiceUnavailable, "The rankings database is not available right now. Please try again shortly."},
-	{store.ErrUnavailable, fasthttp.StatusServiceUnavailable, "The rankings database is not available right now. Please try again shortly."},
-	{store.ErrSetup, fasthttp.StatusServiceUnavailable, "The rankings database is not available right now. Please try again shortly."},
-	{store.ErrTimeout, fasthttp.StatusGatewayTimeout, "The rankings database took too long to answer. Please try again shortly."},
-	{cache.ErrWait, fasthttp.StatusGatewayTimeout, "The rankings database took too long to answer. Please try again shortly."},
-	{context.DeadlineExceeded, fasthttp.StatusGatewayTimeout, "The rankings database took too long to answer. Please try again shortly."},
+	{cache.ErrDown, fasthttp.StatusServiceUnavailable, databaseAway},
+	{store.ErrUnavailable, fasthttp.StatusServiceUnavailable, databaseAway},
+	{store.ErrSetup, fasthttp.StatusServiceUnavailable, databaseAway},
+	{store.ErrTimeout, fasthttp.StatusGatewayTimeout, databaseSlow},
+	{cache.ErrWait, fasthttp.StatusGatewayTimeout, databaseSlow},
+	{context.DeadlineExceeded, fasthttp.StatusGatewayTimeout, databaseSlow},
 	{context.Canceled, fasthttp.StatusServiceUnavailable, "The service is restarting. Please try again shortly."},
 }
 
 // failOrigin answers a request whose answer could not be had.
 func (p *Proxy) failOrigin(ctx *fasthttp.RequestCtx, r *route, err error) {
-	p.opts.Logger.Error("no answer", "target", string(ctx.RequestURI()), "route", r.endpoint.Path, "error", err)
+	level := slog.LevelError
+	if errors.Is(err, cache.ErrDown) {
+		level = slog.LevelDebug // the outage is in the log already, once
+	}
+	p.opts.Logger.Log(context.Background(), level, "no answer", "target", string(ctx.RequestURI()), "route", r.endpoint.Path, "error", err)
 	ctx.Response.Header.SetCanonical(headerCacheStatus, statusOf(cache.Error))
 	for _, e := range originErrors {
 		if errors.Is(err, e.err) {

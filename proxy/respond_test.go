@@ -1,7 +1,9 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"strconv"
 	"strings"
 	"testing"
@@ -236,5 +238,25 @@ func TestBrotliFollows(t *testing.T) {
 	}
 	if fills := p.cache.Stats().Fills - before; fills != 1 {
 		t.Errorf("%d fills", fills)
+	}
+}
+
+// TestOutageIsLoggedOnce: thousands of requests that an outage refuses leave one
+// line in the log.
+func TestOutageIsLoggedOnce(t *testing.T) {
+	var log bytes.Buffer
+	p, err := New(Options{Origin: &fakeOrigin{}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.cache.Down(store.ErrUnavailable)
+	for range 100 {
+		ctx := requestCtx("GET", "/teams/")
+		if p.handle(ctx); ctx.Response.StatusCode() != 503 {
+			t.Fatal(ctx.Response.StatusCode())
+		}
+	}
+	if n := strings.Count(log.String(), "\n"); n != 1 {
+		t.Errorf("%d lines:\n%.600s", n, log.String())
 	}
 }
