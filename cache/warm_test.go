@@ -405,15 +405,15 @@ func TestPopular(t *testing.T) {
 func TestPopularityFades(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	c.Publish(fakeGeneration{id: "0"}, nil)
-	for range 1 + 8*promoteAfter { // the first is the miss
+	for range 1 + 8*promoteAfter { // the first is a miss
 		if _, _, err := c.Get("list"); err != nil {
 			t.Fatal(err)
 		}
 	}
 	asked := c.Peek("list").Asked
 	for i := range 4 {
-		if got := c.Popular(1); len(got) != 1 {
-			t.Fatalf("not popular after %d generations", i)
+		if got := c.Popular(1); (len(got) == 1) != (asked >= promoteAfter) {
+			t.Fatalf("popular: %v, after %d generations, asked %d", got, i, asked)
 		}
 		c.Publish(fakeGeneration{id: strconv.Itoa(i + 1)}, nil)
 		if asked /= 2; c.Peek("list").Asked != asked {
