@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/store"
@@ -278,15 +279,20 @@ func TestWarmOverHTTP(t *testing.T) {
 // TestWarmStatusTellsOutages: a look that fails is told from an answer that
 // does, and is forgotten with the next that does not.
 func TestWarmStatusTellsOutages(t *testing.T) {
-	var down error
-	p, base := start(t, Options{Origin: &fakeOrigin{generation: func() (*store.Generation, error) { return &store.Generation{}, down }}})
-	for _, cause := range []error{store.ErrUnavailable, nil} {
-		down = cause
+	var down atomic.Bool // read by the poll too
+	p, base := start(t, Options{Origin: &fakeOrigin{generation: func() (*store.Generation, error) {
+		if down.Load() {
+			return nil, store.ErrUnavailable
+		}
+		return &store.Generation{}, nil
+	}}})
+	for _, away := range []bool{true, false} {
+		down.Store(away)
 		awaitLook(t, p, p.Look(nil))
 		var s warmState
 		get(t, base, "/cache/warm").into(t, &s)
-		if failed := s.LookError != ""; failed != (cause != nil) || failed != (s.DownSince != nil) {
-			t.Errorf("%v: %+v", cause, s)
+		if failed := s.LookError != ""; failed != away || failed != (s.DownSince != nil) {
+			t.Errorf("away %v: %+v", away, s)
 		}
 	}
 	if s := (warmState{}); true {
