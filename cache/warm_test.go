@@ -404,20 +404,20 @@ func TestPopular(t *testing.T) {
 // more is not popular for ever, also if its data never changes.
 func TestPopularityFades(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
-	c.Publish(fakeGeneration{id: "0"}, nil)
+	list := key("dated", 1)
 	for range 1 + 8*promoteAfter { // the first is a miss
-		if _, _, err := c.Get("list"); err != nil {
+		if _, _, err := c.Get(list); err != nil {
 			t.Fatal(err)
 		}
 	}
-	asked := c.Peek("list").Asked
+	asked := c.Peek(list).Asked
 	for i := range 4 {
 		if got := c.Popular(1); (len(got) == 1) != (asked >= promoteAfter) {
 			t.Fatalf("popular: %v, after %d generations, asked %d", got, i, asked)
 		}
 		c.Publish(fakeGeneration{id: strconv.Itoa(i + 1)}, nil)
-		if asked /= 2; c.Peek("list").Asked != asked {
-			t.Errorf("asked %d, want %d", c.Peek("list").Asked, asked)
+		if asked /= 2; c.Peek(list).Asked != asked {
+			t.Errorf("asked %d, want %d", c.Peek(list).Asked, asked)
 		}
 	}
 	if got := c.Popular(1); len(got) != 0 {
