@@ -8,6 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"net/netip"
+	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -16,17 +19,20 @@ import (
 // Config is the whole configuration, checked. It is read-only after Load and so
 // safe for concurrent use; nobody may modify its slices.
 type Config struct {
-	EnvFile         string        // file the settings were read from; empty = none
-	ListenAddr      string        // host:port; an empty host means every address, port 0 any free port
-	BasePath        string        // path prefix without a final slash; empty = none
-	LogLevel        slog.Level    // least level that is logged
-	CORSOrigins     []string      // allowed origins; a single "*" = all, empty = none
-	AdminToken      Secret        // bearer token of the admin endpoints; empty = none set
-	ShutdownTimeout time.Duration // longest wait for open requests at shutdown
-	MemoryLimit     int64         // soft limit of the whole process in bytes
-	LegacyURL       string        // URL of the old API without a final slash; empty = none
+	EnvFile         string         // file the settings were read from; empty = none
+	ListenAddr      string         // host:port; an empty host means every address, port 0 any free port
+	BasePath        string         // path prefix without a final slash; empty = none
+	LogLevel        slog.Level     // least level that is logged
+	CORSOrigins     []string       // allowed origins; a single "*" = all, empty = none
+	AdminToken      Secret         // bearer token of the admin endpoints; empty = none set
+	ShutdownTimeout time.Duration  // longest wait for open requests at shutdown
+	MemoryLimit     int64          // soft limit of the whole process in bytes
+	TrustedProxies  []netip.Prefix // whose X-Forwarded-* headers are believed
+	StaticDir       string         // folder of the built site; empty = none
+	StateFile       string         // where changes made while running are kept; empty = nowhere
 	Database        Database
 	Cache           Cache
+	Legacy          Legacy
 
 	origins map[string]string // key name to the place its value came from
 }
@@ -53,6 +59,21 @@ type Cache struct {
 	FillTimeout          time.Duration // longest load from the origin
 	WaitTimeout          time.Duration // longest wait of one request for a fill
 }
+
+// Legacy says how to reach the old API, and what for.
+type Legacy struct {
+	URL          string            // without a final slash; empty = none
+	Timeout      time.Duration     // longest wait for one answer
+	MaxConns     int               // most connections open at once
+	Source       string            // of all routes not in Routes: store, legacy or auto
+	Routes       map[string]string // endpoint paths to their sources
+	MaxErrors    Share             // of failed loads, from which on auto leaves a source
+	MaxSlowdown  float64           // of loads, from which on auto leaves the store; 0 = never
+	VerifySample Share             // of loads from the store that are compared with the old API
+}
+
+// Share is a part of a whole, from 0 to 1.
+type Share float64
 
 // Secret is a text that shows itself neither in a print nor in JSON nor in a
 // log. string(s) is the text.
@@ -149,6 +170,21 @@ func (c Config) brokenRelations(bad map[string]bool) (problems []error) {
 		"at most "+show(most)+", 70% of MEMORY_LIMIT")
 	check("FILL_TIMEOUT", "DATABASE_STATEMENT_TIMEOUT", c.Cache.FillTimeout > c.Database.StatementTimeout,
 		"longer than DATABASE_STATEMENT_TIMEOUT")
+	basePath, staticDir := "BASE_PATH", "STATIC_DIR"
+	if c.StaticDir != "" && c.BasePath == "" && !bad[basePath] {
+		k, _ := keyNamed(staticDir)
+		problems = append(problems, k.problem(setting{c.StaticDir, c.origins[staticDir]},
+			errors.New("needs a BASE_PATH for the site to be under")))
+	}
+	needsLegacy := func(name string, needed bool) {
+		if c.Legacy.URL == "" && needed && !bad[name] && !bad["LEGACY_URL"] {
+			k, _ := keyNamed(name)
+			problems = append(problems, k.problem(setting{k.get(&c), c.origins[name]}, errors.New("needs a LEGACY_URL, which is empty")))
+		}
+	}
+	needsLegacy("SOURCE", c.Legacy.Source == "legacy" || c.Legacy.Source == "auto")
+	needsLegacy("SOURCE_ROUTES", slices.ContainsFunc(slices.Collect(maps.Values(c.Legacy.Routes)), func(s string) bool { return s != "store" }))
+	needsLegacy("VERIFY_SAMPLE", c.Legacy.VerifySample > 0)
 	return problems
 }
 

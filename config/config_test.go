@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -48,7 +49,7 @@ func TestDefaults(t *testing.T) {
 		CORSOrigins:     []string{"https://web4.ustfccca.org"},
 		ShutdownTimeout: 15 * time.Second,
 		MemoryLimit:     150 << 20,
-		LegacyURL:       "http://127.0.0.1:8001",
+		TrustedProxies:  []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 		Database: Database{
 			Host: "localhost", Port: 3306, Name: "web4ustfccca_iz", User: "web4ustfccca_public",
 			MaxConns: 8, StatementTimeout: 10 * time.Second,
@@ -56,6 +57,10 @@ func TestDefaults(t *testing.T) {
 		Cache: Cache{
 			Bytes: 64 << 20, Poll: 2 * time.Second, MaxAge: time.Minute,
 			StaleWhileRevalidate: 5 * time.Minute, FillTimeout: 20 * time.Second, WaitTimeout: 15 * time.Second,
+		},
+		Legacy: Legacy{
+			URL: "http://127.0.0.1:8001", Timeout: 15 * time.Second, MaxConns: 4,
+			Source: "store", Routes: map[string]string{}, MaxErrors: 0.05, MaxSlowdown: 3,
 		},
 	}
 	if !reflect.DeepEqual(got, want) {
@@ -93,7 +98,17 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"CACHE_STALE_WHILE_REVALIDATE", "1000ms", time.Second, func(c Config) any { return c.Cache.StaleWhileRevalidate }},
 		{"FILL_TIMEOUT", "10.001s", 10001 * time.Millisecond, func(c Config) any { return c.Cache.FillTimeout }},
 		{"WAIT_TIMEOUT", "7s", 7 * time.Second, func(c Config) any { return c.Cache.WaitTimeout }},
-		{"LEGACY_URL", "https://old.example:81/api/", "https://old.example:81/api", func(c Config) any { return c.LegacyURL }},
+		{"LEGACY_URL", "https://old.example:81/api/", "https://old.example:81/api", func(c Config) any { return c.Legacy.URL }},
+		{"TRUSTED_PROXIES", "10.1.2.3, fd00::/8", []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("fd00::/8")}, func(c Config) any { return c.TrustedProxies }},
+		{"STATIC_DIR", "/var/www/xcri", "/var/www/xcri", func(c Config) any { return c.StaticDir }},
+		{"STATE_FILE", "/var/lib/xcri-proxy/state.json", "/var/lib/xcri-proxy/state.json", func(c Config) any { return c.StateFile }},
+		{"LEGACY_TIMEOUT", "30s", 30 * time.Second, func(c Config) any { return c.Legacy.Timeout }},
+		{"LEGACY_MAX_CONNS", "1", 1, func(c Config) any { return c.Legacy.MaxConns }},
+		{"SOURCE", "Auto", "auto", func(c Config) any { return c.Legacy.Source }},
+		{"SOURCE_ROUTES", "/teams/=legacy, /athletes/{athlete_hnd}=auto,", map[string]string{"/teams/": "legacy", "/athletes/{athlete_hnd}": "auto"}, func(c Config) any { return c.Legacy.Routes }},
+		{"AUTO_MAX_ERRORS", "12.5%", Share(0.125), func(c Config) any { return c.Legacy.MaxErrors }},
+		{"AUTO_MAX_SLOWDOWN", "0", 0.0, func(c Config) any { return c.Legacy.MaxSlowdown }},
+		{"VERIFY_SAMPLE", "0.1%", Share(0.001), func(c Config) any { return c.Legacy.VerifySample }},
 	}
 	tested := []string{envFileName}
 	defaults := load(t, nil)
@@ -363,8 +378,8 @@ func squeeze(text string) string {
 // An empty variable is set: that is how one says "none".
 func TestEmptyValueIsAValue(t *testing.T) {
 	cfg, err := Load(nil, environment(map[string]string{"LEGACY_URL": "", "BASE_PATH": ""}))
-	if err != nil || cfg.LegacyURL != "" || cfg.BasePath != "" {
-		t.Errorf("got %q, %q, %v", cfg.LegacyURL, cfg.BasePath, err)
+	if err != nil || cfg.Legacy.URL != "" || cfg.BasePath != "" {
+		t.Errorf("got %q, %q, %v", cfg.Legacy.URL, cfg.BasePath, err)
 	}
 }
 

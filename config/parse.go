@@ -4,10 +4,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
+	"math"
 	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,6 +21,9 @@ import (
 type (
 	level    = slog.Level
 	duration = time.Duration
+	prefixes = []netip.Prefix
+	sources  = map[string]string
+	share    = Share
 )
 
 // maxDuration keeps sums of two settings far from an overflow.
@@ -131,6 +137,75 @@ func parseLegacyURL(text string) (string, error) {
 	return strings.TrimRight(text, "/"), nil
 }
 
+// parseNetworks reads addresses and networks. One that has bits set behind its
+// prefix is probably a slip.
+func parseNetworks(text string) (list []netip.Prefix, err error) {
+	for item := range strings.SplitSeq(text, ",") {
+		item = strings.TrimSpace(item)
+		if item == "" {
+			continue
+		}
+		network, err := netip.ParsePrefix(item)
+		if ip, ipErr := netip.ParseAddr(item); ipErr == nil && ip.Zone() == "" {
+			network, err = netip.PrefixFrom(ip, ip.BitLen()), nil
+		}
+		if err != nil || network != network.Masked() {
+			return nil, fmt.Errorf("must be addresses or networks like 10.0.0.1 or 10.0.0.0/8, comma separated; %s is none", shown(item))
+		}
+		list = append(list, network)
+	}
+	return list, nil
+}
+
+func parseSource(text string) (string, error) {
+	switch text = strings.ToLower(text); text {
+	case "store", "legacy", "auto":
+		return text, nil
+	}
+	return "", errors.New("must be store, legacy or auto")
+}
+
+// parseSources reads route=source pairs. Whether there is such a route is not
+// known here.
+func parseSources(text string) (map[string]string, error) {
+	routes := map[string]string{}
+	for item := range strings.SplitSeq(text, ",") {
+		item = strings.TrimSpace(item)
+		if item == "" {
+			continue
+		}
+		route, source, found := strings.Cut(item, "=")
+		source, err := parseSource(source)
+		if !found || err != nil || !strings.HasPrefix(route, "/") {
+			return nil, fmt.Errorf("must be pairs like /teams/=legacy, with store, legacy or auto, comma separated; %s is none", shown(item))
+		}
+		if _, twice := routes[route]; twice {
+			return nil, fmt.Errorf("names %s twice", shown(route))
+		}
+		routes[route] = source
+	}
+	return routes, nil
+}
+
+// shareFrom reads a percentage from least to 100 %, with or without the sign.
+func shareFrom(least float64) func(string) (Share, error) {
+	return func(text string) (Share, error) {
+		percent, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(text, "%")), 64)
+		if err != nil || !(percent/100 >= least && percent <= 100) {
+			return 0, fmt.Errorf("must be a percentage from %s to 100%%", show(Share(least)))
+		}
+		return Share(percent / 100), nil
+	}
+}
+
+func parseSlowdown(text string) (float64, error) {
+	factor, err := strconv.ParseFloat(text, 64)
+	if err != nil || factor != 0 && !(factor >= 1.5 && factor <= 1000) {
+		return 0, errors.New("must be a number from 1.5 to 1000, or 0")
+	}
+	return factor, nil
+}
+
 func intBetween(least, most int) func(string) (int, error) {
 	return func(text string) (int, error) {
 		n, err := strconv.Atoi(text)
@@ -180,6 +255,26 @@ func show(value any) string {
 	switch v := value.(type) {
 	case []string:
 		return strings.Join(v, ",")
+	case []netip.Prefix:
+		var texts []string
+		for _, p := range v {
+			text := p.String()
+			if p.IsSingleIP() {
+				text = p.Addr().String()
+			}
+			texts = append(texts, text)
+		}
+		return strings.Join(texts, ",")
+	case map[string]string:
+		var pairs []string
+		for _, route := range slices.Sorted(maps.Keys(v)) {
+			pairs = append(pairs, route+"="+v[route])
+		}
+		return strings.Join(pairs, ",")
+	case Share:
+		return strconv.FormatFloat(math.Round(float64(v)*1e8)/1e6, 'f', -1, 64) + "%"
+	case float64:
+		return strconv.FormatFloat(v, 'f', -1, 64)
 	case int64:
 		units := []string{"", "KiB", "MiB", "GiB"}
 		for v > 0 && v%1024 == 0 && len(units) > 1 {

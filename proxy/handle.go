@@ -34,19 +34,22 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	if p.cors.preflight(ctx) {
 		return
 	}
-	path, query := splitTarget(ctx.RequestURI())
-	path = underBase(path, p.opts.BasePath)
-	if p.serveAdmin(ctx, path) || p.serveProbe(ctx, path) {
+	at := p.base.locate(ctx.RequestURI())
+	if at.site {
+		p.serveSite(ctx, at)
+		return
+	}
+	if p.serveAdmin(ctx, at.path) || p.serveProbe(ctx, at.path) {
 		return
 	}
 	in := p.inputs.Get().(*input)
 	defer p.inputs.Put(in)
-	in.begin(len(path) + len(query))
-	r := p.router.match(path, in)
-	root := len(path) == 0 || string(path) == "/"
+	in.begin(len(at.path) + len(at.query))
+	r := p.router.match(at.path, in)
+	root := len(at.path) == 0 || string(at.path) == "/"
 	switch {
 	case r == nil && !root:
-		p.fail(ctx, fasthttp.StatusNotFound, "Not Found")
+		p.pass(ctx, at)
 	case !ctx.IsGet() && !ctx.IsHead():
 		ctx.Response.Header.Set("Allow", "GET, HEAD, OPTIONS")
 		p.fail(ctx, fasthttp.StatusMethodNotAllowed, "Method Not Allowed")
@@ -55,7 +58,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	case r.endpoint.Path == healthKey:
 		p.serveHealth(ctx, healthPage)
 	default:
-		p.serveRoute(ctx, r, in, query)
+		p.serveRoute(ctx, r, in, at.query)
 	}
 }
 
@@ -85,7 +88,7 @@ func (p *Proxy) fill(ctx context.Context, key string) (*cache.Entry, error) {
 		return nil, err
 	}
 	timer := r.figures.fill.start()
-	answer, err := p.opts.Origin.Run(ctx, q)
+	answer, err := p.load(ctx, r, q, key)
 	if err != nil {
 		r.figures.fill.failed.Add(1)
 		if isDown(err) {

@@ -31,12 +31,12 @@ type subject struct {
 func (p *Proxy) subjectOf(target string) (subject, error) {
 	in := &input{}
 	in.begin(len(target))
-	path, query := splitTarget([]byte(target))
-	r := p.router.match(underBase(path, p.opts.BasePath), in)
-	if r == nil {
+	at := p.base.locate([]byte(target))
+	r := p.router.match(at.path, in)
+	if r == nil || at.site {
 		return subject{}, errors.New("not a path of the API")
 	}
-	in.parse(r, query)
+	in.parse(r, at.query)
 	if !in.canonical(r) {
 		return subject{}, errors.New(problemsInWords(in.errors))
 	}

@@ -144,15 +144,14 @@ func FuzzQuery(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, target string) {
-		path, query := splitTarget([]byte(target))
-		path = underBase(path, "/iz/xcri")
+		at := newBasePath("/iz/xcri").locate([]byte(target))
 		in := &input{}
 		in.begin(len(target))
-		r := testRouter.match(path, in)
+		r := testRouter.match(at.path, in)
 		if r == nil {
 			return
 		}
-		in.parse(r, query)
+		in.parse(r, at.query)
 		if !in.canonical(r) {
 			if body := appendProblems(nil, in.errors); !json.Valid(body) || !utf8.Valid(body) {
 				t.Fatalf("errors of %q: %s", target, body)

@@ -17,6 +17,8 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -45,6 +47,25 @@ type Options struct {
 	// BasePath is the path below which Apache shows the site, without a final
 	// slash. The API is below BasePath + "/api", and at the root.
 	BasePath string
+	// Legacy is the old API, which gets what is none of ours; nil for none.
+	Legacy *legacy.Client
+	// Source is where the answers of all routes come from that RouteSources
+	// does not name by their endpoint's path. All but FromStore need Legacy.
+	Source       Source
+	RouteSources map[string]Source
+	// MaxErrors is the share of failed loads, from 0 to 1, and MaxSlowdown how
+	// many times as long as before loads may take, until FromAuto leaves a
+	// source; zero means 0.05 and never.
+	MaxErrors, MaxSlowdown float64
+	// VerifySample is the share of loads from the store, from 0 to 1, that are
+	// compared with the old API's answer.
+	VerifySample float64
+	// State is what an earlier run kept, and OnState keeps it for the next: an
+	// error of it is told to who asked for the change. May be nil.
+	State   State
+	OnState func(State) error
+	// Site answers what is below BasePath and not of the API; nil for none.
+	Site *site.Site
 	// CORSOrigins may read answers from other sites; "*" allows all.
 	CORSOrigins []string
 	// AdminToken opens the pages below /cache to others than this machine;
@@ -61,6 +82,7 @@ type Options struct {
 // Proxy is an HTTP server for the read API. It is safe for concurrent use.
 type Proxy struct {
 	opts    Options
+	base    basePath
 	router  *router
 	cache   *cache.Cache
 	server  *fasthttp.Server
@@ -68,6 +90,10 @@ type Proxy struct {
 	headers headers
 	inputs  sync.Pool
 	health  health
+	state   struct {
+		mu sync.Mutex
+		State
+	}
 	watch   watch
 	pages   []string // always in the warm set
 	counts  counts
@@ -91,6 +117,9 @@ func New(opts Options) (*Proxy, error) {
 	if opts.OnPublish == nil {
 		opts.OnPublish = func() {}
 	}
+	if opts.OnState == nil {
+		opts.OnState = func(State) error { return nil }
+	}
 	saved := opts.Saved
 	opts.Saved = nil // or what is replaced in the cache would never be freed
 	p := &Proxy{
@@ -101,8 +130,10 @@ func New(opts Options) (*Proxy, error) {
 		inputs:  sync.Pool{New: func() any { return &input{} }},
 		watch:   watch{wake: make(chan struct{}, 1), looked: make(chan struct{})},
 		pages:   sitePages,
+		base:    newBasePath(opts.BasePath),
 		started: time.Now(),
 	}
+	p.state.State = opts.State
 	opts.Cache.Fill, opts.Cache.Recode, opts.Cache.IsDown, opts.Cache.Logger = p.fill, recode, isDown, opts.Logger
 	var err error
 	if p.cache, err = cache.New(opts.Cache); err != nil {

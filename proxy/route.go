@@ -112,21 +112,44 @@ func (r *route) matches(segments [][]byte, in *input) bool {
 	return true
 }
 
-// underBase returns the part of a raw path below base + "/api", or below base
-// for the proxy's own pages, or the path itself: Apache may or may not have
-// taken the prefix off.
-func underBase(path []byte, base string) []byte {
-	rest, ok := bytes.CutPrefix(path, []byte(base))
-	if base == "" || !ok || len(rest) > 0 && rest[0] != '/' {
-		rest = path
+// place is where a request's path leads.
+type place struct {
+	// path is the raw path below the API's root, or below the base path if site
+	// is set.
+	path, query []byte
+	// prefix is what stood before path: Apache may or may not have taken it off.
+	prefix string
+	// site is set for what is below the base path and neither the API's nor one
+	// of the proxy's own pages.
+	site bool
+}
+
+// basePath is where Apache shows the site, and where the API is below it.
+type basePath struct{ site, api string }
+
+func newBasePath(path string) basePath { return basePath{path, path + "/api"} }
+
+// locate finds out where a request target leads. The API is below the base path's
+// /api, below /api and at the root, the proxy's own pages below the base path too.
+func (b basePath) locate(target []byte) place {
+	path, query := splitTarget(target)
+	at := place{path: path, query: query}
+	rest, below := bytes.CutPrefix(path, []byte(b.site))
+	if b.site == "" || !below || len(rest) > 0 && rest[0] != '/' {
+		rest, below = path, false
 	}
 	if api, ok := bytes.CutPrefix(rest, []byte("/api")); ok && (len(api) == 0 || api[0] == '/') {
-		return api
+		at.path, at.prefix = api, "/api"
+		if below {
+			at.prefix = b.api
+		}
+		return at
 	}
-	if len(rest) < len(path) && !bytes.HasPrefix(rest, []byte("/cache")) {
-		return path // below base there is the site, which is not ours
+	if below {
+		at.path, at.prefix = rest, b.site
+		at.site = !bytes.HasPrefix(rest, []byte("/cache"))
 	}
-	return rest
+	return at
 }
 
 // splitTarget takes a request target apart into raw path and query. A target in

@@ -15,6 +15,8 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy"
+	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -33,6 +35,8 @@ type App struct {
 	cfg       config.Config
 	log       *slog.Logger
 	store     *store.Store
+	legacy    *legacy.Client // nil for none
+	site      *site.Site     // nil for none
 	proxy     *proxy.Proxy
 	published chan struct{} // has one in it after a publish that was not saved yet
 	listener  net.Listener
@@ -50,34 +54,93 @@ func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	published := make(chan struct{}, 1)
-	p, err := proxy.New(proxy.Options{
-		Origin: origin,
+	a := &App{cfg: cfg, log: log, store: origin, published: make(chan struct{}, 1)}
+	if err := a.build(version); err != nil {
+		return nil, errors.Join(err, a.close())
+	}
+	return a, nil
+}
+
+// build makes what needs the store. What it made before an error is for close.
+func (a *App) build(version string) (err error) {
+	cfg := a.cfg
+	opts := proxy.Options{
+		Origin: a.store,
 		Cache: cache.Options{
 			Bytes: cfg.Cache.Bytes, FillTimeout: cfg.Cache.FillTimeout, WaitTimeout: cfg.Cache.WaitTimeout,
 			// One connection is left to ask for the generation.
 			Fills: max(1, cfg.Database.MaxConns-1),
 		},
 		Poll:  cfg.Cache.Poll,
-		Saved: load(cfg, version, log),
+		Saved: load(cfg, version, a.log),
 		OnPublish: func() {
 			select {
-			case published <- struct{}{}:
+			case a.published <- struct{}{}:
 			default: // the next save is of this one too
 			}
 		},
 		BasePath: cfg.BasePath, CORSOrigins: cfg.CORSOrigins, AdminToken: string(cfg.AdminToken),
 		MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate,
-		Version: version, Logger: log,
-	})
-	if err != nil {
-		return nil, errors.Join(err, origin.Close())
+		MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown, VerifySample: float64(cfg.Legacy.VerifySample),
+		OnState: keepState(cfg.StateFile),
+		Version: version, Logger: a.log,
 	}
-	listener, err := net.Listen("tcp", cfg.ListenAddr)
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("LISTEN_ADDR %q: %w", cfg.ListenAddr, err), origin.Close())
+	if opts.Source, opts.RouteSources, err = sourcesOf(cfg.Legacy); err != nil {
+		return err
 	}
-	return &App{cfg, log, origin, p, published, listener}, nil
+	if opts.State, err = loadState(cfg.StateFile); err != nil {
+		return err
+	}
+	if cfg.Legacy.URL != "" {
+		if a.legacy, err = legacy.New(legacy.Options{
+			URL: cfg.Legacy.URL, Timeout: cfg.Legacy.Timeout, MaxConns: cfg.Legacy.MaxConns,
+			TrustedProxies: cfg.TrustedProxies, Logger: a.log,
+		}); err != nil {
+			return fmt.Errorf("LEGACY_URL: %w", err)
+		}
+		opts.Legacy = a.legacy
+	}
+	if cfg.StaticDir != "" {
+		if a.site, err = site.New(site.Options{Dir: cfg.StaticDir, Base: cfg.BasePath}); err != nil {
+			return fmt.Errorf("STATIC_DIR: %w", err)
+		}
+		opts.Site = a.site
+	}
+	if a.proxy, err = proxy.New(opts); err != nil {
+		return err
+	}
+	if a.listener, err = net.Listen("tcp", cfg.ListenAddr); err != nil {
+		return fmt.Errorf("LISTEN_ADDR %q: %w", cfg.ListenAddr, err)
+	}
+	return nil
+}
+
+// sourcesOf turns the settings into what the proxy wants.
+func sourcesOf(cfg config.Legacy) (all proxy.Source, routes map[string]proxy.Source, err error) {
+	routes = map[string]proxy.Source{}
+	for route, name := range cfg.Routes {
+		if routes[route], err = proxy.ParseSource(name); err != nil {
+			return all, nil, fmt.Errorf("SOURCE_ROUTES: %w", err)
+		}
+	}
+	if all, err = proxy.ParseSource(cfg.Source); err != nil {
+		err = fmt.Errorf("SOURCE: %w", err)
+	}
+	return all, routes, err
+}
+
+// close closes what there is, in the reverse order of its making.
+func (a *App) close() (err error) {
+	if a.listener != nil {
+		a.listener.Close() // an error means that the server has closed it
+	}
+	if a.site != nil {
+		err = a.site.Close()
+	}
+	if a.legacy != nil {
+		a.legacy.Close()
+	}
+	return errors.Join(err, a.store.Close())
 }
 
 // Addr is the address that the App listens on.
@@ -87,8 +150,7 @@ func (a *App) Addr() net.Addr { return a.listener.Addr() }
 // returns an error if that took too long, or if the database turns out to be
 // set up wrongly before it was ever ready.
 func (a *App) Run(ctx context.Context) error {
-	defer a.store.Close()
-	defer a.listener.Close() // if the stop came before the server
+	defer a.close()
 	// The watch goes on while answers under way finish: it fills for them too.
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
