@@ -1,15 +1,19 @@
 // Package legacy speaks to the old API over HTTP: it fetches answers for the
 // cache and forwards the requests that are none of ours.
+//
+// An answer is taken whole or not at all, and a request that is not idempotent
+// is sent at most once.
 package legacy
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/netip"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -18,18 +22,30 @@ import (
 var (
 	// ErrUnavailable means that no connection could be had, or that it broke.
 	ErrUnavailable = errors.New("the old API is not available")
+	// ErrBusy is the ErrUnavailable of a request that found all connections in
+	// use.
+	ErrBusy = fmt.Errorf("%w: all connections to it are in use", ErrUnavailable)
+	// ErrUnreached is the ErrUnavailable of a request that was not sent, because
+	// no connection could be opened.
+	ErrUnreached = fmt.Errorf("%w: no connection to it", ErrUnavailable)
 	// ErrTimeout means that no answer came in time.
 	ErrTimeout = errors.New("the old API took too long")
 	// ErrAnswer means that what came is no answer that could be passed on.
 	ErrAnswer = errors.New("the old API's answer is broken")
+	// ErrTarget means that a path is none that may be asked for: it is not below
+	// the root, or holds what no request line may.
+	ErrTarget = errors.New("not a path of the old API")
 )
+
+// MaxAnswer is the size in bytes of the largest body that is taken.
+const MaxAnswer = 32 << 20
 
 // Options say where the old API is. URL is required.
 type Options struct {
-	// URL of the old API's root, without a final slash.
+	// URL of the old API's root, http or https, without a final slash.
 	URL string
-	// Timeout bounds one answer, MaxConns the connections open at once; zero
-	// means 15 s and 4.
+	// Timeout bounds one answer, MaxConns the connections open at once; all but
+	// one may fetch. Zero means 15 s and 4.
 	Timeout  time.Duration
 	MaxConns int
 	// TrustedProxies are believed when they say who a visitor is.
@@ -38,11 +54,27 @@ type Options struct {
 	Logger *slog.Logger
 }
 
+func (o Options) withDefaults() Options {
+	if o.Timeout == 0 {
+		o.Timeout = 15 * time.Second
+	}
+	if o.MaxConns == 0 {
+		o.MaxConns = 4
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
 // Client speaks to one old API. It is safe for concurrent use.
 type Client struct {
-	opts Options
-	root *url.URL
-	http *fasthttp.HostClient
+	opts     Options
+	root     *url.URL
+	pool     *pool
+	fetching chan struct{} // has one in it for each Fetch under way
+	counts   counts
+	outage   outage
 }
 
 // Answer is what the old API says to a question: a JSON text.
@@ -54,44 +86,76 @@ type Answer struct {
 // New returns a Client that has not connected yet.
 func New(opts Options) (*Client, error) {
 	root, err := url.Parse(opts.URL)
-	if err != nil || root.Host == "" {
-		return nil, fmt.Errorf("legacy: %q is not a URL", opts.URL)
+	switch {
+	case err != nil || root.Hostname() == "" || root.Scheme != "http" && root.Scheme != "https":
+		return nil, errors.New("legacy: not the URL of a server, such as http://127.0.0.1:8001") // it may hold a password
+	case root.User != nil || root.RawQuery != "" || root.Fragment != "":
+		return nil, errors.New("legacy: the URL may have a path, and neither an account nor a query")
 	}
-	if opts.Timeout == 0 {
-		opts.Timeout = 15 * time.Second
-	}
-	if opts.MaxConns == 0 {
-		opts.MaxConns = 4
-	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	addr := root.Host
-	if root.Port() == "" {
-		addr = net.JoinHostPort(root.Hostname(), "80")
-	}
-	return &Client{opts: opts, root: root, http: &fasthttp.HostClient{Addr: addr, MaxConns: opts.MaxConns}}, nil
+	opts = opts.withDefaults()
+	root.Path = strings.TrimRight(root.EscapedPath(), "/")
+	return &Client{
+		opts: opts, root: root, pool: newPool(root, opts.MaxConns),
+		fetching: make(chan struct{}, max(1, opts.MaxConns-1)),
+		outage:   outage{log: opts.Logger},
+	}, nil
 }
 
-// Close closes the connections that nobody uses.
-func (c *Client) Close() { c.http.CloseIdleConnections() }
+// Close closes the connections that nobody uses, and keeps none from then on.
+func (c *Client) Close() { c.pool.close() }
 
-// Fetch asks for a target below the old API's root, a path with its query. The
-// error is one of this package's, or that of ctx.
+// Fetch asks for a target below the old API's root, a path with its query. It
+// waits its turn until ctx or the timeout ends. The error is one of this
+// package's, or that of ctx. An answer of 5xx, 3xx or 429 is an error, except
+// 501: the old API says so of what it never had.
 func (c *Client) Fetch(ctx context.Context, target string) (Answer, error) {
-	return Answer{}, ErrUnavailable
+	path, _, _ := strings.Cut(target, "?")
+	if !mayAsk([]byte(path)) || !isLine([]byte(target)) {
+		return Answer{}, fmt.Errorf("%w: %q", ErrTarget, target)
+	}
+	limited, cancel := context.WithTimeout(ctx, c.opts.Timeout)
+	defer cancel()
+	select {
+	case c.fetching <- struct{}{}:
+		defer func() { <-c.fetching }()
+	case <-limited.Done():
+		return Answer{}, c.failed(ctx, limited.Err())
+	}
+	r := request{method: fasthttp.MethodGet, wait: c.opts.Timeout}
+	r.begin(c.root, []byte(target))
+	r.header("User-Agent", "xcri-proxy")
+	r.header("Accept", "application/json")
+	r.header("Accept-Encoding", "identity")
+	r.end(nil)
+	resp, err := c.do(limited, &r)
+	if err == nil {
+		err = checkJSON(resp)
+	}
+	if err != nil {
+		return Answer{}, c.failed(ctx, err)
+	}
+	c.outage.over()
+	return Answer{resp.StatusCode(), resp.Body()}, nil
 }
 
-// Visitor is what a request says of who sent it and what it asked for.
-type Visitor struct {
-	// Path is the raw path below the API's root.
-	Path []byte
-	// Prefix is what stood before it, such as /iz/xcri/api; may be empty.
-	Prefix string
+// checkJSON tells an answer that may be stored from one that may not.
+func checkJSON(resp *fasthttp.Response) error {
+	status := resp.StatusCode()
+	switch {
+	case status == fasthttp.StatusTooManyRequests || status >= 300 && status < 400 ||
+		status >= 500 && status != fasthttp.StatusNotImplemented:
+		return fmt.Errorf("%w: status %d", ErrAnswer, status)
+	case len(resp.Header.ContentEncoding()) > 0:
+		return fmt.Errorf("%w: content coding %q", ErrAnswer, resp.Header.ContentEncoding())
+	case !isJSON(resp):
+		return fmt.Errorf("%w: status %d with content type %q", ErrAnswer, status, resp.Header.ContentType())
+	case !json.Valid(resp.Body()):
+		return fmt.Errorf("%w: status %d with a body that is not JSON", ErrAnswer, status)
+	}
+	return nil
 }
 
-// Forward passes a request on and its answer back. On an error, one of this
-// package's, the response is untouched.
-func (c *Client) Forward(ctx *fasthttp.RequestCtx, v Visitor) error {
-	return ErrUnavailable
+func isJSON(resp *fasthttp.Response) bool {
+	contentType, _, _ := strings.Cut(string(resp.Header.ContentType()), ";")
+	return strings.EqualFold(strings.TrimSpace(contentType), "application/json")
 }

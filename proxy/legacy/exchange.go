@@ -1,0 +1,148 @@
+package legacy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http/httputil"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// errHungUp means that a connection was closed before any byte of an answer came.
+// On a kept one that is what happens when the old API was about to close it.
+var errHungUp = errors.New("closed without an answer")
+
+// do sends a request and reads the answer whole. A request that is not
+// idempotent gets a connection of its own. Another one may take a kept
+// connection; where the old API has just closed that, it is sent once more over
+// a new one.
+func (c *Client) do(ctx context.Context, r *request) (*fasthttp.Response, error) {
+	c.counts.requests.Add(1)
+	if err := c.pool.enter(ctx, r.wait); err != nil {
+		return nil, err
+	}
+	defer c.pool.leave()
+	if ctx.Err() != nil {
+		return nil, ctx.Err() // it ended while a turn was waited for
+	}
+	begun := time.Now()
+	if r.idempotent() {
+		if kept := c.pool.take(); kept != nil {
+			resp, err := c.exchange(ctx, kept, r)
+			if !errors.Is(err, errHungUp) {
+				c.counts.took(begun, err)
+				return resp, err
+			}
+			c.counts.resent.Add(1)
+		}
+	}
+	opened, err := c.pool.dial(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("%w: %w", ErrUnreached, err)
+	}
+	resp, err := c.exchange(ctx, opened, r)
+	c.counts.took(begun, err)
+	return resp, err
+}
+
+// exchange sends a request over a connection, reads the answer, and closes the
+// connection or keeps it. The end of ctx interrupts it.
+func (c *Client) exchange(ctx context.Context, over *conn, r *request) (*fasthttp.Response, error) {
+	stop := context.AfterFunc(ctx, func() { over.SetDeadline(time.Unix(1, 0)) })
+	resp, err := over.exchange(r)
+	undisturbed := stop()
+	if err == nil && undisturbed && r.idempotent() && !resp.ConnectionClose() && over.from.Buffered() == 0 {
+		c.pool.keep(over)
+	} else {
+		over.Close()
+	}
+	return resp, err
+}
+
+func (c *conn) exchange(r *request) (*fasthttp.Response, error) {
+	_, err := c.Write(r.bytes)
+	if err == nil {
+		_, err = c.from.Peek(1)
+	}
+	var late net.Error
+	switch {
+	case err == nil:
+		return c.read(r)
+	case errors.As(err, &late) && late.Timeout():
+		return nil, broken(err)
+	}
+	return nil, fmt.Errorf("%w: %w: %w", ErrUnavailable, errHungUp, err)
+}
+
+// interimAnswers is how many answers of 1xx may precede the answer.
+const interimAnswers = 8
+
+// read reads an answer. One that says nothing of its length is refused: it ends
+// with the connection, and nobody could tell whether that is all of it.
+func (c *conn) read(r *request) (*fasthttp.Response, error) {
+	resp := &fasthttp.Response{SkipBody: r.isHead()}
+	resp.Header.SetNoDefaultContentType(true)
+	for i := 0; i == 0 || resp.StatusCode() < 200; i++ {
+		if i > interimAnswers || resp.StatusCode() == fasthttp.StatusSwitchingProtocols {
+			return nil, fmt.Errorf("%w: status %d", ErrAnswer, resp.StatusCode())
+		}
+		if err := resp.Header.Read(c.from); err != nil {
+			return nil, broken(err)
+		}
+	}
+	if r.isHead() || resp.StatusCode() == fasthttp.StatusNoContent || resp.StatusCode() == fasthttp.StatusNotModified {
+		return resp, nil
+	}
+	body, err := readBody(c.from, &resp.Header)
+	switch {
+	case errors.Is(err, ErrAnswer):
+		return nil, err
+	case err != nil:
+		return nil, broken(err)
+	case c.from.Buffered() > 0:
+		return nil, fmt.Errorf("%w: it is longer than it says", ErrAnswer)
+	}
+	resp.SetBodyRaw(body)
+	return resp, nil
+}
+
+// readBody reads a body that tells where it ends.
+func readBody(from *bufio.Reader, h *fasthttp.ResponseHeader) (body []byte, err error) {
+	length := h.ContentLength()
+	switch {
+	case length > MaxAnswer:
+		return nil, fmt.Errorf("%w: its body has %d bytes", ErrAnswer, length)
+	case length >= 0:
+		body = make([]byte, length)
+		_, err = io.ReadFull(from, body)
+		return body, err
+	case length < -1:
+		return nil, fmt.Errorf("%w: its length is not told", ErrAnswer)
+	}
+	body, err = io.ReadAll(io.LimitReader(httputil.NewChunkedReader(from), MaxAnswer+1))
+	switch {
+	case err != nil:
+		return nil, err
+	case len(body) > MaxAnswer:
+		return nil, fmt.Errorf("%w: its body has more than %d bytes", ErrAnswer, MaxAnswer)
+	}
+	return body, h.ReadTrailer(from)
+}
+
+// broken tells why reading failed: a connection that ended, or what came over
+// it, of which the error may hold a long piece.
+func broken(err error) error {
+	var network net.Error
+	switch {
+	case errors.As(err, &network) && network.Timeout() || errors.Is(err, fasthttp.ErrTimeout):
+		return fmt.Errorf("%w: %w", ErrTimeout, err)
+	case errors.As(err, &network) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("%w: it broke off: %.150s", ErrUnavailable, err)
+	}
+	return fmt.Errorf("%w: %.150s", ErrAnswer, err)
+}

@@ -1,0 +1,140 @@
+package legacy
+
+import (
+	"bufio"
+	"context"
+	"crypto/tls"
+	"net"
+	"net/url"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// keepFor is how long an unused connection is kept: less than the 5 s after
+	// which uvicorn closes it.
+	keepFor = 3 * time.Second
+	// dialTimeout is enough to reach a machine that is there.
+	dialTimeout = 3 * time.Second
+	// maxHead bounds the status line and headers of an answer.
+	maxHead = 32 << 10
+)
+
+// conn is a connection to the old API.
+type conn struct {
+	net.Conn
+	from   *bufio.Reader
+	expiry *time.Timer // ends it while nobody uses it
+}
+
+// pool holds the connections: those in use by number, the others by name.
+type pool struct {
+	network, address string
+	tls              *tls.Config // nil for http
+	slots            chan struct{}
+
+	mu     sync.Mutex
+	idle   []*conn // the latest used last
+	closed bool
+}
+
+func newPool(root *url.URL, conns int) *pool {
+	p := &pool{network: "tcp", slots: make(chan struct{}, conns)}
+	port := root.Port()
+	if root.Scheme == "https" {
+		p.tls = &tls.Config{ServerName: root.Hostname(), MinVersion: tls.VersionTLS12}
+		if port == "" {
+			port = "443"
+		}
+	}
+	if port == "" {
+		port = "80"
+	}
+	p.address = net.JoinHostPort(root.Hostname(), port)
+	return p
+}
+
+// enter waits for one of the slots, as long as ctx and wait allow; leave frees it.
+func (p *pool) enter(ctx context.Context, wait time.Duration) error {
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	default:
+	}
+	timer := time.NewTimer(wait)
+	defer timer.Stop()
+	select {
+	case p.slots <- struct{}{}:
+		return nil
+	case <-timer.C:
+		return ErrBusy
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (p *pool) leave() { <-p.slots }
+
+// take returns the unused connection that was used last, nil if there is none.
+func (p *pool) take() *conn {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if len(p.idle) == 0 {
+		return nil
+	}
+	c := p.idle[len(p.idle)-1]
+	p.idle = p.idle[:len(p.idle)-1]
+	c.expiry.Stop()
+	return c
+}
+
+// keep puts a connection away for the next request.
+func (p *pool) keep(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		c.Close()
+		return
+	}
+	c.expiry = time.AfterFunc(keepFor, func() { p.expire(c) })
+	p.idle = append(p.idle, c)
+}
+
+// expire closes a connection unless somebody has taken it just now.
+func (p *pool) expire(c *conn) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if i := slices.Index(p.idle, c); i >= 0 {
+		p.idle = slices.Delete(p.idle, i, i+1)
+		c.Close()
+	}
+}
+
+// dial opens a connection.
+func (p *pool) dial(ctx context.Context) (*conn, error) {
+	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
+	defer cancel()
+	var dialer interface {
+		DialContext(ctx context.Context, network, address string) (net.Conn, error)
+	} = &net.Dialer{}
+	if p.tls != nil {
+		dialer = &tls.Dialer{Config: p.tls}
+	}
+	opened, err := dialer.DialContext(ctx, p.network, p.address)
+	if err != nil {
+		return nil, err
+	}
+	return &conn{Conn: opened, from: bufio.NewReaderSize(opened, maxHead)}, nil
+}
+
+func (p *pool) close() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.closed = true
+	for _, c := range p.idle {
+		c.expiry.Stop()
+		c.Close()
+	}
+	p.idle = nil
+}

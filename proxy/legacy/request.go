@@ -1,0 +1,83 @@
+package legacy
+
+import (
+	"bytes"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+// request is one in the form in which it is sent.
+type request struct {
+	method string
+	bytes  []byte
+	wait   time.Duration // longest wait for a connection
+}
+
+// begin writes the request line, with a target below root, and the host.
+func (r *request) begin(root *url.URL, target []byte) {
+	r.bytes = append(r.bytes, r.method+" "+root.Path...)
+	r.bytes = append(r.bytes, target...)
+	r.bytes = append(r.bytes, " HTTP/1.1\r\n"...)
+	r.header("Host", root.Host)
+}
+
+func (r *request) header(name, value string) {
+	r.bytes = append(r.bytes, name+": "+value+"\r\n"...)
+}
+
+// end writes the headers that frame the body, and the body. A method that is
+// not idempotent gets a connection of its own: on a kept one the old API may
+// hang up as the request comes, and nobody could tell whether it was done.
+func (r *request) end(body []byte) {
+	if !r.idempotent() {
+		r.header("Connection", "close")
+	}
+	if len(body) > 0 || !r.idempotent() {
+		r.header("Content-Length", strconv.Itoa(len(body)))
+	}
+	r.bytes = append(append(r.bytes, "\r\n"...), body...)
+}
+
+// idempotent reports whether the request may be sent twice. PUT and DELETE may
+// be by the letter of HTTP, but the old API has none to try it on.
+func (r *request) idempotent() bool {
+	return r.method == fasthttp.MethodGet || r.isHead()
+}
+
+func (r *request) isHead() bool { return r.method == fasthttp.MethodHead }
+
+// isLine reports whether text can be part of a request line: it holds no space
+// and no control character.
+func isLine(text []byte) bool {
+	return !bytes.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c == 0x7f })
+}
+
+// mayAsk reports whether a raw path stays below the root of whoever reads it: one
+// with two slashes in front names a host, and dots, also encoded ones, may lead
+// upwards.
+func mayAsk(path []byte) bool {
+	if len(path) == 0 || path[0] != '/' || bytes.HasPrefix(path, []byte("//")) {
+		return false
+	}
+	depth := 0
+	isSlash := func(c rune) bool { return c == '/' || c == '\\' }
+	for segment := range strings.FieldsFuncSeq(dotsAndSlashes.Replace(string(path)), isSlash) {
+		switch segment {
+		case ".":
+		case "..":
+			if depth--; depth < 0 {
+				return false
+			}
+		default:
+			depth++
+		}
+	}
+	return true
+}
+
+// dotsAndSlashes decodes what matters for where a path leads.
+var dotsAndSlashes = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", `\`, "%5C", `\`)

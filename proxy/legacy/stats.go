@@ -1,0 +1,114 @@
+package legacy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Stats are counts since the start.
+type Stats struct {
+	Requests int64         // fetched or forwarded, whatever became of them
+	Failures int64         // those without an answer that could be used
+	Timeouts int64         // those of the failures that took too long
+	Resent   int64         // sent once more, because a kept connection was closed
+	Answered int64         // answers that came whole, of any status
+	Latency  time.Duration // sum of the time that those took
+	InUse    int           // connections in use now
+	Limit    int           // most connections at once
+}
+
+type counts struct {
+	requests, failures, timeouts, resent, answered atomic.Int64
+	latency                                        atomic.Int64 // nanoseconds
+}
+
+// took counts an answer that came whole.
+func (c *counts) took(begun time.Time, err error) {
+	if err == nil {
+		c.answered.Add(1)
+		c.latency.Add(int64(time.Since(begun)))
+	}
+}
+
+// Stats returns the figures of this moment.
+func (c *Client) Stats() Stats {
+	return Stats{
+		Requests: c.counts.requests.Load(), Failures: c.counts.failures.Load(), Timeouts: c.counts.timeouts.Load(),
+		Resent: c.counts.resent.Load(), Answered: c.counts.answered.Load(), Latency: time.Duration(c.counts.latency.Load()),
+		InUse: len(c.pool.slots), Limit: cap(c.pool.slots),
+	}
+}
+
+// failed counts a failure, has it logged, and returns the error that the caller
+// of Fetch or Forward gets. ctx is the caller's own.
+func (c *Client) failed(ctx context.Context, err error) error {
+	if errors.Is(ctx.Err(), context.Canceled) {
+		return ctx.Err() // the caller's wish, and nobody's failure
+	}
+	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
+		err = fmt.Errorf("%w: %w", ErrTimeout, err)
+	}
+	c.counts.failures.Add(1)
+	if errors.Is(err, ErrTimeout) {
+		c.counts.timeouts.Add(1)
+	}
+	c.outage.report(err)
+	return err
+}
+
+// quietFor is the least time between two lines in the log of one kind.
+const quietFor = time.Minute
+
+// outage keeps the log short while the old API fails: one line for each kind of
+// failure, and one when answers come again.
+type outage struct {
+	log    *slog.Logger
+	open   atomic.Bool // a failure was logged, and no answer has come since
+	mu     sync.Mutex
+	kinds  [len(kinds)]failureKind
+	silent int // failures that were not logged
+}
+
+type failureKind struct {
+	open bool
+	told time.Time // when it was logged last
+}
+
+// kinds are the failures that are told apart in the log; the first that fits.
+var kinds = [...]error{ErrTimeout, ErrBusy, ErrUnavailable, ErrAnswer}
+
+func (o *outage) report(err error) {
+	i := slices.IndexFunc(kinds[:], func(kind error) bool { return errors.Is(err, kind) })
+	if i < 0 {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if kind := &o.kinds[i]; kind.open || time.Since(kind.told) < quietFor {
+		o.silent++
+		return
+	}
+	o.kinds[i] = failureKind{open: true, told: time.Now()}
+	o.open.Store(true)
+	o.log.Warn("no answer from the old API", "error", err)
+}
+
+// over notes that an answer came.
+func (o *outage) over() {
+	if !o.open.CompareAndSwap(true, false) {
+		return
+	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	for i := range o.kinds {
+		o.kinds[i].open = false
+	}
+	o.log.Info("the old API answers again", "failures_not_logged", o.silent)
+	o.silent = 0
+}
