@@ -1,8 +1,129 @@
 package proxy
 
-import "github.com/valyala/fasthttp"
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+
+	"github.com/cespare/xxhash/v2"
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/site"
+)
+
+var (
+	varyEncoding = []byte("Accept-Encoding")
+	// siteHeaders are on every answer of the site. Its pages load scripts of
+	// others, so they get no policy of the API's kind.
+	siteHeaders = [][2][]byte{
+		{[]byte("X-Content-Type-Options"), []byte("nosniff")},
+		{[]byte("X-Frame-Options"), []byte("SAMEORIGIN")},
+		{[]byte("Referrer-Policy"), []byte("strict-origin-when-cross-origin")},
+	}
+)
+
+// FileVariants returns the forms in which a file of the site is kept: for
+// site.Options. Unlike an answer's they are made all at once. It keeps body.
+func FileVariants(body []byte, compress bool) []cache.Variant {
+	if !compress {
+		return []cache.Variant{{Body: body, ETag: fmt.Appendf(nil, `"%016x"`, xxhash.Sum64(body))}}
+	}
+	e := &cache.Entry{Size: len(body), Variants: variants(body)}
+	if better := recode(e); better != nil {
+		e = better
+	}
+	return e.Variants
+}
 
 // serveSite answers what is below the base path and not of the API: the site.
 func (p *Proxy) serveSite(ctx *fasthttp.RequestCtx, at place) {
-	p.fail(ctx, fasthttp.StatusNotFound, "Not Found")
+	h := &ctx.Response.Header
+	if p.opts.Site == nil {
+		p.fail(ctx, fasthttp.StatusNotFound, "Not Found")
+		return
+	}
+	p.counts.siteRequests.Add(1)
+	for i := range siteHeaders {
+		h.SetCanonical(siteHeaders[i][0], siteHeaders[i][1])
+	}
+	h.Del("Content-Security-Policy")
+	h.DelBytes(headerVary)
+	switch {
+	case !ctx.IsGet() && !ctx.IsHead():
+		h.Set("Allow", "GET, HEAD")
+		failSite(ctx, fasthttp.StatusMethodNotAllowed)
+	case len(at.path) == 0:
+		redirect(ctx, at)
+	default:
+		p.serveFile(ctx, at.path)
+	}
+}
+
+// redirect leads to the same place with a final slash.
+func redirect(ctx *fasthttp.RequestCtx, at place) {
+	to := []byte(at.prefix + "/")
+	if len(at.query) > 0 {
+		to = append(append(to, '?'), at.query...)
+	}
+	ctx.Response.Header.SetBytesV("Location", to)
+	failSite(ctx, fasthttp.StatusPermanentRedirect)
+}
+
+func (p *Proxy) serveFile(ctx *fasthttp.RequestCtx, path []byte) {
+	file, err := p.opts.Site.Find(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		p.counts.siteMissing.Add(1)
+		failSite(ctx, fasthttp.StatusNotFound)
+		return
+	case err != nil:
+		ctx.Response.Header.Set("Retry-After", "1")
+		failSite(ctx, fasthttp.StatusServiceUnavailable)
+		return
+	}
+	h := &ctx.Response.Header
+	h.SetContentType(file.ContentType)
+	h.SetCanonical(headerCacheControl, file.CacheControl)
+	if len(file.Variants) > 1 {
+		h.SetCanonical(headerVary, varyEncoding)
+	}
+	if tag := matchETag(file.Variants[identity].ETag, ctx.Request.Header.Peek(fasthttp.HeaderIfNoneMatch)); tag != nil {
+		h.SetCanonical(headerETag, tag)
+		ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
+		return
+	}
+	if file.Large() {
+		p.sendLarge(ctx, file)
+		return
+	}
+	p.sendVariant(ctx, file.Variants, int(file.Size))
+}
+
+// sendLarge sends a file from the disk.
+func (p *Proxy) sendLarge(ctx *fasthttp.RequestCtx, file *site.File) {
+	h := &ctx.Response.Header
+	if ctx.IsHead() {
+		h.SetCanonical(headerETag, file.Variants[identity].ETag)
+		ctx.Response.SkipBody = true
+		h.SetContentLength(int(file.Size))
+		return
+	}
+	body, err := p.opts.Site.Open(file)
+	if err != nil { // it was replaced since a moment ago
+		h.Set("Retry-After", "1")
+		failSite(ctx, fasthttp.StatusServiceUnavailable)
+		return
+	}
+	h.SetCanonical(headerETag, file.Variants[identity].ETag)
+	ctx.Response.SetBodyStream(body, int(file.Size))
+}
+
+// failSite answers a browser that gets no file.
+func failSite(ctx *fasthttp.RequestCtx, status int) {
+	h := &ctx.Response.Header
+	h.SetContentType("text/plain; charset=utf-8")
+	h.SetCanonical(headerCacheControl, []byte("no-store"))
+	ctx.Response.SetStatusCode(status)
+	ctx.Response.SetBodyString(fasthttp.StatusMessage(status) + "\n")
 }

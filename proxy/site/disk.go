@@ -1,0 +1,104 @@
+package site
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"slices"
+	"syscall"
+	"time"
+)
+
+var (
+	// errFolder means that the folder itself can't be read.
+	errFolder = errors.New("no access to the site's folder")
+	// errChanging means that a file was written to while it was read.
+	errChanging = errors.New("the file is being written")
+)
+
+// Open reads a large file. It is an error if that is not the one that Find
+// returned any more.
+func (s *Site) Open(file *File) (io.ReadCloser, error) {
+	f, info, err := s.open(file.name)
+	if err != nil {
+		return nil, err
+	}
+	if !same(info, file.info) {
+		return nil, errors.Join(errChanging, f.Close())
+	}
+	return f, nil
+}
+
+// inside calls f with the folder of this moment, which nothing leads out of.
+func (s *Site) inside(f func(*os.Root) error) error {
+	root, err := os.OpenRoot(s.opts.Dir)
+	if err != nil {
+		return fmt.Errorf("%w: %v", errFolder, err) // what is wrong with it says nothing about the file
+	}
+	defer root.Close()
+	return f(root)
+}
+
+func (s *Site) stat(name string) (info fs.FileInfo, err error) {
+	err = s.inside(func(root *os.Root) error {
+		if info, err = root.Stat(name); err != nil {
+			return err
+		}
+		return regular(info)
+	})
+	return info, err
+}
+
+// open opens a file for reading, without waiting for anybody to write to it.
+func (s *Site) open(name string) (f *os.File, info fs.FileInfo, err error) {
+	err = s.inside(func(root *os.Root) error {
+		if f, err = root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
+			return err
+		}
+		if info, err = f.Stat(); err == nil {
+			err = regular(info)
+		}
+		if err != nil {
+			f.Close()
+		}
+		return err
+	})
+	return f, info, err
+}
+
+func regular(info fs.FileInfo) error {
+	if !info.Mode().IsRegular() {
+		return fmt.Errorf("%s is no file: %w", info.Name(), fs.ErrNotExist)
+	}
+	return nil
+}
+
+func same(a, b fs.FileInfo) bool {
+	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && os.SameFile(a, b)
+}
+
+// isFresh reports whether a file was written to a moment ago. A time that is
+// still to come tells nothing.
+func isFresh(info fs.FileInfo) bool {
+	age := time.Since(info.ModTime())
+	return age >= 0 && age < quiet
+}
+
+// passing are errors that say nothing about the file.
+var passing = []error{errFolder, errChanging, io.EOF, io.ErrUnexpectedEOF,
+	syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EIO, syscall.ESTALE, syscall.ETIMEDOUT}
+
+// missing tells what is not there, or not for us, from trouble that passes. It
+// logs trouble, once a minute at most.
+func (s *Site) missing(name string, err error) error {
+	if !slices.ContainsFunc(passing, func(p error) bool { return errors.Is(err, p) }) {
+		return fs.ErrNotExist
+	}
+	last, now := s.troubled.Load(), time.Now().UnixNano()
+	if now-last >= int64(time.Minute) && s.troubled.CompareAndSwap(last, now) {
+		s.opts.Logger.Warn("a file of the site can't be read", "folder", s.opts.Dir, "file", name, "error", err)
+	}
+	return err
+}

@@ -1,0 +1,176 @@
+package site
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+)
+
+// first gets a file that is not in memory. Names that lead nowhere stop at the
+// look at the disk and leave nothing behind.
+func (s *Site) first(name string) (*entry, error) {
+	if _, err := s.stat(name); err != nil {
+		return nil, s.missing(name, err)
+	}
+	e, err := s.load(name, nil)
+	if err != nil {
+		return nil, s.missing(name, err)
+	}
+	return e, nil
+}
+
+// check compares an entry with the disk and returns what to serve now. Who asks
+// meanwhile gets the entry as it is.
+func (s *Site) check(e *entry) (*entry, error) {
+	info, err := s.stat(e.name)
+	if err == nil {
+		e.gone.Store(0)
+		if e.stands(info) {
+			return e, nil
+		}
+		var changed *entry
+		if changed, err = s.load(e.name, e); err == nil {
+			return changed, nil
+		}
+	}
+	if err = s.missing(e.name, err); !errors.Is(err, fs.ErrNotExist) {
+		return e, nil
+	}
+	return s.outlive(e)
+}
+
+// stands reports whether an entry need not be loaded again: its file is as it
+// was, or is being written to while the entry holds the whole of an older one.
+func (e *entry) stands(info fs.FileInfo) bool {
+	if same(info, e.info) {
+		return !e.fresh || isFresh(info)
+	}
+	return isFresh(info) && !e.fresh && !e.Large()
+}
+
+// outlive decides on an entry whose file is gone: the index stays for as long as
+// there is no other, what is hashed for pages that still name it.
+func (s *Site) outlive(e *entry) (*entry, error) {
+	now := time.Now().UnixNano()
+	first := e.gone.CompareAndSwap(0, now)
+	switch {
+	case e.Large():
+	case e.name == indexName:
+		if first {
+			s.opts.Logger.Error("the site has no index.html any more, serving the last one", "folder", s.opts.Dir)
+		}
+		return e, nil
+	case isHashed([]byte(e.name)) && now-e.gone.Load() < int64(keepGone):
+		return e, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.files[e.name] == e {
+		s.drop(e)
+	}
+	return nil, fs.ErrNotExist
+}
+
+// load reads a file and keeps it in the place of old, unless another caller has
+// done so already.
+func (s *Site) load(name string, old *entry) (*entry, error) {
+	s.loading.Lock()
+	defer s.loading.Unlock()
+	s.mu.RLock()
+	e := s.files[name]
+	s.mu.RUnlock()
+	if e != nil && e != old {
+		return e, nil
+	}
+	e, err := s.read(name)
+	if err != nil {
+		return nil, err
+	}
+	s.keep(e)
+	return e, nil
+}
+
+// read makes an entry of a file.
+func (s *Site) read(name string) (*entry, error) {
+	f, info, err := s.open(name)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	kind := types[string(extension([]byte(name)))]
+	e := &entry{File: &File{ContentType: kind.content, Size: info.Size(), name: name, info: info}, fresh: isFresh(info)}
+	e.CacheControl = e.cacheControl()
+	e.checked.Store(time.Now().UnixNano())
+	if e.Large() {
+		e.Variants = []cache.Variant{{ETag: fmt.Appendf(nil, `"%x-%x"`, info.ModTime().UnixNano(), info.Size())}}
+		return e, nil
+	}
+	body := make([]byte, info.Size())
+	if _, err := io.ReadFull(f, body); err != nil {
+		return nil, fmt.Errorf("read %s: %w", name, err)
+	}
+	if after, err := f.Stat(); err != nil || !same(after, info) {
+		return nil, fmt.Errorf("read %s: %w", name, errors.Join(errChanging, err))
+	}
+	e.Variants = s.opts.Variants(body, kind.compress)
+	return e, nil
+}
+
+// cacheControl is what browsers are told. What may not be whole yet must not be
+// kept for a year.
+func (e *entry) cacheControl() []byte {
+	switch {
+	case e.fresh || string(extension([]byte(e.name))) == "html":
+		return askEachTry
+	case isHashed([]byte(e.name)):
+		return forGood
+	}
+	return forAWhile
+}
+
+// keep puts an entry in its place and makes room for it.
+func (s *Site) keep(e *entry) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if old := s.files[e.name]; old != nil {
+		s.drop(old)
+	}
+	s.files[e.name] = e
+	s.bytes += e.kept()
+	for s.bytes > s.opts.Bytes {
+		idle := s.idlest(e)
+		if idle == nil {
+			return
+		}
+		s.drop(idle)
+	}
+}
+
+// idlest returns the entry that was not asked for longest, but neither the index
+// nor the one named.
+func (s *Site) idlest(but *entry) (idlest *entry) {
+	for _, e := range s.files {
+		if e != but && e.name != indexName && (idlest == nil || e.checked.Load() < idlest.checked.Load()) {
+			idlest = e
+		}
+	}
+	return idlest
+}
+
+func (s *Site) drop(e *entry) {
+	delete(s.files, e.name)
+	s.bytes -= e.kept()
+}
+
+// kept is the memory that the file takes, in bytes.
+func (f *File) kept() int64 {
+	n := int64(entryBytes)
+	for _, v := range f.Variants {
+		n += int64(len(v.Body))
+	}
+	return n
+}
