@@ -44,6 +44,13 @@ type Options struct {
 	// IsDown tells the errors of a fill that mean that the origin is down from
 	// those that concern one key. Nil takes none for an outage.
 	IsDown func(error) bool
+	// FillsWhileDown tells the keys that can be filled although the origin is
+	// down, from elsewhere. They are: a missing one for the request that wants
+	// it, one that is there when it was filled longer than DownAge ago, as
+	// nobody tells meanwhile what is still true. It may be asked often and from
+	// any goroutine. Nil takes none for such a key; a DownAge of zero means 1 min.
+	FillsWhileDown func(key string) bool
+	DownAge        time.Duration
 	// Bytes is the budget of all entries; zero means 64 MiB.
 	Bytes int64
 	// FillTimeout bounds a fill, and WaitTimeout a request's wait for one; zero
@@ -65,6 +72,10 @@ func (o Options) withDefaults() Options {
 	defaults(&o.FillTimeout, 20*time.Second)
 	defaults(&o.WaitTimeout, 15*time.Second)
 	defaults(&o.Fills, 8)
+	defaults(&o.DownAge, time.Minute)
+	if o.FillsWhileDown == nil {
+		o.FillsWhileDown = func(string) bool { return false }
+	}
 	if o.IsDown == nil {
 		o.IsDown = func(error) bool { return false }
 	}
@@ -197,14 +208,53 @@ func (c *Cache) Get(key string) (*Entry, Outcome, error) {
 	if found == nil {
 		return c.wait(now, key)
 	}
-	switch down := c.origin.isDown(); {
-	case now.holds(found) && !down:
-		return found.entry, Hit, nil
-	case down || found.failing(time.Now()):
-		return found.entry, StaleError, nil
+	outcome := c.outcome(now, found)
+	if outcome == Stale {
+		c.refresh(now, key, found)
 	}
-	c.refresh(now, key, found)
-	return found.entry, Stale, nil
+	return found.entry, outcome, nil
+}
+
+// Cached returns the answer that key names as it is, and with which outcome Get
+// would: it fills nothing and refreshes nothing. It reports whether there is one.
+func (c *Cache) Cached(key string) (*Entry, Outcome, bool) {
+	now := c.current.Load()
+	found := c.find(now, key)
+	if found == nil {
+		return nil, Error, false
+	}
+	return found.entry, c.outcome(now, found), true
+}
+
+// outcome tells how a request is answered for which a slot was found.
+func (c *Cache) outcome(now *published, s *slot) Outcome {
+	switch {
+	case c.origin.isDown() && !c.opts.FillsWhileDown(s.entry.Key):
+		return StaleError
+	case c.fresh(now, s):
+		return Hit
+	case s.failing(time.Now()):
+		return StaleError
+	}
+	return Stale
+}
+
+// fresh reports whether an entry need not be filled again.
+func (c *Cache) fresh(now *published, s *slot) bool {
+	if o := c.origin.outage(); o != nil && c.opts.FillsWhileDown(s.entry.Key) {
+		return c.lately(now, s, o)
+	}
+	return now.holds(s)
+}
+
+// lately reports whether an entry that can be filled during an outage was filled
+// so short a time ago that it need not be filled again: in the outage, or before
+// it if it was true then.
+func (c *Cache) lately(now *published, s *slot, o *outage) bool {
+	if s.purged.Load() || time.Since(s.entry.Filled) >= c.opts.DownAge {
+		return false
+	}
+	return !s.entry.Filled.Before(o.began) || now.holds(s)
 }
 
 // find looks in the warm set and on all shelves, counts the request, and moves
@@ -254,7 +304,10 @@ func (c *Cache) promote(key string) {
 // wait joins or begins the fill of key in the generation of now.
 func (c *Cache) wait(now *published, key string) (*Entry, Outcome, error) {
 	alarm := c.origin.alarm.Load()
-	if cause := alarm.cause(); cause != nil {
+	raised := alarm.raised
+	if c.opts.FillsWhileDown(key) {
+		raised = nil // the fill is worth waiting for all the same
+	} else if cause := alarm.cause(); cause != nil {
 		return nil, Error, fmt.Errorf("%w: %w", ErrDown, cause)
 	}
 	c.counts.waiting.Add(1)
@@ -274,7 +327,7 @@ func (c *Cache) wait(now *published, key string) (*Entry, Outcome, error) {
 			return r.Val.(*Entry), Miss, nil
 		}
 		return r.Val.(*Entry), Coalesced, nil
-	case <-alarm.raised:
+	case <-raised:
 		return nil, Error, fmt.Errorf("%w: %w", ErrDown, alarm.cause())
 	case <-timer.C:
 		return nil, Error, ErrWait
@@ -317,7 +370,7 @@ func (c *Cache) refresh(now *published, key string, old *slot) {
 // load runs inside the flight of key: it calls began and fills, unless another
 // flight ended with a fresh entry after the lookup that led here.
 func (c *Cache) load(key string, began func()) (*Entry, error) {
-	if now, s := c.lookAgain(key); s != nil && now.holds(s) {
+	if now, s := c.lookAgain(key); s != nil && c.fresh(now, s) {
 		return s.entry, nil
 	}
 	began()
@@ -336,7 +389,7 @@ func (c *Cache) store(e *Entry) {
 	c.writes.Lock()
 	defer c.writes.Unlock()
 	now := c.current.Load()
-	if old := c.look(now, e.Key); old != nil && !now.holds(newSlot(e)) && (now.holds(old) || old.entry.began().After(e.began())) {
+	if old := c.look(now, e.Key); old != nil && c.outdated(now, e, old) {
 		return
 	}
 	switch s, warm := c.filled(e), now.warm[e.Key]; {
@@ -350,6 +403,17 @@ func (c *Cache) store(e *Entry) {
 		c.current.Store(now.without(warm))
 	}
 	c.enqueue(e)
+}
+
+// outdated reports whether an entry that was filled must not replace an old one.
+// While the origin is down and another fills the key, the current generation may
+// be behind both, and only time tells.
+func (c *Cache) outdated(now *published, e *Entry, old *slot) bool {
+	if now.holds(newSlot(e)) {
+		return false
+	}
+	told := !c.origin.isDown() || !c.opts.FillsWhileDown(e.Key)
+	return told && now.holds(old) || old.entry.began().After(e.began())
 }
 
 // shelve puts a slot on the shelf it belongs on, in place of what has its key.

@@ -80,11 +80,14 @@ func (a *alarm) cause() error {
 	return nil
 }
 
-func (o *origin) isDown() bool { return o.alarm.Load().since.Load() != nil }
+// outage returns what is known of the outage there is, or nil.
+func (o *origin) outage() *outage { return o.alarm.Load().since.Load() }
+
+func (o *origin) isDown() bool { return o.outage() != nil }
 
 // Down tells the cache that the origin is down: until Up, what is there is
 // served as it is, all who wait are told at once, and nothing is filled for a
-// request.
+// request but what Options.FillsWhileDown names.
 func (c *Cache) Down(cause error) {
 	a := c.origin.alarm.Load()
 	if a.since.CompareAndSwap(nil, &outage{cause, time.Now()}) {
@@ -105,10 +108,25 @@ func (c *Cache) Up() {
 // Outage returns since when the origin has been down, and why; the zero time
 // and nil while it is up.
 func (c *Cache) Outage() (since time.Time, cause error) {
-	if o := c.origin.alarm.Load().since.Load(); o != nil {
+	if o := c.origin.outage(); o != nil {
 		return o.began, o.cause
 	}
 	return time.Time{}, nil
+}
+
+// WhileUp returns a context that also ends when the origin is told to be down.
+// The caller must call cancel.
+func (c *Cache) WhileUp(parent context.Context) (ctx context.Context, cancel context.CancelFunc) {
+	ctx, cancel = context.WithCancel(parent)
+	raised := c.origin.alarm.Load().raised
+	go func() {
+		select {
+		case <-raised:
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
+	return ctx, cancel
 }
 
 // Confirmed returns when the current generation was last known to be that of

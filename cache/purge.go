@@ -72,20 +72,14 @@ func (c *Cache) Peek(key string) Sight {
 	now := c.current.Load()
 	s := c.look(now, key)
 	if s == nil {
-		if c.origin.isDown() {
+		if c.origin.isDown() && !c.opts.FillsWhileDown(key) {
 			return Sight{Outcome: Error}
 		}
 		return Sight{Outcome: Miss}
 	}
-	sight := Sight{Entry: s.entry, Where: "warm", Outcome: Stale, Asked: s.asked.Load()}
+	sight := Sight{Entry: s.entry, Where: "warm", Outcome: c.outcome(now, s), Asked: s.asked.Load()}
 	if s.shelf != nil {
 		sight.Where = s.shelf.name
-	}
-	switch {
-	case c.origin.isDown() || s.failing(time.Now()) && !now.holds(s):
-		sight.Outcome = StaleError
-	case now.holds(s):
-		sight.Outcome = Hit
 	}
 	return sight
 }

@@ -1,0 +1,186 @@
+package cache
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// substituted are the options of a cache in which the lists can be filled though
+// the origin is down.
+func substituted() Options {
+	opts := outages
+	opts.FillsWhileDown = func(key string) bool { return strings.HasPrefix(key, "list") }
+	return opts
+}
+
+// sees checks what a request for a key would be, and then is.
+func sees(t *testing.T, c *Cache, key string, want Outcome) {
+	t.Helper()
+	if got := c.Peek(key).Outcome; got != want {
+		t.Errorf("%s would be a %s, want %s", key, got, want)
+	}
+	if _, got, err := c.Get(key); got != want || (err != nil) != (want == Error) {
+		t.Errorf("%s is a %s and error %v, want %s", key, got, err, want)
+	}
+}
+
+func TestFillsWhileDown(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, substituted(), func(t *testing.T, c *Cache) {
+		publish(t, c, o.generation(), "list?warm", "team?warm")
+		get(t, c, "list?old", Miss, "3")
+		time.Sleep(40 * time.Second)
+		get(t, c, "list?young", Miss, "4")
+		c.Publish(o.moveTo("2", "team"), []Warmed{{Key: "list?warm", Entry: c.Peek("list?warm").Entry}, {Key: "team?warm", Entry: c.Peek("team?warm").Entry}})
+		c.Publish(o.moveTo("3", "team", "list"), []Warmed{{Key: "list?warm", Entry: c.Peek("list?warm").Entry}, {Key: "team?warm", Entry: c.Peek("team?warm").Entry}})
+		time.Sleep(instant)
+		c.Down(errDown)
+
+		sees(t, c, "list?new", Miss)
+		sees(t, c, "list?new", Hit) // filled in the outage
+		sees(t, c, "team?warm", StaleError)
+		sees(t, c, "team?new", Error)
+		sees(t, c, "list?young", Stale) // not true before the outage
+		synctest.Wait()
+		sees(t, c, "list?young", Hit)
+		time.Sleep(time.Minute - instant)
+		sees(t, c, "list?new", Hit)
+		time.Sleep(instant)
+		fills := o.calls.Load()
+		for range 3 {
+			sees(t, c, "list?new", Stale)
+		}
+		synctest.Wait()
+		calls(t, o, fills+1)
+		sees(t, c, "list?new", Hit)
+
+		c.Up()
+		sees(t, c, "list?new", Hit)
+		sees(t, c, "team?warm", Hit)
+		sees(t, c, "team?new", Miss)
+	})
+}
+
+// Entries that were true when the outage began stay hits as long as they are
+// young, and are refreshed then; who refreshes them in vain gets them all the same.
+func TestTrueEntriesAgeInAnOutage(t *testing.T) {
+	o := &fakeOrigin{}
+	opts := substituted()
+	opts.DownAge = 10 * time.Second
+	bubble(t, o, opts, func(t *testing.T, c *Cache) {
+		publish(t, c, o.generation(), "list?warm")
+		time.Sleep(5 * time.Second)
+		c.Down(errDown)
+		sees(t, c, "list?warm", Hit)
+		time.Sleep(5 * time.Second)
+		o.script = []error{errFails, errDown} // an outage is no news
+		sees(t, c, "list?warm", Stale)
+		synctest.Wait()
+		sees(t, c, "list?warm", StaleError)
+		time.Sleep(retryAfter)
+		sees(t, c, "list?warm", Stale)
+		synctest.Wait()
+		time.Sleep(retryAfter)
+		sees(t, c, "list?warm", Stale)
+		synctest.Wait()
+		sees(t, c, "list?warm", Hit)
+		where(t, c, "list?warm", "warm")
+		c.Purge(func(*Entry) bool { return true }, false)
+		sees(t, c, "list?warm", Stale)
+		synctest.Wait()
+		sees(t, c, "list?warm", Hit)
+	})
+}
+
+// A cache that no generation was ever published to.
+func TestFillsWhileDownFromTheStart(t *testing.T) {
+	o := &fakeOrigin{early: true}
+	bubble(t, o, substituted(), func(t *testing.T, c *Cache) {
+		c.Down(errDown)
+		get(t, c, "list", Miss, "1")
+		get(t, c, "list", Hit, "1")
+		time.Sleep(time.Minute)
+		get(t, c, "list", Stale, "1")
+		synctest.Wait()
+		get(t, c, "list", Hit, "2")
+		sees(t, c, "team", Error)
+		calls(t, o, 2)
+	})
+}
+
+// What was filled in an outage takes the place of what is older, though the
+// generation that was published before holds the older one.
+func TestNewerGenerationInAnOutage(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, substituted(), func(t *testing.T, c *Cache) {
+		publish(t, c, o.generation(), "list")
+		o.moveTo("2") // seen by the fills, never published
+		c.Down(errDown)
+		time.Sleep(time.Minute)
+		get(t, c, "list", Stale, "1")
+		synctest.Wait()
+		get(t, c, "list", Hit, "2")
+		calls(t, o, 2)
+	})
+}
+
+// The alarm frees those who wait for the origin, and no others.
+func TestAlarmLeavesOtherFillsAlone(t *testing.T) {
+	o := &fakeOrigin{gate: gated}
+	bubble(t, o, substituted(), func(t *testing.T, c *Cache) {
+		var list, team sync.WaitGroup
+		list.Go(func() { get(t, c, "list", Miss, "1") })
+		synctest.Wait()
+		team.Go(func() { fails(t, c, "team", ErrDown) })
+		synctest.Wait()
+		c.Down(errDown)
+		team.Wait()
+		if s := c.Stats(); s.Waiting != 1 {
+			t.Errorf("%d wait", s.Waiting)
+		}
+		close(o.gate)
+		list.Wait()
+	})
+}
+
+func TestWhileUp(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, outages, func(t *testing.T, c *Cache) {
+		ends := func(ctx context.Context) string {
+			synctest.Wait()
+			return strconv.FormatBool(ctx.Err() != nil)
+		}
+		parent, stop := context.WithCancel(t.Context())
+		first, cancelFirst := c.WhileUp(t.Context())
+		defer cancelFirst()
+		second, cancelSecond := c.WhileUp(parent)
+		defer cancelSecond()
+		if ends(first)+ends(second) != "falsefalse" {
+			t.Error("ended while the origin is up")
+		}
+		if stop(); ends(first)+ends(second) != "falsetrue" {
+			t.Error("does not end with its parent alone")
+		}
+		if c.Down(errDown); ends(first) != "true" {
+			t.Error("does not end with an outage")
+		}
+		late, cancelLate := c.WhileUp(t.Context())
+		defer cancelLate()
+		if ends(late) != "true" {
+			t.Error("begins in an outage")
+		}
+		c.Up()
+		next, cancelNext := c.WhileUp(t.Context())
+		if ends(next) != "false" {
+			t.Error("does not begin after an outage")
+		}
+		if cancelNext(); ends(next) != "true" {
+			t.Error("can't be cancelled")
+		}
+	})
+}
