@@ -5,12 +5,11 @@
 package config
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
 	"net/netip"
-	"slices"
 	"strings"
 	"text/tabwriter"
 	"time"
@@ -30,6 +29,7 @@ type Config struct {
 	TrustedProxies  []netip.Prefix // whose X-Forwarded-* headers are believed
 	StaticDir       string         // folder of the built site; empty = none
 	StateFile       string         // where changes made while running are kept; empty = nowhere
+	PIDFile         string         // where the process ID is kept while serving; empty = nowhere
 	Database        Database
 	Cache           Cache
 	Legacy          Legacy
@@ -156,36 +156,38 @@ func (c Config) Validate() error {
 // brokenRelations leaves out what involves a key in bad: its value is not known,
 // and a second complaint about it would only mislead.
 func (c Config) brokenRelations(bad map[string]bool) (problems []error) {
-	check := func(name, other string, ok bool, rule string) {
-		if ok || bad[name] || bad[other] {
-			return
-		}
-		k, _ := keyNamed(name)
-		o, _ := keyNamed(other)
-		problems = append(problems, k.problem(setting{k.get(&c), c.origins[name]},
-			fmt.Errorf("must be %s, which is %s%s", rule, o.get(&c), inBrackets(c.origins[other]))))
-	}
 	most := c.MemoryLimit / 10 * 7
-	check("CACHE_BYTES", "MEMORY_LIMIT", c.Cache.Bytes <= most,
-		"at most "+show(most)+", 70% of MEMORY_LIMIT")
-	check("FILL_TIMEOUT", "DATABASE_STATEMENT_TIMEOUT", c.Cache.FillTimeout > c.Database.StatementTimeout,
-		"longer than DATABASE_STATEMENT_TIMEOUT")
-	basePath, staticDir := "BASE_PATH", "STATIC_DIR"
-	if c.StaticDir != "" && c.BasePath == "" && !bad[basePath] {
-		k, _ := keyNamed(staticDir)
-		problems = append(problems, k.problem(setting{c.StaticDir, c.origins[staticDir]},
-			errors.New("needs a BASE_PATH for the site to be under")))
+	base, old := c.BasePath != "", c.Legacy.URL != ""
+	for _, r := range []struct {
+		holds             bool
+		name, rule, other string
+	}{
+		{c.Cache.Bytes <= most, "CACHE_BYTES", "must be at most " + show(most) + ", 70% of MEMORY_LIMIT", "MEMORY_LIMIT"},
+		{c.Cache.FillTimeout > c.Database.StatementTimeout, "FILL_TIMEOUT", "must be longer than DATABASE_STATEMENT_TIMEOUT", "DATABASE_STATEMENT_TIMEOUT"},
+		{base || c.StaticDir == "", "STATIC_DIR", "needs a BASE_PATH for the site to be under", "BASE_PATH"},
+		{old || c.Legacy.Source == "store", "SOURCE", "needs a LEGACY_URL", "LEGACY_URL"},
+		{old || !c.Legacy.hasOtherRoutes(), "SOURCE_ROUTES", "needs a LEGACY_URL", "LEGACY_URL"},
+		{old || c.Legacy.VerifySample == 0, "VERIFY_SAMPLE", "needs a LEGACY_URL", "LEGACY_URL"},
+	} {
+		if r.holds || bad[r.name] || bad[r.other] {
+			continue
+		}
+		key, _ := keyNamed(r.name)
+		other, _ := keyNamed(r.other)
+		problems = append(problems, key.problem(setting{key.get(&c), c.origins[r.name]},
+			fmt.Errorf("%s, which is %s%s", r.rule, cmp.Or(other.get(&c), "empty"), inBrackets(c.origins[r.other]))))
 	}
-	needsLegacy := func(name string, needed bool) {
-		if c.Legacy.URL == "" && needed && !bad[name] && !bad["LEGACY_URL"] {
-			k, _ := keyNamed(name)
-			problems = append(problems, k.problem(setting{k.get(&c), c.origins[name]}, errors.New("needs a LEGACY_URL, which is empty")))
+	return problems
+}
+
+// hasOtherRoutes reports whether any route's own source is not the store alone.
+func (l Legacy) hasOtherRoutes() bool {
+	for _, source := range l.Routes {
+		if source != "store" {
+			return true
 		}
 	}
-	needsLegacy("SOURCE", c.Legacy.Source == "legacy" || c.Legacy.Source == "auto")
-	needsLegacy("SOURCE_ROUTES", slices.ContainsFunc(slices.Collect(maps.Values(c.Legacy.Routes)), func(s string) bool { return s != "store" }))
-	needsLegacy("VERIFY_SAMPLE", c.Legacy.VerifySample > 0)
-	return problems
+	return false
 }
 
 // String lists every key as KEY=value with the place the value came from, by

@@ -102,6 +102,7 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"TRUSTED_PROXIES", "10.1.2.3, fd00::/8", []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("fd00::/8")}, func(c Config) any { return c.TrustedProxies }},
 		{"STATIC_DIR", "/var/www/xcri", "/var/www/xcri", func(c Config) any { return c.StaticDir }},
 		{"STATE_FILE", "/var/lib/xcri-proxy/state.json", "/var/lib/xcri-proxy/state.json", func(c Config) any { return c.StateFile }},
+		{"PID_FILE", "/run/xcri-proxy.pid", "/run/xcri-proxy.pid", func(c Config) any { return c.PIDFile }},
 		{"LEGACY_TIMEOUT", "30s", 30 * time.Second, func(c Config) any { return c.Legacy.Timeout }},
 		{"LEGACY_MAX_CONNS", "1", 1, func(c Config) any { return c.Legacy.MaxConns }},
 		{"SOURCE", "Auto", "auto", func(c Config) any { return c.Legacy.Source }},
@@ -163,6 +164,29 @@ func TestSpecialValues(t *testing.T) {
 		{"LEGACY_URL", "", ""},
 		{"LEGACY_URL", "http://[::1]:8001", "http://[::1]:8001"},
 		{"LEGACY_URL", "HTTP://old.example/a%20b", "HTTP://old.example/a%20b"},
+		{"TRUSTED_PROXIES", "", ""},
+		{"TRUSTED_PROXIES", " , ", ""},
+		{"TRUSTED_PROXIES", "10.1.2.3/32, 10.0.0.0/8,::1/128 ,FD00::/8", "10.1.2.3,10.0.0.0/8,::1,fd00::/8"},
+		{"TRUSTED_PROXIES", "0.0.0.0/0,::/0", "0.0.0.0/0,::/0"},
+		{"TRUSTED_PROXIES", "::ffff:10.1.2.3", "10.1.2.3"},
+		{"STATIC_DIR", "../a site/dist", "../a site/dist"},
+		{"STATE_FILE", "", ""},
+		{"LEGACY_TIMEOUT", "100ms", "100ms"},
+		{"LEGACY_TIMEOUT", "90", "1m30s"},
+		{"LEGACY_MAX_CONNS", "100", "100"},
+		{"SOURCE", "LEGACY", "legacy"},
+		{"SOURCE", "Store", "store"},
+		{"SOURCE_ROUTES", "", ""},
+		{"SOURCE_ROUTES", " /teams/=Store ,,/athletes/=LEGACY, ", "/athletes/=legacy,/teams/=store"},
+		{"AUTO_MAX_ERRORS", "5", "5%"},
+		{"AUTO_MAX_ERRORS", "0.1 %", "0.1%"},
+		{"AUTO_MAX_ERRORS", "100.0%", "100%"},
+		{"AUTO_MAX_SLOWDOWN", "1.5", "1.5"},
+		{"AUTO_MAX_SLOWDOWN", "1e3", "1000"},
+		{"VERIFY_SAMPLE", "0", "0%"},
+		{"VERIFY_SAMPLE", "100", "100%"},
+		{"VERIFY_SAMPLE", "33.33333333333%", "33.333333%"},
+		{"VERIFY_SAMPLE", "0.000001", "0.000001%"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.key+"="+tt.text, func(t *testing.T) {
@@ -187,6 +211,20 @@ func TestBadValues(t *testing.T) {
 		atLeast1 = "must be a duration from 1ms to 8760h, such as 90s or 1m30s; a bare number is seconds"
 		url      = "must be http://host:port or https://host:port, perhaps with a path, but without user, query or fragment"
 	)
+	const (
+		legacyTimeout = "must be a duration from 100ms to 8760h, such as 90s or 1m30s; a bare number is seconds"
+		source        = "must be store, legacy or auto"
+		errorShare    = "must be a percentage from 0.1% to 100%"
+		slowdown      = "must be a number from 1.5 to 1000, or 0"
+		sample        = "must be a percentage from 0% to 100%"
+		path          = "must be a path without control characters"
+	)
+	networks := func(item string) string {
+		return fmt.Sprintf("must be addresses or networks like 10.0.0.1 or 10.0.0.0/8, comma separated; %q is none", item)
+	}
+	pairs := func(item string) string {
+		return fmt.Sprintf("must be pairs like /teams/=legacy, with store, legacy or auto, comma separated; %q is none", item)
+	}
 	origins := func(item string) string {
 		return fmt.Sprintf("must be origins like https://host or https://host:port, comma separated; %q is none", item)
 	}
@@ -277,6 +315,56 @@ func TestBadValues(t *testing.T) {
 		{"LEGACY_URL", "http://old.example/?a=b", url},
 		{"LEGACY_URL", "http://old.example/#", url},
 		{"LEGACY_URL", "/just/a/path", url},
+		{"TRUSTED_PROXIES", "localhost", networks("localhost")},
+		{"TRUSTED_PROXIES", "*", networks("*")},
+		{"TRUSTED_PROXIES", "10.0.0.1/8", networks("10.0.0.1/8")},
+		{"TRUSTED_PROXIES", "::1, 10.0.0.0/33", networks("10.0.0.0/33")},
+		{"TRUSTED_PROXIES", "10.0.0", networks("10.0.0")},
+		{"TRUSTED_PROXIES", "010.0.0.1", networks("010.0.0.1")},
+		{"TRUSTED_PROXIES", "10.0.0.1:80", networks("10.0.0.1:80")},
+		{"TRUSTED_PROXIES", "10.0.0.1 10.0.0.2", networks("10.0.0.1 10.0.0.2")},
+		{"TRUSTED_PROXIES", "fe80::1%eth0", networks("fe80::1%eth0")},
+		{"TRUSTED_PROXIES", "::ffff:10.0.0.0/104", networks("::ffff:10.0.0.0/104")},
+		{"STATIC_DIR", "/srv/\x00", path},
+		{"STATIC_DIR", "/srv\nx", path},
+		{"STATE_FILE", "\x7f", path},
+		{"LEGACY_TIMEOUT", "99ms", legacyTimeout},
+		{"LEGACY_TIMEOUT", "0", legacyTimeout},
+		{"LEGACY_TIMEOUT", "", legacyTimeout},
+		{"LEGACY_MAX_CONNS", "0", "must be a whole number from 1 to 100"},
+		{"LEGACY_MAX_CONNS", "101", "must be a whole number from 1 to 100"},
+		{"LEGACY_MAX_CONNS", "", "must be a whole number from 1 to 100"},
+		{"SOURCE", "", source},
+		{"SOURCE", "mysql", source},
+		{"SOURCE", "store ", source},
+		{"SOURCE_ROUTES", "legacy", pairs("legacy")},
+		{"SOURCE_ROUTES", "/teams/", pairs("/teams/")},
+		{"SOURCE_ROUTES", "/teams/=", pairs("/teams/=")},
+		{"SOURCE_ROUTES", "/teams/=both", pairs("/teams/=both")},
+		{"SOURCE_ROUTES", "teams=legacy", pairs("teams=legacy")},
+		{"SOURCE_ROUTES", "/a=auto;/b=auto", pairs("/a=auto;/b=auto")},
+		{"SOURCE_ROUTES", "/a=auto,/b =auto", pairs("/b =auto")},
+		{"SOURCE_ROUTES", "/a=auto, /a=legacy", `names "/a" twice`},
+		{"AUTO_MAX_ERRORS", "", errorShare},
+		{"AUTO_MAX_ERRORS", "0", errorShare},
+		{"AUTO_MAX_ERRORS", "0.0999%", errorShare},
+		{"AUTO_MAX_ERRORS", "100.1%", errorShare},
+		{"AUTO_MAX_ERRORS", "-5%", errorShare},
+		{"AUTO_MAX_ERRORS", "5%%", errorShare},
+		{"AUTO_MAX_ERRORS", "NaN", errorShare},
+		{"AUTO_MAX_ERRORS", "five", errorShare},
+		{"AUTO_MAX_SLOWDOWN", "", slowdown},
+		{"AUTO_MAX_SLOWDOWN", "1", slowdown},
+		{"AUTO_MAX_SLOWDOWN", "-2", slowdown},
+		{"AUTO_MAX_SLOWDOWN", "1000.1", slowdown},
+		{"AUTO_MAX_SLOWDOWN", "NaN", slowdown},
+		{"AUTO_MAX_SLOWDOWN", "+Inf", slowdown},
+		{"AUTO_MAX_SLOWDOWN", "3x", slowdown},
+		{"VERIFY_SAMPLE", "", sample},
+		{"VERIFY_SAMPLE", "-0.1%", sample},
+		{"VERIFY_SAMPLE", "101", sample},
+		{"VERIFY_SAMPLE", "off", sample},
+		{"VERIFY_SAMPLE", "nan%", sample},
 		{"ENV_FILE", "/does/not/exist", "open /does/not/exist: no such file or directory"},
 	}
 	for _, tt := range tests {
@@ -315,6 +403,28 @@ func TestRelations(t *testing.T) {
 			`FILL_TIMEOUT="10s" (flag --fill-timeout): must be longer than DATABASE_STATEMENT_TIMEOUT, which is 10s (default)`},
 		{"one side is not known", map[string]string{"MEMORY_LIMIT": "none", "CACHE_BYTES": "1GiB"},
 			`MEMORY_LIMIT="none" (flag --memory-limit): must be a size of at least 64MiB, such as 512MiB, 512MB or 536870912`},
+		{"a site without a path", map[string]string{"STATIC_DIR": "/srv", "BASE_PATH": "/"},
+			`STATIC_DIR="/srv" (flag --static-dir): needs a BASE_PATH for the site to be under, which is empty (flag --base-path)`},
+		{"a site whose path is not known", map[string]string{"STATIC_DIR": "/srv", "BASE_PATH": "x"},
+			`BASE_PATH="x" (flag --base-path): must be a path like /iz/xcri of letters, digits, - _ ~ and single dots, without a slash at the end`},
+		{"no site and no path", map[string]string{"BASE_PATH": ""}, ""},
+		{"no old API for all", map[string]string{"SOURCE": "legacy", "LEGACY_URL": ""},
+			`SOURCE="legacy" (flag --source): needs a LEGACY_URL, which is empty (flag --legacy-url)`},
+		{"no old API to turn to", map[string]string{"SOURCE": "auto", "LEGACY_URL": ""},
+			`SOURCE="auto" (flag --source): needs a LEGACY_URL, which is empty (flag --legacy-url)`},
+		{"no old API for a route", map[string]string{"SOURCE_ROUTES": "/a=store,/b=auto", "LEGACY_URL": ""},
+			`SOURCE_ROUTES="/a=store,/b=auto" (flag --source-routes): needs a LEGACY_URL, which is empty (flag --legacy-url)`},
+		{"no old API to compare with", map[string]string{"VERIFY_SAMPLE": "1", "LEGACY_URL": ""},
+			`VERIFY_SAMPLE="1%" (flag --verify-sample): needs a LEGACY_URL, which is empty (flag --legacy-url)`},
+		{"no old API and no need of it", map[string]string{"SOURCE": "store", "SOURCE_ROUTES": "/a=store", "VERIFY_SAMPLE": "0", "LEGACY_URL": ""}, ""},
+		{"an old API that is not known", map[string]string{"SOURCE": "auto", "SOURCE_ROUTES": "/a=legacy", "VERIFY_SAMPLE": "1%", "LEGACY_URL": "old"},
+			`LEGACY_URL="old" (flag --legacy-url): must be http://host:port or https://host:port, perhaps with a path, but without user, query or fragment`},
+		{"sources that are not known", map[string]string{"SOURCE": "x", "SOURCE_ROUTES": "/a=store", "LEGACY_URL": ""},
+			`SOURCE="x" (flag --source): must be store, legacy or auto`},
+		{"all that needs an old API", map[string]string{"SOURCE": "auto", "SOURCE_ROUTES": "/a=legacy", "VERIFY_SAMPLE": "0.5%", "LEGACY_URL": ""},
+			`SOURCE="auto" (flag --source): needs a LEGACY_URL, which is empty (flag --legacy-url)` + "\n" +
+				`SOURCE_ROUTES="/a=legacy" (flag --source-routes): needs a LEGACY_URL, which is empty (flag --legacy-url)` + "\n" +
+				`VERIFY_SAMPLE="0.5%" (flag --verify-sample): needs a LEGACY_URL, which is empty (flag --legacy-url)`},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -460,7 +570,9 @@ func TestLongValuesAreCut(t *testing.T) {
 func TestStringReadsBack(t *testing.T) {
 	cfg := load(t, map[string]string{
 		"DATABASE_SOCKET": "", "DATABASE_USER": `o'ne \" two #3`, "DATABASE_NAME": `back\slash`, "MEMORY_LIMIT": "157286401",
-		"GENERATION_POLL": "1h0m0.5s",
+		"GENERATION_POLL": "1h0m0.5s", "TRUSTED_PROXIES": "10.1.2.3, fd00::/8", "STATIC_DIR": "/srv/it's # a site", "STATE_FILE": "/var/lib/x y",
+		"SOURCE": "Auto", "SOURCE_ROUTES": "/teams/=legacy,/athletes/{athlete_hnd}=store", "LEGACY_TIMEOUT": "1.5s", "LEGACY_MAX_CONNS": "7",
+		"AUTO_MAX_ERRORS": "33.3333333333", "AUTO_MAX_SLOWDOWN": "2.25", "VERIFY_SAMPLE": "0.05%",
 	})
 	text := strings.Replace(cfg.String(), "ENV_FILE=", "# ENV_FILE=", 1)
 	for _, secret := range []string{"ADMIN_TOKEN=", "DATABASE_PASSWORD="} {
@@ -491,13 +603,14 @@ func TestKeyTable(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	f.Add("127.0.0.1:8000", "/iz/xcri", "https://a.example", "http://127.0.0.1:8001", "64MiB", "1m30s")
-	f.Add("[::1%eth0]:0", "/.a/..", "*, *", "http://u:p@h:1/%zz?#", "1.5.5GiB", "-9223372036854775808")
-	f.Add(":", "//", "://", "http://[", "٣٣", "1h1h")
-	f.Fuzz(func(t *testing.T, addr, base, origins, legacy, size, duration string) {
+	f.Add("127.0.0.1:8000", "/iz/xcri", "https://a.example", "http://127.0.0.1:8001", "64MiB", "1m30s", "127.0.0.0/8,::1", "/teams/=legacy", "5%")
+	f.Add("[::1%eth0]:0", "/.a/..", "*, *", "http://u:p@h:1/%zz?#", "1.5.5GiB", "-9223372036854775808", "::ffff:1.2.3.4,fe80::1%x", "/a==auto,/b=store", "NaN")
+	f.Add(":", "//", "://", "http://[", "٣٣", "1h1h", "0.0.0.0/0, 1.2.3.4/00", "/=LEGACY, ,", "0.33333333333333%")
+	f.Fuzz(func(t *testing.T, addr, base, origins, legacy, size, duration, networks, routes, share string) {
 		flags := map[string]string{
 			"LISTEN_ADDR": addr, "BASE_PATH": base, "API_CORS_ORIGINS": origins, "LEGACY_URL": legacy,
 			"CACHE_BYTES": size, "WAIT_TIMEOUT": duration, "DATABASE_USER": addr, "LOG_LEVEL": "info",
+			"TRUSTED_PROXIES": networks, "SOURCE_ROUTES": routes, "VERIFY_SAMPLE": share, "LEGACY_TIMEOUT": duration,
 		}
 		cfg, err := Load(flags, environment(nil))
 		if err != nil {

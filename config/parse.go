@@ -30,9 +30,11 @@ type (
 const maxDuration = 365 * 24 * time.Hour
 
 var (
-	hostName = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
-	basePath = regexp.MustCompile(`^(/\.?[\w~-]+(\.[\w~-]+)*)*$`)
+	hostName  = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
+	basePath  = regexp.MustCompile(`^(/\.?[\w~-]+(\.[\w~-]+)*)*$`)
+	routePath = regexp.MustCompile(`^/[!-~]*$`)
 
+	parsePath   = matching[string](`^[^\x00-\x1f\x7f]*$`, "must be a path without control characters")
 	parseSocket = matching[string](`^(/[^\x00-\x1f\x7f]+)?$`, "must be a path that begins with /")
 	parseName   = matching[string](`^[^\x00-\x1f\x7f]{1,64}$`, "must be a name of 1 to 64 characters")
 	parseToken  = matching[Secret](`^([!-~]{16,})?$`, "must be at least 16 printable ASCII characters without a space")
@@ -147,9 +149,10 @@ func parseNetworks(text string) (list []netip.Prefix, err error) {
 		}
 		network, err := netip.ParsePrefix(item)
 		if ip, ipErr := netip.ParseAddr(item); ipErr == nil && ip.Zone() == "" {
+			ip = ip.Unmap()
 			network, err = netip.PrefixFrom(ip, ip.BitLen()), nil
 		}
-		if err != nil || network != network.Masked() {
+		if err != nil || network != network.Masked() || network.Addr().Is4In6() {
 			return nil, fmt.Errorf("must be addresses or networks like 10.0.0.1 or 10.0.0.0/8, comma separated; %s is none", shown(item))
 		}
 		list = append(list, network)
@@ -176,7 +179,7 @@ func parseSources(text string) (map[string]string, error) {
 		}
 		route, source, found := strings.Cut(item, "=")
 		source, err := parseSource(source)
-		if !found || err != nil || !strings.HasPrefix(route, "/") {
+		if !found || err != nil || !routePath.MatchString(route) {
 			return nil, fmt.Errorf("must be pairs like /teams/=legacy, with store, legacy or auto, comma separated; %s is none", shown(item))
 		}
 		if _, twice := routes[route]; twice {
@@ -191,10 +194,11 @@ func parseSources(text string) (map[string]string, error) {
 func shareFrom(least float64) func(string) (Share, error) {
 	return func(text string) (Share, error) {
 		percent, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(text, "%")), 64)
-		if err != nil || !(percent/100 >= least && percent <= 100) {
+		share := math.Round(percent*1e6) / 1e8 // as many digits as show writes
+		if err != nil || !(share >= least && share <= 1) {
 			return 0, fmt.Errorf("must be a percentage from %s to 100%%", show(Share(least)))
 		}
-		return Share(percent / 100), nil
+		return Share(share), nil
 	}
 }
 
