@@ -1,1 +1,108 @@
 package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+const (
+	// verifyTimeout bounds one comparison unless its request says otherwise;
+	// longestVerify is the most that it may say.
+	verifyTimeout, longestVerify = 30 * time.Second, time.Minute
+	// verifyTurns is how many comparisons may be asked for at once: each takes a
+	// connection to the database and one to the old API.
+	verifyTurns = 2
+)
+
+// hasSpare reports whether the database can be asked without the connection that
+// is kept for its generation.
+func (p *Proxy) hasSpare() bool {
+	pool := p.opts.Origin.Stats()
+	return pool.Limit == 0 || pool.InUse < max(1, pool.Limit-1)
+}
+
+// verifyRequest is the body of a POST to /cache/verify.
+type verifyRequest struct {
+	Path      string `json:"path"`       // a request target
+	TimeoutMS int64  `json:"timeout_ms"` // longest wait for the answers; zero means 30 s
+}
+
+// check returns the longest wait, or what is wrong with the request.
+func (r verifyRequest) check() (timeout time.Duration, err error) {
+	switch {
+	case r.Path == "":
+		return 0, errors.New("path: a request target is wanted, such as /teams/?limit=10")
+	case r.TimeoutMS < 0 || r.TimeoutMS > longestVerify.Milliseconds():
+		return 0, fmt.Errorf("timeout_ms: want a number from 1 to %d", longestVerify.Milliseconds())
+	case r.TimeoutMS == 0:
+		return verifyTimeout, nil
+	}
+	return time.Duration(r.TimeoutMS) * time.Millisecond, nil
+}
+
+// noLegacy tells those who want a comparison what there is none with.
+const noLegacy = "LEGACY_URL is not set: there is no old API to compare with"
+
+// serveVerify compares what both sources say to one request.
+func (p *Proxy) serveVerify(ctx *fasthttp.RequestCtx) {
+	var req verifyRequest
+	if !p.readJSON(ctx, &req) {
+		return
+	}
+	if p.opts.Legacy == nil {
+		p.fail(ctx, fasthttp.StatusUnprocessableEntity, noLegacy)
+		return
+	}
+	timeout, err := req.check()
+	if err != nil {
+		p.fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	select {
+	case p.verify.turns <- struct{}{}:
+		defer func() { <-p.verify.turns }()
+	default:
+		p.failBusy(ctx, fmt.Sprintf("%d comparisons are running, the most at once", verifyTurns))
+		return
+	}
+	v, err := p.verification(req.Path)
+	switch {
+	case err != nil:
+		p.sendJSON(ctx, fasthttp.StatusOK, comparison{Path: req.Path, Verdict: verdictSkipped, Error: err.Error()})
+	case !p.hasSpare():
+		p.failBusy(ctx, "all connections to the database are in use")
+	default:
+		asking, cancel := context.WithTimeout(p.verify.ctx, timeout)
+		defer cancel()
+		p.sendJSON(ctx, fasthttp.StatusOK, p.compareSources(asking, v))
+	}
+}
+
+func (p *Proxy) failBusy(ctx *fasthttp.RequestCtx, why string) {
+	ctx.Response.Header.Set("Retry-After", "1")
+	p.fail(ctx, fasthttp.StatusTooManyRequests, why+"; try again in a moment")
+}
+
+// verifySubjects is what GET /cache/verify shows.
+type verifySubjects struct {
+	Keys   []string    `json:"keys"` // the warm set, as far as it can be compared
+	Sample verifyStats `json:"sample"`
+}
+
+// serveVerifySubjects shows what there is to compare.
+func (p *Proxy) serveVerifySubjects(ctx *fasthttp.RequestCtx) {
+	if p.opts.Legacy == nil {
+		p.fail(ctx, fasthttp.StatusUnprocessableEntity, noLegacy)
+		return
+	}
+	out := verifySubjects{Keys: []string{}, Sample: p.verifyStats()}
+	if current, _ := p.cache.Published(); current != nil {
+		out.Keys = slices.DeleteFunc(p.warmSet(current.(generation).Generation, nil), func(key string) bool { return key == healthKey })
+	}
+	p.sendJSON(ctx, fasthttp.StatusOK, out)
+}

@@ -1,0 +1,219 @@
+package proxy
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// breakerTest is a breaker with a clock of the test's own.
+type breakerTest struct {
+	*breaker
+	now  time.Time
+	told []string
+}
+
+func newBreakerTest(l limits) *breakerTest {
+	b := &breakerTest{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
+	b.breaker = &breaker{name: "the store", limits: l, usual: map[string]*pastLoads{}, switched: func(open bool, reason string) {
+		b.told = append(b.told, fmt.Sprintf("%v %s", open, reason))
+	}}
+	return b
+}
+
+// loads records n loads, evenly over a time, of which some fail.
+func (b *breakerTest) loads(n, failed int, took, over time.Duration) {
+	for i := range n {
+		b.now = b.now.Add(over / time.Duration(n))
+		b.record(loaded{route: "/teams/", at: b.now, took: took, failed: i*failed/n != (i+1)*failed/n})
+		b.judge(b.now)
+	}
+}
+
+// try makes a trial, if one is due.
+func (b *breakerTest) try(failed bool, took time.Duration) (due bool) {
+	use, trial := b.use(b.now)
+	if use {
+		b.record(loaded{route: "/teams/", at: b.now, took: took, failed: failed, trial: trial})
+	}
+	return trial
+}
+
+func TestBreakerOpens(t *testing.T) {
+	const usual = 100 * time.Millisecond
+	for name, tt := range map[string]struct {
+		limits limits
+		loads  func(*breakerTest)
+		reason string // empty: it stays closed
+	}{
+		"nothing":                  {limits{0.05, 3}, func(*breakerTest) {}, ""},
+		"all is well":              {limits{0.05, 3}, func(b *breakerTest) { b.loads(500, 0, usual, time.Minute) }, ""},
+		"at the limit of errors":   {limits{0.05, 3}, func(b *breakerTest) { b.loads(400, 20, usual, 45*time.Second) }, ""},
+		"over the limit of errors": {limits{0.05, 3}, func(b *breakerTest) { b.loads(100, 0, usual, 30*time.Second); b.loads(10, 10, usual, time.Second) }, "the store fails, 6 of 106 loads in 60 s (5.66 %) over 5 %"},
+		"another limit of errors":  {limits{0.5, 3}, func(b *breakerTest) { b.loads(100, 0, usual, 30*time.Second); b.loads(90, 90, usual, time.Second) }, ""},
+		"few loads":                {limits{0.05, 3}, func(b *breakerTest) { b.loads(fewestLoads-1, fewestLoads-1, usual, time.Second) }, ""},
+		"just enough loads":        {limits{0.05, 3}, func(b *breakerTest) { b.loads(fewestLoads, fewestLoads, usual, time.Second) }, "20 of 20 loads"},
+		"few loads for long":       {limits{0.05, 3}, func(b *breakerTest) { b.loads(100, 100, usual, time.Hour) }, ""},
+		"errors of long ago": {limits{0.05, 3}, func(b *breakerTest) {
+			b.loads(19, 19, usual, time.Second)
+			b.now = b.now.Add(time.Minute)
+			b.loads(50, 0, usual, time.Second)
+		}, ""},
+		"slow": {limits{0.05, 3}, func(b *breakerTest) {
+			b.loads(200, 0, usual, 10*time.Minute)
+			b.loads(100, 0, 8*usual, time.Minute)
+		}, "the store is slow, "},
+		"slow, and nobody minds": {limits{0.05, 0}, func(b *breakerTest) { b.loads(200, 0, usual, 10*time.Minute); b.loads(100, 0, 8*usual, time.Minute) }, ""},
+		"twice as slow":          {limits{0.05, 3}, func(b *breakerTest) { b.loads(200, 0, usual, 10*time.Minute); b.loads(200, 0, 2*usual, time.Minute) }, ""},
+		"much slower, still fast": {limits{0.05, 3}, func(b *breakerTest) {
+			b.loads(200, 0, 5*time.Millisecond, 10*time.Minute)
+			b.loads(200, 0, 100*time.Millisecond, time.Minute)
+		}, ""},
+		"slow from the start": {limits{0.05, 3}, func(b *breakerTest) { b.loads(500, 0, 2*time.Second, 10*time.Minute) }, ""},
+		"a few that are slow": {limits{0.05, 3}, func(b *breakerTest) { b.loads(200, 0, usual, 10*time.Minute); b.loads(10, 0, 4*usual, time.Second) }, ""},
+		"routes are slow by nature": {limits{0.05, 3}, func(b *breakerTest) {
+			for range 200 {
+				b.now = b.now.Add(time.Second)
+				b.record(loaded{route: "/teams/", at: b.now, took: usual})
+				b.record(loaded{route: "/athletes/", at: b.now, took: 20 * usual})
+			}
+			for range 50 { // now only the slow one is asked for
+				b.now = b.now.Add(time.Second)
+				b.record(loaded{route: "/athletes/", at: b.now, took: 20 * usual})
+				b.judge(b.now)
+			}
+		}, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			b := newBreakerTest(tt.limits)
+			tt.loads(b)
+			s := b.stats(b.now)
+			if open := tt.reason != ""; open != (s.State == stateOpen) || open != (s.Switches == 1) || int(s.Switches) != len(b.told) {
+				t.Fatalf("%+v, told %q", s, b.told)
+			}
+			if !strings.Contains(s.Reason, tt.reason) {
+				t.Errorf("%q, want %q", s.Reason, tt.reason)
+			}
+		})
+	}
+}
+
+// TestBreakerNumbers: the reason and the stats tell the figures.
+func TestBreakerNumbers(t *testing.T) {
+	b := newBreakerTest(limits{0.05, 3})
+	b.loads(300, 0, 100*time.Millisecond, 10*time.Minute)
+	b.now = b.now.Add(time.Minute)
+	b.loads(30, 1, 100*time.Millisecond, time.Second)
+	if s := b.stats(b.now); s.Loads != 30 || s.Failed != 1 || s.MeanMS != 100 || s.Since != nil || s.State != stateClosed {
+		t.Errorf("%+v", s)
+	}
+	b.loads(30, 0, time.Second, time.Second)
+	s := b.stats(b.now)
+	var mean int
+	var times float64
+	if _, err := fmt.Sscanf(s.Reason, "the store is slow, %d ms a load in 60 s (%f times as long as usual) over 3 times", &mean, &times); err != nil {
+		t.Fatalf("%q: %v", s.Reason, err)
+	}
+	if mean < 300 || mean > 400 || times < 3 || times > 3.5 || s.Since == nil {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestBreakerRecovers: a source that was left is tried now and then, and comes
+// back after some good trials, not sooner than it may.
+func TestBreakerRecovers(t *testing.T) {
+	const usual = 100 * time.Millisecond
+	b := newBreakerTest(limits{0.05, 3})
+	b.loads(300, 0, usual, 10*time.Minute)
+	b.loads(fewestLoads, fewestLoads, usual, time.Second)
+	opened := b.now
+	if s := b.stats(b.now); s.State != stateOpen || b.usable(b.now) {
+		t.Fatalf("%+v", s)
+	}
+	if b.try(false, usual) {
+		t.Error("a trial at once")
+	}
+	for _, bad := range []struct {
+		failed bool
+		took   time.Duration
+	}{{true, usual}, {false, 10 * usual}} { // each sets the count back
+		for range goodTrials - 1 {
+			b.now = b.now.Add(trialEvery)
+			if !b.usable(b.now) || !b.try(false, usual) || b.usable(b.now) || b.try(false, usual) {
+				t.Fatal("not one trial when it is due")
+			}
+		}
+		b.now = b.now.Add(trialEvery)
+		b.try(bad.failed, bad.took)
+	}
+	b.record(loaded{route: "/teams/", at: b.now, took: usual}) // no trial counts for nothing
+	for n := 1; b.stats(b.now).State == stateOpen; n++ {
+		if n > goodTrials {
+			t.Fatalf("still open after %d good trials", n-1)
+		}
+		b.now = b.now.Add(trialEvery)
+		b.try(false, usual)
+	}
+	if s := b.stats(b.now); s.Switches != 2 || s.Reason != "3 trials in a row went well" || b.now.Sub(opened) != 9*trialEvery || s.Loads != 0 {
+		t.Errorf("%+v after %v", s, b.now.Sub(opened))
+	}
+	if use, trial := b.use(b.now); !use || trial {
+		t.Error("not used again")
+	}
+}
+
+// TestBreakerHolds: neither way is it quicker than holdFor, but for an outage.
+func TestBreakerHolds(t *testing.T) {
+	b := newBreakerTest(limits{0.05, 3})
+	b.trip(b.now, "the database is down")
+	b.now = b.now.Add(trialEvery)
+	for range 2 * goodTrials { // all at once, as if the trials had queued
+		b.record(loaded{route: "/teams/", at: b.now, trial: true})
+	}
+	if s := b.stats(b.now); s.State != stateOpen {
+		t.Errorf("closed after %v", trialEvery)
+	}
+	b.now = b.now.Add(trialEvery)
+	b.record(loaded{route: "/teams/", at: b.now, trial: true})
+	if s := b.stats(b.now); s.State != stateClosed {
+		t.Errorf("%+v", s)
+	}
+	b.loads(100, 100, 0, holdFor-windowSpan/100)
+	if s := b.stats(b.now); s.State != stateClosed {
+		t.Errorf("open again too soon: %+v", s)
+	}
+	b.now = b.now.Add(windowSpan / 50)
+	b.judge(b.now)
+	if s := b.stats(b.now); s.State != stateOpen || s.Switches != 3 {
+		t.Errorf("%+v", s)
+	}
+	b.reset()
+	b.trip(b.now, "the database is down")
+	b.trip(b.now, "the database is down still")
+	if s := b.stats(b.now); s.State != stateOpen || s.Reason != "the database is down" || s.Switches != 4 || len(b.told) != 4 {
+		t.Errorf("%+v, told %q", s, b.told)
+	}
+}
+
+// TestOutageSetsTrialsBack: a database that goes down again is not one that
+// does well.
+func TestOutageSetsTrialsBack(t *testing.T) {
+	b := newBreakerTest(limits{0.05, 3})
+	b.trip(b.now, "down")
+	for range goodTrials - 1 {
+		b.now = b.now.Add(trialEvery)
+		b.try(false, 0)
+	}
+	b.trip(b.now, "down")
+	for n := range goodTrials {
+		if s := b.stats(b.now); s.State != stateOpen {
+			t.Fatalf("closed after %d trials", n)
+		}
+		b.now = b.now.Add(trialEvery)
+		b.try(false, 0)
+	}
+	if s := b.stats(b.now); s.State != stateClosed {
+		t.Errorf("%+v", s)
+	}
+}

@@ -1,0 +1,367 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/testdata/importer"
+	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+)
+
+// fragile is an origin that fails as the test says.
+type fragile struct {
+	*fakeOrigin
+	with  atomic.Pointer[error] // nil: it does not
+	asked atomic.Int64
+}
+
+func newFragile(err error) *fragile {
+	f := &fragile{}
+	f.with.Store(&err)
+	f.fakeOrigin = &fakeOrigin{
+		run: func(_ context.Context, q store.Query) (store.Answer, error) {
+			f.asked.Add(1)
+			switch err := *f.with.Load(); err {
+			case nil:
+				return store.Answer{Status: 200, Body: []byte(`{"store":true}`)}, nil
+			case errPanic:
+				panic("in the origin")
+			default:
+				return store.Answer{}, err
+			}
+		},
+		generation: func() (*store.Generation, error) {
+			if err := *f.with.Load(); errors.Is(err, store.ErrUnavailable) {
+				return nil, err
+			}
+			return &store.Generation{}, nil
+		},
+	}
+	return f
+}
+
+// TestAutoAsksTheOldAPI: what the store fails at is answered by the old API, and
+// what both fail at as by the store alone.
+func TestAutoAsksTheOldAPI(t *testing.T) {
+	for _, tt := range []struct {
+		name   string
+		err    error
+		status int // if the old API fails too
+		alarm  bool
+	}{
+		{"well", nil, 200, false},
+		{"slow", fmt.Errorf("teams: %w", store.ErrTimeout), 504, false},
+		{"set up wrongly", fmt.Errorf("teams: %w", store.ErrSetup), 503, false},
+		{"away", fmt.Errorf("teams: %w", store.ErrUnavailable), 503, true},
+		{"panic", errPanic, 502, false},
+		{"unknown", errors.New("a bug"), 502, false},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			old := oldAPI(t, nil)
+			origin := newFragile(nil)
+			p, base := start(t, Options{Origin: origin.fakeOrigin, Legacy: old.client, Source: FromAuto, Poll: time.Hour})
+			origin.with.Store(&tt.err)
+			a := get(t, base, "/teams/")
+			if a.status != 200 || ofLegacy(t, a) != (tt.err != nil) {
+				t.Errorf("%d %s", a.status, a.body)
+			}
+			if _, cause := p.cache.Outage(); (cause != nil) != tt.alarm {
+				t.Errorf("the alarm: %v", cause)
+			}
+			if a := get(t, base, "/teams/"); a.outcome() != "hit" {
+				t.Errorf("it was not stored: %s", a.outcome())
+			}
+			old.status.Store(500)
+			if a := get(t, base, "/athletes/"); a.status != tt.status {
+				t.Errorf("both fail: %d %s", a.status, a.body)
+			}
+			if n := p.Stats().Cache.Panics; n != 0 {
+				t.Errorf("%d panics reached the cache", n)
+			}
+		})
+	}
+}
+
+// TestLegacyRaisesNoAlarm: neither a failing old API nor one beside a failing
+// store concerns those whose answers come from the store.
+func TestLegacyRaisesNoAlarm(t *testing.T) {
+	old := oldAPI(t, nil)
+	p, base := start(t, Options{Origin: newFragile(nil).fakeOrigin, Legacy: old.client, RouteSources: map[string]Source{"/teams/": FromLegacy}})
+	old.Close()
+	for range 3 {
+		if a := get(t, base, "/teams/"); a.status != 503 {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+	if _, cause := p.cache.Outage(); cause != nil {
+		t.Errorf("the alarm: %v", cause)
+	}
+	if a := get(t, base, "/athletes/"); a.status != 200 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// TestAutoLeavesTheStore: once its loads fail too often the store is left alone,
+// which is said once, with the numbers.
+func TestAutoLeavesTheStore(t *testing.T) {
+	old := oldAPI(t, nil)
+	origin := newFragile(nil)
+	log := &logged{}
+	p, base := start(t, Options{Origin: origin.fakeOrigin, Legacy: old.client, Source: FromAuto, Logger: log.logger()})
+	slow := error(store.ErrTimeout)
+	origin.with.Store(&slow)
+	for n := range 2 * fewestLoads {
+		if a := get(t, base, fmt.Sprintf("/teams/?limit=%d", n+1)); a.status != 200 || !ofLegacy(t, a) {
+			t.Fatalf("%d %s", a.status, a.body)
+		}
+	}
+	if n := origin.asked.Load(); n != fewestLoads {
+		t.Errorf("the store was asked %d times", n)
+	}
+	s := p.Stats().Sources
+	if b := s.Breakers["store"]; b.State != stateOpen || b.Switches != 1 || b.Reason != "the store fails, 20 of 20 loads in 60 s (100 %) over 5 %" || b.Since == nil {
+		t.Errorf("%+v", b)
+	}
+	if b := s.Breakers["legacy"]; b.State != stateClosed || b.Loads != 2*fewestLoads || b.Failed != 0 || b.MeanMS <= 0 {
+		t.Errorf("%+v", b)
+	}
+	if log.count(`"auto: the store fails, 20 of 20 loads in 60 s (100 %) over 5 %; answers come from the old API"`) != 1 || log.count("auto:") != 1 {
+		t.Errorf("the log: %s", &log.text)
+	}
+	// With the old API gone too, the store is asked: it may be well again.
+	old.Close()
+	if a := get(t, base, "/teams/?limit=101"); a.status != 504 {
+		t.Errorf("both fail: %d", a.status)
+	}
+	var none error
+	origin.with.Store(&none)
+	if a := get(t, base, "/teams/?limit=102"); a.status != 200 || ofLegacy(t, a) {
+		t.Errorf("never worse than the store alone: %d %s", a.status, a.body)
+	}
+	change(t, base, `{"source":"store"}`)
+	if b := p.Stats().Sources.Breakers["store"]; b.State != stateClosed || b.Reason != "" {
+		t.Errorf("nobody wants to know: %+v", b)
+	}
+}
+
+// TestAutoWithBothDown: who asks for what neither source can tell is told at
+// once, and what is there is served.
+func TestAutoWithBothDown(t *testing.T) {
+	old := oldAPI(t, nil)
+	origin := newFragile(nil)
+	p, base := start(t, Options{Origin: origin.fakeOrigin, Legacy: old.client, Source: FromAuto, Cache: cache.Options{DownAge: time.Millisecond}})
+	get(t, base, "/teams/")
+	old.Close()
+	away := error(store.ErrUnavailable)
+	origin.with.Store(&away)
+	for n := range 3 * fewestLoads {
+		begun := time.Now()
+		a := get(t, base, fmt.Sprintf("/teams/?limit=%d", n+1))
+		if took := time.Since(begun); a.status != 503 || !strings.Contains(a.body, databaseAway) || a.header.Get("Retry-After") == "" || took > atOnce {
+			t.Fatalf("%d %s after %v", a.status, a.body, took)
+		}
+	}
+	if n := origin.asked.Load(); n > 2 {
+		t.Errorf("the store was asked %d times", n)
+	}
+	if b := p.Stats().Sources.Breakers["legacy"]; b.State != stateOpen || !strings.HasPrefix(b.Reason, "the old API fails, ") {
+		t.Errorf("%+v", b)
+	}
+	if a := get(t, base, "/teams/"); a.status != 200 || a.outcome() != "stale_error" {
+		t.Errorf("%d %s", a.status, a.outcome())
+	}
+}
+
+// TestRollback: a change of source under load costs no request, takes hold of
+// every fill from then on and of the warm set within a second; and back again.
+func TestRollback(t *testing.T) {
+	opts, db := scratch(t)
+	old := oldAPI(t, opts.Origin)
+	opts.Legacy = old.client
+	p, base := start(t, opts)
+	var warm []string
+	for _, s := range live {
+		warm = append(warm, warmTargets(s)...)
+	}
+	cold := coldTargets(t, db)[:5]
+	var fresh atomic.Int64
+	crowd := visit(t, base, 10, func() func(*visitor, int) error {
+		return func(v *visitor, turn int) error {
+			target := warm[turn%len(warm)]
+			switch turn % 32 {
+			case 0:
+				target = cold[turn%len(cold)]
+			case 1:
+				target = fmt.Sprintf("/teams/?season_year=2025&limit=%d", 1+fresh.Add(1))
+			}
+			if a, err := v.get(target); err != nil || a.status != 200 {
+				return fmt.Errorf("%s: %d, %v", target, a.status, err)
+			}
+			return nil
+		}
+	})
+	await(t, "all is well under load", func() bool { return crowd.answers.Load() > 200 })
+	loads := func() (n [2]int64) {
+		for _, r := range p.router.routes {
+			if r.endpoint.Path != healthKey {
+				for s := range n {
+					n[s] += r.figures.loads[s].ok.Load()
+				}
+			}
+		}
+		return n
+	}
+	for _, to := range []Source{FromLegacy, FromStore} {
+		s := change(t, base, `{"source":"`+to.String()+`"}`)
+		begun := time.Now()
+		if *s.Purged < len(warm) {
+			t.Errorf("%d entries made stale", *s.Purged)
+		}
+		for _, target := range warm {
+			key, _ := p.router.keyOf(target)
+			await(t, target+" comes from "+to.String(), func() bool { return p.cache.Peek(key).Outcome == cache.Hit })
+		}
+		took := time.Since(begun)
+		await(t, "what was under way has ended", func() bool { return time.Since(begun) > time.Second })
+		before, asked := loads(), crowd.answers.Load()
+		for _, target := range warm {
+			if a := get(t, base, target); a.status != 200 || ofLegacy(t, a) != (to == FromLegacy) {
+				t.Errorf("%s: %d, from the old API: %v", target, a.status, ofLegacy(t, a))
+			}
+		}
+		await(t, "there were more fills", func() bool { return loads()[to] > before[to]+5 && crowd.answers.Load() > asked+50 })
+		other := FromLegacy - to
+		if after := loads(); after[other] != before[other] {
+			t.Errorf("%d fills by the source that was left", after[other]-before[other])
+		}
+		t.Logf("%v: the warm set, %d answers, was replaced within %v", to, len(warm), took.Round(time.Millisecond))
+	}
+	crowd.stop()
+	checkRequests(t, p)
+}
+
+// TestAutoInAnOutage: a database that is killed costs no request: what is there
+// is served, and what is not the old API tells.
+func TestAutoInAnOutage(t *testing.T) {
+	srv, err := mariadb.Start(mariadb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer srv.Close()
+	old := oldAPI(t, nil)
+	opts := optionsFor(t, srv, mariadb.Database)
+	opts.Legacy, opts.Source = old.client, FromAuto
+	log := &logged{}
+	opts.Logger = log.logger()
+	p, base := start(t, opts)
+	var cold, fromOld atomic.Int64
+	crowd := visit(t, base, 10, func() func(*visitor, int) error {
+		return func(v *visitor, turn int) error {
+			target := warmTargets(live[turn%len(live)])[turn%3]
+			if turn%4 == 0 {
+				target = fmt.Sprintf("/teams/?season_year=2025&limit=%d", 1+cold.Add(1))
+			}
+			a, err := v.get(target)
+			if err != nil || a.status != 200 {
+				return fmt.Errorf("%s: %d, %v", target, a.status, err)
+			}
+			if a.outcome() == "miss" && ofLegacy(t, a) {
+				fromOld.Add(1)
+			}
+			return nil
+		}
+	})
+	await(t, "all is well under load", func() bool { return crowd.answers.Load() > 100 })
+	srv.Kill()
+	await(t, "the proxy knows", func() bool { _, cause := p.cache.Outage(); return cause != nil })
+	await(t, "the old API answers", func() bool { return fromOld.Load() > 20 })
+	s := p.Stats()
+	if b := s.Sources.Breakers["store"]; b.State != stateOpen || !strings.HasPrefix(b.Reason, "the database is down: ") {
+		t.Errorf("%+v", b)
+	}
+	if n := s.Requests.Outcomes["stale_error"] + s.Requests.Outcomes["error"]; n > 0 {
+		t.Errorf("%d requests saw the outage", n)
+	}
+	if err := srv.Run(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the store answers again", func() bool { return p.Stats().Sources.Breakers["store"].State == stateClosed })
+	crowd.stop()
+	if a := get(t, base, "/athletes/?limit=7"); a.status != 200 || a.outcome() != "miss" || ofLegacy(t, a) {
+		t.Errorf("%d %s %s", a.status, a.outcome(), a.body)
+	}
+	if log.count("answers come from the old API") != 1 || log.count("answers come from the store again") != 1 {
+		t.Errorf("the log: %s", &log.text)
+	}
+}
+
+// TestHangingStoreInAuto: who waits for a database that hangs gets the old API's
+// answer as soon as the alarm is raised.
+func TestHangingStoreInAuto(t *testing.T) {
+	old := oldAPI(t, nil)
+	asked := make(chan struct{})
+	p, base := start(t, Options{Legacy: old.client, Source: FromAuto, Poll: time.Hour, Origin: &fakeOrigin{
+		run: func(ctx context.Context, _ store.Query) (store.Answer, error) {
+			close(asked)
+			<-ctx.Done()
+			return store.Answer{}, ctx.Err()
+		}}})
+	answered := make(chan answer, 1)
+	go func() { answered <- get(t, base, "/teams/") }()
+	<-asked
+	p.cache.Down(store.ErrUnavailable)
+	if a := <-answered; a.status != 200 || !ofLegacy(t, a) || a.outcome() != "miss" {
+		t.Errorf("%d %s %s", a.status, a.outcome(), a.body)
+	}
+}
+
+// TestGenerationOfLegacyAnswers: an answer that the old API made before an import
+// is never taken for one of after it, whenever it arrives.
+func TestGenerationOfLegacyAnswers(t *testing.T) {
+	opts, db := scratch(t)
+	old := oldAPI(t, opts.Origin)
+	opts.Legacy, opts.Source = old.client, FromLegacy
+	p, base := start(t, opts)
+	scope := live[0]
+	target := fmt.Sprintf("/teams/?season_year=2025&division=%d&gender=%s&limit=11", scope.Division, scope.Gender)
+	gate := make(chan struct{})
+	old.gate.Store(&gate)
+	late := make(chan answer, 1)
+	before := old.asked.Load()
+	go func() { late <- get(t, base, target) }()
+	await(t, "the old API reads", func() bool { return old.asked.Load() > before })
+	await(t, "it has read", func() bool { return p.opts.Origin.Stats().InUse == 0 })
+
+	if err := importer.Import(t.Context(), db, scope, 1, importer.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the import was seen", func() bool { return versionOf(p.watch.seen.Load().Calculated()) == 1 })
+	old.gate.Store(nil)
+	close(gate)
+	first := <-late
+	await(t, "the import is published", func() bool { return publishedVersion(p) == 1 })
+	j := &journal{}
+	j.add(scope, 1)
+	if c := j.read(first.body); first.status != 200 || c.newest != 0 {
+		t.Errorf("the test's own: %d, %+v", first.status, c)
+	}
+	if a := get(t, base, target); a.outcome() != "stale" && a.outcome() != "miss" && j.read(a.body).newest != 1 {
+		t.Errorf("an answer of before the import is a %s", a.outcome())
+	}
+	eventually(t, base, target)
+	a := get(t, base, target)
+	if c := j.read(a.body); c.err != nil || c.newest != 1 || a.outcome() != "hit" || !ofLegacy(t, a) {
+		t.Errorf("%s of %+v", a.outcome(), c)
+	}
+	warm := warmTargets(scope)[1]
+	if a := get(t, base, warm); a.outcome() != "hit" || j.read(a.body).newest != 1 || !ofLegacy(t, a) {
+		t.Errorf("%s: %s of %+v", warm, a.outcome(), j.read(a.body))
+	}
+}

@@ -1,0 +1,348 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+// oldServer is an old API whose answers end with a space, which tells them from
+// those of the store. It answers each target with itself, or from a database.
+type oldServer struct {
+	*httptest.Server
+	client *legacy.Client
+	origin Origin       // nil for none
+	status atomic.Int64 // to answer with instead, unless it is 0
+	asked  atomic.Int64
+	gate   atomic.Pointer[chan struct{}] // an answer that is made waits for it
+}
+
+// oldAPI starts one.
+func oldAPI(t testing.TB, origin Origin) *oldServer {
+	t.Helper()
+	s := &oldServer{origin: origin}
+	s.Server = httptest.NewServer(s)
+	t.Cleanup(s.Close)
+	var err error
+	if s.client, err = legacy.New(legacy.Options{URL: s.URL}); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(s.client.Close)
+	return s
+}
+
+var oldRouter = newRouter(store.Endpoints())
+
+func (s *oldServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	s.asked.Add(1)
+	status, body := 200, fmt.Appendf(nil, `{"target":%q}`, r.RequestURI)
+	if s.origin != nil {
+		_, q, err := oldRouter.question(r.RequestURI)
+		answer, runErr := s.origin.Run(r.Context(), q)
+		status, body = answer.Status, answer.Body
+		if errors.Join(err, runErr) != nil {
+			status, body = 500, []byte(`{"detail":"Internal Server Error"}`)
+		}
+	}
+	if n := s.status.Load(); n != 0 {
+		status = int(n)
+	}
+	if gate := s.gate.Load(); gate != nil {
+		<-*gate
+	}
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = w.Write(append(body, ' '))
+}
+
+// ofLegacy tells whose answer it is.
+func ofLegacy(t testing.TB, a answer) bool {
+	t.Helper()
+	text, err := inflate(a.body)
+	if err != nil && a.status == 200 {
+		t.Fatal(err)
+	}
+	return strings.HasSuffix(string(text), " ")
+}
+
+// logged is a log for a test to look at.
+type logged struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logged) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(line)
+}
+
+func (l *logged) count(part string) int {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return strings.Count(l.text.String(), part)
+}
+
+func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(io.Writer(l), nil)) }
+
+func TestWrongSources(t *testing.T) {
+	old := oldAPI(t, nil)
+	for _, tt := range []struct {
+		all    Source
+		routes map[string]Source
+		legacy *legacy.Client
+		err    string // empty for none
+	}{
+		{FromLegacy, nil, nil, "SOURCE=legacy: LEGACY_URL is not set"},
+		{FromAuto, nil, nil, "SOURCE=auto: LEGACY_URL is not set"},
+		{FromStore, map[string]Source{"/teams/": FromAuto}, nil, "SOURCE_ROUTES: /teams/=auto: LEGACY_URL is not set"},
+		{FromStore, map[string]Source{"/team": FromStore}, old.client, `SOURCE_ROUTES: /team=store: route "/team": there is none`},
+		{FromStore, map[string]Source{"/health": FromLegacy}, old.client, `SOURCE_ROUTES: /health=legacy: route "/health": it tells of this proxy`},
+		{FromStore, map[string]Source{"/teams/": FromStore}, nil, ""},
+		{FromLegacy, map[string]Source{"/teams": FromStore, "/athletes/{athlete_hnd}": FromAuto}, old.client, ""},
+	} {
+		p, err := New(Options{Origin: &fakeOrigin{}, Source: tt.all, RouteSources: tt.routes, Legacy: tt.legacy})
+		switch {
+		case tt.err == "" && err == nil:
+			p.cache.Close()
+		case tt.err == "" || err == nil || !strings.Contains(err.Error(), tt.err):
+			t.Errorf("%v %v: %v, want %s", tt.all, tt.routes, err, tt.err)
+		}
+	}
+	if _, err := ParseSource("Store"); err == nil {
+		t.Error("Store is no source")
+	}
+	for s := FromStore; s <= FromAuto; s++ {
+		if again, err := ParseSource(s.String()); again != s || err != nil {
+			t.Errorf("%v: %v, %v", s, again, err)
+		}
+	}
+}
+
+// change asks for a change of source.
+func change(t testing.TB, base, body string) (s sourceState) {
+	t.Helper()
+	a := post(t, base, "/cache/source", body)
+	if a.into(t, &s); a.status != 200 || s.Purged == nil {
+		t.Fatalf("%s: %d %s", body, a.status, a.body)
+	}
+	return s
+}
+
+// TestSourceOverHTTP: a change holds for the routes that it names, or for all.
+func TestSourceOverHTTP(t *testing.T) {
+	old := oldAPI(t, nil)
+	_, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, RouteSources: map[string]Source{"/snapshots/": FromLegacy}})
+	from := func(target string) string {
+		t.Helper()
+		a := get(t, base, target)
+		if a.status != 200 || a.outcome() != "miss" {
+			t.Fatalf("%s: %d %s %s", target, a.status, a.outcome(), a.body)
+		}
+		return map[bool]string{true: "legacy", false: "store"}[ofLegacy(t, a)]
+	}
+	n := 0
+	for _, tt := range []struct {
+		body                              string
+		teams, athletes, snapshots, whole string // where from; default and differing routes
+		changed                           bool
+	}{
+		{"", "store", "store", "legacy", "store map[/snapshots/:legacy]", false},
+		{`{"source":"legacy","routes":["/teams"]}`, "legacy", "store", "legacy", "store map[/snapshots/:legacy /teams/:legacy]", true},
+		{`{"source":"store","routes":["/snapshots/","/teams/"]}`, "store", "store", "store", "store map[]", true},
+		{`{"source":"legacy"}`, "legacy", "legacy", "legacy", "legacy map[]", true},
+		{`{"source":"store","routes":["/athletes/"]}`, "legacy", "store", "legacy", "legacy map[/athletes/:store]", true},
+		{`{"source":"auto"}`, "store", "store", "store", "auto map[]", true},
+		{`{"source":"store"}`, "store", "store", "store", "store map[]", true},
+		{`{"reset":true}`, "store", "store", "legacy", "store map[/snapshots/:legacy]", false},
+	} {
+		var s sourceState
+		if tt.body != "" {
+			s = change(t, base, tt.body)
+		}
+		get(t, base, "/cache/source").into(t, &s)
+		if whole := fmt.Sprint(s.Default, " ", s.Routes); whole != tt.whole || s.Changed != tt.changed ||
+			s.Configured.Default != "store" || fmt.Sprint(s.Configured.Routes) != "map[/snapshots/:legacy]" {
+			t.Errorf("%s: %+v, want %s", tt.body, s, tt.whole)
+		}
+		n++ // what nobody has asked for
+		teams, athletes := fmt.Sprintf("/teams/?season_year=2025&limit=%d", n), fmt.Sprintf("/athletes/?limit=%d", n)
+		if got := from(teams) + " " + from(athletes); got != tt.teams+" "+tt.athletes {
+			t.Errorf("%s: answers come from %s", tt.body, got)
+		}
+		purge(t, base, `{"route":"/snapshots/","hard":true}`)
+		if got := from("/snapshots/"); got != tt.snapshots {
+			t.Errorf("%s: snapshots come from %s", tt.body, got)
+		}
+	}
+	if a := get(t, base, "/health"); a.status != 200 || strings.Contains(a.body, "target") {
+		t.Errorf("health: %d %s", a.status, a.body)
+	}
+}
+
+func TestWrongSourceRequests(t *testing.T) {
+	old := oldAPI(t, nil)
+	_, with := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client})
+	_, without := start(t, Options{Origin: &fakeOrigin{}})
+	for _, tt := range []struct {
+		base, body string
+		status     int
+		detail     string
+	}{
+		{with, "", 422, `source "": want store, legacy or auto`},
+		{with, `{"source":"mysql"}`, 422, `source "mysql": want`},
+		{with, `{"source":"legacy","routes":["/team"]}`, 422, `route "/team": there is none`},
+		{with, `{"source":"legacy","routes":["/teams/","/health"]}`, 422, `route "/health": it tells of this proxy`},
+		{with, `{"reset":true,"source":"store"}`, 422, "reset goes back"},
+		{with, `{"reset":true,"routes":["/teams/"]}`, 422, "reset goes back"},
+		{with, `{"route":"/teams/"}`, 400, `unknown field "route"`},
+		{without, `{"source":"legacy"}`, 409, "LEGACY_URL is not set"},
+		{without, `{"source":"auto","routes":["/teams/"]}`, 409, "LEGACY_URL is not set"},
+	} {
+		a := post(t, tt.base, "/cache/source", tt.body)
+		var problem struct{ Detail string }
+		if a.into(t, &problem); a.status != tt.status || !strings.Contains(problem.Detail, tt.detail) {
+			t.Errorf("%s: %d %s", tt.body, a.status, a.body)
+		}
+		var s sourceState
+		if get(t, tt.base, "/cache/source").into(t, &s); s.Changed || s.Default != "store" || len(s.Routes) > 0 {
+			t.Errorf("%s changed something: %+v", tt.body, s)
+		}
+	}
+	if s := change(t, without, `{"source":"store"}`); s.Warning != "" || *s.Purged != 0 {
+		t.Errorf("%+v", s)
+	}
+}
+
+// TestSourceIsKept: what was set survives a restart as far as it can; one that
+// can't be kept holds all the same, and the answer says so.
+func TestSourceIsKept(t *testing.T) {
+	old := oldAPI(t, nil)
+	var kept State
+	var unkept error
+	opts := Options{Origin: &fakeOrigin{}, Legacy: old.client, Source: FromAuto,
+		OnState: func(s State) error { kept = s; return unkept }}
+	_, base := start(t, opts)
+	if s := change(t, base, `{"source":"legacy"}`); s.Warning != "" {
+		t.Error(s.Warning)
+	}
+	change(t, base, `{"source":"store","routes":["/teams/"]}`)
+	if got := fmt.Sprint(kept.Sources); got != "map[:legacy /teams/:store]" {
+		t.Error(got)
+	}
+	log := &logged{}
+	opts.State, opts.Logger = State{Sources: map[string]string{"": "legacy", "/teams/": "store", "/gone": "auto", "/athletes/": "elsewhere"}}, log.logger()
+	_, base = start(t, opts)
+	var s sourceState
+	if get(t, base, "/cache/source").into(t, &s); fmt.Sprint(s.Default, " ", s.Routes, s.Changed) != "legacy map[/teams/:store] true" {
+		t.Errorf("after a restart: %+v", s)
+	}
+	if n := log.count("a source that was set in an earlier run is ignored"); n != 2 {
+		t.Errorf("%d were ignored: %s", n, &log.text)
+	}
+	unkept = errors.New("STATE_FILE is not set")
+	if s := change(t, base, `{"source":"auto"}`); s.Warning != "STATE_FILE is not set" || s.Default != "auto" {
+		t.Errorf("%+v", s)
+	}
+	change(t, base, `{"reset":true}`)
+	if kept.Sources != nil {
+		t.Errorf("kept after a reset: %v", kept.Sources)
+	}
+	// The old API is no more.
+	opts.Legacy, opts.Source = nil, FromStore
+	p, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.cache.Close()
+	if s := p.sourceState(); s.Default != "store" || len(s.Routes) > 0 || log.count("LEGACY_URL is not set") != 1 {
+		t.Errorf("%+v: %s", s, &log.text)
+	}
+}
+
+// TestLegacyErrors: what the old API fails at is never stored, no alarm, and an
+// error that names it.
+func TestLegacyErrors(t *testing.T) {
+	old := oldAPI(t, nil)
+	log := &logged{}
+	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, Source: FromLegacy, Logger: log.logger()})
+	want := func(status, code int, detail string) {
+		t.Helper()
+		a := get(t, base, "/teams/")
+		if a.status != code || !strings.Contains(a.body, detail) || a.status > 500 && a.status != 501 && a.header.Get("Retry-After") == "" {
+			t.Errorf("after %d: %d %s", status, a.status, a.body)
+		}
+	}
+	for _, status := range []int64{500, 502, 503, 422, 429, 403, 302} {
+		old.status.Store(status)
+		want(int(status), 502, serviceWrong)
+	}
+	for _, status := range []int64{404, 400, 501} {
+		old.status.Store(status)
+		purge(t, base, `{"all":true,"hard":true}`)
+		want(int(status), int(status), "target")
+	}
+	purge(t, base, `{"all":true,"hard":true}`)
+	old.Close()
+	want(0, 503, serviceAway)
+	if _, cause := p.cache.Outage(); cause != nil {
+		t.Errorf("the database's alarm: %v", cause)
+	}
+	if n := log.count("level=ERROR msg=\"no answer\""); n != 1 {
+		t.Errorf("%d errors in the log", n)
+	}
+	if loads := p.Stats().Routes["/teams/"].Loads; loads["legacy"] != (loadStats{3, 8}) || loads["store"] != (loadStats{}) {
+		t.Errorf("%+v", loads)
+	}
+}
+
+// TestLegacyWithoutDatabase: the old API's answers are served and kept though
+// the database was never there.
+func TestLegacyWithoutDatabase(t *testing.T) {
+	old := oldAPI(t, nil)
+	var generation atomic.Pointer[store.Generation]
+	p, err := New(Options{Legacy: old.client, Source: FromLegacy, Poll: shortPoll, Origin: &fakeOrigin{
+		run: func(context.Context, store.Query) (store.Answer, error) { return store.Answer{}, store.ErrUnavailable },
+		generation: func() (*store.Generation, error) {
+			if g := generation.Load(); g != nil {
+				return g, nil
+			}
+			return nil, store.ErrUnavailable
+		}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.pages = nil
+	base := listen(t, p)
+	<-p.Looked()
+	for _, outcome := range []string{"miss", "hit", "hit"} {
+		if a := get(t, base, "/teams/"); a.status != 200 || a.outcome() != outcome || !ofLegacy(t, a) {
+			t.Errorf("%d %s, want %s: %s", a.status, a.outcome(), outcome, a.body)
+		}
+	}
+	if a := get(t, base, "/health"); a.status != 200 || !strings.Contains(a.body, `"database_connected":false`) {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	generation.Store(&store.Generation{})
+	await(t, "the database is there", func() bool { _, cause := p.cache.Outage(); return cause == nil })
+	// Nothing is known of when it was made.
+	if s := p.cache.Peek("/teams/"); s.Entry == nil || s.Outcome != cache.Stale {
+		t.Errorf("%+v", s)
+	}
+	if a := get(t, base, "/teams/"); a.outcome() != "stale" {
+		t.Error(a.outcome())
+	}
+	eventually(t, base, "/teams/")
+}

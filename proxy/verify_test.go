@@ -1,0 +1,424 @@
+package proxy
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/compare"
+	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/testdata"
+	"github.com/lewistv/xcri-proxy/testdata/oldapi"
+)
+
+// handles serves until the test ends, and returns a client of it.
+func handles(t testing.TB, handler http.HandlerFunc) *legacy.Client {
+	t.Helper()
+	server := httptest.NewServer(handler)
+	client, err := legacy.New(legacy.Options{URL: server.URL, Timeout: 10 * time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		client.Close()
+		server.CloseClientConnections()
+		server.Close()
+	})
+	return client
+}
+
+// tell answers as the old API does.
+func tell(w http.ResponseWriter, status int, body string) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(status)
+	_, _ = io.WriteString(w, body)
+}
+
+// says is an old API that says the same to everything.
+func says(t testing.TB, status int, body string) *legacy.Client {
+	t.Helper()
+	return handles(t, func(w http.ResponseWriter, _ *http.Request) { tell(w, status, body) })
+}
+
+// originSays is a store that says the same to everything.
+func originSays(body string) *fakeOrigin {
+	return &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+		return store.Answer{Status: 200, Body: []byte(body)}, nil
+	}}
+}
+
+// verify asks for one comparison.
+func verify(t testing.TB, base, path string) comparison {
+	t.Helper()
+	body, err := json.Marshal(verifyRequest{Path: path, TimeoutMS: 2000})
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := post(t, base, "/cache/verify", string(body))
+	if a.status != 200 {
+		t.Fatalf("%s: %d %s", path, a.status, a.body)
+	}
+	var c comparison
+	a.into(t, &c)
+	return c
+}
+
+// recorded are the recorded answers by request.
+func recorded(t testing.TB) map[string]testdata.Recorded {
+	t.Helper()
+	all, err := testdata.Answers()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answers := map[string]testdata.Recorded{}
+	for _, r := range all {
+		answers[r.Request] = r
+	}
+	return answers
+}
+
+// TestVerifyRecordedAnswers: the store says what the old API said, to the byte,
+// but for lists whose rows tie. Those come in an order that nothing fixed, and
+// where a limit cuts them not with the same rows.
+func TestVerifyRecordedAnswers(t *testing.T) {
+	answers := recorded(t)
+	opts := realOptions(t)
+	old, err := legacy.New(legacy.Options{URL: oldapi.Start(t, oldapi.Options{}).URL()})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer old.Close()
+	opts.Legacy = old
+	_, base := start(t, opts)
+	counts := map[compare.Verdict]int{}
+	for request, r := range answers {
+		c := verify(t, base, "/iz/xcri/api"+request)
+		counts[c.Verdict]++
+		if c.Verdict != compare.SameBytes {
+			t.Logf("%s: %s %+v %s", request, c.Verdict, c.Difference, c.Error)
+			if !r.Ties {
+				t.Error("nothing in it ties")
+			}
+		}
+		if c.Store.Status != r.Status || c.Legacy.Status != r.Status || c.Legacy.Bytes != len(r.Body) {
+			t.Errorf("%s: %+v, %+v", request, c.Store, c.Legacy)
+		}
+	}
+	t.Logf("%v", counts)
+	if counts[compare.SameBytes] != 416 || counts[compare.SameButOrder]+counts[compare.Different] != 4 {
+		t.Errorf("%v", counts)
+	}
+}
+
+// TestVerifyFindsAValue: one value in one row that differs is shown with its
+// path.
+func TestVerifyFindsAValue(t *testing.T) {
+	const target = "/teams/?season_year=2025&division=2030&gender=M&limit=50000"
+	opts := realOptions(t)
+	q := keyQuery(t, target)
+	answer, err := opts.Origin.Run(t.Context(), q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var list struct {
+		Results []struct {
+			TeamName string `json:"team_name"`
+		}
+	}
+	if err := json.Unmarshal(answer.Body, &list); err != nil || len(list.Results) < 8 {
+		t.Fatal(err, len(list.Results))
+	}
+	name := list.Results[6].TeamName
+	opts.Legacy = says(t, 200, strings.Replace(string(answer.Body), `"team_name":"`+name+`"`, `"team_name":"Elsewhere"`, 1))
+	_, base := start(t, opts)
+	c := verify(t, base, "/iz/xcri/api"+target)
+	want := difference{"results[6].team_name", `"` + name + `"`, `"Elsewhere"`}
+	if c.Verdict != compare.Different || *c.Difference != want || c.Key != target || c.Route != "/teams/" || c.Error != "" {
+		t.Errorf("%+v, %+v", c, c.Difference)
+	}
+	if c.Store.Bytes != len(answer.Body) || c.Store.MS <= 0 || c.Legacy.MS <= 0 || c.Legacy.Status != 200 {
+		t.Errorf("%+v, %+v", c.Store, c.Legacy)
+	}
+}
+
+// keyQuery is the question that a key stands for.
+func keyQuery(t testing.TB, key string) store.Query {
+	t.Helper()
+	_, q, err := newRouter(store.Endpoints()).question(key)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return q
+}
+
+func TestVerifyVerdicts(t *testing.T) {
+	for name, tt := range map[string]struct {
+		ours, old string
+		status    int
+		verdict   compare.Verdict
+		want      difference
+	}{
+		"same bytes":     {`{"a":1}`, `{"a":1}`, 200, compare.SameBytes, difference{}},
+		"same JSON":      {`{"a":1.0}`, `{ "a": 1 }`, 200, compare.SameJSON, difference{}},
+		"same but order": {`{"a":[1,2]}`, `{"a":[2,1]}`, 200, compare.SameButOrder, difference{"a[0]", "1", "2"}},
+		"different":      {`{"a":[1,2]}`, `{"a":[1,2,3]}`, 200, compare.Different, difference{"a", "2 elements", "3 elements"}},
+		"another status": {`{"a":1}`, `{"detail":"Not Found"}`, 404, compare.Different, difference{"status", "200", "404"}},
+		"an error":       {`{"a":1}`, `{"detail":"x"}`, 500, verdictFailed, difference{}},
+		"too often":      {`{"a":1}`, `{"detail":"x"}`, 429, verdictFailed, difference{}},
+		"no JSON":        {`{"a":1}`, `<html>`, 200, verdictFailed, difference{}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, base := start(t, Options{Origin: originSays(tt.ours), Legacy: says(t, tt.status, tt.old)})
+			c := verify(t, base, "/teams/?gender=m")
+			if c.Verdict != tt.verdict || (c.Difference == nil) != (tt.want == difference{}) || c.Difference != nil && *c.Difference != tt.want {
+				t.Errorf("%+v, %+v", c, c.Difference)
+			}
+			if (c.Verdict == verdictFailed) != strings.HasPrefix(c.Error, "legacy: ") || tt.status >= 400 && tt.verdict == verdictFailed && !strings.Contains(c.Error, fmt.Sprint(tt.status)) {
+				t.Errorf("error %q", c.Error)
+			}
+		})
+	}
+}
+
+// TestVerifyAsksOnTheRoute: the old API gets the query as it was given, on the
+// path that it does not redirect.
+func TestVerifyAsksOnTheRoute(t *testing.T) {
+	var asked atomic.Value
+	_, base := start(t, Options{BasePath: "/iz/xcri", Origin: originSays(`{}`), Legacy: handles(t, func(w http.ResponseWriter, r *http.Request) {
+		asked.Store(r.RequestURI)
+		tell(w, 200, `{}`)
+	})})
+	for target, want := range map[string]string{
+		"/iz/xcri/api/teams?limit=0100&x=y&gender=m": "/teams/?limit=0100&x=y&gender=m",
+		"/teams/":                                        "/teams/",
+		"/api/teams/12/":                                 "/teams/12",
+		"/teams/?search=Ca%C3%B1on+State&&=":             "/teams/?search=Ca%C3%B1on+State&&=",
+		"/teams/?search=Cañon #1\r\nX: y":                "/teams/?search=Ca%C3%B1on%20%231%0D%0AX:%20y",
+		"/scs/leaderboard/a%2dscore":                     "/scs/leaderboard/a-score",
+		"https://web4.ustfccca.org/iz/xcri/api/metadata": "/metadata/",
+		"/athletes/abc?limit=x":                          "/athletes/abc?limit=x",
+	} {
+		if c := verify(t, base, target); asked.Load() != want || c.Path != target {
+			t.Errorf("%s: asked for %v, %+v", target, asked.Load(), c)
+		}
+	}
+}
+
+// TestVerifyRefusals: what a visitor gets for a bad parameter is compared too.
+func TestVerifyRefusals(t *testing.T) {
+	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: handles(t, func(w http.ResponseWriter, r *http.Request) {
+		tell(w, 422, `{"detail":[{"type":"missing","loc":["query","team_a_id"],"msg":"Field required","input":null}]}`)
+	})})
+	a := get(t, base, "/team-knockout/matchups/head-to-head?team_b_id=1")
+	c := verify(t, base, "/team-knockout/matchups/head-to-head?team_b_id=1")
+	if c.Verdict != compare.SameBytes || c.Key != "" || c.Store.Status != 422 || c.Store.Bytes != len(a.body) {
+		t.Errorf("%+v, %+v\n%s", c, c.Difference, a.body)
+	}
+	if c := verify(t, base, "/teams/?limit=0"); c.Verdict != compare.Different || c.Difference.Path != "detail[0].type" {
+		t.Errorf("%+v, %+v", c, c.Difference)
+	}
+	if n := p.Stats().Requests.Rejected; n != 1 {
+		t.Errorf("%d requests rejected; a comparison is none", n)
+	}
+}
+
+func TestVerifySkips(t *testing.T) {
+	_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri", Legacy: handles(t, func(_ http.ResponseWriter, r *http.Request) {
+		t.Errorf("asked for %s", r.RequestURI)
+	})})
+	for target, why := range map[string]string{
+		"/": "tells the time", "/health": "tells the time", "/iz/xcri/api/health/": "tells the time", "/iz/xcri/api": "tells the time",
+		"/nowhere": "not a path of the API", "/iz/xcri/": "not a path of the API", "/iz/xcri/teams/1": "not a path of the API", "/teams/1/2/3/4/5/6/7": "not a path of the API",
+	} {
+		if c := verify(t, base, target); c.Verdict != verdictSkipped || !strings.Contains(c.Error, why) || c.Path != target {
+			t.Errorf("%s: %+v", target, c)
+		}
+	}
+}
+
+// TestVerifyAsksAgain: a difference is believed when it is there the second time
+// and no import has come between.
+func TestVerifyAsksAgain(t *testing.T) {
+	for name, tt := range map[string]struct {
+		store       []string // body, and the generation that it is of
+		old         []string
+		verdict     compare.Verdict
+		asked       int64
+		generations []string
+	}{
+		"a difference that stays": {[]string{"1", "1"}, []string{"2", "2"}, compare.Different, 2, []string{"a", "a"}},
+		"an import in between":    {[]string{"1", "2"}, []string{"2", "2"}, compare.SameBytes, 2, []string{"a", "b"}},
+		"two imports":             {[]string{"1", "2", "3"}, []string{"2", "3", "3"}, compare.SameBytes, 3, []string{"a", "b", "c"}},
+		"an import, and another":  {[]string{"1", "2", "2"}, []string{"8", "8", "8"}, compare.Different, 3, []string{"a", "b", "b"}},
+		"imports without an end":  {[]string{"1", "2", "3"}, []string{"8", "8", "8"}, compare.Different, 3, []string{"a", "b", "c"}},
+		"the same at once":        {[]string{"1"}, []string{"1"}, compare.SameBytes, 1, []string{"a"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var ours, old atomic.Int64
+			_, base := start(t, Options{
+				Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+					i := ours.Add(1) - 1
+					return store.Answer{Status: 200, Body: []byte(tt.store[i]), Generation: tt.generations[i]}, nil
+				}},
+				Legacy: handles(t, func(w http.ResponseWriter, _ *http.Request) { tell(w, 200, tt.old[old.Add(1)-1]) }),
+			})
+			if c := verify(t, base, "/teams/"); c.Verdict != tt.verdict || ours.Load() != tt.asked || old.Load() != tt.asked {
+				t.Errorf("%s, asked %d and %d times", c.Verdict, ours.Load(), old.Load())
+			}
+		})
+	}
+}
+
+// TestVerifyFailures: a source that gives no answer is named, with the reason,
+// in the time that was allowed.
+func TestVerifyFailures(t *testing.T) {
+	gone, err := legacy.New(legacy.Options{URL: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	hanging := handles(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	dead := &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) { return store.Answer{}, store.ErrUnavailable }}
+	for name, tt := range map[string]struct {
+		origin Origin
+		legacy *legacy.Client
+		errors []string
+	}{
+		"refused":         {originSays(`{}`), gone, []string{"legacy: ", legacy.ErrUnavailable.Error()}},
+		"hangs":           {originSays(`{}`), hanging, []string{"legacy: "}},
+		"no database":     {dead, says(t, 200, `{}`), []string{"store: " + store.ErrUnavailable.Error()}},
+		"neither":         {dead, gone, []string{"store: ", "; legacy: "}},
+		"the store hangs": {&fakeOrigin{run: hang}, says(t, 200, `{}`), []string{"store: "}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, base := start(t, Options{Origin: tt.origin, Legacy: tt.legacy})
+			a := post(t, base, "/cache/verify", `{"path":"/teams/","timeout_ms":200}`)
+			var c comparison
+			a.into(t, &c)
+			if c.Verdict != verdictFailed || c.Difference != nil {
+				t.Errorf("%+v", c)
+			}
+			for _, text := range tt.errors {
+				if !strings.Contains(c.Error, text) {
+					t.Errorf("no %q in %q", text, c.Error)
+				}
+			}
+		})
+	}
+}
+
+func hang(ctx context.Context, _ store.Query) (store.Answer, error) {
+	<-ctx.Done()
+	return store.Answer{}, ctx.Err()
+}
+
+func TestVerifyRequests(t *testing.T) {
+	_, base := start(t, Options{Origin: originSays(`{}`), Legacy: says(t, 200, `{}`)})
+	_, alone := start(t, Options{Origin: originSays(`{}`)})
+	for _, tt := range []struct {
+		base, body, detail string
+		status             int
+	}{
+		{base, ``, "path: a request target is wanted", 422},
+		{base, `{"path":"/teams/","timeout_ms":-1}`, "timeout_ms: want a number from 1 to 60000", 422},
+		{base, `{"path":"/teams/","timeout_ms":60001}`, "timeout_ms", 422},
+		{base, `{"paths":["/teams/"]}`, "unknown field", 400},
+		{base, `{"path":"/teams/"}`, `"verdict": "same_bytes"`, 200},
+		{alone, `{"path":"/teams/"}`, "LEGACY_URL is not set", 422},
+	} {
+		if a := post(t, tt.base, "/cache/verify", tt.body); a.status != tt.status || !strings.Contains(a.body, tt.detail) {
+			t.Errorf("%s: %d %s", tt.body, a.status, a.body)
+		}
+	}
+	if a := get(t, alone, "/cache/verify"); a.status != 422 || !strings.Contains(a.body, "LEGACY_URL is not set") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	for _, headers := range [][]string{{"X-Forwarded-For", "1.2.3.4"}, {"Sec-Fetch-Site", "cross-site"}} {
+		if a := post(t, base, "/cache/verify", `{"path":"/teams/"}`, headers...); a.status != 403 {
+			t.Errorf("%v: %d", headers, a.status)
+		}
+	}
+}
+
+// TestVerifySubjects: the warm set, without what can't be compared.
+func TestVerifySubjects(t *testing.T) {
+	opts := realOptions(t)
+	opts.Legacy = says(t, 200, `{}`)
+	p, base := start(t, opts)
+	var subjects verifySubjects
+	get(t, base, "/cache/verify").into(t, &subjects)
+	if want := p.Stats().Generation.Warm.Keys - 1; len(subjects.Keys) != want || want < 10 {
+		t.Errorf("%d keys, want %d", len(subjects.Keys), want)
+	}
+	for _, key := range subjects.Keys {
+		if v, err := p.verification(key); err != nil || v.key != key {
+			t.Errorf("%s: %v", key, err)
+		}
+	}
+	if !reflect.DeepEqual(subjects.Sample, p.Stats().Verify) {
+		t.Errorf("%+v", subjects.Sample)
+	}
+}
+
+// crowded is an origin all but one of whose connections are in use.
+type crowded struct{ *fakeOrigin }
+
+func (crowded) Stats() store.Stats { return store.Stats{Limit: 8, InUse: 7} }
+
+// TestVerifyIsBusy: more than a few comparisons at once are refused, and so are
+// all while the database has no connection to spare. A shutdown ends those that
+// run.
+func TestVerifyIsBusy(t *testing.T) {
+	_, base := start(t, Options{Origin: crowded{originSays(`{}`)}, Legacy: says(t, 200, `{}`)})
+	if a := post(t, base, "/cache/verify", `{"path":"/teams/"}`); a.status != 429 || !strings.Contains(a.body, "all connections to the database are in use; try again") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+
+	var running atomic.Int64
+	p, base := start(t, Options{Origin: originSays(`{}`), Legacy: handles(t, func(_ http.ResponseWriter, r *http.Request) {
+		running.Add(1)
+		<-r.Context().Done()
+	})})
+	var askers sync.WaitGroup
+	for range verifyTurns {
+		askers.Go(func() {
+			var c comparison
+			post(t, base, "/cache/verify", `{"path":"/teams/","timeout_ms":60000}`).into(t, &c)
+			if c.Verdict != verdictFailed {
+				t.Errorf("%+v", c)
+			}
+		})
+	}
+	await(t, "comparisons", func() bool { return running.Load() == verifyTurns })
+	if a := post(t, base, "/cache/verify", `{"path":"/teams/"}`); a.status != 429 || a.header.Get("Retry-After") != "1" || !strings.Contains(a.body, "2 comparisons are running") {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	begun := time.Now()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := p.Shutdown(ctx); err != nil || time.Since(begun) > 8*time.Second {
+		t.Errorf("shutdown: %v after %v", err, time.Since(begun))
+	}
+	askers.Wait()
+}
+
+// TestVerifySurvivesAPanic: a panic in the store is an error for the one who
+// asked, and its turn is given back.
+func TestVerifySurvivesAPanic(t *testing.T) {
+	_, base := start(t, Options{Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) { panic(errors.New("in the store")) }}, Legacy: says(t, 200, `{}`)})
+	for range verifyTurns + 1 {
+		if a := post(t, base, "/cache/verify", `{"path":"/teams/"}`); a.status != 500 {
+			t.Errorf("%d %s", a.status, a.body)
+		}
+	}
+}
