@@ -138,6 +138,7 @@ function showState() {
   if (failedSince) [state, words] = ['bad', 'Not reached'];
   else if (g.down_since) [state, words] = ['bad', 'Database away'];
   else if (g.warm.warming) [state, words] = ['warn', 'Warming'];
+  else if (Object.values(stats.sources.breakers).some((b) => b.state === 'open')) [state, words] = ['warn', 'A source was left'];
   else if (!g.published_at) [state, words] = ['warn', 'No generation yet'];
   else if (stats.requests.panics + stats.cache.fill_panics > 0) [state, words] = ['warn', 'There were panics'];
   else if (g.stale_entries > 0) [state, words] = ['good', 'Well, some stale'];
@@ -159,11 +160,24 @@ function showAge() {
 function showStats() {
   for (const e of document.querySelectorAll('[data-path]')) set(e, at(stats, e.dataset.path), e.dataset.as, e.dataset.none);
   showTiles();
+  showMaintenance(stats.maintenance);
   showStale();
+  showSources(stats.sources);
   showWarm(stats.generation.warm);
   showRoutes();
   showHottest();
   showShelves();
+}
+
+// showMaintenance tells that people get a notice instead of the site.
+function showMaintenance(m) {
+  const e = byId('maintenance');
+  e.hidden = !m;
+  if (!m) return;
+  const until = m.until ? `, told to last until ${new Date(m.until).toLocaleString('en-GB')}` : '';
+  const message = m.message ? ` People read: “${m.message}”` : '';
+  const words = `Maintenance mode is on since ${as.moment(m.since)}${until}.${message} To end it: xcri-proxy maintenance off`;
+  if (e.textContent !== words) e.textContent = words;
 }
 
 const share = (part, all) => (all > 0 && all < 2 ** 60 ? Math.min(1, part / all) : 0);
@@ -271,6 +285,18 @@ function showStale() {
   const list = Object.entries(stats.generation.stale_routes).sort(([, a], [, b]) => b.entries - a.entries);
   byId('stale').hidden = list.length === 0;
   rows(byId('stale'), list, ([path, s]) => [make('code', {}, path), [s.entries, 'count'], [s.oldest_filled_at, 'moment']]);
+}
+
+function showSources(s) {
+  const list = Object.entries(s.routes).sort(([a], [b]) => (a < b ? -1 : 1));
+  byId('source-routes').hidden = list.length === 0;
+  byId('source-note').hidden = !s.changed;
+  rows(byId('source-routes'), list, ([path, source]) => [make('code', {}, path), [source, 'text']]);
+  const sources = Object.entries(s.breakers).sort(([a], [b]) => (a > b ? -1 : 1)); // the store first
+  rows(byId('breakers'), sources, ([source, b]) => [make('span', {}, source),
+    make('span', { className: b.state === 'open' ? 'bad' : '' }, b.state === 'open' ? 'left' : 'yes'),
+    [b.loads, 'count'], [b.failed, 'count', true], [b.loads > b.failed ? b.mean_ms : null, 'ms'], [b.switches, 'count'],
+    [b.since, 'moment'], [b.reason || null, 'text']]);
 }
 
 function showWarm(w) {

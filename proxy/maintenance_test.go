@@ -1,0 +1,383 @@
+package proxy
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/site"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+// lockedLog is a log that may be read while it is written.
+type lockedLog struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (l *lockedLog) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lockedLog) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// countingOrigin counts what the database is asked for.
+func countingOrigin(asked *atomic.Int64) *fakeOrigin {
+	return &fakeOrigin{
+		generation: func() (*store.Generation, error) { asked.Add(1); return &store.Generation{}, nil },
+		ping:       func() error { asked.Add(1); return nil },
+		run: func(_ context.Context, q store.Query) (store.Answer, error) {
+			asked.Add(1)
+			return store.Answer{Status: 200, Body: fmt.Appendf(nil, `{"path":"%s"}`, q.Path)}, nil
+		},
+	}
+}
+
+// maintain sends a change and returns what the proxy says of it.
+func maintain(t testing.TB, base, body string) (state maintenanceState) {
+	t.Helper()
+	a := post(t, base, "/cache/maintenance", body)
+	if a.into(t, &state); a.status != 200 {
+		t.Fatalf("%s: %d %s", body, a.status, a.body)
+	}
+	return state
+}
+
+// siteDir is a folder with a small site.
+func siteDir(t testing.TB) string {
+	dir := t.TempDir()
+	for name, text := range map[string]string{"index.html": "<title>the site</title>", "assets/app-0123abcd.js": "'the script'"} {
+		file := filepath.Join(dir, name)
+		if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, []byte(text), 0o644)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return dir
+}
+
+// TestMaintenance is what everybody gets while it is on. The database is not
+// asked for any of it.
+func TestMaintenance(t *testing.T) {
+	var asked atomic.Int64
+	files, err := site.New(site.Options{Dir: siteDir(t), Variants: FileVariants})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, static := range map[string]*site.Site{"with a site": files, "without": nil} {
+		t.Run(name, func(t *testing.T) {
+			_, base := start(t, Options{Origin: countingOrigin(&asked), BasePath: "/iz/xcri", Site: static, Poll: time.Hour})
+			for _, target := range []string{"/teams/", "/health"} {
+				get(t, base, target)
+			}
+			maintain(t, base, `{"on":true,"message":"a new season"}`)
+			before := asked.Load()
+			t.Run("people", func(t *testing.T) { checkPeople(t, base) })
+			t.Run("files", func(t *testing.T) { checkFiles(t, base, static != nil) })
+			t.Run("the API", func(t *testing.T) { checkAPI(t, base) })
+			if n := asked.Load() - before; n != 0 {
+				t.Errorf("the database was asked %d times", n)
+			}
+			maintain(t, base, `{"on":false}`)
+			if a := get(t, base, "/teams/?limit=3"); a.status != 200 || a.outcome() != "miss" {
+				t.Errorf("after it: %d %s", a.status, a.outcome())
+			}
+			if a := get(t, base, "/iz/xcri/", "Accept", "text/html"); strings.Contains(a.plainBody(t), "right back") {
+				t.Error("the notice is there after its end")
+			}
+		})
+	}
+}
+
+func checkPeople(t *testing.T, base string) {
+	browser := []string{"Accept", "text/html,application/xhtml+xml,*/*;q=0.8"}
+	for target, headers := range map[string][]string{
+		"/iz/xcri": nil, "/iz/xcri/": browser, "/iz/xcri/teams?division=2030": nil, "/iz/xcri/index.html": nil,
+		"/iz/xcri/athletes/12": browser, "/iz/xcri/photo.png": browser, "/iz/xcri/apiary": browser,
+	} {
+		a := get(t, base, target, headers...)
+		if a.status != 503 || a.header.Get("Content-Type") != "text/html; charset=utf-8" || !strings.Contains(a.body, "a new season") {
+			t.Errorf("%s: %d %s", target, a.status, a.header.Get("Content-Type"))
+		}
+		for header, want := range map[string]string{
+			"Retry-After": "1800", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
+			"Referrer-Policy": "strict-origin-when-cross-origin", "Content-Security-Policy": newNotice().policy,
+		} {
+			if got := a.header.Get(header); got != want {
+				t.Errorf("%s: %s: %q", target, header, got)
+			}
+		}
+		if h := ask(t, base, "HEAD", target, headers...); h.status != 503 || h.body != "" || h.header.Get("Content-Length") != fmt.Sprint(len(a.body)) {
+			t.Errorf("HEAD %s: %d %v", target, h.status, h.header)
+		}
+	}
+}
+
+func checkFiles(t *testing.T, base string, served bool) {
+	for target, there := range map[string]bool{"/iz/xcri/assets/app-0123abcd.js": true, "/iz/xcri/assets/gone-0123abcd.css": false} {
+		want := 503
+		if served {
+			want = map[bool]int{true: 200, false: 404}[there]
+		}
+		a := get(t, base, target, "Accept", "*/*")
+		if a.status != want || strings.Contains(a.plainBody(t), "right back") {
+			t.Errorf("%s: %d, want %d", target, a.status, want)
+		}
+		if retry := a.header.Get("Retry-After"); (retry == "1800") != (want == 503) {
+			t.Errorf("%s: Retry-After %q", target, retry)
+		}
+	}
+	if a := ask(t, base, "POST", "/iz/xcri/", "Content-Length", "0"); a.status != 503 || a.header.Get("Content-Type") != contentJSON {
+		t.Errorf("POST: %d %s", a.status, a.body)
+	}
+}
+
+func checkAPI(t *testing.T, base string) {
+	for target, want := range map[string]struct {
+		status  int
+		outcome string
+		body    string
+	}{
+		"/teams/":              {200, "hit", `{"path":"/teams/"}`},
+		"/iz/xcri/api/teams":   {200, "hit", `{"path":"/teams/"}`},
+		"/teams/?limit=7":      {503, "error", "Please check back in about 30 minutes."},
+		"/teams/?limit=x":      {422, "", "limit"},
+		"/iz/xcri/api/nowhere": {503, "", "closed for maintenance"},
+		"/docs":                {503, "", "closed for maintenance"},
+		"/health":              {200, "", `"database_connected":true,"database_tables":{"path"`},
+		"/":                    {200, "", `"status":"healthy"`},
+		"/livez":               {200, "", "alive"},
+		"/readyz":              {200, "", "ready"},
+		"/metrics":             {200, "", "\nxcri_maintenance 1\n"},
+		"/cache/stats":         {200, "", `"message": "a new season"`},
+		"/cache/maintenance":   {200, "", `"on": true`},
+		"/iz/xcri/cache/":      {200, "", "id=\"maintenance\""},
+	} {
+		a := get(t, base, target, "Accept", "text/html,*/*")
+		if a.status != want.status || a.outcome() != want.outcome || !strings.Contains(a.plainBody(t), want.body) {
+			t.Errorf("%s: %d %s %.200s", target, a.status, a.outcome(), a.plainBody(t))
+		}
+		if html := strings.Contains(a.header.Get("Content-Type"), "html"); html && target != "/iz/xcri/cache/" {
+			t.Errorf("%s: %s", target, a.header.Get("Content-Type"))
+		}
+		if retry := a.header.Get("Retry-After"); (retry == "1800") != (a.status == 503) {
+			t.Errorf("%s: Retry-After %q", target, retry)
+		}
+	}
+	if a := post(t, base, "/feedback/", `{}`); a.status != 503 || !strings.Contains(a.body, "closed for maintenance") {
+		t.Errorf("POST /feedback/: %d %s", a.status, a.body)
+	}
+}
+
+// TestMaintenanceChanges goes through what an operator may ask for.
+func TestMaintenanceChanges(t *testing.T) {
+	var log lockedLog
+	p, base := start(t, Options{Origin: &fakeOrigin{}, OnState: func(State) error { return errors.New("the disk is full") },
+		Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if s := maintain(t, base, `{"on":false}`); s.On || s.Warning != "" {
+		t.Errorf("off, and was: %+v", s)
+	}
+	until := time.Now().Add(time.Hour).Truncate(time.Second)
+	first := maintain(t, base, fmt.Sprintf(`{"on":true,"until":%q,"message":"“soon” & <b>"}`, until.Format(time.RFC3339)))
+	if !first.On || first.Since == nil || !first.Until.Equal(until) || first.Message != "“soon” & <b>" || first.Warning != "the disk is full" {
+		t.Errorf("on: %+v", first)
+	}
+	var shown maintenanceState
+	get(t, base, "/cache/maintenance").into(t, &shown)
+	if !shown.Until.Equal(until) || shown.Warning != "" {
+		t.Errorf("shown: %+v", shown)
+	}
+	if s := p.Stats().Maintenance; s == nil || !s.Until.Equal(until) || s.Message != first.Message {
+		t.Errorf("stats: %+v", s)
+	}
+	if s := maintain(t, base, `{"on":true}`); !s.Since.Equal(*first.Since) || s.Until != nil || s.Message != "" {
+		t.Errorf("on again: %+v", s)
+	}
+	if s := maintain(t, base, `{"on":false}`); s.On || s.Since != nil || s.Warning != "the disk is full" || p.Stats().Maintenance != nil {
+		t.Errorf("off: %+v", s)
+	}
+	for text, n := range map[string]int{"maintenance mode is on": 2, "maintenance mode is off": 1} {
+		if got := strings.Count(log.String(), text); got != n {
+			t.Errorf("%q is %d times in the log:\n%s", text, got, log.String())
+		}
+	}
+}
+
+func TestMaintenanceRefusals(t *testing.T) {
+	p, base := start(t, Options{Origin: &fakeOrigin{}})
+	for body, want := range map[string]string{
+		``:                               "on: true or false is wanted",
+		`{"until":"x"}`:                  "on: true or false is wanted",
+		`{"on":false,"message":"x"}`:     "only for on",
+		`{"on":true,"until":"tomorrow"}`: `until "tomorrow": want a time as in 2026-`,
+		`{"on":true,"until":"2020-01-01T00:00:00Z"}`:                        "until 2020-01-01T00:00:00Z is in the past",
+		`{"on":true,"until":"9020-01-01T00:00:00Z"}`:                        "more than a year away",
+		`{"on":true,"message":"a\nb"}`:                                      "control characters",
+		`{"on":true,"message":"a\u0000b"}`:                                  "control characters",
+		`{"on":true,"message":"` + strings.Repeat("é", maxMessage+1) + `"}`: "501 characters are too many, the most are 500",
+	} {
+		a := post(t, base, "/cache/maintenance", body)
+		var told struct{ Detail string }
+		if a.into(t, &told); a.status != 422 || !strings.Contains(told.Detail, want) {
+			t.Errorf("%.60s: %d %s", body, a.status, a.body)
+		}
+	}
+	if a := post(t, base, "/cache/maintenance", `{"on":1}`); a.status != 400 {
+		t.Errorf("%d %s", a.status, a.body)
+	}
+	if a := post(t, base, "/cache/maintenance", `{"on":true}`, "X-Forwarded-For", "1.2.3.4"); a.status != 403 {
+		t.Errorf("from elsewhere: %d", a.status)
+	}
+	if p.Maintenance() != nil {
+		t.Error("a refused request turned it on")
+	}
+	maintain(t, base, `{"on":true,"message":"`+strings.Repeat("é", maxMessage)+`"}`)
+}
+
+// TestMaintenanceAfterRestart: a proxy that starts in maintenance mode answers
+// from what was saved, is ready with it, and asks the database nothing.
+func TestMaintenanceAfterRestart(t *testing.T) {
+	var asked atomic.Int64
+	first, _ := start(t, Options{Origin: countingOrigin(&asked), Poll: time.Hour})
+	awaitLook(t, first, first.Look([]string{"/teams/"}))
+	entry, _, ok := first.cache.Cached("/teams/")
+	if !ok {
+		t.Fatal("not warm")
+	}
+	before := asked.Load()
+	var log lockedLog
+	p, err := New(Options{Origin: countingOrigin(&asked), Saved: []cache.Saved{{Entry: entry, Warm: true}}, Poll: time.Millisecond,
+		State: State{Maintenance: &Maintenance{Since: time.Now(), Message: "still"}}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	if err != nil {
+		t.Fatal(err)
+	}
+	again := listen(t, p)
+	<-p.Looked()
+	for target, want := range map[string]int{"/teams/": 200, "/teams/?limit=9": 503, "/readyz": 200, "/health": 200} {
+		if a := get(t, again, target); a.status != want {
+			t.Errorf("%s: %d %s", target, a.status, a.body)
+		}
+	}
+	if n := asked.Load() - before; n != 0 {
+		t.Errorf("the database was asked %d times", n)
+	}
+	if text := log.String(); strings.Count(text, "maintenance mode is on still") != 1 {
+		t.Errorf("log: %s", text)
+	}
+}
+
+// unwatched returns a proxy whose looks the test makes itself.
+func unwatched(t *testing.T, origin Origin) *Proxy {
+	t.Helper()
+	p, err := New(Options{Origin: origin})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.pages = nil
+	t.Cleanup(p.cache.Close)
+	return p
+}
+
+// TestMaintenanceWatch: the database is left alone until somebody asks, or it
+// is turned off.
+func TestMaintenanceWatch(t *testing.T) {
+	var asked atomic.Int64
+	p := unwatched(t, countingOrigin(&asked))
+	looks := func(when string, turns int, want int64) {
+		t.Helper()
+		for range turns {
+			p.look(t.Context())
+		}
+		if n := asked.Swap(0); n != want {
+			t.Errorf("%s: the database was asked %d times, want %d", when, n, want)
+		}
+	}
+	looks("before it", 3, 3)
+	p.setMaintenance(&Maintenance{Since: time.Now()})
+	looks("in maintenance mode", 3, 0)
+	ticket := p.Look(nil)
+	looks("when somebody asks", 3, 1)
+	if s := p.WarmStatus(); s.Looked != ticket {
+		t.Errorf("%+v", s)
+	}
+	<-p.watch.wake // from Look
+	p.setMaintenance(nil)
+	select {
+	case <-p.watch.wake:
+	default:
+		t.Error("no look at once at its end")
+	}
+	looks("after it", 1, 1)
+}
+
+// TestMaintenanceWhileWarming: what a look that nobody asked for has found is not
+// published once maintenance mode is on, but after it.
+func TestMaintenanceWhileWarming(t *testing.T) {
+	origin := &fakeOrigin{}
+	p := unwatched(t, origin)
+	p.look(t.Context())
+	origin.run = func(context.Context, store.Query) (store.Answer, error) {
+		p.setMaintenance(&Maintenance{Since: time.Now()})
+		return store.Answer{Status: 200, Body: []byte("{}")}, nil
+	}
+	p.watch.extra = []string{"/teams/"}
+	for range 3 {
+		p.look(t.Context())
+	}
+	if s := p.WarmStatus(); p.Maintenance() == nil || s.Published != 1 || s.Warming {
+		t.Errorf("in maintenance: %+v", s)
+	}
+	origin.run = nil
+	p.setMaintenance(nil)
+	p.look(t.Context())
+	if s := p.WarmStatus(); s.Published != 2 || s.LookError != "" {
+		t.Errorf("after it: %+v", s)
+	}
+	if _, outcome, ok := p.cache.Cached("/teams/"); !ok || outcome != cache.Hit {
+		t.Errorf("the key is lost: %v", outcome)
+	}
+}
+
+// TestMaintenanceKeepsOtherState: what else is kept stays as it is.
+func TestMaintenanceKeepsOtherState(t *testing.T) {
+	var kept atomic.Pointer[State]
+	p, base := start(t, Options{Origin: &fakeOrigin{}, OnState: func(s State) error { kept.Store(&s); return nil }})
+	if err := p.changeState(func(s *State) { s.Sources = map[string]string{"": "store"} }); err != nil {
+		t.Fatal(err)
+	}
+	if s := maintain(t, base, `{"on":true,"message":"m"}`); s.Warning != "" {
+		t.Errorf("%+v", s)
+	}
+	if s := kept.Load(); s.Maintenance == nil || s.Maintenance.Message != "m" || s.Sources[""] != "store" {
+		t.Errorf("kept: %+v", s)
+	}
+	maintain(t, base, `{"on":false}`)
+	if s := kept.Load(); s.Maintenance != nil || s.Sources[""] != "store" {
+		t.Errorf("kept: %+v", s)
+	}
+}
+
+func BenchmarkNotice(b *testing.B) {
+	n := newNotice()
+	m := &Maintenance{Message: "We import the new season."}
+	for b.Loop() {
+		if page := n.render(m.words(time.Now())); !bytes.HasPrefix(page, []byte("<!doctype")) {
+			b.Fatal("no page")
+		}
+	}
+}
