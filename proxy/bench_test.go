@@ -7,6 +7,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -35,26 +38,70 @@ func benchProxy(b testing.TB, size int) *Proxy {
 	if err != nil {
 		b.Fatal(err)
 	}
-	p.pages = nil
+	p.pages = []string{"/athletes/?season_year=2025&division=2030&gender=M&limit=50000"}
 	p.look(context.Background())
 	return p
 }
 
-// BenchmarkServeHit is the handler alone for an answer in the cache.
-func BenchmarkServeHit(b *testing.B) {
-	for _, size := range sizes {
-		p := benchProxy(b, size)
-		for name, headers := range map[string][]string{
-			"gzip":   {"Accept-Encoding", "gzip"},
-			"chrome": {"Accept-Encoding", "gzip, deflate, br, zstd", "Cookie", "a=b", "User-Agent", "x"},
-			"304":    {"Accept-Encoding", "gzip", "If-None-Match", "*"},
-		} {
-			b.Run(fmt.Sprintf("%s/%d", name, size), func(b *testing.B) {
-				ctx := requestCtx("GET", siteTarget, headers...)
+// browserHeaders are the headers of a visitor's request, beside its Accept-Encoding.
+var browserHeaders = []string{
+	"User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+	"Accept", "application/json, text/plain, */*", "Accept-Language", "en-US,en;q=0.5",
+	"Referer", "https://web4.ustfccca.org/iz/xcri/", "Cookie", "theme=dark", "Sec-Fetch-Mode", "cors",
+}
+
+// hits are the kinds of answers from the cache: the body that is stored, and
+// what the request says beside the browser's headers.
+var hits = []struct {
+	name    string
+	size    int
+	headers []string
+}{
+	{"identity/1KB", 900, nil},
+	{"gzip/12KB", 60 << 10, []string{"Accept-Encoding", "gzip"}},
+	{"gzip/450KB", 2900 << 10, []string{"Accept-Encoding", "gzip"}},
+	{"br/12KB", 60 << 10, []string{"Accept-Encoding", "gzip, deflate, br, zstd"}},
+	{"304", 12 << 10, []string{"Accept-Encoding", "gzip, deflate, br, zstd", "If-None-Match", `"0123456789abcdef-br", *`}},
+}
+
+type field struct{ key, value []byte }
+
+func fieldsOf(h *fasthttp.ResponseHeader) (fields []field) {
+	for k, v := range h.All() {
+		fields = append(fields, field{bytes.Clone(k), bytes.Clone(v)})
+	}
+	return fields
+}
+
+// bare is the least that fasthttp needs to send the bytes of an answer.
+func bare(model *fasthttp.Response) fasthttp.RequestHandler {
+	fields := fieldsOf(&model.Header)
+	body, status := bytes.Clone(model.Body()), model.StatusCode()
+	return func(ctx *fasthttp.RequestCtx) {
+		ctx.Response.SetStatusCode(status)
+		for i := range fields {
+			ctx.Response.Header.SetCanonical(fields[i].key, fields[i].value)
+		}
+		ctx.Response.SetBodyRaw(body)
+	}
+}
+
+// BenchmarkHit is the handler alone for an answer in the cache, beside a bare
+// handler that sends the same.
+func BenchmarkHit(b *testing.B) {
+	for _, hit := range hits {
+		p := benchProxy(b, hit.size)
+		ctx := requestCtx("GET", siteTarget, append(browserHeaders, hit.headers...)...)
+		for range 3 {
+			ctx.Response.Reset()
+			p.handle(ctx)
+		}
+		for name, handler := range map[string]fasthttp.RequestHandler{"proxy": p.handle, "bare": bare(&ctx.Response)} {
+			b.Run(hit.name+"/"+name, func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
 					ctx.Response.Reset()
-					p.handle(ctx)
+					handler(ctx)
 				}
 				if s := ctx.Response.StatusCode(); s != 200 && s != 304 {
 					b.Fatal(s)
@@ -64,51 +111,118 @@ func BenchmarkServeHit(b *testing.B) {
 	}
 }
 
-// BenchmarkServeBare is the least that fasthttp needs to send the same bytes
-// with the same headers: what ServeHit is measured against.
-func BenchmarkServeBare(b *testing.B) {
-	for _, size := range sizes {
-		p := benchProxy(b, size)
-		model := requestCtx("GET", siteTarget, "Accept-Encoding", "gzip")
-		p.handle(model)
-		body := bytes.Clone(model.Response.Body())
-		type kv struct{ key, value []byte }
-		var headers []kv
-		for k, v := range model.Response.Header.All() {
-			headers = append(headers, kv{bytes.Clone(k), bytes.Clone(v)})
-		}
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			ctx := requestCtx("GET", siteTarget, "Accept-Encoding", "gzip")
-			b.ReportAllocs()
-			for b.Loop() {
-				ctx.Response.Reset()
-				for i := range headers {
-					ctx.Response.Header.SetCanonical(headers[i].key, headers[i].value)
-				}
-				ctx.Response.SetBodyRaw(body)
-			}
-		})
+// BenchmarkRejected is a request with a parameter that is wrong.
+func BenchmarkRejected(b *testing.B) {
+	p := benchProxy(b, 900)
+	ctx := requestCtx("GET", "/athletes/?limit=x&gender=Q", browserHeaders...)
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx.Response.Reset()
+		p.handle(ctx)
+	}
+	if s := ctx.Response.StatusCode(); s != 422 {
+		b.Fatal(s)
 	}
 }
 
+// BenchmarkKey makes the key of a request from its target.
 func BenchmarkKey(b *testing.B) {
-	path, query := splitTarget([]byte(strings.TrimPrefix(siteTarget, "/iz/xcri/api")))
-	in := &input{}
+	base, in, target := newBasePath("/iz/xcri"), &input{}, []byte(siteTarget)
 	b.ReportAllocs()
 	for b.Loop() {
+		at := base.locate(target)
 		in.begin(len(siteTarget))
-		r := testRouter.match(path, in)
-		in.parse(r, query)
+		r := testRouter.match(at.path, in)
+		in.parse(r, at.query)
 		in.canonical(r)
 	}
 }
 
-func BenchmarkNegotiate(b *testing.B) {
-	accept := []byte("gzip, deflate, br, zstd")
+// BenchmarkKnownKey finds the key of a target that is known.
+func BenchmarkKnownKey(b *testing.B) {
+	p, uri := benchProxy(b, 900), []byte(siteTarget)
+	p.targets.put(uri, target{})
 	b.ReportAllocs()
 	for b.Loop() {
-		negotiate(allCodings, accept)
+		p.targets.get(uri)
 	}
+}
+
+// BenchmarkLookup finds an answer in the cache by its key.
+func BenchmarkLookup(b *testing.B) {
+	p := benchProxy(b, 900)
+	key, err := p.router.keyOf(strings.TrimPrefix(siteTarget, "/iz/xcri/api"))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, _, err := p.cache.Get(key); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func BenchmarkNegotiate(b *testing.B) {
+	known, accept := newMemo[weights](64), []byte("gzip, deflate, br, zstd")
+	b.Run("known", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			negotiate(&known, allCodings, accept)
+		}
+	})
+	b.Run("new", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			w := parseAccept(accept)
+			w.choose(allCodings)
+		}
+	})
+}
+
+func BenchmarkIfNoneMatch(b *testing.B) {
+	tags := []byte(`W/"0123456789abcdee-zstd", "0123456789abcdef-br"`)
+	b.ReportAllocs()
+	for b.Loop() {
+		matchETag([]byte(`"0123456789abcdef"`), tags)
+	}
+}
+
+// BenchmarkRespond sends an entry that has been found.
+func BenchmarkRespond(b *testing.B) {
+	p := benchProxy(b, 12<<10)
+	ctx := requestCtx("GET", siteTarget, append(browserHeaders, "Accept-Encoding", "gzip, deflate, br, zstd")...)
+	key, _ := p.router.keyOf(strings.TrimPrefix(siteTarget, "/iz/xcri/api"))
+	entry, outcome, err := p.cache.Get(key)
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		ctx.Response.Reset()
+		p.respond(ctx, entry, outcome)
+	}
+}
+
+// BenchmarkHeader begins an answer from the cache with what is the same for all:
+// copied as it is, and set field by field.
+func BenchmarkHeader(b *testing.B) {
+	made := &newHeaders(Options{}).cached[cache.Hit]
+	var to fasthttp.ResponseHeader
+	b.Run("copied", func(b *testing.B) {
+		for b.Loop() {
+			made.CopyTo(&to)
+		}
+	})
+	fields := fieldsOf(made)
+	b.Run("set", func(b *testing.B) {
+		for b.Loop() {
+			to.Reset()
+			for i := range fields {
+				to.SetCanonical(fields[i].key, fields[i].value)
+			}
+		}
+	})
 }
 
 // BenchmarkVariants makes the forms of a body, as every fill does.

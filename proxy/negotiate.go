@@ -60,13 +60,23 @@ func parseAccept(accept []byte) weights {
 }
 
 // negotiate returns the index of the variant to send for an Accept-Encoding
-// header. Identity is the last resort also where the client refuses it: a body
-// in a coding that it does not know tells it less.
-func negotiate(variants []cache.Variant, accept []byte) int {
+// header. All visitors together send a few dozen of them, which are known.
+func negotiate(known *memo[weights], variants []cache.Variant, accept []byte) int {
 	if len(variants) == 1 || len(accept) == 0 {
 		return identity
 	}
+	if w := known.get(accept); w != nil {
+		return w.choose(variants)
+	}
 	w := parseAccept(accept)
+	known.put(accept, w)
+	return w.choose(variants)
+}
+
+// choose returns the index of the variant that a client likes best. Identity is
+// the last resort also where the client refuses it: a body in a coding that it
+// does not know tells it less.
+func (w *weights) choose(variants []cache.Variant) int {
 	best, bestWeight := identity, w.identity
 	for p, coding := range preference {
 		if w.coding[p] == 0 || w.coding[p] < bestWeight || w.coding[p] == bestWeight && best != identity {
@@ -118,19 +128,41 @@ func equalFold(s []byte, lower string) bool {
 	return true
 }
 
-// matchETag returns the variant that an If-None-Match header names, comparing
-// weakly, or nil. A star names the first.
+// matchETag returns the first tag of an If-None-Match header that names a body,
+// whose own tag without a coding is plain, or nil. A copy of it is good in any
+// coding, also in one that is not kept any more. Tags are compared weakly, and a
+// star names every body.
 // Source: RFC 9110, 13.1.2.
-func matchETag(variants []cache.Variant, header []byte) *cache.Variant {
+func matchETag(plain, header []byte) []byte {
 	for more := len(header) > 0; more; {
 		var tag []byte
 		tag, header, more = bytes.Cut(header, []byte(","))
 		tag = bytes.TrimPrefix(bytes.TrimSpace(tag), []byte("W/"))
-		for i := range variants {
-			if string(tag) == "*" || bytes.Equal(tag, variants[i].ETag) {
-				return &variants[i]
-			}
+		switch {
+		case string(tag) == "*":
+			return plain
+		case namesBody(tag, plain):
+			return tag
 		}
 	}
 	return nil
+}
+
+// namesBody reports whether tag is plain, or that with the name of a coding, as
+// in "hash-gzip" for "hash".
+func namesBody(tag, plain []byte) bool {
+	hash := plain[:len(plain)-1]
+	if len(tag) < len(plain) || !bytes.Equal(tag[:len(hash)], hash) || tag[len(tag)-1] != '"' {
+		return false
+	}
+	coding := tag[len(hash) : len(tag)-1]
+	if len(coding) == 0 {
+		return true
+	}
+	for _, c := range preference {
+		if coding[0] == '-' && string(coding[1:]) == c {
+			return true
+		}
+	}
+	return false
 }

@@ -214,9 +214,12 @@ var errUnknown = strconv.ErrRange
 func TestBrotliFollows(t *testing.T) {
 	p, base := start(t, realOptions(t))
 	before := p.cache.Stats().Fills
-	plain := get(t, base, listTarget).body
 	const browser = "gzip, deflate, br, zstd"
-	first := get(t, base, listTarget, "Accept-Encoding", "zstd")
+	first := get(t, base, listTarget, "Accept-Encoding", browser)
+	if coding := first.header.Get("Content-Encoding"); coding != "zstd" {
+		t.Fatalf("first in %q", coding)
+	}
+	plain := get(t, base, listTarget).body
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(time.Millisecond) {
 		a := get(t, base, listTarget, "Accept-Encoding", browser)
 		if a.plainBody(t) != plain {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"io"
+	"slices"
 	"sync"
 
 	"github.com/andybalholm/brotli"
@@ -29,9 +30,9 @@ const (
 // Indexes into an entry's variants. The second is there if the first has no
 // body of its own.
 const (
-	identity       = 0
-	gzipVariant    = 1
-	recodedVariant = 3
+	identity     = 0
+	gzipVariant  = 1
+	smallVariant = 2
 )
 
 var (
@@ -82,9 +83,11 @@ func variants(body []byte) []cache.Variant {
 	return append(made, second)
 }
 
-// recode adds the coding that took too long to make in the fill.
+// recode puts brotli, which takes too long to make in a fill, in the place of
+// zstd: who takes one takes the other, and a third form would take a third of
+// the cache's room.
 func recode(e *cache.Entry) *cache.Entry {
-	if e.Size <= largeBody || len(e.Variants) > recodedVariant {
+	if e.Size <= largeBody || e.Variants[smallVariant].Coding == "br" {
 		return nil
 	}
 	body := bytes.NewBuffer(make([]byte, 0, e.Size+bytes.MinRead))
@@ -97,10 +100,11 @@ func recode(e *cache.Entry) *cache.Entry {
 		return nil // likewise
 	}
 	better := *e
+	better.Variants = slices.Clone(e.Variants)
 	tag := bytes.TrimSuffix(e.Variants[identity].ETag, []byte(`"`))
-	better.Variants = append(e.Variants[:len(e.Variants):len(e.Variants)], cache.Variant{
+	better.Variants[smallVariant] = cache.Variant{
 		Coding: "br", Body: brotliOf(body.Bytes()), ETag: append(bytes.Clone(tag), `-br"`...),
-	})
+	}
 	return &better
 }
 
