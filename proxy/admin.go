@@ -16,15 +16,18 @@ type adminPage struct {
 
 // adminPages are the paths for those who run the proxy, without a final slash.
 var adminPages = map[string]adminPage{
-	"/metrics":        {answer: (*Proxy).serveMetrics},
-	"/cache":          {answer: (*Proxy).servePage},
-	"/cache/page.css": {answer: (*Proxy).servePage},
-	"/cache/page.js":  {answer: (*Proxy).servePage},
-	"/cache/history":  {answer: (*Proxy).serveHistory},
-	"/cache/stats":    {answer: (*Proxy).serveStats},
-	"/cache/warm":     {answer: (*Proxy).serveWarmStatus, change: (*Proxy).serveWarm},
-	"/cache/purge":    {change: (*Proxy).servePurge},
-	"/cache/entry":    {answer: (*Proxy).serveEntry},
+	"/metrics":           {answer: (*Proxy).serveMetrics},
+	"/cache":             {answer: (*Proxy).servePage},
+	"/cache/page.css":    {answer: (*Proxy).servePage},
+	"/cache/page.js":     {answer: (*Proxy).servePage},
+	"/cache/history":     {answer: (*Proxy).serveHistory},
+	"/cache/stats":       {answer: (*Proxy).serveStats},
+	"/cache/maintenance": {answer: (*Proxy).serveMaintenance, change: (*Proxy).changeMaintenance},
+	"/cache/warm":        {answer: (*Proxy).serveWarmStatus, change: (*Proxy).serveWarm},
+	"/cache/purge":       {change: (*Proxy).servePurge},
+	"/cache/source":      {answer: (*Proxy).serveSource, change: (*Proxy).serveSourceChange},
+	"/cache/verify":      {answer: (*Proxy).serveVerifySubjects, change: (*Proxy).serveVerify},
+	"/cache/entry":       {answer: (*Proxy).serveEntry},
 }
 
 // forwarding are headers that a proxy adds: a request with one of them comes

@@ -23,7 +23,7 @@ func (c *cors) allows(origin []byte) bool {
 
 // apply adds the headers that an answer needs if another site asks.
 func (c *cors) apply(ctx *fasthttp.RequestCtx) {
-	origin := ctx.Request.Header.Peek(fasthttp.HeaderOrigin)
+	origin := ctx.Request.Header.PeekCanonical(headerOrigin)
 	if len(origin) == 0 || !c.allows(origin) {
 		return
 	}

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"log/slog"
 	"net"
 	"runtime/debug"
 	"time"
@@ -11,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -23,20 +23,31 @@ func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 			ctx.Response.Reset()
 			p.fail(ctx, fasthttp.StatusInternalServerError, "Internal Server Error")
 		}
+		if p.stopping.Load() {
+			ctx.SetConnectionClose()
+		}
 	}()
 	p.serve(ctx)
 }
 
-// serve finds out what a request is for.
+// serve finds out what a request is for. That of most is known already.
 func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
-	p.headers.common(&ctx.Response.Header)
-	p.cors.apply(ctx)
-	if p.cors.preflight(ctx) {
+	if known := p.targets.get(ctx.RequestURI()); known != nil && (ctx.IsGet() || ctx.IsHead()) {
+		p.serveTarget(ctx, *known)
 		return
 	}
+	p.headers.common(&ctx.Response.Header)
 	at := p.base.locate(ctx.RequestURI())
 	if at.site {
-		p.serveSite(ctx, at)
+		if m := p.Maintenance(); m != nil {
+			p.serveNotice(ctx, at, m)
+		} else {
+			p.serveSite(ctx, at)
+		}
+		return
+	}
+	p.cors.apply(ctx)
+	if p.cors.preflight(ctx) {
 		return
 	}
 	if p.serveAdmin(ctx, at.path) || p.serveProbe(ctx, at.path) {
@@ -48,6 +59,8 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	r := p.router.match(at.path, in)
 	root := len(at.path) == 0 || string(at.path) == "/"
 	switch {
+	case r == nil && !root && p.Maintenance() != nil:
+		p.failMaintenance(ctx)
 	case r == nil && !root:
 		p.pass(ctx, at)
 	case !ctx.IsGet() && !ctx.IsHead():
@@ -64,21 +77,36 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 
 // serveRoute answers a question of the read API.
 func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, r *route, in *input, query []byte) {
-	begun := time.Now()
 	in.parse(r, query)
 	if !in.canonical(r) {
 		p.counts.rejected.Add(1)
 		p.headers.send(ctx, fasthttp.StatusUnprocessableEntity, appendProblems(nil, in.errors))
 		return
 	}
-	entry, outcome, err := p.cache.Get(string(in.key))
-	r.figures.outcomes[outcome].Add(1)
+	t := target{r, string(in.key)}
+	if p.serveTarget(ctx, t) == cache.Hit {
+		p.targets.put(ctx.RequestURI(), t)
+	}
+}
+
+// target is what the target of a request asks of the read API. It depends on
+// nothing else, so that one that is known need not be read again.
+type target struct {
+	route *route
+	key   string
+}
+
+// serveTarget answers with what the cache has, or gets.
+func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t target) cache.Outcome {
+	entry, outcome, err := p.answer(t.key)
+	t.route.figures.outcomes[outcome].Add(1)
 	if err != nil {
-		p.failOrigin(ctx, r, err)
+		p.failOrigin(ctx, t.route, err)
 	} else {
 		p.respond(ctx, entry, outcome)
 	}
-	r.figures.latency.record(time.Since(begun))
+	t.route.figures.latency.record(time.Since(ctx.Time()))
+	return outcome
 }
 
 // fill loads the answer that key names from the origin.
@@ -112,6 +140,9 @@ func isDown(err error) bool {
 const (
 	databaseAway = "The rankings database is not available right now. Please try again shortly."
 	databaseSlow = "The rankings database took too long to answer. Please try again shortly."
+	serviceAway  = "The rankings service is not available right now. Please try again shortly."
+	serviceSlow  = "The rankings service took too long to answer. Please try again shortly."
+	serviceWrong = "The rankings service gave an answer that can't be used. Please try again shortly."
 )
 
 // originErrors are what a client is told when the origin fails.
@@ -124,6 +155,9 @@ var originErrors = []struct {
 	{store.ErrUnavailable, fasthttp.StatusServiceUnavailable, databaseAway},
 	{store.ErrSetup, fasthttp.StatusServiceUnavailable, databaseAway},
 	{store.ErrTimeout, fasthttp.StatusGatewayTimeout, databaseSlow},
+	{legacy.ErrUnavailable, fasthttp.StatusServiceUnavailable, serviceAway},
+	{legacy.ErrTimeout, fasthttp.StatusGatewayTimeout, serviceSlow},
+	{legacy.ErrAnswer, fasthttp.StatusBadGateway, serviceWrong},
 	{cache.ErrWait, fasthttp.StatusGatewayTimeout, databaseSlow},
 	{context.DeadlineExceeded, fasthttp.StatusGatewayTimeout, databaseSlow},
 	{context.Canceled, fasthttp.StatusServiceUnavailable, "The service is restarting. Please try again shortly."},
@@ -131,12 +165,14 @@ var originErrors = []struct {
 
 // failOrigin answers a request whose answer could not be had.
 func (p *Proxy) failOrigin(ctx *fasthttp.RequestCtx, r *route, err error) {
-	level := slog.LevelError
-	if errors.Is(err, cache.ErrDown) {
-		level = slog.LevelDebug // the outage is in the log already, once
-	}
-	p.opts.Logger.Log(context.Background(), level, "no answer", "target", string(ctx.RequestURI()), "route", r.endpoint.Path, "error", err)
+	p.opts.Logger.Log(context.Background(), p.sources.levelOf(err), "no answer", "target", string(ctx.RequestURI()), "route", r.endpoint.Path, "error", err)
+	p.headers.common(&ctx.Response.Header)
+	p.cors.apply(ctx)
 	ctx.Response.Header.SetCanonical(headerCacheStatus, statusOf(cache.Error))
+	if errors.Is(err, errMaintenance) {
+		p.failMaintenance(ctx)
+		return
+	}
 	for _, e := range originErrors {
 		if errors.Is(err, e.err) {
 			ctx.Response.Header.Set("Retry-After", "5")

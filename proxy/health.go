@@ -50,13 +50,14 @@ func (p *Proxy) ping() error {
 }
 
 // serveHealth answers with the state of the service. The counts come from the
-// cache; whether the database answers, and the time, do not.
+// cache; whether the database answers, and the time, do not. In maintenance mode
+// the database is not asked: what was known of it last is told.
 func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx, words page) {
 	tables := []byte("null")
 	_, outage := p.cache.Outage()
-	connected := outage == nil && p.ping() == nil
+	connected := outage == nil && (p.Maintenance() != nil || p.ping() == nil)
 	if connected {
-		entry, _, err := p.cache.Get(healthKey)
+		entry, _, err := p.answer(healthKey)
 		if connected = err == nil; connected {
 			tables = entry.Variants[identity].Body
 		}

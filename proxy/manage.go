@@ -224,18 +224,9 @@ func (p *Proxy) selects(req purgeRequest) (match func(*cache.Entry) bool, err er
 
 // ofRoute matches the entries of one endpoint.
 func (p *Proxy) ofRoute(name string) (func(*cache.Entry) bool, error) {
-	for _, r := range p.router.routes {
-		if strings.Trim(r.endpoint.Path, "/") != strings.Trim(name, "/") {
-			continue
-		}
-		in := &input{}
-		return func(e *cache.Entry) bool {
-			in.begin(len(e.Key))
-			path, _, _ := bytes.Cut([]byte(e.Key), []byte("?"))
-			return p.router.match(path, in) == r
-		}, nil
-	}
-	return nil, fmt.Errorf("route %q: there is none; they are written as in /cache/stats, such as /athletes/{athlete_hnd}", name)
+	r, err := p.router.routeNamed(name)
+	in := &input{} // the cache calls one match at a time
+	return func(e *cache.Entry) bool { return p.router.routeOf(e.Key, in) == r }, err
 }
 
 // wellFormedScope are the scopes that an entry may have.

@@ -10,16 +10,21 @@ import (
 // counts are those that belong to no route.
 type counts struct {
 	rejected    atomic.Int64 // requests with a bad parameter
+	passed      atomic.Int64 // requests for the old API
 	notModified atomic.Int64 // answers that the client had already
 	inflated    atomic.Int64 // bodies decompressed for a client without gzip
 	panics      atomic.Int64
+
+	siteRequests atomic.Int64
+	siteMissing  atomic.Int64 // requests for files that are not there, or not for anybody
 }
 
 // figures are those of one route.
 type figures struct {
 	outcomes [cache.Outcomes]atomic.Int64
 	fill     durations
-	latency  latencies // from the request's parameters to its answer
+	loads    [FromAuto]struct{ ok, failed atomic.Int64 } // by where they were from
+	latency  latencies                                   // from the request to its answer
 }
 
 // durations sums up how long something takes.

@@ -10,7 +10,7 @@ func (p *Proxy) serveProbe(ctx *fasthttp.RequestCtx, path []byte) bool {
 	case "/livez":
 		p.headers.send(ctx, fasthttp.StatusOK, []byte(`{"status":"alive"}`))
 	case "/readyz":
-		if p.ready() {
+		if p.Ready() {
 			p.headers.send(ctx, fasthttp.StatusOK, []byte(`{"status":"ready"}`))
 		} else {
 			ctx.Response.Header.Set("Retry-After", "1")
@@ -22,9 +22,9 @@ func (p *Proxy) serveProbe(ctx *fasthttp.RequestCtx, path []byte) bool {
 	return true
 }
 
-// ready reports whether requests are still taken and there is a warm set to
+// Ready reports whether requests are still taken and there is a warm set to
 // answer from: a published one, or while the database can't be asked a saved one.
-func (p *Proxy) ready() bool {
+func (p *Proxy) Ready() bool {
 	if p.stopping.Load() {
 		return false
 	}

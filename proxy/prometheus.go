@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
 )
 
 // contentMetrics is the text format of Prometheus that every version of it reads.
@@ -71,23 +73,66 @@ func (p *Proxy) serveMetrics(ctx *fasthttp.RequestCtx) {
 func (m *metricsText) stats(s Stats) {
 	m.one("xcri_build_info", gauge, "What runs; always 1.", 1, "version", s.Version, "go", s.Go)
 	m.one("xcri_uptime_seconds", gauge, "Time since the start.", s.UptimeSeconds)
+	m.maintenance(s.Maintenance)
 	m.generation(s.Generation)
 	m.requests(s.Requests)
 	m.routes(s.Routes)
+	m.sources(s)
 	m.cache(s.Cache)
 	m.shelves(s.Cache.Shelves)
+	m.one("xcri_site_requests_total", counter, "Requests for the site.", float64(s.Site.Requests))
+	m.one("xcri_site_missing_total", counter, "Requests for files that the site does not have or show (404).", float64(s.Site.Missing))
+	m.one("xcri_site_files", gauge, "Files of the site that are known.", float64(s.Site.Files))
+	m.one("xcri_site_bytes", gauge, "Memory that the site's files take.", float64(s.Site.Bytes))
 	m.begin("xcri_hottest_key_asked", gauge, "How often the keys asked for most were, by rank; halves with each refresh.")
 	for i, hot := range s.Hottest {
 		m.add("", float64(hot.Asked), "rank", strconv.Itoa(i+1))
 	}
+	m.verify(s.Verify)
 	m.one("xcri_pool_limit", gauge, "Most connections to the database.", float64(s.Pool.Limit))
 	m.one("xcri_pool_open", gauge, "Connections to the database that are open.", float64(s.Pool.Open))
 	m.one("xcri_pool_in_use", gauge, "Connections to the database that are in use.", float64(s.Pool.InUse))
 	m.one("xcri_pool_waits_total", counter, "Times that a connection had to be waited for.", float64(s.Pool.Waits))
 	m.one("xcri_pool_waited_seconds_total", counter, "Time that connections were waited for.", seconds(s.Pool.WaitedMS))
+	m.legacy(s.Legacy)
 	m.one("xcri_memory_rss_bytes", gauge, "Memory of the process as the kernel counts it.", float64(s.Memory.RSS))
 	m.one("xcri_memory_heap_bytes", gauge, "Memory that Go has given out.", float64(s.Memory.Heap))
 	m.one("xcri_memory_limit_bytes", gauge, "What the Go runtime keeps its memory below.", float64(s.Memory.Limit))
+}
+
+func (m *metricsText) maintenance(is *maintenanceStats) {
+	m.one("xcri_maintenance", gauge, "Whether maintenance mode is on.", flag(is != nil))
+	if is == nil {
+		is = &maintenanceStats{}
+	}
+	m.one("xcri_maintenance_since_timestamp_seconds", gauge, "Since when maintenance mode is on; 0 while it is off.", unixSeconds(is.Since))
+	m.one("xcri_maintenance_until_timestamp_seconds", gauge, "Until when people are told that it will last; 0 if nobody has said.", unixSeconds(is.Until))
+}
+
+func (m *metricsText) verify(v verifyStats) {
+	m.one("xcri_verify_share", gauge, "Share of the loads from the database that are compared with the old API's answer.", v.Share)
+	m.begin("xcri_verify_total", counter, "Loads that were compared, by verdict.")
+	for _, verdict := range slices.Sorted(maps.Keys(v.Verdicts)) {
+		m.add("", float64(v.Verdicts[verdict]), "verdict", verdict)
+	}
+	m.one("xcri_verify_dropped_total", counter, "Loads that were to be compared and were not: too many waited, or no connection was to spare.", float64(v.Dropped))
+}
+
+// legacy writes zeros without an old API, so that there are always the same
+// families.
+func (m *metricsText) legacy(l *legacyStats) {
+	if l == nil {
+		l = &legacyStats{}
+	}
+	m.one("xcri_legacy_requests_total", counter, "Requests to the old API.", float64(l.Requests))
+	m.one("xcri_legacy_failures_total", counter, "Requests to the old API without an answer that could be used.", float64(l.Failures))
+	m.one("xcri_legacy_timeouts_total", counter, "Failures of the old API that took too long.", float64(l.Timeouts))
+	m.one("xcri_legacy_resent_total", counter, "Requests sent once more, because the old API had closed the connection.", float64(l.Resent))
+	m.begin("xcri_legacy_duration_seconds", summary, "Time that answers of the old API took.")
+	m.add("_sum", seconds(l.MeanMS)*float64(l.Answered))
+	m.add("_count", float64(l.Answered))
+	m.one("xcri_legacy_in_use", gauge, "Connections to the old API that are in use.", float64(l.InUse))
+	m.one("xcri_legacy_limit", gauge, "Most connections to the old API.", float64(l.Limit))
 }
 
 func (m *metricsText) generation(g generationStats) {
@@ -132,6 +177,7 @@ func (m *metricsText) requests(r requestStats) {
 	m.begin("xcri_latency_seconds", gauge, "Percentiles of the time from a request to its answer, since the start.")
 	m.quantiles(r.Latency)
 	m.one("xcri_not_modified_total", counter, "Answers that the client had already (304).", float64(r.NotModified))
+	m.one("xcri_passed_total", counter, "Requests for the old API.", float64(r.Outcomes[cache.Pass.String()]))
 	m.one("xcri_rejected_total", counter, "Requests with a bad parameter (422).", float64(r.Rejected))
 	m.one("xcri_inflated_total", counter, "Bodies decompressed for a client that takes no coding.", float64(r.Inflated))
 	m.one("xcri_panics_total", counter, "Panics in handlers.", float64(r.Panics))
@@ -167,6 +213,39 @@ func (m *metricsText) routes(routes map[string]routeStats) {
 		m.begin(of.family, of.kind, of.help)
 		for _, path := range paths {
 			m.add("", of.value(routes[path].Fills), "route", path)
+		}
+	}
+}
+
+// sources writes where answers come from and how that fares.
+func (m *metricsText) sources(s Stats) {
+	m.begin("xcri_source_info", gauge, "Where answers come from, by route, * for all not named; always 1.")
+	m.add("", 1, "route", "*", "source", s.Sources.Default)
+	for _, path := range slices.Sorted(maps.Keys(s.Sources.Routes)) {
+		m.add("", 1, "route", path, "source", s.Sources.Routes[path])
+	}
+	m.begin("xcri_loads_total", counter, "Loads, by route, source that was asked, and result.")
+	for _, path := range slices.Sorted(maps.Keys(s.Routes)) {
+		for _, source := range slices.Sorted(maps.Keys(s.Routes[path].Loads)) {
+			loads := s.Routes[path].Loads[source]
+			m.add("", float64(loads.OK), "route", path, "source", source, "result", "ok")
+			m.add("", float64(loads.Failed), "route", path, "source", source, "result", "failed")
+		}
+	}
+	for _, of := range []struct {
+		family, kind, help string
+		value              func(breakerStats) float64
+	}{
+		{"xcri_breaker_open", gauge, "Whether auto has left the source.", func(b breakerStats) float64 { return flag(b.State == stateOpen) }},
+		{"xcri_breaker_since_timestamp_seconds", gauge, "When auto last left or took back the source; 0 for never.", func(b breakerStats) float64 { return unixSeconds(b.Since) }},
+		{"xcri_breaker_switches_total", counter, "Times that auto left or took back the source.", func(b breakerStats) float64 { return float64(b.Switches) }},
+		{"xcri_breaker_loads", gauge, "Loads from the source in the last minute, or since the last switch.", func(b breakerStats) float64 { return float64(b.Loads) }},
+		{"xcri_breaker_failed_loads", gauge, "Of these loads, those that failed.", func(b breakerStats) float64 { return float64(b.Failed) }},
+		{"xcri_breaker_load_seconds", gauge, "Mean time of those that did not.", func(b breakerStats) float64 { return seconds(b.MeanMS) }},
+	} {
+		m.begin(of.family, of.kind, of.help)
+		for _, source := range slices.Sorted(maps.Keys(s.Sources.Breakers)) {
+			m.add("", of.value(s.Sources.Breakers[source]), "source", source)
 		}
 	}
 }

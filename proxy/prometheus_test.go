@@ -208,6 +208,11 @@ func numberUp(v reflect.Value, path string, want map[string]float64) {
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
 		numberUp(v.Index(0), path+".0", want)
 	case reflect.Pointer:
+		if v.Type() != reflect.TypeFor[*time.Time]() {
+			v.Set(reflect.New(v.Type().Elem()))
+			numberUp(v.Elem(), path, want)
+			break
+		}
 		moment := time.Unix(int64(next), 0)
 		v.Set(reflect.ValueOf(&moment))
 		want[path] = next
@@ -240,6 +245,7 @@ func TestEveryNumberHasItsMetric(t *testing.T) {
 		"requests.latency.count": "sum(xcri_requests_total)",
 		"routes.x.latency.count": "xcri_request_duration_seconds_count",
 		"routes.x.fills.mean_ms": "xcri_fill_duration_seconds_sum / _count",
+		"legacy.mean_ms":         "xcri_legacy_duration_seconds_sum / _count",
 		"cache.bytes":            "sum(xcri_cache_bytes)",
 		"cache.budget":           "sum(xcri_cache_budget_bytes)",
 		"cache.entries":          "sum(xcri_cache_entries)",

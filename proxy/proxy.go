@@ -87,26 +87,37 @@ type Proxy struct {
 	cache   *cache.Cache
 	server  *fasthttp.Server
 	cors    cors
-	headers headers
+	headers *headers
 	inputs  sync.Pool
+	targets memo[target]
+	accepts memo[weights]
 	health  health
 	state   struct {
 		mu sync.Mutex
 		State
 	}
-	watch   watch
-	pages   []string // always in the warm set
-	counts  counts
-	history history
-	started time.Time
-	// stopping is set from the call of Shutdown on.
+	// maintenance is what State holds of it, to be read without the lock.
+	maintenance atomic.Pointer[Maintenance]
+	notice      *notice
+	sources     sources
+	verify      verifier
+	watch       watch
+	pages       []string // always in the warm set
+	counts      counts
+	history     history
+	started     time.Time
+	// stopping is set from the call of Drain or Shutdown on.
 	stopping atomic.Bool
+	conns    conns
 }
 
 // New returns a Proxy that does not serve yet.
 func New(opts Options) (*Proxy, error) {
 	if opts.Origin == nil {
 		return nil, errors.New("proxy: Options.Origin is missing")
+	}
+	if opts.MaxErrors == 0 {
+		opts.MaxErrors = 0.05
 	}
 	if opts.Poll == 0 {
 		opts.Poll = 2 * time.Second
@@ -128,13 +139,28 @@ func New(opts Options) (*Proxy, error) {
 		cors:    newCORS(opts.CORSOrigins),
 		headers: newHeaders(opts),
 		inputs:  sync.Pool{New: func() any { return &input{} }},
+		targets: newMemo[target](knownTargets),
+		accepts: newMemo[weights](knownAccepts),
 		watch:   watch{wake: make(chan struct{}, 1), looked: make(chan struct{})},
 		pages:   sitePages,
 		base:    newBasePath(opts.BasePath),
+		notice:  newNotice(),
 		started: time.Now(),
 	}
 	p.state.State = opts.State
+	if m := opts.State.Maintenance; m != nil {
+		p.maintenance.Store(m)
+		p.logMaintenance("maintenance mode is on still", m)
+	}
+	if err := p.newSources(); err != nil {
+		return nil, err
+	}
+	p.verify.init(opts.VerifySample)
 	opts.Cache.Fill, opts.Cache.Recode, opts.Cache.IsDown, opts.Cache.Logger = p.fill, recode, isDown, opts.Logger
+	opts.Cache.FillsWhileDown = p.fillsWhileDown
+	if opts.Cache.DownAge == 0 {
+		opts.Cache.DownAge = opts.MaxAge
+	}
 	var err error
 	if p.cache, err = cache.New(opts.Cache); err != nil {
 		return nil, err
@@ -144,13 +170,22 @@ func New(opts Options) (*Proxy, error) {
 	return p, nil
 }
 
-// Serve answers the connections of ln until Shutdown.
-func (p *Proxy) Serve(ln net.Listener) error { return p.server.Serve(ln) }
+// Serve answers the connections of ln until Drain or Shutdown, which close it.
+// It may be called once.
+func (p *Proxy) Serve(ln net.Listener) error {
+	listener := p.conns.listen(ln)
+	if listener == nil {
+		return ln.Close()
+	}
+	defer p.conns.served()
+	return p.server.Serve(listener)
+}
 
-// Shutdown stops accepting connections and waits, as long as ctx allows, for
-// the answers under way; then for the fills.
+// Shutdown stops accepting connections, closes those that wait for a request,
+// and waits, as long as ctx allows, for the answers under way; then for the
+// fills. Drain before it spares the clients.
 func (p *Proxy) Shutdown(ctx context.Context) error {
-	p.stopping.Store(true)
+	p.Drain(ctx, 0)
 	err := p.server.ShutdownWithContext(ctx)
 	p.cache.Close()
 	return err
@@ -175,6 +210,7 @@ func newServer(p *Proxy) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:                      p.handle,
 		ErrorHandler:                 badRequest,
+		ConnState:                    p.conns.note,
 		ContinueHandler:              func(*fasthttp.RequestHeader) bool { return false },
 		Name:                         "xcri-proxy",
 		ReadTimeout:                  readTimeout,

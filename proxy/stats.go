@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/legacy"
 )
 
 // Stats is what /cache/stats shows. Counts are since the start; times are in
@@ -18,12 +19,19 @@ type Stats struct {
 	Go            string  `json:"go"`
 	UptimeSeconds float64 `json:"uptime_seconds"`
 
+	// Maintenance is null while maintenance mode is off.
+	Maintenance *maintenanceStats `json:"maintenance"`
+
 	Generation generationStats       `json:"generation"`
 	Requests   requestStats          `json:"requests"`
 	Routes     map[string]routeStats `json:"routes"`
+	Sources    sourcesStats          `json:"sources"`
 	Cache      cacheStats            `json:"cache"`
+	Site       siteStats             `json:"site"`
 	Pool       poolStats             `json:"pool"`
+	Legacy     *legacyStats          `json:"legacy"` // null without one
 	Memory     memoryStats           `json:"memory"`
+	Verify     verifyStats           `json:"verify"`
 	Hottest    []hotKey              `json:"hottest"` // the keys asked for most
 }
 
@@ -59,6 +67,9 @@ type routeStats struct {
 	Outcomes map[string]int64 `json:"outcomes"`
 	Fills    fillStats        `json:"fills"`
 	Latency  latencyStats     `json:"latency"`
+	// Loads are the fills by the source that was asked, which may be both for
+	// one fill.
+	Loads map[string]loadStats `json:"loads"`
 }
 
 // latencyStats are percentiles of the time from a request to its answer.
@@ -67,6 +78,14 @@ type latencyStats struct {
 	P50MS float64 `json:"p50_ms"`
 	P95MS float64 `json:"p95_ms"`
 	P99MS float64 `json:"p99_ms"`
+}
+
+// siteStats are zero without a site.
+type siteStats struct {
+	Requests int64 `json:"requests"`
+	Missing  int64 `json:"missing"` // 404
+	Files    int64 `json:"files"`   // that were asked for and are known
+	Bytes    int64 `json:"bytes"`   // of memory that they take, in all their forms
 }
 
 // hotKey is a key that is asked for often.
@@ -117,6 +136,18 @@ type poolStats struct {
 	WaitedMS float64 `json:"waited_ms"`
 }
 
+// legacyStats are of the connections to the old API.
+type legacyStats struct {
+	Requests int64   `json:"requests"`
+	Failures int64   `json:"failures"` // without an answer that could be used
+	Timeouts int64   `json:"timeouts"` // those of them that took too long
+	Resent   int64   `json:"resent"`   // sent once more over a new connection
+	Answered int64   `json:"answered"`
+	MeanMS   float64 `json:"mean_ms"` // of those answered
+	InUse    int     `json:"in_use"`
+	Limit    int     `json:"limit"`
+}
+
 type memoryStats struct {
 	RSS   int64 `json:"rss"`
 	Heap  int64 `json:"heap"`
@@ -131,7 +162,7 @@ func (p *Proxy) Stats() Stats {
 			Outcomes: map[string]int64{}, NotModified: p.counts.notModified.Load(), Rejected: p.counts.rejected.Load(),
 			Inflated: p.counts.inflated.Load(), Panics: p.counts.panics.Load(), Open: int64(p.server.GetOpenConnectionsCount()),
 		},
-		Routes: map[string]routeStats{}, Memory: processMemory(),
+		Routes: map[string]routeStats{}, Memory: processMemory(), Maintenance: p.Maintenance().stats(), Verify: p.verifyStats(),
 	}
 	cached := p.cache.Stats()
 	stats.Cache = newCacheStats(cached)
@@ -147,7 +178,7 @@ func (p *Proxy) Stats() Stats {
 	for _, r := range p.router.routes {
 		latency := r.figures.latency.read()
 		all.add(&latency)
-		route := routeStats{Outcomes: map[string]int64{}, Fills: r.figures.fill.stats(), Latency: latency.stats()}
+		route := routeStats{Outcomes: map[string]int64{}, Fills: r.figures.fill.stats(), Latency: latency.stats(), Loads: r.figures.loadStats()}
 		for o := range cache.Outcomes {
 			n := r.figures.outcomes[o].Load()
 			route.Outcomes[o.String()] = n
@@ -155,11 +186,22 @@ func (p *Proxy) Stats() Stats {
 		}
 		stats.Routes[r.endpoint.Path] = route
 	}
+	stats.Requests.Outcomes[cache.Pass.String()] += p.counts.passed.Load()
+	stats.Legacy = newLegacyStats(p.opts.Legacy)
 	stats.Requests.HitRatio, stats.Requests.Latency = hitRatio(stats.Requests.Outcomes), all.stats()
-	stats.Hottest = p.hottest()
+	stats.Sources = p.sourcesStats()
+	stats.Site, stats.Hottest = p.siteStats(), p.hottest()
 	pool := p.opts.Origin.Stats()
 	stats.Pool = poolStats{pool.Limit, pool.Open, pool.InUse, pool.Waits, milliseconds(int64(pool.Waited))}
 	return stats
+}
+
+func (p *Proxy) siteStats() siteStats {
+	if p.opts.Site == nil {
+		return siteStats{}
+	}
+	kept := p.opts.Site.Stats()
+	return siteStats{p.counts.siteRequests.Load(), p.counts.siteMissing.Load(), kept.Files, kept.Bytes}
 }
 
 // hottestKeys is how many of the keys asked for most are shown.
@@ -223,6 +265,21 @@ func newCacheStats(s cache.Stats) cacheStats {
 		out.Budget += shelf.Budget
 		out.Entries += shelf.Entries
 		out.Shelves[shelf.Name] = shelfStats(shelf)
+	}
+	return out
+}
+
+func newLegacyStats(client *legacy.Client) *legacyStats {
+	if client == nil {
+		return nil
+	}
+	s := client.Stats()
+	out := &legacyStats{
+		Requests: s.Requests, Failures: s.Failures, Timeouts: s.Timeouts, Resent: s.Resent,
+		Answered: s.Answered, InUse: s.InUse, Limit: s.Limit,
+	}
+	if s.Answered > 0 {
+		out.MeanMS = milliseconds(int64(s.Latency) / s.Answered)
 	}
 	return out
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
@@ -47,10 +48,13 @@ type watch struct {
 	// For Watch alone: the generation whose warm set was published last, and the
 	// one that a fill last disagreed with.
 	warmed, moved string
+	// seen is what the database told last; nil before the first time.
+	seen atomic.Pointer[store.Generation]
 
 	mu     sync.Mutex
 	status WarmStatus
 	extra  []string // keys to warm beside the usual ones
+	again  bool     // the warm set is to be looked through though nothing is new
 	asked  int64    // tickets given out
 }
 
@@ -128,6 +132,7 @@ func (p *Proxy) updateStatus(change func(*WarmStatus)) {
 func (p *Proxy) Watch(ctx context.Context) {
 	var recording sync.WaitGroup
 	recording.Go(func() { p.record(ctx) })
+	recording.Go(func() { p.compareSamples(ctx) })
 	defer recording.Wait()
 	for ctx.Err() == nil {
 		pause := p.look(ctx)
@@ -141,9 +146,13 @@ func (p *Proxy) Watch(ctx context.Context) {
 
 // look asks once and returns how long to wait until the next time.
 func (p *Proxy) look(ctx context.Context) (pause time.Duration) {
+	if p.resting() {
+		p.rest()
+		return p.opts.Poll
+	}
 	p.watch.mu.Lock()
-	ticket, extra := p.watch.asked, p.watch.extra
-	p.watch.extra = nil
+	ticket, extra, again := p.watch.asked, p.watch.extra, p.watch.again
+	p.watch.extra, p.watch.again = nil, false
 	p.watch.mu.Unlock()
 
 	g, err := p.ask(ctx)
@@ -152,10 +161,15 @@ func (p *Proxy) look(ctx context.Context) (pause time.Duration) {
 	case ctx.Err() != nil:
 		return pause
 	case err != nil:
-	case p.watch.warmed != g.ID() || len(extra) > 0:
+	case p.watch.warmed != g.ID() || len(extra) > 0 || again:
 		err = p.publish(ctx, generation{g}, extra)
 	}
-	if errors.Is(err, cache.ErrMoved) {
+	if err != nil && again {
+		p.watch.mu.Lock()
+		p.watch.again = true
+		p.watch.mu.Unlock()
+	}
+	if errors.Is(err, cache.ErrMoved) || errors.Is(err, errMaintenance) {
 		p.watch.mu.Lock()
 		p.watch.extra = append(p.watch.extra, extra...)
 		p.watch.mu.Unlock()
@@ -171,6 +185,27 @@ func (p *Proxy) look(ctx context.Context) (pause time.Duration) {
 		}
 	})
 	return pause
+}
+
+// resting reports whether the database is left alone: in maintenance mode, unless
+// somebody has asked for a look that has not ended.
+func (p *Proxy) resting() bool {
+	if p.Maintenance() == nil {
+		return false
+	}
+	p.watch.mu.Lock()
+	defer p.watch.mu.Unlock()
+	return p.watch.asked <= p.watch.status.Looked
+}
+
+// rest is what the watch does instead of a look.
+func (p *Proxy) rest() {
+	select {
+	case <-p.watch.looked:
+	default:
+		close(p.watch.looked) // what was saved is all that there will be
+	}
+	p.updateStatus(func(s *WarmStatus) { s.Warming = false })
 }
 
 // ask asks the database for its generation and tells the cache how it went. The
@@ -192,6 +227,7 @@ func (p *Proxy) ask(ctx context.Context) (*store.Generation, error) {
 	case err != nil:
 		p.cache.Down(err)
 	default:
+		p.watch.seen.Store(g)
 		p.cache.Up()
 		if current, _ := p.cache.Published(); current == nil {
 			p.cache.PublishFirst(generation{g})
@@ -222,6 +258,9 @@ func (p *Proxy) publish(ctx context.Context, g generation, extra []string) error
 	}
 	if _, cause := p.cache.Outage(); cause != nil {
 		return cause // what is there is better than half a warm set
+	}
+	if p.resting() {
+		return errMaintenance // it was turned on meanwhile
 	}
 	p.cache.Publish(g, set)
 	p.watch.warmed = g.ID()

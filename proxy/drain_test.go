@@ -1,0 +1,227 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+// TestDrain: a client that comes back is answered and told to close, one under
+// way when the drain began too, and one that stays away is hung up on.
+func TestDrain(t *testing.T) {
+	begun, gate := make(chan struct{}), make(chan struct{})
+	p, err := New(Options{Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+		close(begun)
+		<-gate
+		return store.Answer{Status: 200, Body: []byte(`{}`)}, nil
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- p.Serve(ln) }()
+	base := "http://" + ln.Addr().String()
+
+	returns, away, never, busy := dial(t, base), dial(t, base), dial(t, base), dial(t, base)
+	fromReturns, fromAway, fromBusy := bufio.NewReader(returns), bufio.NewReader(away), bufio.NewReader(busy)
+	ask := func(conn net.Conn, target string) { fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", target) }
+	for _, conn := range []net.Conn{returns, away} {
+		ask(conn, "/livez")
+	}
+	for _, from := range []*bufio.Reader{fromReturns, fromAway} {
+		if status, closes := endOf(t, from); status != 200 || closes {
+			t.Fatalf("before: %d, close %t", status, closes)
+		}
+	}
+	ask(busy, "/teams/")
+	<-begun
+
+	drained := make(chan struct{})
+	const quiet = 500 * time.Millisecond
+	start := time.Now()
+	go func() { p.Drain(t.Context(), quiet); close(drained) }()
+	for !p.stopping.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	ask(returns, "/readyz")
+	if status, closes := endOf(t, fromReturns); status != 503 || !closes {
+		t.Errorf("who comes back: %d, close %t", status, closes)
+	}
+	for name, from := range map[string]io.Reader{"told": fromReturns, "stays away": fromAway, "never asked": never} {
+		if n, err := from.Read(make([]byte, 1)); n > 0 || !errors.Is(err, io.EOF) {
+			t.Errorf("who %s: %d bytes, %v", name, n, err)
+		}
+	}
+	if took := time.Since(start); took < quiet/2 {
+		t.Errorf("hung up after %v", took)
+	}
+	select {
+	case <-drained:
+		t.Error("drained with an answer under way")
+	default:
+	}
+	close(gate)
+	if status, closes := endOf(t, fromBusy); status != 200 || !closes {
+		t.Errorf("the answer under way: %d, close %t", status, closes)
+	}
+	<-drained
+	if err := errors.Join(p.Shutdown(t.Context()), <-served); err != nil {
+		t.Error(err)
+	}
+}
+
+// endOf reads an answer and reports whether it says that the connection closes.
+func endOf(t *testing.T, from *bufio.Reader) (status int, closes bool) {
+	t.Helper()
+	resp, err := http.ReadResponse(from, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
+		t.Fatal(err)
+	}
+	return resp.StatusCode, resp.Close
+}
+
+// TestServeAfterDrain: who is told to stop before it serves does not begin.
+func TestServeAfterDrain(t *testing.T) {
+	p, err := New(Options{Origin: &fakeOrigin{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(p.Shutdown(t.Context()), p.Serve(ln)); err != nil {
+		t.Error(err)
+	}
+	if _, err := ln.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("it still listens: %v", err)
+	}
+}
+
+// TestDrainEnds: a client that never ends its request does not hold up a drain
+// for longer than its context allows.
+func TestDrainEnds(t *testing.T) {
+	p, err := New(Options{Origin: &fakeOrigin{}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	base := listen(t, p)
+	conn := dial(t, base)
+	io.WriteString(conn, "GET /livez HTTP/1.1\r\nHo")
+	for !p.conns.asked() {
+		time.Sleep(time.Millisecond)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	var drain sync.WaitGroup
+	drain.Go(func() { p.Drain(ctx, 0) })
+	for !p.stopping.Load() {
+		time.Sleep(time.Millisecond)
+	}
+	cancel()
+	drain.Wait()
+	if !p.conns.asked() {
+		t.Error("the connection is gone")
+	}
+	conn.Close()
+}
+
+// asked reports whether a request has begun on any connection.
+func (c *conns) asked() (any bool) {
+	c.open.Range(func(_, of interface{}) bool {
+		any = any || of.(*track).turns.Load()%2 == 1
+		return true
+	})
+	return any
+}
+
+// TestLeave: a wait that is cut short loses nothing that has come by then.
+func TestLeave(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	c, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	io.WriteString(client, "a request")
+	b := make([]byte, 1)
+	if _, err := c.Read(b); err != nil { // or the rest may not have come yet
+		t.Fatal(err)
+	}
+	leave(c)
+	rest, err := io.ReadAll(c)
+	if string(rest) != " request" || err != nil {
+		t.Errorf("read %q, %v", rest, err)
+	}
+	if _, err := io.WriteString(c, "an answer"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRelease: a connection is let go of once it has waited for a request for so
+// long, and not while one is under way.
+func TestRelease(t *testing.T) {
+	c := &conns{}
+	conn := &fakeConn{}
+	seen := map[*track]glance{}
+	if c.release(seen, 0) {
+		t.Error("something is open before the first connection")
+	}
+	c.note(conn, fasthttp.StateNew)
+	c.note(conn, fasthttp.StateActive)
+	for range 3 {
+		if !c.release(seen, 0) || conn.left {
+			t.Fatal("hung up with a request under way")
+		}
+	}
+	c.note(conn, fasthttp.StateIdle)
+	c.release(seen, time.Hour)
+	if c.release(seen, time.Hour); conn.left {
+		t.Error("hung up too soon")
+	}
+	if !c.release(seen, 0) || !conn.left {
+		t.Error("not hung up")
+	}
+	c.note(conn, fasthttp.StateClosed)
+	if c.release(seen, 0) {
+		t.Error("a closed connection still counts")
+	}
+}
+
+// fakeConn knows whether it was let go of.
+type fakeConn struct {
+	net.Conn
+	left bool
+}
+
+func (c *fakeConn) CloseRead() error {
+	c.left = true
+	return nil
+}
