@@ -36,14 +36,15 @@ type App struct {
 	log       *slog.Logger
 	store     *store.Store
 	legacy    *legacy.Client // nil for none
-	site      *site.Site     // nil for none
 	proxy     *proxy.Proxy
 	published chan struct{} // has one in it after a publish that was not saved yet
 	listener  net.Listener
+	handOver  *handOver
 }
 
-// New makes an App, loads what an earlier run saved and binds its address. It
-// does not connect to the database.
+// New makes an App, loads what an earlier run saved and binds its address, or
+// takes the socket that the process was started with. It does not connect to the
+// database.
 func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 	debug.SetMemoryLimit(cfg.MemoryLimit - runtimeShare)
 	origin, err := store.Open(store.Options{
@@ -54,7 +55,7 @@ func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg, log: log, store: origin, published: make(chan struct{}, 1)}
+	a := &App{cfg: cfg, log: log, store: origin, published: make(chan struct{}, 1), handOver: newHandOver()}
 	if err := a.build(version); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -71,18 +72,13 @@ func (a *App) build(version string) (err error) {
 			// One connection is left to ask for the generation.
 			Fills: max(1, cfg.Database.MaxConns-1),
 		},
-		Poll:  cfg.Cache.Poll,
-		Saved: load(cfg, version, a.log),
-		OnPublish: func() {
-			select {
-			case a.published <- struct{}{}:
-			default: // the next save is of this one too
-			}
-		},
-		BasePath: cfg.BasePath, CORSOrigins: cfg.CORSOrigins, AdminToken: string(cfg.AdminToken),
+		Poll:      cfg.Cache.Poll,
+		Saved:     load(cfg, version, a.log),
+		OnPublish: a.toSave,
+		BasePath:  cfg.BasePath, CORSOrigins: cfg.CORSOrigins, AdminToken: string(cfg.AdminToken),
 		MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate,
 		MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown, VerifySample: float64(cfg.Legacy.VerifySample),
-		OnState: keepState(cfg.StateFile),
+		OnState: a.handOver.owning(keepState(cfg.StateFile)),
 		Version: version, Logger: a.log,
 	}
 	if opts.Source, opts.RouteSources, err = sourcesOf(cfg.Legacy); err != nil {
@@ -101,18 +97,15 @@ func (a *App) build(version string) (err error) {
 		opts.Legacy = a.legacy
 	}
 	if cfg.StaticDir != "" {
-		if a.site, err = site.New(site.Options{Dir: cfg.StaticDir, Base: cfg.BasePath}); err != nil {
+		if opts.Site, err = site.New(site.Options{Dir: cfg.StaticDir, Variants: proxy.FileVariants, Logger: a.log}); err != nil {
 			return fmt.Errorf("STATIC_DIR: %w", err)
 		}
-		opts.Site = a.site
 	}
 	if a.proxy, err = proxy.New(opts); err != nil {
 		return err
 	}
-	if a.listener, err = net.Listen("tcp", cfg.ListenAddr); err != nil {
-		return fmt.Errorf("LISTEN_ADDR %q: %w", cfg.ListenAddr, err)
-	}
-	return nil
+	a.listener, err = a.listen(cfg.ListenAddr)
+	return err
 }
 
 // sourcesOf turns the settings into what the proxy wants.
@@ -130,25 +123,22 @@ func sourcesOf(cfg config.Legacy) (all proxy.Source, routes map[string]proxy.Sou
 }
 
 // close closes what there is, in the reverse order of its making.
-func (a *App) close() (err error) {
+func (a *App) close() error {
 	if a.listener != nil {
 		a.listener.Close() // an error means that the server has closed it
-	}
-	if a.site != nil {
-		err = a.site.Close()
 	}
 	if a.legacy != nil {
 		a.legacy.Close()
 	}
-	return errors.Join(err, a.store.Close())
+	return a.store.Close()
 }
 
 // Addr is the address that the App listens on.
 func (a *App) Addr() net.Addr { return a.listener.Addr() }
 
-// Run serves until ctx ends and then lets the answers under way finish. It
-// returns an error if that took too long, or if the database turns out to be
-// set up wrongly before it was ever ready.
+// Run serves until ctx ends, or a successor does, and then lets the answers under
+// way finish. It returns an error if that took too long, or if the database turns
+// out to be set up wrongly before it was ever ready.
 func (a *App) Run(ctx context.Context) error {
 	defer a.close()
 	// The watch goes on while answers under way finish: it fills for them too.
@@ -160,46 +150,14 @@ func (a *App) Run(ctx context.Context) error {
 	stop()
 	background.Wait()
 	a.save("the proxy stops")
-	return err
-}
-
-// serve answers requests until ctx ends or something fails.
-func (a *App) serve(ctx context.Context) (err error) {
-	checking, stopChecking := context.WithCancel(ctx)
-	defer stopChecking()
-	checked, served := make(chan error, 1), make(chan error, 1)
-	go func() { checked <- a.awaitDatabase(checking) }()
-	// Those who connect meanwhile wait for an answer that may be a hit then.
-	select {
-	case <-a.proxy.Looked():
-	case <-ctx.Done():
-	}
-	go func() { served <- a.proxy.Serve(a.listener) }()
-	a.log.Info("serving", "address", a.Addr().String(), "base_path", a.cfg.BasePath)
-
-	for running := true; running; {
-		select {
-		case err = <-checked:
-			running = err == nil
-			checked = nil
-		case err = <-served:
-			return fmt.Errorf("serve: %w", err)
-		case <-ctx.Done():
-			running = false
-		}
-	}
-	a.log.Info("stopping", "timeout", a.cfg.ShutdownTimeout)
-	drain, cancel := context.WithTimeout(context.Background(), a.cfg.ShutdownTimeout)
-	defer cancel()
-	if stopped := a.proxy.Shutdown(drain); stopped != nil {
-		err = errors.Join(err, fmt.Errorf("stop: answers still under way after SHUTDOWN_TIMEOUT: %w", stopped))
-	}
+	a.removePID()
+	a.log.Info("stopped")
 	return err
 }
 
 // awaitDatabase looks at the database until it is as needed. It gives up on
-// what only a person can mend.
-func (a *App) awaitDatabase(ctx context.Context) error {
+// what only a person can mend, and calls usable when a look found nothing such.
+func (a *App) awaitDatabase(ctx context.Context, usable func()) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		look, cancel := context.WithTimeout(ctx, checkTimeout)
 		err := a.store.Check(look)
@@ -207,6 +165,7 @@ func (a *App) awaitDatabase(ctx context.Context) error {
 		switch {
 		case err == nil:
 			a.log.Info("database ready")
+			usable()
 			return nil
 		case ctx.Err() != nil:
 			return nil
@@ -215,6 +174,7 @@ func (a *App) awaitDatabase(ctx context.Context) error {
 		}
 		a.log.Warn("database not ready, trying again; check DATABASE_HOST and DATABASE_PORT, or DATABASE_SOCKET, if this goes on",
 			"error", err, "pause", pause)
+		usable()
 		select {
 		case <-ctx.Done():
 			return nil

@@ -55,7 +55,8 @@ type running struct {
 	done chan error
 }
 
-func run(t *testing.T, flags map[string]string) *running {
+// run starts an App, changed as is said.
+func run(t *testing.T, flags map[string]string, changes ...func(*App)) *running {
 	t.Helper()
 	cfg, err := config.Load(flags, func(string) (string, bool) { return "", false })
 	if err != nil {
@@ -65,6 +66,9 @@ func run(t *testing.T, flags map[string]string) *running {
 	a, err := New(cfg, "test", slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
+	}
+	for _, change := range changes {
+		change(a)
 	}
 	ctx, stop := context.WithCancel(context.Background())
 	r := &running{a, log, stop, make(chan error, 1)}

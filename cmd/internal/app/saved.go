@@ -42,6 +42,14 @@ func load(cfg config.Config, version string, log *slog.Logger) []cache.Saved {
 	return file.Entries
 }
 
+// toSave has keepSaved save the cache soon.
+func (a *App) toSave() {
+	select {
+	case a.published <- struct{}{}:
+	default: // the next save is of this one too
+	}
+}
+
 // keepSaved saves the cache after each publish and now and then, until ctx
 // ends.
 func (a *App) keepSaved(ctx context.Context) {
@@ -60,9 +68,15 @@ func (a *App) keepSaved(ctx context.Context) {
 }
 
 // save writes the cache file, if there is to be one and something to put in it.
-// A failure costs no more than a cold start.
+// A failure costs no more than a cold start. A file that is another process's to write
+// is left alone.
 func (a *App) save(why string) {
 	if a.cfg.Cache.File == "" {
+		return
+	}
+	a.handOver.mu.Lock()
+	defer a.handOver.mu.Unlock()
+	if a.handOver.released {
 		return
 	}
 	start := time.Now()

@@ -22,6 +22,9 @@ func loadState(path string) (state proxy.State, err error) {
 	}
 	text, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		if _, err := os.Stat(filepath.Dir(path)); err != nil {
+			return state, fmt.Errorf("STATE_FILE %q: there is no such folder: %w", path, err)
+		}
 		return state, nil
 	}
 	if err == nil {
@@ -40,22 +43,33 @@ func keepState(path string) func(proxy.State) error {
 		if path == "" {
 			return errNoStateFile
 		}
-		text, err := json.MarshalIndent(state, "", "  ")
-		if err != nil {
-			return err
-		}
-		temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-		if err != nil {
-			return err
-		}
-		_, err = temporary.Write(append(text, '\n'))
-		err = errors.Join(err, temporary.Sync(), temporary.Close())
-		if err == nil {
-			err = os.Rename(temporary.Name(), path)
-		}
-		if err != nil {
-			return errors.Join(err, os.Remove(temporary.Name()))
+		if err := writeState(path, state); err != nil {
+			return fmt.Errorf("it will not survive a restart: STATE_FILE: %w", err)
 		}
 		return nil
 	}
 }
+
+func writeState(path string, state proxy.State) error {
+	text, err := json.MarshalIndent(state, "", "  ")
+	if err != nil {
+		return err
+	}
+	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
+	if err != nil {
+		return err
+	}
+	_, err = temporary.Write(append(text, '\n'))
+	err = errors.Join(err, temporary.Sync(), temporary.Close())
+	if err == nil {
+		err = os.Rename(temporary.Name(), path)
+	}
+	if err != nil {
+		return errors.Join(err, os.Remove(temporary.Name()))
+	}
+	return nil
+}
+
+// MaintenancePage is the page that people get in maintenance mode; see
+// proxy.MaintenancePage.
+func MaintenancePage(message string) ([]byte, error) { return proxy.MaintenancePage(message) }

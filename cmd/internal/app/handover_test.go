@@ -1,0 +1,145 @@
+package app
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy"
+)
+
+// impatient is a running App whose successor would be a script.
+func impatient(t *testing.T, script string, patience time.Duration) (r *running, flags map[string]string) {
+	t.Helper()
+	flags, _ = keptSettings(t, database(t))
+	flags["PID_FILE"] = filepath.Join(t.TempDir(), "pid")
+	flags["STATE_FILE"] = filepath.Join(t.TempDir(), "state")
+	r = run(t, flags, func(a *App) {
+		a.handOver.command, a.handOver.patience = []string{"/bin/sh", "-c", script}, patience
+		a.handOver.supervised = false // the tests may run under systemd
+	})
+	r.awaitLog(t, "cache saved")
+	return r, flags
+}
+
+// TestSuccessorHangs: one that does not get ready in time is killed, with what
+// it has started, and all is as it was.
+func TestSuccessorHangs(t *testing.T) {
+	gone := filepath.Join(t.TempDir(), "gone")
+	r, flags := impatient(t, "sleep 1000; touch "+gone, 200*time.Millisecond)
+	r.HandOver()
+	r.awaitLog(t, "did not serve with a warm set in time")
+	if status, _ := get(t, r.url("/teams/")); status != 200 {
+		t.Errorf("afterwards: status %d", status)
+	}
+	if err := os.Remove(flags["CACHE_FILE"]); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.handOver.owning(keepState(flags["STATE_FILE"]))(proxy.State{}); err != nil {
+		t.Errorf("state: %v", err)
+	}
+	r.finish(t)
+	savedKeys(t, flags["CACHE_FILE"])
+	if _, err := os.Stat(gone); err == nil {
+		t.Error("the script went on")
+	}
+}
+
+// TestSuccessorServes: after the hand-over the old process ends, and touches
+// nothing that is the new one's.
+func TestSuccessorServes(t *testing.T) {
+	dir := t.TempDir()
+	started, ready := filepath.Join(dir, "started"), filepath.Join(dir, "ready")
+	r, flags := impatient(t, "touch "+started+"; while [ ! -e "+ready+" ]; do sleep 0.01; done; echo $$ >$PID; echo ready >&4; exec sleep 1000", time.Minute)
+	t.Setenv("PID", flags["PID_FILE"])
+	r.HandOver()
+	awaitFile(t, started)
+	if err := r.handOver.owning(keepState(flags["STATE_FILE"]))(proxy.State{}); !errors.Is(err, errHandingOver) {
+		t.Errorf("a change meanwhile: %v", err)
+	}
+	if err := os.Remove(flags["CACHE_FILE"]); err != nil {
+		t.Fatal(err)
+	}
+	if text, _ := os.ReadFile(flags["PID_FILE"]); string(text) != strconv.Itoa(os.Getpid())+"\n" {
+		t.Errorf("PID file: %q", text)
+	}
+	if err := os.WriteFile(ready, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.wait(t); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	text, err := os.ReadFile(flags["PID_FILE"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	successor, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil || successor == os.Getpid() {
+		t.Fatalf("PID file afterwards: %q", text)
+	}
+	if err := syscall.Kill(successor, syscall.SIGKILL); err != nil {
+		t.Errorf("the successor: %v", err)
+	}
+	if _, err := os.Stat(flags["CACHE_FILE"]); err == nil {
+		t.Error("the cache was saved after the hand-over")
+	}
+}
+
+// TestStopDuringHandOver: who is told to stop takes the successor along.
+func TestStopDuringHandOver(t *testing.T) {
+	started := filepath.Join(t.TempDir(), "started")
+	r, flags := impatient(t, "touch "+started+"; sleep 1000", time.Minute)
+	r.HandOver()
+	awaitFile(t, started)
+	r.finish(t)
+	if _, err := os.Stat(flags["PID_FILE"]); err == nil {
+		t.Error("the PID file is still there")
+	}
+}
+
+// TestNoPIDFile: one that can't be written is reported, and stops nothing.
+func TestNoPIDFile(t *testing.T) {
+	flags := settings(database(t))
+	flags["PID_FILE"] = filepath.Join(t.TempDir(), "nowhere", "pid")
+	r := run(t, flags)
+	r.awaitLog(t, "PID_FILE not written")
+	r.finish(t)
+}
+
+// TestOwnPath: a symbolic link to the program is where its next version will be,
+// and what only has its name is not.
+func TestOwnPath(t *testing.T) {
+	real, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir, args := t.TempDir(), os.Args
+	defer func() { os.Args = args }()
+	link, other := filepath.Join(dir, "link"), filepath.Join(dir, "other")
+	if err := errors.Join(os.Symlink(real, link), os.WriteFile(other, []byte("#!/bin/sh\n"), 0o700)); err != nil {
+		t.Fatal(err)
+	}
+	for arg, want := range map[string]string{link: link, other: real, filepath.Join(dir, "nowhere"): real, real: real} {
+		os.Args = []string{arg}
+		if got := ownPath(); got != want {
+			t.Errorf("%s: %s, want %s", arg, got, want)
+		}
+	}
+}
+
+func awaitFile(t *testing.T, path string) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+		if _, err := os.Stat(path); err == nil {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("no %s", path)
+		}
+	}
+}

@@ -1,0 +1,76 @@
+//go:build unix
+
+package app
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"syscall"
+)
+
+// inherited returns a file that the process was started with.
+func inherited(fd int, name string) *os.File {
+	syscall.CloseOnExec(fd)
+	return os.NewFile(uintptr(fd), name)
+}
+
+// setGroup gives a command that has not started a process group of its own.
+func setGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
+
+// killGroup ends a command and all that it started.
+func killGroup(cmd *exec.Cmd) {
+	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error means that none is left
+}
+
+// listenerOf makes a listener of a socket that listens.
+func listenerOf(socket *os.File) (net.Listener, error) {
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var listens int
+	var unfit error
+	if err := raw.Control(func(fd uintptr) {
+		listens, unfit = syscall.GetsockoptInt(int(fd), syscall.SOL_SOCKET, syscall.SO_ACCEPTCONN)
+	}); err != nil {
+		return nil, err
+	}
+	if unfit != nil {
+		return nil, fmt.Errorf("not a socket: %w", unfit)
+	}
+	if listens == 0 {
+		return nil, errors.New("it does not listen; it must be a ListenStream with Accept=no")
+	}
+	return net.FileListener(socket)
+}
+
+// duplicate returns a copy of the socket of ln. The Fd method of ln's own File
+// would make accept block for all that hold the socket.
+func duplicate(ln net.Listener) (*os.File, error) {
+	socket, ok := ln.(syscall.Conn)
+	if !ok {
+		return nil, fmt.Errorf("a %T has no socket to hand over", ln)
+	}
+	raw, err := socket.SyscallConn()
+	if err != nil {
+		return nil, err
+	}
+	var copied int
+	var failed error
+	if err := raw.Control(func(fd uintptr) {
+		syscall.ForkLock.RLock()
+		defer syscall.ForkLock.RUnlock()
+		if copied, failed = syscall.Dup(int(fd)); failed == nil {
+			syscall.CloseOnExec(copied)
+		}
+	}); err != nil {
+		return nil, err
+	}
+	if failed != nil {
+		return nil, fmt.Errorf("dup: %w", failed)
+	}
+	return os.NewFile(uintptr(copied), "listener"), nil
+}

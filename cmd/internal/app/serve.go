@@ -1,0 +1,131 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/coreos/go-systemd/v22/daemon"
+)
+
+// A connection that has been quiet for so long is closed by a process that
+// stops: soon, as new connections may wait for the next one to start, and later
+// if that serves already.
+const quietAtStop, quietAfterHandOver = time.Second, 5 * time.Second
+
+// serve answers requests until ctx ends, another process does it, or something
+// fails.
+func (a *App) serve(ctx context.Context) error {
+	working, stop := context.WithCancel(ctx)
+	defer stop()
+	usable := make(chan struct{}) // closed once nothing is known that a person must mend
+	checked, served := make(chan error, 1), make(chan error, 1)
+	if a.proxy.Maintenance() == nil {
+		go func() { checked <- a.awaitDatabase(working, sync.OnceFunc(func() { close(usable) })) }()
+	} else {
+		close(usable) // a database that is worked on may lack what it needs
+	}
+	ready := a.awaitReady(working, usable)
+	begin := a.proxy.Looked() // who connects before waits for an answer that may be a hit then
+	if a.handOver.last != nil {
+		begin = ready // until then the last process answers
+	}
+	go func() {
+		select {
+		case <-begin:
+			a.log.Info("serving", "address", a.Addr().String(), "base_path", a.cfg.BasePath)
+			served <- a.proxy.Serve(a.listener)
+		case <-working.Done():
+		}
+	}()
+	quiet, err := a.attend(working, ready, checked, served)
+	return errors.Join(err, a.drain(quiet))
+}
+
+// attend returns when serving is to end, and how long a connection must have
+// been quiet then to be closed. Its channels tell that the App is ready, what
+// became of the look at the database, and that the server has failed.
+func (a *App) attend(ctx context.Context, ready <-chan struct{}, checked, served <-chan error) (quiet time.Duration, err error) {
+	var succeeded chan error // not nil while a successor starts
+	working, stop := context.WithCancel(ctx)
+	defer func() {
+		stop()
+		if succeeded != nil && <-succeeded == nil {
+			quiet = quietAfterHandOver
+		}
+	}()
+	for {
+		select {
+		case <-ready:
+			ready = nil
+			a.announce()
+		case err := <-checked:
+			if err != nil {
+				return quietAtStop, err
+			}
+			checked = nil
+		case err := <-served:
+			return quietAtStop, fmt.Errorf("serve: %w", err)
+		case <-a.handOver.wishes:
+			if a.mayHandOver(succeeded != nil) {
+				succeeded = make(chan error, 1)
+				go func() { succeeded <- a.succeed(working) }()
+			}
+		case err := <-succeeded:
+			succeeded = nil
+			if err == nil {
+				return quietAfterHandOver, nil
+			}
+			a.log.Error("hand-over failed, going on as before", "error", err)
+		case <-ctx.Done():
+			return quietAtStop, nil
+		}
+	}
+}
+
+// awaitReady returns a channel that is closed once the App can serve, and if it
+// is a successor, as well as the last process; or never.
+func (a *App) awaitReady(ctx context.Context, usable <-chan struct{}) <-chan struct{} {
+	ready := make(chan struct{})
+	go func() {
+		for _, condition := range []<-chan struct{}{usable, a.proxy.Looked()} {
+			select {
+			case <-condition:
+			case <-ctx.Done():
+				return
+			}
+		}
+		if a.handOver.last == nil || awaitWarm(ctx, a.proxy) {
+			close(ready)
+		}
+	}()
+	return ready
+}
+
+// announce tells those who wait for it that the App serves.
+func (a *App) announce() {
+	a.writePID()
+	a.notify(daemon.SdNotifyReady)
+	a.tellLast()
+}
+
+// drain stops serving without losing a request, as far as SHUTDOWN_TIMEOUT
+// allows.
+func (a *App) drain(quiet time.Duration) error {
+	timeout := a.cfg.ShutdownTimeout
+	a.log.Info("stopping", "timeout", timeout)
+	a.notify(daemon.SdNotifyStopping)
+	ctx, cancel := context.WithTimeout(context.Background(), timeout)
+	defer cancel()
+	begun := time.Now()
+	a.proxy.Drain(ctx, min(quiet, timeout/2))
+	if ctx.Err() == nil {
+		a.log.Info("all connections closed", "seconds", time.Since(begun).Seconds())
+	}
+	if err := a.proxy.Shutdown(ctx); err != nil {
+		return fmt.Errorf("stop: answers still under way after SHUTDOWN_TIMEOUT: %w", err)
+	}
+	return nil
+}
