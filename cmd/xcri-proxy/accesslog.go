@@ -43,11 +43,31 @@ func newLogCount(base string) *logCount {
 	return &logCount{prefix: base + "/api/", most: maxTargets, asked: map[string]int{}}
 }
 
-// readFile counts what is in a file: compressed if its name ends in .gz, stdin
-// if it is "-".
+// readFile counts what is in a file, see readLogFile.
 func (l *logCount) readFile(name string, stdin io.Reader) error {
+	return readLogFile(name, stdin, l.add)
+}
+
+// read counts the lines of a log.
+func (l *logCount) read(from io.Reader) error { return readLog(from, l.add) }
+
+// add counts one line.
+func (l *logCount) add(e logEntry, ok bool) {
+	l.Lines++
+	switch {
+	case !ok:
+		l.Malformed++
+	case e.answered() && strings.HasPrefix(e.target, l.prefix) && len(e.target) <= maxTarget:
+		l.Counted++
+		l.count(sortedQuery(e.target))
+	}
+}
+
+// readLogFile tells each what is in a file: compressed if its name ends in .gz,
+// stdin if it is "-".
+func readLogFile(name string, stdin io.Reader, each func(e logEntry, ok bool)) error {
 	if name == "-" {
-		return l.read(stdin)
+		return readLog(stdin, each)
 	}
 	f, err := os.Open(name)
 	if err != nil {
@@ -60,14 +80,15 @@ func (l *logCount) readFile(name string, stdin io.Reader) error {
 			return fmt.Errorf("%s: %w", name, err)
 		}
 	}
-	if err := l.read(from); err != nil {
+	if err := readLog(from, each); err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
 	return nil
 }
 
-// read counts the lines of a log in Apache's common or combined format.
-func (l *logCount) read(from io.Reader) error {
+// readLog reads a log in Apache's common or combined format and tells each what
+// its lines say, in their order; ok is false for a line that is malformed.
+func readLog(from io.Reader, each func(e logEntry, ok bool)) error {
 	lines := bufio.NewReaderSize(from, maxLine)
 	for {
 		line, tooLong, err := lines.ReadLine()
@@ -78,18 +99,11 @@ func (l *logCount) read(from io.Reader) error {
 			return err
 		}
 		whole := !tooLong
+		entry, ok := parseLogLine(line)
 		for tooLong && err == nil {
 			_, tooLong, err = lines.ReadLine()
 		}
-		l.Lines++
-		entry, ok := parseLogLine(line)
-		switch {
-		case !ok || !whole:
-			l.Malformed++
-		case entry.answered() && strings.HasPrefix(entry.target, l.prefix) && len(entry.target) <= maxTarget:
-			l.Counted++
-			l.count(sortedQuery(entry.target))
-		}
+		each(entry, ok && whole)
 	}
 }
 

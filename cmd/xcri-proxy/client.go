@@ -83,9 +83,10 @@ func addClientFlags(cmd *cobra.Command, more ...string) (at *string) {
 
 // client talks to the pages below /cache of a running proxy.
 type client struct {
-	base  string
-	token string
-	http  *http.Client
+	base    string
+	token   string
+	http    *http.Client
+	timeout time.Duration // of one question
 }
 
 func newClient(cfg config.Config, at string) (*client, error) {
@@ -95,7 +96,7 @@ func newClient(cfg config.Config, at string) (*client, error) {
 	} else if u, parseErr := url.Parse(at); parseErr != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
 		err = errors.New("--url: want http://host:port or https://host/path")
 	}
-	return &client{base, string(cfg.AdminToken), directClient()}, err
+	return &client{base, string(cfg.AdminToken), directClient(), requestTimeout}, err
 }
 
 // ask sends a request for a page below /cache, with question as its body unless
@@ -110,7 +111,7 @@ func (c *client) ask(ctx context.Context, method, page string, question, answer 
 			return err // not reached: plain texts
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, method, c.base+page, body)
 	if err != nil {
@@ -143,6 +144,8 @@ func (c *client) read(status int, body []byte, answer any) error {
 		return nil
 	case json.Unmarshal(body, &refusal) != nil || refusal.Detail == nil:
 		return c.problem(exitRuntime, fmt.Sprintf("got HTTP %d with an answer that is not xcri-proxy's", status))
+	case status == http.StatusTooManyRequests:
+		return c.problem(exitUnreachable, fmt.Sprintf("is busy: %v", refusal.Detail))
 	case status == http.StatusUnprocessableEntity:
 		return fmt.Errorf("%v", refusal.Detail) // the command line is wrong
 	}

@@ -17,7 +17,9 @@ import (
 
 // Exit statuses: a problem at run time can pass by itself, a wrong command line
 // or configuration cannot. From exitNothingNew on they are for warm, and of
-// those exitUnreachable for all that ask a running proxy.
+// those exitUnreachable for all that ask a running proxy. verify and load share
+// exitPartly, for what could not be compared and for wrong answers, and verify has
+// exitDifferent for itself.
 const (
 	exitRuntime     = 1
 	exitUsage       = 2
@@ -25,6 +27,7 @@ const (
 	exitPartly      = 4
 	exitUnreachable = 5
 	exitNoDatabase  = 6
+	exitDifferent   = 7
 )
 
 // runtimeError is an error that is not the fault of the command line or the
@@ -92,7 +95,10 @@ passes on to the old API.`,
   xcri-proxy config --env-file /etc/xcri-proxy.env
   xcri-proxy health
   xcri-proxy warm --wait-for 2025-10-27
-  xcri-proxy explain '/teams/?division=2030&gender=M'`,
+  xcri-proxy explain '/teams/?division=2030&gender=M'
+  xcri-proxy source legacy
+  xcri-proxy verify --rate 5
+  xcri-proxy load http://127.0.0.1:8000`,
 		SilenceUsage:      true,
 		SilenceErrors:     true,
 		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
@@ -100,7 +106,7 @@ passes on to the old API.`,
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.serveCommand(), p.healthCommand(), p.warmCommand(), p.purgeCommand(), p.explainCommand(),
+	root.AddCommand(p.serveCommand(), p.healthCommand(), p.warmCommand(), p.purgeCommand(), p.explainCommand(), p.sourceCommand(), p.verifyCommand(), p.loadCommand(), p.maintenanceCommand(),
 		p.configCommand(), p.versionCommand())
 	return root
 }

@@ -14,7 +14,7 @@ const (
 	lineEvery = 5 * time.Second
 )
 
-// progress shows how far a warm-up is: a bar on a terminal, elsewhere a line now
+// progress shows how far a command is: a bar on a terminal, elsewhere a line now
 // and then when something has changed.
 type progress struct {
 	w        io.Writer
@@ -38,11 +38,16 @@ func (p *progress) show(s *warmState) {
 	if s.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", s.Failed)
 	}
+	p.bar(s.Done, s.Keys, text)
+}
+
+// bar shows how many of all are done, and in a text what else there is to say.
+func (p *progress) bar(done, all int, text string) {
 	if !p.terminal {
 		p.say("%s", text)
 		return
 	}
-	full := barWidth * s.Done / max(1, s.Keys)
+	full := barWidth * done / max(1, all)
 	fmt.Fprintf(p.w, "\r[%s%s] %s\x1b[K", strings.Repeat("#", full), strings.Repeat(".", barWidth-full), text)
 	p.open = true
 }

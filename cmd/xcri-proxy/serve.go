@@ -20,9 +20,11 @@ func (p *program) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve the API until SIGINT or SIGTERM",
 		Long: `serve answers the API until SIGINT or SIGTERM, then lets open requests finish. A
-second signal ends it at once. It logs to stderr: text on a terminal, otherwise
-one JSON object a line. The exit status is 2 for a wrong flag or setting and 1
-for a failure at run time.
+second signal ends it at once. At SIGHUP it starts the program that is now in its
+place, on the same socket, and ends once that serves; under systemd, and on a
+terminal, it does not. It logs to stderr: text on a terminal, otherwise one JSON
+object a line. The exit status is 2 for a wrong flag or setting and 1 for a
+failure at run time.
 
 ` + precedence,
 		Example: `  xcri-proxy serve --env-file /etc/xcri-proxy.env
@@ -56,10 +58,25 @@ func (p *program) serve(cfg config.Config) error {
 }
 
 func startApp(ctx context.Context, cfg config.Config, log *slog.Logger) error {
+	hangups := make(chan os.Signal, 1)
+	if !isTerminal(os.Stderr) { // a terminal that hangs up wants an end, not a successor
+		signal.Notify(hangups, syscall.SIGHUP)
+		defer signal.Stop(hangups)
+	}
 	a, err := app.New(cfg, buildVersion(), log)
 	if err != nil {
 		return err
 	}
+	go func() {
+		for {
+			select {
+			case <-hangups:
+				a.HandOver()
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
 	return a.Run(ctx)
 }
 

@@ -1,0 +1,200 @@
+package load
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// statusError is a status that was not expected.
+type statusError int
+
+func (e statusError) Error() string {
+	return fmt.Sprintf("got %d %s", int(e), http.StatusText(int(e)))
+}
+
+// outcomes are the details of Cache-Status that are told apart; the last is for
+// all others, and for none.
+var outcomes = [...]string{"hit", "stale", "stale_error", "miss", "coalesced", "pass", "error", "none"}
+
+// fromCache and fromOrigin are how many of the first outcomes mean that the
+// answer was in the cache, and that it could have been.
+const fromCache, fromOrigin = 3, 5
+
+// NoConnection is the kind of failures to connect.
+const NoConnection = "no connection"
+
+// Failure is what went wrong, how often, and where it did first.
+type Failure struct {
+	Kind    string `json:"kind"`
+	Count   int64  `json:"count"`
+	Example string `json:"example"`
+}
+
+// tally counts what came of requests. The zero value is empty. It is safe for
+// concurrent use.
+type tally struct {
+	kinds      [kinds]Histogram
+	statuses   [600]atomic.Int64
+	outcomes   [kinds][len(outcomes)]atomic.Int64
+	bytes      atomic.Int64
+	errors     atomic.Int64
+	reconnects atomic.Int64
+
+	mu       sync.Mutex
+	failures map[string]*Failure
+}
+
+// count counts a request that counts, with its answer unless that failed.
+func (t *tally) count(k Kind, a *answer, took time.Duration, err error) {
+	t.kinds[k].Record(took)
+	var wrong statusError
+	if err != nil && !errors.As(err, &wrong) && !errors.Is(err, errBody) {
+		return // there is no answer
+	}
+	t.statuses[a.status].Add(1)
+	t.bytes.Add(a.bytes)
+	i := slices.Index(outcomes[:], string(a.outcome))
+	if i < 0 {
+		i = len(outcomes) - 1
+	}
+	t.outcomes[k][i].Add(1)
+}
+
+func (t *tally) fail(target string, err error) {
+	t.errors.Add(1)
+	kind := failureKind(err)
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failures == nil {
+		t.failures = map[string]*Failure{}
+	}
+	if t.failures[kind] == nil {
+		t.failures[kind] = &Failure{Kind: kind, Example: target + ": " + err.Error()}
+	}
+	t.failures[kind].Count++
+}
+
+func failureKind(err error) string {
+	var (
+		dial   dialError
+		status statusError
+	)
+	switch {
+	case errors.As(err, &dial):
+		return NoConnection
+	case isTimeout(err):
+		return "timeout"
+	case errors.Is(err, errTruncated):
+		return "truncated"
+	case errors.Is(err, errMalformed):
+		return "malformed"
+	case errors.Is(err, errBody):
+		return "body"
+	case errors.As(err, &status):
+		return "status " + strconv.Itoa(int(status))
+	}
+	return "closed"
+}
+
+// times returns the times of all kinds.
+func (t *tally) times() *Times {
+	all := &Times{}
+	for i := range t.kinds {
+		all.Add(&t.kinds[i])
+	}
+	return all
+}
+
+// Report is what a run has shown. Of the requests those of the warm-up count for
+// the errors alone. Times are in seconds, sizes in bytes.
+type Report struct {
+	Requests   int64            `json:"requests"`
+	WarmUp     int64            `json:"warm_up"`
+	Seconds    float64          `json:"seconds"` // of those that count
+	PerSecond  float64          `json:"per_second"`
+	Errors     int64            `json:"errors"`
+	Failures   []Failure        `json:"failures"` // by kind, most first
+	Reconnects int64            `json:"reconnects"`
+	Statuses   map[string]int64 `json:"statuses"`
+	Outcomes   map[string]int64 `json:"outcomes"`  // of Cache-Status
+	HitRatio   float64          `json:"hit_ratio"` // of what the cache could have answered
+	Bytes      int64            `json:"bytes"`     // of the bodies, as they were sent
+	Latency    Latency          `json:"latency"`
+	Kinds      []KindReport     `json:"kinds"`
+}
+
+// KindReport is what the answers of a kind have shown.
+type KindReport struct {
+	Kind     string  `json:"kind"`
+	Requests int64   `json:"requests"`
+	HitRatio float64 `json:"hit_ratio"`
+	Latency  Latency `json:"latency"`
+}
+
+func (r *run) report(ended time.Time) *Report {
+	t, times := &r.tally, r.tally.times()
+	out := &Report{Requests: times.Total(), Errors: t.errors.Load(), Failures: []Failure{}, Reconnects: t.reconnects.Load(),
+		Statuses: map[string]int64{}, Outcomes: map[string]int64{}, Bytes: t.bytes.Load(), Latency: times.Latency(), Kinds: []KindReport{}}
+	out.WarmUp = min(int64(r.opts.WarmUp), r.issued.Load())
+	select {
+	case <-r.counting:
+		out.Seconds = ended.Sub(r.since).Seconds()
+	default: // it ended in the warm-up
+	}
+	if out.Seconds > 0 {
+		out.PerSecond = float64(out.Requests) / out.Seconds
+	}
+	for _, f := range t.failures {
+		out.Failures = append(out.Failures, *f)
+	}
+	slices.SortFunc(out.Failures, func(a, b Failure) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind)) })
+	for status := range t.statuses {
+		if n := t.statuses[status].Load(); n > 0 {
+			out.Statuses[strconv.Itoa(status)] = n
+		}
+	}
+	out.addKinds(t)
+	return out
+}
+
+// addKinds adds what is told apart by kind, and the outcomes.
+func (out *Report) addKinds(t *tally) {
+	var all [len(outcomes)]int64
+	for k := range t.kinds {
+		var of [len(outcomes)]int64
+		for i := range of {
+			of[i] = t.outcomes[k][i].Load()
+			all[i] += of[i]
+		}
+		times := &Times{}
+		if times.Add(&t.kinds[k]); times.Total() > 0 {
+			out.Kinds = append(out.Kinds, KindReport{Kind(k).String(), times.Total(), hitRatio(of), times.Latency()})
+		}
+	}
+	for i, n := range all {
+		if n > 0 {
+			out.Outcomes[outcomes[i]] = n
+		}
+	}
+	out.HitRatio = hitRatio(all)
+}
+
+// hitRatio is the share that came from the cache, and zero where there was
+// nothing to come.
+func hitRatio(of [len(outcomes)]int64) float64 {
+	var cached, all int64
+	for i, n := range of[:fromOrigin] {
+		all += n
+		if i < fromCache {
+			cached += n
+		}
+	}
+	return float64(cached) / float64(max(1, all))
+}

@@ -1,0 +1,223 @@
+// Package load plays the visitors of the site: it makes the requests that they
+// make, checks every answer, and measures how long answers take.
+package load
+
+import (
+	"context"
+	"errors"
+	"net"
+	"net/url"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// tellEvery is how often Options.Progress is called.
+const tellEvery = 250 * time.Millisecond
+
+// Options are what Run needs; those without a default must be set.
+type Options struct {
+	URL    *url.URL // where the API is, without a final slash
+	Source Source
+	// Connections is how many clients there are, each with a connection of its
+	// own. Zero means 20.
+	Connections int
+	// Rate is how many requests a second are due, whatever becomes of them: the
+	// time of an answer then counts from when its request was due, and not from
+	// when a client was free to send it. Zero means that each client sends the
+	// next request when it has the answer to the last.
+	Rate float64
+	// WarmUp is how many requests are made before those that count. Errors count
+	// always.
+	WarmUp int
+	// Duration is how long requests that count are sent; zero for as long as
+	// there are any.
+	Duration time.Duration
+	// Timeout is how long an answer may take. Zero means 10 s.
+	Timeout time.Duration
+	// Progress hears now and then how far it is; nil for nobody.
+	Progress func(Progress)
+
+	dial func(context.Context) (net.Conn, error) // for tests
+}
+
+func (o Options) withDefaults() Options {
+	if o.Connections == 0 {
+		o.Connections = 20
+	}
+	if o.Timeout == 0 {
+		o.Timeout = 10 * time.Second
+	}
+	if o.Progress == nil {
+		o.Progress = func(Progress) {}
+	}
+	if o.dial == nil {
+		o.dial = newTarget(o.URL).dial
+	}
+	return o
+}
+
+// Progress is how far a run is.
+type Progress struct {
+	Done   int64 // requests, the warm-up's among them
+	Total  int   // zero for no end
+	Errors int64
+	Rate   float64       // requests a second, of late
+	P99    time.Duration // of late; zero for none
+	Left   time.Duration // of Options.Duration
+}
+
+// run is one run.
+type run struct {
+	opts   Options
+	issued atomic.Int64 // requests that have a place in the order
+	begun  time.Time
+	// counting is closed when the warm-up is over, at since.
+	counting chan struct{}
+	since    time.Time
+	tally    tally
+	check    checker
+}
+
+// Run makes the requests of the source and returns what came of them. It ends
+// early when ctx does; requests under way are then finished. The error says what
+// is wrong with the options: what is wrong with the answers is in the report.
+func Run(ctx context.Context, opts Options) (*Report, error) {
+	if opts.URL == nil || opts.Source == nil || opts.Connections < 0 || opts.Rate < 0 || opts.WarmUp < 0 {
+		return nil, errors.New("load: the options are incomplete or below zero")
+	}
+	r := &run{opts: opts.withDefaults(), begun: time.Now(), counting: make(chan struct{})}
+	if r.opts.WarmUp == 0 {
+		r.startCounting()
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var clients, others sync.WaitGroup
+	for range r.opts.Connections {
+		clients.Go(func() { r.visit(ctx) })
+	}
+	others.Go(func() { r.tell(ctx) })
+	if r.opts.Duration > 0 {
+		others.Go(func() { r.endInTime(ctx, cancel) })
+	}
+	clients.Wait()
+	ended := time.Now()
+	cancel()
+	others.Wait()
+	return r.report(ended), nil
+}
+
+func (r *run) startCounting() {
+	r.since = time.Now()
+	close(r.counting)
+}
+
+func (r *run) endInTime(ctx context.Context, cancel func()) {
+	select {
+	case <-r.counting:
+	case <-ctx.Done():
+		return
+	}
+	select {
+	case <-time.After(r.opts.Duration):
+		cancel()
+	case <-ctx.Done():
+	}
+}
+
+// visit is one client: it makes visits until there are no more.
+func (r *run) visit(ctx context.Context) {
+	c := &client{target: newTarget(r.opts.URL), timeout: r.opts.Timeout, open: r.opts.dial}
+	defer c.close()
+	for {
+		visit := r.opts.Source.Next()
+		if visit == nil {
+			return
+		}
+		for i := range visit.Requests {
+			place, due, ok := r.next(ctx)
+			if !ok {
+				return
+			}
+			r.ask(c, visit.Browser, &visit.Requests[i], place, due)
+		}
+	}
+}
+
+// next waits until the next request is due and returns its place in the order of
+// all, from zero on. It returns false when the run has ended.
+func (r *run) next(ctx context.Context) (place int64, due time.Time, ok bool) {
+	if ctx.Err() != nil {
+		return 0, due, false
+	}
+	place, due = r.issued.Add(1)-1, time.Now()
+	if place == int64(r.opts.WarmUp) && place > 0 {
+		r.startCounting()
+	}
+	if r.opts.Rate == 0 {
+		return place, due, true
+	}
+	due = r.begun.Add(time.Duration(float64(place) / r.opts.Rate * float64(time.Second)))
+	if wait := time.Until(due); wait > 0 {
+		select {
+		case <-time.After(wait):
+		case <-ctx.Done():
+			return 0, due, false
+		}
+	}
+	return place, due, true
+}
+
+// ask makes one request, checks the answer and counts it.
+func (r *run) ask(c *client, b *Browser, q *Request, place int64, due time.Time) {
+	etag := ""
+	if q.Revalidate {
+		etag = b.etag(q.Target)
+	}
+	keep := r.check.wants(q, place)
+	again, err := c.exchange(q, etag, keep)
+	took := time.Since(due)
+	if again {
+		r.tally.reconnects.Add(1)
+	}
+	if err == nil && !q.Expect.right(c.status, etag != "") {
+		err = statusError(c.status)
+	}
+	if err == nil && c.status == 200 {
+		b.remember(q.Target, c.etag)
+		if keep && !q.Head {
+			err = r.check.body(c.coding, c.body)
+		}
+	}
+	if err != nil {
+		r.tally.fail(q.Target, err)
+	}
+	if place >= int64(r.opts.WarmUp) {
+		r.tally.count(KindOf(q.Target), &c.answer, took, err)
+	}
+}
+
+// tell tells the progress until ctx ends.
+func (r *run) tell(ctx context.Context) {
+	ticker := time.NewTicker(tellEvery)
+	defer ticker.Stop()
+	before, at, done := r.tally.times(), time.Now(), int64(0)
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-ticker.C:
+		}
+		now, times, all := time.Now(), r.tally.times(), r.issued.Load()
+		p := Progress{Done: all, Total: r.opts.Source.Total(), Errors: r.tally.errors.Load(),
+			Rate: float64(all-done) / now.Sub(at).Seconds(), P99: times.Since(before).Quantile(.99)}
+		select {
+		case <-r.counting:
+			p.Left = max(0, r.opts.Duration-now.Sub(r.since))
+		default:
+			p.Left = r.opts.Duration
+		}
+		r.opts.Progress(p)
+		before, at, done = times, now, all
+	}
+}

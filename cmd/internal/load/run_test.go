@@ -1,0 +1,321 @@
+package load
+
+import (
+	"bufio"
+	"bytes"
+	"compress/gzip"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/andybalholm/brotli"
+	"github.com/klauspost/compress/zstd"
+)
+
+const good = "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nCache-Status: xcri-proxy; hit; detail=hit\r\nContent-Length: 2\r\n\r\n{}"
+
+// piped returns options for a server that is asked through pipes: answer gets
+// the number of the request, from one on, and its header lines, and returns what
+// is written, after which the connection ends if it returns true.
+func piped(requests []Request, answer func(n int64, lines string) (string, bool)) Options {
+	var asked atomic.Int64
+	serve := func(conn net.Conn) {
+		defer conn.Close()
+		from := bufio.NewReader(conn)
+		for {
+			var lines strings.Builder
+			for {
+				line, err := from.ReadString('\n')
+				if err != nil {
+					return
+				}
+				if lines.WriteString(line); line == "\r\n" {
+					break
+				}
+			}
+			text, end := answer(asked.Add(1), lines.String())
+			if _, err := io.WriteString(conn, text); err != nil || end {
+				return
+			}
+		}
+	}
+	return Options{
+		URL: &url.URL{Scheme: "http", Host: "api.example", Path: "/iz/xcri/api"}, Source: NewReplay(requests), Connections: 1,
+		dial: func(context.Context) (net.Conn, error) {
+			ours, theirs := net.Pipe()
+			go serve(theirs)
+			return ours, nil
+		},
+	}
+}
+
+// times returns n times the same request.
+func times(n int, r Request) (all []Request) {
+	for range n {
+		all = append(all, r)
+	}
+	return all
+}
+
+func mustRun(t *testing.T, o Options) *Report {
+	t.Helper()
+	report, err := Run(t.Context(), o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return report
+}
+
+func TestStallShowsWithARate(t *testing.T) {
+	for _, tt := range []struct {
+		rate     float64
+		from, to time.Duration // of the p90
+	}{
+		// Requests come every 10 ms and take 1 ms: it takes 111 of them until the
+		// second is made up for, and 30 are slower than what 90 % are.
+		{rate: 100, from: 700 * time.Millisecond, to: 760 * time.Millisecond},
+		{rate: 0, from: 0, to: 10 * time.Millisecond},
+	} {
+		t.Run(fmt.Sprint(tt.rate), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := piped(times(300, Request{Target: "/teams/"}), func(n int64, _ string) (string, bool) {
+					time.Sleep(time.Millisecond)
+					if n == 100 {
+						time.Sleep(time.Second)
+					}
+					return good, false
+				})
+				o.Rate = tt.rate
+				report := mustRun(t, o)
+				p90 := time.Duration(report.Latency.P90 * float64(time.Second))
+				if report.Requests != 300 || report.Errors != 0 || p90 < tt.from || p90 > tt.to {
+					t.Errorf("%d requests, %d errors, p90 %v, want it from %v to %v", report.Requests, report.Errors, p90, tt.from, tt.to)
+				}
+				if seconds := 3.0; tt.rate > 0 && (report.Seconds < seconds-.1 || report.Seconds > seconds+.1) {
+					t.Errorf("300 requests at %v a second took %v s", tt.rate, report.Seconds)
+				}
+			})
+		})
+	}
+}
+
+func TestDuration(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := piped(nil, func(int64, string) (string, bool) { time.Sleep(10 * time.Millisecond); return good, false })
+		o.Source, o.WarmUp, o.Duration = NewMix(catalogueOf(3), 1, 0), 100, 2*time.Second
+		var last Progress
+		o.Progress = func(p Progress) { last = p }
+		report := mustRun(t, o)
+		// What is expected to be absent is there: that is not the matter here.
+		if report.WarmUp != 100 || report.Requests < 199 || report.Requests > 201 || last.Done < 250 || last.Left > time.Second || last.P99 < 9*time.Millisecond {
+			t.Errorf("%d requests after %d, progress %+v", report.Requests, report.WarmUp, last)
+		}
+	})
+}
+
+func TestInterrupted(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := piped(times(100, Request{Target: "/"}), func(int64, string) (string, bool) { time.Sleep(time.Second); return good, false })
+		ctx, cancel := context.WithTimeout(t.Context(), 4500*time.Millisecond)
+		defer cancel()
+		report, err := Run(ctx, o)
+		if err != nil || report.Requests != 5 || report.Errors != 0 {
+			t.Errorf("%v, %+v", err, report)
+		}
+	})
+}
+
+func TestFailures(t *testing.T) {
+	const head = "HTTP/1.1 200 OK\r\nContent-Length: "
+	tests := []struct {
+		name, answer string
+		end          bool
+		expect       Expect
+		kind         string
+	}{
+		{"status", "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", false, Found, "status 503"},
+		{"nothing changed though nothing was known", "HTTP/1.1 304 Not Modified\r\n\r\n", false, Found, "status 304"},
+		{"there though it should not be", good, false, Absent, "status 200"},
+		{"not there though it should be", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", false, Found, "status 404"},
+		{"busy", "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n", false, Anything, "status 429"},
+		{"truncated", head + "9\r\n\r\n{}", true, Found, "truncated"},
+		{"closed", "", true, Found, "closed"},
+		{"malformed", "hello\r\n", true, Found, "malformed"},
+		{"not JSON", head + "2\r\n\r\n<>", false, Found, "body"},
+		{"not compressed", head + "2\r\nContent-Encoding: gzip\r\n\r\n{}", false, Found, "body"},
+		{"unknown coding", head + "2\r\nContent-Encoding: rot13\r\n\r\n{}", false, Found, "body"},
+		{"never", "", false, Found, "timeout"},
+		{"too slow", head + "9\r\n\r\n{}", false, Found, "timeout"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				o := piped([]Request{{Target: "/bad", Expect: tt.expect}, {Target: "/good"}}, func(n int64, _ string) (string, bool) {
+					if n == 1 {
+						return tt.answer, tt.end
+					}
+					return good, false
+				})
+				report := mustRun(t, o)
+				if report.Requests != 2 || report.Errors != 1 || len(report.Failures) != 1 {
+					t.Fatalf("%d requests, %d errors %v", report.Requests, report.Errors, report.Failures)
+				}
+				if f := report.Failures[0]; f.Kind != tt.kind || f.Count != 1 || !strings.HasPrefix(f.Example, "/bad: ") {
+					t.Errorf("got %+v, want %s", f, tt.kind)
+				}
+				if strings.HasPrefix(tt.kind, "timeout") && report.Latency.Max != 10 {
+					t.Errorf("it waited %v s", report.Latency.Max)
+				}
+			})
+		})
+	}
+}
+
+func TestNoConnection(t *testing.T) {
+	o := piped(times(3, Request{Target: "/"}), nil)
+	o.dial = func(context.Context) (net.Conn, error) { return nil, errors.New("refused") }
+	report := mustRun(t, o)
+	if report.Errors != 3 || report.Failures[0].Kind != NoConnection || report.Failures[0].Count != 3 || len(report.Statuses) != 0 {
+		t.Errorf("%+v", report)
+	}
+}
+
+func TestKeptConnectionMayHaveBeenClosed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		o := piped(times(9, Request{Target: "/"}), func(n int64, _ string) (string, bool) { return good, n%3 == 0 })
+		report := mustRun(t, o)
+		if report.Requests != 9 || report.Errors != 0 || report.Reconnects != 2 {
+			t.Errorf("%d requests, %d errors %v, %d reconnects", report.Requests, report.Errors, report.Failures, report.Reconnects)
+		}
+	})
+}
+
+func TestRevalidates(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
+		var asked []string
+		requests := []Request{
+			{Target: "/a", Revalidate: true, Accept: "gzip"}, {Target: "/a", Revalidate: true}, {Target: "/b", Revalidate: true}, {Target: "/a"}, {Target: "/b", Head: true},
+		}
+		o := piped(requests, func(_ int64, lines string) (string, bool) {
+			mu.Lock()
+			asked = append(asked, lines)
+			mu.Unlock()
+			switch {
+			case strings.Contains(lines, "If-None-Match: \"1\"\r\n"):
+				return "HTTP/1.1 304 Not Modified\r\n\r\n", false
+			case strings.HasPrefix(lines, "HEAD "):
+				return "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", false
+			}
+			return good, false
+		})
+		report := mustRun(t, o)
+		if report.Errors != 0 || report.Statuses["304"] != 1 || report.Statuses["200"] != 4 || report.Outcomes["hit"] != 3 || report.Outcomes["none"] != 2 || report.HitRatio != 1 {
+			t.Errorf("%+v", report)
+		}
+		if want := "GET /iz/xcri/api/a HTTP/1.1\r\nHost: api.example\r\n"; !strings.HasPrefix(asked[0], want) || !strings.Contains(asked[0], "\r\nAccept-Encoding: gzip\r\n") || strings.Contains(asked[1], "Accept-Encoding") {
+			t.Errorf("asked %q", asked)
+		}
+	})
+}
+
+func TestWrongOptions(t *testing.T) {
+	u := &url.URL{Scheme: "http", Host: "localhost"}
+	for _, o := range []Options{{}, {URL: u}, {URL: u, Source: NewReplay(nil), Rate: -1}, {URL: u, Source: NewReplay(nil), WarmUp: -1}} {
+		if report, err := Run(t.Context(), o); err == nil {
+			t.Errorf("%+v: %+v", o, report)
+		}
+	}
+}
+
+func TestDecode(t *testing.T) {
+	const plain = `{"detail":"x"}`
+	packed := map[string]string{"": plain}
+	for coding, pack := range map[string]func(io.Writer) io.WriteCloser{
+		"gzip": func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
+		"br":   func(w io.Writer) io.WriteCloser { return brotli.NewWriter(w) },
+		"zstd": func(w io.Writer) io.WriteCloser { e, _ := zstd.NewWriter(w); return e },
+	} {
+		var b bytes.Buffer
+		w := pack(&b)
+		io.WriteString(w, plain)
+		w.Close()
+		packed[coding] = b.String()
+	}
+	for coding, body := range packed {
+		var c checker
+		if got, err := decode(coding, []byte(body)); err != nil || string(got) != plain {
+			t.Errorf("%s: %q, %v", coding, got, err)
+		}
+		if err := c.body([]byte(coding), []byte(body[:len(body)-1])); !errors.Is(err, errBody) {
+			t.Errorf("%s cut short: %v", coding, err)
+		}
+	}
+}
+
+// TestSockets asks a server over TCP and over TLS.
+func TestSockets(t *testing.T) {
+	var asked atomic.Int64
+	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		asked.Add(1)
+		w.Header().Set("ETag", `"x"`)
+		if r.Header.Get("If-None-Match") == `"x"` {
+			w.WriteHeader(http.StatusNotModified)
+			return
+		}
+		fmt.Fprint(w, "["+strings.Repeat("0,", 10_000))
+		w.(http.Flusher).Flush() // in chunks
+		fmt.Fprint(w, "0]")
+	})
+	for name, start := range map[string]func(http.Handler) *httptest.Server{"tcp": httptest.NewServer, "tls": httptest.NewTLSServer} {
+		t.Run(name, func(t *testing.T) {
+			asked.Store(0)
+			server := start(handler)
+			defer server.Close()
+			u, err := url.Parse(server.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			o := Options{URL: u, Source: NewReplay(times(500, Request{Target: "/teams/", Revalidate: true})), Connections: 8}
+			if name == "tls" {
+				o.dial = trusting(server)
+			}
+			report := mustRun(t, o)
+			if report.Errors != 0 || report.Requests != 500 || asked.Load() != 500 || report.Statuses["304"] < 400 || report.Bytes < 20_000 {
+				t.Errorf("%d asked: %+v", asked.Load(), report)
+			}
+		})
+	}
+	t.Run("tls of a stranger", func(t *testing.T) {
+		server := httptest.NewUnstartedServer(handler)
+		server.Config.ErrorLog = log.New(io.Discard, "", 0)
+		server.StartTLS()
+		defer server.Close()
+		u, _ := url.Parse(server.URL)
+		report := mustRun(t, Options{URL: u, Source: NewReplay(times(1, Request{Target: "/"})), Connections: 1})
+		if len(report.Failures) != 1 || report.Failures[0].Kind != NoConnection || !strings.Contains(report.Failures[0].Example, "certificate") {
+			t.Errorf("%+v", report)
+		}
+	})
+}
+
+// trusting dials a test's server, whose certificate nobody else knows.
+func trusting(server *httptest.Server) func(context.Context) (net.Conn, error) {
+	known := server.Client().Transport.(*http.Transport).TLSClientConfig
+	return func(ctx context.Context) (net.Conn, error) {
+		return (&tls.Dialer{Config: known}).DialContext(ctx, "tcp", server.Listener.Addr().String())
+	}
+}

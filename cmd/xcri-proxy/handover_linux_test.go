@@ -1,0 +1,494 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+)
+
+// service is the real program in processes of its own, one after another.
+type service struct {
+	dir, program, envFile, pidFile, logFile, cacheFile string
+	addr                                               string
+	process                                            *os.Process
+}
+
+// newService returns one that has yet to be started, with settings for it. The
+// program is a copy of that in the folder of programs.
+func newService(t *testing.T, programs string) *service {
+	t.Helper()
+	db, err := server.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	dir := t.TempDir()
+	s := &service{dir: dir, program: filepath.Join(dir, "xcri-proxy"), envFile: filepath.Join(dir, "env"),
+		pidFile: filepath.Join(dir, "pid"), logFile: filepath.Join(dir, "log"), cacheFile: filepath.Join(dir, "cache")}
+	if err := os.Link(filepath.Join(programs, "v1"), s.program); err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // for a port that is free
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	s.addr = ln.Addr().String()
+	s.configure(t, "LISTEN_ADDR="+s.addr, "CACHE_FILE="+s.cacheFile, "STATE_FILE="+filepath.Join(dir, "state"), "PID_FILE="+s.pidFile,
+		"GENERATION_POLL=200ms", "LEGACY_URL=", "DATABASE_HOST="+db.Host, "DATABASE_PORT="+strconv.Itoa(db.Port),
+		"DATABASE_NAME="+mariadb.Database, "DATABASE_USER="+mariadb.Reader, "DATABASE_PASSWORD="+mariadb.Password)
+	t.Cleanup(func() {
+		if s.process != nil {
+			s.process.Kill()
+			s.process.Wait()
+		}
+		if t.Failed() {
+			t.Logf("its log:\n%s", s.log(t))
+		}
+	})
+	return s
+}
+
+// TestReplace replaces one process by the next in all ways there are.
+func TestReplace(t *testing.T) {
+	programs := t.TempDir()
+	for _, version := range []string{"v1", "v2"} {
+		out, err := exec.Command("go", "build", "-o", programs, "-ldflags", "-X main.version="+version, ".").CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
+		}
+		move(t, filepath.Join(programs, "xcri-proxy"), filepath.Join(programs, version))
+	}
+	t.Run("socket activation", func(t *testing.T) { testSocketActivation(t, newService(t, programs)) })
+	t.Run("wrong sockets", func(t *testing.T) { testWrongSockets(t, newService(t, programs)) })
+	t.Run("hand-over", func(t *testing.T) { testHandOver(t, newService(t, programs), filepath.Join(programs, "v2")) })
+}
+
+func move(t *testing.T, from, to string) {
+	t.Helper()
+	if err := os.Rename(from, to); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// configure writes the env file.
+func (s *service) configure(t *testing.T, lines ...string) {
+	t.Helper()
+	if err := os.WriteFile(s.envFile, []byte(strings.Join(lines, "\n")+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// start runs command, in which $0 is the program and $@ its arguments.
+func (s *service) start(t *testing.T, command string, env []string, files ...*os.File) {
+	t.Helper()
+	log, err := os.OpenFile(s.logFile, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	cmd := exec.Command("sh", "-c", command, s.program, "serve", "--env-file", s.envFile)
+	cmd.Env = append(os.Environ(), env...)
+	cmd.Stdout, cmd.Stderr, cmd.ExtraFiles = log, log, files
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.process = cmd.Process
+}
+
+func (s *service) log(t *testing.T) string {
+	t.Helper()
+	text, err := os.ReadFile(s.logFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(text)
+}
+
+// awaitLog returns once text is in the log so many times.
+func (s *service) awaitLog(t *testing.T, text string, times int) {
+	t.Helper()
+	await(t, fmt.Sprintf("%d times %q in the log", times, text), func() bool { return strings.Count(s.log(t), text) >= times })
+}
+
+// stop ends the process and expects that it ends well.
+func (s *service) stop(t *testing.T) {
+	t.Helper()
+	if err := s.process.Signal(syscall.SIGTERM); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitEnd(t)
+}
+
+func (s *service) awaitEnd(t *testing.T) {
+	t.Helper()
+	state, err := s.process.Wait()
+	s.process = nil
+	if err != nil || !state.Success() {
+		t.Fatalf("the end: %v, %v", state, err)
+	}
+}
+
+// pid returns the one in the PID file, or 0.
+func (s *service) pid() int {
+	text, _ := os.ReadFile(s.pidFile)
+	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
+	return pid
+}
+
+// handOver has the process replaced, and waits for the end of the old one.
+func (s *service) handOver(t *testing.T) {
+	t.Helper()
+	old := s.process.Pid
+	if err := s.process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "another process", func() bool { return s.pid() != old && s.pid() != 0 })
+	successor, err := os.FindProcess(s.pid())
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.awaitEnd(t)
+	s.process = successor
+}
+
+// refuse has the process replaced by what will not do, and expects it to stay.
+func (s *service) refuse(t *testing.T, why string) {
+	t.Helper()
+	failed := strings.Count(s.log(t), "hand-over failed")
+	if err := s.process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitLog(t, "hand-over failed", failed+1)
+	if last := s.log(t)[strings.LastIndex(s.log(t), "hand-over begun"):]; !strings.Contains(last, why) {
+		t.Errorf("no %q in\n%s", why, last)
+	}
+	if s.pid() != s.process.Pid {
+		t.Errorf("the PID file holds %d, not %d", s.pid(), s.process.Pid)
+	}
+	if children := childrenOf(t, s.process.Pid); len(children) > 0 {
+		t.Errorf("children left: %v", children)
+	}
+}
+
+// warmPaths waits for the warm set and returns those of its paths that are
+// found. They don't change from then on.
+func (s *service) warmPaths(t *testing.T) (paths []string) {
+	t.Helper()
+	s.awaitLog(t, "cache saved", 1)
+	file, err := cache.Load(s.cacheFile, 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, saved := range file.Entries {
+		if saved.Status == http.StatusOK && saved.Key != "/health" {
+			paths = append(paths, saved.Key)
+		}
+	}
+	if len(paths) < 10 {
+		t.Fatalf("few paths: %q", paths)
+	}
+	return paths
+}
+
+// version asks the program that serves for its own.
+func (s *service) version(t *testing.T) (stats struct {
+	Version string `json:"version"`
+}) {
+	t.Helper()
+	resp, err := http.Get("http://" + s.addr + "/cache/stats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	text, err := io.ReadAll(resp.Body)
+	if err == nil {
+		err = json.Unmarshal(text, &stats)
+	}
+	if err != nil {
+		t.Fatalf("%v: %.200s", err, text)
+	}
+	return stats
+}
+
+// files counts what a process has open beside connections, and how often its
+// listening socket.
+func files(t *testing.T, pid int) (others, listeners int) {
+	t.Helper()
+	listening := map[string]bool{}
+	table, err := os.ReadFile(fmt.Sprintf("/proc/%d/net/tcp", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(table)) {
+		if f := strings.Fields(line); len(f) > 9 && f[3] == "0A" { // LISTEN
+			listening["socket:["+f[9]+"]"] = true
+		}
+	}
+	links, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", pid))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, link := range links {
+		switch target, err := os.Readlink(link); {
+		case err == nil && listening[target]:
+			listeners++
+		case err == nil && !strings.HasPrefix(target, "socket:"):
+			others++
+		}
+	}
+	return others, listeners
+}
+
+// childrenOf lists the processes that pid is the parent of, dead ones too.
+func childrenOf(t *testing.T, pid int) (children []string) {
+	t.Helper()
+	stats, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, file := range stats {
+		stat, _ := os.ReadFile(file)
+		_, rest, _ := strings.Cut(string(stat), ") ") // after the name, in brackets
+		if f := strings.Fields(rest); len(f) > 1 && f[1] == strconv.Itoa(pid) {
+			children = append(children, string(stat))
+		}
+	}
+	return children
+}
+
+// adoptOrphans makes this process the parent of successors whose parent ends,
+// so that it sees how they end.
+func adoptOrphans(t *testing.T) {
+	t.Helper()
+	const setChildSubreaper = 36
+	if _, _, err := syscall.Syscall(syscall.SYS_PRCTL, setChildSubreaper, 1, 0); err != 0 {
+		t.Fatal(err)
+	}
+}
+
+// testSocketActivation: a proxy whose socket systemd holds is stopped and
+// started five times, and no client notices. The test plays systemd.
+func testSocketActivation(t *testing.T, s *service) {
+	ln, err := net.Listen("tcp", s.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	socket, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer socket.Close()
+	told, err := net.ListenUnixgram("unixgram", &net.UnixAddr{Name: filepath.Join(s.dir, "notify"), Net: "unixgram"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer told.Close()
+	expect := func(want string) {
+		t.Helper()
+		told.SetReadDeadline(time.Now().Add(20 * time.Second))
+		b := make([]byte, 100)
+		if n, err := told.Read(b); string(b[:n]) != want {
+			t.Fatalf("systemd was told %q, %v; want %s", b[:n], err, want)
+		}
+	}
+	activate := func() {
+		t.Helper()
+		s.start(t, `LISTEN_PID=$$ LISTEN_FDS=1 exec "$0" "$@"`, []string{"NOTIFY_SOCKET=" + filepath.Join(s.dir, "notify")}, socket)
+		expect("READY=1")
+	}
+	activate()
+	l := startLoad(t, s.addr, s.warmPaths(t))
+	for range 5 {
+		l.await(t, 200)
+		s.stop(t)
+		expect("STOPPING=1")
+		activate()
+	}
+	l.await(t, 200)
+	if err := s.process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitLog(t, "systemctl restart", 1)
+	l.await(t, 200)
+	l.end(t)
+	s.stop(t)
+	if _, err := os.Stat(s.pidFile); err == nil {
+		t.Error("the PID file is still there")
+	}
+}
+
+// testWrongSockets: what systemd may pass by mistake is refused with the reason.
+func testWrongSockets(t *testing.T, s *service) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	listening, err := ln.(*net.TCPListener).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer listening.Close()
+	conn, err := net.Dial("udp", "127.0.0.1:9")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	datagrams, err := conn.(*net.UDPConn).File()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer datagrams.Close()
+	for why, tt := range map[string]struct {
+		env   string
+		files []*os.File
+	}{
+		"systemd passed 2 sockets instead of one":          {"LISTEN_PID=$$ LISTEN_FDS=2", []*os.File{listening, listening}},
+		"the socket passed by systemd: it does not listen": {"LISTEN_PID=$$ LISTEN_FDS=1", []*os.File{datagrams}},
+		"the socket passed by systemd: not a socket":       {"LISTEN_PID=$$ LISTEN_FDS=1", []*os.File{os.Stdin}},
+		"the socket passed by the last process: ":          {"XCRI_PROXY_HANDOVER=1", []*os.File{os.Stdin}},
+	} {
+		s.start(t, tt.env+` exec "$0" "$@"`, nil, tt.files...)
+		if state, err := s.process.Wait(); err != nil || state.ExitCode() != exitRuntime {
+			t.Errorf("%s: %v, %v", why, state, err)
+		}
+		s.process = nil
+		if !strings.Contains(s.log(t), why) {
+			t.Errorf("no %q in the log", why)
+		}
+	}
+}
+
+// testHandOver: without systemd the proxy is replaced five times, kept by
+// successors that fail, and upgraded to next, and no client notices.
+func testHandOver(t *testing.T, s *service, next string) {
+	adoptOrphans(t)
+	s.start(t, `exec "$0" "$@"`, nil)
+	l := startLoad(t, s.addr, s.warmPaths(t))
+	s.awaitLog(t, "database ready", 1)
+	await(t, "a PID file", func() bool { return s.pid() == s.process.Pid })
+
+	var before int
+	for i := range 5 {
+		l.await(t, 200)
+		s.handOver(t)
+		others, listeners := files(t, s.process.Pid)
+		if i == 0 {
+			before = others
+		}
+		if others != before || listeners != 1 {
+			t.Errorf("after %d: %d files instead of %d, and %d listening sockets", i+1, others, before, listeners)
+		}
+		if children := childrenOf(t, s.process.Pid); len(children) > 0 {
+			t.Errorf("children: %v", children)
+		}
+	}
+
+	l.await(t, 200)
+	s.failHandOvers(t)
+	l.await(t, 200)
+	others, listeners := files(t, s.process.Pid)
+	if others != before || listeners != 1 {
+		t.Errorf("after failures: %d files instead of %d, and %d listening sockets", others, before, listeners)
+	}
+
+	move(t, next, s.program)
+	s.handOver(t)
+	if v := s.version(t).Version; v != "v2" {
+		t.Errorf("%s serves after the upgrade", v)
+	}
+	l.await(t, 200)
+	l.end(t)
+	s.stop(t)
+	if _, err := os.Stat(s.pidFile); err == nil {
+		t.Error("the PID file is still there")
+	}
+}
+
+// failHandOvers puts what will not do in the program's place, or its settings'.
+func (s *service) failHandOvers(t *testing.T) {
+	t.Helper()
+	good, err := os.ReadFile(s.envFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for why, wrong := range map[string][2]string{
+		"DATABASE_PORT=\"x\"":          {"DATABASE_PORT=", "DATABASE_PORT=x\n#"},
+		"check DATABASE_NAME":          {"DATABASE_PASSWORD=", "DATABASE_PASSWORD=not-"},
+		"ended with exit status 1; wh": {"CACHE_FILE=", "DATABASE_SOCKET=/nowhere\nSTATIC_DIR=/nowhere\n#"},
+	} {
+		s.configure(t, strings.Replace(string(good), wrong[0], wrong[1], 1))
+		s.refuse(t, why)
+	}
+	s.configure(t, string(good))
+
+	kept := s.program + ".kept"
+	move(t, s.program, kept)
+	s.refuseMissing(t)
+	s.script(t, "exit 3")
+	s.refuse(t, "exit status 3")
+	s.script(t, "sleep 1000 & wait")
+	if err := s.process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the script", func() bool { return len(childrenOf(t, s.process.Pid)) > 0 })
+	s.refuseSecond(t)
+	move(t, kept, s.program)
+}
+
+func (s *service) script(t *testing.T, text string) {
+	t.Helper()
+	if err := os.WriteFile(s.program, []byte("#!/bin/sh\n"+text+"\n"), 0o700); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// refuseMissing: the program is not there at all.
+func (s *service) refuseMissing(t *testing.T) {
+	t.Helper()
+	if err := s.process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitLog(t, "no such file or directory", 1)
+}
+
+// refuseSecond: a hand-over is under way, to one that says nothing.
+func (s *service) refuseSecond(t *testing.T) {
+	t.Helper()
+	failed := strings.Count(s.log(t), "hand-over failed")
+	if err := s.process.Signal(syscall.SIGHUP); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitLog(t, "another is under way", 1)
+	if got := strings.Count(s.log(t), "hand-over failed"); got != failed {
+		t.Errorf("%d hand-overs failed, and %d before", got, failed)
+	}
+	child := strings.Fields(childrenOf(t, s.process.Pid)[0])[0]
+	pid, err := strconv.Atoi(child)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
+		t.Fatal(err)
+	}
+	s.awaitLog(t, "hand-over failed", failed+1)
+	// What it started has been killed too, and is ours to bury.
+	var status syscall.WaitStatus
+	if _, err := syscall.Wait4(-pid, &status, 0, nil); err != nil || status.Signal() != syscall.SIGKILL {
+		t.Errorf("what the script started: %v, %v", status, err)
+	}
+}

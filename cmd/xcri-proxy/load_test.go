@@ -1,0 +1,191 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+const (
+	loadClients = 20
+	// promptly is how soon a client must ask again on a connection for the proxy
+	// to have kept it; it waits for a second. On a busy machine a client of ours
+	// may be late.
+	promptly = 900 * time.Millisecond
+)
+
+// load is a crowd of clients that ask until they are stopped. They know no
+// mercy: an answer must come to each request, whole and right, and a connection
+// may go only after an answer that said so.
+type load struct {
+	addr  string
+	paths []string // warm ones
+	stop  chan struct{}
+	done  sync.WaitGroup
+
+	bodies sync.Map     // path to the body that it was answered with first
+	cold   atomic.Int64 // counts cold paths asked for
+
+	answers, connections, told, late atomic.Int64
+
+	mu       sync.Mutex
+	failures []string
+}
+
+func startLoad(t *testing.T, addr string, paths []string) *load {
+	t.Helper()
+	l := &load{addr: addr, paths: paths, stop: make(chan struct{})}
+	for n := range loadClients {
+		l.done.Go(func() { (&loadClient{load: l, kind: n % 4, rand: rand.New(rand.NewPCG(uint64(n), 0))}).run() })
+	}
+	t.Cleanup(func() { l.end(t) })
+	return l
+}
+
+// end stops the clients and expects that none had a reason to complain.
+func (l *load) end(t *testing.T) {
+	t.Helper()
+	select {
+	case <-l.stop:
+		return
+	default:
+		close(l.stop)
+	}
+	l.done.Wait()
+	for _, f := range l.failures[:min(len(l.failures), 10)] {
+		t.Error(f)
+	}
+	t.Logf("%d answers (%d cold) on %d connections, %d failed; %d said close, %d connections were used too late",
+		l.answers.Load(), l.cold.Load(), l.connections.Load(), len(l.failures), l.told.Load(), l.late.Load())
+}
+
+// await returns once so many more requests have been answered.
+func (l *load) await(t *testing.T, more int64) {
+	t.Helper()
+	goal := l.answers.Load() + more
+	await(t, "answers to the load", func() bool { return l.answers.Load() >= goal })
+}
+
+// loadClient is one of the crowd. Those of kind 0 hardly pause between two
+// requests, of kind 1 and 2 for up to 300 ms, and of kind 3 connect anew for each.
+type loadClient struct {
+	load *load
+	kind int
+	rand *rand.Rand
+	conn net.Conn // nil before connecting
+	from *bufio.Reader
+	used time.Time // when the last answer was here
+}
+
+func (c *loadClient) run() {
+	defer c.hangUp()
+	for {
+		select {
+		case <-c.load.stop:
+			return
+		case <-time.After(c.pause()):
+		}
+		path := c.path()
+		kept, idle := c.conn != nil, time.Since(c.used)
+		err := c.ask(path)
+		switch {
+		case err == nil:
+			c.load.answers.Add(1)
+			continue
+		case kept && idle > promptly:
+			c.load.late.Add(1)
+		default:
+			c.load.mu.Lock()
+			c.load.failures = append(c.load.failures, fmt.Sprintf("%v kind %d, idle for %v: %s: %v", time.Now().Format("05.000"), c.kind, idle, path, err))
+			c.load.mu.Unlock()
+		}
+		c.hangUp()
+	}
+}
+
+func (c *loadClient) pause() time.Duration {
+	most := 300 * time.Millisecond
+	if c.kind == 0 || c.kind == 3 {
+		most = 10 * time.Millisecond
+	}
+	return time.Duration(c.rand.Int64N(int64(most)))
+}
+
+// path is a warm one, or now and then one that nobody has asked for yet.
+func (c *loadClient) path() string {
+	if c.rand.IntN(10) > 0 {
+		return c.load.paths[c.rand.IntN(len(c.load.paths))]
+	}
+	return fmt.Sprintf("/athletes/?season_year=2025&limit=3&offset=%d", c.load.cold.Add(1))
+}
+
+func (c *loadClient) hangUp() {
+	if c.conn != nil {
+		c.conn.Close()
+		c.conn = nil
+	}
+}
+
+// ask sends one request and checks the answer.
+func (c *loadClient) ask(path string) (err error) {
+	if c.conn == nil {
+		if c.conn, err = net.DialTimeout("tcp", c.load.addr, 20*time.Second); err != nil {
+			return err
+		}
+		c.load.connections.Add(1)
+		c.from = bufio.NewReader(c.conn)
+	}
+	c.conn.SetDeadline(time.Now().Add(20 * time.Second))
+	headers := ""
+	if c.kind == 3 {
+		headers = "Connection: close\r\n"
+	}
+	if _, err := fmt.Fprintf(c.conn, "GET %s HTTP/1.1\r\nHost: a\r\n%s\r\n", path, headers); err != nil {
+		return err
+	}
+	resp, err := http.ReadResponse(c.from, nil)
+	if err != nil {
+		return err
+	}
+	body, err := io.ReadAll(resp.Body)
+	if err != nil {
+		return fmt.Errorf("after %d bytes: %w", len(body), err)
+	}
+	c.used = time.Now()
+	if resp.Close {
+		c.load.told.Add(1)
+		c.hangUp()
+	}
+	return c.load.check(path, resp.StatusCode, string(body))
+}
+
+// check says what is wrong with an answer. The data does not change meanwhile.
+func (l *load) check(path string, status int, body string) error {
+	_, offset, cold := strings.Cut(path, "&limit=3&offset=")
+	if status != http.StatusOK || !json.Valid([]byte(body)) || cold && !strings.Contains(body, `"offset":`+offset+",") {
+		return fmt.Errorf("status %d: %.300s", status, body)
+	}
+	if first, known := l.bodies.LoadOrStore(path, body); known && first != body {
+		return fmt.Errorf("%.200s, but before %.200s", body, first)
+	}
+	return nil
+}
+
+// await returns once holds does.
+func await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("waited in vain for %s", what)
+		}
+	}
+}

@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+
+	loads "github.com/lewistv/xcri-proxy/cmd/internal/load"
+)
+
+// loadReport is what load has to say in the end.
+type loadReport struct {
+	Result      string  `json:"result"`
+	URL         string  `json:"url"`
+	Connections int     `json:"connections"`
+	Rate        float64 `json:"rate"` // zero for none
+	Seed        uint64  `json:"seed"`
+	Error       string  `json:"error,omitempty"`
+
+	Log *replayLog `json:"log,omitempty"`
+	*loads.Report
+}
+
+// loadResults are the words for the exit statuses.
+var loadResults = map[int]string{0: "ok", exitRuntime: "failed", exitUsage: "failed", exitPartly: "errors", exitUnreachable: "unreachable"}
+
+// judge tells what the requests have shown.
+func (r *loadReport) judge(interrupted bool) error {
+	problem := func(status int, format string, args ...any) error {
+		return runtimeError{error: fmt.Errorf(format, args...), status: status}
+	}
+	all := r.Requests + r.WarmUp
+	switch {
+	case r.Errors > 0 && r.Errors >= all && r.Failures[0].Kind == loads.NoConnection && len(r.Failures) == 1:
+		return problem(exitUnreachable, "%s", r.Failures[0].Example)
+	case r.Errors > 0:
+		return problem(exitPartly, "%d errors in %d requests", r.Errors, all)
+	case interrupted:
+		return problem(exitRuntime, "interrupted after %d requests", all)
+	case r.Requests == 0:
+		return runtimeError{error: errors.New("no request came after the warm-up")}
+	}
+	return nil
+}
+
+// print writes the report for people.
+func (r *loadReport) print(w io.Writer) {
+	if r.Log != nil {
+		fmt.Fprintf(w, "log: %d lines, %d malformed, %d skipped, %d taken\n", r.Log.Lines, r.Log.Malformed, r.Log.Skipped, r.Log.Taken)
+	}
+	fmt.Fprintf(w, "%d requests in %.2f s, %.0f a second, %s, %d errors", r.Requests, r.Seconds, r.PerSecond, inBytes(r.Bytes), r.Errors)
+	if r.WarmUp > 0 {
+		fmt.Fprintf(w, "; %d before them", r.WarmUp)
+	}
+	if r.Reconnects > 0 {
+		fmt.Fprintf(w, "; %d sent again on another connection", r.Reconnects)
+	}
+	fmt.Fprintf(w, "\nstatuses: %s\n", counted(r.Statuses))
+	fmt.Fprintf(w, "outcomes: %s; hit ratio %.2f %%\n\n", counted(r.Outcomes), 100*r.HitRatio)
+	fmt.Fprintf(w, "%-10s %9s %7s %9s %9s %9s %9s %9s %9s\n", "time in ms", "requests", "hits %", "min", "p50", "p90", "p99", "p99.9", "max")
+	for _, k := range append([]loads.KindReport{{Kind: "all", Requests: r.Requests, HitRatio: r.HitRatio, Latency: r.Latency}}, r.Kinds...) {
+		l := k.Latency
+		fmt.Fprintf(w, "%-10s %9d %7.2f", k.Kind, k.Requests, 100*k.HitRatio)
+		for _, seconds := range []float64{l.Min, l.P50, l.P90, l.P99, l.P999, l.Max} {
+			fmt.Fprintf(w, " %9.2f", seconds*1e3)
+		}
+		fmt.Fprintln(w)
+	}
+	for _, f := range r.Failures {
+		fmt.Fprintf(w, "\n%d × %s, such as\n  %s\n", f.Count, f.Kind, f.Example)
+	}
+}
+
+// counted writes counts by name, most first.
+func counted(by map[string]int64) string {
+	names := slices.SortedFunc(maps.Keys(by), func(a, b string) int {
+		if by[a] != by[b] {
+			return int(by[b] - by[a])
+		}
+		return strings.Compare(a, b)
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %d", name, by[name])
+	}
+	return orNone(strings.Join(names, ", "))
+}

@@ -1,0 +1,144 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"text/tabwriter"
+	"time"
+
+	"github.com/spf13/cobra"
+)
+
+// sources is what the proxy says of where answers come from.
+type sources struct {
+	Default    string                  `json:"default"`
+	Routes     map[string]string       `json:"routes"`
+	Changed    bool                    `json:"changed"`
+	Breakers   map[string]breakerState `json:"breakers"`
+	Configured struct {
+		Default string            `json:"default"`
+		Routes  map[string]string `json:"routes"`
+	} `json:"configured"`
+	Purged  *int   `json:"purged,omitempty"`
+	Warning string `json:"warning,omitempty"`
+}
+
+type breakerState struct {
+	State    string     `json:"state"`
+	Since    *time.Time `json:"since"`
+	Reason   string     `json:"reason"`
+	Switches int64      `json:"switches"`
+	Loads    int64      `json:"loads"`
+	Failed   int64      `json:"failed"`
+	MeanMS   float64    `json:"mean_ms"`
+}
+
+// sourceQuestion is what the proxy is told.
+type sourceQuestion struct {
+	Source string   `json:"source,omitempty"`
+	Routes []string `json:"routes,omitempty"`
+	Reset  bool     `json:"reset,omitempty"`
+}
+
+func (p *program) sourceCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "source [store | legacy | auto] [--route ROUTE]...",
+		Short: "Show or change where a running proxy's answers come from",
+		Long: `source changes where the answers come from that are not in the cache: store is
+the database, legacy the old API, auto the database and the old API while that
+fails. It holds from the next load on, for all routes or those that --route
+names, and until --reset, which goes back to SOURCE and SOURCE_ROUTES; with
+STATE_FILE set, after a restart too. What is cached of these routes is served
+once more while it is loaded from the new source. Without a source, it shows
+where answers come from. The exit status is 5 if the proxy could not be reached,
+2 for a wrong command line, otherwise 0 or 1.
+
+` + precedence,
+		Example: `  xcri-proxy source
+  xcri-proxy source legacy
+  xcri-proxy source auto --route /teams/ --route /athletes/{athlete_hnd}
+  xcri-proxy source --reset`,
+	}
+	var q sourceQuestion
+	cmd.Flags().StringArrayVar(&q.Routes, "route", nil, "only for this `endpoint`, written as in /cache/stats; may be given again")
+	cmd.Flags().BoolVar(&q.Reset, "reset", false, "go back to the configuration, for all routes")
+	asJSON, timeout := addAskFlags(cmd)
+	at := addClientFlags(cmd)
+	cmd.Args = func(_ *cobra.Command, args []string) error { return q.read(args) }
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		var s sources
+		var err error
+		if q.Source == "" && !q.Reset {
+			err = p.askOnce(cmd, *at, *timeout, "GET", "/cache/source", nil, &s)
+		} else {
+			err = p.askOnce(cmd, *at, *timeout, "POST", "/cache/source", q, &s)
+		}
+		switch {
+		case err != nil:
+			return err
+		case *asJSON:
+			return printJSON(p.stdout, s)
+		}
+		fmt.Fprint(p.stdout, s)
+		if s.Warning != "" {
+			fmt.Fprintf(p.stderr, "xcri-proxy: warning: %s\n", s.Warning)
+		}
+		return nil
+	}
+	return cmd
+}
+
+// read takes the source from the arguments. The flags are read by then.
+func (q *sourceQuestion) read(args []string) error {
+	switch {
+	case len(args) > 1:
+		return fmt.Errorf("source takes one source, but there are %d", len(args))
+	case len(args) == 1 && !slices.Contains([]string{"store", "legacy", "auto"}, args[0]):
+		return fmt.Errorf("source %q: want store, legacy or auto", args[0])
+	case q.Reset && (len(args) > 0 || len(q.Routes) > 0):
+		return fmt.Errorf("--reset goes back to the configuration for all routes, and takes neither a source nor --route")
+	case len(args) == 0 && len(q.Routes) > 0:
+		return fmt.Errorf("--route wants a source: store, legacy or auto")
+	}
+	q.Source = strings.Join(args, "")
+	return nil
+}
+
+// String is a table for people.
+func (s sources) String() string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
+	rest := "all routes"
+	if len(s.Routes) > 0 {
+		rest = "other routes"
+	}
+	for _, route := range slices.Sorted(maps.Keys(s.Routes)) {
+		row(route, "%s", s.Routes[route])
+	}
+	row(rest, "%s", s.Default)
+	if s.Changed {
+		row("set while running", "--reset goes back to %s", inWords(s.Configured.Default, s.Configured.Routes))
+	}
+	for _, source := range slices.Sorted(maps.Keys(s.Breakers)) {
+		if left := s.Breakers[source]; left.State == "open" && left.Since != nil {
+			row("left by auto", "%s, since %s: %s", source, left.Since.Local().Format(time.DateTime), left.Reason)
+		}
+	}
+	if s.Purged != nil {
+		row("being loaded anew", "%d answers", *s.Purged)
+	}
+	_ = w.Flush() // a strings.Builder does not fail
+	return b.String()
+}
+
+// inWords writes sources as SOURCE and SOURCE_ROUTES do.
+func inWords(all string, routes map[string]string) string {
+	words := []string{all}
+	for _, route := range slices.Sorted(maps.Keys(routes)) {
+		words = append(words, route+"="+routes[route])
+	}
+	return strings.Join(words, ",")
+}

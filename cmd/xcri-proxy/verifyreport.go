@@ -1,0 +1,173 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"time"
+)
+
+// comparison is what the proxy says of one question.
+type comparison struct {
+	Path       string `json:"path"`
+	Key        string `json:"key"`
+	Route      string `json:"route"`
+	Verdict    string `json:"verdict"`
+	Difference *struct {
+		Path   string `json:"path"`
+		Store  string `json:"store"`
+		Legacy string `json:"legacy"`
+	} `json:"difference"`
+	Store  told   `json:"store"`
+	Legacy told   `json:"legacy"`
+	Error  string `json:"error"`
+}
+
+// told is what one source says; the status is zero for no answer.
+type told struct {
+	Status int     `json:"status"`
+	Bytes  int64   `json:"bytes"`
+	MS     float64 `json:"ms"`
+}
+
+// Verdicts that the report tells apart, in the order in which it lists them.
+const (
+	sameButOrder = "same_but_order"
+	different    = "different"
+	failed       = "failed"
+	skipped      = "skipped"
+)
+
+var verdicts = []string{"same_bytes", "same_json", sameButOrder, different, failed, skipped}
+
+// verifyReport is what verify has to say in the end. Times are means over the
+// questions that both sources were needed for and answered.
+type verifyReport struct {
+	Result    string         `json:"result"`
+	Questions int            `json:"questions"`
+	Asked     int            `json:"asked"` // of the questions
+	Verdicts  map[string]int `json:"verdicts"`
+	Seconds   float64        `json:"seconds"`
+	StoreMS   float64        `json:"store_ms"`
+	LegacyMS  float64        `json:"legacy_ms"`
+	Ratio     float64        `json:"legacy_to_store"` // of the times; zero if there are none
+	Found     []comparison   `json:"found"`           // all that are not the same
+	Error     string         `json:"error,omitempty"`
+
+	Log *logCount `json:"log,omitempty"`
+
+	begun         time.Time
+	answered      int
+	store, legacy float64 // milliseconds, summed up
+}
+
+func newVerifyReport() *verifyReport {
+	r := &verifyReport{Verdicts: map[string]int{}, Found: []comparison{}, begun: time.Now()}
+	for _, verdict := range verdicts {
+		r.Verdicts[verdict] = 0
+	}
+	return r
+}
+
+// add counts one comparison.
+func (r *verifyReport) add(c comparison) {
+	r.Asked++
+	r.Verdicts[c.Verdict]++
+	if c.Store.MS > 0 && c.Store.Status > 0 && c.Legacy.Status > 0 {
+		r.answered++
+		r.store += c.Store.MS
+		r.legacy += c.Legacy.MS
+	}
+	switch c.Verdict {
+	case sameButOrder, different, failed, skipped:
+		r.Found = append(r.Found, c)
+	}
+}
+
+// line says in a line how it stands.
+func (r *verifyReport) line() string {
+	text := fmt.Sprintf("%d of %d questions, %d different", r.Asked, r.Questions, r.Verdicts[different])
+	if n := r.Verdicts[failed]; n > 0 {
+		text += fmt.Sprintf(", %d failed", n)
+	}
+	return text
+}
+
+// judge tells what the comparisons have shown.
+func (r *verifyReport) judge() error {
+	problem := func(status int, format string, args ...any) error {
+		return runtimeError{error: fmt.Errorf(format, args...), status: status}
+	}
+	compared := r.Asked - r.Verdicts[skipped]
+	switch {
+	case r.Verdicts[different] > 0:
+		return problem(exitDifferent, "%d of %d answers are different", r.Verdicts[different], compared)
+	case r.Asked < r.Questions:
+		return problem(exitRuntime, "interrupted after %d of %d questions", r.Asked, r.Questions)
+	case compared == 0:
+		return runtimeError{error: errors.New("nothing was compared: there was no question that both sources can be asked")}
+	case r.Verdicts[failed] > 0:
+		return problem(exitPartly, "%d of %d answers could not be compared", r.Verdicts[failed], compared)
+	}
+	return nil
+}
+
+// verifyResults are the words for the exit statuses.
+var verifyResults = map[int]string{
+	0: "same", exitRuntime: "failed", exitUsage: "failed", exitPartly: "partly_failed", exitUnreachable: "proxy_unreachable", exitDifferent: "different",
+}
+
+// finish notes how it ended.
+func (r *verifyReport) finish(err error) {
+	r.Result, r.Seconds = verifyResults[statusOf(err)], time.Since(r.begun).Seconds()
+	if err != nil {
+		r.Error = err.Error()
+	}
+	if r.answered > 0 {
+		r.StoreMS, r.LegacyMS = r.store/float64(r.answered), r.legacy/float64(r.answered)
+	}
+	if r.StoreMS > 0 {
+		r.Ratio = r.LegacyMS / r.StoreMS
+	}
+}
+
+// print writes the report for people, with at most so many of what was found.
+func (r *verifyReport) print(w io.Writer, most int) {
+	if r.Log != nil {
+		fmt.Fprintf(w, "log: %d lines, %d malformed, %d requests for the API; %d taken\n", r.Log.Lines, r.Log.Malformed, r.Log.Counted, r.Log.Keys)
+	}
+	fmt.Fprintf(w, "asked: %d of %d questions in %.1f s\n", r.Asked, r.Questions, r.Seconds)
+	for _, verdict := range verdicts {
+		fmt.Fprintf(w, "  %-14s %6d\n", verdict, r.Verdicts[verdict])
+	}
+	if r.answered > 0 {
+		fmt.Fprintf(w, "mean time: store %.1f ms, legacy %.1f ms, %.1f times as long\n", r.StoreMS, r.LegacyMS, r.Ratio)
+	}
+	shown := 0
+	for _, verdict := range []string{different, failed, sameButOrder, skipped} {
+		for _, c := range r.Found {
+			if c.Verdict == verdict && shown < most {
+				shown++
+				c.print(w)
+			}
+		}
+	}
+	if left := len(r.Found) - shown; left > 0 {
+		fmt.Fprintf(w, "\nand %d more: --show %d or --json shows them\n", left, len(r.Found))
+	}
+}
+
+// print writes what was found, and where.
+func (c comparison) print(w io.Writer) {
+	fmt.Fprintf(w, "\n%s: %s\n", c.Verdict, c.Path)
+	if c.Error != "" {
+		fmt.Fprintf(w, "  %s\n", c.Error)
+	}
+	if d := c.Difference; d != nil {
+		at := d.Path
+		if at == "" {
+			at = "the whole answer"
+		}
+		fmt.Fprintf(w, "  at %s\n    store:  %s\n    legacy: %s\n", at, d.Store, d.Legacy)
+	}
+}
