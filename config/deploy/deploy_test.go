@@ -1,0 +1,220 @@
+// Package deploy holds what a host needs to run the proxy beside Apache and
+// systemd, and tests that run it as it is shipped.
+package deploy
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+)
+
+var (
+	db     mariadb.Shared
+	binary string // the proxy, built by TestMain
+)
+
+func TestMain(m *testing.M) {
+	os.Exit(runTests(m))
+}
+
+func runTests(m *testing.M) int {
+	defer db.Close()
+	dir, err := os.MkdirTemp("", "xcri-deploy-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
+	defer os.RemoveAll(dir)
+	binary = filepath.Join(dir, "xcri-proxy")
+	if out, err := exec.Command("go", "build", "-o", binary, "../../cmd/xcri-proxy").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
+		return 1
+	}
+	return m.Run()
+}
+
+// wanted skips a test for which a program is missing, but fails it in CI.
+func wanted(t *testing.T, program, pkg string) {
+	t.Helper()
+	if _, err := exec.LookPath(program); err == nil {
+		return
+	}
+	if os.Getenv("CI") == "true" {
+		t.Fatalf("%s is needed: apt-get install %s", program, pkg)
+	}
+	t.Skipf("%s is needed: apt-get install %s", program, pkg)
+}
+
+// await polls until what has come true.
+func await(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("not within 20 s: %s", what)
+		}
+	}
+}
+
+func freeAddr(t testing.TB) string {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	return ln.Addr().String()
+}
+
+// settings are an env file for a proxy of the test database.
+func settings(t testing.TB, addr string, more ...string) string {
+	t.Helper()
+	srv, err := db.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	lines := append([]string{
+		"LISTEN_ADDR=" + addr, "DATABASE_SOCKET=" + srv.Socket, "DATABASE_NAME=" + mariadb.Database,
+		"DATABASE_USER=" + mariadb.Reader, "DATABASE_PASSWORD='" + mariadb.Password + "'", "TRUSTED_PROXIES=127.0.0.1",
+	}, more...)
+	return strings.Join(lines, "\n") + "\n"
+}
+
+// process is a proxy that runs as a process of its own.
+type process struct {
+	addr    string
+	envFile string
+	cmd     *exec.Cmd
+	log     *lockedBuffer
+}
+
+// startProxy runs the proxy on a free port until the test ends.
+func startProxy(t testing.TB, more ...string) *process {
+	t.Helper()
+	p := &process{addr: freeAddr(t), envFile: filepath.Join(t.TempDir(), "env"), log: &lockedBuffer{}}
+	if err := os.WriteFile(p.envFile, []byte(settings(t, p.addr, more...)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	p.run(t)
+	t.Cleanup(func() {
+		p.end(syscall.SIGTERM)
+		if t.Failed() {
+			t.Logf("the proxy's log:\n%s", p.log)
+		}
+	})
+	return p
+}
+
+func (p *process) run(t testing.TB) {
+	t.Helper()
+	p.cmd = exec.Command(binary, "serve", "--env-file", p.envFile)
+	p.cmd.Stdout, p.cmd.Stderr = p.log, p.log
+	p.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	if err := p.cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the proxy is ready", func() bool {
+		answer, err := request{target: "/readyz"}.send("http://" + p.addr)
+		return err == nil && answer.status == http.StatusOK
+	})
+}
+
+func (p *process) end(sig os.Signal) {
+	p.cmd.Process.Signal(sig)
+	p.cmd.Wait()
+}
+
+func (p *process) url() string { return "http://" + p.addr }
+
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (b *lockedBuffer) Write(text []byte) (int, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.Write(text)
+}
+
+func (b *lockedBuffer) String() string {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.b.String()
+}
+
+// request is sent as it is: no part of its target is folded or encoded anew.
+type request struct {
+	method, target string // GET if empty
+	headers        string // lines "Name: value"
+	body           string
+	from           string // address it comes from; empty for any
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+	length int64 // as told
+}
+
+// send asks a server on a connection of its own.
+func (r request) send(base string) (*answer, error) {
+	method := r.method
+	if method == "" {
+		method = http.MethodGet
+	}
+	dialer := net.Dialer{Timeout: 5 * time.Second}
+	if r.from != "" {
+		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(r.from)}
+	}
+	conn, err := dialer.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	if err != nil {
+		return nil, err
+	}
+	defer conn.Close()
+	conn.SetDeadline(time.Now().Add(30 * time.Second))
+	text := method + " " + r.target + " HTTP/1.1\r\nHost: rankings.example\r\nConnection: close\r\n"
+	for line := range strings.Lines(r.headers) {
+		text += strings.TrimSpace(line) + "\r\n"
+	}
+	if r.body != "" {
+		text += fmt.Sprintf("Content-Length: %d\r\n", len(r.body))
+	}
+	if _, err := io.WriteString(conn, text+"\r\n"+r.body); err != nil {
+		return nil, err
+	}
+	in := bufio.NewReader(conn)
+	resp, err := http.ReadResponse(in, &http.Request{Method: method})
+	for err == nil && resp.StatusCode == http.StatusContinue {
+		resp, err = http.ReadResponse(in, &http.Request{Method: method})
+	}
+	if err != nil {
+		return nil, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return &answer{resp.StatusCode, resp.Header, string(body), resp.ContentLength}, err
+}
+
+// ask is send for requests that must be answered.
+func (r request) ask(t testing.TB, base string) *answer {
+	t.Helper()
+	a, err := r.send(base)
+	if err != nil {
+		t.Fatalf("%s %s: %v", r.method, r.target, err)
+	}
+	return a
+}

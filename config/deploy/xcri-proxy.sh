@@ -1,0 +1,169 @@
+#!/bin/sh
+# Runs xcri-proxy on a host without systemd. Everything is in the folder of this
+# script: the binary xcri-proxy, its settings xcri-proxy.env, and what they make:
+# xcri-proxy.pid, xcri-proxy.log (the last 10 MB, and in .1 those before), cache
+# and state.json.
+#
+#   xcri-proxy.sh start          start it, unless it runs
+#   xcri-proxy.sh keep           the same, unless it was stopped by hand: for cron,
+#                                see crontab
+#   xcri-proxy.sh stop           let answers under way finish, then end it
+#   xcri-proxy.sh restart        stop and start, with a moment between
+#   xcri-proxy.sh upgrade [NEW]  put the binary NEW in place, if one is given, and
+#                                have it take over without a moment between; the
+#                                one before stays as xcri-proxy.old
+#   xcri-proxy.sh status         exit status 0 healthy, 1 not healthy, 3 not running
+#   xcri-proxy.sh log            follow the log
+
+set -u
+home=$(cd "$(dirname "$0")" && pwd -P) || exit 1
+bin=$home/xcri-proxy
+log=$home/xcri-proxy.log
+pidfile=$home/xcri-proxy.pid
+stopped=$home/xcri-proxy.stopped # is there after a stop by hand
+max_log=10000000
+
+# Flags and the environment win over the settings' file.
+ENV_FILE=$home/xcri-proxy.env PID_FILE=$pidfile
+CACHE_FILE=${CACHE_FILE:-$home/cache} STATE_FILE=${STATE_FILE:-$home/state.json}
+export ENV_FILE PID_FILE CACHE_FILE STATE_FILE
+
+fail() {
+	echo "xcri-proxy: $*" >&2
+	exit 1
+}
+
+# running prints the process ID if our proxy runs. A number in the file that has
+# become another process's, or is of a command such as warm, counts for nothing.
+running() {
+	[ -r "$pidfile" ] && read -r pid <"$pidfile" || return 1
+	case $pid in
+	'' | *[!0-9]*) return 1 ;;
+	esac
+	case $(readlink "/proc/$pid/exe" 2>/dev/null) in
+	"$bin" | "$bin (deleted)") ;;
+	*) return 1 ;;
+	esac
+	tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qx serve || return 1
+	echo "$pid"
+}
+
+# within tries a command once a tenth of a second, so many seconds long.
+within() {
+	tries=$(($1 * 10))
+	shift
+	until "$@"; do
+		tries=$((tries - 1))
+		[ "$tries" -gt 0 ] || return 1
+		sleep 0.1
+	done
+}
+
+gone() { ! kill -0 "$1" 2>/dev/null; }
+replaced() { next=$(running) && [ "$next" != "$1" ]; }
+served() { running >/dev/null || gone "$1"; }
+healthy() { "$bin" health --quiet 2>/dev/null; }
+
+# shorten keeps the log's size bounded. The proxy appends to it, so that it goes
+# on at the new beginning.
+shorten() {
+	[ -f "$log" ] && [ "$(wc -c <"$log")" -gt "$max_log" ] || return 0
+	cp "$log" "$log.1" && : >"$log"
+}
+
+start() {
+	rm -f "$stopped"
+	shorten
+	if pid=$(running); then
+		echo "already running, process $pid"
+		return
+	fi
+	[ -x "$bin" ] || fail "$bin is missing, or not executable"
+	"$bin" config >/dev/null || exit 1
+	# Away from the terminal, and from the session of who starts it.
+	if command -v setsid >/dev/null; then
+		setsid "$bin" serve >>"$log" 2>&1 </dev/null &
+	else
+		nohup "$bin" serve >>"$log" 2>&1 </dev/null &
+	fi
+	child=$!
+	within 10 served "$child"
+	pid=$(running) || {
+		tail -n 5 "$log" >&2
+		fail "it did not start, see $log"
+	}
+	echo "started, process $pid"
+}
+
+keep() { [ -e "$stopped" ] || start; }
+
+stop() {
+	: >"$stopped"
+	pid=$(running) || {
+		echo "not running"
+		return
+	}
+	kill -TERM "$pid"
+	within 20 gone "$pid" || {
+		# The second one ends it at once.
+		kill -TERM "$pid" 2>/dev/null
+		within 10 gone "$pid" || fail "process $pid does not end"
+	}
+	echo "stopped"
+}
+
+# put replaces the binary in one step, by one that runs here and takes the
+# settings.
+put() {
+	cp "$1" "$bin.new" || fail "cannot copy $1"
+	chmod 755 "$bin.new"
+	"$bin.new" config >/dev/null || {
+		rm -f "$bin.new"
+		fail "$1 does not run here, or refuses the settings; nothing was changed"
+	}
+	ln -f "$bin" "$bin.old" 2>/dev/null
+	mv -f "$bin.new" "$bin"
+}
+
+upgrade() {
+	[ $# -eq 0 ] || put "$1"
+	pid=$(running) || {
+		start
+		return
+	}
+	kill -HUP "$pid"
+	# The new process puts its number in the file once it serves.
+	within 40 replaced "$pid" || {
+		tail -n 5 "$log" >&2
+		fail "nothing took the place of process $pid, see $log"
+	}
+	echo "process $next took the place of $pid"
+}
+
+status() {
+	pid=$(running) || {
+		echo "not running"
+		exit 3
+	}
+	healthy || {
+		echo "running, process $pid, but not healthy: $("$bin" health 2>&1)"
+		exit 1
+	}
+	echo "running, process $pid, healthy"
+}
+
+command=${1-}
+[ $# -eq 0 ] || shift
+case $command in
+start) start ;;
+keep) keep ;;
+stop) stop ;;
+restart) stop && start ;;
+upgrade) upgrade "$@" ;;
+status) status ;;
+log) exec tail -n 50 -f "$log" ;;
+*)
+	echo "usage: $0 start|keep|stop|restart|upgrade [NEW]|status|log" >&2
+	exit 2
+	;;
+esac
