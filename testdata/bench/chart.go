@@ -1,0 +1,114 @@
+package main
+
+import (
+	"fmt"
+	"html"
+	"os"
+	"strings"
+)
+
+// Sizes of the chart, in pixels.
+const (
+	chartWidth   = 760
+	labelWidth   = 150
+	valueWidth   = 130
+	barHeight    = 18
+	barStep      = 23
+	groupPadding = 40
+	lineHeight   = 17
+	noteLetters  = 110 // of a line of the note
+)
+
+// chartStyle is readable on light and on dark pages.
+const chartStyle = `
+	text { font: 13px system-ui, sans-serif; fill: #24292f; }
+	.title { font-weight: 600; }
+	.note { fill: #57606a; font-size: 12px; }
+	.bar { fill: #8c959f; } .ours { fill: #0969da; }
+	.line { stroke: #57606a; stroke-dasharray: 3 3; }
+	@media (prefers-color-scheme: dark) {
+		text { fill: #e6edf3; } .note { fill: #9198a1; }
+		.bar { fill: #656c76; } .ours { fill: #4493f8; } .line { stroke: #9198a1; }
+	}
+`
+
+// chart draws how many requests each server answers in a second of its processor
+// time, as a share of what bare fasthttp does: a group of bars for each answer.
+func chart(paces []pace, machine string) string {
+	groups := byQuestion(paces)
+	widest := 1.0
+	for _, g := range groups {
+		for _, p := range g {
+			widest = max(widest, p.perCPU/bareOf(g))
+		}
+	}
+	scale := (chartWidth - labelWidth - valueWidth) / widest
+	var s strings.Builder
+	y := 16
+	for _, line := range wrap(machine, noteLetters) {
+		y += lineHeight
+		fmt.Fprintf(&s, "<text class=\"note\" x=\"0\" y=\"%d\">%s</text>\n", y, html.EscapeString(line))
+	}
+	y += 2 * lineHeight
+	for _, g := range groups {
+		fmt.Fprintf(&s, "<text class=\"title\" x=\"0\" y=\"%d\">%s</text>\n", y, html.EscapeString(g[0].question))
+		y += 10
+		top := y
+		for _, p := range g {
+			ratio := p.perCPU / bareOf(g)
+			class := "bar"
+			if p.server == names[ours] {
+				class = "bar ours"
+			}
+			fmt.Fprintf(&s, "<text x=\"8\" y=\"%d\">%s</text><rect class=\"%s\" x=\"%d\" y=\"%d\" width=\"%.1f\" height=\"%d\" rx=\"2\"/><text x=\"%.1f\" y=\"%d\">%.2f<tspan class=\"note\">  %s/s</tspan></text>\n",
+				y+13, html.EscapeString(p.server), class, labelWidth, y, ratio*scale, barHeight, labelWidth+ratio*scale+6, y+13, ratio, thousands(p.perCPU))
+			y += barStep
+		}
+		fmt.Fprintf(&s, "<line class=\"line\" x1=\"%.1f\" x2=\"%.1f\" y1=\"%d\" y2=\"%d\"/>\n", labelWidth+scale, labelWidth+scale, top-4, y)
+		y += groupPadding - barStep/2
+	}
+	return fmt.Sprintf(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img" aria-label="Requests per second of processor time">
+<style>%s</style>
+<text class="title" x="0" y="16">Requests per second of a server's own processor time, bare fasthttp = 1</text>
+%s</svg>
+`, chartWidth, y, chartWidth, y, chartStyle, s.String())
+}
+
+// wrap divides a text into lines, between words.
+func wrap(text string, letters int) (lines []string) {
+	line := ""
+	for _, word := range strings.Fields(text) {
+		if line != "" && len(line)+1+len(word) > letters {
+			lines = append(lines, line)
+			line = ""
+		}
+		line = strings.TrimPrefix(line+" "+word, " ")
+	}
+	return append(lines, line)
+}
+
+// byQuestion groups paces that follow each other.
+func byQuestion(paces []pace) (groups [][]pace) {
+	for _, p := range paces {
+		if n := len(groups); n > 0 && groups[n-1][0].question == p.question {
+			groups[n-1] = append(groups[n-1], p)
+		} else {
+			groups = append(groups, []pace{p})
+		}
+	}
+	return groups
+}
+
+// bareOf is what bare fasthttp does in a group.
+func bareOf(group []pace) float64 {
+	for _, p := range group {
+		if p.server == names[bare] {
+			return p.perCPU
+		}
+	}
+	return 1
+}
+
+func writeChart(file string, paces []pace, machine string) error {
+	return os.WriteFile(file, []byte(chart(paces, machine)), 0o644)
+}

@@ -1,0 +1,105 @@
+package main
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// tick is the unit of the times in /proc/PID/stat. Source: proc(5), USER_HZ.
+const tick = 10 * time.Millisecond
+
+// used is the time that processes have spent on a processor.
+type used struct{ user, system time.Duration }
+
+func (u used) total() time.Duration { return u.user + u.system }
+
+func (u used) minus(v used) used { return used{u.user - v.user, u.system - v.system} }
+
+// process is a line of /proc/PID/stat.
+type process struct {
+	id, parent int
+	used
+}
+
+func parseProcess(line string) (p process, err error) {
+	// The name, in brackets, may hold anything.
+	end := strings.LastIndexByte(line, ')')
+	id, _, _ := strings.Cut(line, " ")
+	fields := strings.Fields(line[end+1:])
+	if end < 0 || len(fields) < 13 {
+		return p, fmt.Errorf("not a line of /proc/PID/stat: %q", line)
+	}
+	numbers := make([]int, 4)
+	for i, text := range []string{id, fields[1], fields[11], fields[12]} {
+		if numbers[i], err = strconv.Atoi(text); err != nil {
+			return p, fmt.Errorf("/proc/PID/stat: %w", err)
+		}
+	}
+	return process{numbers[0], numbers[1], used{time.Duration(numbers[2]) * tick, time.Duration(numbers[3]) * tick}}, nil
+}
+
+// family returns a process and all below it: nginx and varnish work in children.
+func family(root int) ([]process, error) {
+	files, err := filepath.Glob("/proc/[0-9]*/stat")
+	if err != nil {
+		return nil, err
+	}
+	var all []process
+	for _, file := range files {
+		line, err := os.ReadFile(file)
+		if err != nil {
+			continue // it has ended
+		}
+		p, err := parseProcess(string(line))
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p)
+	}
+	return below(root, all), nil
+}
+
+func below(root int, all []process) (found []process) {
+	for _, p := range all {
+		if p.id == root {
+			found = append(found, p)
+		}
+		if p.parent == root {
+			found = append(found, below(p.id, all)...)
+		}
+	}
+	return found
+}
+
+// cpu is what the service has used until now.
+func (s *service) cpu() (sum used, err error) {
+	processes, err := family(s.cmd.Process.Pid)
+	for _, p := range processes {
+		sum.user += p.user
+		sum.system += p.system
+	}
+	return sum, err
+}
+
+// resident returns the memory that the service takes now, and the most that it
+// ever took, in bytes.
+func (s *service) resident() (now, most int64, err error) {
+	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, 0, err
+	}
+	for line := range strings.Lines(string(text)) {
+		var kb int64
+		if _, err := fmt.Sscanf(line, "VmRSS: %d kB", &kb); err == nil {
+			now = kb << 10
+		}
+		if _, err := fmt.Sscanf(line, "VmHWM: %d kB", &kb); err == nil {
+			most = kb << 10
+		}
+	}
+	return now, most, nil
+}

@@ -1,0 +1,59 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"os/exec"
+	"regexp"
+	"runtime"
+	"strings"
+	"time"
+)
+
+var (
+	modelName  = regexp.MustCompile(`(?m)^model name\s*: (.*)$`)
+	prettyName = regexp.MustCompile(`(?m)^PRETTY_NAME="?([^"\n]*)`)
+	versionNum = regexp.MustCompile(`\d+\.\d+(\.\d+)?`)
+)
+
+// machine names what all was measured on, and when.
+func machine(ctx context.Context) string {
+	parts := []string{
+		fmt.Sprintf("%d cores of %s", runtime.NumCPU(), inFile("/proc/cpuinfo", modelName)),
+		inFile("/etc/os-release", prettyName),
+		"Linux " + strings.TrimSpace(read("/proc/sys/kernel/osrelease")),
+		strings.Replace(runtime.Version(), "go", "Go ", 1),
+	}
+	for _, p := range [][]string{
+		{"MariaDB", "mariadbd", "--version"}, {"nginx", "nginx", "-v"}, {"Varnish", "varnishd", "-V"}, {"wrk", "wrk", "-v"},
+	} {
+		parts = append(parts, p[0]+" "+versionOf(ctx, p[1], p[2:]...))
+	}
+	return strings.Join(parts, ", ") + "; " + time.Now().Format("2 January 2006")
+}
+
+func read(file string) string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return "unknown"
+	}
+	return string(text)
+}
+
+func inFile(file string, what *regexp.Regexp) string {
+	if match := what.FindStringSubmatch(read(file)); match != nil {
+		return match[1]
+	}
+	return "unknown"
+}
+
+// versionOf returns the first version number that a program prints. Some end with
+// an error after they have.
+func versionOf(ctx context.Context, name string, args ...string) string {
+	out, _ := exec.CommandContext(ctx, name, args...).CombinedOutput()
+	if v := versionNum.FindString(string(out)); v != "" {
+		return v
+	}
+	return "unknown"
+}

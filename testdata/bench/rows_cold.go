@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+	"strconv"
+	"time"
+)
+
+// sameRows is what the proxy asks for a whole list.
+const sameRows = `SELECT r.ranking_id, r.season_year, r.division_code, r.gender_code, r.checkpoint_date, r.algorithm_type,
+r.scoring_group, r.anet_athlete_hnd, r.athlete_name_first, r.athlete_name_last, r.anet_team_hnd, r.team_name, r.team_group_fk,
+t.regl_group_name, t.conf_group_name, r.athlete_rank, r.xcri_score, r.races_count, r.season_average, r.best_performance,
+r.most_recent_race_date, r.h2h_wins, r.h2h_losses, r.h2h_meetings, r.h2h_win_rate, r.min_opponent_quality,
+r.avg_opponent_quality, r.scs_score, r.scs_rank, r.saga_score, r.saga_rank, r.sewr_score, r.sewr_rank, r.osma_score, r.osma_rank,
+r.calculated_at, r.algorithm_version, r.processing_time_seconds
+FROM iz_rankings_xcri_athlete_rankings r LEFT JOIN iz_rankings_xcri_team_rankings t ON t.anet_team_hnd = r.anet_team_hnd
+AND t.season_year = r.season_year AND t.division_code = r.division_code AND t.gender_code = r.gender_code
+AND t.checkpoint_date <=> r.checkpoint_date
+WHERE r.season_year = 2025 AND r.division_code = 2030 AND r.gender_code = 'M' AND r.scoring_group = 'division'
+AND r.checkpoint_date IS NULL AND r.algorithm_type = 'light' ORDER BY r.athlete_rank, r.ranking_id, t.ranking_id LIMIT 50000`
+
+// fills is how often what comes from the database is measured.
+func (l *lab) fills() int {
+	if l.short {
+		return 3
+	}
+	return 9
+}
+
+// cold measures a fill of the largest division's list beside the mariadb client's
+// SELECT of the same rows, in turn, and then how fast rows become JSON text.
+func cold(ctx context.Context, l *lab) error {
+	p, err := l.startProxy(ctx, "")
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	var fills, selects []float64
+	for i := range l.fills() + 1 {
+		begun := time.Now()
+		// Another limit is another entry with the same rows.
+		if _, err := get(ctx, page(49999-i, 0)); err != nil {
+			return err
+		}
+		fills = append(fills, time.Since(begun).Seconds())
+		begun = time.Now()
+		if err := l.sql(ctx, sameRows); err != nil {
+			return err
+		}
+		selects = append(selects, time.Since(begun).Seconds())
+	}
+	fills, selects = fills[1:], selects[1:] // the first warms up
+	l.reports.add(row{what: "cold whole list: time to the mariadb client's SELECT to /dev/null", most: true, bound: 2,
+		ours: milliseconds(median(fills)), other: milliseconds(median(selects)), value: median(ratios(fills, selects))})
+	return encoding(ctx, l)
+}
+
+var mbPerSecond = regexp.MustCompile(`BenchmarkRows/1000\S*\s.*?([0-9.]+) MB/s`)
+
+// encoding takes the best of a few runs: what else the machine does can only make
+// it slower.
+func encoding(ctx context.Context, l *lab) error {
+	out, err := command(ctx, "go", "test", "-run", "^$", "-bench", "Rows/1000", "-count", "5", "-cpu", "1", "./store")
+	if err != nil {
+		return err
+	}
+	best := 0.0
+	for _, match := range mbPerSecond.FindAllStringSubmatch(out, -1) {
+		speed, _ := strconv.ParseFloat(match[1], 64)
+		best = max(best, speed)
+	}
+	if best == 0 {
+		return errors.New("go test -bench Rows ./store tells no MB/s")
+	}
+	l.reports.add(row{what: "JSON text of rows made on one core", bound: 500, unit: "MB/s", ours: fmt.Sprintf("%.0f MB/s", best), value: best})
+	return nil
+}

@@ -1,0 +1,195 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// flat measures what a request costs as the cache, the number of connections and
+// the answers grow.
+func flat(ctx context.Context, l *lab) error {
+	if err := l.flatInEntries(ctx); err != nil {
+		return err
+	}
+	if err := l.flatInConnections(ctx); err != nil {
+		return err
+	}
+	return l.linearInRows(ctx)
+}
+
+// flatInEntries compares hits in a small cache with hits in a large one. There
+// are two proxies, one after the other on the same address, so rounds can't take
+// turns; a bare server beside each shows how fast the machine is just then.
+func (l *lab) flatInEntries(ctx context.Context) error {
+	few, many := 100, 100_000
+	if l.short {
+		many = 5_000
+	}
+	targets, err := l.profiles(ctx, many)
+	if err != nil {
+		return err
+	}
+	if len(targets) < many {
+		return fmt.Errorf("there are %d profiles, not %d", len(targets), many)
+	}
+	small, err := l.hitsAmong(ctx, targets[:few], targets[:few])
+	if err != nil {
+		return err
+	}
+	large, err := l.hitsAmong(ctx, targets, targets[:few], targets)
+	if err != nil {
+		return err
+	}
+	what := fmt.Sprintf("hits with %s entries cached to hits with %d, ", thousands(float64(many)), few)
+	for i, asked := range []string{"the same keys asked", "all of them asked"} {
+		l.reports.add(row{what: what + asked, bound: 0.8,
+			ours: fmt.Sprintf("%.2f of bare", large[i]), other: fmt.Sprintf("%.2f of bare", small[0]), value: large[i] / small[0]})
+	}
+	return nil
+}
+
+// hitsAmong fills a cache and returns, for each list of targets asked in turn, how
+// fast that is beside a bare server.
+func (l *lab) hitsAmong(ctx context.Context, cached []string, asked ...[]string) (speeds []float64, err error) {
+	p, err := l.startProxy(ctx, serverCore, "GOMAXPROCS=1", "CACHE_BYTES=1GiB", "MEMORY_LIMIT=2GiB")
+	if err != nil {
+		return nil, err
+	}
+	defer p.stop()
+	if err := fillAll(ctx, cached); err != nil {
+		return nil, err
+	}
+	b, err := l.startBare(ctx, question{target: cached[0]})
+	if err != nil {
+		return nil, err
+	}
+	defer b.stop()
+	for _, targets := range asked {
+		script, err := l.script(targets)
+		if err != nil {
+			return nil, err
+		}
+		before, err := readStats(ctx)
+		if err != nil {
+			return nil, err
+		}
+		all, err := l.match(ctx, []job{
+			{p, load{url: "http://" + proxyAddr, connections: crowd, script: script}},
+			{b, load{url: "http://" + bareAddr, connections: crowd, script: script}}})
+		if err != nil {
+			return nil, err
+		}
+		after, err := readStats(ctx)
+		if err != nil {
+			return nil, err
+		}
+		if fills := after.Cache.Fills - before.Cache.Fills; fills*1000 > all[0].requests {
+			return nil, fmt.Errorf("%d fills in %d requests: the cache does not hold its %d entries", fills, all[0].requests, len(cached))
+		}
+		speeds = append(speeds, median(ratios(all[0].perCPU, all[1].perCPU)))
+	}
+	return speeds, nil
+}
+
+// script writes a program for wrk that asks for targets one after the other.
+func (l *lab) script(targets []string) (file string, err error) {
+	file = filepath.Join(l.dir, "targets.lua")
+	// wrk knows the headers only once it calls init.
+	lua := fmt.Sprintf(`local all, i = {}, 0
+function init()
+	for line in io.lines(%q) do all[#all+1] = wrk.format("GET", line) end
+end
+function request()
+	i = i %% #all + 1
+	return all[i]
+end
+`, file+".txt")
+	if err := os.WriteFile(file+".txt", []byte(strings.Join(targets, "\n")), 0o600); err != nil {
+		return "", err
+	}
+	return file, os.WriteFile(file, []byte(lua), 0o600)
+}
+
+// fillAll asks for each target once, a few at once.
+func fillAll(ctx context.Context, targets []string) error {
+	var next atomic.Int64
+	var all sync.WaitGroup
+	var once sync.Once
+	var failed error
+	for range 8 {
+		all.Go(func() {
+			for i := next.Add(1) - 1; i < int64(len(targets)); i = next.Add(1) - 1 {
+				a, err := ask(ctx, proxyAddr, question{target: targets[i]})
+				if err == nil && a.status != http.StatusOK && a.status != http.StatusNotFound {
+					err = fmt.Errorf("status %d", a.status)
+				}
+				if err != nil {
+					once.Do(func() { failed = fmt.Errorf("%s: %w", targets[i], err) })
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	return failed
+}
+
+// flatInConnections compares one connection with many.
+func (l *lab) flatInConnections(ctx context.Context) error {
+	p, err := l.startProxy(ctx, serverCore, oneCore...)
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	q, err := l.smallAnswer(ctx)
+	if err != nil {
+		return err
+	}
+	var jobs []job
+	for _, connections := range []int{1, 2000} {
+		// To open so many connections takes part of a round.
+		jobs = append(jobs, job{p, load{url: q.url(proxyAddr), connections: connections, length: 3 * time.Second}})
+	}
+	all, err := l.match(ctx, jobs)
+	if err != nil {
+		return err
+	}
+	l.reports.add(row{what: "hits on 2,000 connections to hits on one", bound: 0.8,
+		ours: thousands(median(all[1].perCPU)) + "/s", other: thousands(median(all[0].perCPU)) + "/s", value: median(ratios(all[1].perCPU, all[0].perCPU))})
+	return nil
+}
+
+// linearInRows compares what a row costs in a short, a longer and a whole list,
+// all cold.
+func (l *lab) linearInRows(ctx context.Context) error {
+	p, err := l.startProxy(ctx, "")
+	if err != nil {
+		return err
+	}
+	defer p.stop()
+	limits := []int{100, 1000, 3900}
+	perRow := make([][]float64, len(limits))
+	for round := range l.fills() {
+		for i, limit := range limits {
+			begun := time.Now()
+			if _, err := get(ctx, page(limit, round+1)); err != nil { // another offset is another entry
+				return err
+			}
+			perRow[i] = append(perRow[i], time.Since(begun).Seconds()/float64(limit))
+		}
+	}
+	for i, limit := range limits[1:] {
+		l.reports.add(row{what: fmt.Sprintf("a row of a fill of %s rows to one of %s", thousands(float64(limit)), thousands(float64(limits[i]))), most: true, bound: 1.2,
+			ours: microseconds(median(perRow[i+1])), other: microseconds(median(perRow[i])), value: median(ratios(perRow[i+1], perRow[i]))})
+	}
+	return nil
+}
+
+func microseconds(seconds float64) string { return fmt.Sprintf("%.1f µs", seconds*1e6) }
