@@ -92,12 +92,13 @@ func defaults[T comparable](value *T, standard T) {
 	}
 }
 
-// Shares of the budget, in percent.
+// Shares of the budget, in percent: the most that the warm set takes, and what
+// is kept for answers that say there is nothing. What these leave is for the
+// other two shelves, hotPart of it for the hot one.
 const (
 	warmShare   = 45
-	hotShare    = 20
 	absentShare = 5
-	tailShare   = 100 - warmShare - hotShare - absentShare
+	hotPart     = 40
 )
 
 const (
@@ -156,12 +157,13 @@ func New(opts Options) (*Cache, error) {
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.current.Store(&published{state: &state{}})
 	c.origin.alarm.Store(newAlarm())
+	hot, tail, absent := c.shares(0)
 	for _, s := range []struct {
-		shelf **shelf
-		name  string
-		share int64
-	}{{&c.hot, "hot", hotShare}, {&c.tail, "tail", tailShare}, {&c.absent, "absent", absentShare}} {
-		made, err := newShelf(s.name, c.opts.Bytes*s.share/100)
+		shelf  **shelf
+		name   string
+		budget int64
+	}{{&c.hot, "hot", hot}, {&c.tail, "tail", tail}, {&c.absent, "absent", absent}} {
+		made, err := newShelf(s.name, s.budget)
 		if err != nil {
 			return nil, fmt.Errorf("cache: %s shelf: %w", s.name, err)
 		}
@@ -171,6 +173,23 @@ func New(opts Options) (*Cache, error) {
 		c.running.Go(c.recodeAll)
 	}
 	return c, nil
+}
+
+// shares divides what a warm set of that size leaves of the budget.
+func (c *Cache) shares(warm int64) (hot, tail, absent int64) {
+	absent = c.opts.Bytes * absentShare / 100
+	rest := c.opts.Bytes - absent - warm
+	hot = rest * hotPart / 100
+	return hot, rest - hot, absent
+}
+
+// set makes next what readers get, and gives the shelves the room that it
+// leaves. c.writes is held.
+func (c *Cache) set(next *published) {
+	c.current.Store(next)
+	hot, tail, _ := c.shares(next.bytes)
+	c.hot.resize(hot)
+	c.tail.resize(tail)
 }
 
 func (c *Cache) shelves() [3]*shelf { return [3]*shelf{c.hot, c.tail, c.absent} }
@@ -396,11 +415,11 @@ func (c *Cache) store(e *Entry) {
 	case warm == nil:
 		c.shelve(s)
 	case now.bytes-warm.cost+s.cost <= c.warmBudget():
-		c.current.Store(now.with(s))
+		c.set(now.with(s))
 	default: // it has outgrown the warm set
 		c.counts.tooLargeToWarm.Add(1)
 		c.shelve(s)
-		c.current.Store(now.without(warm))
+		c.set(now.without(warm))
 	}
 	c.enqueue(e)
 }

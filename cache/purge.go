@@ -48,7 +48,7 @@ func (c *Cache) Purge(match func(*Entry) bool, hard bool) (n int) {
 	if !hard {
 		return n
 	}
-	c.current.Store(c.current.Load().without(drop...))
+	c.set(c.current.Load().without(drop...))
 	for _, s := range drop {
 		for _, shelf := range c.shelves() {
 			if shelf.get(s.entry.Key) != nil {

@@ -53,6 +53,6 @@ func (c *Cache) replace(old, by *Entry) {
 	case now.warm[old.Key] == nil:
 		s.shelf.put(s.moved(by))
 	case now.bytes-s.cost+by.Cost() <= c.warmBudget():
-		c.current.Store(now.with(s.moved(by)))
+		c.set(now.with(s.moved(by)))
 	}
 }

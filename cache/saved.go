@@ -85,7 +85,7 @@ func (c *Cache) Adopt(entries []Saved) {
 			c.shelve(s)
 		}
 	}
-	c.current.Store(&next)
+	c.set(&next)
 	for _, e := range entries {
 		c.enqueue(e.Entry)
 	}
@@ -98,5 +98,5 @@ func (c *Cache) PublishFirst(g Generation) {
 	defer c.writes.Unlock()
 	next := *c.current.Load()
 	next.state, next.at = &state{g}, time.Now()
-	c.current.Store(&next)
+	c.set(&next)
 }

@@ -1,6 +1,8 @@
 package cache
 
 import (
+	"cmp"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -48,7 +50,7 @@ func (s *slot) failed(now time.Time) { s.failedUntil.Store(now.Add(retryAfter).U
 // on one shelf can never push out what is on another.
 type shelf struct {
 	name     string
-	budget   int64
+	budget   atomic.Int64
 	slots    *ristretto.Cache[string, *slot]
 	bytes    atomic.Int64
 	entries  atomic.Int64
@@ -67,7 +69,8 @@ const (
 )
 
 func newShelf(name string, budget int64) (*shelf, error) {
-	s := &shelf{name: name, budget: budget}
+	s := &shelf{name: name}
+	s.budget.Store(budget)
 	slots, err := ristretto.NewCache(&ristretto.Config[string, *slot]{
 		NumCounters:        max(1000, 10*budget/smallestEntry),
 		MaxCost:            budget,
@@ -100,7 +103,7 @@ func (s *shelf) get(key string) *slot {
 func (s *shelf) put(in *slot) bool {
 	key := in.entry.Key
 	in.shelf = s
-	if in.cost > s.budget/largestShare {
+	if in.cost > s.budget.Load()/largestShare {
 		s.tooLarge.Add(1)
 		s.remove(key)
 		return false
@@ -124,6 +127,31 @@ func (s *shelf) put(in *slot) bool {
 	}
 	s.slots.Wait()
 	return s.get(key) == in
+}
+
+// resize changes the shelf's budget, and takes off it what no longer fits: what
+// was asked for least, first. It must not run while something is put in.
+func (s *shelf) resize(budget int64) {
+	if s.budget.Swap(budget) == budget {
+		return
+	}
+	s.slots.UpdateMaxCost(budget)
+	if s.bytes.Load() <= budget {
+		return
+	}
+	var held []*slot
+	s.slots.IterValues(func(in *slot) (stop bool) {
+		held = append(held, in)
+		return false
+	})
+	slices.SortFunc(held, func(a, b *slot) int { return cmp.Compare(a.asked.Load(), b.asked.Load()) })
+	for _, in := range held {
+		if s.bytes.Load() <= budget {
+			return
+		}
+		s.remove(in.entry.Key)
+		s.evicted.Add(1)
+	}
 }
 
 // remove takes a key off the shelf.

@@ -32,14 +32,14 @@ func checkShelves(t testing.TB, c *Cache) {
 				t.Errorf("%s: %s can't be read", s.name, in.entry.Key)
 			}
 		}
-		if got := s.bytes.Load(); got != bytes || got > s.budget || got < 0 {
-			t.Errorf("%s: counts %d bytes, holds %d, budget %d", s.name, got, bytes, s.budget)
+		if got := s.bytes.Load(); got != bytes || got > s.budget.Load() || got < 0 {
+			t.Errorf("%s: counts %d bytes, holds %d, budget %d", s.name, got, bytes, s.budget.Load())
 		}
 		if got := s.entries.Load(); got != entries {
 			t.Errorf("%s: counts %d entries, holds %d", s.name, got, entries)
 		}
-		if free := s.slots.RemainingCost(); free != s.budget-bytes {
-			t.Errorf("%s: ristretto has room for %d bytes, want %d", s.name, free, s.budget-bytes)
+		if free := s.slots.RemainingCost(); free != s.budget.Load()-bytes {
+			t.Errorf("%s: ristretto has room for %d bytes, want %d", s.name, free, s.budget.Load()-bytes)
 		}
 		total += bytes
 	}
@@ -292,7 +292,7 @@ func TestLargestEntry(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{Bytes: 1 << 20})
 	for over := range int64(2) {
 		e := answer("list", 0)
-		e.Variants[0].Body = zeros[: 0 : c.tail.budget/largestShare+over-e.Cost()]
+		e.Variants[0].Body = zeros[: 0 : c.tail.budget.Load()/largestShare+over-e.Cost()]
 		c.store(e)
 		if got := 1 - c.tail.entries.Load(); got != over || c.tail.tooLarge.Load() != over {
 			t.Errorf("%d bytes over the limit: %+v", over, c.Stats().Shelves[2])
@@ -417,5 +417,33 @@ func TestDroppedWrite(t *testing.T) {
 	e := answer("list", 1)
 	if s.put(&slot{entry: e, cost: e.Cost()}) || s.dropped.Load() != 1 || s.bytes.Load() != 0 || s.entries.Load() != 0 {
 		t.Errorf("dropped %d, %d bytes, %d entries", s.dropped.Load(), s.bytes.Load(), s.entries.Load())
+	}
+}
+
+// TestRoomLeftByTheWarmSet: the shelves get what the warm set does not need, and
+// give it back, what was asked for least first.
+func TestRoomLeftByTheWarmSet(t *testing.T) {
+	o := &fakeOrigin{size: 10 << 10}
+	c := newCache(t, o, Options{Bytes: 1 << 20})
+	total := func() int64 {
+		s := c.Stats().Shelves
+		return s[0].Bytes + s[1].Bytes + s[2].Bytes + s[3].Bytes
+	}
+	ask(t, c, "dated", 30, always(1+promoteAfter)) // these are hot
+	ask(t, c, "list", 50, always(1))
+	if got := total(); got < 1<<20*75/100 {
+		t.Errorf("only %d bytes of %d are used", got, 1<<20)
+	}
+	checkShelves(t, c)
+	publish(t, c, o.generation(), keys("other", 40)...)
+	if warm := checkWarm(t, c); warm < 400<<10 {
+		t.Errorf("%d bytes are warm", warm)
+	}
+	checkShelves(t, c)
+	if got := total(); got > 1<<20 || got < 1<<20*75/100 {
+		t.Errorf("%d bytes of %d are used", got, 1<<20)
+	}
+	if tail := c.Stats().Shelves[2]; tail.Evicted == 0 {
+		t.Error("the tail gave nothing")
 	}
 }

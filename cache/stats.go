@@ -43,7 +43,7 @@ func (c *Cache) Stats() Stats {
 	if now.Generation != nil {
 		stats.Generation = now.ID()
 	}
-	warm := ShelfStats{Name: "warm", Budget: c.warmBudget(), TooLarge: c.counts.tooLargeToWarm.Load()}
+	warm := ShelfStats{Name: "warm", Budget: c.opts.Bytes, TooLarge: c.counts.tooLargeToWarm.Load()}
 	c.each(func(s *slot, where string) {
 		if where == warm.Name {
 			warm.Bytes += s.cost
@@ -54,9 +54,10 @@ func (c *Cache) Stats() Stats {
 		}
 	})
 	stats.Shelves = append(stats.Shelves, warm)
-	for _, s := range c.shelves() {
+	for _, s := range c.shelves() { // which have what the warm set leaves them
+		stats.Shelves[0].Budget -= s.budget.Load()
 		stats.Shelves = append(stats.Shelves, ShelfStats{
-			Name: s.name, Budget: s.budget, Bytes: s.bytes.Load(), Entries: s.entries.Load(), Evicted: s.evicted.Load(),
+			Name: s.name, Budget: s.budget.Load(), Bytes: s.bytes.Load(), Entries: s.entries.Load(), Evicted: s.evicted.Load(),
 			Rejected: s.rejected.Load(), TooLarge: s.tooLarge.Load(), Dropped: s.dropped.Load(),
 		})
 	}

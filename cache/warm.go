@@ -171,7 +171,7 @@ func (c *Cache) Publish(g Generation, set []Warmed) {
 			c.shelve(s.moved(s.entry))
 		}
 	}
-	c.current.Store(next)
+	c.set(next)
 	c.tidy(next, homeless)
 	for _, w := range set {
 		if w.Filled {
