@@ -13,6 +13,7 @@ type selection struct {
 	from    string
 	fixed   string // a condition that holds for every question
 	order   string // ends with the primary key, so that no two rows tie
+	late    *lateJoin
 
 	encoder encoder
 	fields  string // the SELECT's expressions
@@ -53,7 +54,12 @@ func (s *selection) where(q Query) (string, []any) {
 // appendRows adds the rows to the answer as JSON objects with commas between
 // them and returns how many they are.
 func (s *selection) appendRows(r *read, tail string, args []any) (n int64, err error) {
-	err = r.query("SELECT "+s.fields+" FROM "+s.from+tail, args, func(row []driver.Value) error {
+	return s.appendFrom(r, s.from+tail, args)
+}
+
+// appendFrom is appendRows for another way to name the same tables.
+func (s *selection) appendFrom(r *read, from string, args []any) (n int64, err error) {
+	err = r.query("SELECT "+s.fields+" FROM "+from, args, func(row []driver.Value) error {
 		if n++; n > 1 {
 			r.body = append(r.body, ',')
 		}
@@ -73,18 +79,18 @@ func (s *selection) all(r *read) (int64, error) {
 // page adds the rows from offset on, at most limit, and returns how many rows
 // match in all. Only a page that does not show the end is counted apart.
 func (s *selection) page(r *read, limit, offset int64) (total int64, err error) {
-	where, args := s.where(r.Query)
 	shown := int64(0)
 	if limit > 0 {
-		tail := where + " ORDER BY " + s.order + " LIMIT ? OFFSET ?"
-		if shown, err = s.appendRows(r, tail, append(args[:len(args):len(args)], limit, offset)); err != nil {
+		from, args := s.paged(r.Query, limit, offset)
+		if shown, err = s.appendFrom(r, from, args); err != nil {
 			return 0, err
 		}
 	}
 	if shown < limit && (shown > 0 || offset == 0) {
 		return offset + shown, nil
 	}
-	return r.count("SELECT COUNT(*) FROM "+s.from+where, args)
+	count, args := s.counted(r.Query)
+	return r.count(count, args)
 }
 
 // listHead has room for the longest head that list writes before the rows, but

@@ -55,13 +55,17 @@ var athletes = selection{
 		column{name: "conf_group_name", kind: null}, column{name: "most_recent_race_date", kind: null}),
 }
 
+const withTeam = " LEFT JOIN " + teamTable + " t ON t.anet_team_hnd = r.anet_team_hnd" +
+	" AND t.season_year = r.season_year AND t.division_code = r.division_code" +
+	" AND t.gender_code = r.gender_code AND t.checkpoint_date <=> r.checkpoint_date"
+
 // athletesWithTeams joins on neither algorithm nor scoring group, as the API
 // does: a team with several rows repeats its athletes.
 var athletesWithTeams = selection{
-	from: athleteTable + " r LEFT JOIN " + teamTable + " t ON t.anet_team_hnd = r.anet_team_hnd" +
-		" AND t.season_year = r.season_year AND t.division_code = r.division_code" +
-		" AND t.gender_code = r.gender_code AND t.checkpoint_date <=> r.checkpoint_date",
-	order: "r.athlete_rank, r.ranking_id, t.ranking_id",
+	from:  athletes.from + withTeam,
+	order: athletes.order + ", t.ranking_id",
+	late: &lateJoin{from: athletes.from, order: athletes.order, text: withTeam,
+		by: "r.anet_team_hnd, r.season_year, r.division_code, r.gender_code, r.checkpoint_date"},
 	columns: swapped(athleteColumns, column{"regl_group_name", text, "t.regl_group_name"},
 		column{"conf_group_name", text, "t.conf_group_name"}),
 }

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+// results are the rows of a list's answer, each as its JSON text, and the total.
+func results(t testing.TB, s *Store, given texts) (rows []string, total int) {
+	t.Helper()
+	body := string(ask(t, s, 200, "/athletes/", given).Body)
+	if _, err := fmt.Sscanf(body, `{"total":%d,`, &total); err != nil {
+		t.Fatalf("%.60s: %v", body, err)
+	}
+	_, list, _ := strings.Cut(body, `"results":[`)
+	if list = strings.TrimSuffix(list, "]}"); list != "" {
+		rows = strings.Split(list, "},{")
+		rows[0] = strings.TrimPrefix(rows[0], "{")
+		rows[len(rows)-1] = strings.TrimSuffix(rows[len(rows)-1], "}")
+	}
+	return rows, total
+}
+
+// repeatAthletes makes lists longer than a page that is cut out early, with ties
+// of rank, and adds rows of teams that the join finds beside those of the sample:
+// every team of an even number twice more, every fifth once.
+func repeatAthletes(run func(statement string, args ...any)) {
+	const columns = "season_year, division_code, gender_code, checkpoint_date, algorithm_type, scoring_group, anet_athlete_hnd," +
+		" athlete_name_last, anet_team_hnd, athlete_rank, races_count, calculated_at"
+	for range 3 {
+		run("INSERT INTO " + athleteTable + " (" + columns + ") SELECT " + columns + " FROM " + athleteTable + " WHERE season_year = 2025")
+	}
+	for _, more := range []struct{ algorithm, group, teams string }{
+		{"heavy", "division", "anet_team_hnd % 2 = 0"}, {"light", "region_1", "anet_team_hnd % 2 = 0"}, {"heavy", "region_1", "anet_team_hnd % 5 = 0"},
+	} {
+		run("INSERT INTO "+teamTable+" (season_year, division_code, gender_code, checkpoint_date, algorithm_type, scoring_group,"+
+			" anet_team_hnd, team_rank, regl_group_name, calculated_at) SELECT season_year, division_code, gender_code, checkpoint_date,"+
+			" ?, ?, anet_team_hnd, team_rank, ?, calculated_at FROM "+teamTable+
+			" WHERE algorithm_type = 'light' AND scoring_group = 'division' AND "+more.teams,
+			more.algorithm, more.group, more.algorithm+" "+more.group)
+	}
+}
+
+// TestPages: pages put together are the whole list, and say how long it is,
+// whatever the join makes of the rows.
+func TestPages(t *testing.T) {
+	s, run := sampleDatabase(t)
+	repeatAthletes(run)
+	for name, given := range map[string]texts{
+		"live":        {"division": "2030", "gender": "M"},
+		"dated":       {"division": "2030", "gender": "M", "checkpoint_date": "2025-10-20"},
+		"no division": {"gender": "F"},
+		"search":      {"division": "2030", "search": "a%"},
+		"races":       {"division": "2030", "min_races": "3"},
+		"region":      {"division": "2030", "region": "heavy division"},
+		"nothing":     {"division": "2030", "search": "no such name"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			given["season_year"], given["limit"], given["offset"] = "2025", "50000", "0"
+			all, total := results(t, s, given)
+			if len(all) != total || len(all) == 0 != (name == "nothing") {
+				t.Fatalf("%d rows of %d", len(all), total)
+			}
+			if name == "live" && total < shallow+100 {
+				t.Fatalf("%d rows are not enough to go deep", total)
+			}
+			for _, size := range []int{1, 2, 7, 100, shallow} {
+				given["limit"] = strconv.Itoa(size)
+				// A few places of a long list are enough: both ends, what lies
+				// around the last page that is cut out early, and the middle.
+				for _, at := range []int{0, 1, size, shallow - size, shallow - size + 1, len(all) / 2, len(all) - size, len(all) - 1, len(all), len(all) + 1} {
+					offset := max(at, 0)
+					given["offset"] = strconv.Itoa(offset)
+					from := min(offset, len(all))
+					want := all[from:min(from+size, len(all))]
+					if page, n := results(t, s, given); n != total || !slices.Equal(page, want) {
+						t.Fatalf("%d rows from %d: %d rows of %d, want %d of %d", size, offset, len(page), n, len(want), total)
+					}
+				}
+			}
+			for _, offset := range []string{"9223372036854775807", strings.Repeat("9", 40)} {
+				given["offset"] = offset
+				if page, n := results(t, s, given); n != total || len(page) > 0 {
+					t.Errorf("from %s: %d rows of %d", offset, len(page), n)
+				}
+			}
+		})
+	}
+}
