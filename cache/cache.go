@@ -117,6 +117,7 @@ type Cache struct {
 	opts              Options
 	current           atomic.Pointer[published]
 	hot, tail, absent *shelf
+	near              *near
 	origin            origin
 
 	flights   singleflight.Group
@@ -150,7 +151,7 @@ func New(opts Options) (*Cache, error) {
 	if opts.Fill == nil {
 		return nil, errors.New("cache: Options.Fill is missing")
 	}
-	c := &Cache{opts: opts.withDefaults()}
+	c := &Cache{opts: opts.withDefaults(), near: newNear()}
 	c.slots = make(chan struct{}, c.opts.Fills)
 	c.refreshes = make(chan struct{}, max(1, c.opts.Fills/2))
 	c.recodes = make(chan *Entry, recodeQueue)
@@ -163,7 +164,7 @@ func New(opts Options) (*Cache, error) {
 		name   string
 		budget int64
 	}{{&c.hot, "hot", hot}, {&c.tail, "tail", tail}, {&c.absent, "absent", absent}} {
-		made, err := newShelf(s.name, s.budget)
+		made, err := newShelf(s.name, s.budget, c.near.leave)
 		if err != nil {
 			return nil, fmt.Errorf("cache: %s shelf: %w", s.name, err)
 		}
@@ -279,9 +280,17 @@ func (c *Cache) lately(now *published, s *slot, o *outage) bool {
 // find looks in the warm set and on all shelves, counts the request, and moves
 // what is asked for often to the hot shelf.
 func (c *Cache) find(now *published, key string) *slot {
-	s := c.look(now, key)
+	s := now.warm[key]
 	if s == nil {
-		return nil
+		s = c.near.get(key)
+	}
+	if s == nil {
+		if s = c.look(now, key); s == nil {
+			return nil
+		}
+		if s.shelf != nil {
+			c.near.put(s)
+		}
 	}
 	if s.asked.Add(1)%promoteAfter == 0 && s.shelf == c.tail {
 		c.promote(key)

@@ -20,6 +20,8 @@ type slot struct {
 	heldBy atomic.Pointer[state]
 	// purged makes the entry stale whatever its generation.
 	purged atomic.Bool
+	// gone is set once the slot has left its shelf.
+	gone atomic.Bool
 	// refreshing is set while a refresh of the entry is under way.
 	refreshing atomic.Bool
 	// failedUntil is when a refresh may next be tried, in Unix nanoseconds,
@@ -68,7 +70,8 @@ const (
 	smallestEntry = 2 << 10
 )
 
-func newShelf(name string, budget int64) (*shelf, error) {
+// newShelf returns an empty shelf. It calls left for each slot that leaves it.
+func newShelf(name string, budget int64, left func(*slot)) (*shelf, error) {
 	s := &shelf{name: name}
 	s.budget.Store(budget)
 	slots, err := ristretto.NewCache(&ristretto.Config[string, *slot]{
@@ -82,6 +85,7 @@ func newShelf(name string, budget int64) (*shelf, error) {
 			if gone != nil { // nil for the deletion of a key that is not there
 				s.bytes.Add(-gone.cost)
 				s.entries.Add(-1)
+				left(gone)
 			}
 		},
 	})
@@ -103,6 +107,7 @@ func (s *shelf) get(key string) *slot {
 func (s *shelf) put(in *slot) bool {
 	key := in.entry.Key
 	in.shelf = s
+	in.gone.Store(false) // it may come from a shelf that had no room
 	if in.cost > s.budget.Load()/largestShare {
 		s.tooLarge.Add(1)
 		s.remove(key)

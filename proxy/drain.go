@@ -4,7 +4,6 @@ import (
 	"context"
 	"net"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -22,10 +21,10 @@ func (p *Proxy) Drain(ctx context.Context, quiet time.Duration) {
 	p.stopping.Store(true)
 	p.verify.stop()
 	p.conns.closeListener()
-	seen := map[*track]glance{}
+	left := map[net.Conn]bool{}
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
-	for p.conns.release(seen, quiet) {
+	for p.conns.release(left, quiet) {
 		select {
 		case <-ctx.Done():
 			return
@@ -34,25 +33,16 @@ func (p *Proxy) Drain(ctx context.Context, quiet time.Duration) {
 	}
 }
 
-// conns are a listener and the connections accepted from it that are open. The
-// connections themselves stay as they are: fasthttp writes header and body of an
-// answer in one system call to a *net.TCPConn alone.
+// conns are a listener and the connections accepted from it that are open. They
+// stay as they are and are followed from their first to their last moment only:
+// fasthttp writes header and body in one system call to a *net.TCPConn alone, and
+// what a drain wants to know of the time between, the kernel knows.
 type conns struct {
 	mu       sync.Mutex
-	listener *listener // nil before Serve
-	serving  bool      // until the last connection was accepted
-	closed   bool      // no listener is wanted any more
-	open     sync.Map  // net.Conn to *track
-}
-
-// track follows one connection. Its turns are even while it waits for a
-// request and odd from the first byte of one to the end of the answer.
-type track struct{ turns atomic.Uint32 }
-
-// glance is what a drain saw of a track, and when it first saw it so.
-type glance struct {
-	turns uint32
-	since time.Time
+	listener *listener              // nil before Serve
+	serving  bool                   // until the last connection was accepted
+	closed   bool                   // no listener is wanted any more
+	open     map[net.Conn]time.Time // since when
 }
 
 // listen returns what accepts connections from ln, or nil after closeListener.
@@ -85,49 +75,54 @@ func (c *conns) closeListener() {
 }
 
 // note follows the connections of the server.
-func (c *conns) note(from net.Conn, state fasthttp.ConnState) {
-	switch state {
-	case fasthttp.StateNew:
-		c.open.Store(from, &track{})
-	case fasthttp.StateClosed, fasthttp.StateHijacked:
-		c.open.Delete(from)
-	default: // a request begins, or its answer has ended
-		if v, ok := c.open.Load(from); ok {
-			v.(*track).turns.Add(1)
+func (c *conns) note(conn net.Conn, state fasthttp.ConnState) {
+	if state != fasthttp.StateNew && state != fasthttp.StateClosed {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if state == fasthttp.StateClosed {
+		delete(c.open, conn)
+		return
+	}
+	if c.open == nil {
+		c.open = map[net.Conn]time.Time{}
+	}
+	c.open[conn] = time.Now()
+}
+
+// release lets go of the connections on which nothing has come for that long,
+// but for those that were left before, and reports whether any is still open.
+func (c *conns) release(left map[net.Conn]bool, quiet time.Duration) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for conn, since := range c.open {
+		if !left[conn] && quietFor(conn, since) >= quiet {
+			left[conn] = true
+			leave(conn)
 		}
 	}
+	return c.serving || len(c.open) > 0
 }
 
-// release lets go of the connections that have been quiet for that long since
-// they were first seen so, and reports whether any is still open.
-func (c *conns) release(seen map[*track]glance, quiet time.Duration) bool {
-	c.mu.Lock()
-	left := c.serving // before the look: what was accepted last is open by then
-	c.mu.Unlock()
-	now := time.Now()
-	c.open.Range(func(from, of any) bool {
-		left = true
-		v := of.(*track)
-		turns := v.turns.Load()
-		switch was, known := seen[v]; {
-		case !known || was.turns != turns:
-			seen[v] = glance{turns, now}
-		case turns%2 == 0 && now.Sub(was.since) >= quiet:
-			leave(from.(net.Conn))
-		}
-		return true
-	})
-	return left
+// quietFor returns for how long nothing has come on a connection: where the
+// kernel does not tell, since it was opened.
+func quietFor(conn net.Conn, opened time.Time) time.Duration {
+	if quiet, known := sinceLastData(conn); known {
+		return quiet
+	}
+	return time.Since(opened)
 }
 
-// leave ends a connection's wait for a request. What the kernel holds by then
-// is still read and answered, which a deadline would hide.
-func leave(from net.Conn) {
-	if tcp, ok := from.(interface{ CloseRead() error }); ok {
+// leave ends a connection's wait for a request. What the kernel holds by then is
+// still read and answered, which a deadline would hide, and an answer under way
+// goes on.
+func leave(conn net.Conn) {
+	if tcp, ok := conn.(interface{ CloseRead() error }); ok {
 		tcp.CloseRead() // an error means that it is closed
 		return
 	}
-	from.SetReadDeadline(time.Now())
+	conn.SetReadDeadline(time.Now())
 }
 
 // listener is one that may be closed twice.

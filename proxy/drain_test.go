@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"testing"
 	"time"
@@ -127,30 +128,27 @@ func TestDrainEnds(t *testing.T) {
 	base := listen(t, p)
 	conn := dial(t, base)
 	io.WriteString(conn, "GET /livez HTTP/1.1\r\nHo")
-	for !p.conns.asked() {
+	for p.conns.count() == 0 {
 		time.Sleep(time.Millisecond)
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	var drain sync.WaitGroup
-	drain.Go(func() { p.Drain(ctx, 0) })
+	drain.Go(func() { p.Drain(ctx, time.Hour) })
 	for !p.stopping.Load() {
 		time.Sleep(time.Millisecond)
 	}
 	cancel()
 	drain.Wait()
-	if !p.conns.asked() {
+	if p.conns.count() != 1 {
 		t.Error("the connection is gone")
 	}
 	conn.Close()
 }
 
-// asked reports whether a request has begun on any connection.
-func (c *conns) asked() (any bool) {
-	c.open.Range(func(_, of interface{}) bool {
-		any = any || of.(*track).turns.Load()%2 == 1
-		return true
-	})
-	return any
+func (c *conns) count() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.open)
 }
 
 // TestLeave: a wait that is cut short loses nothing that has come by then.
@@ -185,43 +183,74 @@ func TestLeave(t *testing.T) {
 	}
 }
 
-// TestRelease: a connection is let go of once it has waited for a request for so
-// long, and not while one is under way.
+// TestRelease: a connection is let go of once, when nothing has come on it for so
+// long.
 func TestRelease(t *testing.T) {
-	c := &conns{}
-	conn := &fakeConn{}
-	seen := map[*track]glance{}
-	if c.release(seen, 0) {
+	c, conn, left := &conns{}, &fakeConn{}, map[net.Conn]bool{}
+	if c.release(left, 0) {
 		t.Error("something is open before the first connection")
 	}
 	c.note(conn, fasthttp.StateNew)
-	c.note(conn, fasthttp.StateActive)
-	for range 3 {
-		if !c.release(seen, 0) || conn.left {
-			t.Fatal("hung up with a request under way")
-		}
-	}
-	c.note(conn, fasthttp.StateIdle)
-	c.release(seen, time.Hour)
-	if c.release(seen, time.Hour); conn.left {
+	if !c.release(left, time.Hour) || conn.left != 0 {
 		t.Error("hung up too soon")
 	}
-	if !c.release(seen, 0) || !conn.left {
-		t.Error("not hung up")
+	for range 2 {
+		if !c.release(left, 0) || conn.left != 1 {
+			t.Errorf("hung up %d times", conn.left)
+		}
 	}
 	c.note(conn, fasthttp.StateClosed)
-	if c.release(seen, 0) {
+	if c.release(left, 0) {
 		t.Error("a closed connection still counts")
 	}
 }
 
-// fakeConn knows whether it was let go of.
+// fakeConn counts how often it was let go of.
 type fakeConn struct {
 	net.Conn
-	left bool
+	left int
 }
 
 func (c *fakeConn) CloseRead() error {
-	c.left = true
+	c.left++
 	return nil
+}
+
+// TestQuietFor: what comes on a connection ends its quiet, and nothing else does.
+func TestQuietFor(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	conn, err := ln.Accept()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	long := time.Now().Add(-time.Hour)
+	if _, known := sinceLastData(conn); known != (runtime.GOOS == "linux") {
+		t.Errorf("the kernel tells: %t", known)
+	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	io.WriteString(conn, "an answer")
+	for quietFor(conn, long) < 50*time.Millisecond {
+		time.Sleep(time.Millisecond)
+	}
+	for deadline := time.Now().Add(10 * time.Second); quietFor(conn, long) >= 50*time.Millisecond; {
+		if time.Now().After(deadline) {
+			t.Fatal("a request does not end the quiet")
+		}
+		io.WriteString(client, "a request")
+		if _, err := conn.Read(make([]byte, 9)); err != nil {
+			t.Fatal(err)
+		}
+	}
 }
