@@ -178,14 +178,18 @@ func Load(path string, room int64) (*File, error) {
 		return nil, err
 	case !info.Mode().IsRegular():
 		return nil, fmt.Errorf("%s: %w: no regular file", path, ErrForeignFile)
-	case info.Size() > largestFile:
-		return nil, fmt.Errorf("%s: %w: %d bytes are too many", path, ErrForeignFile, info.Size())
 	}
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
+	if info, err = f.Stat(); err != nil { // a save may have put another in its place
+		return nil, err
+	}
+	if info.Size() > largestFile {
+		return nil, fmt.Errorf("%s: %w: %d bytes are too many", path, ErrForeignFile, info.Size())
+	}
 	file, err := readFile(f, info.Size(), room)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
