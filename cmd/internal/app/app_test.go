@@ -233,7 +233,7 @@ func TestStopFinishesAnswers(t *testing.T) {
 	}
 	defer root.Close()
 	r := run(t, settings(db))
-	r.awaitLog(t, "database ready")
+	r.awaitLog(t, "generation published") // or a fill of the warm set would wait for the lock
 
 	// A lock on a table holds back the fill until it is released.
 	lock, err := root.Conn(t.Context())
@@ -250,6 +250,7 @@ func TestStopFinishesAnswers(t *testing.T) {
 	}
 	answered := make(chan answer, 1)
 	go func() {
+		defer close(answered) // also if there is none
 		status, body := get(t, r.url("/teams/?season_year=2025&limit=7"))
 		answered <- answer{status, body}
 	}()
