@@ -6,6 +6,7 @@
 package legacy
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -119,7 +120,10 @@ func (c *Client) Fetch(ctx context.Context, target string) (Answer, error) {
 	case c.fetching <- struct{}{}:
 		defer func() { <-c.fetching }()
 	case <-limited.Done():
-		return Answer{}, c.failed(ctx, limited.Err())
+	}
+	// Also if its turn came at the same moment, and limited hears of it later.
+	if err := cmp.Or(ctx.Err(), limited.Err()); err != nil {
+		return Answer{}, c.failed(ctx, err)
 	}
 	r := request{method: fasthttp.MethodGet, wait: c.opts.Timeout}
 	r.begin(c.root, []byte(target))
