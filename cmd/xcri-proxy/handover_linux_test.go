@@ -463,7 +463,7 @@ func (s *service) refuseMissing(t *testing.T) {
 	if err := s.process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	s.awaitLog(t, "no such file or directory", 1)
+	s.awaitLog(t, "fork/exec", 1)
 }
 
 // refuseSecond: a hand-over is under way, to one that says nothing.
