@@ -145,7 +145,7 @@ func TestPassBodies(t *testing.T) {
 func TestPassFaults(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{Workers: 4})
 	_, patient := beforeOld(t, old.URL(), legacy.Options{Timeout: time.Minute})
-	p, hasty := beforeOld(t, old.URL(), legacy.Options{Timeout: 300 * time.Millisecond})
+	p, hasty := beforeOld(t, old.URL(), legacy.Options{Timeout: time.Second})
 	fine := map[oldapi.Fault]int{oldapi.None: 200, oldapi.Interim: 200, oldapi.Chunked: 200, oldapi.ErrorJSON: 500, oldapi.HangUp: 200}
 	slow := map[oldapi.Fault]bool{oldapi.Hang: true, oldapi.HangInBody: true}
 	for f := range oldapi.Faults {

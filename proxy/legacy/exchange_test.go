@@ -99,7 +99,7 @@ func TestForwardFaults(t *testing.T) {
 				old := oldapi.Start(t, oldapi.Options{})
 				timeout := time.Minute
 				if f == oldapi.Hang || f == oldapi.HangInBody {
-					timeout = 100 * time.Millisecond
+					timeout = 2 * time.Second
 				}
 				c := newClient(t, old.URL(), Options{Timeout: timeout})
 				path := map[string]string{"GET": "/feedback/status", "POST": "/feedback/"}[method]

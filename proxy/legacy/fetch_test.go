@@ -90,7 +90,7 @@ func TestFetchFaults(t *testing.T) {
 			old := oldapi.Start(t, oldapi.Options{})
 			timeout := time.Minute
 			if f == oldapi.Hang || f == oldapi.HangInBody {
-				timeout = 200 * time.Millisecond
+				timeout = 2 * time.Second
 			}
 			c := newClient(t, old.URL(), Options{Timeout: timeout})
 			const target = "/metadata/29"
@@ -198,7 +198,7 @@ func TestFetchDeadline(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{Workers: 4})
 	c := newClient(t, old.URL(), Options{Timeout: time.Minute})
 	old.Next(2, oldapi.Hang)
-	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	short, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 	defer cancel()
 	if _, err := c.Fetch(short, "/metadata/29"); !errors.Is(err, ErrTimeout) {
 		t.Errorf("its deadline: %v", err)
