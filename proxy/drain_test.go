@@ -153,21 +153,7 @@ func (c *conns) count() int {
 
 // TestLeave: a wait that is cut short loses nothing that has come by then.
 func TestLeave(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	client, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	c, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
+	client, c := connected(t)
 	io.WriteString(client, "a request")
 	b := make([]byte, 1)
 	if _, err := c.Read(b); err != nil { // or the rest may not have come yet
@@ -218,21 +204,7 @@ func (c *fakeConn) CloseRead() error {
 
 // TestQuietFor: what comes on a connection ends its quiet, and nothing else does.
 func TestQuietFor(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	client, err := net.Dial("tcp", ln.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	conn, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
+	client, conn := connected(t)
 	long := time.Now().Add(-time.Hour)
 	if _, known := sinceLastData(conn); known != (runtime.GOOS == "linux") {
 		t.Errorf("the kernel tells: %t", known)
@@ -253,4 +225,23 @@ func TestQuietFor(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+}
+
+// connected returns the two ends of a connection that the end of the test closes.
+func connected(t *testing.T) (client, server net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	if server, err = ln.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	return client, server
 }

@@ -89,6 +89,17 @@ type client struct {
 	timeout time.Duration // of one question
 }
 
+// client reads the configuration of cmd and returns it with what asks the proxy
+// that it, or the flag at, tells of.
+func (p *program) client(cmd *cobra.Command, at string) (*client, config.Config, error) {
+	cfg, err := p.load(cmd)
+	if err != nil {
+		return nil, cfg, err
+	}
+	c, err := newClient(cfg, at)
+	return c, cfg, err
+}
+
 func newClient(cfg config.Config, at string) (*client, error) {
 	base, err := strings.TrimRight(at, "/"), error(nil)
 	if at == "" {

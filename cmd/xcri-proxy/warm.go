@@ -75,11 +75,7 @@ Exit status:
 		if err := f.check(); err != nil {
 			return err
 		}
-		cfg, err := p.load(cmd)
-		if err != nil {
-			return err
-		}
-		c, err := newClient(cfg, *at)
+		c, cfg, err := p.client(cmd, *at)
 		if err != nil {
 			return err
 		}
