@@ -68,11 +68,7 @@ func addAskFlags(cmd *cobra.Command) (asJSON *bool, timeout *time.Duration) {
 
 // askOnce asks the running proxy one question.
 func (p *program) askOnce(cmd *cobra.Command, at string, timeout time.Duration, method, page string, question, answer any) error {
-	cfg, err := p.load(cmd)
-	if err != nil {
-		return err
-	}
-	c, err := newClient(cfg, at)
+	c, _, err := p.client(cmd, at)
 	if err != nil {
 		return err
 	}
