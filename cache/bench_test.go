@@ -27,24 +27,27 @@ func BenchmarkGetHit(b *testing.B) {
 	c := hitCache(b)
 	for _, part := range []string{"warm", "hot"} {
 		key := key(part, 0)
-		b.Run(part, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				c.Get(key)
-			}
-		})
+		ref := &Ref{Key: key}
+		for name, hit := range map[string]func(){"get": func() { c.Get(key) }, "follow": func() { c.Follow(ref) }} {
+			b.Run(part+"/"+name, func(b *testing.B) {
+				b.ReportAllocs()
+				for b.Loop() {
+					hit()
+				}
+			})
+		}
 	}
 }
 
 func BenchmarkGetHitParallel(b *testing.B) {
 	c := hitCache(b)
 	for _, part := range []string{"warm", "hot"} {
-		key := key(part, 0)
+		ref := &Ref{Key: key(part, 0)}
 		b.Run(part, func(b *testing.B) {
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					c.Get(key)
+					c.Follow(ref)
 				}
 			})
 		})

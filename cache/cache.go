@@ -117,7 +117,6 @@ type Cache struct {
 	opts              Options
 	current           atomic.Pointer[published]
 	hot, tail, absent *shelf
-	near              *near
 	origin            origin
 
 	flights   singleflight.Group
@@ -151,7 +150,7 @@ func New(opts Options) (*Cache, error) {
 	if opts.Fill == nil {
 		return nil, errors.New("cache: Options.Fill is missing")
 	}
-	c := &Cache{opts: opts.withDefaults(), near: newNear()}
+	c := &Cache{opts: opts.withDefaults()}
 	c.slots = make(chan struct{}, c.opts.Fills)
 	c.refreshes = make(chan struct{}, max(1, c.opts.Fills/2))
 	c.recodes = make(chan *Entry, recodeQueue)
@@ -164,7 +163,7 @@ func New(opts Options) (*Cache, error) {
 		name   string
 		budget int64
 	}{{&c.hot, "hot", hot}, {&c.tail, "tail", tail}, {&c.absent, "absent", absent}} {
-		made, err := newShelf(s.name, s.budget, c.near.leave)
+		made, err := newShelf(s.name, s.budget)
 		if err != nil {
 			return nil, fmt.Errorf("cache: %s shelf: %w", s.name, err)
 		}
@@ -187,7 +186,12 @@ func (c *Cache) shares(warm int64) (hot, tail, absent int64) {
 // set makes next what readers get, and gives the shelves the room that it
 // leaves. c.writes is held.
 func (c *Cache) set(next *published) {
-	c.current.Store(next)
+	before := c.current.Swap(next)
+	for key, s := range before.warm {
+		if next.warm[key] != s {
+			s.leave()
+		}
+	}
 	hot, tail, _ := c.shares(next.bytes)
 	c.hot.resize(hot)
 	c.tail.resize(tail)
@@ -220,17 +224,37 @@ func (c *Cache) begin() bool {
 // by a fill that all who ask meanwhile share. The outcome says which.
 func (c *Cache) Get(key string) (*Entry, Outcome, error) {
 	now := c.current.Load()
-	found := c.find(now, key)
+	found := c.look(now, key)
 	if next := c.current.Load(); found == nil && next != now { // it may have become warm meanwhile
 		now = next
-		found = c.find(now, key)
+		found = c.look(now, key)
 	}
 	if found == nil {
 		return c.wait(now, key)
 	}
+	return c.serve(now, found)
+}
+
+// Follow does what Get does for the ref's key, and sooner: as a rule it need not
+// look it up.
+func (c *Cache) Follow(r *Ref) (*Entry, Outcome, error) {
+	now := c.current.Load()
+	found := r.slot()
+	if found == nil {
+		if found = c.look(now, r.Key); found == nil {
+			return c.Get(r.Key)
+		}
+		r.remember(found)
+	}
+	return c.serve(now, found)
+}
+
+// serve answers a request with a slot that was found.
+func (c *Cache) serve(now *published, found *slot) (*Entry, Outcome, error) {
+	c.count(found)
 	outcome := c.outcome(now, found)
 	if outcome == Stale {
-		c.refresh(now, key, found)
+		c.refresh(now, found.entry.Key, found)
 	}
 	return found.entry, outcome, nil
 }
@@ -239,10 +263,11 @@ func (c *Cache) Get(key string) (*Entry, Outcome, error) {
 // would: it fills nothing and refreshes nothing. It reports whether there is one.
 func (c *Cache) Cached(key string) (*Entry, Outcome, bool) {
 	now := c.current.Load()
-	found := c.find(now, key)
+	found := c.look(now, key)
 	if found == nil {
 		return nil, Error, false
 	}
+	c.count(found)
 	return found.entry, c.outcome(now, found), true
 }
 
@@ -277,28 +302,16 @@ func (c *Cache) lately(now *published, s *slot, o *outage) bool {
 	return !s.entry.Filled.Before(o.began) || now.holds(s)
 }
 
-// find looks in the warm set and on all shelves, counts the request, and moves
-// what is asked for often to the hot shelf.
-func (c *Cache) find(now *published, key string) *slot {
-	s := now.warm[key]
-	if s == nil {
-		s = c.near.get(key)
+// count counts a request for a slot, and moves what is asked for often to the hot
+// shelf. What finds no room there is tried again more and more seldom.
+func (c *Cache) count(s *slot) {
+	asked := s.asked.Add(1)
+	if s.shelf == c.tail && asked >= promoteAfter && asked&(asked-1) == 0 {
+		c.promote(s.entry.Key)
 	}
-	if s == nil {
-		if s = c.look(now, key); s == nil {
-			return nil
-		}
-		if s.shelf != nil {
-			c.near.put(s)
-		}
-	}
-	if s.asked.Add(1)%promoteAfter == 0 && s.shelf == c.tail {
-		c.promote(key)
-	}
-	return s
 }
 
-// look finds the slot of key without counting a request.
+// look finds the slot of key, without counting a request.
 func (c *Cache) look(now *published, key string) *slot {
 	if s := now.warm[key]; s != nil {
 		return s

@@ -202,7 +202,7 @@ func TestLateReaderDoesNotRefreshAgain(t *testing.T) {
 		get(t, c, "list", Miss, "1")
 		c.Publish(o.moveTo("2"), nil)
 		now := c.current.Load()
-		late := c.find(now, "list")
+		late := c.look(now, "list")
 		get(t, c, "list", Stale, "1")
 		synctest.Wait()
 		c.refresh(now, "list", late)

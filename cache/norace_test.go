@@ -25,8 +25,11 @@ func TestHitAllocatesNothing(t *testing.T) {
 		for range 2 * promoteAfter {
 			c.Get(key)
 		}
-		if allocs := testing.AllocsPerRun(1000, func() { c.Get(key) }); allocs != 0 {
-			t.Errorf("Get(%s) allocates %v times", key, allocs)
+		ref := &Ref{Key: key}
+		for name, hit := range map[string]func(){"Get": func() { c.Get(key) }, "Follow": func() { c.Follow(ref) }} {
+			if allocs := testing.AllocsPerRun(1000, hit); allocs != 0 {
+				t.Errorf("%s(%s) allocates %v times", name, key, allocs)
+			}
 		}
 	}
 }

@@ -20,7 +20,9 @@ type slot struct {
 	heldBy atomic.Pointer[state]
 	// purged makes the entry stale whatever its generation.
 	purged atomic.Bool
-	// gone is set once the slot has left its shelf.
+	// ref is the ref that finds the slot; nil for none.
+	ref atomic.Pointer[Ref]
+	// gone is set once the slot has left the warm set or its shelf.
 	gone atomic.Bool
 	// refreshing is set while a refresh of the entry is under way.
 	refreshing atomic.Bool
@@ -70,8 +72,7 @@ const (
 	smallestEntry = 2 << 10
 )
 
-// newShelf returns an empty shelf. It calls left for each slot that leaves it.
-func newShelf(name string, budget int64, left func(*slot)) (*shelf, error) {
+func newShelf(name string, budget int64) (*shelf, error) {
 	s := &shelf{name: name}
 	s.budget.Store(budget)
 	slots, err := ristretto.NewCache(&ristretto.Config[string, *slot]{
@@ -85,7 +86,7 @@ func newShelf(name string, budget int64, left func(*slot)) (*shelf, error) {
 			if gone != nil { // nil for the deletion of a key that is not there
 				s.bytes.Add(-gone.cost)
 				s.entries.Add(-1)
-				left(gone)
+				gone.leave()
 			}
 		},
 	})

@@ -409,7 +409,7 @@ func TestTwoKeysWithOneHash(t *testing.T) {
 
 // A ristretto that is closed refuses writes as a full one does.
 func TestDroppedWrite(t *testing.T) {
-	s, err := newShelf("tail", 1<<20, func(*slot) {})
+	s, err := newShelf("tail", 1<<20)
 	if err != nil {
 		t.Fatal(err)
 	}

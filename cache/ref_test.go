@@ -1,0 +1,112 @@
+package cache
+
+import (
+	"errors"
+	"sync"
+	"testing"
+)
+
+// follow asks by a ref and expects an outcome and what Get would answer.
+func follow(t *testing.T, c *Cache, r *Ref, want Outcome) {
+	t.Helper()
+	e, outcome, err := c.Follow(r)
+	if err != nil || outcome != want {
+		t.Fatalf("%s: %v, %v, want %v", r.Key, outcome, err, want)
+	}
+	if sight := c.Peek(r.Key); sight.Entry != e {
+		t.Errorf("%s: not the entry that is in the cache", r.Key)
+	}
+}
+
+// TestRef: a ref knows where its entry is, wherever it goes, and forgets one that
+// the cache has let go of.
+func TestRef(t *testing.T) {
+	o := &fakeOrigin{size: 1 << 10}
+	c := newCache(t, o, Options{Bytes: 1 << 20})
+	r := &Ref{Key: "list"}
+	follow(t, c, r, Miss)
+	for range promoteAfter + 1 { // the last of them finds it on the hot shelf
+		follow(t, c, r, Hit)
+	}
+	if where(t, c, r.Key, "hot"); r.slot() == nil {
+		t.Error("the hot entry is not near")
+	}
+	publish(t, c, o.generation(), r.Key)
+	if where(t, c, r.Key, "warm"); r.near.Load() != nil {
+		t.Error("the slot on the shelf is held still")
+	}
+	follow(t, c, r, Hit)
+	if s := r.slot(); s == nil || s.shelf != nil {
+		t.Error("the warm entry is not near")
+	}
+	c.Publish(o.moveTo("2"), nil)
+	follow(t, c, r, Stale)
+	c.running.Wait()
+	follow(t, c, r, Hit)
+	publish(t, c, o.generation(), r.Key)
+	follow(t, c, r, Hit)
+	for _, part := range []string{"warm", "tail"} {
+		if c.Purge(func(*Entry) bool { return true }, true); r.near.Load() != nil {
+			t.Errorf("the %s slot is held after it was dropped", part)
+		}
+		follow(t, c, r, Miss)
+		follow(t, c, r, Hit)
+	}
+}
+
+// TestRefs: of many refs with one key, one holds the slot, and none when it is
+// gone.
+func TestRefs(t *testing.T) {
+	c := newCache(t, &fakeOrigin{}, Options{})
+	var refs [20]Ref
+	for range 50 {
+		var all sync.WaitGroup
+		for i := range refs {
+			refs[i].Key = "list"
+			all.Go(func() {
+				for range 20 {
+					if _, _, err := c.Follow(&refs[i]); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		all.Go(func() { c.Purge(func(*Entry) bool { return true }, true) })
+		all.Wait()
+		c.Purge(func(*Entry) bool { return true }, true)
+		for i := range refs {
+			if refs[i].near.Load() != nil {
+				t.Fatal("a ref holds a slot that is gone")
+			}
+		}
+	}
+}
+
+// TestRefIsCounted: ristretto hears of a share of the requests for what is near,
+// and a slot that it has dropped is not found.
+func TestRefIsCounted(t *testing.T) {
+	c := newCache(t, &fakeOrigin{}, Options{})
+	r := &Ref{Key: "list"}
+	for range 10 {
+		c.Follow(r)
+	}
+	s := r.near.Load()
+	c.hot.slots.Clear() // tells nobody
+	gone := false
+	for range nearTimes {
+		gone = gone || r.slot() == nil
+		s.asked.Add(1)
+	}
+	if !gone {
+		t.Errorf("none of %d requests came by the shelf", nearTimes)
+	}
+}
+
+// TestFollowFails: a ref tells of an error as Get does.
+func TestFollowFails(t *testing.T) {
+	broken := errors.New("broken")
+	o := &fakeOrigin{script: []error{broken}}
+	if _, outcome, err := newCache(t, o, Options{}).Follow(&Ref{Key: "list"}); outcome != Error || !errors.Is(err, broken) {
+		t.Error(outcome, err)
+	}
+}
