@@ -141,7 +141,7 @@ func BenchmarkKey(b *testing.B) {
 // BenchmarkKnownKey finds the key of a target that is known.
 func BenchmarkKnownKey(b *testing.B) {
 	p, uri := benchProxy(b, 900), []byte(siteTarget)
-	p.targets.put(uri, target{})
+	p.targets.put(uri, &target{})
 	b.ReportAllocs()
 	for b.Loop() {
 		p.targets.get(uri)

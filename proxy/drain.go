@@ -5,8 +5,6 @@ import (
 	"net"
 	"sync"
 	"time"
-
-	"github.com/valyala/fasthttp"
 )
 
 // drainTick is how often a drain looks for connections to close.
@@ -21,7 +19,7 @@ func (p *Proxy) Drain(ctx context.Context, quiet time.Duration) {
 	p.stopping.Store(true)
 	p.verify.stop()
 	p.conns.closeListener()
-	left := map[net.Conn]bool{}
+	left := map[*conn]bool{}
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
 	for p.conns.release(left, quiet) {
@@ -34,15 +32,15 @@ func (p *Proxy) Drain(ctx context.Context, quiet time.Duration) {
 }
 
 // conns are a listener and the connections accepted from it that are open. They
-// stay as they are and are followed from their first to their last moment only:
-// fasthttp writes header and body in one system call to a *net.TCPConn alone, and
-// what a drain wants to know of the time between, the kernel knows.
+// are followed from their first to their last moment only: what a drain wants to
+// know of the time between, the kernel knows.
 type conns struct {
+	timeouts timeouts
 	mu       sync.Mutex
-	listener *listener              // nil before Serve
-	serving  bool                   // until the last connection was accepted
-	closed   bool                   // no listener is wanted any more
-	open     map[net.Conn]time.Time // since when
+	listener *listener           // nil before Serve
+	serving  bool                // until the last connection was accepted
+	closed   bool                // no listener is wanted any more
+	open     map[*conn]time.Time // since when
 }
 
 // listen returns what accepts connections from ln, or nil after closeListener.
@@ -52,7 +50,7 @@ func (c *conns) listen(ln net.Listener) *listener {
 	if c.closed {
 		return nil
 	}
-	c.listener = &listener{Listener: ln}
+	c.listener = &listener{Listener: ln, conns: c}
 	c.serving = true
 	return c.listener
 }
@@ -74,32 +72,33 @@ func (c *conns) closeListener() {
 	}
 }
 
-// note follows the connections of the server.
-func (c *conns) note(conn net.Conn, state fasthttp.ConnState) {
-	if state != fasthttp.StateNew && state != fasthttp.StateClosed {
-		return
-	}
+// add makes a connection one of the server's.
+func (c *conns) add(accepted net.Conn) *conn {
+	added := &conn{Conn: accepted, timeouts: c.timeouts, closing: c.remove}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if state == fasthttp.StateClosed {
-		delete(c.open, conn)
-		return
-	}
 	if c.open == nil {
-		c.open = map[net.Conn]time.Time{}
+		c.open = map[*conn]time.Time{}
 	}
-	c.open[conn] = time.Now()
+	c.open[added] = time.Now()
+	return added
+}
+
+func (c *conns) remove(closed *conn) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	delete(c.open, closed)
 }
 
 // release lets go of the connections on which nothing has come for that long,
 // but for those that were left before, and reports whether any is still open.
-func (c *conns) release(left map[net.Conn]bool, quiet time.Duration) bool {
+func (c *conns) release(left map[*conn]bool, quiet time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for conn, since := range c.open {
-		if !left[conn] && quietFor(conn, since) >= quiet {
+		if !left[conn] && quietFor(conn.Conn, since) >= quiet {
 			left[conn] = true
-			leave(conn)
+			leave(conn.Conn)
 		}
 	}
 	return c.serving || len(c.open) > 0
@@ -125,11 +124,21 @@ func leave(conn net.Conn) {
 	conn.SetReadDeadline(time.Now())
 }
 
-// listener is one that may be closed twice.
+// listener makes the connections that it accepts the server's. It may be closed
+// twice.
 type listener struct {
 	net.Listener
+	conns *conns
 	close sync.Once
 	err   error
+}
+
+func (l *listener) Accept() (net.Conn, error) {
+	accepted, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return l.conns.add(accepted), nil
 }
 
 func (l *listener) Close() error {

@@ -13,8 +13,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -153,7 +151,7 @@ func (c *conns) count() int {
 
 // TestLeave: a wait that is cut short loses nothing that has come by then.
 func TestLeave(t *testing.T) {
-	client, c := connected(t)
+	client, c := joined(t)
 	io.WriteString(client, "a request")
 	b := make([]byte, 1)
 	if _, err := c.Read(b); err != nil { // or the rest may not have come yet
@@ -172,20 +170,20 @@ func TestLeave(t *testing.T) {
 // TestRelease: a connection is let go of once, when nothing has come on it for so
 // long.
 func TestRelease(t *testing.T) {
-	c, conn, left := &conns{}, &fakeConn{}, map[net.Conn]bool{}
+	c, fake, left := &conns{}, &fakeConn{}, map[*conn]bool{}
 	if c.release(left, 0) {
 		t.Error("something is open before the first connection")
 	}
-	c.note(conn, fasthttp.StateNew)
-	if !c.release(left, time.Hour) || conn.left != 0 {
+	added := c.add(fake)
+	if !c.release(left, time.Hour) || fake.left != 0 {
 		t.Error("hung up too soon")
 	}
 	for range 2 {
-		if !c.release(left, 0) || conn.left != 1 {
-			t.Errorf("hung up %d times", conn.left)
+		if !c.release(left, 0) || fake.left != 1 {
+			t.Errorf("hung up %d times", fake.left)
 		}
 	}
-	c.note(conn, fasthttp.StateClosed)
+	added.Close()
 	if c.release(left, 0) {
 		t.Error("a closed connection still counts")
 	}
@@ -202,9 +200,11 @@ func (c *fakeConn) CloseRead() error {
 	return nil
 }
 
+func (c *fakeConn) Close() error { return nil }
+
 // TestQuietFor: what comes on a connection ends its quiet, and nothing else does.
 func TestQuietFor(t *testing.T) {
-	client, conn := connected(t)
+	client, conn := joined(t)
 	long := time.Now().Add(-time.Hour)
 	if _, known := sinceLastData(conn); known != (runtime.GOOS == "linux") {
 		t.Errorf("the kernel tells: %t", known)
@@ -227,8 +227,8 @@ func TestQuietFor(t *testing.T) {
 	}
 }
 
-// connected returns the two ends of a connection that the end of the test closes.
-func connected(t *testing.T) (client, server net.Conn) {
+// joined returns the two ends of a connection that the end of the test closes.
+func joined(t *testing.T) (client, server net.Conn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -33,7 +33,7 @@ func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 // serve finds out what a request is for. That of most is known already.
 func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	if known := p.targets.get(ctx.RequestURI()); known != nil && (ctx.IsGet() || ctx.IsHead()) {
-		p.serveTarget(ctx, *known)
+		p.serveTarget(ctx, known)
 		return
 	}
 	p.headers.common(&ctx.Response.Header)
@@ -83,7 +83,7 @@ func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, r *route, in *input, query 
 		p.headers.send(ctx, fasthttp.StatusUnprocessableEntity, appendProblems(nil, in.errors))
 		return
 	}
-	t := target{r, string(in.key)}
+	t := &target{route: r, ref: cache.Ref{Key: string(in.key)}}
 	if p.serveTarget(ctx, t) == cache.Hit {
 		p.targets.put(ctx.RequestURI(), t)
 	}
@@ -93,12 +93,12 @@ func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, r *route, in *input, query 
 // nothing else, so that one that is known need not be read again.
 type target struct {
 	route *route
-	key   string
+	ref   cache.Ref
 }
 
 // serveTarget answers with what the cache has, or gets.
-func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t target) cache.Outcome {
-	entry, outcome, err := p.answer(t.key)
+func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t *target) cache.Outcome {
+	entry, outcome, err := p.answer(&t.ref)
 	t.route.figures.outcomes[outcome].Add(1)
 	if err != nil {
 		p.failOrigin(ctx, t.route, err)

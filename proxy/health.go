@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
 )
 
 const (
@@ -57,7 +59,7 @@ func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx, words page) {
 	_, outage := p.cache.Outage()
 	connected := outage == nil && (p.Maintenance() != nil || p.ping() == nil)
 	if connected {
-		entry, _, err := p.answer(healthKey)
+		entry, _, err := p.answer(&cache.Ref{Key: healthKey})
 		if connected = err == nil; connected {
 			tables = entry.Variants[identity].Body
 		}

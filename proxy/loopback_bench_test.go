@@ -27,7 +27,8 @@ func loopback(b *testing.B, serve func(net.Listener) error) (address string) {
 // bareServer is fasthttp with the limits of the real server and nothing else.
 func bareServer(p *Proxy, handler fasthttp.RequestHandler) *fasthttp.Server {
 	s := newServer(p)
-	s.Handler, s.ConnState = handler, nil
+	s.Handler = handler
+	s.ReadTimeout, s.IdleTimeout, s.WriteTimeout = clientTimeouts.read, clientTimeouts.idle, clientTimeouts.write
 	return s
 }
 

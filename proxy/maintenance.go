@@ -59,13 +59,13 @@ func (p *Proxy) logMaintenance(event string, m *Maintenance) {
 	p.opts.Logger.Info(event, "since", m.Since.Format(time.RFC3339), "until", until, "message", m.Message)
 }
 
-// answer takes what key names from the cache. What is missing or stale is
+// answer takes what ref names from the cache. What is missing or stale is
 // filled, but not in maintenance mode.
-func (p *Proxy) answer(key string) (*cache.Entry, cache.Outcome, error) {
+func (p *Proxy) answer(ref *cache.Ref) (*cache.Entry, cache.Outcome, error) {
 	if p.Maintenance() == nil {
-		return p.cache.Get(key)
+		return p.cache.Follow(ref)
 	}
-	entry, outcome, ok := p.cache.Cached(key)
+	entry, outcome, ok := p.cache.Cached(ref.Key)
 	if !ok {
 		return nil, cache.Error, errMaintenance
 	}

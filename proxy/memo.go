@@ -2,66 +2,78 @@ package proxy
 
 import (
 	"hash/maphash"
+	"math/bits"
 	"sync/atomic"
 )
 
-// How many request targets and Accept-Encoding headers are known at once. A site
-// has a few thousand pages that are asked for again and again, and browsers send
-// a dozen headers.
+// How many Accept-Encoding headers are known at once, and how many request targets:
+// a large cache has room for one for each bytesPerTarget. A site has a few thousand
+// pages that are asked for again and again, and browsers send a dozen headers.
 const (
-	knownTargets = 16 << 10
-	knownAccepts = 64
+	knownAccepts   = 64
+	knownTargets   = 16 << 10
+	bytesPerTarget = 4 << 10
 )
 
 // longestMemo is the longest text that a memo keeps, in bytes.
 const longestMemo = 256
 
 // memo remembers what was worked out from a text that requests bring again and
-// again. Each text has one place, found by its hash, and shares it with others:
+// again. Each text has two places, found by its hash, and shares them with others:
 // it forgets, and nothing may depend on that it remembers. It is safe for
 // concurrent use, and a lookup takes no lock and allocates nothing.
 type memo[V any] struct {
 	seed  maphash.Seed
-	slots []atomic.Pointer[memorized[V]]
+	pairs []pair[V]
 }
+
+type pair[V any] [2]atomic.Pointer[memorized[V]]
 
 type memorized[V any] struct {
 	text  string
-	value V
+	value *V
 	// asked is set by a lookup, and spares it once from being replaced.
 	asked atomic.Bool
 }
 
-// newMemo returns a memo with room for so many texts, a power of two.
+// newMemo returns a memo with room for that many texts, two or more; it may have
+// twice as much.
 func newMemo[V any](room int) memo[V] {
-	return memo[V]{maphash.MakeSeed(), make([]atomic.Pointer[memorized[V]], room)}
+	return memo[V]{maphash.MakeSeed(), make([]pair[V], 1<<bits.Len(uint(room-1)/2))}
 }
 
-func (m *memo[V]) slot(text []byte) *atomic.Pointer[memorized[V]] {
-	return &m.slots[maphash.Bytes(m.seed, text)&uint64(len(m.slots)-1)]
+func (m *memo[V]) pair(text []byte) *pair[V] {
+	return &m.pairs[maphash.Bytes(m.seed, text)&uint64(len(m.pairs)-1)]
 }
 
-// get returns what was put for text, or nil. It must not be changed.
+// get returns what was put for text, or nil.
 func (m *memo[V]) get(text []byte) *V {
-	found := m.slot(text).Load()
-	if found == nil || found.text != string(text) {
-		return nil
+	pair := m.pair(text)
+	for i := range pair {
+		if found := pair[i].Load(); found != nil && found.text == string(text) {
+			if !found.asked.Load() {
+				found.asked.Store(true)
+			}
+			return found.value
+		}
 	}
-	if !found.asked.Load() {
-		found.asked.Store(true)
-	}
-	return &found.value
+	return nil
 }
 
-// put remembers value for text, unless what is in its place was asked for since
+// put remembers value for text, unless what is in its places was asked for since
 // the last put there: what is asked for all the time stays.
-func (m *memo[V]) put(text []byte, value V) {
+func (m *memo[V]) put(text []byte, value *V) {
 	if len(text) > longestMemo {
 		return
 	}
-	slot := m.slot(text)
-	if old := slot.Load(); old != nil && old.asked.CompareAndSwap(true, false) {
-		return
+	pair := m.pair(text)
+	for i := range pair {
+		if old := pair[i].Load(); old == nil || !old.asked.Load() {
+			pair[i].Store(&memorized[V]{text: string(text), value: value})
+			return
+		}
 	}
-	slot.Store(&memorized[V]{text: string(text), value: value})
+	for i := range pair {
+		pair[i].Load().asked.Store(false)
+	}
 }

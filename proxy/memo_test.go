@@ -9,6 +9,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -20,8 +21,10 @@ func got(m *memo[int], text string) int {
 	return 0
 }
 
+func put(m *memo[int], text string, value int) { m.put([]byte(text), &value) }
+
 func TestMemo(t *testing.T) {
-	m := newMemo[int](1) // all texts share one place
+	m := newMemo[int](2) // all texts share two places
 	check := func(text string, want int) {
 		t.Helper()
 		if n := got(&m, text); n != want {
@@ -29,28 +32,42 @@ func TestMemo(t *testing.T) {
 		}
 	}
 	check("a", 0)
-	m.put([]byte("a"), 1)
+	put(&m, "a", 1)
 	check("a", 1)
-	check("b", 0)
-	m.put([]byte("b"), 2)
-	check("b", 0) // a was asked for
-	m.put([]byte("b"), 2)
+	put(&m, "b", 2)
+	check("b", 2)
+	put(&m, "c", 3)
+	check("c", 0) // the others were asked for
+	put(&m, "c", 3)
 	check("a", 0)
 	check("b", 2)
+	check("c", 3)
 	long := strings.Repeat("x", longestMemo)
-	m.put([]byte("c"), 3)
-	m.put([]byte(long+"x"), 4)
+	put(&m, long+"x", 4)
+	put(&m, long+"x", 4)
 	check(long+"x", 0)
-	m.put([]byte(long), 5)
+	check("b", 2)
+	put(&m, long, 5)
+	put(&m, long, 5)
 	check(long, 5)
-	check("c", 0)
+}
+
+// TestMemoRoom: a memo has the room that it was made with.
+func TestMemoRoom(t *testing.T) {
+	for _, room := range []int{2, 3, 64, 1000} {
+		m := newMemo[int](room)
+		if n := 2 * len(m.pairs); n < room || n > 2*room {
+			t.Errorf("room for %d, asked for %d", n, room)
+		}
+	}
 }
 
 // TestMemoKeepsItsOwn: the bytes of a text may change once it is put.
 func TestMemoKeepsItsOwn(t *testing.T) {
 	m := newMemo[int](8)
 	text := []byte("before")
-	m.put(text, 1)
+	one := 1
+	m.put(text, &one)
 	copy(text, "after!")
 	if got(&m, "before") != 1 || got(&m, "after!") != 0 {
 		t.Error("the text changed")
@@ -68,7 +85,7 @@ func TestMemoAtOnce(t *testing.T) {
 				if known := got(&m, text); known != 0 && known != n {
 					t.Errorf("%q: %d", text, known)
 				}
-				m.put([]byte(text), n)
+				m.put([]byte(text), &n)
 			}
 		})
 	}
@@ -130,9 +147,8 @@ func TestKnownTargetOfNothing(t *testing.T) {
 	for range 2 {
 		wire(p, "GET", uri)
 	}
-	known := *p.targets.get([]byte(uri))
-	other := known
-	other.key += "?limit=1"
+	known := p.targets.get([]byte(uri))
+	other := &target{route: known.route, ref: cache.Ref{Key: known.ref.Key + "?limit=1"}}
 	p.targets.put([]byte("/elsewhere"), other)
 
 	err = store.ErrTimeout

@@ -69,7 +69,7 @@ func negotiate(known *memo[weights], variants []cache.Variant, accept []byte) in
 		return w.choose(variants)
 	}
 	w := parseAccept(accept)
-	known.put(accept, w)
+	known.put(accept, &w)
 	return w.choose(variants)
 }
 

@@ -139,7 +139,7 @@ func New(opts Options) (*Proxy, error) {
 		cors:    newCORS(opts.CORSOrigins),
 		headers: newHeaders(opts),
 		inputs:  sync.Pool{New: func() any { return &input{} }},
-		targets: newMemo[target](knownTargets),
+		targets: newMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
 		accepts: newMemo[weights](knownAccepts),
 		watch:   watch{wake: make(chan struct{}, 1), looked: make(chan struct{})},
 		pages:   sitePages,
@@ -166,6 +166,7 @@ func New(opts Options) (*Proxy, error) {
 		return nil, err
 	}
 	p.adopt(saved)
+	p.conns.timeouts = clientTimeouts
 	p.server = newServer(p)
 	return p, nil
 }
@@ -191,12 +192,13 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// Limits of the server. A request's target and headers must fit the read
-// buffer; the write timeout spans a whole answer, also to a slow client.
+// clientTimeouts are how long a client may take.
+var clientTimeouts = timeouts{read: 10 * time.Second, idle: 60 * time.Second, write: 90 * time.Second}
+
+// Limits of the server. A request's target and headers must fit the read buffer; an
+// answer that does not fit the write buffer is not copied there whole.
 const (
-	readTimeout    = 10 * time.Second
-	idleTimeout    = 60 * time.Second
-	writeTimeout   = 90 * time.Second
+	writeBuffer    = 4 << 10
 	maxHeaderBytes = 16 << 10
 	maxBodyBytes   = 64 << 10
 	maxConns       = 4000
@@ -210,13 +212,10 @@ func newServer(p *Proxy) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:                      p.handle,
 		ErrorHandler:                 badRequest,
-		ConnState:                    p.conns.note,
 		ContinueHandler:              func(*fasthttp.RequestHeader) bool { return false },
 		Name:                         "xcri-proxy",
-		ReadTimeout:                  readTimeout,
-		IdleTimeout:                  idleTimeout,
-		WriteTimeout:                 writeTimeout,
 		ReadBufferSize:               maxHeaderBytes,
+		WriteBufferSize:              writeBuffer,
 		MaxRequestBodySize:           maxBodyBytes,
 		Concurrency:                  maxConns,
 		CloseOnShutdown:              true,

@@ -114,6 +114,9 @@ func (p *Proxy) sendVariant(ctx *fasthttp.RequestCtx, variants []cache.Variant, 
 	}
 	if v.Body != nil {
 		ctx.Response.SetBodyRaw(v.Body)
+		if c, ok := ctx.Conn().(*conn); ok && len(v.Body) > writeBuffer && !ctx.IsHead() {
+			c.more = true
+		}
 		return
 	}
 	p.counts.inflated.Add(1)

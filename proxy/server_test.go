@@ -106,7 +106,7 @@ func TestMalformed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.server.ReadTimeout = 500 * time.Millisecond // for what looks unfinished
+	p.conns.timeouts.read = 500 * time.Millisecond // for what looks unfinished
 	base := listen(t, p)
 	for name, tt := range map[string]struct {
 		request string
@@ -154,9 +154,9 @@ func TestServerHasLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := p.server
-	if s.ReadTimeout == 0 || s.IdleTimeout == 0 || s.WriteTimeout == 0 || s.Concurrency == 0 || s.MaxRequestBodySize == 0 || s.ReadBufferSize == 0 {
-		t.Errorf("a limit is missing: %+v", s)
+	s, t0 := p.server, p.conns.timeouts
+	if t0.read == 0 || t0.idle == 0 || t0.write == 0 || s.Concurrency == 0 || s.MaxRequestBodySize == 0 || s.ReadBufferSize == 0 {
+		t.Errorf("a limit is missing: %+v, %+v", t0, s)
 	}
 }
 
