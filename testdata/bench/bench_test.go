@@ -6,84 +6,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 )
-
-const wrkOutput = `Running 2s test @ http://127.0.0.1:18080/
-  1 threads and 50 connections
-  Thread Stats   Avg      Stdev     Max   +/- Stdev
-    Latency     1.05ms    1.20ms  30.06ms   93.01%
-    Req/Sec    50.46k     4.77k   57.26k    65.00%
-  Latency Distribution
-     50%  784.00us
-     75%    1.16ms
-     90%    1.95ms
-     99%    5.78ms
-  100542 requests in 2.10s, 127.43MB read
-`
-
-const wrkFailures = `  Socket errors: connect 1, read 20, write 300, timeout 4000
-  Non-2xx or 3xx responses: 50000
-`
-
-func TestParseWrk(t *testing.T) {
-	want := loaded{requests: 100542, seconds: 2.1, p99: 5780 * time.Microsecond}
-	if got, err := parseWrk(wrkOutput + "Requests/sec:  50232.12\n"); err != nil || got != want {
-		t.Errorf("got %+v, %v, want %+v", got, err, want)
-	}
-	want.failed = 54321
-	if got, err := parseWrk(wrkOutput + wrkFailures); err != nil || got != want {
-		t.Errorf("with failures: got %+v, %v, want %+v", got, err, want)
-	}
-	for _, out := range []string{"", "unable to connect", strings.Replace(wrkOutput, "2.10s", "2.10x", 1), strings.Replace(wrkOutput, "99% ", "98% ", 1)} {
-		if got, err := parseWrk(out); err == nil {
-			t.Errorf("%q: got %+v and no error", out, got)
-		}
-	}
-}
-
-func TestMedian(t *testing.T) {
-	for _, test := range []struct {
-		of   []float64
-		want float64
-	}{{nil, 0}, {[]float64{3}, 3}, {[]float64{9, 1, 2}, 2}, {[]float64{4, 1, 100, 2}, 3}} {
-		of := slices.Clone(test.of)
-		if got := median(of); got != test.want {
-			t.Errorf("%v: got %v, want %v", test.of, got, test.want)
-		}
-		if !slices.Equal(of, test.of) {
-			t.Errorf("%v was changed to %v", test.of, of)
-		}
-	}
-	if got := ratios([]float64{6, 1}, []float64{3, 4}); !slices.Equal(got, []float64{2, 0.25}) {
-		t.Errorf("ratios: got %v", got)
-	}
-}
-
-func TestParseProcess(t *testing.T) {
-	line := "42 (a) b (c) S 7 42 42 0 -1 4194560 1 2 3 4 150 25 9 9 20 0 1 0 100 1 1\n"
-	want := process{42, 7, used{1500 * time.Millisecond, 250 * time.Millisecond}}
-	if got, err := parseProcess(line); err != nil || got != want {
-		t.Errorf("got %+v, %v, want %+v", got, err, want)
-	}
-	for _, line := range []string{"", "42 (a) S 7", "42 (a) S x 42 42 0 -1 4194560 1 2 3 4 150 25 9 9"} {
-		if got, err := parseProcess(line); err == nil {
-			t.Errorf("%q: got %+v and no error", line, got)
-		}
-	}
-}
-
-func TestBelow(t *testing.T) {
-	all := []process{{id: 1}, {id: 5, parent: 1}, {id: 9, parent: 5}, {id: 7, parent: 5}, {id: 8, parent: 7}, {id: 6, parent: 1}}
-	var got []int
-	for _, p := range below(5, all) {
-		got = append(got, p.id)
-	}
-	slices.Sort(got)
-	if want := []int{5, 7, 8, 9}; !slices.Equal(got, want) {
-		t.Errorf("got %v, want %v", got, want)
-	}
-}
 
 func TestRow(t *testing.T) {
 	for _, test := range []struct {
@@ -95,6 +18,7 @@ func TestRow(t *testing.T) {
 		{row{value: 3, bound: 3, most: true, unit: "s"}, "≤ 3 s", "ok"},
 		{row{value: 3.1, bound: 3, most: true, unit: "s"}, "≤ 3 s", "short"},
 		{row{value: 499.6, bound: 500, unit: "MB/s"}, "≥ 500 MB/s", "short"},
+		{row{value: 98.96, bound: 98.5, unit: "%"}, "≥ 98.5 %", "ok"},
 	} {
 		if test.row.needed() != test.needed || test.row.verdict() != test.verdict {
 			t.Errorf("%+v: got %s, %s, want %s, %s", test.row, test.row.needed(), test.row.verdict(), test.needed, test.verdict)
@@ -105,7 +29,7 @@ func TestRow(t *testing.T) {
 func TestFromTheirCaches(t *testing.T) {
 	all := make([]series, contenders)
 	for i := range all {
-		all[i] = series{perCPU: []float64{1}, requests: 10_000}
+		all[i] = series{runs: 2, requests: 10_000}
 	}
 	if err := fromTheirCaches(all, 10_000+2*crowd+10); err != nil {
 		t.Error(err)

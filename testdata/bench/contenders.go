@@ -15,19 +15,22 @@ const (
 	varnishAddr = "127.0.0.1:18083"
 	// sendingAddr is that of the nginx with sendfile.
 	sendingAddr = "127.0.0.1:18084"
+	// untimedAddr is that of the bare server without timeouts.
+	untimedAddr = "127.0.0.1:18085"
 )
 
 // The contenders, in the order of the tables.
 const (
 	ours = iota
 	bare
+	untimed
 	nginx
 	sending
 	varnish
 	contenders
 )
 
-var names = [contenders]string{"xcri-proxy", "bare fasthttp", "nginx", "nginx, sendfile", "Varnish"}
+var names = [contenders]string{"xcri-proxy", "bare fasthttp", "bare fasthttp, no timeouts", "nginx", "nginx, sendfile", "Varnish"}
 
 // oneCore makes a Go program use the one core that it may run on.
 var oneCore = []string{"GOMAXPROCS=1"}
@@ -123,8 +126,16 @@ func startVarnish(ctx context.Context, dir string) (*service, error) {
 		"-p", "thread_pools=1", "-p", "thread_pool_min=100", "-p", "thread_pool_max=1000", "-p", "vsl_mask="+quiet)
 }
 
-// startBare starts a server that repeats the proxy's answer to a question.
+// startBare starts a server that repeats the proxy's answer to a question, with
+// the timeouts of the proxy's server.
 func (l *lab) startBare(ctx context.Context, q question) (*service, error) {
 	return launch(ctx, names[bare], bareAddr, serverCore, oneCore,
 		append([]string{l.bare, bareAddr, q.url(proxyAddr)}, q.headers...)...)
+}
+
+// startUntimed starts one without timeouts, which is as bare as fasthttp gets but
+// lets a client keep its connection for ever.
+func (l *lab) startUntimed(ctx context.Context, q question) (*service, error) {
+	return launch(ctx, names[untimed], untimedAddr, serverCore, oneCore,
+		append([]string{l.bare, "-no-timeouts", untimedAddr, q.url(proxyAddr)}, q.headers...)...)
 }

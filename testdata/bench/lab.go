@@ -29,17 +29,18 @@ type lab struct {
 	proxy   string // the program
 	bare    string // the program
 	reports report
+	undoTCP func() error
 }
 
 // open makes a lab: programs, data, a database. Close it.
-func open(ctx context.Context, s settings) (l *lab, err error) {
+func open(ctx context.Context, s settings) (_ *lab, err error) {
 	if runtime.NumCPU() < 2 {
 		return nil, errors.New("two cores are needed: one for a server and one for its load")
 	}
 	if err := manyFiles(); err != nil {
 		return nil, err
 	}
-	l = &lab{settings: s}
+	l := &lab{settings: s}
 	if l.dir, err = os.MkdirTemp(inMemory, "xcri-bench-"); err != nil {
 		return nil, err
 	}
@@ -48,6 +49,9 @@ func open(ctx context.Context, s settings) (l *lab, err error) {
 			l.close()
 		}
 	}()
+	if l.undoTCP, err = useCubic(); err != nil {
+		return nil, err
+	}
 	for _, step := range []func(context.Context) error{install, l.build, l.startDatabase} {
 		if err := step(ctx); err != nil {
 			return nil, err
@@ -73,6 +77,11 @@ func (l *lab) close() {
 	}
 	if l.db != nil {
 		l.db.Close()
+	}
+	if l.undoTCP != nil {
+		if err := l.undoTCP(); err != nil {
+			progress("TCP stays as it was measured: %v", err)
+		}
 	}
 	os.RemoveAll(l.dir)
 }

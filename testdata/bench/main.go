@@ -6,8 +6,8 @@
 //
 //	go run ./testdata/bench
 //
-// It needs root on a Debian of two cores or more, installs what is missing, and
-// takes a quarter of an hour; -short a few minutes.
+// It needs root on a Debian of two cores or more, installs what is missing, lets TCP
+// send by cubic as long as it runs, and takes half an hour; -short some minutes.
 package main
 
 import (

@@ -45,6 +45,8 @@ func inUnit(v float64, unit string) string {
 		return fmt.Sprintf("%.2f", v)
 	case v == float64(int64(v)):
 		return fmt.Sprintf("%.0f %s", v, unit)
+	case unit == "%":
+		return fmt.Sprintf("%.1f %%", v)
 	case v < 10:
 		return fmt.Sprintf("%.2f %s", v, unit)
 	}

@@ -22,14 +22,6 @@ AND t.checkpoint_date <=> r.checkpoint_date
 WHERE r.season_year = 2025 AND r.division_code = 2030 AND r.gender_code = 'M' AND r.scoring_group = 'division'
 AND r.checkpoint_date IS NULL AND r.algorithm_type = 'light' ORDER BY r.athlete_rank, r.ranking_id, t.ranking_id LIMIT 50000`
 
-// fills is how often what comes from the database is measured.
-func (l *lab) fills() int {
-	if l.short {
-		return 3
-	}
-	return 9
-}
-
 // cold measures a fill of the largest division's list beside the mariadb client's
 // SELECT of the same rows, in turn, and then how fast rows become JSON text.
 func cold(ctx context.Context, l *lab) error {
@@ -39,7 +31,7 @@ func cold(ctx context.Context, l *lab) error {
 	}
 	defer p.stop()
 	var fills, selects []float64
-	for i := range l.fills() + 1 {
+	for i := range l.repeats() + 1 {
 		begun := time.Now()
 		// Another limit is another entry with the same rows.
 		if _, err := get(ctx, page(49999-i, 0)); err != nil {

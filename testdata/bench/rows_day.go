@@ -10,19 +10,38 @@ import (
 	"time"
 )
 
-// dayRequests is a day of production, and shortDay a tenth of it. A day before it
-// warms the cache.
+// dayRequests is a day of production, and shortDay a tenth of it.
 const (
 	dayRequests    = 720_000
 	shortDay       = dayRequests / 10
 	dayConnections = 200
+	// dayRate is how many requests a second are due: a day in 51 s.
+	dayRate = 14_000
 	// longestDay is when it is broken off.
 	longestDay = 4 * time.Minute
 )
 
+// played is what the load generator tells of a day.
+type played struct {
+	Requests, Errors int64
+	Seconds          float64
+	HitRatio         float64 `json:"hit_ratio"`
+	Latency          struct{ P99 float64 }
+}
+
+// took is how long all the requests take: a day that was broken off would have
+// gone on as it began.
+func (d played) took(requests int) float64 {
+	return d.Seconds * float64(requests) / float64(d.Requests)
+}
+
 // day plays the page mix of a day's visitors with the proxy's own load generator,
 // on all cores together with the proxy and the database. The cache has the room
-// that holds all snapshots.
+// that holds all snapshots. There are three days, each with other visitors. The
+// first warms the cache, as fast as it goes. On the second requests come when they
+// are due, whatever becomes of those before, and the time of an answer counts from
+// then: this is the day that is needed. The third, again as fast as it goes, shows
+// how far its rate is from the limit.
 func day(ctx context.Context, l *lab) error {
 	p, err := l.startProxy(ctx, "", "CACHE_BYTES="+roomyCache, "MEMORY_LIMIT="+roomyLimit)
 	if err != nil {
@@ -33,45 +52,52 @@ func day(ctx context.Context, l *lab) error {
 	if l.short {
 		requests, what = shortDay, "a tenth of a day of production"
 	}
-	out, err := l.play(ctx, requests)
-	if len(out) == 0 {
+	what += ", " + thousands(float64(requests)) + " requests"
+	bound := 60 * float64(requests) / dayRequests
+	before, err := l.play(ctx, dayRequests, "--seed", "1")
+	if err != nil {
 		return err
 	}
-	var done struct {
-		Requests, Errors int64
-		Seconds          float64
-		HitRatio         float64 `json:"hit_ratio"`
-		Latency          struct{ P99 float64 }
+	done, err := l.play(ctx, requests, "--seed", "2", "--rate", strconv.Itoa(dayRate))
+	if err != nil {
+		return err
 	}
-	if err := json.Unmarshal(out, &done); err != nil {
-		return fmt.Errorf("xcri-proxy load: %w", err)
-	}
-	if done.Requests == 0 {
-		return fmt.Errorf("no request came after the warm-up in %v", longestDay)
-	}
-	// A day that was broken off would have gone on as it began.
-	took := done.Seconds * float64(requests) / float64(done.Requests)
-	what += ", " + thousands(float64(requests)) + " requests: "
+	at := what + " at " + thousands(dayRate) + "/s: "
 	l.reports.add(
-		row{what: what + "time", most: true, bound: 60 * float64(requests) / dayRequests, unit: "s", value: took,
+		row{what: at + "time", most: true, bound: bound, unit: "s", value: done.took(requests),
 			ours: thousands(float64(done.Requests)/done.Seconds) + "/s", other: thousands(float64(done.Requests)) + " were made"},
-		row{what: what + "errors", most: true, bound: 0, unit: "errors", value: float64(done.Errors)},
-		row{what: what + "hit ratio after another such", bound: 99, unit: "%", value: 100 * done.HitRatio},
-		row{what: what + "p99", most: true, bound: 25, unit: "ms", value: 1e3 * done.Latency.P99})
+		row{what: at + "errors", most: true, bound: 0, unit: "errors", value: float64(before.Errors + done.Errors),
+			ours: "with the day before"},
+		row{what: at + "hit ratio after a day of others", bound: 99, unit: "%", value: 100 * done.HitRatio},
+		row{what: at + "p99 from when a request was due", most: true, bound: 25, unit: "ms", value: 1e3 * done.Latency.P99})
+	if done, err = l.play(ctx, requests, "--seed", "3"); err != nil {
+		return err
+	}
+	l.reports.add(row{what: what + ", as fast as it goes: time", most: true, bound: bound, unit: "s", value: done.took(requests),
+		ours: thousands(float64(done.Requests)/done.Seconds) + "/s", other: fmt.Sprintf("%d errors, p99 %s", done.Errors, milliseconds(done.Latency.P99))})
+	if done.Errors > 0 {
+		return fmt.Errorf("%d errors as fast as it goes", done.Errors)
+	}
 	return nil
 }
 
-// play runs the load generator and returns its report. It may have one and fail
-// too: some requests went wrong, or it was broken off.
-func (l *lab) play(ctx context.Context, requests int) ([]byte, error) {
+// play runs the load generator and returns its report, also of a day that went
+// wrong or that was broken off.
+func (l *lab) play(ctx context.Context, requests int, more ...string) (done played, err error) {
 	ctx, stop := context.WithTimeout(ctx, longestDay)
 	defer stop()
-	cmd := exec.CommandContext(ctx, l.proxy, "load", "http://"+proxyAddr, "--json",
-		"--requests", strconv.Itoa(requests), "--warm-up", strconv.Itoa(requests), "--connections", strconv.Itoa(dayConnections))
+	cmd := exec.CommandContext(ctx, l.proxy, append([]string{"load", "http://" + proxyAddr, "--json",
+		"--requests", strconv.Itoa(requests), "--connections", strconv.Itoa(dayConnections)}, more...)...)
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	out, err := cmd.Output()
-	if err != nil {
-		err = fmt.Errorf("xcri-proxy load: %w", err)
+	if len(out) == 0 {
+		return done, fmt.Errorf("xcri-proxy load: %w", err)
 	}
-	return out, err
+	if err := json.Unmarshal(out, &done); err != nil {
+		return done, fmt.Errorf("xcri-proxy load: %w", err)
+	}
+	if done.Requests == 0 {
+		return done, fmt.Errorf("no request was answered in %v", longestDay)
+	}
+	return done, nil
 }

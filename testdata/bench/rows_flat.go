@@ -25,7 +25,7 @@ func flat(ctx context.Context, l *lab) error {
 }
 
 // flatInEntries compares hits in a small cache with hits in a large one. There
-// are two proxies, one after the other on the same address, so rounds can't take
+// are two proxies, one after the other on the same address, so they can't take
 // turns; a bare server beside each shows how fast the machine is just then.
 func (l *lab) flatInEntries(ctx context.Context) error {
 	few, many := 100, 100_000
@@ -157,7 +157,11 @@ func (l *lab) flatInConnections(ctx context.Context) error {
 		// To open so many connections takes part of a round.
 		jobs = append(jobs, job{p, load{url: q.url(proxyAddr), connections: connections, length: 3 * time.Second}})
 	}
-	all, err := l.match(ctx, jobs)
+	if err := warmUp(ctx, jobs, make([]series, len(jobs))); err != nil {
+		return err
+	}
+	// Of one server it can't be told in a block which time went to which job.
+	all, err := l.rounds(ctx, jobs)
 	if err != nil {
 		return err
 	}
@@ -165,31 +169,3 @@ func (l *lab) flatInConnections(ctx context.Context) error {
 		ours: thousands(median(all[1].perCPU)) + "/s", other: thousands(median(all[0].perCPU)) + "/s", value: median(ratios(all[1].perCPU, all[0].perCPU))})
 	return nil
 }
-
-// linearInRows compares what a row costs in a short, a longer and a whole list,
-// all cold.
-func (l *lab) linearInRows(ctx context.Context) error {
-	p, err := l.startProxy(ctx, "")
-	if err != nil {
-		return err
-	}
-	defer p.stop()
-	limits := []int{100, 1000, 3900}
-	perRow := make([][]float64, len(limits))
-	for round := range l.fills() {
-		for i, limit := range limits {
-			begun := time.Now()
-			if _, err := get(ctx, page(limit, round+1)); err != nil { // another offset is another entry
-				return err
-			}
-			perRow[i] = append(perRow[i], time.Since(begun).Seconds()/float64(limit))
-		}
-	}
-	for i, limit := range limits[1:] {
-		l.reports.add(row{what: fmt.Sprintf("a row of a fill of %s rows to one of %s", thousands(float64(limit)), thousands(float64(limits[i]))), most: true, bound: 1.2,
-			ours: microseconds(median(perRow[i+1])), other: microseconds(median(perRow[i])), value: median(ratios(perRow[i+1], perRow[i]))})
-	}
-	return nil
-}
-
-func microseconds(seconds float64) string { return fmt.Sprintf("%.1f µs", seconds*1e6) }

@@ -66,7 +66,7 @@ func imports(ctx context.Context, l *lab) error {
 		scopes []importer.Scope
 	}{{"one division and gender", all[:1]}, {"all 14, one after the other", all}} {
 		var took []float64
-		for range l.fills() {
+		for range l.repeats() {
 			for _, s := range of.scopes {
 				version++
 				if err := importer.Import(ctx, l.root, s, version, importer.Options{}); err != nil {

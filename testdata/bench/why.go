@@ -57,12 +57,12 @@ func (s *service) worker() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	busiest := slices.MaxFunc(processes, func(a, b process) int { return cmp.Compare(a.total(), b.total()) })
+	busiest := slices.MaxFunc(processes, func(a, b process) int { return cmp.Compare(a.busy, b.busy) })
 	return strconv.Itoa(busiest.id), nil
 }
 
-// watched runs a program that looks at a server for as long as it is loaded. It returns what the program wrote and how many requests there were in
-// all.
+// watched runs a program that looks at a server for as long as it is loaded. It
+// returns what the program wrote and how many requests there were in all.
 func (l *lab) watched(ctx context.Context, j job, name string, args ...string) (out string, requests int64, err error) {
 	type end struct {
 		loaded

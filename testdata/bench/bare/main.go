@@ -1,12 +1,15 @@
 // Command bare is a fasthttp server that does nothing but repeat one answer: the
 // least that a server on fasthttp can do for it. It takes the answer from another
-// server once, headers and all, and has the limits of the proxy's server.
+// server once, headers and all, and has the limits of the proxy's server: with
+// -no-timeouts only those that cost nothing. A timeout costs a call to the clock
+// and a timer for each read and write.
 //
-//	bare LISTEN_ADDR URL [HEADER: VALUE]...
+//	bare [-no-timeouts] LISTEN_ADDR URL [HEADER: VALUE]...
 package main
 
 import (
 	"errors"
+	"flag"
 	"fmt"
 	"os"
 	"strings"
@@ -23,14 +26,23 @@ func main() {
 }
 
 func run(args []string) error {
-	if len(args) < 2 {
+	flags := flag.NewFlagSet("bare", flag.ContinueOnError)
+	untimed := flags.Bool("no-timeouts", false, "let clients take all the time there is")
+	if err := flags.Parse(args); err != nil {
+		return err
+	}
+	if args = flags.Args(); len(args) < 2 {
 		return errors.New("an address and a URL are needed")
 	}
 	answer, err := take(args[1], args[2:])
 	if err != nil {
 		return fmt.Errorf("take %s: %w", args[1], err)
 	}
-	return server(answer).ListenAndServe(args[0])
+	s := server(answer)
+	if *untimed {
+		s.ReadTimeout, s.IdleTimeout, s.WriteTimeout = 0, 0, 0
+	}
+	return s.ListenAndServe(args[0])
 }
 
 // take asks for a page with the headers given and returns its answer as it came.

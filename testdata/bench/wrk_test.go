@@ -1,0 +1,127 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"runtime"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+)
+
+const wrkOutput = `Running 2s test @ http://127.0.0.1:18080/
+  1 threads and 50 connections
+  Thread Stats   Avg      Stdev     Max   +/- Stdev
+    Latency     1.05ms    1.20ms  30.06ms   93.01%
+    Req/Sec    50.46k     4.77k   57.26k    65.00%
+  Latency Distribution
+     50%  784.00us
+     75%    1.16ms
+     90%    1.95ms
+     99%    5.78ms
+  100542 requests in 2.10s, 127.43MB read
+`
+
+const wrkFailures = `  Socket errors: connect 1, read 20, write 300, timeout 4000
+  Non-2xx or 3xx responses: 50000
+`
+
+func TestParseWrk(t *testing.T) {
+	want := loaded{requests: 100542, seconds: 2.1, p99: 5780 * time.Microsecond}
+	if got, err := parseWrk(wrkOutput + "Requests/sec:  50232.12\n"); err != nil || got != want {
+		t.Errorf("got %+v, %v, want %+v", got, err, want)
+	}
+	want.failed = 54321
+	if got, err := parseWrk(wrkOutput + wrkFailures); err != nil || got != want {
+		t.Errorf("with failures: got %+v, %v, want %+v", got, err, want)
+	}
+	for _, out := range []string{"", "unable to connect", strings.Replace(wrkOutput, "2.10s", "2.10x", 1), strings.Replace(wrkOutput, "99% ", "98% ", 1)} {
+		if got, err := parseWrk(out); err == nil {
+			t.Errorf("%q: got %+v and no error", out, got)
+		}
+	}
+}
+
+// A client makes requests only while it runs, and leaves none behind.
+func TestClientIsStopped(t *testing.T) {
+	if _, err := exec.LookPath("wrk"); err != nil || runtime.NumCPU() < 2 {
+		t.Skip("no wrk, or no core for it")
+	}
+	var asked atomic.Int64
+	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
+	defer server.Close()
+	c, err := startClient(t.Context(), load{url: server.URL, connections: 3, length: time.Second})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.kill()
+	if stopped := stateOf(c); stopped != "T" {
+		t.Errorf("it is in state %s after its start, want T", stopped)
+	}
+	if err := c.run(t.Context(), 50*time.Millisecond); err != nil {
+		t.Fatal(err)
+	}
+	done, err := c.finish(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	// What is on its way at the end is not counted, and the first is a try.
+	if had := asked.Load(); done.requests == 0 || done.requests > had || had > done.requests+int64(c.connections)+1 {
+		t.Errorf("wrk counts %d requests, the server %d", done.requests, had)
+	}
+	if done.seconds != c.ran.Seconds() || c.ran < 70*time.Millisecond {
+		t.Errorf("it ran for %v, and %v s count", c.ran, done.seconds)
+	}
+}
+
+func TestKillEndsAStoppedClient(t *testing.T) {
+	if _, err := exec.LookPath("wrk"); err != nil || runtime.NumCPU() < 2 {
+		t.Skip("no wrk, or no core for it")
+	}
+	server := httptest.NewServer(http.NotFoundHandler())
+	defer server.Close()
+	for _, cancelled := range []bool{false, true} {
+		ctx, cancel := context.WithCancel(t.Context())
+		defer cancel()
+		c, err := startClient(ctx, load{url: server.URL, connections: 1, length: time.Minute})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cancelled {
+			cancel()
+		} else {
+			c.kill()
+		}
+		select {
+		case <-c.ended:
+		case <-time.After(10 * time.Second):
+			t.Errorf("cancelled %v: it is in state %s", cancelled, stateOf(c))
+			c.kill()
+		}
+	}
+}
+
+func TestClientWithoutServer(t *testing.T) {
+	if _, err := exec.LookPath("wrk"); err != nil || runtime.NumCPU() < 2 {
+		t.Skip("no wrk, or no core for it")
+	}
+	server := httptest.NewServer(http.NotFoundHandler())
+	server.Close()
+	if _, err := startClient(t.Context(), load{url: server.URL, connections: 50, length: time.Second}); err == nil {
+		t.Error("no error")
+	}
+}
+
+// stateOf is the letter that /proc/PID/stat has for it, once it has been told.
+func stateOf(c *client) (state string) {
+	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && state != "T"; time.Sleep(time.Millisecond) {
+		line := read(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
+		_, after, _ := strings.Cut(line, ") ")
+		state, _, _ = strings.Cut(after, " ")
+	}
+	return state
+}
