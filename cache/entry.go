@@ -1,6 +1,9 @@
 package cache
 
-import "time"
+import (
+	"os"
+	"time"
+)
 
 // Entry is a stored answer. It is immutable once a fill has returned it; any
 // number of requests may hold one at once, also after it left the cache.
@@ -26,6 +29,10 @@ type Variant struct {
 	Coding string // gzip, br, zstd; empty for none
 	Body   []byte // must not be changed; nil where it is made from another variant
 	ETag   []byte // strong, with quotes; must not be changed
+	// File holds the same as Body, to be sent without copying it; nil for none.
+	// Nobody may write to it, seek in it or close it: that is done once nobody
+	// holds the variant.
+	File *os.File
 }
 
 // entryOverhead is what an entry costs beside its key and bodies: headers of
@@ -36,7 +43,16 @@ const entryOverhead = 512
 func (e *Entry) Cost() int64 {
 	cost := int64(entryOverhead + len(e.Key))
 	for _, v := range e.Variants {
-		cost += int64(cap(v.Body) + len(v.ETag))
+		cost += v.Cost()
+	}
+	return cost
+}
+
+// Cost is the room that the body takes, in bytes.
+func (v *Variant) Cost() int64 {
+	cost := int64(cap(v.Body) + len(v.ETag))
+	if v.File != nil {
+		cost += int64(len(v.Body))
 	}
 	return cost
 }

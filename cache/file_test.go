@@ -31,7 +31,7 @@ func warmAndHot(t testing.TB) *Cache {
 		switch e.Key {
 		case "list?0":
 			e.Size = 10
-			e.Variants = []Variant{{ETag: []byte(`"x"`)}, {"gzip", []byte("\x1f\x8b"), []byte(`"x-gzip"`)}, {"br", []byte{}, nil}}
+			e.Variants = []Variant{{ETag: []byte(`"x"`)}, {Coding: "gzip", Body: []byte("\x1f\x8b"), ETag: []byte(`"x-gzip"`)}, {Coding: "br", Body: []byte{}}}
 		case "list?1":
 			e.Status, e.Scope, e.Generation = 404, "*/ü/*", ""
 		}

@@ -54,12 +54,13 @@ func TestHitRatio(t *testing.T) {
 	for _, seed := range []int64{1, 2} {
 		c := newCache(t, o, Options{Bytes: room * cost})
 		zipf := rand.NewZipf(rand.New(rand.NewSource(seed)), 1.1, 1, keys-1)
-		asked := make([]int, keys)
+		asked, refs := make([]int, keys), make([]Ref, keys)
 		hits := 0
 		for range requests {
 			n := int(zipf.Uint64())
 			asked[n]++
-			if _, outcome, _ := c.Get(key("list", n)); outcome == Hit {
+			refs[n].Key = key("list", n)
+			if _, outcome, _ := c.Follow(&refs[n]); outcome == Hit {
 				hits++
 			}
 		}

@@ -1,14 +1,21 @@
 package proxy
 
 import (
+	"bufio"
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
+	"math/rand/v2"
 	"net"
 	"os"
+	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
 )
 
 // wired returns a client and the server's end of its connection, in a bubble.
@@ -21,7 +28,7 @@ func wired(limits timeouts) (client net.Conn, server *conn) {
 // TestTimeouts: a client has so long for each step, however little it sends, and
 // the next step begins anew.
 func TestTimeouts(t *testing.T) {
-	limits := timeouts{read: 10 * time.Second, idle: time.Minute, write: 90 * time.Second}
+	limits := clientTimeouts
 	byte1 := make([]byte, 1)
 	request := func(t *testing.T, client net.Conn, c *conn) { // and its answer
 		t.Helper()
@@ -61,7 +68,7 @@ func TestTimeouts(t *testing.T) {
 			}
 			_, err := c.Read(byte1)
 			return err
-		}, limits.idle, limits.idle + deadlineSlack},
+		}, limits.idle, limits.idle + limits.slack},
 		"a later request without end": {func(t *testing.T, client net.Conn, c *conn) error {
 			request(t, client, c)
 			go trickle(client, 3*time.Second)
@@ -74,7 +81,7 @@ func TestTimeouts(t *testing.T) {
 			c.Read(byte1)
 			_, err := c.Write(byte1)
 			return err
-		}, limits.write, limits.write + deadlineSlack},
+		}, limits.write, limits.write + limits.slack},
 		"an answer taken bit by bit": {func(t *testing.T, client net.Conn, c *conn) error {
 			go func() {
 				for {
@@ -89,7 +96,7 @@ func TestTimeouts(t *testing.T) {
 					return err
 				}
 			}
-		}, limits.write, limits.write + deadlineSlack},
+		}, limits.write, limits.write + limits.slack},
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -132,7 +139,7 @@ func TestDeadlinesRest(t *testing.T) {
 			}
 			time.Sleep(50 * time.Millisecond)
 		}
-		if most := 2 + 2*int(50*time.Second/deadlineSlack); counted.deadlines > most {
+		if most := 2 + 2*int(50*time.Second/clientTimeouts.slack); counted.deadlines > most {
 			t.Errorf("%d deadlines in 50 s", counted.deadlines)
 		}
 		time.Sleep(clientTimeouts.idle - time.Second)
@@ -159,53 +166,108 @@ func (c *countedConn) SetWriteDeadline(t time.Time) error {
 }
 
 // TestWriteTogether: what is sent is what was written, in this order, whatever was
-// expected to follow.
+// expected to follow, and from a file too.
 func TestWriteTogether(t *testing.T) {
-	text := bytes.Repeat([]byte("0123456789abcdef"), 8<<10)
-	for name, parts := range map[string][]int{
-		"small":             {100},
-		"a buffer":          {writeBuffer},
-		"a buffer and more": {writeBuffer, 100_000},
-		"three parts":       {writeBuffer, writeBuffer, 100},
-		"an error after it": {300, 20},
+	text := make([]byte, 3<<20)
+	rand.NewChaCha8([32]byte{}).Read(text)
+	const head = 500
+	for name, tt := range map[string]struct {
+		body int // of the answer, after its header
+		next bool
+		file bool
+	}{
+		"small":                       {body: 100},
+		"nobody knows more":           {body: 100_000},
+		"a buffer and more":           {body: 100_000, next: true},
+		"a little more than a buffer": {body: writeBuffer + 1, next: true},
+		"from a file":                 {body: 100_000, next: true, file: true},
+		"more than a socket takes":    {body: len(text) - head, next: true, file: true},
+		"an error in its place":       {body: 20, next: true, file: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, end := joined(t)
 			c := (&conns{timeouts: clientTimeouts}).add(end)
-			for _, more := range []bool{true, false} {
-				c.more = more && len(parts) > 1
-				sent := 0
-				for _, n := range parts {
-					wrote, err := c.Write(text[sent : sent+n])
-					if err != nil || wrote != n {
-						t.Fatalf("%d of %d, %v", wrote, n, err)
-					}
-					sent += n
+			body := text[head : head+tt.body]
+			v := &cache.Variant{Body: body}
+			if tt.file {
+				v.File = newFile(body)
+			}
+			for range 3 {
+				if tt.next {
+					c.next = v
 				}
-				if c.more || len(c.begun) > 0 {
-					t.Error("something waits still")
+				sent := make(chan error, 1)
+				go func() {
+					w := bufio.NewWriterSize(c, writeBuffer)
+					w.Write(text[:head])
+					w.Write(body)
+					sent <- w.Flush()
+				}()
+				got := make([]byte, head+len(body))
+				if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, text[:len(got)]) {
+					t.Fatalf("not what was written: %v", err)
 				}
-				got := make([]byte, sent)
-				if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, text[:sent]) {
-					t.Errorf("not what was written: %v", err)
+				if err := <-sent; err != nil || c.next != nil || len(c.begun) > 0 {
+					t.Errorf("%v, or something waits still", err)
 				}
 			}
 		})
 	}
 }
 
-// TestWriteTogetherFails: who has hung up is noticed, and no more is said to be
-// sent than was asked for.
+// TestWriteTogetherFails: who has hung up, or takes nothing, is noticed, and no
+// more is said to be sent than was asked for.
 func TestWriteTogetherFails(t *testing.T) {
-	client, end := joined(t)
-	c := (&conns{timeouts: clientTimeouts}).add(end)
-	client.Close()
-	c.more = true
-	if n, err := c.Write(make([]byte, writeBuffer)); n != writeBuffer || err != nil {
-		t.Fatal(n, err)
+	body := make([]byte, 16<<20) // more than a socket takes
+	for name, file := range map[string]*os.File{"copied": nil, "from a file": newFile(body), "from one too short": newFile(body[:1<<20])} {
+		for _, gone := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, gone %t", name, gone), func(t *testing.T) {
+				client, end := joined(t)
+				c := (&conns{timeouts: timeouts{write: 50 * time.Millisecond}}).add(end)
+				if gone {
+					client.Close()
+				}
+				c.next = &cache.Variant{Body: body, File: file}
+				if n, err := c.Write(body[:writeBuffer]); n != writeBuffer || err != nil {
+					t.Fatal(n, err)
+				}
+				rest := body[writeBuffer:]
+				if n, err := c.Write(rest); err == nil || n < 0 || n >= len(rest) {
+					t.Errorf("%d, %v", n, err)
+				}
+			})
+		}
 	}
-	const rest = 64 << 20 // more than a socket takes
-	if n, err := c.Write(make([]byte, rest)); err == nil || n < 0 || n > rest {
-		t.Errorf("%d, %v", n, err)
+}
+
+// TestLargeHit: a large body is sent from its file, and is what is sent otherwise.
+func TestLargeHit(t *testing.T) {
+	p := benchProxy(t, 8<<20)
+	base := listen(t, p)
+	entry, _, _ := p.cache.Get(p.pages[0])
+	gzipped := entry.Variants[gzipVariant]
+	if onLinux := runtime.GOOS == "linux"; (gzipped.File != nil) != onLinux {
+		t.Fatalf("a file: %t", gzipped.File != nil)
+	}
+	for range 2 {
+		if a := get(t, base, siteTarget, "Accept-Encoding", "gzip"); a.status != 200 || a.body != string(gzipped.Body) {
+			t.Errorf("%d, %d bytes", a.status, len(a.body))
+		}
+	}
+	if fromFile := entry.Cost() - int64(len(gzipped.Body)); runtime.GOOS == "linux" && fromFile < int64(len(gzipped.Body)) {
+		t.Error("the file's room is not counted")
+	}
+}
+
+// TestLeastHeader: a body that the connection expects the rest of has one.
+func TestLeastHeader(t *testing.T) {
+	p := benchProxy(t, 900)
+	for _, target := range []string{siteTarget, "/teams/"} {
+		for range 2 { // a miss, then a hit
+			text := wire(p, "GET", target)
+			if n := strings.Index(text, "\r\n\r\n"); n <= leastHeader {
+				t.Errorf("a header of %d bytes:\n%s", n, text)
+			}
+		}
 	}
 }

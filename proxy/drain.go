@@ -37,10 +37,10 @@ func (p *Proxy) Drain(ctx context.Context, quiet time.Duration) {
 type conns struct {
 	timeouts timeouts
 	mu       sync.Mutex
-	listener *listener           // nil before Serve
-	serving  bool                // until the last connection was accepted
-	closed   bool                // no listener is wanted any more
-	open     map[*conn]time.Time // since when
+	listener *listener // nil before Serve
+	serving  bool      // until the last connection was accepted
+	closed   bool      // no listener is wanted any more
+	open     map[*conn]bool
 }
 
 // listen returns what accepts connections from ln, or nil after closeListener.
@@ -74,13 +74,13 @@ func (c *conns) closeListener() {
 
 // add makes a connection one of the server's.
 func (c *conns) add(accepted net.Conn) *conn {
-	added := &conn{Conn: accepted, timeouts: c.timeouts, closing: c.remove}
+	added := &conn{Conn: accepted, timeouts: c.timeouts, closing: c.remove, opened: time.Now()}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open == nil {
-		c.open = map[*conn]time.Time{}
+		c.open = map[*conn]bool{}
 	}
-	c.open[added] = time.Now()
+	c.open[added] = true
 	return added
 }
 
@@ -95,8 +95,8 @@ func (c *conns) remove(closed *conn) {
 func (c *conns) release(left map[*conn]bool, quiet time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for conn, since := range c.open {
-		if !left[conn] && quietFor(conn.Conn, since) >= quiet {
+	for conn := range c.open {
+		if !left[conn] && quietFor(conn.Conn, conn.opened) >= quiet {
 			left[conn] = true
 			leave(conn.Conn)
 		}

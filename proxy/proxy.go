@@ -193,12 +193,12 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 }
 
 // clientTimeouts are how long a client may take.
-var clientTimeouts = timeouts{read: 10 * time.Second, idle: 60 * time.Second, write: 90 * time.Second}
+var clientTimeouts = timeouts{read: 10 * time.Second, idle: 60 * time.Second, write: 90 * time.Second, slack: 10 * time.Second}
 
 // Limits of the server. A request's target and headers must fit the read buffer; an
 // answer that does not fit the write buffer is not copied there whole.
 const (
-	writeBuffer    = 4 << 10
+	writeBuffer    = 2 << 10
 	maxHeaderBytes = 16 << 10
 	maxBodyBytes   = 64 << 10
 	maxConns       = 4000

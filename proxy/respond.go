@@ -10,7 +10,11 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 )
 
-const contentJSON = "application/json"
+const (
+	contentJSON = "application/json"
+	// leastHeader is less than the header of an answer takes, in bytes.
+	leastHeader = 256
+)
 
 // Header names in the form in which they are sent, so that nothing rewrites
 // them on the way.
@@ -50,7 +54,13 @@ func newHeaders(opts Options) *headers {
 	cacheControl := fmt.Appendf(nil, "public, max-age=%d, stale-while-revalidate=%d",
 		int(opts.MaxAge.Seconds()), int(opts.StaleWhileRevalidate.Seconds()))
 	for o := range h.cached {
-		h.every.CopyTo(&h.cached[o])
+		// What each answer sets comes first, where it is found at once.
+		h.cached[o].SetCanonical(headerAge, nil)
+		h.cached[o].SetCanonical(headerETag, nil)
+		for k, v := range h.every.All() {
+			h.cached[o].SetCanonical(k, v)
+		}
+		h.cached[o].SetNoDefaultContentType(true)
 		h.cached[o].SetCanonical(headerCacheControl, cacheControl)
 		h.cached[o].SetCanonical(headerCacheStatus, cacheStatus[o])
 	}
@@ -114,8 +124,8 @@ func (p *Proxy) sendVariant(ctx *fasthttp.RequestCtx, variants []cache.Variant, 
 	}
 	if v.Body != nil {
 		ctx.Response.SetBodyRaw(v.Body)
-		if c, ok := ctx.Conn().(*conn); ok && len(v.Body) > writeBuffer && !ctx.IsHead() {
-			c.more = true
+		if c, ok := ctx.Conn().(*conn); ok && len(v.Body) > writeBuffer-leastHeader && !ctx.IsHead() {
+			c.next = v
 		}
 		return
 	}

@@ -10,12 +10,16 @@ import (
 // Save writes what is worth having at the next start to a file; see cache.Save.
 func (p *Proxy) Save(path string) (entries int, err error) { return p.cache.Save(path, p.opts.Version) }
 
+// FileBytes returns how much memory answers take outside Go's heap, in bytes.
+func (p *Proxy) FileBytes() int64 { return p.cache.FileBytes() }
+
 // adopt puts what an earlier run saved in the cache, as far as this one could
 // have put it there.
 func (p *Proxy) adopt(saved []cache.Saved) {
 	usable := make([]cache.Saved, 0, len(saved))
 	for _, s := range saved {
 		if p.usable(s.Entry) {
+			addFiles(s.Entry.Variants)
 			usable = append(usable, s)
 		}
 	}

@@ -23,6 +23,10 @@ const (
 	// visitor wait for it.
 	largeBody = 64 << 10
 
+	// fileFrom is the size of a body from which on it is kept in a file too, to be
+	// sent without copying it. It takes its room twice then.
+	fileFrom = 256 << 10
+
 	gzipLevel   = 6
 	brotliLevel = 5
 )
@@ -80,7 +84,9 @@ func variants(body []byte) []cache.Variant {
 	both.Go(func() { second.Body = compressSecond(body) })
 	made[gzipVariant].Body = compress(&gzipWriters, body)
 	both.Wait()
-	return append(made, second)
+	made = append(made, second)
+	addFiles(made)
+	return made
 }
 
 // recode puts brotli, which takes too long to make in a fill, in the place of
@@ -105,7 +111,17 @@ func recode(e *cache.Entry) *cache.Entry {
 	better.Variants[smallVariant] = cache.Variant{
 		Coding: "br", Body: brotliOf(body.Bytes()), ETag: append(bytes.Clone(tag), `-br"`...),
 	}
+	addFiles(better.Variants)
 	return &better
+}
+
+// addFiles keeps the large bodies among variants in files too.
+func addFiles(variants []cache.Variant) {
+	for i := range variants {
+		if v := &variants[i]; v.File == nil && len(v.Body) >= fileFrom {
+			v.File = newFile(v.Body)
+		}
+	}
 }
 
 func brotliOf(body []byte) []byte { return compress(&brotliWriters, body) }

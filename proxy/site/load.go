@@ -170,7 +170,7 @@ func (s *Site) drop(e *entry) {
 func (f *File) kept() int64 {
 	n := int64(entryBytes)
 	for _, v := range f.Variants {
-		n += int64(len(v.Body))
+		n += v.Cost()
 	}
 	return n
 }

@@ -133,9 +133,13 @@ func (s *service) cpu() (sum used, err error) {
 	return sum, err
 }
 
-// resident returns the memory that the service takes now, and the most that it
-// ever took, in bytes.
+// resident returns the memory that the service takes now, with its files in memory,
+// and the most that it ever took, with those that it has now, in bytes.
 func (s *service) resident() (now, most int64, err error) {
+	files, err := s.files()
+	if err != nil {
+		return 0, 0, err
+	}
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", s.cmd.Process.Pid))
 	if err != nil {
 		return 0, 0, err
@@ -149,5 +153,23 @@ func (s *service) resident() (now, most int64, err error) {
 			most = kb << 10
 		}
 	}
-	return now, most, nil
+	return now + files, most + files, nil
+}
+
+// files is the size of the files in memory that the service has open.
+func (s *service) files() (sum int64, err error) {
+	open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", s.cmd.Process.Pid))
+	if err != nil {
+		return 0, err
+	}
+	for _, fd := range open {
+		name, _ := os.Readlink(fd) // an error means that it is closed
+		if !strings.HasPrefix(name, "/memfd:") {
+			continue
+		}
+		if info, err := os.Stat(fd); err == nil {
+			sum += info.Size()
+		}
+	}
+	return sum, nil
 }

@@ -46,7 +46,6 @@ type App struct {
 // takes the socket that the process was started with. It does not connect to the
 // database.
 func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
-	debug.SetMemoryLimit(cfg.MemoryLimit - runtimeShare)
 	origin, err := store.Open(store.Options{
 		Host: cfg.Database.Host, Port: cfg.Database.Port, Socket: cfg.Database.Socket,
 		Name: cfg.Database.Name, User: cfg.Database.User, Password: string(cfg.Database.Password),
@@ -56,10 +55,17 @@ func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 		return nil, err
 	}
 	a := &App{cfg: cfg, log: log, store: origin, published: make(chan struct{}, 1), handOver: newHandOver()}
+	a.limitHeap(0)
 	if err := a.build(version); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
+}
+
+// limitHeap leaves the heap what the rest of the process, and so many bytes outside
+// it, leave of the memory.
+func (a *App) limitHeap(outside int64) {
+	debug.SetMemoryLimit(a.cfg.MemoryLimit - runtimeShare - outside)
 }
 
 // build makes what needs the store. What it made before an error is for close.
@@ -74,7 +80,7 @@ func (a *App) build(version string) (err error) {
 		},
 		Poll:      cfg.Cache.Poll,
 		Saved:     load(cfg, version, a.log),
-		OnPublish: a.toSave,
+		OnPublish: func() { a.toSave(); a.limitHeap(a.proxy.FileBytes()) },
 		BasePath:  cfg.BasePath, CORSOrigins: cfg.CORSOrigins, AdminToken: string(cfg.AdminToken),
 		MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate,
 		MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown, VerifySample: float64(cfg.Legacy.VerifySample),
