@@ -337,7 +337,8 @@ func (c *Cache) lookAgain(key string) (*published, *slot) {
 func (c *Cache) promote(key string) {
 	c.writes.Lock()
 	defer c.writes.Unlock()
-	if s := c.tail.get(key); s != nil && c.hot.put(s.moved(s.entry)) {
+	// What is hot is not pushed out: it would be gone, with room on the tail shelf.
+	if s := c.tail.get(key); s != nil && c.hot.fits(s) && c.hot.put(s.moved(s.entry)) {
 		c.tail.remove(key)
 	}
 }

@@ -135,6 +135,9 @@ func (s *shelf) put(in *slot) bool {
 	return s.get(key) == in
 }
 
+// fits reports whether there is room for a slot that pushes out none.
+func (s *shelf) fits(in *slot) bool { return s.bytes.Load()+in.cost <= s.budget.Load() }
+
 // resize changes the shelf's budget, and takes off it what no longer fits: what
 // was asked for least, first. It must not run while something is put in.
 func (s *shelf) resize(budget int64) {
