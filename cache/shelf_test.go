@@ -447,3 +447,21 @@ func TestRoomLeftByTheWarmSet(t *testing.T) {
 		t.Error("the tail gave nothing")
 	}
 }
+
+// TestPromotionNeedsRoom: a promotion pushes out nothing, and what finds no room on
+// the hot shelf stays on the other.
+func TestPromotionNeedsRoom(t *testing.T) {
+	const keys = 60 // more than the hot shelf holds, fewer than both
+	c := newCache(t, &fakeOrigin{size: 10 << 10}, Options{Bytes: 1 << 20})
+	for range 3 {
+		ask(t, c, "list", keys, always(promoteAfter+1))
+	}
+	shelves := c.Stats().Shelves
+	hot, tail := shelves[1], shelves[2]
+	if hot.Entries == 0 || hot.Entries == keys || hot.Evicted > 0 || hot.Entries+tail.Entries != keys {
+		t.Errorf("hot %+v\ntail %+v", hot, tail)
+	}
+	if s := c.Stats(); s.Fills != keys {
+		t.Errorf("%d fills of %d keys", s.Fills, keys)
+	}
+}
