@@ -105,6 +105,9 @@ const (
 	// promoteAfter is how many requests an entry answers on the tail shelf
 	// before it moves to the hot one. A crawl asks for each page once or twice.
 	promoteAfter = 4
+	// displaceAfter is how many it must have answered to push out others there:
+	// they are gone then, although the tail shelf may have room.
+	displaceAfter = 64
 	// retryAfter is how long an entry whose fill failed is left alone.
 	retryAfter = 5 * time.Second
 )
@@ -337,8 +340,11 @@ func (c *Cache) lookAgain(key string) (*published, *slot) {
 func (c *Cache) promote(key string) {
 	c.writes.Lock()
 	defer c.writes.Unlock()
-	// What is hot is not pushed out: it would be gone, with room on the tail shelf.
-	if s := c.tail.get(key); s != nil && c.hot.fits(s) && c.hot.put(s.moved(s.entry)) {
+	s := c.tail.get(key)
+	if s == nil || !c.hot.fits(s) && s.asked.Load() < displaceAfter {
+		return
+	}
+	if c.hot.put(s.moved(s.entry)) {
 		c.tail.remove(key)
 	}
 }

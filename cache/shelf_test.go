@@ -449,7 +449,7 @@ func TestRoomLeftByTheWarmSet(t *testing.T) {
 }
 
 // TestPromotionNeedsRoom: a promotion pushes out nothing, and what finds no room on
-// the hot shelf stays on the other.
+// the hot shelf stays on the other, until it is asked for much more.
 func TestPromotionNeedsRoom(t *testing.T) {
 	const keys = 60 // more than the hot shelf holds, fewer than both
 	c := newCache(t, &fakeOrigin{size: 10 << 10}, Options{Bytes: 1 << 20})
@@ -464,4 +464,6 @@ func TestPromotionNeedsRoom(t *testing.T) {
 	if s := c.Stats(); s.Fills != keys {
 		t.Errorf("%d fills of %d keys", s.Fills, keys)
 	}
+	ask(t, c, "favourite", 1, always(2*displaceAfter+1))
+	where(t, c, key("favourite", 0), "hot")
 }

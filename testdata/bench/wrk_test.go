@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
@@ -46,11 +47,23 @@ func TestParseWrk(t *testing.T) {
 	}
 }
 
+// needWrk skips a test where there is no wrk, but not in CI, or no core for it.
+func needWrk(t *testing.T) {
+	t.Helper()
+	if _, err := exec.LookPath("wrk"); err != nil {
+		if os.Getenv("CI") == "true" {
+			t.Fatal("wrk is needed: apt-get install wrk")
+		}
+		t.Skip("wrk is needed: apt-get install wrk")
+	}
+	if runtime.NumCPU() < 2 {
+		t.Skip("two cores are needed")
+	}
+}
+
 // A client makes requests only while it runs, and leaves none behind.
 func TestClientIsStopped(t *testing.T) {
-	if _, err := exec.LookPath("wrk"); err != nil || runtime.NumCPU() < 2 {
-		t.Skip("no wrk, or no core for it")
-	}
+	needWrk(t)
 	var asked atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { asked.Add(1) }))
 	defer server.Close()
@@ -79,9 +92,7 @@ func TestClientIsStopped(t *testing.T) {
 }
 
 func TestKillEndsAStoppedClient(t *testing.T) {
-	if _, err := exec.LookPath("wrk"); err != nil || runtime.NumCPU() < 2 {
-		t.Skip("no wrk, or no core for it")
-	}
+	needWrk(t)
 	server := httptest.NewServer(http.NotFoundHandler())
 	defer server.Close()
 	for _, cancelled := range []bool{false, true} {
@@ -106,9 +117,7 @@ func TestKillEndsAStoppedClient(t *testing.T) {
 }
 
 func TestClientWithoutServer(t *testing.T) {
-	if _, err := exec.LookPath("wrk"); err != nil || runtime.NumCPU() < 2 {
-		t.Skip("no wrk, or no core for it")
-	}
+	needWrk(t)
 	server := httptest.NewServer(http.NotFoundHandler())
 	server.Close()
 	if _, err := startClient(t.Context(), load{url: server.URL, connections: 50, length: time.Second}); err == nil {
