@@ -271,3 +271,30 @@ func TestLeastHeader(t *testing.T) {
 		}
 	}
 }
+
+// TestPipelined: answers to requests that come at once are whole and in order,
+// whatever of them is held back or sent from a file.
+func TestPipelined(t *testing.T) {
+	for _, size := range []int{1000, 10 << 10, 14 << 10, 60 << 10, 8 << 20} {
+		p := benchProxy(t, size)
+		conn := dial(t, listen(t, p))
+		from := bufio.NewReader(conn)
+		var want []string
+		var requests strings.Builder
+		for range 3 {
+			for _, target := range []string{siteTarget, "/livez", siteTarget, "/teams/", "/nowhere"} {
+				request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n", target)
+				io.WriteString(conn, request)
+				want = append(want, read(t, from, "GET").body)
+				requests.WriteString(request)
+			}
+		}
+		go io.WriteString(conn, requests.String())
+		for i := range want {
+			if a := read(t, from, "GET"); a.body != want[i] {
+				t.Fatalf("%d: answer %d has %d bytes, want %d", size, i, len(a.body), len(want[i]))
+			}
+		}
+		conn.Close()
+	}
+}
