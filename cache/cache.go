@@ -226,12 +226,7 @@ func (c *Cache) begin() bool {
 // Get returns the answer that key names: from the cache if it can, otherwise
 // by a fill that all who ask meanwhile share. The outcome says which.
 func (c *Cache) Get(key string) (*Entry, Outcome, error) {
-	now := c.current.Load()
-	found := c.look(now, key)
-	if next := c.current.Load(); found == nil && next != now { // it may have become warm meanwhile
-		now = next
-		found = c.look(now, key)
-	}
+	now, found := c.find(key)
 	if found == nil {
 		return c.wait(now, key)
 	}
@@ -241,15 +236,26 @@ func (c *Cache) Get(key string) (*Entry, Outcome, error) {
 // Follow does what Get does for the ref's key, and sooner: as a rule it need not
 // look it up.
 func (c *Cache) Follow(r *Ref) (*Entry, Outcome, error) {
-	now := c.current.Load()
-	found := r.slot()
-	if found == nil {
-		if found = c.look(now, r.Key); found == nil {
-			return c.Get(r.Key)
+	now, found := c.current.Load(), r.slot()
+	if found == nil || !c.fresh(now, found) { // or it is of another generation than now
+		if now, found = c.find(r.Key); found == nil {
+			return c.wait(now, r.Key)
 		}
 		r.remember(found)
 	}
 	return c.serve(now, found)
+}
+
+// find looks for a slot in what is published while it looks. What is not fresh
+// there may be so in what was published meanwhile.
+func (c *Cache) find(key string) (*published, *slot) {
+	for {
+		now := c.current.Load()
+		found := c.look(now, key)
+		if found != nil && c.fresh(now, found) || now == c.current.Load() {
+			return now, found
+		}
+	}
 }
 
 // serve answers a request with a slot that was found.
@@ -265,8 +271,7 @@ func (c *Cache) serve(now *published, found *slot) (*Entry, Outcome, error) {
 // Cached returns the answer that key names as it is, and with which outcome Get
 // would: it fills nothing and refreshes nothing. It reports whether there is one.
 func (c *Cache) Cached(key string) (*Entry, Outcome, bool) {
-	now := c.current.Load()
-	found := c.look(now, key)
+	now, found := c.find(key)
 	if found == nil {
 		return nil, Error, false
 	}

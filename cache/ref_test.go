@@ -2,7 +2,9 @@ package cache
 
 import (
 	"errors"
+	"fmt"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -109,4 +111,35 @@ func TestFollowFails(t *testing.T) {
 	if _, outcome, err := newCache(t, o, Options{}).Follow(&Ref{Key: "list"}); outcome != Error || !errors.Is(err, broken) {
 		t.Error(outcome, err)
 	}
+}
+
+// TestFollowWhilePublished: a ref finds a key of the warm set fresh while one
+// generation takes the place of another, whichever of them it saw last.
+func TestFollowWhilePublished(t *testing.T) {
+	o := &fakeOrigin{size: 1 << 10}
+	c := newCache(t, o, Options{})
+	keys := make([]string, 50)
+	refs := make([]Ref, len(keys))
+	for i := range keys {
+		keys[i] = fmt.Sprint("list ", i)
+		refs[i].Key = keys[i]
+	}
+	publish(t, c, o.generation(), keys...)
+	var stop atomic.Bool
+	var readers sync.WaitGroup
+	for range 4 {
+		readers.Go(func() {
+			for n := 0; !stop.Load(); n++ {
+				if _, outcome, err := c.Follow(&refs[n%len(refs)]); outcome != Hit || err != nil {
+					t.Errorf("%s: %v, %v", keys[n%len(keys)], outcome, err)
+					return
+				}
+			}
+		})
+	}
+	for generation := range 100 {
+		publish(t, c, o.moveTo(fmt.Sprint(generation+2)), keys...)
+	}
+	stop.Store(true)
+	readers.Wait()
 }
