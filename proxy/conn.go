@@ -1,9 +1,13 @@
 package proxy
 
 import (
+	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
 )
@@ -20,9 +24,8 @@ type timeouts struct {
 
 // conn is a connection of the server. It keeps the timeouts with deadlines that
 // are moved now and then, where fasthttp would move three for each request. It
-// sends the header of an answer together with a body that does not fit the
-// server's buffer, and a large body from its file. It is for the goroutine that
-// serves it; others may Close it, or leave it.
+// sends a body without copying it, together with the header. It is for the
+// goroutine that serves it; others may Close it, or leave it.
 type conn struct {
 	net.Conn
 	timeouts timeouts
@@ -36,10 +39,7 @@ type conn struct {
 	limit           time.Duration // of the request that is coming; zero before its first byte
 	readBy, writeBy time.Duration // the deadlines that are set
 
-	// next is the body of the answer that is to be written, if that goes on after
-	// the first full buffer, which then waits in begun.
-	next   *cache.Variant
-	begun  []byte
+	body   body
 	parts  [2][]byte
 	vector net.Buffers
 	sender sender
@@ -87,40 +87,67 @@ func (c *conn) extend(deadline *time.Duration, must time.Duration, set func(time
 	return set(c.opened.Add(*deadline))
 }
 
-// Write sends a part of an answer.
+// Write sends a part of an answer, or keeps it for the body that follows.
 func (c *conn) Write(b []byte) (int, error) {
-	if c.last != toWrite {
-		c.last = toWrite
-		if err := c.extend(&c.writeBy, c.timeouts.write, c.SetWriteDeadline); err != nil {
-			return 0, err
-		}
-	}
-	switch {
-	case len(c.begun) > 0:
-		return c.writeAfter(b)
-	case c.next != nil && len(b) == writeBuffer:
-		c.begun = append(c.begun, b...)
+	if c.body.variant != nil {
+		c.body.header = append(c.body.header, b...)
 		return len(b), nil
 	}
-	c.next = nil
+	if err := c.limitWrite(); err != nil {
+		return 0, err
+	}
 	return c.Conn.Write(b)
 }
 
-// writeAfter sends what has been begun and b, the rest of the body that is next.
-func (c *conn) writeAfter(b []byte) (int, error) {
+func (c *conn) limitWrite() error {
+	if c.last == toWrite {
+		return nil
+	}
+	c.last = toWrite
+	return c.extend(&c.writeBy, c.timeouts.write, c.SetWriteDeadline)
+}
+
+// send makes the body of a variant that of an answer to another request than HEAD.
+func (c *conn) send(answer *fasthttp.Response, v *cache.Variant) {
+	answer.SetBodyStream(&c.body, len(v.Body)) // which closes it
+	answer.ImmediateHeaderFlush = true
+	c.body = body{conn: c, variant: v, header: c.body.header[:0]}
+}
+
+// body is the body of the answer that the server is about to write.
+type body struct {
+	conn    *conn
+	variant *cache.Variant // nil for a body that goes through the server's buffer
+	header  []byte         // what the server has written before it
+}
+
+// WriteTo sends the header and the body: from its file if it has one. It does not
+// need the server's writer.
+func (b *body) WriteTo(io.Writer) (int64, error) {
+	c, v := b.conn, b.variant
+	if err := c.limitWrite(); err != nil {
+		return 0, err
+	}
 	sent, ok, err := int64(0), false, error(nil)
-	if header := len(c.begun) + len(b) - len(c.next.Body); c.next.File != nil && header > 0 && header < len(c.begun) {
-		sent, ok, err = c.sender.send(c.Conn, c.begun[:header], c.next.File, int64(len(c.next.Body)))
+	if v.File != nil {
+		sent, ok, err = c.sender.send(c.Conn, b.header, v.File, int64(len(v.Body)))
 	}
 	if !ok {
-		c.parts = [2][]byte{c.begun, b}
+		c.parts = [2][]byte{b.header, v.Body}
 		c.vector = c.parts[:]
 		sent, err = c.vector.WriteTo(c.Conn)
 		c.parts, c.vector = [2][]byte{}, nil
 	}
-	sent -= int64(len(c.begun))
-	c.next, c.begun = nil, c.begun[:0]
-	return int(max(0, sent)), err
+	return max(0, sent-int64(len(b.header))), err
+}
+
+// Read is not used: who writes a body prefers WriteTo.
+func (b *body) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }
+
+// Close lets go of the body, whether or not it was sent.
+func (b *body) Close() error {
+	b.variant = nil
+	return nil
 }
 
 // Close closes the connection. It may be called more than once.

@@ -15,6 +15,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"github.com/lewistv/xcri-proxy/cache"
 )
 
@@ -165,59 +167,65 @@ func (c *countedConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// TestWriteTogether: what is sent is what was written, in this order, whatever was
-// expected to follow, and from a file too.
-func TestWriteTogether(t *testing.T) {
+// TestSend: what is sent is the header and the body, in this order, from a file
+// too, and nothing of it waits for the next answer.
+func TestSend(t *testing.T) {
 	text := make([]byte, 3<<20)
 	rand.NewChaCha8([32]byte{}).Read(text)
-	const head = 500
 	for name, tt := range map[string]struct {
-		body int // of the answer, after its header
-		next bool
-		file bool
+		header, body int
+		file         bool
 	}{
-		"small":                       {body: 100},
-		"nobody knows more":           {body: 100_000},
-		"a buffer and more":           {body: 100_000, next: true},
-		"a little more than a buffer": {body: writeBuffer + 1, next: true},
-		"from a file":                 {body: 100_000, next: true, file: true},
-		"more than a socket takes":    {body: len(text) - head, next: true, file: true},
-		"an error in its place":       {body: 20, next: true, file: true},
+		"copied":                        {header: 500, body: 100_000},
+		"from a file":                   {header: 500, body: 100_000, file: true},
+		"more than a socket takes":      {header: 500, body: len(text) - 500, file: true},
+		"a header longer than a buffer": {header: 10_000, body: 100_000},
+		"no header of its own":          {body: 100_000, file: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			client, end := joined(t)
 			c := (&conns{timeouts: clientTimeouts}).add(end)
-			body := text[head : head+tt.body]
+			header, body := text[:tt.header], text[tt.header:tt.header+tt.body]
 			v := &cache.Variant{Body: body}
 			if tt.file {
 				v.File = newFile(body)
 			}
 			for range 3 {
-				if tt.next {
-					c.next = v
-				}
 				sent := make(chan error, 1)
 				go func() {
-					w := bufio.NewWriterSize(c, writeBuffer)
-					w.Write(text[:head])
-					w.Write(body)
-					sent <- w.Flush()
+					var answer fasthttp.Response
+					c.send(&answer, v)
+					w := bufio.NewWriter(c)
+					w.Write(header)
+					w.Flush()
+					n, err := c.body.WriteTo(nil)
+					if n != int64(len(body)) {
+						err = fmt.Errorf("%d bytes, %w", n, err)
+					}
+					answer.Reset()
+					sent <- err
 				}()
-				got := make([]byte, head+len(body))
+				got := make([]byte, len(header)+len(body))
 				if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, text[:len(got)]) {
 					t.Fatalf("not what was written: %v", err)
 				}
-				if err := <-sent; err != nil || c.next != nil || len(c.begun) > 0 {
-					t.Errorf("%v, or something waits still", err)
+				if err := <-sent; err != nil {
+					t.Error(err)
+				}
+				if n, err := c.Write(text[:1]); n != 1 || err != nil {
+					t.Error(n, err)
+				}
+				if _, err := io.ReadFull(client, got[:1]); err != nil {
+					t.Error(err)
 				}
 			}
 		})
 	}
 }
 
-// TestWriteTogetherFails: who has hung up, or takes nothing, is noticed, and no
-// more is said to be sent than was asked for.
-func TestWriteTogetherFails(t *testing.T) {
+// TestSendFails: who has hung up, or takes nothing, is noticed, and no more is said
+// to be sent than was.
+func TestSendFails(t *testing.T) {
 	body := make([]byte, 16<<20) // more than a socket takes
 	for name, file := range map[string]*os.File{"copied": nil, "from a file": newFile(body), "from one too short": newFile(body[:1<<20])} {
 		for _, gone := range []bool{true, false} {
@@ -227,15 +235,34 @@ func TestWriteTogetherFails(t *testing.T) {
 				if gone {
 					client.Close()
 				}
-				c.next = &cache.Variant{Body: body, File: file}
-				if n, err := c.Write(body[:writeBuffer]); n != writeBuffer || err != nil {
+				c.send(&fasthttp.Response{}, &cache.Variant{Body: body, File: file})
+				if n, err := c.Write(body[:500]); n != 500 || err != nil {
 					t.Fatal(n, err)
 				}
-				rest := body[writeBuffer:]
-				if n, err := c.Write(rest); err == nil || n < 0 || n >= len(rest) {
+				if n, err := c.body.WriteTo(nil); err == nil || n < 0 || n >= int64(len(body)) {
 					t.Errorf("%d, %v", n, err)
 				}
 			})
+		}
+	}
+}
+
+// TestSendGivenUp: a body that another answer takes the place of is not sent.
+func TestSendGivenUp(t *testing.T) {
+	p := benchProxy(t, 60<<10)
+	handle := p.server.Handler
+	p.server.Handler = func(ctx *fasthttp.RequestCtx) {
+		handle(ctx)
+		if c := ctx.Conn().(*conn); c.body.variant == nil {
+			t.Error("there is no body to give up")
+		}
+		ctx.Response.Reset()
+		p.fail(ctx, fasthttp.StatusInternalServerError, "given up")
+	}
+	base := listen(t, p)
+	for range 2 {
+		if a := get(t, base, siteTarget, "Accept-Encoding", "gzip"); a.status != 500 || a.body != `{"detail":"given up"}` {
+			t.Errorf("%d %.200s", a.status, a.body)
 		}
 	}
 }
@@ -259,21 +286,8 @@ func TestLargeHit(t *testing.T) {
 	}
 }
 
-// TestLeastHeader: a body that the connection expects the rest of has one.
-func TestLeastHeader(t *testing.T) {
-	p := benchProxy(t, 900)
-	for _, target := range []string{siteTarget, "/teams/"} {
-		for range 2 { // a miss, then a hit
-			text := wire(p, "GET", target)
-			if n := strings.Index(text, "\r\n\r\n"); n <= leastHeader {
-				t.Errorf("a header of %d bytes:\n%s", n, text)
-			}
-		}
-	}
-}
-
 // TestPipelined: answers to requests that come at once are whole and in order,
-// whatever of them is held back or sent from a file.
+// whatever of them is copied or sent from a file.
 func TestPipelined(t *testing.T) {
 	for _, size := range []int{1000, 10 << 10, 14 << 10, 60 << 10, 8 << 20} {
 		p := benchProxy(t, size)

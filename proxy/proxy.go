@@ -195,10 +195,8 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 // clientTimeouts are how long a client may take.
 var clientTimeouts = timeouts{read: 10 * time.Second, idle: 60 * time.Second, write: 90 * time.Second, slack: 10 * time.Second}
 
-// Limits of the server. A request's target and headers must fit the read buffer; an
-// answer that does not fit the write buffer is not copied there whole.
+// Limits of the server. A request's target and headers must fit the read buffer.
 const (
-	writeBuffer    = 2 << 10
 	maxHeaderBytes = 16 << 10
 	maxBodyBytes   = 64 << 10
 	maxConns       = 4000
@@ -215,7 +213,6 @@ func newServer(p *Proxy) *fasthttp.Server {
 		ContinueHandler:              func(*fasthttp.RequestHeader) bool { return false },
 		Name:                         "xcri-proxy",
 		ReadBufferSize:               maxHeaderBytes,
-		WriteBufferSize:              writeBuffer,
 		MaxRequestBodySize:           maxBodyBytes,
 		Concurrency:                  maxConns,
 		CloseOnShutdown:              true,

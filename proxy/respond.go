@@ -12,8 +12,9 @@ import (
 
 const (
 	contentJSON = "application/json"
-	// leastHeader is less than the header of an answer takes, in bytes.
-	leastHeader = 256
+	// uncopied is the size of a body from which on a call that sends it with the
+	// header takes less time than copying it into the server's buffer.
+	uncopied = 2 << 10
 )
 
 // Header names in the form in which they are sent, so that nothing rewrites
@@ -123,9 +124,10 @@ func (p *Proxy) sendVariant(ctx *fasthttp.RequestCtx, variants []cache.Variant, 
 		h.SetContentEncoding(v.Coding)
 	}
 	if v.Body != nil {
-		ctx.Response.SetBodyRaw(v.Body)
-		if c, ok := ctx.Conn().(*conn); ok && len(v.Body) > writeBuffer-leastHeader && !ctx.IsHead() {
-			c.next = v
+		if c, ok := ctx.Conn().(*conn); ok && len(v.Body) >= uncopied && !ctx.IsHead() {
+			c.send(&ctx.Response, v)
+		} else {
+			ctx.Response.SetBodyRaw(v.Body)
 		}
 		return
 	}
