@@ -76,7 +76,7 @@ type run struct {
 	counting chan struct{}
 	since    time.Time
 	tally    tally
-	check    checker
+	check    *checker
 }
 
 // Run makes the requests of the source and returns what came of them. It ends
@@ -86,7 +86,7 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 	if opts.URL == nil || opts.Source == nil || opts.Connections < 0 || opts.Rate < 0 || opts.WarmUp < 0 {
 		return nil, errors.New("load: the options are incomplete or below zero")
 	}
-	r := &run{opts: opts.withDefaults(), begun: time.Now(), counting: make(chan struct{})}
+	r := &run{opts: opts.withDefaults(), begun: time.Now(), counting: make(chan struct{}), check: newChecker()}
 	if r.opts.WarmUp == 0 {
 		r.startCounting()
 	}
@@ -97,11 +97,14 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 		clients.Go(func() { r.visit(ctx) })
 	}
 	others.Go(func() { r.tell(ctx) })
+	last := make(chan struct{}) // the last answer has come
+	others.Go(func() { r.check.work(last, r.tally.fail) })
 	if r.opts.Duration > 0 {
 		others.Go(func() { r.endInTime(ctx, cancel) })
 	}
 	clients.Wait()
 	ended := time.Now()
+	close(last)
 	cancel()
 	others.Wait()
 	return r.report(ended), nil
@@ -185,8 +188,8 @@ func (r *run) ask(c *client, b *Browser, q *Request, place int64, due time.Time)
 	}
 	if err == nil && c.status == 200 {
 		b.remember(q.Target, c.etag)
-		if keep && !q.Head {
-			err = r.check.body(c.coding, c.body)
+		if body := (received{q.Target, string(c.coding), c.body}); keep && !q.Head && !r.check.put(body) {
+			err = body.check()
 		}
 	}
 	if err != nil {

@@ -256,11 +256,10 @@ func TestDecode(t *testing.T) {
 		packed[coding] = b.String()
 	}
 	for coding, body := range packed {
-		var c checker
 		if got, err := decode(coding, []byte(body)); err != nil || string(got) != plain {
 			t.Errorf("%s: %q, %v", coding, got, err)
 		}
-		if err := c.body([]byte(coding), []byte(body[:len(body)-1])); !errors.Is(err, errBody) {
+		if err := (received{coding: coding, body: []byte(body[:len(body)-1])}).check(); !errors.Is(err, errBody) {
 			t.Errorf("%s cut short: %v", coding, err)
 		}
 	}
