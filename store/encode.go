@@ -76,7 +76,10 @@ func appendValue(dst []byte, kind columnKind, v driver.Value) ([]byte, error) {
 	case []byte:
 		return appendTextValue(dst, kind, v), nil
 	case int64:
-		if kind == boolean {
+		switch kind {
+		case integer:
+			return strconv.AppendInt(dst, v, 10), nil
+		case boolean:
 			return strconv.AppendBool(dst, v != 0), nil
 		}
 		var digits [20]byte
@@ -142,20 +145,30 @@ const exactDigits = 15
 // appendFloat writes a decimal number as Python writes the nearest float64:
 // its shortest form, with ".0" for a whole number.
 func appendFloat(dst, v []byte) []byte {
-	digits := bytes.TrimPrefix(v, []byte("-"))
-	whole, fraction, _ := bytes.Cut(digits, []byte("."))
-	tiny := string(whole) == "0" && bytes.HasPrefix(fraction, []byte("000"))
-	if tiny || len(whole)+len(fraction) > exactDigits || !isDigits(whole) {
+	first, point := 0, len(v)
+	if len(v) > 0 && v[0] == '-' {
+		first = 1
+	}
+	for i := first; i < len(v); i++ {
+		if c := v[i]; c == '.' && point == len(v) {
+			point = i
+		} else if c < '0' || c > '9' {
+			return appendShortest(dst, v)
+		}
+	}
+	digits := len(v) - first - min(1, len(v)-point)
+	tiny := point == first+1 && v[first] == '0' && bytes.HasPrefix(v[point:], []byte(".000"))
+	if tiny || point == first || digits > exactDigits {
 		return appendShortest(dst, v)
 	}
-	fraction = bytes.TrimRight(fraction, "0")
-	dst = append(dst, v[:len(v)-len(digits)]...)
-	dst = append(dst, whole...)
-	if len(fraction) == 0 {
-		return append(dst, ".0"...)
+	end := len(v)
+	for end > point && v[end-1] == '0' {
+		end--
 	}
-	dst = append(dst, '.')
-	return append(dst, fraction...)
+	if end <= point+1 { // nothing but zeros after the point
+		return append(append(dst, v[:point]...), ".0"...)
+	}
+	return append(dst, v[:end]...)
 }
 
 func appendShortest(dst, v []byte) []byte {
