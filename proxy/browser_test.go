@@ -13,6 +13,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/testdata/need"
 )
 
 // browser is a headless Chromium with one page open. It is told what to do over
@@ -41,13 +43,7 @@ type reply struct {
 // the test is skipped, but not in CI.
 func openBrowser(t testing.TB) *browser {
 	t.Helper()
-	binary, err := exec.LookPath("chromium")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("chromium is needed: apt-get install chromium")
-		}
-		t.Skip("no chromium: apt-get install chromium")
-	}
+	binary := need.Program(t, "chromium", "chromium")
 	ctx, cancel := context.WithCancel(context.Background())
 	cmd := exec.CommandContext(ctx, binary, "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--disable-dev-shm-usage",
 		"--no-first-run", "--disable-background-networking", "--disable-component-update", "--disable-sync", "--disable-extensions",

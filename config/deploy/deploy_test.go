@@ -46,18 +46,6 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-// wanted skips a test for which a program is missing, but fails it in CI.
-func wanted(t *testing.T, program, pkg string) {
-	t.Helper()
-	if _, err := exec.LookPath(program); err == nil {
-		return
-	}
-	if os.Getenv("CI") == "true" {
-		t.Fatalf("%s is needed: apt-get install %s", program, pkg)
-	}
-	t.Skipf("%s is needed: apt-get install %s", program, pkg)
-}
-
 // await polls until what has come true.
 func await(t testing.TB, what string, is func() bool) {
 	t.Helper()

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/testdata/apache"
 	"github.com/lewistv/xcri-proxy/testdata/conformance"
+	"github.com/lewistv/xcri-proxy/testdata/need"
 	"github.com/lewistv/xcri-proxy/testdata/oldapi"
 )
 
@@ -35,7 +36,7 @@ func TestHtaccess(t *testing.T) {
 			proxy := startProxy(t, "LEGACY_URL="+old.URL())
 			server := folder(t, proxy.addr, modules...)
 			if name == "cgi" {
-				wanted(t, "curl", "curl")
+				need.Program(t, "curl", "curl")
 			} else {
 				t.Run("conformance", func(t *testing.T) { conformance.Check(t, server.URL+base) })
 			}

@@ -12,11 +12,13 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/testdata/need"
 )
 
 // TestShellcheck reads the scripts for what sh would trip over.
 func TestShellcheck(t *testing.T) {
-	wanted(t, "shellcheck", "shellcheck")
+	need.Program(t, "shellcheck", "shellcheck")
 	if out, err := exec.Command("shellcheck", "-s", "sh", "xcri-proxy.sh", "xcri-proxy.cgi").CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}

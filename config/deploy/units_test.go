@@ -14,6 +14,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/lewistv/xcri-proxy/config"
+	"github.com/lewistv/xcri-proxy/testdata/need"
 )
 
 // maxExposure is what systemd-analyze may say of the system unit, of 10.
@@ -75,7 +76,7 @@ func TestUnitsFitTheDefaults(t *testing.T) {
 
 // TestUnits has systemd read the units, with the binary where it is here.
 func TestUnits(t *testing.T) {
-	wanted(t, "systemd-analyze", "systemd")
+	need.Program(t, "systemd-analyze", "systemd")
 	for _, dir := range []string{"", "user"} {
 		here := t.TempDir()
 		service := read(t, filepath.Join(dir, "xcri-proxy.service"))

@@ -12,6 +12,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/testdata/need"
 )
 
 const (
@@ -37,14 +39,9 @@ type Server struct {
 // test is skipped, but fails in CI.
 func Start(t testing.TB, conf string, modules ...string) *Server {
 	t.Helper()
-	bin, err := exec.LookPath("apache2")
-	if err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("Apache is needed: apt-get install apache2-bin")
-		}
-		t.Skip("Apache is needed: apt-get install apache2-bin")
-	}
+	bin := need.Program(t, "apache2", "apache2-bin")
 	s := &Server{done: make(chan struct{})}
+	var err error
 	// Apache's children run as another user than root and read files below.
 	if s.dir, err = os.MkdirTemp("", "xcri-apache-"); err != nil {
 		t.Fatal(err)

@@ -5,13 +5,13 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
-	"os"
-	"os/exec"
 	"runtime"
 	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/testdata/need"
 )
 
 const wrkOutput = `Running 2s test @ http://127.0.0.1:18080/
@@ -50,12 +50,7 @@ func TestParseWrk(t *testing.T) {
 // needWrk skips a test where there is no wrk, but not in CI, or no core for it.
 func needWrk(t *testing.T) {
 	t.Helper()
-	if _, err := exec.LookPath("wrk"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal("wrk is needed: apt-get install wrk")
-		}
-		t.Skip("wrk is needed: apt-get install wrk")
-	}
+	need.Program(t, "wrk", "wrk")
 	if runtime.NumCPU() < 2 {
 		t.Skip("two cores are needed")
 	}
