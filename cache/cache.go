@@ -341,7 +341,8 @@ func (c *Cache) lookAgain(key string) (*published, *slot) {
 	return now, c.look(now, key)
 }
 
-// promote moves an entry to the hot shelf, if there is room for it.
+// promote moves an entry to the hot shelf, if there is room for it or it is asked
+// for much more than most.
 func (c *Cache) promote(key string) {
 	c.writes.Lock()
 	defer c.writes.Unlock()
