@@ -39,10 +39,7 @@ type conn struct {
 	limit           time.Duration // of the request that is coming; zero before its first byte
 	readBy, writeBy time.Duration // the deadlines that are set
 
-	body   body
-	parts  [2][]byte
-	vector net.Buffers
-	sender sender
+	body body
 }
 
 // use is what a connection was last used for.
@@ -111,7 +108,7 @@ func (c *conn) limitWrite() error {
 func (c *conn) send(answer *fasthttp.Response, v *cache.Variant) {
 	answer.SetBodyStream(&c.body, len(v.Body)) // which closes it
 	answer.ImmediateHeaderFlush = true
-	c.body = body{conn: c, variant: v, header: c.body.header[:0]}
+	c.body.conn, c.body.variant, c.body.header = c, v, c.body.header[:0]
 }
 
 // body is the body of the answer that the server is about to write.
@@ -119,6 +116,10 @@ type body struct {
 	conn    *conn
 	variant *cache.Variant // nil for a body that goes through the server's buffer
 	header  []byte         // what the server has written before it
+
+	parts  [2][]byte
+	vector net.Buffers
+	sender sender
 }
 
 // WriteTo sends the header and the body: from its file if it has one. It does not
@@ -130,13 +131,13 @@ func (b *body) WriteTo(io.Writer) (int64, error) {
 	}
 	sent, ok, err := int64(0), false, error(nil)
 	if v.File != nil {
-		sent, ok, err = c.sender.send(c.Conn, b.header, v.File, int64(len(v.Body)))
+		sent, ok, err = b.sender.send(c.Conn, b.header, v.File, int64(len(v.Body)))
 	}
 	if !ok {
-		c.parts = [2][]byte{b.header, v.Body}
-		c.vector = c.parts[:]
-		sent, err = c.vector.WriteTo(c.Conn)
-		c.parts, c.vector = [2][]byte{}, nil
+		b.parts = [2][]byte{b.header, v.Body}
+		b.vector = b.parts[:]
+		sent, err = b.vector.WriteTo(c.Conn)
+		b.parts, b.vector = [2][]byte{}, nil
 	}
 	return max(0, sent-int64(len(b.header))), err
 }

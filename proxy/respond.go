@@ -12,8 +12,8 @@ import (
 
 const (
 	contentJSON = "application/json"
-	// uncopied is the size of a body from which on a call that sends it with the
-	// header takes less time than copying it into the server's buffer.
+	// uncopied is the size of a body from which on it is sent from where it is. A
+	// smaller one fits the server's buffer together with its header.
 	uncopied = 2 << 10
 )
 
