@@ -246,6 +246,24 @@ func (c *Cache) Follow(r *Ref) (*Entry, Outcome, error) {
 	return c.serve(now, found)
 }
 
+// Glance returns the entry that Follow would answer with if that is a hit and the
+// ref remembers it; nil otherwise. Nothing happens by that: Count counts a request
+// that the entry was good for.
+func (c *Cache) Glance(r *Ref) *Entry {
+	now, found := c.current.Load(), r.slot()
+	if found == nil || c.outcome(now, found) != Hit {
+		return nil
+	}
+	return found.entry
+}
+
+// Count counts a request that was answered with what Glance returned.
+func (c *Cache) Count(r *Ref) {
+	if found := r.near.Load(); found != nil {
+		c.count(found)
+	}
+}
+
 // find looks for a slot in what is published while it looks. What is not fresh
 // there may be so in what was published meanwhile.
 func (c *Cache) find(key string) (*published, *slot) {

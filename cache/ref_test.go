@@ -144,3 +144,40 @@ func TestFollowWhilePublished(t *testing.T) {
 	stop.Store(true)
 	readers.Wait()
 }
+
+// TestGlance: a glance finds what the ref remembers if that is a hit, and nothing
+// comes of it.
+func TestGlance(t *testing.T) {
+	o := &fakeOrigin{}
+	c := newCache(t, o, Options{})
+	r := &Ref{Key: "k"}
+	glance := func(when string, hit bool) {
+		t.Helper()
+		before := c.Peek(r.Key)
+		if e := c.Glance(r); e != nil != hit || hit && e != before.Entry {
+			t.Errorf("%s: %v, want one: %v", when, e, hit)
+		}
+		if after := c.Peek(r.Key); after != before {
+			t.Errorf("%s: the glance changed %+v into %+v", when, before, after)
+		}
+	}
+	glance("before the first fill", false)
+	follow(t, c, r, Miss)
+	glance("before it was found", false)
+	follow(t, c, r, Hit)
+	glance("found", true)
+	before := c.Peek(r.Key).Asked
+	if c.Count(r); c.Peek(r.Key).Asked != before+1 {
+		t.Errorf("asked %d times, then %d", before, c.Peek(r.Key).Asked)
+	}
+	c.Down(errDown)
+	glance("down", false)
+	c.Up()
+	glance("up", true)
+	c.Purge(func(*Entry) bool { return true }, false)
+	glance("stale", false)
+	c.Purge(func(*Entry) bool { return true }, true)
+	glance("gone", false)
+	c.Count(r) // of nothing
+	calls(t, o, 1)
+}

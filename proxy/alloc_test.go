@@ -36,3 +36,22 @@ func TestHitAllocs(t *testing.T) {
 		})
 	}
 }
+
+// TestFastPathAllocs: nor does one by the fast path.
+func TestFastPathAllocs(t *testing.T) {
+	for _, hit := range hits {
+		p := benchProxy(t, hit.size)
+		c := p.conns.add(&sink{})
+		request := requestText(hit.headers)
+		for range 2 {
+			p.handle(requestCtx("GET", siteTarget, hit.headers...))
+		}
+		if n := testing.AllocsPerRun(200, func() {
+			if answered, err := p.conns.fast.answer(c, request); !answered || err != nil {
+				t.Fatal(answered, err)
+			}
+		}); n > 0 {
+			t.Errorf("%s: %v allocations", hit.name, n)
+		}
+	}
+}

@@ -86,8 +86,18 @@ func bare(model *fasthttp.Response) fasthttp.RequestHandler {
 	}
 }
 
+// requestText is a visitor's request as it comes on a connection.
+func requestText(headers []string) []byte {
+	text := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: web4.ustfccca.org\r\n", siteTarget)
+	for i := 0; i < len(headers); i += 2 {
+		text = fmt.Appendf(text, "%s: %s\r\n", headers[i], headers[i+1])
+	}
+	return append(text, "\r\n"...)
+}
+
 // BenchmarkHit is the handler alone for an answer in the cache, beside a bare
-// handler that sends the same.
+// handler that sends the same, and the fast path, which also reads the request
+// and writes the answer.
 func BenchmarkHit(b *testing.B) {
 	for _, hit := range hits {
 		p := benchProxy(b, hit.size)
@@ -108,6 +118,15 @@ func BenchmarkHit(b *testing.B) {
 				}
 			})
 		}
+		b.Run(hit.name+"/fast", func(b *testing.B) {
+			request, c := requestText(append(browserHeaders, hit.headers...)), p.conns.add(&sink{})
+			b.ReportAllocs()
+			for b.Loop() {
+				if answered, err := p.conns.fast.answer(c, request); !answered || err != nil {
+					b.Fatal(answered, err)
+				}
+			}
+		})
 	}
 }
 

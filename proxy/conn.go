@@ -29,6 +29,7 @@ type timeouts struct {
 type conn struct {
 	net.Conn
 	timeouts timeouts
+	fast     *fastPath   // nil for none
 	closing  func(*conn) // called by the first Close
 	closed   sync.Once
 
@@ -51,13 +52,29 @@ const (
 	toWrite
 )
 
-// Read reads a part of a request. After an answer it waits for the next one.
+// Read reads a part of a request. After an answer it waits for the next one. It
+// returns nothing of those that the fast path answers.
 func (c *conn) Read(b []byte) (int, error) {
-	if err := c.limitRead(); err != nil {
-		return 0, err
+	for {
+		// The server reads ahead: a request begins here only if it holds nothing,
+		// when it has room for all that it can hold.
+		begins := c.last != toRead && len(b) == maxHeaderBytes
+		if err := c.limitRead(); err != nil {
+			return 0, err
+		}
+		c.last = toRead
+		n, err := c.Conn.Read(b)
+		if err != nil || !begins || c.fast == nil {
+			return n, err
+		}
+		answered, err := c.fast.answer(c, b[:n])
+		if err != nil {
+			return 0, err
+		}
+		if !answered {
+			return n, nil
+		}
 	}
-	c.last = toRead
-	return c.Conn.Read(b)
 }
 
 func (c *conn) limitRead() error {
@@ -102,6 +119,26 @@ func (c *conn) limitWrite() error {
 	}
 	c.last = toWrite
 	return c.extend(&c.writeBy, c.timeouts.write, c.SetWriteDeadline)
+}
+
+// answer sends an answer that the server has no part in: a header, which may be in
+// the buffer of c.body, and the body of a variant, or none.
+func (c *conn) answer(header []byte, v *cache.Variant) error {
+	c.body.header = header
+	if v != nil {
+		if len(v.Body) >= uncopied {
+			c.body.conn, c.body.variant = c, v
+			defer c.body.Close()
+			_, err := c.body.WriteTo(nil)
+			return err
+		}
+		c.body.header = append(header, v.Body...)
+	}
+	if err := c.limitWrite(); err != nil {
+		return err
+	}
+	_, err := c.Conn.Write(c.body.header)
+	return err
 }
 
 // send makes the body of a variant that of an answer to another request than HEAD.

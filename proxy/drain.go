@@ -36,6 +36,7 @@ func (p *Proxy) Drain(ctx context.Context, quiet time.Duration) {
 // know of the time between, the kernel knows.
 type conns struct {
 	timeouts timeouts
+	fast     *fastPath // nil for none
 	mu       sync.Mutex
 	listener *listener // nil before Serve
 	serving  bool      // until the last connection was accepted
@@ -74,7 +75,7 @@ func (c *conns) closeListener() {
 
 // add makes a connection one of the server's.
 func (c *conns) add(accepted net.Conn) *conn {
-	added := &conn{Conn: accepted, timeouts: c.timeouts, closing: c.remove, opened: time.Now()}
+	added := &conn{Conn: accepted, timeouts: c.timeouts, fast: c.fast, closing: c.remove, opened: time.Now()}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open == nil {

@@ -18,8 +18,7 @@ import (
 func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.counts.panics.Add(1)
-			p.opts.Logger.Error("panic in a handler", "target", string(ctx.RequestURI()), "panic", r, "stack", string(debug.Stack()))
+			p.panicked(string(ctx.RequestURI()), r)
 			ctx.Response.Reset()
 			p.fail(ctx, fasthttp.StatusInternalServerError, "Internal Server Error")
 		}
@@ -28,6 +27,12 @@ func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 		}
 	}()
 	p.serve(ctx)
+}
+
+// panicked counts and logs a panic that a request led to.
+func (p *Proxy) panicked(request string, cause any) {
+	p.counts.panics.Add(1)
+	p.opts.Logger.Error("panic in a handler", "target", request, "panic", cause, "stack", string(debug.Stack()))
 }
 
 // serve finds out what a request is for. That of most is known already.

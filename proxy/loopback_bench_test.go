@@ -2,9 +2,7 @@ package proxy
 
 import (
 	"bytes"
-	"fmt"
 	"net"
-	"slices"
 	"syscall"
 	"testing"
 	"time"
@@ -48,11 +46,7 @@ func newClient(b *testing.B, address string, headers []string, body int) *client
 	}
 	b.Cleanup(func() { conn.Close() })
 	c := &client{Conn: conn, body: body, answer: make([]byte, body+4<<10)}
-	c.request = fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: web4.ustfccca.org\r\n", siteTarget)
-	for i := 0; i < len(headers); i += 2 {
-		c.request = fmt.Appendf(c.request, "%s: %s\r\n", headers[i], headers[i+1])
-	}
-	c.request = append(c.request, "\r\n"...)
+	c.request = requestText(headers)
 	return c
 }
 
@@ -103,44 +97,27 @@ func run(b *testing.B, clients []*client) {
 	b.ReportMetric(float64(cpu()-begun)/float64(b.N), "cpu-ns/op")
 }
 
-// timed measures each call of handler, which only one connection may ask.
-func timed(handler fasthttp.RequestHandler) (timing fasthttp.RequestHandler, median func() float64) {
-	var took []time.Duration
-	timing = func(ctx *fasthttp.RequestCtx) {
-		begun := time.Now()
-		handler(ctx)
-		took = append(took, time.Since(begun))
-	}
-	return timing, func() float64 {
-		slices.Sort(took)
-		return float64(took[len(took)/2])
-	}
-}
-
-// BenchmarkLoopback is a hit by way of a server and a connection, beside a bare
-// handler in the same server. The processor time is the client's too; the
-// handler's own, the median, shows what it takes when system calls have pushed
-// its code and data out of the processor's caches.
+// BenchmarkLoopback is a hit by way of a server and a connection: as it is, with
+// the fast path left out, and with a bare handler in the same server. The processor
+// time is the client's too.
 func BenchmarkLoopback(b *testing.B) {
 	for _, hit := range hits {
 		headers := append(browserHeaders, hit.headers...)
 		ctx := requestCtx("GET", siteTarget, headers...)
-		measure := func(name string, serve func(net.Listener) error, median func() float64) {
+		measure := func(name string, serve func(net.Listener) error) {
 			address := loopback(b, serve)
 			b.Run(hit.name+"/"+name, func(b *testing.B) {
 				run(b, []*client{newClient(b, address, headers, len(ctx.Response.Body()))})
-				b.ReportMetric(median(), "handler-ns/op")
 			})
 		}
-		p := benchProxy(b, hit.size)
+		p, slow := benchProxy(b, hit.size), benchProxy(b, hit.size)
+		slow.conns.fast = nil
 		for range 3 {
 			ctx.Response.Reset()
 			p.handle(ctx)
 		}
-		handler, median := timed(p.handle)
-		p.server.Handler = handler
-		measure("proxy", p.Serve, median)
-		handler, median = timed(bare(&ctx.Response))
-		measure("bare", bareServer(p, handler).Serve, median)
+		measure("proxy", p.Serve)
+		measure("no fast path", slow.Serve)
+		measure("bare", bareServer(p, bare(&ctx.Response)).Serve)
 	}
 }

@@ -166,7 +166,7 @@ func New(opts Options) (*Proxy, error) {
 		return nil, err
 	}
 	p.adopt(saved)
-	p.conns.timeouts = clientTimeouts
+	p.conns.timeouts, p.conns.fast = clientTimeouts, newFastPath(p)
 	p.server = newServer(p)
 	return p, nil
 }
@@ -195,6 +195,9 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 // clientTimeouts are how long a client may take.
 var clientTimeouts = timeouts{read: 10 * time.Second, idle: 60 * time.Second, write: 90 * time.Second, slack: 10 * time.Second}
 
+// serverName is what answers say who they are from.
+const serverName = "xcri-proxy"
+
 // Limits of the server. A request's target and headers must fit the read buffer.
 const (
 	maxHeaderBytes = 16 << 10
@@ -211,7 +214,7 @@ func newServer(p *Proxy) *fasthttp.Server {
 		Handler:                      p.handle,
 		ErrorHandler:                 badRequest,
 		ContinueHandler:              func(*fasthttp.RequestHeader) bool { return false },
-		Name:                         "xcri-proxy",
+		Name:                         serverName,
 		ReadBufferSize:               maxHeaderBytes,
 		MaxRequestBodySize:           maxBodyBytes,
 		Concurrency:                  maxConns,

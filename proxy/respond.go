@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"fmt"
-	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -26,9 +25,12 @@ var (
 	headerETag         = []byte("Etag")
 	headerVary         = []byte("Vary")
 
-	headerAcceptEncoding = []byte("Accept-Encoding")
-	headerIfNoneMatch    = []byte("If-None-Match")
-	headerOrigin         = []byte("Origin")
+	headerAcceptEncoding   = []byte("Accept-Encoding")
+	headerContentLength    = []byte("Content-Length")
+	headerExpect           = []byte("Expect")
+	headerIfNoneMatch      = []byte("If-None-Match")
+	headerOrigin           = []byte("Origin")
+	headerTransferEncoding = []byte("Transfer-Encoding")
 )
 
 // headers are what is the same for many answers. They are made once and then
@@ -100,8 +102,7 @@ func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.
 	p.headers.cached[outcome].CopyTo(h)
 	p.cors.apply(ctx)
 	var digits [20]byte
-	age := max(0, ctx.Time().Sub(p.confirmed(e, outcome))/time.Second)
-	h.SetCanonical(headerAge, strconv.AppendInt(digits[:0], int64(age), 10))
+	h.SetCanonical(headerAge, fasthttp.AppendUint(digits[:0], p.age(e, outcome, ctx.Time())))
 
 	if e.Status == fasthttp.StatusOK {
 		if tag := matchETag(e.Variants[identity].ETag, ctx.Request.Header.PeekCanonical(headerIfNoneMatch)); tag != nil {
@@ -143,6 +144,11 @@ func (p *Proxy) sendVariant(ctx *fasthttp.RequestCtx, variants []cache.Variant, 
 		return
 	}
 	ctx.Response.SetBodyStream(body, size)
+}
+
+// age is for how many seconds nobody has known whether an entry is true still.
+func (p *Proxy) age(e *cache.Entry, outcome cache.Outcome, now time.Time) int {
+	return int(max(0, now.Sub(p.confirmed(e, outcome))/time.Second))
 }
 
 // confirmed returns when an entry was last known to be true: for a hit that is

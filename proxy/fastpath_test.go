@@ -1,0 +1,301 @@
+package proxy
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"regexp"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+// counting counts the requests that come to a proxy's handler, where those that
+// the fast path answers do not. It must run before the proxy serves.
+func counting(p *Proxy) *atomic.Int64 {
+	var came atomic.Int64
+	handle := p.server.Handler
+	p.server.Handler = func(ctx *fasthttp.RequestCtx) {
+		came.Add(1)
+		handle(ctx)
+	}
+	return &came
+}
+
+// exchange sends text as all that a client has to say, and returns all that the
+// server says.
+func exchange(t testing.TB, base, text string) string {
+	t.Helper()
+	conn := dial(t, base)
+	defer conn.Close()
+	if _, err := io.WriteString(conn, text); err != nil {
+		t.Fatal(err)
+	}
+	if err := conn.(*net.TCPConn).CloseWrite(); err != nil {
+		t.Fatal(err)
+	}
+	all, err := io.ReadAll(conn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(all)
+}
+
+// slow makes connections that it accepts do without the fast path.
+type slow struct{ *listener }
+
+func (s slow) Accept() (net.Conn, error) {
+	c, err := s.listener.Accept()
+	if err == nil {
+		c.(*conn).fast = nil
+	}
+	return c, err
+}
+
+// listenSlow serves p without the fast path, until the test ends.
+func listenSlow(t testing.TB, p *Proxy) (base string) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newServer(p) // whose requests are not counted
+	go s.Serve(slow{&listener{Listener: ln, conns: &p.conns}})
+	t.Cleanup(func() { s.Shutdown() })
+	return "http://" + ln.Addr().String()
+}
+
+var theDate, theAge = regexp.MustCompile(`\r\nDate: [^\r]+`), regexp.MustCompile(`\r\nAge: [^\r]+`)
+
+// still returns answers without what changes with time.
+func still(answers string) string {
+	return theAge.ReplaceAllString(theDate.ReplaceAllString(answers, ""), "")
+}
+
+// TestFastPathAnswersAlike: what the fast path says is what the server says, to
+// the byte, whatever a client asks.
+func TestFastPathAnswersAlike(t *testing.T) {
+	requests := map[string]string{}
+	for name, text := range otherRequests {
+		requests["other: "+name] = text
+	}
+	for name, text := range oddRequests {
+		requests["odd: "+name] = text
+	}
+	for name, tt := range plainRequests {
+		requests["plain: "+name] = tt.request
+	}
+	for _, hit := range hits {
+		text := plainGet + "\r\nHost: a\r\n"
+		for i := 0; i < len(hit.headers); i += 2 {
+			text += hit.headers[i] + ": " + hit.headers[i+1] + "\r\n"
+		}
+		requests["hit: "+hit.name] = text + "\r\n"
+	}
+	for _, size := range []int{900, 40 << 10, 3500 << 10} {
+		p := benchProxy(t, size)
+		came := counting(p)
+		fastBase, slowBase := listen(t, p), listenSlow(t, p)
+		for _, target := range []string{"/teams/", "/teams/?limit=5"} {
+			exchange(t, slowBase, lines("GET "+target+" HTTP/1.1", "Host: a"))
+		}
+		await(t, "a large body is recoded", func() bool {
+			got := exchange(t, slowBase, lines(plainGet, "Host: a", "Accept-Encoding: br"))
+			return size <= compressAbove || strings.Contains(got, "Content-Encoding: br\r\n")
+		})
+		for name, text := range requests {
+			if size > largeBody && !strings.HasPrefix(name, "hit: ") {
+				continue // what is said does not depend on it
+			}
+			t.Run(fmt.Sprintf("%d bytes, %s", size, name), func(t *testing.T) {
+				for range 3 { // the third time the target is known
+					came.Store(0)
+					got, want := still(exchange(t, fastBase, text)), still(exchange(t, slowBase, text))
+					if got != want {
+						t.Fatalf("%.700q\nwant %.700q", got, want)
+					}
+				}
+				inflated := size > compressAbove && !strings.Contains(strings.ToLower(text), "accept-encoding") && !strings.Contains(text, "*\r\n")
+				if plain := strings.HasPrefix(name, "plain: ") || strings.HasPrefix(name, "hit: "); plain && !inflated && came.Load() != 0 {
+					t.Error("it was left to the server")
+				}
+			})
+		}
+	}
+}
+
+// TestFastPathLeaves: what is no hit is for the server.
+func TestFastPathLeaves(t *testing.T) {
+	var status atomic.Int64
+	status.Store(200)
+	p, err := New(Options{Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+		return store.Answer{Status: int(status.Load()), Body: []byte(`{}`)}, nil
+	}}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.pages = nil
+	request := []byte(lines("GET /teams/ HTTP/1.1", "Host: a"))
+	hit := func() bool {
+		known, e := p.conns.fast.find(request)
+		return known != nil && e != nil
+	}
+	ask := func() {
+		ctx := requestCtx("GET", "/teams/")
+		p.handle(ctx)
+	}
+	if hit() {
+		t.Error("found before it was asked for")
+	}
+	p.look(context.Background())
+	for range 3 {
+		ask()
+	}
+	if !hit() {
+		t.Fatal("a hit is not found")
+	}
+	for name, change := range map[string]struct{ to, back func() }{
+		"maintenance": {func() { p.maintenance.Store(&Maintenance{}) }, func() { p.maintenance.Store(nil) }},
+		"stopping":    {func() { p.stopping.Store(true) }, func() { p.stopping.Store(false) }},
+		"down":        {func() { p.cache.Down(errors.New("down")) }, p.cache.Up},
+	} {
+		if change.to(); hit() {
+			t.Errorf("%s: it is found", name)
+		}
+		if change.back(); !hit() {
+			t.Errorf("after %s it is not found", name)
+		}
+	}
+	p.cache.Purge(func(*cache.Entry) bool { return true }, false)
+	if hit() {
+		t.Error("a stale one is found")
+	}
+	p.cache.Purge(func(*cache.Entry) bool { return true }, true)
+	status.Store(404)
+	for range 3 {
+		ask()
+	}
+	if hit() {
+		t.Error("a 404 is found")
+	}
+}
+
+// TestFastPathInPieces: however a request comes, it is answered once.
+func TestFastPathInPieces(t *testing.T) {
+	p := benchProxy(t, 900)
+	base := listen(t, p)
+	request := lines(plainGet, "Host: a", "Accept-Encoding: gzip")
+	var whole string
+	for range 3 {
+		whole = still(exchange(t, base, request))
+	}
+	conn := dial(t, base)
+	defer conn.Close()
+	from := bufio.NewReader(conn)
+	for at := 0; at <= len(request); at += 7 {
+		io.WriteString(conn, request[:at])
+		time.Sleep(2 * time.Millisecond)
+		io.WriteString(conn, request[at:])
+		if a := read(t, from, "GET"); a.status != 200 || !strings.HasSuffix(whole, a.body) {
+			t.Fatalf("in two at %d: %d %s", at, a.status, a.body)
+		}
+	}
+	t.Run("many at once", func(t *testing.T) {
+		if got := still(exchange(t, base, strings.Repeat(request, 20))); got != strings.Repeat(whole, 20) {
+			t.Errorf("%q\nwant 20 times %q", got, whole)
+		}
+	})
+	// What comes after a part of a request, or is the body of one, looks like a
+	// request and is none.
+	for name, tt := range map[string]struct {
+		first, second string
+		statuses      []int
+	}{
+		"the rest of a header": {request + "GET /nowhere HTTP/1.1\r\nX: ", request, []int{200, 404}},
+		"a body":               {request + fmt.Sprintf("POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", len(request)), request, []int{200, 404}},
+		"a body by itself":     {fmt.Sprintf("POST /nowhere HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", len(request)), request, []int{404}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			conn := dial(t, base)
+			defer conn.Close()
+			io.WriteString(conn, tt.first)
+			time.Sleep(50 * time.Millisecond)
+			io.WriteString(conn, tt.second)
+			conn.(*net.TCPConn).CloseWrite()
+			from := bufio.NewReader(conn)
+			for _, want := range tt.statuses {
+				if a := read(t, from, "GET"); a.status != want {
+					t.Fatalf("%d, want %d: %s", a.status, want, a.body)
+				}
+			}
+			if more, err := io.ReadAll(from); err != nil || len(more) > 0 {
+				t.Errorf("answered too: %q, %v", more, err)
+			}
+		})
+	}
+}
+
+// TestFastPathPanic: a panic costs its connection alone.
+func TestFastPathPanic(t *testing.T) {
+	p := benchProxy(t, 900)
+	base := listen(t, p)
+	key, err := p.router.keyOf("/teams/")
+	if err != nil {
+		t.Fatal(err)
+	}
+	broken := &target{ref: cache.Ref{Key: key}} // without a route
+	for range 2 {
+		p.cache.Follow(&broken.ref)
+	}
+	p.targets.put([]byte("/teams/?broken"), broken)
+	if got := exchange(t, base, lines("GET /teams/?broken HTTP/1.1", "Host: a")); got != "" {
+		t.Errorf("answered %q", got)
+	}
+	if got := exchange(t, base, lines("GET /teams/ HTTP/1.1", "Host: a")); !strings.HasPrefix(got, "HTTP/1.1 200 OK\r\n") {
+		t.Errorf("afterwards: %.100q", got)
+	}
+	if n := p.Stats().Requests.Panics; n != 1 {
+		t.Errorf("%d panics", n)
+	}
+}
+
+// TestFastPathCounts: its answers are in the figures.
+func TestFastPathCounts(t *testing.T) {
+	p := benchProxy(t, 900)
+	came := counting(p)
+	base := listen(t, p)
+	exchange(t, base, lines(plainGet, "Host: a"))
+	exchange(t, base, lines(plainGet, "Host: a"))
+	before := p.Stats()
+	came.Store(0)
+	exchange(t, base, strings.Repeat(lines(plainGet, "Host: a"), 1))
+	exchange(t, base, lines(plainGet, "Host: a", "If-None-Match: *"))
+	after := p.Stats()
+	if came.Load() > 0 {
+		t.Fatal("the server answered")
+	}
+	hits := after.Requests.Outcomes["hit"] - before.Requests.Outcomes["hit"]
+	latencies := after.Routes["/teams/"].Latency.Count - before.Routes["/teams/"].Latency.Count
+	unmodified := after.Requests.NotModified - before.Requests.NotModified
+	if hits != 2 || latencies != 2 || unmodified != 1 {
+		t.Errorf("%d hits, %d latencies, %d not modified", hits, latencies, unmodified)
+	}
+}
+
+// sink is a connection that takes all that is written.
+type sink struct {
+	net.Conn
+	taken int
+}
+
+func (s *sink) Write(b []byte) (int, error)    { s.taken += len(b); return len(b), nil }
+func (*sink) SetWriteDeadline(time.Time) error { return nil }

@@ -1,0 +1,123 @@
+package proxy
+
+import (
+	"bufio"
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/valyala/fasthttp"
+)
+
+// lines joins the lines of a request.
+func lines(of ...string) string { return strings.Join(of, "\r\n") + "\r\n\r\n" }
+
+const plainGet = "GET /teams/?limit=5 HTTP/1.1"
+
+// plainRequests are requests of the plainest form, and what they ask for.
+var plainRequests = map[string]struct{ request, target, accept, tags string }{
+	"the least":   {lines(plainGet, "Host: a"), "/teams/?limit=5", "", ""},
+	"a browser's": {lines(plainGet, "Host: web4.ustfccca.org", "User-Agent: Mozilla/5.0 (X11; Linux x86_64)", "Accept: */*", "Accept-Encoding: gzip, br", "Cookie: a=b; c=d"), "/teams/?limit=5", "gzip, br", ""},
+	"Apache's":    {lines(plainGet, "Host: 127.0.0.1:8000", "X-Forwarded-For: 10.0.0.1", "If-None-Match: \"x\", W/\"y\"", "Connection: Keep-Alive"), "/teams/?limit=5", "", `"x", W/"y"`},
+	"other cases": {lines(plainGet, "hOST:a.b:80", "ACCEPT-ENCODING:  zstd ", "if-none-match:*"), "/teams/?limit=5", "zstd", "*"},
+}
+
+// otherRequests are for the server to read.
+var otherRequests = map[string]string{
+	"nothing":                 "",
+	"another method":          lines("POST /teams/ HTTP/1.1", "Host: a"),
+	"HEAD":                    lines("HEAD /teams/ HTTP/1.1", "Host: a"),
+	"HTTP/1.0":                lines("GET /teams/ HTTP/1.0", "Host: a"),
+	"a whole URL":             lines("GET http://a/teams/ HTTP/1.1", "Host: a"),
+	"a star":                  lines("GET * HTTP/1.1", "Host: a"),
+	"a space in the target":   lines("GET /teams/ x HTTP/1.1", "Host: a"),
+	"two spaces":              lines("GET  /teams/ HTTP/1.1", "Host: a"),
+	"no host":                 lines(plainGet, "Accept: */*"),
+	"an empty host":           lines(plainGet, "Host: "),
+	"two hosts":               lines(plainGet, "Host: a", "Host: a"),
+	"a host with a user":      lines(plainGet, "Host: me@a"),
+	"a host without its port": lines(plainGet, "Host: a:"),
+	"an IPv6 host":            lines(plainGet, "Host: [::1]"),
+	"a body":                  lines(plainGet, "Host: a", "Content-Length: 2") + "hi",
+	"an empty body":           lines(plainGet, "Host: a", "Content-Length: 0"),
+	"chunks":                  lines(plainGet, "Host: a", "Transfer-Encoding: chunked") + "0\r\n\r\n",
+	"an expectation":          lines(plainGet, "Host: a", "Expect: 100-continue"),
+	"the last":                lines(plainGet, "Host: a", "Connection: close"),
+	"another site's":          lines(plainGet, "Host: a", "Origin: https://b"),
+	"no colon":                lines(plainGet, "Host: a", "X"),
+	"no name":                 lines(plainGet, "Host: a", ": x"),
+	"a space in a name":       lines(plainGet, "Host: a", "Content-Length : 2"),
+	"a control in a value":    lines(plainGet, "Host: a", "X: a\rb"),
+	"only line feeds":         "GET /teams/ HTTP/1.1\nHost: a\n\n",
+	"an empty line before":    "\r\n" + lines(plainGet, "Host: a"),
+	"half of it":              plainGet + "\r\nHost: a\r\nAccept",
+	"no end":                  plainGet + "\r\nHost: a\r\n",
+	"two":                     lines(plainGet, "Host: a") + lines(plainGet, "Host: a"),
+	"the begin of another":    lines(plainGet, "Host: a") + "G",
+}
+
+// oddRequests the server reads as it reads plain ones.
+var oddRequests = map[string]string{
+	"bytes above ASCII":      lines("GET /teams/\xff HTTP/1.1", "Host: a"),
+	"an upgrade":             lines(plainGet, "Host: a", "Connection: upgrade", "Upgrade: h2c"),
+	"a trailer":              lines(plainGet, "Host: a", "Trailer: X"),
+	"two Accept-Encoding":    lines(plainGet, "Host: a", "Accept-Encoding: gzip", "Accept-Encoding: br"),
+	"two If-None-Match":      lines(plainGet, "Host: a", `If-None-Match: "x"`, "If-None-Match: *"),
+	"an empty If-None-Match": lines(plainGet, "Host: a", "If-None-Match:"),
+	"a folded line":          lines(plainGet, "Host: a", "X: 1", " 2"),
+	"a tab in a value":       lines(plainGet, "Host: a", "X:\ta"),
+	"a bare line feed":       plainGet + "\nHost: a\r\n\r\n",
+}
+
+func TestPlain(t *testing.T) {
+	for name, tt := range plainRequests {
+		r, request := newPlainReader(), []byte(tt.request)
+		target, ok := plainTarget(request), r.read(request)
+		accept, tags := r.header.PeekCanonical(headerAcceptEncoding), r.header.PeekCanonical(headerIfNoneMatch)
+		if !ok || string(target) != tt.target || string(accept) != tt.accept || string(tags) != tt.tags {
+			t.Errorf("%s: %v, %q %q %q", name, ok, target, accept, tags)
+		}
+	}
+	for name, request := range otherRequests {
+		if isPlain([]byte(request)) {
+			t.Errorf("%s is taken for a plain request", name)
+		}
+	}
+}
+
+func isPlain(request []byte) bool {
+	return plainTarget(request) != nil && newPlainReader().read(request)
+}
+
+// FuzzPlain: what is taken for a plain request is one that the server takes, as a
+// whole and with the same target, and after which it goes on.
+func FuzzPlain(f *testing.F) {
+	for _, tt := range plainRequests {
+		f.Add([]byte(tt.request))
+	}
+	for _, requests := range []map[string]string{oddRequests, otherRequests} {
+		for _, request := range requests {
+			f.Add([]byte(request))
+		}
+	}
+	f.Fuzz(func(t *testing.T, request []byte) {
+		if len(request) > maxHeaderBytes || !isPlain(bytes.Clone(request)) {
+			return
+		}
+		var r fasthttp.Request
+		from := bufio.NewReaderSize(bytes.NewReader(request), maxHeaderBytes)
+		if err := r.Read(from); err != nil {
+			t.Fatal(err)
+		}
+		if err := (&fasthttp.URI{}).Parse(r.Header.Host(), r.Header.RequestURI()); err != nil {
+			t.Error(err)
+		}
+		if target := plainTarget(request); !bytes.Equal(target, r.Header.RequestURI()) {
+			t.Errorf("the target is %q, the server reads %q", target, r.Header.RequestURI())
+		}
+		if from.Buffered() > 0 || len(r.Body()) > 0 || r.MayContinue() || r.ConnectionClose() || !r.Header.IsGet() {
+			t.Errorf("%d bytes left, %d of a body, expects %v, closes %v, GET %v",
+				from.Buffered(), len(r.Body()), r.MayContinue(), r.ConnectionClose(), r.Header.IsGet())
+		}
+	})
+}
