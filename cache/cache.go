@@ -265,13 +265,20 @@ func (c *Cache) Count(r *Ref) {
 }
 
 // find looks for a slot in what is published while it looks. What is not fresh
-// there may be so in what was published meanwhile.
+// there may be so in what was published meanwhile, and what is not there may be on
+// its way from one place to another.
 func (c *Cache) find(key string) (*published, *slot) {
 	for {
 		now := c.current.Load()
 		found := c.look(now, key)
-		if found != nil && c.fresh(now, found) || now == c.current.Load() {
+		switch {
+		case found != nil && c.fresh(now, found):
 			return now, found
+		case now != c.current.Load():
+		case found != nil:
+			return now, found
+		default:
+			return c.lookAgain(key)
 		}
 	}
 }

@@ -181,3 +181,35 @@ func TestGlance(t *testing.T) {
 	c.Count(r) // of nothing
 	calls(t, o, 1)
 }
+
+// TestFindWhileReplaced: an entry that takes the place of another, on a shelf that
+// must take that off first, is there all the time.
+func TestFindWhileReplaced(t *testing.T) {
+	o := &fakeOrigin{size: 1 << 10}
+	c := newCache(t, o, Options{Bytes: 1 << 20})
+	if _, outcome, err := c.Get("k"); err != nil || outcome != Miss {
+		t.Fatal(outcome, err)
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for i := range 5000 {
+			e := *c.Peek("k").Entry
+			e.Variants = []Variant{{Body: make([]byte, 1<<10+i), ETag: []byte("1")}} // larger than the last
+			c.writes.Lock()
+			c.shelve(newSlot(&e))
+			c.writes.Unlock()
+		}
+	}()
+	for n := 0; ; n++ {
+		select {
+		case <-done:
+			t.Logf("%d requests", n)
+			return
+		default:
+		}
+		if _, outcome, err := c.Get("k"); err != nil || outcome != Hit {
+			t.Fatalf("request %d: %v, %v", n, outcome, err)
+		}
+	}
+}
