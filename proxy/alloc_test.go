@@ -41,7 +41,7 @@ func TestHitAllocs(t *testing.T) {
 func TestFastPathAllocs(t *testing.T) {
 	for _, hit := range hits {
 		p := benchProxy(t, hit.size)
-		c := p.conns.add(&sink{})
+		c := p.conns.add(sink{})
 		request := requestText(hit.headers)
 		for range 2 {
 			p.handle(requestCtx("GET", siteTarget, hit.headers...))

@@ -119,7 +119,7 @@ func BenchmarkHit(b *testing.B) {
 			})
 		}
 		b.Run(hit.name+"/fast", func(b *testing.B) {
-			request, c := requestText(append(browserHeaders, hit.headers...)), p.conns.add(&sink{})
+			request, c := requestText(append(browserHeaders, hit.headers...)), p.conns.add(sink{})
 			b.ReportAllocs()
 			for b.Loop() {
 				if answered, err := p.conns.fast.answer(c, request); !answered || err != nil {

@@ -33,9 +33,10 @@ func plainTarget(request []byte) []byte {
 	return target
 }
 
-// read reports whether a request is plain, and reads its header: a GET of HTTP/1.1
-// that is all there is, for one form or another of an answer and nothing else. It
-// has no body, its connection goes on, and it comes from no page of another site.
+// read reads the header of a request and reports whether it is plain: a GET of
+// HTTP/1.1 that is all there is. It has no body, its connection goes on, it comes
+// from no page of another site, and its header decides at most in which form it is
+// answered.
 func (r *plainReader) read(request []byte) bool {
 	r.request.Reset(request)
 	r.buffered.Reset(&r.request)
