@@ -42,7 +42,7 @@ func TestFastPathAllocs(t *testing.T) {
 	for _, hit := range hits {
 		p := benchProxy(t, hit.size)
 		c := p.conns.add(sink{})
-		request := requestText(hit.headers)
+		request := requestText(siteTarget, hit.headers)
 		for range 2 {
 			p.handle(requestCtx("GET", siteTarget, hit.headers...))
 		}

@@ -87,8 +87,8 @@ func bare(model *fasthttp.Response) fasthttp.RequestHandler {
 }
 
 // requestText is a visitor's request as it comes on a connection.
-func requestText(headers []string) []byte {
-	text := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: web4.ustfccca.org\r\n", siteTarget)
+func requestText(target string, headers []string) []byte {
+	text := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: web4.ustfccca.org\r\n", target)
 	for i := 0; i < len(headers); i += 2 {
 		text = fmt.Appendf(text, "%s: %s\r\n", headers[i], headers[i+1])
 	}
@@ -119,7 +119,7 @@ func BenchmarkHit(b *testing.B) {
 			})
 		}
 		b.Run(hit.name+"/fast", func(b *testing.B) {
-			request, c := requestText(append(browserHeaders, hit.headers...)), p.conns.add(sink{})
+			request, c := requestText(siteTarget, append(browserHeaders, hit.headers...)), p.conns.add(sink{})
 			b.ReportAllocs()
 			for b.Loop() {
 				if answered, err := p.conns.fast.answer(c, request); !answered || err != nil {

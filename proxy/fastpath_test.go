@@ -95,11 +95,7 @@ func TestFastPathAnswersAlike(t *testing.T) {
 		requests["plain: "+name] = tt.request
 	}
 	for _, hit := range hits {
-		text := plainGet + "\r\nHost: a\r\n"
-		for i := 0; i < len(hit.headers); i += 2 {
-			text += hit.headers[i] + ": " + hit.headers[i+1] + "\r\n"
-		}
-		requests["hit: "+hit.name] = text + "\r\n"
+		requests["hit: "+hit.name] = string(requestText("/teams/?limit=5", hit.headers))
 	}
 	for _, size := range []int{900, 40 << 10, 3500 << 10} {
 		p := benchProxy(t, size)

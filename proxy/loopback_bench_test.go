@@ -46,7 +46,7 @@ func newClient(b *testing.B, address string, headers []string, body int) *client
 	}
 	b.Cleanup(func() { conn.Close() })
 	c := &client{Conn: conn, body: body, answer: make([]byte, body+4<<10)}
-	c.request = requestText(headers)
+	c.request = requestText(siteTarget, headers)
 	return c
 }
 
