@@ -60,16 +60,22 @@ func (m *memo[V]) get(text []byte) *V {
 	return nil
 }
 
-// put remembers value for text, unless what is in its places was asked for since
-// the last put there: what is asked for all the time stays.
+// put remembers value for text: in an empty place, or in that of a text that was not
+// asked for since the last put that found no place. What is asked for all the time
+// stays.
 func (m *memo[V]) put(text []byte, value *V) {
 	if len(text) > longestMemo {
 		return
 	}
-	pair := m.pair(text)
+	in, pair := &memorized[V]{text: string(text), value: value}, m.pair(text)
 	for i := range pair {
-		if old := pair[i].Load(); old == nil || !old.asked.Load() {
-			pair[i].Store(&memorized[V]{text: string(text), value: value})
+		if pair[i].CompareAndSwap(nil, in) {
+			return
+		}
+	}
+	for i := range pair {
+		if !pair[i].Load().asked.Load() {
+			pair[i].Store(in)
 			return
 		}
 	}

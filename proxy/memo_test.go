@@ -52,6 +52,18 @@ func TestMemo(t *testing.T) {
 	check(long, 5)
 }
 
+// TestMemoEmptyPlaces: what was put stays as long as there is an empty place, although
+// nobody has asked for it yet. A long row of texts, asked for one after the other,
+// would never be known otherwise.
+func TestMemoEmptyPlaces(t *testing.T) {
+	m := newMemo[int](2) // all texts share two places
+	put(&m, "a", 1)
+	put(&m, "b", 2)
+	if a, b := got(&m, "a"), got(&m, "b"); a != 1 || b != 2 {
+		t.Errorf("a: %d, b: %d", a, b)
+	}
+}
+
 // TestMemoRoom: a memo has the room that it was made with.
 func TestMemoRoom(t *testing.T) {
 	for _, room := range []int{2, 3, 64, 1000} {
