@@ -1,8 +1,11 @@
 package proxy
 
 import (
+	"bufio"
 	"bytes"
+	"io"
 	"net"
+	"net/http"
 	"syscall"
 	"testing"
 	"time"
@@ -38,6 +41,7 @@ type client struct {
 	body            int // the length of the answer's, in bytes
 }
 
+// newClient returns a client whose first answer, of a body of that many bytes, is in.
 func newClient(b *testing.B, address string, headers []string, body int) *client {
 	b.Helper()
 	conn, err := net.Dial("tcp", address)
@@ -47,6 +51,14 @@ func newClient(b *testing.B, address string, headers []string, body int) *client
 	b.Cleanup(func() { conn.Close() })
 	c := &client{Conn: conn, body: body, answer: make([]byte, body+4<<10)}
 	c.request = requestText(siteTarget, headers)
+	c.ask(b)
+	first, err := http.ReadResponse(bufio.NewReader(conn), nil)
+	if err != nil {
+		b.Fatal(err)
+	}
+	if n, err := io.Copy(io.Discard, first.Body); int(n) != body || err != nil {
+		b.Fatalf("%s: %d bytes, want %d; %v", first.Status, n, body, err)
+	}
 	return c
 }
 

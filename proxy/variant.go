@@ -27,6 +27,10 @@ const (
 	// sent without copying it. It takes its room twice then.
 	fileFrom = 256 << 10
 
+	// longForBrotli is the length of a text from which on brotli searches it in
+	// another way. Source: chooseHasher of the library, size_hint.
+	longForBrotli = 1 << 20
+
 	gzipLevel   = 6
 	brotliLevel = 5
 )
@@ -41,8 +45,12 @@ const (
 
 var (
 	gzipWriters   = sync.Pool{New: func() any { w, _ := gzip.NewWriterLevel(nil, gzipLevel); return w }}
-	brotliWriters = sync.Pool{New: func() any { return brotli.NewWriterLevel(nil, brotliLevel) }}
-	gzipReaders   = sync.Pool{New: func() any { return new(gzip.Reader) }}
+	brotliWriters = sync.Pool{New: newBrotliWriter}
+	// longBrotliWriters are for long texts: the first that a brotli writer gets says
+	// for good how it searches, and the bytes that an ETag stands for must not depend
+	// on what a writer did before.
+	longBrotliWriters = sync.Pool{New: newBrotliWriter}
+	gzipReaders       = sync.Pool{New: func() any { return new(gzip.Reader) }}
 	// zstdWriter makes no goroutines and may be used by many at once.
 	zstdWriter, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(1<<20))
 )
@@ -124,7 +132,14 @@ func addFiles(variants []cache.Variant) {
 	}
 }
 
-func brotliOf(body []byte) []byte { return compress(&brotliWriters, body) }
+func newBrotliWriter() any { return brotli.NewWriterLevel(nil, brotliLevel) }
+
+func brotliOf(body []byte) []byte {
+	if len(body) >= longForBrotli {
+		return compress(&longBrotliWriters, body)
+	}
+	return compress(&brotliWriters, body)
+}
 
 func zstdOf(body []byte) []byte { return bytes.Clone(zstdWriter.EncodeAll(body, nil)) }
 

@@ -1,0 +1,39 @@
+package proxy
+
+import (
+	"bytes"
+	"math/rand"
+	"sync"
+	"testing"
+)
+
+// TestVariantsRepeat: the forms of a body are the same bytes whenever they are made,
+// as their ETags say, whatever was made before.
+func TestVariantsRepeat(t *testing.T) {
+	sizes := []int{2 << 10, 60 << 10, 200 << 10, longForBrotli - 200, longForBrotli, 2 << 20}
+	forms := func(body []byte) [][]byte {
+		made := [][]byte{brotliOf(body), zstdOf(body)}
+		for _, v := range variants(body) {
+			made = append(made, v.Body)
+		}
+		return made
+	}
+	var bodies [][]byte
+	var want [][][]byte
+	for _, size := range sizes {
+		for _, pool := range []*sync.Pool{&gzipWriters, &brotliWriters, &longBrotliWriters} {
+			*pool = sync.Pool{New: pool.New}
+		}
+		body := sampleBody(size)
+		bodies, want = append(bodies, body), append(want, forms(body))
+	}
+	for range 3 {
+		for _, i := range rand.Perm(len(bodies)) {
+			for form, made := range forms(bodies[i]) {
+				if !bytes.Equal(made, want[i][form]) {
+					t.Errorf("form %d of %d bytes: %d bytes, of a new writer %d", form, len(bodies[i]), len(made), len(want[i][form]))
+				}
+			}
+		}
+	}
+}
