@@ -133,6 +133,45 @@ func (s *service) cpu() (sum used, err error) {
 	return sum, err
 }
 
+// share is what a machine that shares its processors has had of them.
+type share struct{ stolen, all int64 } // in ticks
+
+// parseShare reads the first line of /proc/stat. Source: proc(5), the eighth column
+// is what others had while this machine wanted it; those after it are in the first.
+func parseShare(text string) (s share, err error) {
+	line, _, _ := strings.Cut(text, "\n")
+	fields := strings.Fields(line)
+	if len(fields) < 9 || fields[0] != "cpu" {
+		return s, fmt.Errorf("not /proc/stat: %q", line)
+	}
+	for i, field := range fields[1:9] {
+		n, err := strconv.ParseInt(field, 10, 64)
+		if err != nil {
+			return s, fmt.Errorf("/proc/stat: %w", err)
+		}
+		s.all += n
+		if i == 7 {
+			s.stolen = n
+		}
+	}
+	return s, nil
+}
+
+func readShare() (share, error) {
+	text, err := os.ReadFile("/proc/stat")
+	if err != nil {
+		return share{}, err
+	}
+	return parseShare(string(text))
+}
+
+// lost returns the share of the processors' time, from 0 to 1, that other machines
+// have had since.
+func (s share) lost() (float64, error) {
+	now, err := readShare()
+	return float64(now.stolen-s.stolen) / float64(max(1, now.all-s.all)), err
+}
+
 // resident returns the memory that the service takes now, with its files in memory,
 // and the most that it ever took, with those that it has now, in bytes.
 func (s *service) resident() (now, most int64, err error) {

@@ -17,8 +17,13 @@ var (
 	versionNum = regexp.MustCompile(`\d+\.\d+(\.\d+)?`)
 )
 
-// machine names what all was measured on, and when.
-func machine(ctx context.Context) string {
+// taken tells what a machine has lost to those that it shares its processors with.
+func taken(lost float64) string {
+	return fmt.Sprintf("other machines took %.0f %% of the cores' time", 100*lost)
+}
+
+// machine names what all was measured on, when, and what was lost to others.
+func machine(ctx context.Context, lost float64) string {
 	parts := []string{
 		fmt.Sprintf("%d cores of %s", runtime.NumCPU(), inFile("/proc/cpuinfo", modelName)),
 		inFile("/etc/os-release", prettyName),
@@ -31,7 +36,7 @@ func machine(ctx context.Context) string {
 	} {
 		parts = append(parts, p[0]+" "+versionOf(ctx, p[1], p[2:]...))
 	}
-	return strings.Join(parts, ", ") + "; " + time.Now().Format("2 January 2006")
+	return strings.Join(parts, ", ") + "; " + time.Now().Format("2 January 2006") + "; " + taken(lost)
 }
 
 // congestion is the setting of how TCP finds out how fast it may send.

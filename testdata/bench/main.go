@@ -78,6 +78,10 @@ func run(ctx context.Context, s settings) error {
 		return err
 	}
 	defer l.close()
+	begun, err := readShare()
+	if err != nil {
+		return err
+	}
 	var failed error
 	for _, c := range chapters {
 		if !slices.Contains(s.only, c.name) {
@@ -92,11 +96,11 @@ func run(ctx context.Context, s settings) error {
 			return failed
 		}
 	}
-	return errors.Join(failed, l.show(ctx))
+	lost, err := begun.lost()
+	return errors.Join(failed, err, l.show(machine(ctx, lost)))
 }
 
-func (l *lab) show(ctx context.Context) error {
-	on := machine(ctx)
+func (l *lab) show(on string) error {
 	if l.markdown {
 		l.reports.markdown(os.Stdout, on)
 	} else {

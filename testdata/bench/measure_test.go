@@ -51,6 +51,18 @@ func TestParseSchedstat(t *testing.T) {
 	}
 }
 
+func TestParseShare(t *testing.T) {
+	text := "cpu  100 1 50 700 9 2 3 40 60 0\ncpu0 1 1 1 1 1 1 1 1 1 1\n"
+	if got, err := parseShare(text); err != nil || got != (share{stolen: 40, all: 905}) {
+		t.Errorf("got %+v, %v, want 40 of 905", got, err)
+	}
+	for _, text := range []string{"", "cpu  100 1 50 700 9 2 3", "cpu0 100 1 50 700 9 2 3 40", "cpu 100 1 50 700 9 2 3 x"} {
+		if got, err := parseShare(text); err == nil {
+			t.Errorf("%q: got %+v and no error", text, got)
+		}
+	}
+}
+
 // What is busy is seen to be, finer than by ticks.
 func TestFamilyIsBusy(t *testing.T) {
 	before, err := family(os.Getpid())

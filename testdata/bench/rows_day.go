@@ -62,7 +62,15 @@ func day(ctx context.Context, l *lab) error {
 		}
 		errorsBefore += before.Errors
 	}
+	begun, err := readShare()
+	if err != nil {
+		return err
+	}
 	done, err := l.play(ctx, requests, "--seed", "2", "--rate", strconv.Itoa(dayRate))
+	if err != nil {
+		return err
+	}
+	lost, err := begun.lost()
 	if err != nil {
 		return err
 	}
@@ -73,7 +81,8 @@ func day(ctx context.Context, l *lab) error {
 		row{what: at + "errors", most: true, bound: 0, unit: "errors", value: float64(errorsBefore + done.Errors),
 			ours: "with the days before"},
 		row{what: at + "hit ratio after two days of others", bound: 99, unit: "%", value: 100 * done.HitRatio},
-		row{what: at + "p99 from when a request was due", most: true, bound: 25, unit: "ms", value: 1e3 * done.Latency.P99})
+		row{what: at + "p99 from when a request was due", most: true, bound: 25, unit: "ms", value: 1e3 * done.Latency.P99,
+			other: taken(lost)})
 	if done, err = l.play(ctx, requests, "--seed", "3"); err != nil {
 		return err
 	}
