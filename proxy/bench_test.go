@@ -30,6 +30,8 @@ const siteTarget = "/iz/xcri/api/athletes/?season_year=2025&division=2030&gender
 // whole list weigh.
 var sizes = []int{900, 12 << 10, 3500 << 10}
 
+// benchProxy returns a proxy whose answers are all of a size. The one that it has, to
+// siteTarget, stays as it is from now on.
 func benchProxy(b testing.TB, size int) *Proxy {
 	body := sampleBody(size)
 	p, err := New(Options{BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
@@ -40,6 +42,10 @@ func benchProxy(b testing.TB, size int) *Proxy {
 	}
 	p.pages = []string{"/athletes/?season_year=2025&division=2030&gender=M&limit=50000"}
 	p.look(context.Background())
+	await(b, "the page is in brotli", func() bool {
+		forms := p.cache.Peek(p.pages[0]).Entry.Variants
+		return len(body) <= compressAbove || forms[smallVariant].Coding == "br"
+	})
 	return p
 }
 
