@@ -14,7 +14,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/testdata/need"
+	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
 // browser is a headless Chromium with one page open. It is told what to do over

@@ -20,9 +20,9 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/store"
-	"github.com/lewistv/xcri-proxy/testdata"
-	"github.com/lewistv/xcri-proxy/testdata/importer"
-	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest"
+	"github.com/lewistv/xcri-proxy/store/storetest/importer"
+	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
 const (
@@ -61,7 +61,7 @@ func scratch(t testing.TB) (Options, *sql.DB) {
 		execute(t, db, "REVOKE SELECT ON "+name+".* FROM "+mariadb.Reader+"@'%'", "DROP DATABASE "+name)
 		db.Close()
 	})
-	if err := testdata.Load(t.Context(), db); err != nil {
+	if err := storetest.Load(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
 	return optionsFor(t, srv, name), db

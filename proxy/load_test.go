@@ -11,8 +11,8 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/store"
-	"github.com/lewistv/xcri-proxy/testdata/importer"
-	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/importer"
+	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
 // fragile is an origin that fails as the test says.

@@ -13,7 +13,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
-	"github.com/lewistv/xcri-proxy/testdata/oldapi"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 )
 
 // beforeOld serves a proxy in front of an old API.

@@ -17,9 +17,9 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/compare"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 	"github.com/lewistv/xcri-proxy/store"
-	"github.com/lewistv/xcri-proxy/testdata"
-	"github.com/lewistv/xcri-proxy/testdata/oldapi"
+	"github.com/lewistv/xcri-proxy/store/storetest"
 )
 
 // handles serves until the test ends, and returns a client of it.
@@ -75,13 +75,13 @@ func verify(t testing.TB, base, path string) comparison {
 }
 
 // recorded are the recorded answers by request.
-func recorded(t testing.TB) map[string]testdata.Recorded {
+func recorded(t testing.TB) map[string]storetest.Recorded {
 	t.Helper()
-	all, err := testdata.Answers()
+	all, err := storetest.Answers()
 	if err != nil {
 		t.Fatal(err)
 	}
-	answers := map[string]testdata.Recorded{}
+	answers := map[string]storetest.Recorded{}
 	for _, r := range all {
 		answers[r.Request] = r
 	}

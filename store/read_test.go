@@ -11,14 +11,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/testdata"
+	"github.com/lewistv/xcri-proxy/store/storetest"
 )
 
 // sampleDatabase makes a database of the test's own with the sample data.
 func sampleDatabase(t testing.TB) (*Store, func(statement string, args ...any)) {
 	t.Helper()
 	opts, db := emptyDatabase(t)
-	if err := testdata.Load(t.Context(), db); err != nil {
+	if err := storetest.Load(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
 	return open(t, opts), func(statement string, args ...any) {
@@ -38,7 +38,7 @@ const (
 // generation that the answer says it is of.
 func TestConsistentRead(t *testing.T) {
 	opts, db := emptyDatabase(t)
-	if err := testdata.Load(t.Context(), db); err != nil {
+	if err := storetest.Load(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
 	s := open(t, opts)

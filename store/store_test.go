@@ -15,8 +15,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/testdata"
-	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest"
+	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
 var server mariadb.Shared
@@ -98,7 +98,11 @@ func emptyDatabase(t testing.TB) (Options, *sql.DB) {
 func emptyTables(t testing.TB) (Options, *sql.DB) {
 	t.Helper()
 	opts, db := emptyDatabase(t)
-	for _, s := range testdata.Schema() {
+	statements, err := storetest.Schema()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, s := range statements {
 		execute(t, db, s)
 	}
 	return opts, db
@@ -299,7 +303,7 @@ var reordered = map[string]bool{
 // must be the recorded ones to the byte.
 func TestRecorded(t *testing.T) {
 	s := open(t, options(t))
-	answers, err := testdata.Answers()
+	answers, err := storetest.Answers()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/testdata/conformance"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
 )
 
 // asDemo makes the test binary the demo itself, in a process of its own.

@@ -16,7 +16,7 @@ import (
 	vitess "github.com/dolthub/vitess/go/mysql"
 	"github.com/go-sql-driver/mysql"
 
-	"github.com/lewistv/xcri-proxy/testdata"
+	"github.com/lewistv/xcri-proxy/store/storetest"
 )
 
 // databaseName is the only schema of the embedded server.
@@ -106,7 +106,7 @@ func (d *database) Fill(ctx context.Context) error {
 		return err
 	}
 	defer db.Close()
-	return testdata.Load(ctx, db)
+	return storetest.Load(ctx, db)
 }
 
 // Close ends the server and the queries that still run.

@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
-	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
 // service is the real program in processes of its own, one after another.

@@ -18,7 +18,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/app"
 	"github.com/lewistv/xcri-proxy/config"
-	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
 var server mariadb.Shared

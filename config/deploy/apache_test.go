@@ -11,9 +11,9 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/lewistv/xcri-proxy/testdata/apache"
-	"github.com/lewistv/xcri-proxy/testdata/conformance"
-	"github.com/lewistv/xcri-proxy/testdata/oldapi"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/apache"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 )
 
 // base is where the API is for visitors.

@@ -18,7 +18,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
 var (

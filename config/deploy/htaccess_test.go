@@ -6,10 +6,10 @@ import (
 	"syscall"
 	"testing"
 
-	"github.com/lewistv/xcri-proxy/testdata/apache"
-	"github.com/lewistv/xcri-proxy/testdata/conformance"
-	"github.com/lewistv/xcri-proxy/testdata/need"
-	"github.com/lewistv/xcri-proxy/testdata/oldapi"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/apache"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
+	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
 // folder starts an Apache where only .htaccess files can be changed, with the

@@ -13,7 +13,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/testdata/need"
+	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
 // TestShellcheck reads the scripts for what sh would trip over.

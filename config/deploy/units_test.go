@@ -14,7 +14,7 @@ import (
 	"github.com/dustin/go-humanize"
 
 	"github.com/lewistv/xcri-proxy/config"
-	"github.com/lewistv/xcri-proxy/testdata/need"
+	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
 // maxExposure is what systemd-analyze may say of the system unit, of 10.

@@ -9,7 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/testdata/oldapi"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 )
 
 // TestStaleConnections: the old API closes idle connections all the time, just as

@@ -14,8 +14,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/testdata"
-	"github.com/lewistv/xcri-proxy/testdata/oldapi"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
+	"github.com/lewistv/xcri-proxy/store/storetest"
 )
 
 // newClient is one of a server that is there, with a timeout for tests.
@@ -67,7 +67,7 @@ func TestURL(t *testing.T) {
 func TestFetchRecorded(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	c := newClient(t, old.URL(), Options{})
-	recorded, err := testdata.Answers()
+	recorded, err := storetest.Answers()
 	if err != nil {
 		t.Fatal(err)
 	}

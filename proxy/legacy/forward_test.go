@@ -18,7 +18,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/lewistv/xcri-proxy/testdata/oldapi"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 )
 
 // visit is a request of a visitor at 127.0.0.1. headers are name, value.

@@ -16,9 +16,9 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/config"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
 	"github.com/lewistv/xcri-proxy/store"
-	"github.com/lewistv/xcri-proxy/testdata/conformance"
-	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
 var server mariadb.Shared

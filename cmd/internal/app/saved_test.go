@@ -20,7 +20,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
-	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
 // keptSettings are settings with a cache file.

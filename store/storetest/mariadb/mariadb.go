@@ -19,7 +19,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
-	"github.com/lewistv/xcri-proxy/testdata"
+	"github.com/lewistv/xcri-proxy/store/storetest"
 )
 
 // ErrMissing says that no MariaDB server is installed.
@@ -161,7 +161,7 @@ func (s *Server) fill(opts Options) error {
 		return err
 	}
 	defer db.Close()
-	return testdata.Load(ctx, db)
+	return storetest.Load(ctx, db)
 }
 
 // Root returns a pool of connections that may do everything; the caller

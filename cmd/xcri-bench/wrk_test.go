@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/testdata/need"
+	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
 const wrkOutput = `Running 2s test @ http://127.0.0.1:18080/

@@ -19,7 +19,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/testdata"
+	"github.com/lewistv/xcri-proxy/store/storetest"
 )
 
 // Options change how a Server behaves; the zero value is uvicorn with one worker
@@ -46,8 +46,8 @@ type Request struct {
 type Server struct {
 	opts     Options
 	listener net.Listener
-	answers  map[string]testdata.Recorded // by key
-	paths    map[string]bool              // of all routes that take GET
+	answers  map[string]storetest.Recorded // by key
+	paths    map[string]bool               // of all routes that take GET
 	workers  chan struct{}
 	done     chan struct{} // closed by Close
 	running  sync.WaitGroup
@@ -64,7 +64,7 @@ type Server struct {
 
 // recorded are the answers of all servers of the process: reading them takes a
 // second where the race detector looks on.
-var recorded = sync.OnceValues(testdata.Answers)
+var recorded = sync.OnceValues(storetest.Answers)
 
 // New starts a server.
 func New(opts Options) (*Server, error) {
@@ -78,7 +78,7 @@ func New(opts Options) (*Server, error) {
 		opts.Key = sorted
 	}
 	s := &Server{
-		opts: opts, answers: map[string]testdata.Recorded{}, paths: map[string]bool{},
+		opts: opts, answers: map[string]storetest.Recorded{}, paths: map[string]bool{},
 		workers: make(chan struct{}, max(1, opts.Workers)), done: make(chan struct{}),
 		conns: map[net.Conn]struct{}{}, posts: map[string][]time.Time{},
 	}

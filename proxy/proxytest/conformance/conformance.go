@@ -10,7 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/testdata"
+	"github.com/lewistv/xcri-proxy/store/storetest"
 )
 
 // Requests is how many recorded answers there are.
@@ -29,7 +29,7 @@ var reordered = map[string]bool{
 // request. Each answer must be the recorded one to the byte.
 func Check(t testing.TB, base string) {
 	t.Helper()
-	answers, err := testdata.Answers()
+	answers, err := storetest.Answers()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +43,7 @@ func Check(t testing.TB, base string) {
 	}
 }
 
-func check(t testing.TB, client *http.Client, base string, want testdata.Recorded) {
+func check(t testing.TB, client *http.Client, base string, want storetest.Recorded) {
 	t.Helper()
 	resp, err := client.Get(base + want.Request)
 	if err != nil {

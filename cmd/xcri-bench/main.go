@@ -1,10 +1,10 @@
-// Command bench shows what the proxy can do, and what is beside it, on data of
+// Command xcri-bench shows what the proxy can do, and what is beside it, on data of
 // production's size: answers from the cache next to bare fasthttp, nginx and
 // Varnish on one core each, fills next to the mariadb client, memory, a day of
 // visitors, crowds, and how long an import takes to be published. It prints a
 // table with what is needed of each row, and draws a chart.
 //
-//	go run ./testdata/bench
+//	go run ./cmd/xcri-bench
 //
 // It needs root on a Debian of two cores or more, installs what is missing, lets TCP
 // send by cubic as long as it runs, and takes half an hour; -short some minutes.
@@ -45,7 +45,7 @@ func main() {
 		err = run(ctx, s)
 	}
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench:", err)
+		fmt.Fprintln(os.Stderr, "xcri-bench:", err)
 		os.Exit(1)
 	}
 }
@@ -55,13 +55,13 @@ func parse(args []string) (s settings, err error) {
 	for _, c := range chapters {
 		known = append(known, c.name)
 	}
-	flags := flag.NewFlagSet("bench", flag.ExitOnError)
+	flags := flag.NewFlagSet("xcri-bench", flag.ExitOnError)
 	only := flags.String("only", strings.Join(known, ","), "what to measure")
 	flags.BoolVar(&s.short, "short", false, "fewer and shorter rounds")
 	flags.BoolVar(&s.why, "why", false, "show the system calls and the profile of each server that is compared, with strace and perf")
 	flags.BoolVar(&s.markdown, "markdown", false, "print tables for the README")
 	flags.StringVar(&s.data, "data", "", "folder to keep the generated data in from run to run; empty to make them anew")
-	flags.StringVar(&s.chart, "chart", "testdata/bench/speed.svg", "file to draw the comparison to; empty for none")
+	flags.StringVar(&s.chart, "chart", "cmd/xcri-bench/speed.svg", "file to draw the comparison to; empty for none")
 	flags.Parse(args)
 	s.only = strings.Split(*only, ",")
 	for _, name := range s.only {

@@ -1,7 +1,7 @@
-// Package testdata holds the contract of the read API as files (schema, sample
-// data, recorded answers) and loads them into a database. Tests and the demo
-// use it; the proxy itself does not.
-package testdata
+// Package storetest loads the contract of the read API (schema, sample data,
+// recorded answers) into a database. Tests, the demo and the benchmark use it;
+// the proxy does not.
+package storetest
 
 import (
 	"bufio"
@@ -9,21 +9,55 @@ import (
 	"compress/gzip"
 	"context"
 	"database/sql"
-	"embed"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
 	"strings"
+	"sync"
 )
 
-//go:embed contract/schema.sql contract/sample contract/golden.jsonl.gz
-var contract embed.FS
+// contract opens the folder testdata/contract of the checkout that this package
+// was built from. A binary built with -trimpath does not know where that is; the
+// search then starts in the working directory.
+var contract = sync.OnceValues(func() (fs.FS, error) {
+	_, source, _, _ := runtime.Caller(0)
+	wd, err := os.Getwd()
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range []string{filepath.Dir(source), wd} {
+		for filepath.IsAbs(dir) {
+			folder := filepath.Join(dir, "testdata", "contract")
+			if _, err := os.Stat(filepath.Join(folder, "schema.sql")); err == nil {
+				return os.DirFS(folder), nil
+			}
+			if dir == filepath.Dir(dir) {
+				break
+			}
+			dir = filepath.Dir(dir)
+		}
+	}
+	return nil, errors.New("testdata/contract not found: run this program inside a checkout of xcri-proxy")
+})
+
+// read returns the content of a file of the contract.
+func read(name string) ([]byte, error) {
+	files, err := contract()
+	if err != nil {
+		return nil, err
+	}
+	return fs.ReadFile(files, name)
+}
 
 // rowsPerInsert keeps one INSERT below 1 MB, far under max_allowed_packet.
 const rowsPerInsert = 200
 
 // Recorded is one request to the old API and the answer it gave, or should
-// have given (see contract/check.py for the meaning of the fields).
+// have given (see testdata/contract/check.py for the meaning of the fields).
 type Recorded struct {
 	Request     string `json:"request"`
 	Status      int    `json:"status"`
@@ -35,7 +69,7 @@ type Recorded struct {
 
 // Answers returns the recorded answers in the order of the file.
 func Answers() ([]Recorded, error) {
-	file, err := contract.ReadFile("contract/golden.jsonl.gz")
+	file, err := read("golden.jsonl.gz")
 	if err != nil {
 		return nil, err
 	}
@@ -55,10 +89,10 @@ func Answers() ([]Recorded, error) {
 }
 
 // Schema returns the statements that create the tables.
-func Schema() []string {
-	text, err := contract.ReadFile("contract/schema.sql")
+func Schema() ([]string, error) {
+	text, err := read("schema.sql")
 	if err != nil {
-		panic(err) // embedded, so always there
+		return nil, err
 	}
 	var lines []string
 	for line := range strings.Lines(string(text)) {
@@ -71,24 +105,32 @@ func Schema() []string {
 			statements = append(statements, s)
 		}
 	}
-	return statements
+	return statements, nil
 }
 
 // Load creates the tables in db and fills them with the sample data. It uses
 // plain INSERTs, which every MySQL-compatible server takes.
 func Load(ctx context.Context, db *sql.DB) error {
-	for _, s := range Schema() {
+	statements, err := Schema()
+	if err != nil {
+		return err
+	}
+	for _, s := range statements {
 		if _, err := db.ExecContext(ctx, s); err != nil {
 			return fmt.Errorf("create tables: %w", err)
 		}
 	}
-	files, err := fs.Glob(contract, "contract/sample/*.tsv")
+	folder, err := contract()
+	if err != nil {
+		return err
+	}
+	files, err := fs.Glob(folder, "sample/*.tsv")
 	if err != nil {
 		return err
 	}
 	for _, name := range files {
 		table := strings.TrimSuffix(name[strings.LastIndexByte(name, '/')+1:], ".tsv")
-		text, err := contract.ReadFile(name)
+		text, err := read(name)
 		if err != nil {
 			return err
 		}

@@ -13,8 +13,8 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/testdata"
-	"github.com/lewistv/xcri-proxy/testdata/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest"
+	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
 // inMemory is a file system in memory.
@@ -133,7 +133,7 @@ func (l *lab) build(ctx context.Context) error {
 	fmt.Fprintln(os.Stderr, "building ...")
 	l.proxy, l.bare = filepath.Join(l.dir, "xcri-proxy"), filepath.Join(l.dir, "bare")
 	_, err := command(ctx, "go", "build", "-o", l.proxy, "./cmd/xcri-proxy")
-	_, err2 := command(ctx, "go", "build", "-o", l.bare, "./testdata/bench/bare")
+	_, err2 := command(ctx, "go", "build", "-o", l.bare, "./cmd/xcri-bench/bare")
 	return errors.Join(err, err2)
 }
 
@@ -160,7 +160,10 @@ func (l *lab) startDatabase(ctx context.Context) (err error) {
 	}
 	l.root.SetMaxOpenConns(1)
 	fmt.Fprintln(os.Stderr, "loading ...")
-	statements := testdata.Schema()
+	statements, err := storetest.Schema()
+	if err != nil {
+		return err
+	}
 	for _, f := range files {
 		table := strings.TrimSuffix(filepath.Base(f), ".tsv")
 		statements = append(statements,

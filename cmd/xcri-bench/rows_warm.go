@@ -6,7 +6,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/testdata/importer"
+	"github.com/lewistv/xcri-proxy/store/storetest/importer"
 )
 
 // warm measures how long the warm set takes at the start, with four connections to
