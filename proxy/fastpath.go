@@ -76,7 +76,7 @@ func (f *fastPath) answer(c *conn, request []byte) (answered bool, err error) {
 // found at once.
 func (f *fastPath) find(request []byte) (*target, *cache.Entry) {
 	text := plainTarget(request)
-	if text == nil || f.p.stopping.Load() || f.p.Maintenance() != nil {
+	if text == nil || f.p.stopping.Load() || f.p.maintenance.On() {
 		return nil, nil
 	}
 	known := f.p.targets.get(text)

@@ -16,6 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -160,7 +161,7 @@ func TestFastPathLeaves(t *testing.T) {
 		t.Fatal("a hit is not found")
 	}
 	for name, change := range map[string]struct{ to, back func() }{
-		"maintenance": {func() { p.maintenance.Store(&Maintenance{}) }, func() { p.maintenance.Store(nil) }},
+		"maintenance": {func() { p.maintenance.Set(&maintenance.Period{}) }, func() { p.maintenance.Set(nil) }},
 		"stopping":    {func() { p.stopping.Store(true) }, func() { p.stopping.Store(false) }},
 		"down":        {func() { p.cache.Down(errors.New("down")) }, p.cache.Up},
 	} {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -44,8 +45,8 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	p.headers.common(&ctx.Response.Header)
 	at := p.base.locate(ctx.RequestURI())
 	if at.site {
-		if m := p.Maintenance(); m != nil {
-			p.serveNotice(ctx, at, m)
+		if period := p.maintenance.Period(); period != nil {
+			p.serveNotice(ctx, at, period)
 		} else {
 			p.serveSite(ctx, at)
 		}
@@ -64,7 +65,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	r := p.router.match(at.path, in)
 	root := len(at.path) == 0 || string(at.path) == "/"
 	switch {
-	case r == nil && !root && p.Maintenance() != nil:
+	case r == nil && !root && p.maintenance.On():
 		p.failMaintenance(ctx)
 	case r == nil && !root:
 		p.pass(ctx, at)
@@ -112,6 +113,19 @@ func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t *target) cache.Outcome {
 	}
 	t.route.figures.latency.record(time.Since(ctx.Time()))
 	return outcome
+}
+
+// answer looks ref up in the cache, which fills it if it is missing or stale, but
+// not in maintenance mode.
+func (p *Proxy) answer(ref *cache.Ref) (*cache.Entry, cache.Outcome, error) {
+	if !p.maintenance.On() {
+		return p.cache.Follow(ref)
+	}
+	entry, outcome, ok := p.cache.Cached(ref.Key)
+	if !ok {
+		return nil, cache.Error, maintenance.ErrOn
+	}
+	return entry, outcome, nil
 }
 
 // fill loads the answer that key names from the origin.
@@ -174,7 +188,7 @@ func (p *Proxy) failOrigin(ctx *fasthttp.RequestCtx, r *route, err error) {
 	p.headers.common(&ctx.Response.Header)
 	p.cors.apply(ctx)
 	ctx.Response.Header.SetCanonical(headerCacheStatus, statusOf(cache.Error))
-	if errors.Is(err, errMaintenance) {
+	if errors.Is(err, maintenance.ErrOn) {
 		p.failMaintenance(ctx)
 		return
 	}

@@ -57,7 +57,7 @@ func (p *Proxy) ping() error {
 func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx, words page) {
 	tables := []byte("null")
 	_, outage := p.cache.Outage()
-	connected := outage == nil && (p.Maintenance() != nil || p.ping() == nil)
+	connected := outage == nil && (p.maintenance.On() || p.ping() == nil)
 	if connected {
 		entry, _, err := p.answer(&cache.Ref{Key: healthKey})
 		if connected = err == nil; connected {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -210,7 +211,7 @@ func (s *sources) levelOf(err error) slog.Level {
 			return slog.LevelError
 		}
 		return slog.LevelDebug
-	case errors.Is(err, cache.ErrDown), errors.Is(err, errMaintenance):
+	case errors.Is(err, cache.ErrDown), errors.Is(err, maintenance.ErrOn):
 		return slog.LevelDebug
 	}
 	return slog.LevelError

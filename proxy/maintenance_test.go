@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -117,7 +118,7 @@ func checkPeople(t *testing.T, base string) {
 		}
 		for header, want := range map[string]string{
 			"Retry-After": "1800", "Cache-Control": "no-store", "X-Content-Type-Options": "nosniff", "X-Frame-Options": "DENY",
-			"Referrer-Policy": "strict-origin-when-cross-origin", "Content-Security-Policy": newNotice().policy,
+			"Referrer-Policy": "strict-origin-when-cross-origin", "Content-Security-Policy": maintenance.NewPage().Policy(),
 		} {
 			if got := a.header.Get(header); got != want {
 				t.Errorf("%s: %s: %q", target, header, got)
@@ -226,11 +227,11 @@ func TestMaintenanceRefusals(t *testing.T) {
 		`{"until":"x"}`:                  "on: true or false is wanted",
 		`{"on":false,"message":"x"}`:     "only for on",
 		`{"on":true,"until":"tomorrow"}`: `until "tomorrow": want a time as in 2026-`,
-		`{"on":true,"until":"2020-01-01T00:00:00Z"}`:                        "until 2020-01-01T00:00:00Z is in the past",
-		`{"on":true,"until":"9020-01-01T00:00:00Z"}`:                        "more than a year away",
-		`{"on":true,"message":"a\nb"}`:                                      "control characters",
-		`{"on":true,"message":"a\u0000b"}`:                                  "control characters",
-		`{"on":true,"message":"` + strings.Repeat("é", maxMessage+1) + `"}`: "501 characters are too many, the most are 500",
+		`{"on":true,"until":"2020-01-01T00:00:00Z"}`:               "until 2020-01-01T00:00:00Z is in the past",
+		`{"on":true,"until":"9020-01-01T00:00:00Z"}`:               "more than a year away",
+		`{"on":true,"message":"a\nb"}`:                             "control characters",
+		`{"on":true,"message":"a\u0000b"}`:                         "control characters",
+		`{"on":true,"message":"` + strings.Repeat("é", 501) + `"}`: "501 characters are too many, the most are 500",
 	} {
 		a := post(t, base, "/cache/maintenance", body)
 		var told struct{ Detail string }
@@ -247,7 +248,7 @@ func TestMaintenanceRefusals(t *testing.T) {
 	if p.Maintenance() != nil {
 		t.Error("a refused request turned it on")
 	}
-	maintain(t, base, `{"on":true,"message":"`+strings.Repeat("é", maxMessage)+`"}`)
+	maintain(t, base, `{"on":true,"message":"`+strings.Repeat("é", 500)+`"}`)
 }
 
 // TestMaintenanceAfterRestart: a proxy that starts in maintenance mode answers
@@ -262,7 +263,7 @@ func TestMaintenanceAfterRestart(t *testing.T) {
 	}
 	var log lockedLog
 	p, err := New(Options{Origin: countingOrigin(&asked), Saved: []cache.Saved{{Entry: entry, Warm: true}}, Poll: time.Millisecond,
-		State: State{Maintenance: &Maintenance{Since: time.Now(), Message: "still"}}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		State: State{Maintenance: &maintenance.Period{Since: time.Now(), Message: "still"}}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -308,7 +309,7 @@ func TestMaintenanceWatch(t *testing.T) {
 		}
 	}
 	looks("before it", 3, 3)
-	p.setMaintenance(&Maintenance{Since: time.Now()})
+	p.maintenance.Set(&maintenance.Period{Since: time.Now()})
 	looks("in maintenance mode", 3, 0)
 	ticket := p.Look(nil)
 	looks("when somebody asks", 3, 1)
@@ -316,7 +317,7 @@ func TestMaintenanceWatch(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	<-p.watch.wake // from Look
-	p.setMaintenance(nil)
+	p.maintenance.Set(nil)
 	select {
 	case <-p.watch.wake:
 	default:
@@ -332,7 +333,7 @@ func TestMaintenanceWhileWarming(t *testing.T) {
 	p := unwatched(t, origin)
 	p.look(t.Context())
 	origin.run = func(context.Context, store.Query) (store.Answer, error) {
-		p.setMaintenance(&Maintenance{Since: time.Now()})
+		p.maintenance.Set(&maintenance.Period{Since: time.Now()})
 		return store.Answer{Status: 200, Body: []byte("{}")}, nil
 	}
 	p.watch.extra = []string{"/teams/"}
@@ -343,7 +344,7 @@ func TestMaintenanceWhileWarming(t *testing.T) {
 		t.Errorf("in maintenance: %+v", s)
 	}
 	origin.run = nil
-	p.setMaintenance(nil)
+	p.maintenance.Set(nil)
 	p.look(t.Context())
 	if s := p.WarmStatus(); s.Published != 2 || s.LookError != "" {
 		t.Errorf("after it: %+v", s)
@@ -357,7 +358,7 @@ func TestMaintenanceWhileWarming(t *testing.T) {
 func TestMaintenanceKeepsOtherState(t *testing.T) {
 	var kept atomic.Pointer[State]
 	p, base := start(t, Options{Origin: &fakeOrigin{}, OnState: func(s State) error { kept.Store(&s); return nil }})
-	if err := p.changeState(func(s *State) { s.Sources = map[string]string{"": "store"} }); err != nil {
+	if err := p.state.change(func(s *State) { s.Sources = map[string]string{"": "store"} }); err != nil {
 		t.Fatal(err)
 	}
 	if s := maintain(t, base, `{"on":true,"message":"m"}`); s.Warning != "" {
@@ -369,15 +370,5 @@ func TestMaintenanceKeepsOtherState(t *testing.T) {
 	maintain(t, base, `{"on":false}`)
 	if s := kept.Load(); s.Maintenance != nil || s.Sources[""] != "store" {
 		t.Errorf("kept: %+v", s)
-	}
-}
-
-func BenchmarkNotice(b *testing.B) {
-	n := newNotice()
-	m := &Maintenance{Message: "We import the new season."}
-	for b.Loop() {
-		if page := n.render(m.words(time.Now())); !bytes.HasPrefix(page, []byte("<!doctype")) {
-			b.Fatal("no page")
-		}
 	}
 }

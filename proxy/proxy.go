@@ -18,6 +18,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -60,8 +61,8 @@ type Options struct {
 	// VerifySample is the share of loads from the store, from 0 to 1, that are
 	// compared with the old API's answer.
 	VerifySample float64
-	// State is what an earlier run kept, and OnState keeps it for the next: an
-	// error of it is told to who asked for the change. May be nil.
+	// State was kept by an earlier run, and OnState keeps it for the next: its
+	// error is reported to the client that changed it. May be nil.
 	State   State
 	OnState func(State) error
 	// Site answers what is below BasePath and not of the API; nil for none.
@@ -92,13 +93,10 @@ type Proxy struct {
 	targets memo[target]
 	accepts memo[weights]
 	health  health
-	state   struct {
-		mu sync.Mutex
-		State
-	}
-	// maintenance is what State holds of it, to be read without the lock.
-	maintenance atomic.Pointer[Maintenance]
-	notice      *notice
+	state   stateKeeper
+	// maintenance is what State holds of it.
+	maintenance *maintenance.Mode
+	notice      *maintenance.Page
 	sources     sources
 	verify      verifier
 	watch       watch
@@ -144,14 +142,16 @@ func New(opts Options) (*Proxy, error) {
 		watch:   watch{wake: make(chan struct{}, 1), looked: make(chan struct{})},
 		pages:   sitePages,
 		base:    newBasePath(opts.BasePath),
-		notice:  newNotice(),
+		notice:  maintenance.NewPage(),
 		started: time.Now(),
 	}
-	p.state.State = opts.State
-	if m := opts.State.Maintenance; m != nil {
-		p.maintenance.Store(m)
-		p.logMaintenance("maintenance mode is on still", m)
-	}
+	p.state.State, p.state.keep = opts.State, opts.OnState
+	p.maintenance = maintenance.New(maintenance.Options{
+		Period: opts.State.Maintenance, OnEnd: p.wake, Logger: opts.Logger,
+		Keep: func(period *maintenance.Period) error {
+			return p.state.change(func(s *State) { s.Maintenance = period })
+		},
+	})
 	if err := p.newSources(); err != nil {
 		return nil, err
 	}

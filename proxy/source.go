@@ -233,7 +233,7 @@ func (p *Proxy) setSources(overrides map[string]Source) (purged int, unkept erro
 		purged = p.cache.Purge(func(e *cache.Entry) bool { return moved[p.router.routeOf(e.Key, in)] }, false)
 		p.refill()
 	}
-	return purged, p.changeState(func(st *State) { st.Sources = named(overrides) })
+	return purged, p.state.change(func(st *State) { st.Sources = named(overrides) })
 }
 
 // refill has the warm set looked through now, though the generation is the same.

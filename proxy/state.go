@@ -1,27 +1,37 @@
 package proxy
 
-import "time"
+import (
+	"sync"
 
-// State is what was changed while running and should survive a restart.
+	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+)
+
+// State is the part of the configuration that was changed while running and
+// should survive a restart.
 type State struct {
-	Maintenance *Maintenance `json:"maintenance,omitempty"` // nil while it is off
-	// Sources are those that were set while running; the empty route stands
-	// for all that are not named.
+	Maintenance *maintenance.Period `json:"maintenance,omitempty"` // nil while it is off
+	// Sources were set while running; the empty route stands for all that are
+	// not named.
 	Sources map[string]string `json:"sources,omitempty"`
 }
 
-// Maintenance is what people are told while it is on.
-type Maintenance struct {
-	Since   time.Time  `json:"since"`
-	Until   *time.Time `json:"until,omitempty"`
-	Message string     `json:"message,omitempty"`
+// stateKeeper holds the state and stores each change of it.
+type stateKeeper struct {
+	keep func(State) error // Options.OnState
+
+	mu sync.Mutex
+	State
 }
 
-// changeState changes the state and has it kept. The error says why it could
-// not be; the change holds until the end of the process all the same.
-func (p *Proxy) changeState(change func(*State)) error {
-	p.state.mu.Lock()
-	defer p.state.mu.Unlock()
-	change(&p.state.State)
-	return p.opts.OnState(p.state.State)
+// change changes the state and keeps it for the next run. The error reports why
+// that failed; the change holds until the process ends.
+func (k *stateKeeper) change(change func(*State)) error {
+	k.mu.Lock()
+	defer k.mu.Unlock()
+	change(&k.State)
+	return k.keep(k.State)
 }
+
+// Maintenance returns the present period of maintenance mode, or nil while it is
+// off.
+func (p *Proxy) Maintenance() *maintenance.Period { return p.maintenance.Period() }

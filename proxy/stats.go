@@ -162,7 +162,7 @@ func (p *Proxy) Stats() Stats {
 			Outcomes: map[string]int64{}, NotModified: p.counts.notModified.Load(), Rejected: p.counts.rejected.Load(),
 			Inflated: p.counts.inflated.Load(), Panics: p.counts.panics.Load(), Open: int64(p.server.GetOpenConnectionsCount()),
 		},
-		Routes: map[string]routeStats{}, Memory: processMemory(), Maintenance: p.Maintenance().stats(), Verify: p.verifyStats(),
+		Routes: map[string]routeStats{}, Memory: processMemory(), Maintenance: newMaintenanceStats(p.maintenance.Period()), Verify: p.verifyStats(),
 	}
 	cached := p.cache.Stats()
 	stats.Cache = newCacheStats(cached)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -169,7 +170,7 @@ func (p *Proxy) look(ctx context.Context) (pause time.Duration) {
 		p.watch.again = true
 		p.watch.mu.Unlock()
 	}
-	if errors.Is(err, cache.ErrMoved) || errors.Is(err, errMaintenance) {
+	if errors.Is(err, cache.ErrMoved) || errors.Is(err, maintenance.ErrOn) {
 		p.watch.mu.Lock()
 		p.watch.extra = append(p.watch.extra, extra...)
 		p.watch.mu.Unlock()
@@ -190,7 +191,7 @@ func (p *Proxy) look(ctx context.Context) (pause time.Duration) {
 // resting reports whether the database is left alone: in maintenance mode, unless
 // somebody has asked for a look that has not ended.
 func (p *Proxy) resting() bool {
-	if p.Maintenance() == nil {
+	if !p.maintenance.On() {
 		return false
 	}
 	p.watch.mu.Lock()
@@ -260,7 +261,7 @@ func (p *Proxy) publish(ctx context.Context, g generation, extra []string) error
 		return cause // what is there is better than half a warm set
 	}
 	if p.resting() {
-		return errMaintenance // it was turned on meanwhile
+		return maintenance.ErrOn // it was turned on meanwhile
 	}
 	p.cache.Publish(g, set)
 	p.watch.warmed = g.ID()

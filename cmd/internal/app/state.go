@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/lewistv/xcri-proxy/proxy"
+	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 )
 
 // errNoStateFile is told to who changes something while running.
@@ -71,5 +72,5 @@ func writeState(path string, state proxy.State) error {
 }
 
 // MaintenancePage is the page that people get in maintenance mode; see
-// proxy.MaintenancePage.
-func MaintenancePage(message string) ([]byte, error) { return proxy.MaintenancePage(message) }
+// maintenance.StaticPage.
+func MaintenancePage(message string) ([]byte, error) { return maintenance.StaticPage(message) }

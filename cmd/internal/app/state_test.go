@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy"
+	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 )
 
 func TestStateIsKept(t *testing.T) {
@@ -22,8 +23,8 @@ func TestStateIsKept(t *testing.T) {
 	until := time.Now().Add(time.Hour).UTC().Truncate(time.Second)
 	keep := keepState(path)
 	for _, want := range []proxy.State{
-		{Maintenance: &proxy.Maintenance{Since: until.Add(-time.Hour), Until: &until, Message: `"quoted" <b> é`}, Sources: map[string]string{"": "auto", "/teams/": "legacy"}},
-		{Maintenance: &proxy.Maintenance{Since: until}},
+		{Maintenance: &maintenance.Period{Since: until.Add(-time.Hour), Until: &until, Message: `"quoted" <b> é`}, Sources: map[string]string{"": "auto", "/teams/": "legacy"}},
+		{Maintenance: &maintenance.Period{Since: until}},
 		{},
 	} {
 		if err := keep(want); err != nil {
@@ -90,7 +91,7 @@ func TestStateSurvivesAKill(t *testing.T) {
 	if path := os.Getenv(stateWriter); path != "" {
 		for n := 0; ; n++ {
 			message := strings.Repeat("x", n%500)
-			if err := keepState(path)(proxy.State{Maintenance: &proxy.Maintenance{Message: message}}); err != nil {
+			if err := keepState(path)(proxy.State{Maintenance: &maintenance.Period{Message: message}}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -125,7 +126,7 @@ func TestMaintenanceSurvivesARestart(t *testing.T) {
 	flags := settings(database(t))
 	flags["STATE_FILE"] = filepath.Join(t.TempDir(), "state.json")
 	flags["DATABASE_NAME"] = "nowhere" // would end the proxy if it were looked at
-	if err := keepState(flags["STATE_FILE"])(proxy.State{Maintenance: &proxy.Maintenance{Since: time.Now(), Message: "a new season"}}); err != nil {
+	if err := keepState(flags["STATE_FILE"])(proxy.State{Maintenance: &maintenance.Period{Since: time.Now(), Message: "a new season"}}); err != nil {
 		t.Fatal(err)
 	}
 	r := run(t, flags)
