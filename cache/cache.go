@@ -135,7 +135,7 @@ type Cache struct {
 	// writes keeps apart what puts entries in: a promotion or a recoding could
 	// otherwise put back what a store has just replaced.
 	writes  sync.Mutex
-	recodes chan *Entry
+	recodes chan waiting
 	// purges are those that a fill under way may have begun before; purged
 	// counts all there were.
 	purges []purge
@@ -156,7 +156,7 @@ func New(opts Options) (*Cache, error) {
 	c := &Cache{opts: opts.withDefaults()}
 	c.slots = make(chan struct{}, c.opts.Fills)
 	c.refreshes = make(chan struct{}, max(1, c.opts.Fills/2))
-	c.recodes = make(chan *Entry, recodeQueue)
+	c.recodes = make(chan waiting, recodeQueue)
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.current.Store(&published{state: &state{}})
 	c.origin.alarm.Store(newAlarm())

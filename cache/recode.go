@@ -1,18 +1,25 @@
 package cache
 
-import "runtime/debug"
+import (
+	"runtime/debug"
+	"weak"
+)
 
-// recodeQueue is how many entries may wait to be recoded. One that finds no
-// place keeps the form that it has.
-const recodeQueue = 256
+// recodeQueue limits how many entries wait to be recoded. An entry that finds the
+// queue full keeps its form.
+const recodeQueue = 1024
 
-// enqueue asks for another form of an entry, some time.
+// waiting is an entry in the queue. The queue holds no entry in memory: an entry
+// that has left the cache is neither kept nor recoded.
+type waiting = weak.Pointer[Entry]
+
+// enqueue schedules an entry for recoding.
 func (c *Cache) enqueue(e *Entry) {
 	if c.opts.Recode == nil {
 		return
 	}
 	select {
-	case c.recodes <- e:
+	case c.recodes <- weak.Make(e):
 	default:
 	}
 }
@@ -23,13 +30,21 @@ func (c *Cache) recodeAll() {
 		select {
 		case <-c.ctx.Done():
 			return
-		case e := <-c.recodes:
-			c.recode(e)
+		case next := <-c.recodes:
+			if e := next.Value(); e != nil && c.holds(e) {
+				c.recode(e)
+			}
 		}
 	}
 }
 
-// recode replaces an entry by another form of it. A panic costs that form.
+// holds reports whether the cache serves this very entry.
+func (c *Cache) holds(e *Entry) bool {
+	_, s := c.lookAgain(e.Key)
+	return s != nil && s.entry == e
+}
+
+// recode replaces an entry by another form of the entry. A panic costs that form.
 func (c *Cache) recode(e *Entry) {
 	defer func() {
 		if p := recover(); p != nil {
@@ -42,7 +57,8 @@ func (c *Cache) recode(e *Entry) {
 	}
 }
 
-// replace puts one entry in the place of another, if that is still there.
+// replace puts an entry in the place of another entry, if the cache still holds
+// the other one.
 func (c *Cache) replace(old, by *Entry) {
 	c.writes.Lock()
 	defer c.writes.Unlock()

@@ -1,6 +1,9 @@
 package cache
 
 import (
+	"runtime"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 )
@@ -100,4 +103,45 @@ func TestRecodedEntryFindsNoRoom(t *testing.T) {
 		}
 		checkShelves(t, c)
 	})
+}
+
+// The recoding queue keeps no entry in memory that has left the cache, and such
+// an entry is not recoded.
+func TestRecodeQueueHoldsNoEntries(t *testing.T) {
+	const entries, size = 200, 64 << 10
+	gate := make(chan struct{})
+	var recoded atomic.Int32
+	o := &fakeOrigin{shape: func(e *Entry) { e.Variants[0].Body = make([]byte, size) }}
+	c := newCache(t, o, Options{Bytes: 1 << 20, Recode: func(*Entry) *Entry {
+		recoded.Add(1)
+		<-gate
+		return nil
+	}})
+	var alive atomic.Int32
+	for i := range entries {
+		e, _, err := c.Get(strconv.Itoa(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		alive.Add(1)
+		runtime.AddCleanup(e, func(int) { alive.Add(-1) }, 0)
+	}
+	held := func() (n int32) {
+		c.each(func(*slot, string) { n++ })
+		return n
+	}
+	// One more: the entry that is being recoded.
+	for range 100 {
+		if runtime.GC(); alive.Load() <= held()+1 {
+			break
+		}
+	}
+	if alive.Load() > held()+1 || held() > entries/4 {
+		t.Errorf("%d entries in memory, %d in the cache", alive.Load(), held())
+	}
+	close(gate)
+	c.Close()
+	if n := recoded.Load(); n > held()+1 {
+		t.Errorf("%d entries recoded, %d in the cache", n, held())
+	}
 }
