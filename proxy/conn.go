@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"sync"
 	"time"
 
@@ -22,51 +23,65 @@ type timeouts struct {
 	slack time.Duration
 }
 
-// conn is a connection of the server. It keeps the timeouts with deadlines that
-// are moved now and then, where fasthttp would move three for each request. It
-// sends a body without copying it, together with the header. It is for the
-// goroutine that serves it; others may Close it, or leave it.
+// conn is a connection of the server. It sets deadlines for the timeouts itself and
+// moves a deadline only when too little of it is left, where fasthttp would move three
+// for each request. It sends a body without copying it, together with the header. It is
+// for the goroutine that serves it; others may Close it, or leave it.
 type conn struct {
 	net.Conn
 	timeouts timeouts
-	fast     *fastPath   // nil for none
+	fast     *fastPath   // nil means that all requests go to the server
 	closing  func(*conn) // called by the first Close
 	closed   sync.Once
 
-	last use
-	// What follows counts from when the connection was opened: that takes half as
-	// long to tell as the time of day.
+	// active is set from the first byte of a request that the server has received
+	// until the server has written the answer. Bytes read meanwhile belong to this
+	// request, whatever they look like.
+	active   bool
+	answered bool // the last operation was the write of an answer
+	writing  bool // the write deadline is set for the present answer
+
+	// The times below count from when the connection was opened: that takes half as
+	// long to read as the time of day.
 	opened          time.Time
-	limit           time.Duration // of the request that is coming; zero before its first byte
+	limit           time.Duration // of the request that is being received; zero before it is set
 	readBy, writeBy time.Duration // the deadlines that are set
 
 	body body
 }
 
-// use is what a connection was last used for.
-type use uint8
+// follow records the state that the server reports of a connection.
+func (c *conn) follow(state fasthttp.ConnState) {
+	switch state {
+	case fasthttp.StateActive:
+		c.active, c.answered, c.writing = true, false, false
+	case fasthttp.StateIdle:
+		c.active, c.answered, c.limit = false, true, 0
+	}
+}
 
-const (
-	toConnect use = iota
-	toRead
-	toWrite
-)
-
-// Read reads a part of a request. After an answer it waits for the next one. It
-// returns nothing of those that the fast path answers.
+// Read reads a part of a request. Between requests it waits for the next request,
+// and returns nothing of those that the fast path answers. A client that sends no
+// further request in time gets io.EOF, with which the server closes the connection
+// without an answer: a client could take it for the answer to its next request.
 func (c *conn) Read(b []byte) (int, error) {
 	for {
-		// The server reads ahead: a request begins here only if it holds nothing,
-		// when it has room for all that it can hold.
-		begins := c.last != toRead && len(b) == maxHeaderBytes
 		if err := c.limitRead(); err != nil {
 			return 0, err
 		}
-		c.last = toRead
 		n, err := c.Conn.Read(b)
-		if err != nil || !begins || c.fast == nil {
+		if c.active {
 			return n, err
 		}
+		if errors.Is(err, os.ErrDeadlineExceeded) {
+			return 0, io.EOF
+		}
+		// While no request is under way the server holds no bytes. It offers its whole
+		// buffer then.
+		if err != nil || c.fast == nil || len(b) < maxHeaderBytes {
+			return n, err
+		}
+		c.writing = false
 		answered, err := c.fast.answer(c, b[:n])
 		if err != nil {
 			return 0, err
@@ -74,12 +89,13 @@ func (c *conn) Read(b []byte) (int, error) {
 		if !answered {
 			return n, nil
 		}
+		c.answered = true
 	}
 }
 
 func (c *conn) limitRead() error {
 	switch {
-	case c.last == toWrite:
+	case c.answered:
 		c.limit = 0
 		return c.extend(&c.readBy, c.timeouts.idle, c.SetReadDeadline)
 	case c.limit == 0:
@@ -114,10 +130,10 @@ func (c *conn) Write(b []byte) (int, error) {
 }
 
 func (c *conn) limitWrite() error {
-	if c.last == toWrite {
+	if c.writing {
 		return nil
 	}
-	c.last = toWrite
+	c.writing = true
 	return c.extend(&c.writeBy, c.timeouts.write, c.SetWriteDeadline)
 }
 

@@ -213,6 +213,7 @@ func newServer(p *Proxy) *fasthttp.Server {
 	return &fasthttp.Server{
 		Handler:                      p.handle,
 		ErrorHandler:                 badRequest,
+		ConnState:                    followConn,
 		ContinueHandler:              func(*fasthttp.RequestHeader) bool { return false },
 		Name:                         serverName,
 		ReadBufferSize:               maxHeaderBytes,
@@ -222,6 +223,13 @@ func newServer(p *Proxy) *fasthttp.Server {
 		NoDefaultContentType:         true,
 		DisablePreParseMultipartForm: true,
 		Logger:                       logger{p.opts.Logger},
+	}
+}
+
+// followConn passes the state of a connection on to it.
+func followConn(c net.Conn, state fasthttp.ConnState) {
+	if ours, ok := c.(*conn); ok {
+		ours.follow(state)
 	}
 }
 
