@@ -36,10 +36,10 @@ func (c *Client) Forward(ctx *fasthttp.RequestCtx, v Visitor) error {
 		return fmt.Errorf("%w: %.100q", ErrTarget, v.Path)
 	}
 	p := pageOf(v)
-	from := c.whence(ctx)
+	from := c.opts.TrustedProxies.Of(ctx)
 	r.begin(c.root, append(bytes.Clone(v.Path), v.Query...))
 	r.visitorHeaders(&ctx.Request.Header, p != nil)
-	from.headers(&r)
+	r.addVisitor(from)
 	r.end(ctx.Request.Body())
 
 	// The context of a request ends with the server, not with the visitor.
@@ -59,7 +59,7 @@ func (c *Client) Forward(ctx *fasthttp.RequestCtx, v Visitor) error {
 	}
 	for _, name := range []string{fasthttp.HeaderLocation, fasthttp.HeaderContentLocation} {
 		if location := resp.Header.Peek(name); len(location) > 0 {
-			resp.Header.Set(name, c.relocate(string(location), v.Prefix, from.host))
+			resp.Header.Set(name, c.relocate(string(location), v.Prefix, from.Host))
 		}
 	}
 	passBack(ctx, resp)

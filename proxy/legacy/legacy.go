@@ -12,12 +12,13 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net/netip"
 	"net/url"
 	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/proxy/visitor"
 )
 
 var (
@@ -49,8 +50,8 @@ type Options struct {
 	// one may fetch. Zero means 15 s and 4.
 	Timeout  time.Duration
 	MaxConns int
-	// TrustedProxies are believed when they say who a visitor is.
-	TrustedProxies []netip.Prefix
+	// TrustedProxies are believed when they report who a visitor is.
+	TrustedProxies visitor.Trust
 	// Logger takes what no client is told; nil discards it.
 	Logger *slog.Logger
 }

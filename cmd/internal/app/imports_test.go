@@ -18,7 +18,7 @@ func TestImports(t *testing.T) {
 	allowed := map[string][]string{
 		"cache": {}, "store": {}, "config": {}, "config/deploy": {}, // tests alone
 		"proxy":         {"cache", "proxy/compare", "proxy/legacy", "proxy/maintenance", "proxy/site", "store"},
-		"proxy/compare": {}, "proxy/legacy": {}, "proxy/maintenance": {}, "proxy/site": {"cache"},
+		"proxy/compare": {}, "proxy/legacy": {"proxy/visitor"}, "proxy/visitor": {}, "proxy/maintenance": {}, "proxy/site": {"cache"},
 		"cmd/internal/app":  {"cache", "config", "proxy", "proxy/legacy", "proxy/maintenance", "proxy/site", "store"},
 		"cmd/internal/load": {},
 		"cmd/xcri-proxy":    {"cmd/internal/app", "cmd/internal/load", "config"},
