@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cmd/internal/handover"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
@@ -38,7 +39,7 @@ type App struct {
 	legacy    *legacy.Client // nil for none
 	proxy     *proxy.Proxy
 	published chan struct{} // has one in it after a publish that was not saved yet
-	listener  net.Listener
+	listener  *handover.Socket
 	handOver  *handOver
 }
 
@@ -110,8 +111,7 @@ func (a *App) build(version string) (err error) {
 	if a.proxy, err = proxy.New(opts); err != nil {
 		return err
 	}
-	a.listener, err = a.listen(cfg.ListenAddr)
-	return err
+	return a.open()
 }
 
 // sourcesOf turns the settings into what the proxy wants.

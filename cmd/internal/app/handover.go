@@ -4,78 +4,55 @@ import (
 	"context"
 	"errors"
 	"os"
-	"os/exec"
-	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cmd/internal/handover"
 	"github.com/lewistv/xcri-proxy/proxy"
 )
 
 const (
-	// handOverPatience is how long a successor may take until it serves.
+	// handOverPatience is the longest time from the start of a successor until it
+	// serves.
 	handOverPatience = 30 * time.Second
-	// readyTick is how often a successor looks whether it has a warm set.
+	// readyTick is the pause between two checks of a successor's warm set.
 	readyTick = 20 * time.Millisecond
 )
 
-// errHandingOver is told to who changes something meanwhile.
+// errHandingOver refuses a change of state during a hand-over.
 var errHandingOver = errors.New("it ends with this process, which is handing over to another: say it again in a moment")
 
-// handOver is what an App needs to replace, and to be replaced by, another
-// process.
+// handOver is the state of an App's hand-over to a successor.
 type handOver struct {
-	last       *os.File      // where the last process waits to hear that we serve; nil for none
-	supervised bool          // by systemd, which has its own way
-	wishes     chan struct{} // has one in it after a HandOver that was not looked at yet
-	command    []string      // starts the successor
-	patience   time.Duration // how long that may take
-	mu         sync.Mutex
-	released   bool // the cache and state files are the other process's; under mu
+	requests chan struct{} // capacity 1: holds a pending hand-over
+	command  []string      // starts the successor
+	patience time.Duration // see handOverPatience
+	mu       sync.Mutex
+	released bool // the other process owns the cache and state files; under mu
 }
 
 func newHandOver() *handOver {
 	return &handOver{
-		wishes: make(chan struct{}, 1), patience: handOverPatience,
-		command: append([]string{ownPath()}, os.Args[1:]...),
+		requests: make(chan struct{}, 1), patience: handOverPatience,
+		command: append([]string{handover.OwnPath()}, os.Args[1:]...),
 	}
 }
 
-// ownPath is where this program was started from, and where its next version
-// will be. A symbolic link to it stays one, as it may lead elsewhere by then.
-func ownPath() string {
-	real, err := os.Executable()
-	if err != nil {
-		return os.Args[0]
-	}
-	path, err := exec.LookPath(os.Args[0])
-	if err != nil {
-		return real
-	}
-	path, err = filepath.Abs(path)
-	given, errGiven := os.Stat(path)
-	running, errRunning := os.Stat(real)
-	if err != nil || errGiven != nil || errRunning != nil || !os.SameFile(given, running) {
-		return real
-	}
-	return path
-}
-
-// HandOver asks a running App to start the program that is now at its path in
-// its place, on the same socket. The App goes on until the successor serves, and
-// then its Run returns; should the successor fail, it goes on for good. What
-// becomes of it is in the log. It is safe for concurrent use.
+// HandOver asks a running App to start the program that is now at its path on
+// the same socket. The App serves until the successor does, and then its Run
+// returns. If the successor fails, the App serves on. The result is in the log.
+// It is safe for concurrent use.
 func (a *App) HandOver() {
 	select {
-	case a.handOver.wishes <- struct{}{}:
-	default: // one more that has not been looked at says the same
+	case a.handOver.requests <- struct{}{}:
+	default: // the pending request covers this one
 	}
 }
 
-// mayHandOver reports whether there can be a successor now, or logs why not.
+// mayHandOver reports whether a successor can be started now, or logs why not.
 func (a *App) mayHandOver(underWay bool) bool {
 	switch {
-	case a.handOver.supervised:
+	case a.listener.Supervised:
 		a.log.Warn("hand-over refused: the service is systemd's; systemctl restart loses no request if a socket unit holds its socket")
 	case underWay:
 		a.log.Warn("hand-over refused: another is under way")
@@ -85,34 +62,34 @@ func (a *App) mayHandOver(underWay bool) bool {
 	return false
 }
 
-// succeed starts a successor and waits until it serves. After an error there is
-// none, and nothing has changed.
+// succeed starts a successor and waits until it serves. After an error no
+// successor runs and nothing has changed.
 func (a *App) succeed(ctx context.Context) error {
 	a.save("another process takes over") // so that it starts with a warm cache
 	a.handOver.release(true)
-	next, err := start(a.handOver.command, a.listener)
+	next, err := handover.Start(a.handOver.command, a.listener)
 	if err == nil {
-		a.log.Info("hand-over begun", "program", a.handOver.command[0], "pid", next.cmd.Process.Pid)
-		if err = next.await(ctx, a.handOver.patience); err == nil {
-			a.log.Info("handed over", "pid", next.cmd.Process.Pid)
+		a.log.Info("hand-over begun", "program", a.handOver.command[0], "pid", next.PID())
+		if err = next.Await(ctx, a.handOver.patience); err == nil {
+			a.log.Info("handed over", "pid", next.PID())
 			return nil
 		}
-		next.kill()
+		next.Kill()
 	}
 	a.handOver.release(false)
-	a.writePID() // the successor may have got that far
+	a.writePID() // the successor may have replaced it
 	return err
 }
 
-// release gives the files that both processes know to the successor, or takes
-// them back.
+// release gives the cache and state files to the other process, or takes them
+// back.
 func (h *handOver) release(released bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.released = released
 }
 
-// owning keeps what is kept for the next run until the files are released.
+// owning wraps keep, so that it is refused while another process owns the files.
 func (h *handOver) owning(keep func(proxy.State) error) func(proxy.State) error {
 	return func(state proxy.State) error {
 		h.mu.Lock()
@@ -124,8 +101,8 @@ func (h *handOver) owning(keep func(proxy.State) error) func(proxy.State) error 
 	}
 }
 
-// awaitWarm returns true once p has answers to replace another with, or false
-// when ctx ends.
+// awaitWarm returns true once p has a warm set to replace another process with,
+// or false when ctx ends.
 func awaitWarm(ctx context.Context, p *proxy.Proxy) bool {
 	tick := time.NewTicker(readyTick)
 	defer tick.Stop()
@@ -139,17 +116,32 @@ func awaitWarm(ctx context.Context, p *proxy.Proxy) bool {
 	return true
 }
 
-// tellLast lets the last process end, which may have ended before, and keeps from
-// now on what it kept until then.
-func (a *App) tellLast() {
-	if a.handOver.last == nil {
+// takeOver ends the predecessor, if there is one, and takes ownership of the
+// files.
+func (a *App) takeOver() {
+	last := a.listener.Predecessor
+	if last == nil {
 		return
 	}
 	a.handOver.release(false)
 	a.toSave()
-	_, err := a.handOver.last.WriteString(readyLine)
-	if err = errors.Join(err, a.handOver.last.Close()); err != nil {
+	if err := last.Ready(); err != nil {
 		a.log.Warn("the last process does not listen any more", "error", err)
 	}
-	a.handOver.last = nil
+}
+
+// open opens the App's socket. A successor leaves the files to its predecessor
+// until it serves.
+func (a *App) open() (err error) {
+	if a.listener, err = handover.Open(a.cfg.ListenAddr); err != nil {
+		return err
+	}
+	if a.listener.Predecessor != nil {
+		a.handOver.release(true)
+	}
+	if from := a.listener.From; from != "" {
+		a.log.Info("listening on a socket that was passed on, LISTEN_ADDR is not used", "address", a.Addr().String(),
+			"from", from, "listen_addr", a.cfg.ListenAddr)
+	}
+	return nil
 }

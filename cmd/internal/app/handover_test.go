@@ -21,7 +21,7 @@ func impatient(t *testing.T, script string, patience time.Duration) (r *running,
 	flags["STATE_FILE"] = filepath.Join(t.TempDir(), "state")
 	r = run(t, flags, func(a *App) {
 		a.handOver.command, a.handOver.patience = []string{"/bin/sh", "-c", script}, patience
-		a.handOver.supervised = false // the tests may run under systemd
+		a.listener.Supervised = false // the tests may run under systemd
 	})
 	r.awaitLog(t, "cache saved")
 	return r, flags
@@ -109,27 +109,6 @@ func TestNoPIDFile(t *testing.T) {
 	r := run(t, flags)
 	r.awaitLog(t, "PID_FILE not written")
 	r.finish(t)
-}
-
-// TestOwnPath: a symbolic link to the program is where its next version will be,
-// and what only has its name is not.
-func TestOwnPath(t *testing.T) {
-	real, err := os.Executable()
-	if err != nil {
-		t.Fatal(err)
-	}
-	dir, args := t.TempDir(), os.Args
-	defer func() { os.Args = args }()
-	link, other := filepath.Join(dir, "link"), filepath.Join(dir, "other")
-	if err := errors.Join(os.Symlink(real, link), os.WriteFile(other, []byte("#!/bin/sh\n"), 0o700)); err != nil {
-		t.Fatal(err)
-	}
-	for arg, want := range map[string]string{link: link, other: real, filepath.Join(dir, "nowhere"): real, real: real} {
-		os.Args = []string{arg}
-		if got := ownPath(); got != want {
-			t.Errorf("%s: %s, want %s", arg, got, want)
-		}
-	}
 }
 
 func awaitFile(t *testing.T, path string) {

@@ -29,14 +29,14 @@ func (a *App) serve(ctx context.Context) error {
 	}
 	ready := a.awaitReady(working, usable)
 	begin := a.proxy.Looked() // who connects before waits for an answer that may be a hit then
-	if a.handOver.last != nil {
+	if a.listener.Predecessor != nil {
 		begin = ready // until then the last process answers
 	}
 	go func() {
 		select {
 		case <-begin:
 			a.log.Info("serving", "address", a.Addr().String(), "base_path", a.cfg.BasePath)
-			served <- a.proxy.Serve(a.listener)
+			served <- a.proxy.Serve(a.listener.Listener)
 		case <-working.Done():
 		}
 	}()
@@ -68,7 +68,7 @@ func (a *App) attend(ctx context.Context, ready <-chan struct{}, checked, served
 			checked = nil
 		case err := <-served:
 			return quietAtStop, fmt.Errorf("serve: %w", err)
-		case <-a.handOver.wishes:
+		case <-a.handOver.requests:
 			if a.mayHandOver(succeeded != nil) {
 				succeeded = make(chan error, 1)
 				go func() { succeeded <- a.succeed(working) }()
@@ -97,18 +97,18 @@ func (a *App) awaitReady(ctx context.Context, usable <-chan struct{}) <-chan str
 				return
 			}
 		}
-		if a.handOver.last == nil || awaitWarm(ctx, a.proxy) {
+		if a.listener.Predecessor == nil || awaitWarm(ctx, a.proxy) {
 			close(ready)
 		}
 	}()
 	return ready
 }
 
-// announce tells those who wait for it that the App serves.
+// announce reports to systemd and to the predecessor that the App serves.
 func (a *App) announce() {
 	a.writePID()
 	a.notify(daemon.SdNotifyReady)
-	a.tellLast()
+	a.takeOver()
 }
 
 // drain stops serving without losing a request, as far as SHUTDOWN_TIMEOUT
@@ -128,4 +128,11 @@ func (a *App) drain(quiet time.Duration) error {
 		return fmt.Errorf("stop: answers still under way after SHUTDOWN_TIMEOUT: %w", err)
 	}
 	return nil
+}
+
+// notify reports the state of the service to systemd, if it asked for reports.
+func (a *App) notify(state string) {
+	if _, err := daemon.SdNotify(false, state); err != nil {
+		a.log.Warn("systemd not told", "state", state, "error", err)
+	}
 }

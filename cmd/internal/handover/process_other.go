@@ -1,6 +1,6 @@
 //go:build !unix
 
-package app
+package handover
 
 import (
 	"errors"
@@ -9,7 +9,7 @@ import (
 	"os/exec"
 )
 
-// errNoHandOver is the answer to all that only a Unix system can do.
+// errNoHandOver reports an operation that needs a Unix system.
 var errNoHandOver = errors.New("this system can't pass a socket on")
 
 func inherited(fd int, name string) *os.File { return os.NewFile(uintptr(fd), name) }

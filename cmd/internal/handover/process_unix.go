@@ -1,6 +1,6 @@
 //go:build unix
 
-package app
+package handover
 
 import (
 	"errors"
@@ -17,12 +17,12 @@ func inherited(fd int, name string) *os.File {
 	return os.NewFile(uintptr(fd), name)
 }
 
-// setGroup gives a command that has not started a process group of its own.
+// setGroup makes a command that has not started yet run in a new process group.
 func setGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 
-// killGroup ends a command and all that it started.
+// killGroup ends a command and its process group.
 func killGroup(cmd *exec.Cmd) {
-	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error means that none is left
+	syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) // an error means that no process is left
 }
 
 // listenerOf makes a listener of a socket that listens.
@@ -48,7 +48,7 @@ func listenerOf(socket *os.File) (net.Listener, error) {
 }
 
 // duplicate returns a copy of the socket of ln. The Fd method of ln's own File
-// would make accept block for all that hold the socket.
+// would make accept block in every process that holds the socket.
 func duplicate(ln net.Listener) (*os.File, error) {
 	socket, ok := ln.(syscall.Conn)
 	if !ok {

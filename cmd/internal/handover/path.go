@@ -1,0 +1,28 @@
+package handover
+
+import (
+	"os"
+	"os/exec"
+	"path/filepath"
+)
+
+// OwnPath returns the path that this program was started from, where its next
+// version will be. A symbolic link is not resolved: by then it may point to
+// another file.
+func OwnPath() string {
+	real, err := os.Executable()
+	if err != nil {
+		return os.Args[0]
+	}
+	path, err := exec.LookPath(os.Args[0])
+	if err != nil {
+		return real
+	}
+	path, err = filepath.Abs(path)
+	given, errGiven := os.Stat(path)
+	running, errRunning := os.Stat(real)
+	if err != nil || errGiven != nil || errRunning != nil || !os.SameFile(given, running) {
+		return real
+	}
+	return path
+}

@@ -1,0 +1,89 @@
+package handover
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"time"
+)
+
+var (
+	errNotReady = errors.New("it did not serve with a warm set in time")
+	errStopping = errors.New("this process stops")
+)
+
+// Successor is a process that is to take over.
+type Successor struct {
+	cmd    *exec.Cmd
+	report *os.File      // carries readyLine
+	ended  chan struct{} // closed after the process has ended
+}
+
+// Start runs command with a copy of the socket of ln and a pipe for its report.
+// The command gets a process group of its own, so that Kill reaches all of it.
+func Start(command []string, ln net.Listener) (*Successor, error) {
+	if s, ok := ln.(*Socket); ok {
+		ln = s.Listener
+	}
+	socket, err := duplicate(ln)
+	if err != nil {
+		return nil, err
+	}
+	defer socket.Close()
+	report, writer, err := os.Pipe()
+	if err != nil {
+		return nil, err
+	}
+	defer writer.Close()
+	cmd := exec.Command(command[0], command[1:]...)
+	cmd.Env = append(os.Environ(), successorVar+"=1")
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
+	cmd.ExtraFiles = []*os.File{socket, writer} // socketFD and reportFD
+	setGroup(cmd)
+	if err := cmd.Start(); err != nil {
+		report.Close()
+		return nil, err
+	}
+	s := &Successor{cmd: cmd, report: report, ended: make(chan struct{})}
+	go func() {
+		defer close(s.ended)
+		cmd.Wait() // its error is in cmd.ProcessState
+	}()
+	return s, nil
+}
+
+// PID returns the process ID of the successor.
+func (s *Successor) PID() int { return s.cmd.Process.Pid }
+
+// Await returns nil once the successor serves, and an error if it ends, if
+// patience or ctx does before. Call it once.
+func (s *Successor) Await(ctx context.Context, patience time.Duration) error {
+	defer s.report.Close()
+	serves := make(chan struct{})
+	go func() {
+		if line, _ := bufio.NewReader(s.report).ReadString('\n'); line == readyLine {
+			close(serves)
+		}
+	}()
+	select {
+	case <-serves:
+		return nil
+	case <-s.ended:
+		return fmt.Errorf("it ended with %v; what it said is above", s.cmd.ProcessState)
+	case <-time.After(patience):
+		return fmt.Errorf("%w: %v", errNotReady, patience)
+	case <-ctx.Done():
+		return errStopping
+	}
+}
+
+// Kill ends the successor and all processes of its group, which may hold the
+// socket.
+func (s *Successor) Kill() {
+	killGroup(s.cmd)
+	<-s.ended
+}
