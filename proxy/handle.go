@@ -13,6 +13,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
 // handle answers one request. A panic in a handler would end the process.
@@ -204,7 +205,7 @@ func (p *Proxy) failOrigin(ctx *fasthttp.RequestCtx, r *route, err error) {
 
 // fail answers in the shape of the API's errors.
 func (p *Proxy) fail(ctx *fasthttp.RequestCtx, status int, detail string) {
-	body := store.AppendString([]byte(`{"detail":`), detail)
+	body := jsontext.AppendString([]byte(`{"detail":`), detail)
 	p.headers.send(ctx, status, append(body, '}'))
 }
 
@@ -223,6 +224,6 @@ func badRequest(ctx *fasthttp.RequestCtx, err error) {
 	}
 	ctx.Response.SetStatusCode(status)
 	ctx.Response.Header.SetContentType(contentJSON)
-	body := store.AppendString([]byte(`{"detail":`), detail)
+	body := jsontext.AppendString([]byte(`{"detail":`), detail)
 	ctx.Response.SetBodyRaw(append(body, '}'))
 }

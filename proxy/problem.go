@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
 // problemTexts are what the API says of each problem: the type, the message
@@ -41,16 +42,16 @@ func appendProblem(dst []byte, e paramError) []byte {
 		message = fmt.Sprintf(message, bound)
 	}
 	dst = fmt.Appendf(dst, `{"type":"%s","loc":["%s","%s"],"msg":`, texts.kind, place, e.param.Name)
-	dst = store.AppendString(dst, message)
+	dst = jsontext.AppendString(dst, message)
 	dst = append(dst, `,"input":`...)
 	if e.problem == store.Missing {
 		return append(dst, "null}"...)
 	}
-	dst = store.AppendString(dst, e.input)
+	dst = jsontext.AppendString(dst, e.input)
 	if bound != nil {
 		dst = fmt.Appendf(dst, `,"ctx":{"%s":`, texts.bound)
 		if pattern, ok := bound.(string); ok {
-			dst = store.AppendString(dst, pattern)
+			dst = jsontext.AppendString(dst, pattern)
 		} else {
 			dst = fmt.Append(dst, bound)
 		}

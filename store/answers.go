@@ -2,8 +2,10 @@ package store
 
 import (
 	"database/sql/driver"
-	"math"
 	"strings"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
 // selection is a SELECT as data: which columns of which tables in which order.
@@ -15,7 +17,7 @@ type selection struct {
 	order   string // ends with the primary key, so that no two rows tie
 	late    *lateJoin
 
-	encoder encoder
+	encoder jsontext.Encoder
 	fields  string // the SELECT's expressions
 }
 
@@ -32,7 +34,7 @@ func (s selection) build() *selection {
 		}
 	}
 	s.fields = strings.Join(fields, ", ")
-	s.encoder = newEncoder(s.columns)
+	s.encoder = jsontext.NewEncoder(fieldsOf(s.columns))
 	return &s
 }
 
@@ -64,7 +66,7 @@ func (s *selection) appendFrom(r *read, from string, args []any) (n int64, err e
 			r.body = append(r.body, ',')
 		}
 		var err error
-		r.body, err = s.encoder.appendRow(r.body, row)
+		r.body, err = s.encoder.AppendRow(r.body, row)
 		return err
 	})
 	return n, err
@@ -184,7 +186,7 @@ func latestDate(r *read) error {
 	found, err := r.one("SELECT r.calculated_at FROM "+metadataTable+" r WHERE "+liveDivision+
 		" ORDER BY r.calculated_at DESC LIMIT 1", nil, func(row []driver.Value) (err error) {
 		r.print(`{"calculated_at":`)
-		r.body, err = appendValue(r.body, datetime, row[0])
+		r.body, err = jsontext.AppendValue(r.body, datetime, row[0])
 		r.print("}")
 		return err
 	})
@@ -211,13 +213,13 @@ func summary(r *read) error {
 			}
 		}
 		r.print(`,"avg_processing_time":`)
-		r.body = appendMean(r.body, parseDecimal(row[3]), asInt(row[4]), 2)
+		r.body = jsontext.AppendMean(r.body, jsontext.ParseNumber([]byte(asText(row[3]))), asInt(row[4]), 2)
 		r.print(`,"avg_cache_hit_rate":`)
-		r.body = appendMean(r.body, parseDecimal(row[5]), asInt(row[6]), 4)
+		r.body = jsontext.AppendMean(r.body, jsontext.ParseNumber([]byte(asText(row[5]))), asInt(row[6]), 4)
 		var err error
 		for i, name := range []string{"first_calculation", "latest_calculation"} {
 			r.print(`,"`, name, `":`)
-			if r.body, err = appendValue(r.body, datetime, row[7+i]); err != nil {
+			if r.body, err = jsontext.AppendValue(r.body, datetime, row[7+i]); err != nil {
 				return err
 			}
 		}
@@ -259,7 +261,7 @@ func snapshotScopes(r *read) error {
 			rows.print(",")
 		}
 		rows.print(`{"division_code":`, asInt(row[0]), `,"gender":`)
-		rows.body = AppendString(rows.body, asText(row[1]))
+		rows.body = jsontext.AppendString(rows.body, asText(row[1]))
 		rows.print(`,"athlete_count":`, asInt(row[2]), "}")
 		return nil
 	})
@@ -271,7 +273,7 @@ func snapshotScopes(r *read) error {
 	}
 	day := r.Arg("snapshot_date").Text
 	r.print(`{"date":`)
-	r.body = AppendString(r.body, day)
+	r.body = jsontext.AppendString(r.body, day)
 	r.print(`,"season":`, clampInt(strings.TrimSpace(day)[:4]), `,"divisions_available":[`, string(rows.body),
 		`],"total_combinations":`, n, `,"status":"available"}`)
 	return nil
@@ -297,7 +299,7 @@ func leaderboard(r *read) error {
 // context writes the three fields that the scs answers repeat.
 func (r *read) context(q Query) {
 	r.print(`"season_year":`, q.Arg("season_year").Text, `,"division_code":`, q.Arg("division").Text, `,"gender_code":`)
-	r.body = AppendString(r.body, q.Arg("gender").Text)
+	r.body = jsontext.AppendString(r.body, q.Arg("gender").Text)
 }
 
 // distribution answers with how one component's scores spread. The figures are
@@ -305,10 +307,10 @@ func (r *read) context(q Query) {
 func distribution(r *read) error {
 	c := r.Arg("component").Text
 	condition, args := r.where()
-	var scores []decimalNumber
+	var scores []jsontext.Number
 	err := r.query("SELECT r."+c+"_score FROM "+componentTable+" r WHERE "+condition+" AND r."+c+"_score IS NOT NULL"+
 		" ORDER BY r."+c+"_score", args, func(row []driver.Value) error {
-		scores = append(scores, parseDecimal(row[0]))
+		scores = append(scores, jsontext.ParseNumber([]byte(asText(row[0]))))
 		return nil
 	})
 	if err != nil {
@@ -319,7 +321,7 @@ func distribution(r *read) error {
 		if n == 0 {
 			return []byte("null")
 		}
-		return appendFloat(nil, scores[i].text())
+		return jsontext.AppendDecimal(nil, scores[i].Text())
 	}
 	// The old API takes a figure that is zero for one that is missing.
 	orNull := func(f []byte) string {
@@ -329,7 +331,7 @@ func distribution(r *read) error {
 		return string(f)
 	}
 	r.print(`{"component":"`, strings.ToUpper(c), `","statistics":{"min":`, orNull(score(0)), `,"max":`, orNull(score(n-1)),
-		`,"mean":`, orNull(appendMean(nil, sumOf(scores), n, 4)), `,"std":`, orNull(appendDeviation(nil, scores)),
+		`,"mean":`, orNull(jsontext.AppendMean(nil, jsontext.Sum(scores), n, 4)), `,"std":`, orNull(jsontext.AppendDeviation(nil, scores)),
 		`,"count":`, n, `},"percentiles":{"25th":`, string(score(n*25/100)), `,"50th":`, string(score(n*50/100)),
 		`,"75th":`, string(score(n*75/100)), `},"context":{`)
 	r.context(r.Query)
@@ -362,7 +364,7 @@ func comparison(r *read) error {
 		return err
 	}
 	r.print(`{"athlete_info":{"athlete_hnd":`, asInt(row[0]), `,"name":`)
-	r.body = AppendString(r.body, orNone(row[1])+" "+orNone(row[2]))
+	r.body = jsontext.AppendString(r.body, orNone(row[1])+" "+orNone(row[2]))
 	r.print(`,"team":`)
 	r.value(text, row[3])
 	r.print(`,"races_used":`)
@@ -399,8 +401,8 @@ var componentTexts = [4]struct{ open, description string }{
 }
 
 // value appends one value of a row that the read has kept.
-func (r *read) value(kind columnKind, v driver.Value) {
-	body, err := appendValue(r.body, kind, v)
+func (r *read) value(kind jsontext.Kind, v driver.Value) {
+	body, err := jsontext.AppendValue(r.body, kind, v)
 	if err == nil {
 		r.body = body
 	}
@@ -428,7 +430,7 @@ func orNone(v driver.Value) string {
 
 // zeroIsNull makes a score of zero a missing one, as the old API does here.
 func zeroIsNull(v driver.Value) driver.Value {
-	if v != nil && parseDecimal(v).units.Sign() == 0 {
+	if v != nil && jsontext.ParseNumber([]byte(asText(v))).IsZero() {
 		return nil
 	}
 	return v
@@ -440,20 +442,14 @@ func appendPercentile(dst []byte, rank driver.Value, total int64) []byte {
 	if rank == nil || total == 0 {
 		return append(dst, "null"...)
 	}
-	return appendRounded(dst, (1-float64(asInt(rank))/float64(total))*100, 1)
+	return jsontext.AppendRounded(dst, (1-float64(asInt(rank))/float64(total))*100, 1)
 }
 
-// sqrt of a population's variance, with the eight digits MariaDB shows.
-func appendDeviation(dst []byte, scores []decimalNumber) []byte {
-	if len(scores) == 0 {
-		return append(dst, "null"...)
+// longDate writes 2025-10-05 as October 05, 2025. Other text stays as it is.
+func longDate(day string) string {
+	t, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return day
 	}
-	mean, squares := 0.0, 0.0
-	for i, s := range scores { // Welford's recurrence, as the server does it
-		x := s.float()
-		delta := x - mean
-		mean += delta / float64(i+1)
-		squares += delta * (x - mean)
-	}
-	return appendRounded(dst, math.Sqrt(squares/float64(len(scores))), 8)
+	return t.Format("January 02, 2006")
 }

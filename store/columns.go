@@ -1,7 +1,35 @@
 package store
 
+import "github.com/lewistv/xcri-proxy/store/jsontext"
+
+// The kinds of columns.
+const (
+	integer  = jsontext.Integer
+	text     = jsontext.Text
+	float    = jsontext.Float
+	decimal  = jsontext.Exact
+	date     = jsontext.Date
+	datetime = jsontext.DateTime
+	boolean  = jsontext.Boolean
+	null     = jsontext.Null
+)
+
+// column is a field of an answer and the source of its value.
+type column struct {
+	name string
+	kind jsontext.Kind
+	expr string // SQL; empty means the table's column of that name
+}
+
+func fieldsOf(columns []column) (fields []jsontext.Field) {
+	for _, c := range columns {
+		fields = append(fields, jsontext.Field{Name: c.name, Kind: c.kind})
+	}
+	return fields
+}
+
 // fields are columns of one kind under the table's own names.
-func fields(kind columnKind, names ...string) (columns []column) {
+func fields(kind jsontext.Kind, names ...string) (columns []column) {
 	for _, n := range names {
 		columns = append(columns, column{name: n, kind: kind})
 	}
@@ -169,7 +197,7 @@ var latestMetadata = selection{
 	columns: metadata.columns,
 }
 
-func componentScores(kind columnKind, names ...string) (columns []column) {
+func componentScores(kind jsontext.Kind, names ...string) (columns []column) {
 	for _, n := range names {
 		columns = append(columns, column{name: n + "_score", kind: kind}, column{name: n + "_rank", kind: integer})
 	}

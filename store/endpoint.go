@@ -3,6 +3,8 @@ package store
 import (
 	"fmt"
 	"strings"
+
+	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
 // Endpoint is one question of the read API, as data: where it is asked, what
@@ -115,6 +117,6 @@ type Answer struct {
 }
 
 func refusal(status int, format string, args ...any) *Answer {
-	body := AppendString([]byte(`{"detail":`), fmt.Sprintf(format, args...))
+	body := jsontext.AppendString([]byte(`{"detail":`), fmt.Sprintf(format, args...))
 	return &Answer{Status: status, Body: append(body, '}')}
 }

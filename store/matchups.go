@@ -1,6 +1,10 @@
 package store
 
-import "database/sql/driver"
+import (
+	"database/sql/driver"
+
+	"github.com/lewistv/xcri-proxy/store/jsontext"
+)
 
 // involves is the condition that a game is the team's own.
 const involves = "(r.team_a_id = ? OR r.team_b_id = ?)"
@@ -24,7 +28,7 @@ func teamMatchups(r *read) error {
 	}
 	percent := "0.0"
 	if total > 0 {
-		percent = string(appendPercent(nil, wins, total))
+		percent = string(jsontext.AppendPercent(nil, wins, total))
 	}
 	r.print(`{"total":`, total, `,"limit":`, r.Arg("limit").Text, `,"offset":`, r.Arg("offset").Text,
 		`,"stats":{"total_matchups":`, total, `,"wins":`, wins, `,"losses":`, total-wins, `,"win_pct":`, percent, `},"matchups":[`)

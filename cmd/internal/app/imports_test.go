@@ -24,7 +24,7 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/app cmd/internal/load config
 config:
 config/deploy:
-proxy: cache proxy/compare proxy/legacy proxy/maintenance proxy/site store
+proxy: cache proxy/compare proxy/legacy proxy/maintenance proxy/site store store/jsontext
 proxy/compare:
 proxy/legacy: proxy/visitor
 proxy/maintenance:
@@ -33,7 +33,8 @@ proxy/proxytest/conformance: store/storetest
 proxy/proxytest/oldapi: store/storetest
 proxy/site: cache
 proxy/visitor:
-store:
+store: store/jsontext
+store/jsontext:
 store/storetest:
 store/storetest/importer:
 store/storetest/mariadb: store/storetest

@@ -1,4 +1,4 @@
-package store
+package jsontext
 
 // reprs are decimals of the columns' types and what Python 3 prints for each as
 // a float, chosen at random.

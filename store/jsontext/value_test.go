@@ -1,4 +1,4 @@
-package store
+package jsontext
 
 import (
 	"database/sql/driver"
@@ -12,7 +12,7 @@ import (
 	"unicode/utf8"
 )
 
-func TestAppendFloat(t *testing.T) {
+func TestAppendDecimal(t *testing.T) {
 	for _, tt := range []struct{ decimal, want string }{
 		{"999.0000", "999.0"}, {"0.0001", "0.0001"}, {"0.00005", "5e-05"}, {"544.5180", "544.518"}, {"-0.5000", "-0.5"},
 		{"0.0000", "0.0"}, {"0", "0.0"}, {"7", "7.0"}, {"-7", "-7.0"}, {"0.1", "0.1"}, {"0.0010", "0.001"}, {"0.00010000", "0.0001"},
@@ -26,13 +26,13 @@ func TestAppendFloat(t *testing.T) {
 		{"12345678901234567890.12345678", "1.2345678901234567e+19"}, {"1e300", "1e+300"},
 		{"0.30000000000000004", "0.30000000000000004"},
 	} {
-		if got := string(appendFloat([]byte("x"), []byte(tt.decimal))); got != "x"+tt.want {
+		if got := string(AppendDecimal([]byte("x"), []byte(tt.decimal))); got != "x"+tt.want {
 			t.Errorf("%s: got %s, want %s", tt.decimal, got[1:], tt.want)
 		}
 	}
 	for line := range strings.Lines(strings.TrimSpace(reprs)) {
 		decimal, want, _ := strings.Cut(strings.TrimSpace(line), " ")
-		if got := string(appendFloat(nil, []byte(decimal))); got != want {
+		if got := string(AppendDecimal(nil, []byte(decimal))); got != want {
 			t.Errorf("%s: got %s, want %s", decimal, got, want)
 		}
 	}
@@ -77,7 +77,7 @@ func randomDecimal(random *rand.Rand, precision, scale int) string {
 	return s
 }
 
-func TestAppendFloatAtRandom(t *testing.T) {
+func TestAppendDecimalAtRandom(t *testing.T) {
 	random := rand.New(rand.NewPCG(3, 4))
 	for _, size := range [][2]int{{10, 4}, {6, 4}, {10, 2}, {19, 8}, {19, 2}} {
 		for range 20000 {
@@ -87,7 +87,7 @@ func TestAppendFloatAtRandom(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := pythonRepr(f)
-			if got := string(appendFloat(nil, []byte(decimal))); got != want {
+			if got := string(AppendDecimal(nil, []byte(decimal))); got != want {
 				t.Errorf("%s: got %s, want %s", decimal, got, want)
 			}
 			if got := string(AppendFloat(nil, f)); got != want {
@@ -170,117 +170,47 @@ func TestAppendDateTime(t *testing.T) {
 func TestAppendValue(t *testing.T) {
 	type bytes = []byte
 	for _, tt := range []struct {
-		kind  columnKind
+		kind  Kind
 		value driver.Value
 		want  string
 	}{
-		{integer, int64(7), "7"}, {integer, int64(-7), "-7"}, {integer, int64(math.MinInt64), "-9223372036854775808"},
-		{integer, bytes("42"), "42"}, {integer, "42", "42"}, {integer, uint64(math.MaxUint64), "18446744073709551615"},
-		{text, bytes(`a"b`), `"a\"b"`}, {text, "ñ", `"ñ"`}, {text, int64(5), `"5"`}, {text, uint64(5), `"5"`}, {text, bytes{}, `""`},
-		{float, bytes("999.0000"), "999.0"}, {float, int64(3), "3.0"}, {float, float64(0.5), "0.5"}, {float, 1e16, "1e+16"},
-		{float, 5e-05, "5e-05"}, {float, float32(0.1), "0.1"}, {float, "1.50", "1.5"},
-		{decimal, bytes("790.7600"), `"790.7600"`}, {decimal, bytes("0.0000"), `"0.0000"`},
-		{date, bytes("2025-10-20"), `"2025-10-20"`}, {date, bytes("0000-00-00"), `"0000-00-00"`},
-		{datetime, bytes("2025-10-26 22:25:00"), `"2025-10-26T22:25:00"`},
-		{boolean, int64(0), "false"}, {boolean, int64(1), "true"}, {boolean, int64(2), "true"}, {boolean, bytes("0"), "false"},
-		{boolean, bytes("1"), "true"},
+		{Integer, int64(7), "7"}, {Integer, int64(-7), "-7"}, {Integer, int64(math.MinInt64), "-9223372036854775808"},
+		{Integer, bytes("42"), "42"}, {Integer, "42", "42"}, {Integer, uint64(math.MaxUint64), "18446744073709551615"},
+		{Text, bytes(`a"b`), `"a\"b"`}, {Text, "ñ", `"ñ"`}, {Text, int64(5), `"5"`}, {Text, uint64(5), `"5"`}, {Text, bytes{}, `""`},
+		{Float, bytes("999.0000"), "999.0"}, {Float, int64(3), "3.0"}, {Float, float64(0.5), "0.5"}, {Float, 1e16, "1e+16"},
+		{Float, 5e-05, "5e-05"}, {Float, float32(0.1), "0.1"}, {Float, "1.50", "1.5"},
+		{Exact, bytes("790.7600"), `"790.7600"`}, {Exact, bytes("0.0000"), `"0.0000"`},
+		{Date, bytes("2025-10-20"), `"2025-10-20"`}, {Date, bytes("0000-00-00"), `"0000-00-00"`},
+		{DateTime, bytes("2025-10-26 22:25:00"), `"2025-10-26T22:25:00"`},
+		{Boolean, int64(0), "false"}, {Boolean, int64(1), "true"}, {Boolean, int64(2), "true"}, {Boolean, bytes("0"), "false"},
+		{Boolean, bytes("1"), "true"},
 	} {
-		got, err := appendValue([]byte("x"), tt.kind, tt.value)
+		got, err := AppendValue([]byte("x"), tt.kind, tt.value)
 		if err != nil || string(got) != "x"+tt.want {
 			t.Errorf("kind %d of %T %v: got %s, %v; want %s", tt.kind, tt.value, tt.value, got, err, tt.want)
 		}
 	}
-	for kind := range null + 1 {
-		if got, err := appendValue(nil, kind, nil); err != nil || string(got) != "null" {
+	for kind := range Null + 1 {
+		if got, err := AppendValue(nil, kind, nil); err != nil || string(got) != "null" {
 			t.Errorf("kind %d of nil: got %s, %v", kind, got, err)
 		}
 	}
-	if got, err := appendValue(nil, text, struct{}{}); err == nil {
+	if got, err := AppendValue(nil, Text, struct{}{}); err == nil {
 		t.Errorf("a struct is written as %s", got)
 	}
 }
 
-// TestDriverValues reads one column of every type through a Store: what the
-// driver delivers must be what appendValue takes.
-func TestDriverValues(t *testing.T) {
-	s := open(t, options(t))
-	for _, tt := range []struct {
-		kind       columnKind
-		expr, want string
-	}{
-		{integer, "CAST(7 AS SIGNED)", "7"}, {integer, "CAST(18446744073709551615 AS UNSIGNED)", "18446744073709551615"},
-		{integer, "COUNT(*)", "1"}, {integer, "SUM(5)", "5"}, {integer, "CAST(NULL AS SIGNED)", "null"},
-		{text, "CONVERT(_utf8mb4'Ca\u00f1\u00f3n \U0001F3C3' USING utf8mb4)", "\"Ca\u00f1\u00f3n \U0001F3C3\""}, {text, "''", `""`}, {text, "NULL", "null"},
-		{float, "CAST(12.5 AS DECIMAL(10,4))", "12.5"}, {float, "CAST(12.5 AS DOUBLE)", "12.5"}, {float, "CAST(0.1 AS FLOAT)", "0.1"},
-		{float, "5e-5", "5e-05"}, {decimal, "CAST(790.76 AS DECIMAL(10,4))", `"790.7600"`},
-		{date, "CAST('2025-10-20' AS DATE)", `"2025-10-20"`}, {datetime, "CAST('2025-10-20 01:02:03' AS DATETIME)", `"2025-10-20T01:02:03"`},
-		{datetime, "CAST('2025-10-20 01:02:03.25' AS DATETIME(3))", `"2025-10-20T01:02:03.250000"`},
-		{boolean, "TRUE", "true"}, {boolean, "FALSE", "false"},
-	} {
-		e := &Endpoint{Path: "/value", answer: func(r *read) error {
-			return r.query("SELECT "+tt.expr, nil, func(row []driver.Value) (err error) {
-				r.body, err = appendValue(r.body, tt.kind, row[0])
-				return err
-			})
-		}}
-		a, err := s.Run(t.Context(), Query{Endpoint: e})
-		if err != nil || string(a.Body) != tt.want {
-			t.Errorf("%s: got %s, %v; want %s", tt.expr, a.Body, err, tt.want)
-		}
-	}
-}
-
 func TestAppendRow(t *testing.T) {
-	e := newEncoder([]column{{name: "a", kind: integer}, {name: "none", kind: null}, {name: `q"`, kind: text}, {name: "last", kind: null}})
-	got, err := e.appendRow([]byte("["), []driver.Value{int64(1), []byte("x")})
+	e := NewEncoder([]Field{{Name: "a", Kind: Integer}, {Name: "none", Kind: Null}, {Name: `q"`, Kind: Text}, {Name: "last", Kind: Null}})
+	got, err := e.AppendRow([]byte("["), []driver.Value{int64(1), []byte("x")})
 	if want := `[{"a":1,"none":null,"q\"":"x","last":null}`; err != nil || string(got) != want {
 		t.Errorf("got %s, %v; want %s", got, err, want)
 	}
-	if _, err := e.appendRow(nil, []driver.Value{int64(1), true}); err == nil {
+	if _, err := e.AppendRow(nil, []driver.Value{int64(1), true}); err == nil {
 		t.Error("a value of an unknown type is written")
 	}
-	nothing := newEncoder([]column{{name: "only", kind: null}})
-	if got, err := nothing.appendRow(nil, nil); err != nil || string(got) != `{"only":null}` {
+	nothing := NewEncoder([]Field{{Name: "only", Kind: Null}})
+	if got, err := nothing.AppendRow(nil, nil); err != nil || string(got) != `{"only":null}` {
 		t.Errorf("got %s, %v", got, err)
-	}
-}
-
-// athleteRows are rows of the athletes list as the driver delivers them.
-func athleteRows(t testing.TB) (*selection, [][]driver.Value) {
-	sel := athletesWithTeams.build()
-	var rows [][]driver.Value
-	e := &Endpoint{Path: "/rows", answer: func(r *read) error {
-		return r.query("SELECT "+sel.fields+" FROM "+sel.from+" LIMIT 1000", nil, func(row []driver.Value) error {
-			rows = append(rows, keep(row))
-			return nil
-		})
-	}}
-	if _, err := open(t, options(t)).Run(t.Context(), Query{Endpoint: e}); err != nil {
-		t.Fatal(err)
-	}
-	if len(rows) != 1000 {
-		t.Fatalf("%d rows", len(rows))
-	}
-	return sel, rows
-}
-
-func BenchmarkRows(b *testing.B) {
-	sel, rows := athleteRows(b)
-	for _, n := range []int{1, 100, 1000} {
-		b.Run(strconv.Itoa(n), func(b *testing.B) {
-			var body []byte
-			write := func() {
-				body = body[:0]
-				for _, row := range rows[:n] {
-					body, _ = sel.encoder.appendRow(body, row)
-				}
-			}
-			write()
-			b.SetBytes(int64(len(body)))
-			b.ReportAllocs()
-			for b.Loop() {
-				write()
-			}
-		})
 	}
 }

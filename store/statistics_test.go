@@ -1,12 +1,17 @@
 package store
 
 import (
+	"cmp"
 	"database/sql"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
 // sample is a set of numbers of one column's type, as the server writes them.
@@ -16,9 +21,9 @@ type sample struct {
 	numbers          []string
 }
 
-func (s sample) decimals() (all []decimalNumber) {
+func (s sample) decimals() (all []jsontext.Number) {
 	for _, n := range s.numbers {
-		all = append(all, parseDecimal([]byte(n)))
+		all = append(all, jsontext.ParseNumber([]byte(n)))
 	}
 	return all
 }
@@ -52,6 +57,25 @@ func samples() (all []sample) {
 	return all
 }
 
+// randomDecimal is a value of DECIMAL(precision, scale) as the server writes it.
+func randomDecimal(random *rand.Rand, precision, scale int) string {
+	n := random.Uint64N(uint64(math.Pow10(random.IntN(precision) + 1)))
+	s := fmt.Sprintf("%0*d", scale+1, n)
+	s = s[:len(s)-scale] + "." + s[len(s)-scale:]
+	if n != 0 && random.IntN(3) == 0 {
+		s = "-" + s
+	}
+	return s
+}
+
+func numeric(t *testing.T, n jsontext.Number) float64 {
+	f, err := strconv.ParseFloat(string(n.Text()), 64)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
+}
+
 // unit is the least number of a scale, or zero.
 func unit(yes bool, scale int) float64 {
 	if !yes {
@@ -83,22 +107,22 @@ func TestStatistics(t *testing.T) {
 		}
 		numbers := s.decimals()
 		n := int64(len(numbers))
-		if got, want := string(appendMean(nil, sumOf(numbers), n, s.scale)), string(appendFloat(nil, []byte(mean))); got != want {
+		if got, want := string(jsontext.AppendMean(nil, jsontext.Sum(numbers), n, s.scale)), string(jsontext.AppendDecimal(nil, []byte(mean))); got != want {
 			t.Errorf("%s: the mean is %s, the server's %s", s.name, got, want)
 		}
-		if got, want := string(appendMean(nil, parseDecimal(sum), n, s.scale)), string(appendFloat(nil, []byte(mean))); got != want {
+		if got, want := string(jsontext.AppendMean(nil, jsontext.ParseNumber([]byte(sum)), n, s.scale)), string(jsontext.AppendDecimal(nil, []byte(mean))); got != want {
 			t.Errorf("%s: the mean by the server's sum is %s, the server's %s", s.name, got, want)
 		}
 		if s.scale != 4 {
 			continue // the server shows four digits more than the column has: eight of a score
 		}
-		slices.SortFunc(numbers, func(a, b decimalNumber) int { return a.rescaled(s.scale).Cmp(b.rescaled(s.scale)) })
-		if got, want := string(appendDeviation(nil, numbers)), string(appendFloat(nil, []byte(deviation))); got != want {
+		slices.SortFunc(numbers, func(a, b jsontext.Number) int { return cmp.Compare(numeric(t, a), numeric(t, b)) })
+		if got, want := string(jsontext.AppendDeviation(nil, numbers)), string(jsontext.AppendDecimal(nil, []byte(deviation))); got != want {
 			t.Errorf("%s: the deviation is %s, the server's %s", s.name, got, want)
 		}
 	}
 	for name, got := range map[string][]byte{
-		"mean": appendMean(nil, sumOf(nil), 0, 4), "deviation": appendDeviation(nil, nil),
+		"mean": jsontext.AppendMean(nil, jsontext.Sum(nil), 0, 4), "deviation": jsontext.AppendDeviation(nil, nil),
 	} {
 		if string(got) != "null" {
 			t.Errorf("the %s of nothing is %s", name, got)
@@ -129,7 +153,7 @@ func TestPercent(t *testing.T) {
 		if err := rows.Scan(&part, &whole, &percent); err != nil {
 			t.Fatal(err)
 		}
-		if got, want := string(appendPercent(nil, part, whole)), string(appendFloat(nil, percent)); got != want {
+		if got, want := string(jsontext.AppendPercent(nil, part, whole)), string(jsontext.AppendDecimal(nil, percent)); got != want {
 			t.Errorf("%d of %d: %s, the server's %s", part, whole, got, want)
 		}
 		compared++
@@ -159,21 +183,5 @@ func TestPercentile(t *testing.T) {
 	}
 	if got := string(appendPercentile(nil, nil, 7)) + string(appendPercentile(nil, int64(1), 0)); got != "nullnull" {
 		t.Errorf("no rank, and nobody: %s", got)
-	}
-}
-
-func TestDecimalNumber(t *testing.T) {
-	for in, want := range map[string]string{
-		"12.3400": "12.3400", "-0.05": "-0.05", "7": "7.", "0.0000": "0.0000", "-123.4": "-123.4", "": "0.", "000.5": "0.5",
-	} {
-		if got := string(parseDecimal([]byte(in)).text()); got != want {
-			t.Errorf("%q: got %s, want %s", in, got, want)
-		}
-	}
-	if got := string(sumOf([]decimalNumber{parseDecimal("1.5"), parseDecimal("-0.0005"), parseDecimal(int64(3))}).text()); got != "4.4995" {
-		t.Errorf("the sum is %s", got)
-	}
-	if got := parseDecimal(nil); got.units.Sign() != 0 {
-		t.Errorf("NULL is %s", got.text())
 	}
 }
