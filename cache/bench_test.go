@@ -73,7 +73,7 @@ func BenchmarkCoalesced(b *testing.B) {
 			o := &fakeOrigin{}
 			c := newCache(b, o, Options{Bytes: 1 << 29}) // a late reader needs the entry to be there
 			fill := c.opts.Fill
-			c.opts.Fill = func(ctx context.Context, key string) (*Entry, error) {
+			c.opts.Fill = func(ctx context.Context, key string) (Content, error) {
 				for c.counts.waiting.Load() < readers {
 					runtime.Gosched()
 				}

@@ -26,8 +26,9 @@ var (
 
 // Fill loads the answer that key names. It runs on a context of the cache's
 // own with the fill's deadline, at most Options.Fills at once, never twice at
-// once for one key and generation. An error is not stored.
-type Fill func(ctx context.Context, key string) (*Entry, error)
+// once for one key and generation. An error is not stored, nor is an answer that
+// may not be stored, which becomes an error that wraps ErrUnfit.
+type Fill func(ctx context.Context, key string) (Content, error)
 
 // Generation is one state of all that the answers come from.
 type Generation interface {
@@ -59,10 +60,14 @@ type Options struct {
 	// Fills is the most fills at once; zero means 8. Of them, half may be
 	// refreshes.
 	Fills int
-	// Recode returns another form of an entry that has just been stored, one
-	// that takes too long to make while a request waits, or nil to leave it as
-	// it is. It runs in the background, one entry at a time. May be nil.
-	Recode func(*Entry) *Entry
+	// Check returns why an answer may not be stored, beyond being incomplete, and
+	// nil if it may be. It applies to each answer, whether it was filled, adopted
+	// or recoded. Nil allows all complete ones.
+	Check func(*Content) error
+	// Recode returns other variants of an entry that has just been stored, which
+	// take too long to make while a request waits, or nil to leave it as it is. It
+	// runs in the background, one entry at a time. May be nil.
+	Recode func(*Entry) []Variant
 	// Logger takes failures that no request sees; nil discards them.
 	Logger *slog.Logger
 }
@@ -75,6 +80,9 @@ func (o Options) withDefaults() Options {
 	defaults(&o.DownAge, time.Minute)
 	if o.FillsWhileDown == nil {
 		o.FillsWhileDown = func(string) bool { return false }
+	}
+	if o.Check == nil {
+		o.Check = func(*Content) error { return nil }
 	}
 	if o.IsDown == nil {
 		o.IsDown = func(error) bool { return false }

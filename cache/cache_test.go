@@ -277,11 +277,65 @@ func TestPanicFreesAllWaiters(t *testing.T) {
 	})
 }
 
-func TestFillWithoutAnEntry(t *testing.T) {
-	c := newCache(t, &fakeOrigin{}, Options{})
-	c.opts.Fill = func(context.Context, string) (*Entry, error) { return nil, nil }
-	if _, outcome, err := c.Get("list"); outcome != Error || err == nil || c.Stats().Panics != 1 {
-		t.Errorf("%s, %v, %+v", outcome, err, c.Stats())
+// An answer that is not whole is an error on every path by which one can arrive:
+// nothing of it is ever stored.
+func TestUnfitAnswerIsNeverStored(t *testing.T) {
+	body := []Variant{{Body: []byte("{}")}}
+	refused := errors.New("refused by the owner")
+	for name, content := range map[string]Content{
+		"nothing":          {},
+		"no status":        {Variants: body},
+		"negative status":  {Status: -1, Variants: body},
+		"negative size":    {Status: 200, Size: -1, Variants: body},
+		"no variants":      {Status: 200},
+		"no body":          {Status: 200, Variants: []Variant{{ETag: []byte("1")}, {Coding: "gzip"}}},
+		"coding first":     {Status: 200, Variants: []Variant{{Coding: "gzip", Body: []byte("x")}}},
+		"second identity":  {Status: 200, Variants: []Variant{body[0], body[0]}},
+		"refused by Check": {Status: 302, Variants: body},
+	} {
+		t.Run(name, func(t *testing.T) {
+			opts := times
+			opts.Check = func(c *Content) error {
+				if c.Status == 302 {
+					return refused
+				}
+				return nil
+			}
+			variants := content.Variants
+			if variants == nil {
+				variants = []Variant{} // nil leaves an entry as it is
+			}
+			opts.Recode = func(*Entry) []Variant { return variants }
+			o := &fakeOrigin{shape: func(e *Entry) { e.Content = content }, early: true}
+			bubble(t, o, opts, func(t *testing.T, c *Cache) {
+				c.Adopt([]Saved{{Entry: &Entry{Key: "adopted", Content: content}, Warm: true}, {Entry: &Entry{Content: answer("", 1).Content}}})
+				c.Publish(o.generation(), nil)
+				fails(t, c, "filled", ErrUnfit)
+				set := c.Prepare(t.Context(), o.generation(), []string{"warm"}, func(Warmed) {})
+				if w := set[0]; w.Entry != nil || !errors.Is(w.Err, ErrUnfit) {
+					t.Errorf("prepared: %+v", w)
+				}
+				c.Publish(o.generation(), set)
+				for _, key := range []string{"adopted", "filled", "warm", ""} {
+					where(t, c, key, "")
+				}
+				if name == "refused by Check" {
+					fails(t, c, "filled", refused)
+				}
+				if s := c.Stats(); s.Failures < 2 || s.Panics != 0 {
+					t.Errorf("%+v", s)
+				}
+				if content.Status != 200 || content.Size != 0 {
+					return // other variants do not change it
+				}
+				o.shape = nil
+				good := get(t, c, "recoded", Miss, strconv.FormatInt(o.calls.Load()+1, 10))
+				synctest.Wait()
+				if e, outcome, _ := c.Get("recoded"); e != good || outcome != Hit {
+					t.Errorf("%s, and the variants %+v", outcome, e.Variants)
+				}
+			})
+		})
 	}
 }
 

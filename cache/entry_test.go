@@ -4,21 +4,23 @@ import "testing"
 
 func TestCost(t *testing.T) {
 	tests := map[string]struct {
-		entry Entry
+		key   string
+		entry Content
 		want  int64
 	}{
-		"empty":    {Entry{}, entryOverhead},
-		"key":      {Entry{Key: "list?1"}, entryOverhead + 6},
-		"body":     {Entry{Variants: []Variant{{Body: make([]byte, 100)}}}, entryOverhead + 100},
-		"capacity": {Entry{Variants: []Variant{{Body: make([]byte, 1, 300)}}}, entryOverhead + 300},
-		"ETag":     {Entry{Variants: []Variant{{ETag: []byte(`"abc"`)}}}, entryOverhead + 5},
-		"variants": {Entry{Key: "k", Size: 1 << 20, Variants: []Variant{
+		"empty":    {"", Content{}, entryOverhead},
+		"key":      {"list?1", Content{}, entryOverhead + 6},
+		"body":     {"", Content{Variants: []Variant{{Body: make([]byte, 100)}}}, entryOverhead + 100},
+		"capacity": {"", Content{Variants: []Variant{{Body: make([]byte, 1, 300)}}}, entryOverhead + 300},
+		"ETag":     {"", Content{Variants: []Variant{{ETag: []byte(`"abc"`)}}}, entryOverhead + 5},
+		"variants": {"k", Content{Size: 1 << 20, Variants: []Variant{
 			{ETag: []byte(`"1"`)}, {Coding: "gzip", Body: make([]byte, 40), ETag: []byte(`"12"`)}, {Coding: "br", Body: make([]byte, 30)},
 		}}, entryOverhead + 1 + 3 + 44 + 30},
 	}
 	for name, tt := range tests {
 		t.Run(name, func(t *testing.T) {
-			if got := tt.entry.Cost(); got != tt.want {
+			e := Entry{Key: tt.key, Content: tt.entry}
+			if got := e.Cost(); got != tt.want {
 				t.Errorf("%d, want %d", got, tt.want)
 			}
 		})

@@ -201,10 +201,8 @@ func TestAdoptInLessRoom(t *testing.T) {
 // Adopted entries come from outside and get their other form like filled ones.
 func TestAdoptRecodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		c := newCache(t, &fakeOrigin{early: true}, Options{Recode: func(e *Entry) *Entry {
-			better := *e
-			better.Variants = append(slices.Clone(e.Variants), Variant{Coding: "br"})
-			return &better
+		c := newCache(t, &fakeOrigin{early: true}, Options{Recode: func(e *Entry) []Variant {
+			return append(slices.Clone(e.Variants), Variant{Coding: "br"})
 		}})
 		c.Adopt([]Saved{{Entry: answer("list?0", 10), Warm: true}})
 		synctest.Wait()

@@ -40,12 +40,12 @@ func (c *Cache) fill(parent context.Context, key string) (entry *Entry, err erro
 	}
 	start := time.Now()
 	c.counts.fills.Add(1)
-	if entry, err = c.opts.Fill(ctx, key); err != nil {
+	content, err := c.opts.Fill(ctx, key)
+	if err != nil {
 		return nil, err
 	}
-	entry.Key, entry.Filled = key, time.Now()
-	entry.Took = entry.Filled.Sub(start)
-	return entry, nil
+	filled := time.Now()
+	return c.newEntry(key, content, filled, filled.Sub(start))
 }
 
 // origin remembers whether the origin is down, so that nobody waits for it in

@@ -72,21 +72,21 @@ func (o *fakeOrigin) generation() fakeGeneration {
 	return o.data
 }
 
-func (o *fakeOrigin) fill(ctx context.Context, key string) (*Entry, error) {
+func (o *fakeOrigin) fill(ctx context.Context, key string) (Content, error) {
 	call, data := o.calls.Add(1), o.generation()
 	now := o.now.Add(1)
 	defer o.now.Add(-1)
 	for most := o.most.Load(); now > most && !o.most.CompareAndSwap(most, now); most = o.most.Load() {
 	}
 	if err := o.pass(ctx); err != nil {
-		return nil, err
+		return Content{}, err
 	}
 	switch err := o.next(); err {
 	case nil:
 	case errPanic:
 		panic(err)
 	default:
-		return nil, err
+		return Content{}, err
 	}
 	e := answer(key, o.size)
 	e.Generation = data.state(e.Scope)
@@ -94,7 +94,7 @@ func (o *fakeOrigin) fill(ctx context.Context, key string) (*Entry, error) {
 	if o.shape != nil {
 		o.shape(e)
 	}
-	return e, nil
+	return e.Content, nil
 }
 
 // pass waits at the gate.
@@ -130,8 +130,8 @@ var zeros = make([]byte, 4<<20)
 // answer returns an entry of the first generation. Its scope is the kind of key.
 func answer(key string, size int) *Entry {
 	scope, _, _ := strings.Cut(key, "?")
-	return &Entry{Key: key, Status: 200, Size: size, Scope: scope, Generation: "1",
-		Variants: []Variant{{Body: zeros[:size:size], ETag: []byte("0")}}}
+	return &Entry{Key: key, Content: Content{Status: 200, Size: size, Scope: scope, Generation: "1",
+		Variants: []Variant{{Body: zeros[:size:size], ETag: []byte("0")}}}}
 }
 
 // newCache returns a cache on o that the end of the test ends with all its

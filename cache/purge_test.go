@@ -198,7 +198,7 @@ func TestPurgeDuringAFill(t *testing.T) {
 // A panic in a recoding costs no more than the other form.
 func TestPanicInARecoding(t *testing.T) {
 	opts := times
-	opts.Recode = func(*Entry) *Entry { panic("in a recoding") }
+	opts.Recode = func(*Entry) []Variant { panic("in a recoding") }
 	bubble(t, &fakeOrigin{}, opts, func(t *testing.T, c *Cache) {
 		if _, _, err := c.Get("list"); err != nil {
 			t.Error(err)

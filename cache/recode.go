@@ -52,9 +52,18 @@ func (c *Cache) recode(e *Entry) {
 			c.opts.Logger.Error("panic in a recoding", "key", e.Key, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
-	if better := c.opts.Recode(e); better != nil {
-		c.replace(e, better)
+	variants := c.opts.Recode(e)
+	if variants == nil {
+		return
 	}
+	content := e.Content
+	content.Variants = variants
+	better, err := c.newEntry(e.Key, content, e.Filled, e.Took)
+	if err != nil {
+		c.opts.Logger.Error("recoding failed", "key", e.Key, "error", err)
+		return
+	}
+	c.replace(e, better)
 }
 
 // replace puts an entry in the place of another entry, if the cache still holds

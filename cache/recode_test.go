@@ -11,14 +11,12 @@ import (
 // recoded returns options whose Recode waits for the gate in *gate, and then
 // adds a form of the given size.
 func recoded(gate *chan struct{}, size int) Options {
-	return Options{Bytes: 1 << 20, Recode: func(e *Entry) *Entry {
+	return Options{Bytes: 1 << 20, Recode: func(e *Entry) []Variant {
 		if e.Key == "as it is" {
 			return nil
 		}
 		<-*gate
-		better := *e
-		better.Variants = append(e.Variants[:1:1], Variant{Coding: "br", Body: zeros[:size:size]})
-		return &better
+		return append(e.Variants[:1:1], Variant{Coding: "br", Body: zeros[:size:size]})
 	}}
 }
 
@@ -112,7 +110,7 @@ func TestRecodeQueueHoldsNoEntries(t *testing.T) {
 	gate := make(chan struct{})
 	var recoded atomic.Int32
 	o := &fakeOrigin{shape: func(e *Entry) { e.Variants[0].Body = make([]byte, size) }}
-	c := newCache(t, o, Options{Bytes: 1 << 20, Recode: func(*Entry) *Entry {
+	c := newCache(t, o, Options{Bytes: 1 << 20, Recode: func(*Entry) []Variant {
 		recoded.Add(1)
 		<-gate
 		return nil

@@ -63,8 +63,10 @@ func (c *Cache) worthSaving() (all []Saved) {
 }
 
 // Adopt puts entries of an earlier run where they were, as far as there is room.
-// It is for a cache without generation: until PublishFirst all are stale.
+// It is for a cache without generation: until PublishFirst all are stale. Entries
+// that may not be stored are left out.
 func (c *Cache) Adopt(entries []Saved) {
+	entries = c.fit(entries)
 	c.writes.Lock()
 	defer c.writes.Unlock()
 	next := *c.current.Load()
@@ -89,6 +91,21 @@ func (c *Cache) Adopt(entries []Saved) {
 	for _, e := range entries {
 		c.enqueue(e.Entry)
 	}
+}
+
+// fit returns those of the entries that may be stored.
+func (c *Cache) fit(entries []Saved) []Saved {
+	fit := make([]Saved, 0, len(entries))
+	for _, e := range entries {
+		made, err := c.newEntry(e.Key, e.Content, e.Filled, e.Took)
+		if err != nil {
+			c.opts.Logger.Warn("saved entry left out", "key", e.Key, "error", err)
+			continue
+		}
+		e.Entry = made
+		fit = append(fit, e)
+	}
+	return fit
 }
 
 // PublishFirst makes g the current generation with the warm set that there is:

@@ -130,10 +130,10 @@ func (p *Proxy) answer(ref *cache.Ref) (*cache.Entry, cache.Outcome, error) {
 }
 
 // fill loads the answer that key names from the origin.
-func (p *Proxy) fill(ctx context.Context, key string) (*cache.Entry, error) {
+func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 	r, q, err := p.router.question(key)
 	if err != nil {
-		return nil, err
+		return cache.Content{}, err
 	}
 	timer := r.figures.fill.start()
 	answer, err := p.load(ctx, r, q, key)
@@ -142,14 +142,14 @@ func (p *Proxy) fill(ctx context.Context, key string) (*cache.Entry, error) {
 		if isDown(err) {
 			p.wake() // so that the watch finds out soon whether it is back
 		}
-		return nil, err
+		return cache.Content{}, err
 	}
-	entry := &cache.Entry{
+	content := cache.Content{
 		Status: answer.Status, Size: len(answer.Body), Variants: variants(answer.Body),
 		Scope: q.Scope().String(), Generation: answer.Generation,
 	}
 	timer.stop()
-	return entry, nil
+	return content, nil
 }
 
 // isDown tells an outage of the origin from what concerns one question.

@@ -827,8 +827,8 @@ func TestOlderFillEndsLast(t *testing.T) {
 	hold := map[string]chan struct{}{"1": make(chan struct{}), "2": make(chan struct{})}
 	read := map[string]chan struct{}{"1": make(chan struct{}), "2": make(chan struct{})}
 	var current atomic.Value
-	c, err := cache.New(cache.Options{Fill: func(context.Context, string) (*cache.Entry, error) {
-		e := &cache.Entry{Status: 200, Generation: current.Load().(string)}
+	c, err := cache.New(cache.Options{Fill: func(context.Context, string) (cache.Content, error) {
+		e := cache.Content{Status: 200, Generation: current.Load().(string), Variants: []cache.Variant{{Body: []byte("{}")}}}
 		began <- struct{}{}
 		<-hold[e.Generation]
 		return e, nil

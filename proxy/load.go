@@ -25,6 +25,10 @@ const (
 	unknownGeneration = "unknown"
 )
 
+// errNoTime is the error of a fill that had to wait for its turn until too little of
+// its time was left for any source.
+var errNoTime = fmt.Errorf("no time left to ask a source: %w", context.DeadlineExceeded)
+
 // errPanic is the failure of a load that did not return.
 var errPanic = errors.New("panic")
 
@@ -118,8 +122,11 @@ func (p *Proxy) fromEither(ctx context.Context, q question) (store.Answer, error
 		}
 		failed = errors.Join(failed, err)
 	}
-	if asked || outage != nil || !suffices(ctx) {
+	switch {
+	case asked || outage != nil:
 		return store.Answer{}, failed
+	case !suffices(ctx):
+		return store.Answer{}, errors.Join(failed, errNoTime)
 	}
 	return p.tryStore(ctx, q, false)
 }

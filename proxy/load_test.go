@@ -365,3 +365,76 @@ func TestGenerationOfLegacyAnswers(t *testing.T) {
 		t.Errorf("%s: %s of %+v", warm, a.outcome(), j.read(a.body))
 	}
 }
+
+// In auto, a fill ends with an answer or an error, whatever the state of both sources
+// and however little of its time is left.
+func TestAutoAnswersOrFails(t *testing.T) {
+	for n := range 1 << 6 {
+		is := func(bit int) bool { return n>>bit&1 == 1 }
+		name := fmt.Sprintf("store open %t, old API open %t, store fails %t, old API fails %t, down %t, late %t", is(0), is(1), is(2), is(3), is(4), is(5))
+		t.Run(name, func(t *testing.T) {
+			origin, old := newFragile(nil), oldAPI(t, nil)
+			if is(2) {
+				failure := fmt.Errorf("teams: %w", store.ErrTimeout)
+				origin.with.Store(&failure)
+			}
+			if is(3) {
+				old.status.Store(500)
+			}
+			p, err := New(Options{Origin: origin, Legacy: old.client, Source: FromAuto})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer p.cache.Close()
+			now := time.Now()
+			if is(0) {
+				p.sources.store.trip(now, "it fails")
+			}
+			if is(1) {
+				p.sources.legacy.trip(now, "it fails")
+			}
+			if is(4) {
+				p.cache.Down(store.ErrUnavailable)
+			}
+			left := time.Minute
+			if is(5) {
+				left = leastTime - 1
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), left)
+			defer cancel()
+			r, q, err := p.router.question("/teams/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if answer, err := p.load(ctx, r, q, "/teams/"); err == nil && (answer.Status != 200 || len(answer.Body) == 0) {
+				t.Errorf("no error, and the answer %+v", answer)
+			}
+		})
+	}
+}
+
+// A fill that gets its turn so late that no source is asked leaves the key as it was:
+// once both sources are well, it is filled.
+func TestLateFillIsNotStored(t *testing.T) {
+	old := oldAPI(t, nil)
+	slow := newFragile(nil)
+	p, err := New(Options{Origin: slow, Legacy: old.client, Source: FromAuto, Cache: cache.Options{FillTimeout: leastTime / 2}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer p.cache.Close()
+	p.sources.store.trip(time.Now(), "it fails")
+	p.sources.legacy.trip(time.Now(), "it fails")
+	for range 2 {
+		if e, outcome, err := p.cache.Get("/teams/"); e != nil || outcome != cache.Error || !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("%+v, %s, %v", e, outcome, err)
+		}
+	}
+	p.sources.store.reset()
+	p.sources.legacy.reset()
+	for range 2 {
+		if e, _, err := p.cache.Get("/teams/"); err != nil || e.Status != 200 {
+			t.Errorf("both sources are well: %v", err)
+		}
+	}
+}

@@ -157,7 +157,7 @@ func New(opts Options) (*Proxy, error) {
 	}
 	p.verify.init(opts.VerifySample)
 	opts.Cache.Fill, opts.Cache.Recode, opts.Cache.IsDown, opts.Cache.Logger = p.fill, recode, isDown, opts.Logger
-	opts.Cache.FillsWhileDown = p.fillsWhileDown
+	opts.Cache.FillsWhileDown, opts.Cache.Check = p.fillsWhileDown, checkContent
 	if opts.Cache.DownAge == 0 {
 		opts.Cache.DownAge = opts.MaxAge
 	}

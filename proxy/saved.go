@@ -2,6 +2,8 @@ package proxy
 
 import (
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/lewistv/xcri-proxy/cache"
@@ -38,14 +40,25 @@ func (p *Proxy) usable(e *cache.Entry) bool {
 		return false
 	}
 	_, q, err := p.router.question(key)
-	return err == nil && q.Scope().String() == e.Scope && slices.Contains(storedStatuses, e.Status) && sound(e)
+	return err == nil && q.Scope().String() == e.Scope && checkContent(&e.Content) == nil
+}
+
+// checkContent returns why an answer is none that this program stores.
+func checkContent(c *cache.Content) error {
+	switch {
+	case !slices.Contains(storedStatuses, c.Status):
+		return fmt.Errorf("status %d", c.Status)
+	case !sound(c):
+		return errors.New("its variants are not those that this program makes")
+	}
+	return nil
 }
 
 // storedStatuses are those of the store's answers.
 var storedStatuses = []int{200, 400, 404, 501}
 
 // sound reports whether an entry's bodies are as variants and recode make them.
-func sound(e *cache.Entry) bool {
+func sound(e *cache.Content) bool {
 	for i, v := range e.Variants {
 		right := v.Coding == ""
 		if i != identity {

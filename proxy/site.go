@@ -29,11 +29,11 @@ func FileVariants(body []byte, compress bool) []cache.Variant {
 	if !compress {
 		return []cache.Variant{{Body: body, ETag: fmt.Appendf(nil, `"%016x"`, xxhash.Sum64(body))}}
 	}
-	e := &cache.Entry{Size: len(body), Variants: variants(body)}
-	if better := recode(e); better != nil {
-		e = better
+	made := variants(body)
+	if better := recode(&cache.Entry{Content: cache.Content{Size: len(body), Variants: made}}); better != nil {
+		return better
 	}
-	return e.Variants
+	return made
 }
 
 // serveSite answers what is below the base path and not of the API: the site.

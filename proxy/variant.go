@@ -100,7 +100,7 @@ func variants(body []byte) []cache.Variant {
 // recode puts brotli, which takes too long to make in a fill, in the place of
 // zstd: who takes one takes the other, and a third form would take a third of
 // the cache's room.
-func recode(e *cache.Entry) *cache.Entry {
+func recode(e *cache.Entry) []cache.Variant {
 	if e.Size <= largeBody || e.Variants[smallVariant].Coding == "br" {
 		return nil
 	}
@@ -113,14 +113,13 @@ func recode(e *cache.Entry) *cache.Entry {
 	if _, err := body.ReadFrom(z); err != nil {
 		return nil // likewise
 	}
-	better := *e
-	better.Variants = slices.Clone(e.Variants)
+	better := slices.Clone(e.Variants)
 	tag := bytes.TrimSuffix(e.Variants[identity].ETag, []byte(`"`))
-	better.Variants[smallVariant] = cache.Variant{
+	better[smallVariant] = cache.Variant{
 		Coding: "br", Body: brotliOf(body.Bytes()), ETag: append(bytes.Clone(tag), `-br"`...),
 	}
-	addFiles(better.Variants)
-	return &better
+	addFiles(better)
+	return better
 }
 
 // addFiles keeps the large bodies among variants in files too.
