@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -24,7 +25,7 @@ func TestStats(t *testing.T) {
 	if a.status != 200 || a.header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("%d %v", a.status, a.header)
 	}
-	var s Stats
+	var s api.Stats
 	dec := json.NewDecoder(strings.NewReader(a.body))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(&s); err != nil {

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 const (
@@ -230,31 +232,13 @@ func (b *breaker) usable(now time.Time) bool {
 	return !b.open || !now.Before(b.trial)
 }
 
-// breakerStats is what a breaker shows. Loads, Failed and MeanMS are those of
-// the last minute, or since the last switch if that is shorter ago.
-type breakerStats struct {
-	State    string     `json:"state"` // closed while the source is used, open once it was left
-	Since    *time.Time `json:"since"` // the last switch; null for never
-	Reason   string     `json:"reason"`
-	Switches int64      `json:"switches"`
-	Loads    int64      `json:"loads"`
-	Failed   int64      `json:"failed"`
-	MeanMS   float64    `json:"mean_ms"` // of those that did not fail
-}
-
-// What a breaker's state is called.
-const (
-	stateClosed = "closed"
-	stateOpen   = "open"
-)
-
-func (b *breaker) stats(now time.Time) breakerStats {
+func (b *breaker) stats(now time.Time) api.Breaker {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	recent := b.recent(now)
-	s := breakerStats{State: stateClosed, Since: orNull(b.since), Reason: b.reason, Switches: b.switches, Loads: recent.loads, Failed: recent.failed}
+	s := api.Breaker{State: api.BreakerClosed, Since: orNull(b.since), Reason: b.reason, Switches: b.switches, Loads: recent.loads, Failed: recent.failed}
 	if b.open {
-		s.State = stateOpen
+		s.State = api.BreakerOpen
 	}
 	if ok := recent.loads - recent.failed; ok > 0 {
 		s.MeanMS = milliseconds(int64(recent.took) / ok)

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 // breakerTest is a breaker with a clock of the test's own.
@@ -89,7 +91,7 @@ func TestBreakerOpens(t *testing.T) {
 			b := newBreakerTest(tt.limits)
 			tt.loads(b)
 			s := b.stats(b.now)
-			if open := tt.reason != ""; open != (s.State == stateOpen) || open != (s.Switches == 1) || int(s.Switches) != len(b.told) {
+			if open := tt.reason != ""; open != (s.State == api.BreakerOpen) || open != (s.Switches == 1) || int(s.Switches) != len(b.told) {
 				t.Fatalf("%+v, told %q", s, b.told)
 			}
 			if !strings.Contains(s.Reason, tt.reason) {
@@ -105,7 +107,7 @@ func TestBreakerNumbers(t *testing.T) {
 	b.loads(300, 0, 100*time.Millisecond, 10*time.Minute)
 	b.now = b.now.Add(time.Minute)
 	b.loads(30, 1, 100*time.Millisecond, time.Second)
-	if s := b.stats(b.now); s.Loads != 30 || s.Failed != 1 || s.MeanMS != 100 || s.Since != nil || s.State != stateClosed {
+	if s := b.stats(b.now); s.Loads != 30 || s.Failed != 1 || s.MeanMS != 100 || s.Since != nil || s.State != api.BreakerClosed {
 		t.Errorf("%+v", s)
 	}
 	b.loads(30, 0, time.Second, time.Second)
@@ -128,7 +130,7 @@ func TestBreakerRecovers(t *testing.T) {
 	b.loads(300, 0, usual, 10*time.Minute)
 	b.loads(fewestLoads, fewestLoads, usual, time.Second)
 	opened := b.now
-	if s := b.stats(b.now); s.State != stateOpen || b.usable(b.now) {
+	if s := b.stats(b.now); s.State != api.BreakerOpen || b.usable(b.now) {
 		t.Fatalf("%+v", s)
 	}
 	if b.try(false, usual) {
@@ -148,7 +150,7 @@ func TestBreakerRecovers(t *testing.T) {
 		b.try(bad.failed, bad.took)
 	}
 	b.record(loaded{route: "/teams/", at: b.now, took: usual}) // no trial counts for nothing
-	for n := 1; b.stats(b.now).State == stateOpen; n++ {
+	for n := 1; b.stats(b.now).State == api.BreakerOpen; n++ {
 		if n > goodTrials {
 			t.Fatalf("still open after %d good trials", n-1)
 		}
@@ -171,27 +173,27 @@ func TestBreakerHolds(t *testing.T) {
 	for range 2 * goodTrials { // all at once, as if the trials had queued
 		b.record(loaded{route: "/teams/", at: b.now, trial: true})
 	}
-	if s := b.stats(b.now); s.State != stateOpen {
+	if s := b.stats(b.now); s.State != api.BreakerOpen {
 		t.Errorf("closed after %v", trialEvery)
 	}
 	b.now = b.now.Add(trialEvery)
 	b.record(loaded{route: "/teams/", at: b.now, trial: true})
-	if s := b.stats(b.now); s.State != stateClosed {
+	if s := b.stats(b.now); s.State != api.BreakerClosed {
 		t.Errorf("%+v", s)
 	}
 	b.loads(100, 100, 0, holdFor-windowSpan/100)
-	if s := b.stats(b.now); s.State != stateClosed {
+	if s := b.stats(b.now); s.State != api.BreakerClosed {
 		t.Errorf("open again too soon: %+v", s)
 	}
 	b.now = b.now.Add(windowSpan / 50)
 	b.judge(b.now)
-	if s := b.stats(b.now); s.State != stateOpen || s.Switches != 3 {
+	if s := b.stats(b.now); s.State != api.BreakerOpen || s.Switches != 3 {
 		t.Errorf("%+v", s)
 	}
 	b.reset()
 	b.trip(b.now, "the database is down")
 	b.trip(b.now, "the database is down still")
-	if s := b.stats(b.now); s.State != stateOpen || s.Reason != "the database is down" || s.Switches != 4 || len(b.told) != 4 {
+	if s := b.stats(b.now); s.State != api.BreakerOpen || s.Reason != "the database is down" || s.Switches != 4 || len(b.told) != 4 {
 		t.Errorf("%+v, told %q", s, b.told)
 	}
 }
@@ -207,13 +209,13 @@ func TestOutageSetsTrialsBack(t *testing.T) {
 	}
 	b.trip(b.now, "down")
 	for n := range goodTrials {
-		if s := b.stats(b.now); s.State != stateOpen {
+		if s := b.stats(b.now); s.State != api.BreakerOpen {
 			t.Fatalf("closed after %d trials", n)
 		}
 		b.now = b.now.Add(trialEvery)
 		b.try(false, 0)
 	}
-	if s := b.stats(b.now); s.State != stateClosed {
+	if s := b.stats(b.now); s.State != api.BreakerClosed {
 		t.Errorf("%+v", s)
 	}
 }

@@ -13,6 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 // Bounds of the latency histogram: two a factor of two, from 2^firstBit to
@@ -117,28 +118,8 @@ const (
 	glanceEvery = time.Second
 )
 
-// flow is what went through a route, or all of them, between two samples.
-type flow struct {
-	Route    string                 `json:"route,omitempty"`
-	Outcomes [cache.Outcomes]uint32 `json:"outcomes"`
-	P50      float32                `json:"p50_ms"`
-	P95      float32                `json:"p95_ms"`
-	P99      float32                `json:"p99_ms"`
-	Fills    uint32                 `json:"fills"`
-	FillMS   float32                `json:"fill_ms"` // mean
-}
-
-// sample is one point of the history.
-type sample struct {
-	At         int64   `json:"at"`      // Unix milliseconds
-	Seconds    float64 `json:"seconds"` // since the sample before
-	All        flow    `json:"all"`
-	Routes     []flow  `json:"routes"`      // those that had something to do
-	PoolInUse  int     `json:"pool_in_use"` // the most that was seen
-	RSS        int64   `json:"rss"`
-	CacheBytes int64   `json:"cache_bytes"`
-	Stale      int64   `json:"stale_entries"`
-}
+// The history's samples have room for each outcome.
+var _ [cache.Outcomes]struct{} = [api.Outcomes]struct{}{}
 
 // reading are the counters that a sample is the difference of.
 type reading struct {
@@ -150,7 +131,7 @@ type reading struct {
 // history keeps samples of the last hour. It is safe for concurrent use.
 type history struct {
 	mu       sync.Mutex
-	ring     [samplesKept]sample
+	ring     [samplesKept]api.Sample
 	taken    int // so many were written to the ring, one after the other
 	at       time.Time
 	readings []reading // of each route, when the last sample was taken
@@ -188,7 +169,7 @@ func (h *history) glance(inUse int) {
 // the counters are.
 func (p *Proxy) sample(now time.Time) {
 	cached := p.cache.Stats()
-	s := sample{At: now.UnixMilli(), RSS: residentBytes(), Stale: cached.Stale}
+	s := api.Sample{At: now.UnixMilli(), RSS: residentBytes(), Stale: cached.Stale}
 	for _, shelf := range cached.Shelves {
 		s.CacheBytes += shelf.Bytes
 	}
@@ -211,13 +192,13 @@ func (p *Proxy) sample(now time.Time) {
 }
 
 // advance reads the routes' counters and returns what was added to them.
-func (h *history) advance(routes []*route) (all flow, each []flow) {
+func (h *history) advance(routes []*route) (all api.Flow, each []api.Flow) {
 	var total reading
 	for i, r := range routes {
 		now := r.figures.read()
 		d := now.since(&h.readings[i])
 		h.readings[i] = now
-		if f := d.flow(); f != (flow{}) {
+		if f := d.flow(); f != (api.Flow{}) {
 			f.Route = r.endpoint.Path
 			each = append(each, f)
 			total.add(&d)
@@ -253,7 +234,7 @@ func (r *reading) add(o *reading) {
 	r.fillNanos += o.fillNanos
 }
 
-func (r *reading) flow() (f flow) {
+func (r *reading) flow() (f api.Flow) {
 	for o, n := range r.outcomes {
 		f.Outcomes[o] = uint32(n)
 	}
@@ -267,10 +248,10 @@ func (r *reading) flow() (f flow) {
 
 // after returns the samples that were taken after a moment in Unix
 // milliseconds, the oldest first.
-func (h *history) after(at int64) []sample {
+func (h *history) after(at int64) []api.Sample {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	samples := []sample{}
+	samples := []api.Sample{}
 	for i := max(0, h.taken-samplesKept); i < h.taken; i++ {
 		if s := h.ring[i%samplesKept]; s.At > at {
 			samples = append(samples, s)
@@ -297,20 +278,11 @@ func (h *history) noteStale(n int64, now time.Time) {
 	}
 }
 
-// pastFigures is what /cache/history answers.
-type pastFigures struct {
-	Now          int64    `json:"now"` // Unix milliseconds
-	EverySeconds float64  `json:"every_seconds"`
-	Kept         int      `json:"kept"`
-	Outcomes     []string `json:"outcomes"` // the order of those in the samples
-	Samples      []sample `json:"samples"`
-}
-
 // serveHistory answers with the samples of the last hour, or those after the
 // moment in the parameter after.
 func (p *Proxy) serveHistory(ctx *fasthttp.RequestCtx) {
 	after, _ := strconv.ParseInt(string(ctx.QueryArgs().Peek("after")), 10, 64)
-	past := pastFigures{
+	past := api.History{
 		Now: time.Now().UnixMilli(), EverySeconds: sampleEvery.Seconds(), Kept: samplesKept, Samples: p.history.after(after),
 	}
 	for o := range cache.Outcomes {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -121,7 +122,7 @@ func TestHistoryIsWhatWasAdded(t *testing.T) {
 	if f := busy.Routes[0]; f.P50 <= 0 || f.P50 > f.P95 || f.P95 > f.P99 || f.FillMS <= 0 {
 		t.Errorf("%+v", f)
 	}
-	if idle.All != (flow{}) || len(idle.Routes) != 0 || idle.RSS <= 0 || idle.CacheBytes <= 0 {
+	if idle.All != (api.Flow{}) || len(idle.Routes) != 0 || idle.RSS <= 0 || idle.CacheBytes <= 0 {
 		t.Errorf("%+v", idle)
 	}
 	if later := p.history.after(busy.At); len(later) != 1 || later[0].At != idle.At {
@@ -198,7 +199,7 @@ func TestRecord(t *testing.T) {
 		p.router.routes[0].figures.outcomes[cache.Miss].Add(1)
 		time.Sleep(10 * time.Second)
 		got := p.history.after(0)
-		if len(got) != 7 || got[5].All != (flow{}) || got[6].All.Outcomes[cache.Miss] != 1 || got[6].Seconds != 10 {
+		if len(got) != 7 || got[5].All != (api.Flow{}) || got[6].All.Outcomes[cache.Miss] != 1 || got[6].Seconds != 10 {
 			t.Errorf("%+v", got)
 		}
 		stop()
@@ -234,7 +235,7 @@ func TestServeHistory(t *testing.T) {
 	all := p.history.after(0)
 	for target, want := range map[string]int{"": len(all), "?after=0": len(all), "?after=x": len(all), "?after=99999999999999": 0} {
 		a := get(t, base, "/cache/history"+target)
-		var past pastFigures
+		var past api.History
 		if err := json.Unmarshal([]byte(a.body), &past); err != nil || a.status != 200 || a.header.Get("Cache-Control") != "no-store" {
 			t.Fatalf("%d %v %s", a.status, err, a.body)
 		}

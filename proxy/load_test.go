@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
@@ -126,10 +127,10 @@ func TestAutoLeavesTheStore(t *testing.T) {
 		t.Errorf("the store was asked %d times", n)
 	}
 	s := p.Stats().Sources
-	if b := s.Breakers["store"]; b.State != stateOpen || b.Switches != 1 || b.Reason != "the store fails, 20 of 20 loads in 60 s (100 %) over 5 %" || b.Since == nil {
+	if b := s.Breakers["store"]; b.State != api.BreakerOpen || b.Switches != 1 || b.Reason != "the store fails, 20 of 20 loads in 60 s (100 %) over 5 %" || b.Since == nil {
 		t.Errorf("%+v", b)
 	}
-	if b := s.Breakers["legacy"]; b.State != stateClosed || b.Loads != 2*fewestLoads || b.Failed != 0 || b.MeanMS <= 0 {
+	if b := s.Breakers["legacy"]; b.State != api.BreakerClosed || b.Loads != 2*fewestLoads || b.Failed != 0 || b.MeanMS <= 0 {
 		t.Errorf("%+v", b)
 	}
 	if log.count(`"auto: the store fails, 20 of 20 loads in 60 s (100 %) over 5 %; answers come from the old API"`) != 1 || log.count("auto:") != 1 {
@@ -146,7 +147,7 @@ func TestAutoLeavesTheStore(t *testing.T) {
 		t.Errorf("never worse than the store alone: %d %s", a.status, a.body)
 	}
 	change(t, base, `{"source":"store"}`)
-	if b := p.Stats().Sources.Breakers["store"]; b.State != stateClosed || b.Reason != "" {
+	if b := p.Stats().Sources.Breakers["store"]; b.State != api.BreakerClosed || b.Reason != "" {
 		t.Errorf("nobody wants to know: %+v", b)
 	}
 }
@@ -171,7 +172,7 @@ func TestAutoWithBothDown(t *testing.T) {
 	if n := origin.asked.Load(); n > 2 {
 		t.Errorf("the store was asked %d times", n)
 	}
-	if b := p.Stats().Sources.Breakers["legacy"]; b.State != stateOpen || !strings.HasPrefix(b.Reason, "the old API fails, ") {
+	if b := p.Stats().Sources.Breakers["legacy"]; b.State != api.BreakerOpen || !strings.HasPrefix(b.Reason, "the old API fails, ") {
 		t.Errorf("%+v", b)
 	}
 	if a := get(t, base, "/teams/"); a.status != 200 || a.outcome() != "stale_error" {
@@ -283,7 +284,7 @@ func TestAutoInAnOutage(t *testing.T) {
 	await(t, "the proxy knows", func() bool { _, cause := p.cache.Outage(); return cause != nil })
 	await(t, "the old API answers", func() bool { return fromOld.Load() > 20 })
 	s := p.Stats()
-	if b := s.Sources.Breakers["store"]; b.State != stateOpen || !strings.HasPrefix(b.Reason, "the database is down: ") {
+	if b := s.Sources.Breakers["store"]; b.State != api.BreakerOpen || !strings.HasPrefix(b.Reason, "the database is down: ") {
 		t.Errorf("%+v", b)
 	}
 	if n := s.Requests.Outcomes["stale_error"] + s.Requests.Outcomes["error"]; n > 0 {
@@ -292,7 +293,7 @@ func TestAutoInAnOutage(t *testing.T) {
 	if err := srv.Run(); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the store answers again", func() bool { return p.Stats().Sources.Breakers["store"].State == stateClosed })
+	await(t, "the store answers again", func() bool { return p.Stats().Sources.Breakers["store"].State == api.BreakerClosed })
 	crowd.stop()
 	if a := get(t, base, "/athletes/?limit=7"); a.status != 200 || a.outcome() != "miss" || ofLegacy(t, a) {
 		t.Errorf("%d %s %s", a.status, a.outcome(), a.body)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 )
 
@@ -54,35 +55,12 @@ func setRetryAfter(ctx *fasthttp.RequestCtx, wait time.Duration) {
 	ctx.Response.Header.Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
 }
 
-// maintenanceRequest is the body of a POST to /cache/maintenance.
-type maintenanceRequest struct {
-	On *bool `json:"on"`
-	// Until is announced to visitors, in RFC 3339: nothing ends by itself.
-	Until   string `json:"until"`
-	Message string `json:"message"`
-}
-
-// maintenanceStats describe the present period.
-type maintenanceStats struct {
-	Since   *time.Time `json:"since"`
-	Until   *time.Time `json:"until"` // null if it was not announced
-	Message string     `json:"message"`
-}
-
-// maintenanceState is the answer of /cache/maintenance.
-type maintenanceState struct {
-	On bool `json:"on"`
-	maintenanceStats
-	// Warning reports why a change will not survive a restart.
-	Warning string `json:"warning,omitempty"`
-}
-
 // newMaintenanceStats returns nil while maintenance mode is off.
-func newMaintenanceStats(period *maintenance.Period) *maintenanceStats {
+func newMaintenanceStats(period *maintenance.Period) *api.Maintenance {
 	if period == nil {
 		return nil
 	}
-	return &maintenanceStats{&period.Since, period.Until, period.Message}
+	return &api.Maintenance{Since: &period.Since, Until: period.Until, Message: period.Message}
 }
 
 // serveMaintenance shows whether maintenance mode is on.
@@ -90,11 +68,11 @@ func (p *Proxy) serveMaintenance(ctx *fasthttp.RequestCtx) { p.sendMaintenance(c
 
 // changeMaintenance turns it on or off.
 func (p *Proxy) changeMaintenance(ctx *fasthttp.RequestCtx) {
-	var req maintenanceRequest
+	var req api.MaintenanceRequest
 	if !p.readJSON(ctx, &req) {
 		return
 	}
-	next, err := req.period(time.Now())
+	next, err := newPeriod(req, time.Now())
 	if err != nil {
 		p.fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
@@ -107,9 +85,9 @@ func (p *Proxy) changeMaintenance(ctx *fasthttp.RequestCtx) {
 }
 
 func (p *Proxy) sendMaintenance(ctx *fasthttp.RequestCtx, notKept error) {
-	var state maintenanceState
+	var state api.MaintenanceState
 	if stats := newMaintenanceStats(p.maintenance.Period()); stats != nil {
-		state.On, state.maintenanceStats = true, *stats
+		state.On, state.Maintenance = true, *stats
 	}
 	if notKept != nil {
 		state.Warning = notKept.Error()
@@ -117,8 +95,8 @@ func (p *Proxy) sendMaintenance(ctx *fasthttp.RequestCtx, notKept error) {
 	p.sendJSON(ctx, fasthttp.StatusOK, state)
 }
 
-// period checks a request and returns the period that it starts, nil for off.
-func (r maintenanceRequest) period(now time.Time) (*maintenance.Period, error) {
+// newPeriod checks a request and returns the period that it starts, nil for off.
+func newPeriod(r api.MaintenanceRequest, now time.Time) (*maintenance.Period, error) {
 	switch {
 	case r.On == nil:
 		return nil, errors.New("on: true or false is wanted")

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
@@ -51,7 +52,7 @@ func countingOrigin(asked *atomic.Int64) *fakeOrigin {
 }
 
 // maintain sends a change and returns what the proxy says of it.
-func maintain(t testing.TB, base, body string) (state maintenanceState) {
+func maintain(t testing.TB, base, body string) (state api.MaintenanceState) {
 	t.Helper()
 	a := post(t, base, "/cache/maintenance", body)
 	if a.into(t, &state); a.status != 200 {
@@ -199,7 +200,7 @@ func TestMaintenanceChanges(t *testing.T) {
 	if !first.On || first.Since == nil || !first.Until.Equal(until) || first.Message != "“soon” & <b>" || first.Warning != "the disk is full" {
 		t.Errorf("on: %+v", first)
 	}
-	var shown maintenanceState
+	var shown api.MaintenanceState
 	get(t, base, "/cache/maintenance").into(t, &shown)
 	if !shown.Until.Equal(until) || shown.Warning != "" {
 		t.Errorf("shown: %+v", shown)

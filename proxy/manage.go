@@ -13,6 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -81,30 +82,9 @@ func (p *Proxy) readJSON(ctx *fasthttp.RequestCtx, v any) bool {
 	return err == nil
 }
 
-// warmRequest is the body of a POST to /cache/warm.
-type warmRequest struct {
-	// Paths are request targets to warm beside the usual ones.
-	Paths []string `json:"paths"`
-	// Later leaves the paths for the next look instead of looking now.
-	Later bool `json:"later"`
-}
-
-// warmAnswer tells what became of the paths. The ticket is that of the look,
-// zero if there is none yet.
-type warmAnswer struct {
-	Ticket  int64         `json:"ticket"`
-	Keys    int           `json:"keys"`
-	Ignored []ignoredPath `json:"ignored"`
-}
-
-type ignoredPath struct {
-	Path   string `json:"path"`
-	Reason string `json:"reason"`
-}
-
 // serveWarm has the database looked at now, and the given paths warmed.
 func (p *Proxy) serveWarm(ctx *fasthttp.RequestCtx) {
-	var req warmRequest
+	var req api.WarmRequest
 	if !p.readJSON(ctx, &req) {
 		return
 	}
@@ -112,13 +92,13 @@ func (p *Proxy) serveWarm(ctx *fasthttp.RequestCtx) {
 		p.fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("paths: %d are too many, the most at once is %d", len(req.Paths), maxWarmPaths))
 		return
 	}
-	answer := warmAnswer{Ignored: []ignoredPath{}}
+	answer := api.WarmTicket{Ignored: []api.IgnoredPath{}}
 	var keys []string
 	seen := map[string]bool{}
 	for _, path := range req.Paths {
 		switch s, err := p.subjectOf(path); {
 		case err != nil:
-			answer.Ignored = append(answer.Ignored, ignoredPath{path, err.Error()})
+			answer.Ignored = append(answer.Ignored, api.IgnoredPath{Path: path, Reason: err.Error()})
 		case !seen[s.key]:
 			seen[s.key] = true
 			keys = append(keys, s.key)
@@ -135,21 +115,11 @@ func (p *Proxy) serveWarm(ctx *fasthttp.RequestCtx) {
 	p.sendJSON(ctx, fasthttp.StatusAccepted, answer)
 }
 
-// warmState is what GET /cache/warm shows.
-type warmState struct {
-	WarmStatus
-	Current     string     `json:"current_generation"` // the one that visitors get
-	PublishedAt *time.Time `json:"published_at"`       // since when they do
-	DownSince   *time.Time `json:"down_since"`         // null while the database answers
-	Snapshot    string     `json:"newest_snapshot"`    // its date
-	HasSnapshot *bool      `json:"has_snapshot,omitempty"`
-}
-
 // serveWarmStatus shows how a warm-up stands; with ?snapshot=DATE also whether
 // that snapshot is published.
 func (p *Proxy) serveWarmStatus(ctx *fasthttp.RequestCtx) {
 	// The status first: what is published by then is published below too.
-	state := warmState{WarmStatus: p.WarmStatus()}
+	state := api.WarmState{WarmStatus: api.WarmStatus(p.WarmStatus())}
 	current, at := p.cache.Published()
 	down, _ := p.cache.Outage()
 	state.PublishedAt, state.DownSince = orNull(at), orNull(down)
@@ -171,19 +141,9 @@ func (p *Proxy) serveWarmStatus(ctx *fasthttp.RequestCtx) {
 	p.sendJSON(ctx, fasthttp.StatusOK, state)
 }
 
-// purgeRequest is the body of a POST to /cache/purge: one of the first four.
-type purgeRequest struct {
-	Path  *string `json:"path"`  // a request target
-	Route *string `json:"route"` // an endpoint's path
-	Scope *string `json:"scope"` // season/division/gender/checkpoint, * for any
-	All   bool    `json:"all"`
-	// Hard drops entries instead of making them stale.
-	Hard bool `json:"hard"`
-}
-
 // servePurge purges what the request selects.
 func (p *Proxy) servePurge(ctx *fasthttp.RequestCtx) {
-	var req purgeRequest
+	var req api.PurgeRequest
 	if !p.readJSON(ctx, &req) {
 		return
 	}
@@ -194,11 +154,11 @@ func (p *Proxy) servePurge(ctx *fasthttp.RequestCtx) {
 	}
 	purged := p.cache.Purge(match, req.Hard)
 	p.opts.Logger.Info("purged", "selector", string(ctx.PostBody()), "entries", purged)
-	p.sendJSON(ctx, fasthttp.StatusOK, map[string]int{"purged": purged})
+	p.sendJSON(ctx, fasthttp.StatusOK, api.Purged{Purged: purged})
 }
 
 // selects returns what tells the entries that a request is about.
-func (p *Proxy) selects(req purgeRequest) (match func(*cache.Entry) bool, err error) {
+func (p *Proxy) selects(req api.PurgeRequest) (match func(*cache.Entry) bool, err error) {
 	given := 0
 	for _, is := range []bool{req.Path != nil, req.Route != nil, req.Scope != nil, req.All} {
 		if is {
@@ -244,37 +204,6 @@ func inScope(text string) (func(*cache.Entry) bool, error) {
 	}, nil
 }
 
-// sight is what GET /cache/entry shows: what the cache would do with a request.
-// All from where on is null if there is no entry.
-type sight struct {
-	Path    string `json:"path"`
-	Route   string `json:"route"`
-	Key     string `json:"key"`
-	Scope   string `json:"scope"`
-	Outcome string `json:"outcome"`
-	// Current is the published state of the scope; an entry is true while its
-	// own is the same.
-	Current    string       `json:"current_generation"`
-	Where      *string      `json:"where"` // warm, or the name of a shelf
-	Generation *string      `json:"generation"`
-	Age        *float64     `json:"age_seconds"` // as a client is told
-	Filled     *time.Time   `json:"filled_at"`
-	TookMS     *float64     `json:"took_ms"` // to fill it
-	Status     *int         `json:"status"`
-	Size       *int         `json:"size"` // without a coding
-	Variants   []sizeInForm `json:"variants"`
-	Asked      *uint32      `json:"asked"` // halved with each refresh
-	Cost       *int64       `json:"cost"`  // bytes in the cache
-}
-
-// sizeInForm is the size of a body in one coding; null for a form that is made
-// as it is sent.
-type sizeInForm struct {
-	Coding string `json:"coding"`
-	Bytes  *int   `json:"bytes"`
-	ETag   string `json:"etag"`
-}
-
 // serveEntry tells what the cache would do with a request, without doing it.
 func (p *Proxy) serveEntry(ctx *fasthttp.RequestCtx) {
 	path := string(ctx.QueryArgs().Peek("path"))
@@ -288,7 +217,7 @@ func (p *Proxy) serveEntry(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	seen := p.cache.Peek(s.key)
-	out := sight{Path: path, Route: s.route.endpoint.Path, Key: s.key, Scope: s.scope.String(), Outcome: seen.Outcome.String()}
+	out := api.Entry{Path: path, Route: s.route.endpoint.Path, Key: s.key, Scope: s.scope.String(), Outcome: seen.Outcome.String()}
 	if current, _ := p.cache.Published(); current != nil {
 		out.Current = current.(generation).Of(s.scope)
 	}
@@ -301,9 +230,9 @@ func (p *Proxy) serveEntry(ctx *fasthttp.RequestCtx) {
 	p.sendJSON(ctx, fasthttp.StatusOK, out)
 }
 
-func sizesInForms(e *cache.Entry) (sizes []sizeInForm) {
+func sizesInForms(e *cache.Entry) (sizes []api.Variant) {
 	for _, v := range e.Variants {
-		form := sizeInForm{Coding: v.Coding, ETag: string(v.ETag)}
+		form := api.Variant{Coding: v.Coding, ETag: string(v.ETag)}
 		if v.Coding == "" {
 			form.Coding = "identity"
 		}

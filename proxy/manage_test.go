@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -230,14 +231,14 @@ func TestPurge(t *testing.T) {
 func TestWarmOverHTTP(t *testing.T) {
 	p, base := start(t, realOptions(t))
 	const roster = "/athletes/team/714/roster?season_year=2025"
-	var before, after warmState
+	var before, after api.WarmState
 	get(t, base, "/cache/warm").into(t, &before)
 	if before.Current == "" || before.Current != p.Stats().Generation.ID || before.PublishedAt == nil || before.DownSince != nil ||
 		before.Snapshot != "2025-10-20" || before.HasSnapshot != nil || before.Published == 0 || before.LookError != "" {
 		t.Errorf("%+v", before)
 	}
 	a := post(t, base, "/iz/xcri/cache/warm", `{"paths":["/iz/xcri/api`+roster+`","`+roster+`&limit=100","/nowhere","/teams/?limit=x"]}`)
-	var ticket warmAnswer
+	var ticket api.WarmTicket
 	a.into(t, &ticket)
 	if a.status != 202 || ticket.Ticket <= before.Looked || ticket.Keys != 1 || fmt.Sprint(ticket.Ignored) !=
 		"[{/nowhere not a path of the API} {/teams/?limit=x limit: Input should be a valid integer, unable to parse string as an integer}]" {
@@ -289,13 +290,13 @@ func TestWarmStatusTellsOutages(t *testing.T) {
 	for _, away := range []bool{true, false} {
 		down.Store(away)
 		awaitLook(t, p, p.Look(nil))
-		var s warmState
+		var s api.WarmState
 		get(t, base, "/cache/warm").into(t, &s)
 		if failed := s.LookError != ""; failed != away || failed != (s.DownSince != nil) {
 			t.Errorf("away %v: %+v", away, s)
 		}
 	}
-	if s := (warmState{}); true {
+	if s := (api.WarmState{}); true {
 		get(t, base, "/cache/warm").into(t, &s)
 		if s.Snapshot != "" || s.Current == "" {
 			t.Errorf("%+v", s)
@@ -305,7 +306,7 @@ func TestWarmStatusTellsOutages(t *testing.T) {
 
 func TestEntry(t *testing.T) {
 	p, base := start(t, realOptions(t))
-	explain := func(target string) (s sight) {
+	explain := func(target string) (s api.Entry) {
 		t.Helper()
 		get(t, base, "/cache/entry?path="+target).into(t, &s)
 		return s
@@ -351,7 +352,7 @@ func TestEntryWithoutDatabase(t *testing.T) {
 		generation: func() (*store.Generation, error) { return nil, store.ErrUnavailable },
 		run:        func(context.Context, store.Query) (store.Answer, error) { return store.Answer{}, errors.New("x") },
 	}})
-	var s sight
+	var s api.Entry
 	if get(t, base, "/cache/entry?path=/teams/").into(t, &s); s.Outcome != "error" || s.Current != "" {
 		t.Errorf("%+v", s)
 	}

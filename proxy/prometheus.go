@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 // contentMetrics is the text format of Prometheus that every version of it reads.
@@ -70,7 +71,7 @@ func (p *Proxy) serveMetrics(ctx *fasthttp.RequestCtx) {
 }
 
 // stats writes a metric for every number of the stats.
-func (m *metricsText) stats(s Stats) {
+func (m *metricsText) stats(s api.Stats) {
 	m.one("xcri_build_info", gauge, "What runs; always 1.", 1, "version", s.Version, "go", s.Go)
 	m.one("xcri_uptime_seconds", gauge, "Time since the start.", s.UptimeSeconds)
 	m.maintenance(s.Maintenance)
@@ -100,16 +101,16 @@ func (m *metricsText) stats(s Stats) {
 	m.one("xcri_memory_limit_bytes", gauge, "What the Go runtime keeps its memory below.", float64(s.Memory.Limit))
 }
 
-func (m *metricsText) maintenance(is *maintenanceStats) {
+func (m *metricsText) maintenance(is *api.Maintenance) {
 	m.one("xcri_maintenance", gauge, "Whether maintenance mode is on.", flag(is != nil))
 	if is == nil {
-		is = &maintenanceStats{}
+		is = &api.Maintenance{}
 	}
 	m.one("xcri_maintenance_since_timestamp_seconds", gauge, "Since when maintenance mode is on; 0 while it is off.", unixSeconds(is.Since))
 	m.one("xcri_maintenance_until_timestamp_seconds", gauge, "Until when people are told that it will last; 0 if nobody has said.", unixSeconds(is.Until))
 }
 
-func (m *metricsText) verify(v verifyStats) {
+func (m *metricsText) verify(v api.Verify) {
 	m.one("xcri_verify_share", gauge, "Share of the loads from the database that are compared with the old API's answer.", v.Share)
 	m.begin("xcri_verify_total", counter, "Loads that were compared, by verdict.")
 	for _, verdict := range slices.Sorted(maps.Keys(v.Verdicts)) {
@@ -120,9 +121,9 @@ func (m *metricsText) verify(v verifyStats) {
 
 // legacy writes zeros without an old API, so that there are always the same
 // families.
-func (m *metricsText) legacy(l *legacyStats) {
+func (m *metricsText) legacy(l *api.Legacy) {
 	if l == nil {
-		l = &legacyStats{}
+		l = &api.Legacy{}
 	}
 	m.one("xcri_legacy_requests_total", counter, "Requests to the old API.", float64(l.Requests))
 	m.one("xcri_legacy_failures_total", counter, "Requests to the old API without an answer that could be used.", float64(l.Failures))
@@ -135,7 +136,7 @@ func (m *metricsText) legacy(l *legacyStats) {
 	m.one("xcri_legacy_limit", gauge, "Most connections to the old API.", float64(l.Limit))
 }
 
-func (m *metricsText) generation(g generationStats) {
+func (m *metricsText) generation(g api.Generation) {
 	w := g.Warm
 	m.one("xcri_generation_info", gauge, "The generation that is published; always 1.", 1, "generation", g.ID, "calculated_at", w.Calculated)
 	m.one("xcri_generation_published_timestamp_seconds", gauge, "When the generation was published; 0 before the first.", unixSeconds(g.Published))
@@ -160,7 +161,7 @@ func (m *metricsText) generation(g generationStats) {
 	m.one("xcri_warm_slowest_seconds", gauge, "Time that the slowest fill of the last warm-up took.", w.SlowestSeconds)
 }
 
-func (m *metricsText) stale(routes map[string]staleStats) {
+func (m *metricsText) stale(routes map[string]api.Stale) {
 	paths := slices.Sorted(maps.Keys(routes))
 	m.begin("xcri_stale_route_entries", gauge, "Stale entries, by route; none for a route without.")
 	for _, path := range paths {
@@ -172,7 +173,7 @@ func (m *metricsText) stale(routes map[string]staleStats) {
 	}
 }
 
-func (m *metricsText) requests(r requestStats) {
+func (m *metricsText) requests(r api.Requests) {
 	m.one("xcri_hit_ratio", gauge, "Share of the answers since the start that no fill was needed for.", r.HitRatio)
 	m.begin("xcri_latency_seconds", gauge, "Percentiles of the time from a request to its answer, since the start.")
 	m.quantiles(r.Latency)
@@ -184,7 +185,7 @@ func (m *metricsText) requests(r requestStats) {
 	m.one("xcri_open_connections", gauge, "Connections of clients.", float64(r.Open))
 }
 
-func (m *metricsText) routes(routes map[string]routeStats) {
+func (m *metricsText) routes(routes map[string]api.Route) {
 	paths := slices.Sorted(maps.Keys(routes))
 	m.begin("xcri_requests_total", counter, "Requests, by route and outcome.")
 	for _, path := range paths {
@@ -204,11 +205,11 @@ func (m *metricsText) routes(routes map[string]routeStats) {
 	}
 	for _, of := range []struct {
 		family, kind, help string
-		value              func(fillStats) float64
+		value              func(api.Fills) float64
 	}{
-		{"xcri_fill_max_seconds", gauge, "Time that the slowest fill took, by route.", func(f fillStats) float64 { return seconds(f.MaxMS) }},
-		{"xcri_fill_latest_seconds", gauge, "Time that the latest fill took, by route.", func(f fillStats) float64 { return seconds(f.LatestMS) }},
-		{"xcri_route_fill_failures_total", counter, "Fills that failed, by route.", func(f fillStats) float64 { return float64(f.Failed) }},
+		{"xcri_fill_max_seconds", gauge, "Time that the slowest fill took, by route.", func(f api.Fills) float64 { return seconds(f.MaxMS) }},
+		{"xcri_fill_latest_seconds", gauge, "Time that the latest fill took, by route.", func(f api.Fills) float64 { return seconds(f.LatestMS) }},
+		{"xcri_route_fill_failures_total", counter, "Fills that failed, by route.", func(f api.Fills) float64 { return float64(f.Failed) }},
 	} {
 		m.begin(of.family, of.kind, of.help)
 		for _, path := range paths {
@@ -218,7 +219,7 @@ func (m *metricsText) routes(routes map[string]routeStats) {
 }
 
 // sources writes where answers come from and how that fares.
-func (m *metricsText) sources(s Stats) {
+func (m *metricsText) sources(s api.Stats) {
 	m.begin("xcri_source_info", gauge, "Where answers come from, by route, * for all not named; always 1.")
 	m.add("", 1, "route", "*", "source", s.Sources.Default)
 	for _, path := range slices.Sorted(maps.Keys(s.Sources.Routes)) {
@@ -234,14 +235,14 @@ func (m *metricsText) sources(s Stats) {
 	}
 	for _, of := range []struct {
 		family, kind, help string
-		value              func(breakerStats) float64
+		value              func(api.Breaker) float64
 	}{
-		{"xcri_breaker_open", gauge, "Whether auto has left the source.", func(b breakerStats) float64 { return flag(b.State == stateOpen) }},
-		{"xcri_breaker_since_timestamp_seconds", gauge, "When auto last left or took back the source; 0 for never.", func(b breakerStats) float64 { return unixSeconds(b.Since) }},
-		{"xcri_breaker_switches_total", counter, "Times that auto left or took back the source.", func(b breakerStats) float64 { return float64(b.Switches) }},
-		{"xcri_breaker_loads", gauge, "Loads from the source in the last minute, or since the last switch.", func(b breakerStats) float64 { return float64(b.Loads) }},
-		{"xcri_breaker_failed_loads", gauge, "Of these loads, those that failed.", func(b breakerStats) float64 { return float64(b.Failed) }},
-		{"xcri_breaker_load_seconds", gauge, "Mean time of those that did not.", func(b breakerStats) float64 { return seconds(b.MeanMS) }},
+		{"xcri_breaker_open", gauge, "Whether auto has left the source.", func(b api.Breaker) float64 { return flag(b.State == api.BreakerOpen) }},
+		{"xcri_breaker_since_timestamp_seconds", gauge, "When auto last left or took back the source; 0 for never.", func(b api.Breaker) float64 { return unixSeconds(b.Since) }},
+		{"xcri_breaker_switches_total", counter, "Times that auto left or took back the source.", func(b api.Breaker) float64 { return float64(b.Switches) }},
+		{"xcri_breaker_loads", gauge, "Loads from the source in the last minute, or since the last switch.", func(b api.Breaker) float64 { return float64(b.Loads) }},
+		{"xcri_breaker_failed_loads", gauge, "Of these loads, those that failed.", func(b api.Breaker) float64 { return float64(b.Failed) }},
+		{"xcri_breaker_load_seconds", gauge, "Mean time of those that did not.", func(b api.Breaker) float64 { return seconds(b.MeanMS) }},
 	} {
 		m.begin(of.family, of.kind, of.help)
 		for _, source := range slices.Sorted(maps.Keys(s.Sources.Breakers)) {
@@ -251,7 +252,7 @@ func (m *metricsText) sources(s Stats) {
 }
 
 // quantiles writes the percentiles of a latency, if there is one.
-func (m *metricsText) quantiles(l latencyStats, labels ...string) {
+func (m *metricsText) quantiles(l api.Latency, labels ...string) {
 	if l.Count == 0 {
 		return
 	}
@@ -260,7 +261,7 @@ func (m *metricsText) quantiles(l latencyStats, labels ...string) {
 	m.add("", seconds(l.P99MS), append(labels, "quantile", "0.99")...)
 }
 
-func (m *metricsText) cache(c cacheStats) {
+func (m *metricsText) cache(c api.Cache) {
 	m.one("xcri_fills_total", counter, "Loads from the database.", float64(c.Fills))
 	m.one("xcri_fill_failures_total", counter, "Fills that failed or got no turn.", float64(c.Failures))
 	m.one("xcri_fill_panics_total", counter, "Fills that failed by a panic.", float64(c.Panics))
@@ -269,18 +270,18 @@ func (m *metricsText) cache(c cacheStats) {
 	m.one("xcri_waiting", gauge, "Requests that wait for a fill now.", float64(c.Waiting))
 }
 
-func (m *metricsText) shelves(shelves map[string]shelfStats) {
+func (m *metricsText) shelves(shelves map[string]api.Shelf) {
 	for _, of := range []struct {
 		family, kind, help string
-		value              func(shelfStats) int64
+		value              func(api.Shelf) int64
 	}{
-		{"xcri_cache_bytes", gauge, "Size of the entries, by shelf.", func(s shelfStats) int64 { return s.Bytes }},
-		{"xcri_cache_budget_bytes", gauge, "Room for entries, by shelf.", func(s shelfStats) int64 { return s.Budget }},
-		{"xcri_cache_entries", gauge, "Entries, by shelf.", func(s shelfStats) int64 { return s.Entries }},
-		{"xcri_cache_evicted_total", counter, "Entries pushed out by others.", func(s shelfStats) int64 { return s.Evicted }},
-		{"xcri_cache_rejected_total", counter, "Entries thought less worth than what was there.", func(s shelfStats) int64 { return s.Rejected }},
-		{"xcri_cache_too_large_total", counter, "Entries over the share that one may take.", func(s shelfStats) int64 { return s.TooLarge }},
-		{"xcri_cache_dropped_total", counter, "Entries lost in a rush of writes.", func(s shelfStats) int64 { return s.Dropped }},
+		{"xcri_cache_bytes", gauge, "Size of the entries, by shelf.", func(s api.Shelf) int64 { return s.Bytes }},
+		{"xcri_cache_budget_bytes", gauge, "Room for entries, by shelf.", func(s api.Shelf) int64 { return s.Budget }},
+		{"xcri_cache_entries", gauge, "Entries, by shelf.", func(s api.Shelf) int64 { return s.Entries }},
+		{"xcri_cache_evicted_total", counter, "Entries pushed out by others.", func(s api.Shelf) int64 { return s.Evicted }},
+		{"xcri_cache_rejected_total", counter, "Entries thought less worth than what was there.", func(s api.Shelf) int64 { return s.Rejected }},
+		{"xcri_cache_too_large_total", counter, "Entries over the share that one may take.", func(s api.Shelf) int64 { return s.TooLarge }},
+		{"xcri_cache_dropped_total", counter, "Entries lost in a rush of writes.", func(s api.Shelf) int64 { return s.Dropped }},
 	} {
 		m.begin(of.family, of.kind, of.help)
 		for _, shelf := range slices.Sorted(maps.Keys(shelves)) {

@@ -10,6 +10,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 // promFamily is a family of metrics as a strict reader finds it.
@@ -250,7 +252,7 @@ func TestEveryNumberHasItsMetric(t *testing.T) {
 		"cache.budget":           "sum(xcri_cache_budget_bytes)",
 		"cache.entries":          "sum(xcri_cache_entries)",
 	}
-	var s Stats
+	var s api.Stats
 	want := map[string]float64{}
 	numberUp(reflect.ValueOf(&s).Elem(), "", want)
 	m := &metricsText{}

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/compare"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -36,7 +37,7 @@ type verifier struct {
 
 	samples chan sampled
 	mu      sync.Mutex
-	stats   verifyStats
+	stats   api.Verify
 	bytes   int // of the samples that wait
 }
 
@@ -46,24 +47,17 @@ type sampled struct {
 	answer store.Answer
 }
 
-// verifyStats are figures of VERIFY_SAMPLE.
-type verifyStats struct {
-	Share    float64          `json:"share"` // of the loads
-	Verdicts map[string]int64 `json:"verdicts"`
-	Dropped  int64            `json:"dropped"` // not compared for want of room or a connection
-}
-
 func (v *verifier) init(share float64) {
 	v.ctx, v.stop = context.WithCancel(context.Background())
 	v.turns, v.samples = make(chan struct{}, verifyTurns), make(chan sampled, queuedSamples)
-	v.stats = verifyStats{Share: share, Verdicts: map[string]int64{}}
+	v.stats = api.Verify{Share: share, Verdicts: map[string]int64{}}
 	for _, verdict := range []compare.Verdict{compare.SameBytes, compare.SameJSON, compare.SameButOrder, compare.Different, verdictFailed} {
 		v.stats.Verdicts[string(verdict)] = 0
 	}
 }
 
-// verifyStats returns the figures of this moment.
-func (p *Proxy) verifyStats() verifyStats {
+// api.Verify returns the figures of this moment.
+func (p *Proxy) verifyStats() api.Verify {
 	p.verify.mu.Lock()
 	defer p.verify.mu.Unlock()
 	stats := p.verify.stats
@@ -105,7 +99,7 @@ func (p *Proxy) compareSamples(ctx context.Context) {
 				return
 			}
 			p.noteSample(s, c, err)
-			pause = pauseAfter(pause, c.Verdict)
+			pause = pauseAfter(pause, c.verdict)
 			p.logDifference(c, logged)
 		}
 		select {
@@ -142,10 +136,10 @@ func (p *Proxy) compareSample(ctx context.Context, s sampled) (c comparison, err
 	}
 	ctx, cancel := context.WithTimeout(ctx, verifyTimeout)
 	defer cancel()
-	ours := told{Status: s.answer.Status, Bytes: len(s.answer.Body), body: s.answer.Body, generation: s.answer.Generation}
+	ours := told{status: s.answer.Status, bytes: len(s.answer.Body), body: s.answer.Body, generation: s.answer.Generation}
 	c = v.judge(ours, p.askLegacy(ctx, v))
 	switch {
-	case c.Verdict != compare.Different:
+	case c.verdict != compare.Different:
 		return c, nil
 	case !p.hasSpare():
 		return comparison{}, errNoSpare
@@ -163,25 +157,25 @@ func (p *Proxy) noteSample(s sampled, c comparison, err error) {
 		p.verify.stats.Dropped++
 		return
 	}
-	p.verify.stats.Verdicts[string(c.Verdict)]++
+	p.verify.stats.Verdicts[string(c.verdict)]++
 }
 
 // logDifference tells of a difference, of each key once in a while.
 func (p *Proxy) logDifference(c comparison, logged map[string]time.Time) {
-	switch c.Verdict {
+	switch c.verdict {
 	case verdictFailed:
-		p.opts.Logger.Debug("not compared with the old API", "key", c.Key, "error", c.Error)
+		p.opts.Logger.Debug("not compared with the old API", "key", c.key, "error", c.err)
 		return
 	case compare.Different:
 	default:
 		return
 	}
-	if last, ok := logged[c.Key]; ok && time.Since(last) < tellAgain {
+	if last, ok := logged[c.key]; ok && time.Since(last) < tellAgain {
 		return
 	}
 	if len(logged) >= toldKeys {
 		clear(logged)
 	}
-	logged[c.Key] = time.Now()
-	p.opts.Logger.Warn("the old API answers differently", "key", c.Key, "path", c.Difference.Path, "store", c.Difference.Store, "legacy", c.Difference.Legacy)
+	logged[c.key] = time.Now()
+	p.opts.Logger.Warn("the old API answers differently", "key", c.key, "path", c.difference.path, "store", c.difference.store, "legacy", c.difference.legacy)
 }

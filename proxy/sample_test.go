@@ -11,15 +11,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/compare"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
 // awaitSamples waits until n samples were compared or dropped, and returns the
 // figures.
-func awaitSamples(t testing.TB, p *Proxy, n int64) verifyStats {
+func awaitSamples(t testing.TB, p *Proxy, n int64) api.Verify {
 	t.Helper()
-	var stats verifyStats
+	var stats api.Verify
 	await(t, fmt.Sprint(n, " samples compared"), func() bool {
 		stats = p.Stats().Verify
 		sum := stats.Dropped
@@ -290,7 +291,7 @@ func TestDifferencesAreToldOnceInAWhile(t *testing.T) {
 		t.Fatal(err)
 	}
 	differs := func(key string) {
-		p.logDifference(comparison{Key: key, Verdict: compare.Different, Difference: &difference{}}, told)
+		p.logDifference(comparison{key: key, verdict: compare.Different, difference: &difference{}}, told)
 	}
 	for range 3 {
 		differs("/teams/1")
@@ -310,7 +311,7 @@ func TestDifferencesAreToldOnceInAWhile(t *testing.T) {
 		t.Errorf("%d keys remembered", len(told))
 	}
 	for _, verdict := range []compare.Verdict{compare.SameBytes, compare.SameButOrder, verdictFailed, ""} {
-		p.logDifference(comparison{Key: "x", Verdict: verdict, Difference: &difference{}}, told)
+		p.logDifference(comparison{key: "x", verdict: verdict, difference: &difference{}}, told)
 	}
 	if n := log.count("key=x"); n != 0 {
 		t.Errorf("%d lines", n)

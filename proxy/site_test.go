@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 )
 
@@ -229,7 +230,7 @@ func TestNoSite(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}
-	if s := p.Stats().Site; s != (siteStats{}) {
+	if s := p.Stats().Site; s != (api.Site{}) {
 		t.Errorf("%+v", s)
 	}
 }

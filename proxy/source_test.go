@@ -14,6 +14,7 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -132,7 +133,7 @@ func TestWrongSources(t *testing.T) {
 }
 
 // change asks for a change of source.
-func change(t testing.TB, base, body string) (s sourceState) {
+func change(t testing.TB, base, body string) (s api.SourceState) {
 	t.Helper()
 	a := post(t, base, "/cache/source", body)
 	if a.into(t, &s); a.status != 200 || s.Purged == nil {
@@ -168,7 +169,7 @@ func TestSourceOverHTTP(t *testing.T) {
 		{`{"source":"store"}`, "store", "store", "store", "store map[]", true},
 		{`{"reset":true}`, "store", "store", "legacy", "store map[/snapshots/:legacy]", false},
 	} {
-		var s sourceState
+		var s api.SourceState
 		if tt.body != "" {
 			s = change(t, base, tt.body)
 		}
@@ -216,7 +217,7 @@ func TestWrongSourceRequests(t *testing.T) {
 		if a.into(t, &problem); a.status != tt.status || !strings.Contains(problem.Detail, tt.detail) {
 			t.Errorf("%s: %d %s", tt.body, a.status, a.body)
 		}
-		var s sourceState
+		var s api.SourceState
 		if get(t, tt.base, "/cache/source").into(t, &s); s.Changed || s.Default != "store" || len(s.Routes) > 0 {
 			t.Errorf("%s changed something: %+v", tt.body, s)
 		}
@@ -245,7 +246,7 @@ func TestSourceIsKept(t *testing.T) {
 	log := &logged{}
 	opts.State, opts.Logger = State{Sources: map[string]string{"": "legacy", "/teams/": "store", "/gone": "auto", "/athletes/": "elsewhere"}}, log.logger()
 	_, base = start(t, opts)
-	var s sourceState
+	var s api.SourceState
 	if get(t, base, "/cache/source").into(t, &s); fmt.Sprint(s.Default, " ", s.Routes, s.Changed) != "legacy map[/teams/:store] true" {
 		t.Errorf("after a restart: %+v", s)
 	}
@@ -303,7 +304,7 @@ func TestLegacyErrors(t *testing.T) {
 	if n := log.count("level=ERROR msg=\"no answer\""); n != 1 {
 		t.Errorf("%d errors in the log", n)
 	}
-	if loads := p.Stats().Routes["/teams/"].Loads; loads["legacy"] != (loadStats{3, 8}) || loads["store"] != (loadStats{}) {
+	if loads := p.Stats().Routes["/teams/"].Loads; loads["legacy"] != (api.Loads{OK: 3, Failed: 8}) || loads["store"] != (api.Loads{}) {
 		t.Errorf("%+v", loads)
 	}
 }

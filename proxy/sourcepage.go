@@ -6,67 +6,31 @@ import (
 	"maps"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/valyala/fasthttp"
 )
 
-// sourcesStats tell where answers come from.
-type sourcesStats struct {
-	Default  string                  `json:"default"`
-	Routes   map[string]string       `json:"routes"`  // those whose source is another
-	Changed  bool                    `json:"changed"` // while running, so that SOURCE does not tell
-	Breakers map[string]breakerStats `json:"breakers"`
-}
-
-func (p *Proxy) sourcesStats() sourcesStats {
+func (p *Proxy) sourcesStats() api.Sources {
 	_, outage := p.cache.Outage()
 	p.judge(outage)
 	p.sources.mu.Lock()
 	defer p.sources.mu.Unlock()
 	a, now := p.sources.now.Load(), time.Now()
-	return sourcesStats{a.all.String(), a.differing(), len(p.sources.overrides) > 0, map[string]breakerStats{
+	return api.Sources{Default: a.all.String(), Routes: a.differing(), Changed: len(p.sources.overrides) > 0, Breakers: map[string]api.Breaker{
 		FromStore.String(): p.sources.store.stats(now), FromLegacy.String(): p.sources.legacy.stats(now),
 	}}
 }
 
-// loadStats are the loads of one route from one source.
-type loadStats struct {
-	OK     int64 `json:"ok"`
-	Failed int64 `json:"failed"`
-}
-
-func (f *figures) loadStats() map[string]loadStats {
-	all := map[string]loadStats{}
+func (f *figures) loadStats() map[string]api.Loads {
+	all := map[string]api.Loads{}
 	for s := range FromAuto {
-		all[s.String()] = loadStats{f.loads[s].ok.Load(), f.loads[s].failed.Load()}
+		all[s.String()] = api.Loads{OK: f.loads[s].ok.Load(), Failed: f.loads[s].failed.Load()}
 	}
 	return all
 }
 
-// sourceRequest is the body of a POST to /cache/source: a source, or reset.
-type sourceRequest struct {
-	Source string `json:"source"`
-	// Routes are endpoints' paths. None means all routes, those too that the
-	// configuration or an earlier request names.
-	Routes []string `json:"routes"`
-	// Reset goes back to what is configured.
-	Reset bool `json:"reset"`
-}
-
-// sourceState is what /cache/source shows.
-type sourceState struct {
-	sourcesStats
-	Configured struct {
-		Default string            `json:"default"`
-		Routes  map[string]string `json:"routes"`
-	} `json:"configured"`
-	// Purged is how many entries a change has made stale, and Warning what is
-	// wrong with it although it holds.
-	Purged  *int   `json:"purged,omitempty"`
-	Warning string `json:"warning,omitempty"`
-}
-
-func (p *Proxy) sourceState() (s sourceState) {
-	s.sourcesStats = p.sourcesStats()
+func (p *Proxy) sourceState() (s api.SourceState) {
+	s.Sources = p.sourcesStats()
 	s.Configured.Default, s.Configured.Routes = p.sources.configured.all.String(), p.sources.configured.differing()
 	return s
 }
@@ -78,7 +42,7 @@ func (p *Proxy) serveSource(ctx *fasthttp.RequestCtx) {
 
 // serveSourceChange has answers come from elsewhere.
 func (p *Proxy) serveSourceChange(ctx *fasthttp.RequestCtx) {
-	var req sourceRequest
+	var req api.SourceRequest
 	if !p.readJSON(ctx, &req) {
 		return
 	}
@@ -103,7 +67,7 @@ func (p *Proxy) serveSourceChange(ctx *fasthttp.RequestCtx) {
 
 // changeSources does what is asked. Unkept says why it will not survive a
 // restart; err what is wrong with the question.
-func (p *Proxy) changeSources(req sourceRequest) (purged int, unkept, err error) {
+func (p *Proxy) changeSources(req api.SourceRequest) (purged int, unkept, err error) {
 	p.sources.mu.Lock()
 	defer p.sources.mu.Unlock()
 	overrides, err := p.overridesAfter(req)
@@ -115,7 +79,7 @@ func (p *Proxy) changeSources(req sourceRequest) (purged int, unkept, err error)
 }
 
 // overridesAfter returns what will be set once the question is done.
-func (p *Proxy) overridesAfter(req sourceRequest) (map[string]Source, error) {
+func (p *Proxy) overridesAfter(req api.SourceRequest) (map[string]Source, error) {
 	if req.Reset {
 		if req.Source != "" || len(req.Routes) > 0 {
 			return nil, errors.New("reset goes back to the configuration for all routes: give no source and no routes with it")

@@ -9,167 +9,26 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 )
 
-// Stats is what /cache/stats shows. Counts are since the start; times are in
-// milliseconds, sizes in bytes.
-type Stats struct {
-	Version       string  `json:"version"`
-	Go            string  `json:"go"`
-	UptimeSeconds float64 `json:"uptime_seconds"`
-
-	// Maintenance is null while maintenance mode is off.
-	Maintenance *maintenanceStats `json:"maintenance"`
-
-	Generation generationStats       `json:"generation"`
-	Requests   requestStats          `json:"requests"`
-	Routes     map[string]routeStats `json:"routes"`
-	Sources    sourcesStats          `json:"sources"`
-	Cache      cacheStats            `json:"cache"`
-	Site       siteStats             `json:"site"`
-	Pool       poolStats             `json:"pool"`
-	Legacy     *legacyStats          `json:"legacy"` // null without one
-	Memory     memoryStats           `json:"memory"`
-	Verify     verifyStats           `json:"verify"`
-	Hottest    []hotKey              `json:"hottest"` // the keys asked for most
-}
-
-type generationStats struct {
-	ID          string                `json:"id"` // of the one that is published
-	Published   *time.Time            `json:"published_at"`
-	Confirmed   *time.Time            `json:"confirmed_at"` // when it was last known to be the database's
-	DownSince   *time.Time            `json:"down_since"`   // null while the database answers
-	StaleCount  int64                 `json:"stale_entries"`
-	StaleSince  *time.Time            `json:"stale_since"` // to 10 s; null while there are none
-	StaleRoutes map[string]staleStats `json:"stale_routes"`
-	Warm        WarmStatus            `json:"warm"`
-}
-
-// staleStats are what is stale of one route.
-type staleStats struct {
-	Entries int64      `json:"entries"`
-	Oldest  *time.Time `json:"oldest_filled_at"`
-}
-
-type requestStats struct {
-	Outcomes    map[string]int64 `json:"outcomes"`
-	HitRatio    float64          `json:"hit_ratio"` // of what went to the cache
-	NotModified int64            `json:"not_modified"`
-	Rejected    int64            `json:"rejected"` // 422
-	Inflated    int64            `json:"inflated"` // sent without a coding, from a compressed body
-	Panics      int64            `json:"panics"`
-	Open        int64            `json:"open_connections"`
-	Latency     latencyStats     `json:"latency"`
-}
-
-type routeStats struct {
-	Outcomes map[string]int64 `json:"outcomes"`
-	Fills    fillStats        `json:"fills"`
-	Latency  latencyStats     `json:"latency"`
-	// Loads are the fills by the source that was asked, which may be both for
-	// one fill.
-	Loads map[string]loadStats `json:"loads"`
-}
-
-// latencyStats are percentiles of the time from a request to its answer.
-type latencyStats struct {
-	Count int64   `json:"count"`
-	P50MS float64 `json:"p50_ms"`
-	P95MS float64 `json:"p95_ms"`
-	P99MS float64 `json:"p99_ms"`
-}
-
-// siteStats are zero without a site.
-type siteStats struct {
-	Requests int64 `json:"requests"`
-	Missing  int64 `json:"missing"` // 404
-	Files    int64 `json:"files"`   // that were asked for and are known
-	Bytes    int64 `json:"bytes"`   // of memory that they take, in all their forms
-}
-
-// hotKey is a key that is asked for often.
-type hotKey struct {
-	Key     string `json:"key"`
-	Asked   uint32 `json:"asked"`   // halves with each refresh
-	Where   string `json:"where"`   // warm, or the name of a shelf
-	Outcome string `json:"outcome"` // of a request for it now
-}
-
-type fillStats struct {
-	Count    int64   `json:"count"`
-	Failed   int64   `json:"failed"`
-	MeanMS   float64 `json:"mean_ms"`
-	MaxMS    float64 `json:"max_ms"`
-	LatestMS float64 `json:"latest_ms"`
-}
-
-type cacheStats struct {
-	Bytes     int64                 `json:"bytes"`
-	Budget    int64                 `json:"budget"`
-	Entries   int64                 `json:"entries"`
-	Shelves   map[string]shelfStats `json:"shelves"`
-	Fills     int64                 `json:"fills"`
-	Failures  int64                 `json:"fill_failures"`
-	Refreshes int64                 `json:"refreshes"`
-	Panics    int64                 `json:"fill_panics"`
-	Filling   int64                 `json:"filling"`
-	Waiting   int64                 `json:"waiting"`
-}
-
-type shelfStats struct {
-	Name     string `json:"-"`
-	Budget   int64  `json:"budget"`
-	Bytes    int64  `json:"bytes"`
-	Entries  int64  `json:"entries"`
-	Evicted  int64  `json:"evicted"`
-	Rejected int64  `json:"rejected"`
-	TooLarge int64  `json:"too_large"`
-	Dropped  int64  `json:"dropped"`
-}
-
-type poolStats struct {
-	Limit    int     `json:"limit"`
-	Open     int     `json:"open"`
-	InUse    int     `json:"in_use"`
-	Waits    int64   `json:"waits"`
-	WaitedMS float64 `json:"waited_ms"`
-}
-
-// legacyStats are of the connections to the old API.
-type legacyStats struct {
-	Requests int64   `json:"requests"`
-	Failures int64   `json:"failures"` // without an answer that could be used
-	Timeouts int64   `json:"timeouts"` // those of them that took too long
-	Resent   int64   `json:"resent"`   // sent once more over a new connection
-	Answered int64   `json:"answered"`
-	MeanMS   float64 `json:"mean_ms"` // of those answered
-	InUse    int     `json:"in_use"`
-	Limit    int     `json:"limit"`
-}
-
-type memoryStats struct {
-	RSS   int64 `json:"rss"`
-	Heap  int64 `json:"heap"`
-	Limit int64 `json:"limit"` // of the Go runtime
-}
-
 // Stats returns the figures of this moment.
-func (p *Proxy) Stats() Stats {
-	stats := Stats{
+func (p *Proxy) Stats() api.Stats {
+	stats := api.Stats{
 		Version: p.opts.Version, Go: runtime.Version(), UptimeSeconds: time.Since(p.started).Seconds(),
-		Requests: requestStats{
+		Requests: api.Requests{
 			Outcomes: map[string]int64{}, NotModified: p.counts.notModified.Load(), Rejected: p.counts.rejected.Load(),
 			Inflated: p.counts.inflated.Load(), Panics: p.counts.panics.Load(), Open: int64(p.server.GetOpenConnectionsCount()),
 		},
-		Routes: map[string]routeStats{}, Memory: processMemory(), Maintenance: newMaintenanceStats(p.maintenance.Period()), Verify: p.verifyStats(),
+		Routes: map[string]api.Route{}, Memory: processMemory(), Maintenance: newMaintenanceStats(p.maintenance.Period()), Verify: p.verifyStats(),
 	}
 	cached := p.cache.Stats()
 	stats.Cache = newCacheStats(cached)
-	stats.Generation = generationStats{
+	stats.Generation = api.Generation{
 		ID: cached.Generation, Published: orNull(cached.Published), Confirmed: orNull(cached.Confirmed),
-		DownSince: orNull(cached.DownSince), StaleCount: cached.Stale, StaleSince: orNull(p.history.stale(cached.Stale, time.Now())), StaleRoutes: map[string]staleStats{},
-		Warm: p.WarmStatus(),
+		DownSince: orNull(cached.DownSince), StaleCount: cached.Stale, StaleSince: orNull(p.history.stale(cached.Stale, time.Now())), StaleRoutes: map[string]api.Stale{},
+		Warm: api.WarmStatus(p.WarmStatus()),
 	}
 	if cached.Stale > 0 {
 		stats.Generation.StaleRoutes = p.staleRoutes()
@@ -178,7 +37,7 @@ func (p *Proxy) Stats() Stats {
 	for _, r := range p.router.routes {
 		latency := r.figures.latency.read()
 		all.add(&latency)
-		route := routeStats{Outcomes: map[string]int64{}, Fills: r.figures.fill.stats(), Latency: latency.stats(), Loads: r.figures.loadStats()}
+		route := api.Route{Outcomes: map[string]int64{}, Fills: r.figures.fill.stats(), Latency: latency.stats(), Loads: r.figures.loadStats()}
 		for o := range cache.Outcomes {
 			n := r.figures.outcomes[o].Load()
 			route.Outcomes[o.String()] = n
@@ -192,34 +51,34 @@ func (p *Proxy) Stats() Stats {
 	stats.Sources = p.sourcesStats()
 	stats.Site, stats.Hottest = p.siteStats(), p.hottest()
 	pool := p.opts.Origin.Stats()
-	stats.Pool = poolStats{pool.Limit, pool.Open, pool.InUse, pool.Waits, milliseconds(int64(pool.Waited))}
+	stats.Pool = api.Pool{Limit: pool.Limit, Open: pool.Open, InUse: pool.InUse, Waits: pool.Waits, WaitedMS: milliseconds(int64(pool.Waited))}
 	return stats
 }
 
-func (p *Proxy) siteStats() siteStats {
+func (p *Proxy) siteStats() api.Site {
 	if p.opts.Site == nil {
-		return siteStats{}
+		return api.Site{}
 	}
 	kept := p.opts.Site.Stats()
-	return siteStats{p.counts.siteRequests.Load(), p.counts.siteMissing.Load(), kept.Files, kept.Bytes}
+	return api.Site{Requests: p.counts.siteRequests.Load(), Missing: p.counts.siteMissing.Load(), Files: kept.Files, Bytes: kept.Bytes}
 }
 
 // hottestKeys is how many of the keys asked for most are shown.
 const hottestKeys = 20
 
-func (p *Proxy) hottest() []hotKey {
-	hot := []hotKey{}
+func (p *Proxy) hottest() []api.HotKey {
+	hot := []api.HotKey{}
 	for _, key := range p.cache.Popular(hottestKeys) {
 		if sight := p.cache.Peek(key); sight.Entry != nil {
-			hot = append(hot, hotKey{key, sight.Asked, sight.Where, sight.Outcome.String()})
+			hot = append(hot, api.HotKey{Key: key, Asked: sight.Asked, Where: sight.Where, Outcome: sight.Outcome.String()})
 		}
 	}
 	return hot
 }
 
 // staleRoutes counts the stale entries of each route.
-func (p *Proxy) staleRoutes() map[string]staleStats {
-	stale := map[string]staleStats{}
+func (p *Proxy) staleRoutes() map[string]api.Stale {
+	stale := map[string]api.Stale{}
 	p.cache.EachStale(func(e *cache.Entry) {
 		if r, _, err := p.router.question(e.Key); err == nil {
 			s := stale[r.endpoint.Path]
@@ -233,8 +92,8 @@ func (p *Proxy) staleRoutes() map[string]staleStats {
 	return stale
 }
 
-func (s *spread) stats() latencyStats {
-	return latencyStats{s.count(), s.percentile(0.5), s.percentile(0.95), s.percentile(0.99)}
+func (s *spread) stats() api.Latency {
+	return api.Latency{Count: s.count(), P50MS: s.percentile(0.5), P95MS: s.percentile(0.95), P99MS: s.percentile(0.99)}
 }
 
 // hitRatio is the share of answers that no fill was needed for.
@@ -255,26 +114,26 @@ func orNull(t time.Time) *time.Time {
 	return &t
 }
 
-func newCacheStats(s cache.Stats) cacheStats {
-	out := cacheStats{
-		Shelves: map[string]shelfStats{}, Fills: s.Fills, Failures: s.Failures, Refreshes: s.Refreshes,
+func newCacheStats(s cache.Stats) api.Cache {
+	out := api.Cache{
+		Shelves: map[string]api.Shelf{}, Fills: s.Fills, Failures: s.Failures, Refreshes: s.Refreshes,
 		Panics: s.Panics, Filling: s.Filling, Waiting: s.Waiting,
 	}
 	for _, shelf := range s.Shelves {
 		out.Bytes += shelf.Bytes
 		out.Budget += shelf.Budget
 		out.Entries += shelf.Entries
-		out.Shelves[shelf.Name] = shelfStats(shelf)
+		out.Shelves[shelf.Name] = api.Shelf(shelf)
 	}
 	return out
 }
 
-func newLegacyStats(client *legacy.Client) *legacyStats {
+func newLegacyStats(client *legacy.Client) *api.Legacy {
 	if client == nil {
 		return nil
 	}
 	s := client.Stats()
-	out := &legacyStats{
+	out := &api.Legacy{
 		Requests: s.Requests, Failures: s.Failures, Timeouts: s.Timeouts, Resent: s.Resent,
 		Answered: s.Answered, InUse: s.InUse, Limit: s.Limit,
 	}
@@ -284,8 +143,8 @@ func newLegacyStats(client *legacy.Client) *legacyStats {
 	return out
 }
 
-func (d *durations) stats() fillStats {
-	s := fillStats{
+func (d *durations) stats() api.Fills {
+	s := api.Fills{
 		Count: d.count.Load(), Failed: d.failed.Load(),
 		MaxMS: milliseconds(d.longest.Load()), LatestMS: milliseconds(d.latest.Load()),
 	}
@@ -297,10 +156,10 @@ func (d *durations) stats() fillStats {
 
 func milliseconds(ns int64) float64 { return float64(ns) / 1e6 }
 
-func processMemory() memoryStats {
+func processMemory() api.Memory {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return memoryStats{RSS: residentBytes(), Heap: int64(m.HeapAlloc), Limit: debug.SetMemoryLimit(-1)}
+	return api.Memory{RSS: residentBytes(), Heap: int64(m.HeapAlloc), Limit: debug.SetMemoryLimit(-1)}
 }
 
 // residentBytes is the process's memory as the kernel counts it; zero where

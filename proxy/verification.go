@@ -10,6 +10,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/compare"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -23,35 +24,44 @@ const (
 	verdictSkipped compare.Verdict = "skipped" // not a question to compare
 )
 
-// comparison is what both sources say to one request.
+// comparison is the comparison of both sources' answers to one request.
 type comparison struct {
-	Path       string          `json:"path"`
-	Key        string          `json:"key"` // empty for a bad parameter
-	Route      string          `json:"route"`
-	Verdict    compare.Verdict `json:"verdict"`
-	Difference *difference     `json:"difference"` // null where there is none to show
-	Store      told            `json:"store"`
-	Legacy     told            `json:"legacy"`
-	Error      string          `json:"error"` // why it failed or was skipped
+	path       string
+	key        string // empty for a bad parameter
+	route      string
+	verdict    compare.Verdict
+	difference *difference // nil if there is none to show
+	store      told
+	legacy     told
+	err        string // why it failed or was skipped
 }
 
 // difference is the first place where the answers differ; the path is status, or
 // one into the JSON.
-type difference struct {
-	Path   string `json:"path"`
-	Store  string `json:"store"`
-	Legacy string `json:"legacy"`
-}
+type difference struct{ path, store, legacy string }
 
-// told is what one source says to a request; the status is zero for no answer.
+// told is one source's answer; the status is zero for none.
 type told struct {
-	Status int     `json:"status"`
-	Bytes  int     `json:"bytes"`
-	MS     float64 `json:"ms"`
+	status int
+	bytes  int
+	took   time.Duration
 
 	body       []byte
 	generation string // of the store's
 	err        error
+}
+
+// toAPI returns the comparison as /cache/verify answers it.
+func (c comparison) toAPI() api.Comparison {
+	out := api.Comparison{Path: c.path, Key: c.key, Route: c.route, Verdict: string(c.verdict), Store: c.store.toAPI(), Legacy: c.legacy.toAPI(), Error: c.err}
+	if d := c.difference; d != nil {
+		out.Difference = &api.Difference{Path: d.path, Store: d.store, Legacy: d.legacy}
+	}
+	return out
+}
+
+func (t told) toAPI() api.Answered {
+	return api.Answered{Status: t.status, Bytes: t.bytes, MS: milliseconds(int64(t.took))}
 }
 
 // verification is a request that both sources can be asked.
@@ -124,12 +134,12 @@ func legacyTarget(r *route, in *input, query []byte) string {
 // askStore gets the answer that a visitor would get, beside the cache.
 func (p *Proxy) askStore(ctx context.Context, v *verification) told {
 	if v.refusal != nil {
-		return told{Status: fasthttp.StatusUnprocessableEntity, Bytes: len(v.refusal), body: v.refusal}
+		return told{status: fasthttp.StatusUnprocessableEntity, bytes: len(v.refusal), body: v.refusal}
 	}
 	begun := time.Now()
 	answer, err := p.opts.Origin.Run(ctx, v.query)
 	return told{
-		Status: answer.Status, Bytes: len(answer.Body), MS: milliseconds(int64(time.Since(begun))),
+		status: answer.Status, bytes: len(answer.Body), took: time.Since(begun),
 		body: answer.Body, generation: answer.Generation, err: err,
 	}
 }
@@ -139,27 +149,27 @@ func (p *Proxy) askLegacy(ctx context.Context, v *verification) told {
 	begun := time.Now()
 	answer, err := p.opts.Legacy.Fetch(ctx, v.target)
 	return told{
-		Status: answer.Status, Bytes: len(answer.Body), MS: milliseconds(int64(time.Since(begun))),
+		status: answer.Status, bytes: len(answer.Body), took: time.Since(begun),
 		body: answer.Body, err: err,
 	}
 }
 
 // judge compares what the sources say.
 func (v *verification) judge(ours, legacy told) comparison {
-	c := comparison{Path: v.path, Key: v.key, Route: v.route.endpoint.Path, Store: ours, Legacy: legacy}
+	c := comparison{path: v.path, key: v.key, route: v.route.endpoint.Path, store: ours, legacy: legacy}
 	switch {
 	case ours.err != nil || legacy.err != nil:
-		c.Verdict, c.Error = verdictFailed, failures(ours.err, legacy.err)
-	case ours.Status != legacy.Status:
-		c.Verdict, c.Difference = compare.Different, &difference{"status", strconv.Itoa(ours.Status), strconv.Itoa(legacy.Status)}
+		c.verdict, c.err = verdictFailed, failures(ours.err, legacy.err)
+	case ours.status != legacy.status:
+		c.verdict, c.difference = compare.Different, &difference{"status", strconv.Itoa(ours.status), strconv.Itoa(legacy.status)}
 	default:
 		result := compare.Compare(ours.body, legacy.body)
-		c.Verdict = result.Verdict
+		c.verdict = result.Verdict
 		if d := result.Difference; d != nil {
-			c.Difference = &difference{d.Path, d.A, d.B}
+			c.difference = &difference{d.Path, d.A, d.B}
 		}
 	}
-	c.Store.body, c.Legacy.body = nil, nil // or they would live as long as it
+	c.store.body, c.legacy.body = nil, nil // or they would live as long as it
 	return c
 }
 
@@ -181,11 +191,11 @@ func (p *Proxy) compareSources(ctx context.Context, v *verification) (c comparis
 	generation := ""
 	for try := 1; try <= verifyTries; try++ {
 		c = v.judge(p.askStore(ctx, v), p.askLegacy(ctx, v))
-		settled := try > 1 && c.Store.generation == generation
-		if settled || c.Verdict != compare.Different {
+		settled := try > 1 && c.store.generation == generation
+		if settled || c.verdict != compare.Different {
 			break
 		}
-		generation = c.Store.generation
+		generation = c.store.generation
 	}
 	return c
 }

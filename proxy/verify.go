@@ -7,6 +7,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/valyala/fasthttp"
 )
 
@@ -26,14 +27,9 @@ func (p *Proxy) hasSpare() bool {
 	return pool.Limit == 0 || pool.InUse < max(1, pool.Limit-1)
 }
 
-// verifyRequest is the body of a POST to /cache/verify.
-type verifyRequest struct {
-	Path      string `json:"path"`       // a request target
-	TimeoutMS int64  `json:"timeout_ms"` // longest wait for the answers; zero means 30 s
-}
-
-// check returns the longest wait, or what is wrong with the request.
-func (r verifyRequest) check() (timeout time.Duration, err error) {
+// timeoutOf returns the longest wait for the answers, or an error that names the
+// value at fault.
+func timeoutOf(r api.VerifyRequest) (timeout time.Duration, err error) {
 	switch {
 	case r.Path == "":
 		return 0, errors.New("path: a request target is wanted, such as /teams/?limit=10")
@@ -50,7 +46,7 @@ const noLegacy = "LEGACY_URL is not set: there is no old API to compare with"
 
 // serveVerify compares what both sources say to one request.
 func (p *Proxy) serveVerify(ctx *fasthttp.RequestCtx) {
-	var req verifyRequest
+	var req api.VerifyRequest
 	if !p.readJSON(ctx, &req) {
 		return
 	}
@@ -58,7 +54,7 @@ func (p *Proxy) serveVerify(ctx *fasthttp.RequestCtx) {
 		p.fail(ctx, fasthttp.StatusUnprocessableEntity, noLegacy)
 		return
 	}
-	timeout, err := req.check()
+	timeout, err := timeoutOf(req)
 	if err != nil {
 		p.fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
@@ -73,13 +69,13 @@ func (p *Proxy) serveVerify(ctx *fasthttp.RequestCtx) {
 	v, err := p.verification(req.Path)
 	switch {
 	case err != nil:
-		p.sendJSON(ctx, fasthttp.StatusOK, comparison{Path: req.Path, Verdict: verdictSkipped, Error: err.Error()})
+		p.sendJSON(ctx, fasthttp.StatusOK, api.Comparison{Path: req.Path, Verdict: string(verdictSkipped), Error: err.Error()})
 	case !p.hasSpare():
 		p.failBusy(ctx, "all connections to the database are in use")
 	default:
 		asking, cancel := context.WithTimeout(p.verify.ctx, timeout)
 		defer cancel()
-		p.sendJSON(ctx, fasthttp.StatusOK, p.compareSources(asking, v))
+		p.sendJSON(ctx, fasthttp.StatusOK, p.compareSources(asking, v).toAPI())
 	}
 }
 
@@ -88,19 +84,13 @@ func (p *Proxy) failBusy(ctx *fasthttp.RequestCtx, why string) {
 	p.fail(ctx, fasthttp.StatusTooManyRequests, why+"; try again in a moment")
 }
 
-// verifySubjects is what GET /cache/verify shows.
-type verifySubjects struct {
-	Keys   []string    `json:"keys"` // the warm set, as far as it can be compared
-	Sample verifyStats `json:"sample"`
-}
-
 // serveVerifySubjects shows what there is to compare.
 func (p *Proxy) serveVerifySubjects(ctx *fasthttp.RequestCtx) {
 	if p.opts.Legacy == nil {
 		p.fail(ctx, fasthttp.StatusUnprocessableEntity, noLegacy)
 		return
 	}
-	out := verifySubjects{Keys: []string{}, Sample: p.verifyStats()}
+	out := api.VerifySubjects{Keys: []string{}, Sample: p.verifyStats()}
 	if current, _ := p.cache.Published(); current != nil {
 		out.Keys = slices.DeleteFunc(p.warmSet(current.(generation).Generation, nil), func(key string) bool { return key == healthKey })
 	}

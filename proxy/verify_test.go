@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/compare"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
@@ -59,9 +60,9 @@ func originSays(body string) *fakeOrigin {
 }
 
 // verify asks for one comparison.
-func verify(t testing.TB, base, path string) comparison {
+func verify(t testing.TB, base, path string) api.Comparison {
 	t.Helper()
-	body, err := json.Marshal(verifyRequest{Path: path, TimeoutMS: 2000})
+	body, err := json.Marshal(api.VerifyRequest{Path: path, TimeoutMS: 2000})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -69,7 +70,7 @@ func verify(t testing.TB, base, path string) comparison {
 	if a.status != 200 {
 		t.Fatalf("%s: %d %s", path, a.status, a.body)
 	}
-	var c comparison
+	var c api.Comparison
 	a.into(t, &c)
 	return c
 }
@@ -104,9 +105,9 @@ func TestVerifyRecordedAnswers(t *testing.T) {
 	counts := map[compare.Verdict]int{}
 	for request, r := range answers {
 		c := verify(t, base, "/iz/xcri/api"+request)
-		counts[c.Verdict]++
-		if c.Verdict != compare.SameBytes {
-			t.Logf("%s: %s %+v %s", request, c.Verdict, c.Difference, c.Error)
+		counts[compare.Verdict(c.Verdict)]++
+		if compare.Verdict(c.Verdict) != compare.SameBytes {
+			t.Logf("%s: %s %+v %s", request, compare.Verdict(c.Verdict), c.Difference, c.Error)
 			if !r.Ties {
 				t.Error("nothing in it ties")
 			}
@@ -143,8 +144,8 @@ func TestVerifyFindsAValue(t *testing.T) {
 	opts.Legacy = says(t, 200, strings.Replace(string(answer.Body), `"team_name":"`+name+`"`, `"team_name":"Elsewhere"`, 1))
 	_, base := start(t, opts)
 	c := verify(t, base, "/iz/xcri/api"+target)
-	want := difference{"results[6].team_name", `"` + name + `"`, `"Elsewhere"`}
-	if c.Verdict != compare.Different || *c.Difference != want || c.Key != target || c.Route != "/teams/" || c.Error != "" {
+	want := api.Difference{Path: "results[6].team_name", Store: `"` + name + `"`, Legacy: `"Elsewhere"`}
+	if compare.Verdict(c.Verdict) != compare.Different || *c.Difference != want || c.Key != target || c.Route != "/teams/" || c.Error != "" {
 		t.Errorf("%+v, %+v", c, c.Difference)
 	}
 	if c.Store.Bytes != len(answer.Body) || c.Store.MS <= 0 || c.Legacy.MS <= 0 || c.Legacy.Status != 200 {
@@ -167,24 +168,24 @@ func TestVerifyVerdicts(t *testing.T) {
 		ours, old string
 		status    int
 		verdict   compare.Verdict
-		want      difference
+		want      api.Difference
 	}{
-		"same bytes":     {`{"a":1}`, `{"a":1}`, 200, compare.SameBytes, difference{}},
-		"same JSON":      {`{"a":1.0}`, `{ "a": 1 }`, 200, compare.SameJSON, difference{}},
-		"same but order": {`{"a":[1,2]}`, `{"a":[2,1]}`, 200, compare.SameButOrder, difference{"a[0]", "1", "2"}},
-		"different":      {`{"a":[1,2]}`, `{"a":[1,2,3]}`, 200, compare.Different, difference{"a", "2 elements", "3 elements"}},
-		"another status": {`{"a":1}`, `{"detail":"Not Found"}`, 404, compare.Different, difference{"status", "200", "404"}},
-		"an error":       {`{"a":1}`, `{"detail":"x"}`, 500, verdictFailed, difference{}},
-		"too often":      {`{"a":1}`, `{"detail":"x"}`, 429, verdictFailed, difference{}},
-		"no JSON":        {`{"a":1}`, `<html>`, 200, verdictFailed, difference{}},
+		"same bytes":     {`{"a":1}`, `{"a":1}`, 200, compare.SameBytes, api.Difference{}},
+		"same JSON":      {`{"a":1.0}`, `{ "a": 1 }`, 200, compare.SameJSON, api.Difference{}},
+		"same but order": {`{"a":[1,2]}`, `{"a":[2,1]}`, 200, compare.SameButOrder, api.Difference{Path: "a[0]", Store: "1", Legacy: "2"}},
+		"different":      {`{"a":[1,2]}`, `{"a":[1,2,3]}`, 200, compare.Different, api.Difference{Path: "a", Store: "2 elements", Legacy: "3 elements"}},
+		"another status": {`{"a":1}`, `{"detail":"Not Found"}`, 404, compare.Different, api.Difference{Path: "status", Store: "200", Legacy: "404"}},
+		"an error":       {`{"a":1}`, `{"detail":"x"}`, 500, verdictFailed, api.Difference{}},
+		"too often":      {`{"a":1}`, `{"detail":"x"}`, 429, verdictFailed, api.Difference{}},
+		"no JSON":        {`{"a":1}`, `<html>`, 200, verdictFailed, api.Difference{}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			_, base := start(t, Options{Origin: originSays(tt.ours), Legacy: says(t, tt.status, tt.old)})
 			c := verify(t, base, "/teams/?gender=m")
-			if c.Verdict != tt.verdict || (c.Difference == nil) != (tt.want == difference{}) || c.Difference != nil && *c.Difference != tt.want {
+			if compare.Verdict(c.Verdict) != tt.verdict || (c.Difference == nil) != (tt.want == api.Difference{}) || c.Difference != nil && *c.Difference != tt.want {
 				t.Errorf("%+v, %+v", c, c.Difference)
 			}
-			if (c.Verdict == verdictFailed) != strings.HasPrefix(c.Error, "legacy: ") || tt.status >= 400 && tt.verdict == verdictFailed && !strings.Contains(c.Error, fmt.Sprint(tt.status)) {
+			if (compare.Verdict(c.Verdict) == verdictFailed) != strings.HasPrefix(c.Error, "legacy: ") || tt.status >= 400 && tt.verdict == verdictFailed && !strings.Contains(c.Error, fmt.Sprint(tt.status)) {
 				t.Errorf("error %q", c.Error)
 			}
 		})
@@ -222,10 +223,10 @@ func TestVerifyRefusals(t *testing.T) {
 	})})
 	a := get(t, base, "/team-knockout/matchups/head-to-head?team_b_id=1")
 	c := verify(t, base, "/team-knockout/matchups/head-to-head?team_b_id=1")
-	if c.Verdict != compare.SameBytes || c.Key != "" || c.Store.Status != 422 || c.Store.Bytes != len(a.body) {
+	if compare.Verdict(c.Verdict) != compare.SameBytes || c.Key != "" || c.Store.Status != 422 || c.Store.Bytes != len(a.body) {
 		t.Errorf("%+v, %+v\n%s", c, c.Difference, a.body)
 	}
-	if c := verify(t, base, "/teams/?limit=0"); c.Verdict != compare.Different || c.Difference.Path != "detail[0].type" {
+	if c := verify(t, base, "/teams/?limit=0"); compare.Verdict(c.Verdict) != compare.Different || c.Difference.Path != "detail[0].type" {
 		t.Errorf("%+v, %+v", c, c.Difference)
 	}
 	if n := p.Stats().Requests.Rejected; n != 1 {
@@ -241,7 +242,7 @@ func TestVerifySkips(t *testing.T) {
 		"/": "tells the time", "/health": "tells the time", "/iz/xcri/api/health/": "tells the time", "/iz/xcri/api": "tells the time",
 		"/nowhere": "not a path of the API", "/iz/xcri/": "not a path of the API", "/iz/xcri/teams/1": "not a path of the API", "/teams/1/2/3/4/5/6/7": "not a path of the API",
 	} {
-		if c := verify(t, base, target); c.Verdict != verdictSkipped || !strings.Contains(c.Error, why) || c.Path != target {
+		if c := verify(t, base, target); compare.Verdict(c.Verdict) != verdictSkipped || !strings.Contains(c.Error, why) || c.Path != target {
 			t.Errorf("%s: %+v", target, c)
 		}
 	}
@@ -273,8 +274,8 @@ func TestVerifyAsksAgain(t *testing.T) {
 				}},
 				Legacy: handles(t, func(w http.ResponseWriter, _ *http.Request) { tell(w, 200, tt.old[old.Add(1)-1]) }),
 			})
-			if c := verify(t, base, "/teams/"); c.Verdict != tt.verdict || ours.Load() != tt.asked || old.Load() != tt.asked {
-				t.Errorf("%s, asked %d and %d times", c.Verdict, ours.Load(), old.Load())
+			if c := verify(t, base, "/teams/"); compare.Verdict(c.Verdict) != tt.verdict || ours.Load() != tt.asked || old.Load() != tt.asked {
+				t.Errorf("%s, asked %d and %d times", compare.Verdict(c.Verdict), ours.Load(), old.Load())
 			}
 		})
 	}
@@ -303,9 +304,9 @@ func TestVerifyFailures(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, base := start(t, Options{Origin: tt.origin, Legacy: tt.legacy})
 			a := post(t, base, "/cache/verify", `{"path":"/teams/","timeout_ms":200}`)
-			var c comparison
+			var c api.Comparison
 			a.into(t, &c)
-			if c.Verdict != verdictFailed || c.Difference != nil {
+			if compare.Verdict(c.Verdict) != verdictFailed || c.Difference != nil {
 				t.Errorf("%+v", c)
 			}
 			for _, text := range tt.errors {
@@ -355,7 +356,7 @@ func TestVerifySubjects(t *testing.T) {
 	opts := realOptions(t)
 	opts.Legacy = says(t, 200, `{}`)
 	p, base := start(t, opts)
-	var subjects verifySubjects
+	var subjects api.VerifySubjects
 	get(t, base, "/cache/verify").into(t, &subjects)
 	if want := p.Stats().Generation.Warm.Keys - 1; len(subjects.Keys) != want || want < 10 {
 		t.Errorf("%d keys, want %d", len(subjects.Keys), want)
@@ -392,9 +393,9 @@ func TestVerifyIsBusy(t *testing.T) {
 	var askers sync.WaitGroup
 	for range verifyTurns {
 		askers.Go(func() {
-			var c comparison
+			var c api.Comparison
 			post(t, base, "/cache/verify", `{"path":"/teams/","timeout_ms":60000}`).into(t, &c)
-			if c.Verdict != verdictFailed {
+			if compare.Verdict(c.Verdict) != verdictFailed {
 				t.Errorf("%+v", c)
 			}
 		})

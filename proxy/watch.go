@@ -63,30 +63,30 @@ type watch struct {
 // and how far a warm-up is. Times are in seconds, sizes in bytes.
 type WarmStatus struct {
 	// Looked is the newest ticket whose look has ended.
-	Looked int64 `json:"looked"`
+	Looked int64
 	// Warming is set from when a new generation was seen until it is published.
-	Warming bool `json:"warming"`
+	Warming bool
 	// Generation is the one being prepared, or published last, and Calculated
 	// when its newest calculation was made.
-	Generation string `json:"generation"`
-	Calculated string `json:"calculated_at"`
+	Generation string
+	Calculated string
 	// Published counts the generations that were published.
-	Published int64 `json:"published"`
+	Published int64
 	// Keys is the size of the warm set; Done, Filled and Failed count those
 	// looked at, loaded and lost.
-	Keys    int     `json:"keys"`
-	Done    int     `json:"done"`
-	Filled  int     `json:"filled"`
-	Failed  int     `json:"failed"`
-	Bytes   int64   `json:"bytes"` // of what was loaded
-	Seconds float64 `json:"seconds"`
+	Keys    int
+	Done    int
+	Filled  int
+	Failed  int
+	Bytes   int64 // of what was loaded
+	Seconds float64
 	// Slowest is the key that took longest to load.
-	Slowest        string  `json:"slowest"`
-	SlowestSeconds float64 `json:"slowest_seconds"`
-	Error          string  `json:"error,omitempty"` // of the last look, or of a key
+	Slowest        string
+	SlowestSeconds float64
+	Error          string // of the last look, or of a key
 	// LookError is why the last look failed, or found no way to publish; empty
 	// if it did not.
-	LookError string `json:"look_error,omitempty"`
+	LookError string
 }
 
 // Looked is closed by Watch once the database has told its generation for the

@@ -24,7 +24,8 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/app cmd/internal/load config
 config:
 config/deploy:
-proxy: cache proxy/compare proxy/legacy proxy/maintenance proxy/site store store/jsontext
+proxy: cache proxy/admin/api proxy/compare proxy/legacy proxy/maintenance proxy/site store store/jsontext
+proxy/admin/api:
 proxy/compare:
 proxy/legacy: proxy/visitor
 proxy/maintenance:

@@ -1,0 +1,160 @@
+package api
+
+import "time"
+
+// Stats is the answer of /cache/stats. Counts are since the start; times are in
+// milliseconds, sizes in bytes.
+type Stats struct {
+	Version       string  `json:"version"`
+	Go            string  `json:"go"`
+	UptimeSeconds float64 `json:"uptime_seconds"`
+
+	// Maintenance is null while maintenance mode is off.
+	Maintenance *Maintenance `json:"maintenance"`
+
+	Generation Generation       `json:"generation"`
+	Requests   Requests         `json:"requests"`
+	Routes     map[string]Route `json:"routes"`
+	Sources    Sources          `json:"sources"`
+	Cache      Cache            `json:"cache"`
+	Site       Site             `json:"site"`
+	Pool       Pool             `json:"pool"`
+	Legacy     *Legacy          `json:"legacy"` // null without an old API
+	Memory     Memory           `json:"memory"`
+	Verify     Verify           `json:"verify"`
+	Hottest    []HotKey         `json:"hottest"` // the most requested keys
+}
+
+// Generation describes the published generation and the entries that are not of
+// it.
+type Generation struct {
+	ID          string           `json:"id"`
+	Published   *time.Time       `json:"published_at"`
+	Confirmed   *time.Time       `json:"confirmed_at"` // when it was last seen in the database
+	DownSince   *time.Time       `json:"down_since"`   // null while the database answers
+	StaleCount  int64            `json:"stale_entries"`
+	StaleSince  *time.Time       `json:"stale_since"` // to 10 s; null while there are none
+	StaleRoutes map[string]Stale `json:"stale_routes"`
+	Warm        WarmStatus       `json:"warm"`
+}
+
+// Stale counts the stale entries of one route.
+type Stale struct {
+	Entries int64      `json:"entries"`
+	Oldest  *time.Time `json:"oldest_filled_at"`
+}
+
+// Requests counts the requests of all routes.
+type Requests struct {
+	Outcomes    map[string]int64 `json:"outcomes"`
+	HitRatio    float64          `json:"hit_ratio"` // of the requests that the cache got
+	NotModified int64            `json:"not_modified"`
+	Rejected    int64            `json:"rejected"` // 422
+	Inflated    int64            `json:"inflated"` // sent without a coding, from a compressed body
+	Panics      int64            `json:"panics"`
+	Open        int64            `json:"open_connections"`
+	Latency     Latency          `json:"latency"`
+}
+
+// Route counts the requests of one route.
+type Route struct {
+	Outcomes map[string]int64 `json:"outcomes"`
+	Fills    Fills            `json:"fills"`
+	Latency  Latency          `json:"latency"`
+	// Loads are the loads of the fills by source; one fill may ask both.
+	Loads map[string]Loads `json:"loads"`
+}
+
+// Latency holds percentiles of the time from a request to its answer.
+type Latency struct {
+	Count int64   `json:"count"`
+	P50MS float64 `json:"p50_ms"`
+	P95MS float64 `json:"p95_ms"`
+	P99MS float64 `json:"p99_ms"`
+}
+
+// Loads counts the loads of one route from one source.
+type Loads struct {
+	OK     int64 `json:"ok"`
+	Failed int64 `json:"failed"`
+}
+
+// Fills counts the fills of one route.
+type Fills struct {
+	Count    int64   `json:"count"`
+	Failed   int64   `json:"failed"`
+	MeanMS   float64 `json:"mean_ms"`
+	MaxMS    float64 `json:"max_ms"`
+	LatestMS float64 `json:"latest_ms"`
+}
+
+// Site counts the requests for files of the site. All are zero without a site.
+type Site struct {
+	Requests int64 `json:"requests"`
+	Missing  int64 `json:"missing"` // 404
+	Files    int64 `json:"files"`   // in memory
+	Bytes    int64 `json:"bytes"`   // of these files in all their forms
+}
+
+// HotKey is a key that is requested often.
+type HotKey struct {
+	Key     string `json:"key"`
+	Asked   uint32 `json:"asked"`   // requests, halved with each refresh
+	Where   string `json:"where"`   // warm, or the name of a shelf
+	Outcome string `json:"outcome"` // of a request now
+}
+
+// Cache describes the cache. Bytes, Budget and Entries are the sums of the
+// shelves.
+type Cache struct {
+	Bytes     int64            `json:"bytes"`
+	Budget    int64            `json:"budget"`
+	Entries   int64            `json:"entries"`
+	Shelves   map[string]Shelf `json:"shelves"`
+	Fills     int64            `json:"fills"`
+	Failures  int64            `json:"fill_failures"`
+	Refreshes int64            `json:"refreshes"`
+	Panics    int64            `json:"fill_panics"`
+	Filling   int64            `json:"filling"`
+	Waiting   int64            `json:"waiting"`
+}
+
+// Shelf describes a part of the cache.
+type Shelf struct {
+	Name     string `json:"-"`
+	Budget   int64  `json:"budget"`
+	Bytes    int64  `json:"bytes"`
+	Entries  int64  `json:"entries"`
+	Evicted  int64  `json:"evicted"`
+	Rejected int64  `json:"rejected"`
+	TooLarge int64  `json:"too_large"`
+	Dropped  int64  `json:"dropped"`
+}
+
+// Pool describes the connections to the database.
+type Pool struct {
+	Limit    int     `json:"limit"`
+	Open     int     `json:"open"`
+	InUse    int     `json:"in_use"`
+	Waits    int64   `json:"waits"`
+	WaitedMS float64 `json:"waited_ms"`
+}
+
+// Legacy describes the connections to the old API.
+type Legacy struct {
+	Requests int64   `json:"requests"`
+	Failures int64   `json:"failures"` // without a usable answer
+	Timeouts int64   `json:"timeouts"` // failures by a timeout
+	Resent   int64   `json:"resent"`   // sent again over a new connection
+	Answered int64   `json:"answered"`
+	MeanMS   float64 `json:"mean_ms"` // of the answered
+	InUse    int     `json:"in_use"`
+	Limit    int     `json:"limit"`
+}
+
+// Memory describes the process's memory.
+type Memory struct {
+	RSS   int64 `json:"rss"`
+	Heap  int64 `json:"heap"`
+	Limit int64 `json:"limit"` // of the Go runtime
+}

@@ -1,0 +1,67 @@
+package api
+
+import "time"
+
+// WarmRequest is the body of a POST to /cache/warm.
+type WarmRequest struct {
+	// Paths are request targets to warm beside the usual ones.
+	Paths []string `json:"paths,omitempty"`
+	// Later keeps the paths for the next poll instead of polling now.
+	Later bool `json:"later,omitempty"`
+}
+
+// WarmTicket is the answer to a WarmRequest. The poll has ended once
+// WarmStatus.Looked has reached Ticket; it is zero if no poll was requested.
+type WarmTicket struct {
+	Ticket  int64         `json:"ticket"`
+	Keys    int           `json:"keys"`
+	Ignored []IgnoredPath `json:"ignored"`
+}
+
+// IgnoredPath is a path that can't be warmed.
+type IgnoredPath struct {
+	Path   string `json:"path"`
+	Reason string `json:"reason"`
+}
+
+// WarmStatus describes the last poll of the database's generation and the
+// progress of a warm-up. Times are in seconds, sizes in bytes.
+type WarmStatus struct {
+	// Looked is the newest ticket whose poll has ended.
+	Looked int64 `json:"looked"`
+	// Warming is set from when a new generation was seen until it is published.
+	Warming bool `json:"warming"`
+	// Generation is being prepared, or was published last. Calculated is when
+	// its newest calculation was made.
+	Generation string `json:"generation"`
+	Calculated string `json:"calculated_at"`
+	// Published counts the generations that were published.
+	Published int64 `json:"published"`
+	// Keys is the size of the warm set. Done counts the keys that were looked up,
+	// Filled those that were loaded, Failed those that could not be.
+	Keys    int     `json:"keys"`
+	Done    int     `json:"done"`
+	Filled  int     `json:"filled"`
+	Failed  int     `json:"failed"`
+	Bytes   int64   `json:"bytes"` // of the loaded entries
+	Seconds float64 `json:"seconds"`
+	// Slowest is the key that took longest to load.
+	Slowest        string  `json:"slowest"`
+	SlowestSeconds float64 `json:"slowest_seconds"`
+	Error          string  `json:"error,omitempty"` // of the last poll, or of a key
+	// LookError reports why the last poll failed, or could not publish; empty
+	// after success.
+	LookError string `json:"look_error,omitempty"`
+}
+
+// WarmState is the answer of GET /cache/warm.
+type WarmState struct {
+	WarmStatus
+	Current     string     `json:"current_generation"` // published
+	PublishedAt *time.Time `json:"published_at"`
+	DownSince   *time.Time `json:"down_since"`      // null while the database answers
+	Snapshot    string     `json:"newest_snapshot"` // its date
+	// HasSnapshot reports whether the snapshot in the parameter of that name is
+	// published.
+	HasSnapshot *bool `json:"has_snapshot,omitempty"`
+}
