@@ -198,17 +198,17 @@ func (p *program) loadSource(ctx context.Context, at *url.URL, base string, f lo
 		total += f.warmUp
 	}
 	if len(f.logs) > 0 {
-		log := newReplayLog(base, total)
+		log := loads.NewLog(base+"/api", total)
 		report.Log = log
 		for _, name := range f.logs {
-			if err := log.readFile(name, p.stdin); err != nil {
+			if err := log.ReadFile(name, p.stdin); err != nil {
 				return nil, runtimeError{error: err}
 			}
 		}
-		if len(log.requests) == 0 {
-			return nil, runtimeError{error: fmt.Errorf("no request for the API below %s/api in %s", base, strings.Join(f.logs, ", "))}
+		if source := log.Source(); source != nil {
+			return source, nil
 		}
-		return loads.NewReplay(log.requests), nil
+		return nil, runtimeError{error: fmt.Errorf("no request for the API below %s/api in %s", base, strings.Join(f.logs, ", "))}
 	}
 	client := directClient()
 	client.Timeout = learnTimeout

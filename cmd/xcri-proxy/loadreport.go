@@ -20,7 +20,7 @@ type loadReport struct {
 	Seed        uint64  `json:"seed"`
 	Error       string  `json:"error,omitempty"`
 
-	Log *replayLog `json:"log,omitempty"`
+	Log *loads.Log `json:"log,omitempty"`
 	*loads.Report
 }
 

@@ -14,6 +14,14 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 )
 
+// api is the path of the API, as access logs have it.
+const api = "/iz/xcri/api"
+
+// line returns a line of an access log in the combined format.
+func line(request string, status int) string {
+	return fmt.Sprintf(`192.0.2.7 - - [27/Oct/2025:03:14:07 -0500] "%s" %d 51234 "-" "Mozilla/5.0 (X11; Linux x86_64)"`, request, status)
+}
+
 // command runs one command line and returns the exit status and what it wrote.
 func command(environ []string, args ...string) (status int, stdout, stderr string) {
 	var out, errs strings.Builder

@@ -4,7 +4,27 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
 )
+
+// logSummary is the part of a report about the access logs of a command.
+type logSummary struct {
+	*accesslog.Count
+	Keys    int `json:"keys"`    // targets taken from the logs; for warm, answers that the proxy loads for them
+	Ignored int `json:"ignored"` // targets that the proxy refused or that are not the API's
+}
+
+// readLogs counts the requests for the API, below base + "/api", in the logs.
+func readLogs(names []string, base string, stdin io.Reader) (*logSummary, error) {
+	count := accesslog.NewCount(base + "/api/")
+	for _, name := range names {
+		if err := count.ReadFile(name, stdin); err != nil {
+			return nil, runtimeError{error: err}
+		}
+	}
+	return &logSummary{Count: count}, nil
+}
 
 // warmSummary is what warm has to say in the end.
 type warmSummary struct {
@@ -22,7 +42,7 @@ type warmSummary struct {
 	SlowestSeconds float64   `json:"slowest_seconds"`
 	Error          string    `json:"error,omitempty"`
 
-	Log *logCount `json:"log,omitempty"`
+	Log *logSummary `json:"log,omitempty"`
 
 	state *warmState // the last that the proxy told
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
 	"github.com/lewistv/xcri-proxy/config"
 )
 
@@ -159,13 +160,10 @@ func (v *verifier) readTargets(base string, stdin io.Reader) (err error) {
 	if len(v.flags.logs) == 0 {
 		return nil
 	}
-	v.report.Log = newLogCount(base)
-	for _, name := range v.flags.logs {
-		if err := v.report.Log.readFile(name, stdin); err != nil {
-			return runtimeError{error: err}
-		}
+	if v.report.Log, err = readLogs(v.flags.logs, base, stdin); err != nil {
+		return err
 	}
-	v.targets = v.report.Log.top(v.flags.top)
+	v.targets = v.report.Log.Top(v.flags.top)
 	v.report.Log.Keys = len(v.targets)
 	return nil
 }
@@ -186,8 +184,8 @@ func readTargets(name string, stdin io.Reader) (targets []string, err error) {
 		line := strings.TrimSpace(lines.Text())
 		switch {
 		case line == "" || strings.HasPrefix(line, "#"):
-		case len(targets) == maxTargets:
-			return nil, fmt.Errorf("%s: more than %d targets", name, maxTargets)
+		case len(targets) == accesslog.MaxTargets:
+			return nil, fmt.Errorf("%s: more than %d targets", name, accesslog.MaxTargets)
 		default:
 			targets = append(targets, line)
 		}

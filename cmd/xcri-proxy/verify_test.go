@@ -17,6 +17,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
 )
 
 // alteredAPI is an old API on the tests' database: another proxy, whose answers
@@ -197,10 +199,10 @@ func TestReadTargets(t *testing.T) {
 	if fmt.Sprintf("%q", got) != `["a" "c d"]` || err != nil {
 		t.Errorf("%q, %v", got, err)
 	}
-	if _, err := readTargets("-", strings.NewReader(strings.Repeat("x\n", maxTargets+1))); err == nil || err.Error() != "-: more than 50000 targets" {
+	if _, err := readTargets("-", strings.NewReader(strings.Repeat("x\n", accesslog.MaxTargets+1))); err == nil || err.Error() != "-: more than 50000 targets" {
 		t.Error(err)
 	}
-	if _, err := readTargets("-", strings.NewReader(strings.Repeat("x", maxLine+1))); err == nil {
+	if _, err := readTargets("-", strings.NewReader(strings.Repeat("x", 64<<10+1))); err == nil {
 		t.Error("a line without an end was taken")
 	}
 }

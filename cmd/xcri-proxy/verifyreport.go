@@ -54,7 +54,7 @@ type verifyReport struct {
 	Found     []comparison   `json:"found"`           // all that are not the same
 	Error     string         `json:"error,omitempty"`
 
-	Log *logCount `json:"log,omitempty"`
+	Log *logSummary `json:"log,omitempty"`
 
 	begun         time.Time
 	answered      int

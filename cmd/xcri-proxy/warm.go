@@ -105,13 +105,11 @@ func (p *program) warm(ctx context.Context, c *client, cfg config.Config, f warm
 	defer cancel()
 	w := &warmer{client: c, flags: f, progress: newProgress(p.stderr, isTerminal(p.stderr), f.quiet)}
 	if len(f.logs) > 0 {
-		w.summary.Log = newLogCount(cfg.BasePath)
-		for _, name := range f.logs {
-			if err := w.summary.Log.readFile(name, p.stdin); err != nil {
-				return runtimeError{error: err}
-			}
+		log, err := readLogs(f.logs, cfg.BasePath, p.stdin)
+		if err != nil {
+			return err
 		}
-		w.paths = w.summary.Log.top(f.top)
+		w.summary.Log, w.paths = log, log.Top(f.top)
 	}
 	err := w.run(ctx)
 	w.progress.end()

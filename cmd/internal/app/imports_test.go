@@ -16,12 +16,13 @@ const module = "github.com/lewistv/xcri-proxy/"
 // may import.
 const allowed = `
 cache:
+cmd/internal/accesslog:
 cmd/internal/app: cache cmd/internal/handover config proxy proxy/legacy proxy/maintenance proxy/site store
 cmd/internal/handover:
-cmd/internal/load:
+cmd/internal/load: cmd/internal/accesslog
 cmd/xcri-bench: store/storetest store/storetest/importer store/storetest/mariadb
 cmd/xcri-bench/bare:
-cmd/xcri-proxy: cmd/internal/app cmd/internal/load config
+cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/app cmd/internal/load config
 config:
 config/deploy:
 proxy: cache proxy/admin/api proxy/compare proxy/legacy proxy/maintenance proxy/site store store/jsontext

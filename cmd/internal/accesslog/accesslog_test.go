@@ -1,4 +1,4 @@
-package main
+package accesslog
 
 import (
 	"bytes"
@@ -18,7 +18,7 @@ func line(request string, status int) string {
 	return fmt.Sprintf(`192.0.2.7 - - [27/Oct/2025:03:14:07 -0500] "%s" %d 51234 "https://web4.ustfccca.org/iz/xcri/" "Mozilla/5.0 (X11; Linux x86_64)"`, request, status)
 }
 
-func TestParseLogLine(t *testing.T) {
+func TestParse(t *testing.T) {
 	const list = api + "/athletes/?season_year=2025&division=2030&gender=M&limit=50000"
 	for name, tt := range map[string]struct {
 		line, method, target string
@@ -48,8 +48,8 @@ func TestParseLogLine(t *testing.T) {
 		"a carriage return":      {line("GET /x HTTP/1.1", 200) + "\r", "GET", "/x", 200},
 	} {
 		t.Run(name, func(t *testing.T) {
-			e, ok := parseLogLine([]byte(tt.line))
-			if want := (logEntry{tt.method, tt.target, tt.status}); !ok || e != want {
+			e, ok := Parse([]byte(tt.line))
+			if want := (Entry{tt.method, tt.target, tt.status}); !ok || e != want {
 				t.Errorf("%s\ngot  %+v, %v\nwant %+v", tt.line, e, ok, want)
 			}
 		})
@@ -62,13 +62,13 @@ func TestParseLogLine(t *testing.T) {
 		"no status": `192.0.2.7 - - [27/Oct/2025:03:14:07 +0000] "GET /x HTTP/1.1" - -`, "a status like none": line("GET /x HTTP/1.1", 999),
 		"no user": `192.0.2.7 [27/Oct/2025:03:14:07 +0000] "GET /x HTTP/1.1" 200 5`, "another time": `192.0.2.7 - - [2025-10-27T03:14:07Z] "GET /x HTTP/1.1" 200 5`,
 	} {
-		if e, ok := parseLogLine([]byte(text)); ok {
+		if e, ok := Parse([]byte(text)); ok {
 			t.Errorf("%s is a line: %+v", name, e)
 		}
 	}
 }
 
-func TestLogCount(t *testing.T) {
+func TestCount(t *testing.T) {
 	const men, women = api + "/athletes/?division=2030&gender=M", api + "/athletes/?division=2030&gender=F"
 	var log bytes.Buffer
 	write := func(n int, text string) {
@@ -89,16 +89,16 @@ func TestLogCount(t *testing.T) {
 	write(1, line("GET "+api+"/"+strings.Repeat("x", 2<<10), 200))  // too long a target
 	log.WriteString(line("GET "+api+"/snapshots/ HTTP/1.1", 200))   // without a line feed
 
-	check := func(t *testing.T, l *logCount) {
+	check := func(t *testing.T, l *Count) {
 		t.Helper()
 		if l.Lines != 51 || l.Malformed != 3 || l.Counted != 11 {
 			t.Errorf("%d lines, %d malformed, %d counted", l.Lines, l.Malformed, l.Counted)
 		}
 		want := []string{men, women, api + "/metadata/latest", api + "/snapshots/"}
-		if got := l.top(500); fmt.Sprint(got) != fmt.Sprint(want) {
+		if got := l.Top(500); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%q", got)
 		}
-		if got := l.top(1); len(got) != 1 || got[0] != men {
+		if got := l.Top(1); len(got) != 1 || got[0] != men {
 			t.Errorf("%q", got)
 		}
 	}
@@ -115,25 +115,25 @@ func TestLogCount(t *testing.T) {
 	}
 	for _, name := range []string{plain, zipped, "-"} {
 		t.Run(filepath.Base(name), func(t *testing.T) {
-			l := newLogCount("/iz/xcri")
-			if err := l.readFile(name, bytes.NewReader(log.Bytes())); err != nil {
+			l := NewCount("/iz/xcri/api/")
+			if err := l.ReadFile(name, bytes.NewReader(log.Bytes())); err != nil {
 				t.Fatal(err)
 			}
 			check(t, l)
 		})
 	}
 	for _, name := range []string{cut, filepath.Join(dir, "nowhere"), dir} {
-		if err := newLogCount("").readFile(name, nil); err == nil || !strings.Contains(err.Error(), name) {
+		if err := NewCount("/api/").ReadFile(name, nil); err == nil || !strings.Contains(err.Error(), name) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-// TestLogCountIsBounded: a log of any number of targets takes bounded memory,
-// and what is asked for often is not lost.
-func TestLogCountIsBounded(t *testing.T) {
-	l := newLogCount("")
-	l.most = 100
+// TestCountIsBounded holds that a log with any number of targets takes bounded
+// memory, and that the most requested targets are kept.
+func TestCountIsBounded(t *testing.T) {
+	l := NewCount("/api/")
+	l.limit = 100
 	var log strings.Builder
 	for i := range 5000 {
 		fmt.Fprintln(&log, line(fmt.Sprintf("GET /api/athletes/%d HTTP/1.1", i), 200))
@@ -141,15 +141,15 @@ func TestLogCountIsBounded(t *testing.T) {
 			fmt.Fprintln(&log, line(fmt.Sprintf("GET /api/teams/%d HTTP/1.1", i%10), 200))
 		}
 	}
-	if err := l.read(strings.NewReader(log.String())); err != nil {
+	if err := Read(strings.NewReader(log.String()), l.add); err != nil {
 		t.Fatal(err)
 	}
-	if len(l.asked) > l.most || l.Counted != 7500 {
-		t.Errorf("%d targets held, %d counted", len(l.asked), l.Counted)
+	if len(l.requests) > l.limit || l.Counted != 7500 {
+		t.Errorf("%d targets held, %d counted", len(l.requests), l.Counted)
 	}
-	for i, target := range l.top(5) {
-		if want := fmt.Sprintf("/api/teams/%d", i); target != want || l.asked[target] != 500 {
-			t.Errorf("%s, %d times; want %s", target, l.asked[target], want)
+	for i, target := range l.Top(5) {
+		if want := fmt.Sprintf("/api/teams/%d", i); target != want || l.requests[target] != 500 {
+			t.Errorf("%s, %d times; want %s", target, l.requests[target], want)
 		}
 	}
 }
@@ -164,9 +164,8 @@ func TestSortedQuery(t *testing.T) {
 	}
 }
 
-// FuzzParseLogLine: no line does harm, and what is taken for a target can be
-// sent as one.
-func FuzzParseLogLine(f *testing.F) {
+// FuzzParse holds that a parsed target can be sent as one.
+func FuzzParse(f *testing.F) {
 	for _, request := range []string{"GET /x?a=1 HTTP/1.1", "-", `\x16\x03`, `GET /\"\\ HTTP/1.1`, "GET /é HTTP/1.1", `GET /\`, "GET  /x"} {
 		f.Add([]byte(line(request, 200)))
 	}
@@ -174,31 +173,31 @@ func FuzzParseLogLine(f *testing.F) {
 	f.Add([]byte(`] "`))
 	f.Add([]byte(` [27/Oct/2025:03:14:07 +0000] "" 200`))
 	f.Fuzz(func(t *testing.T, text []byte) {
-		e, ok := parseLogLine(text)
-		if !ok && e != (logEntry{}) || ok && (e.status < 100 || e.status > 599) {
+		e, ok := Parse(text)
+		if !ok && e != (Entry{}) || ok && (e.Status < 100 || e.Status > 599) {
 			t.Fatalf("%+v, %v", e, ok)
 		}
-		if e.target == "" {
+		if e.Target == "" {
 			return
 		}
-		for _, c := range []byte(e.target) {
+		for _, c := range []byte(e.Target) {
 			if c <= ' ' || c >= 0x7f || c == '"' {
-				t.Fatalf("%q holds %q", e.target, c)
+				t.Fatalf("%q holds %q", e.Target, c)
 			}
 		}
-		if e.target[0] != '/' || e.method == "" {
+		if e.Target[0] != '/' || e.Method == "" {
 			t.Fatalf("%+v", e)
 		}
-		sorted := sortedQuery(e.target)
-		if len(sorted) != len(e.target) || sortedQuery(sorted) != sorted {
-			t.Fatalf("%q becomes %q", e.target, sorted)
+		sorted := sortedQuery(e.Target)
+		if len(sorted) != len(e.Target) || sortedQuery(sorted) != sorted {
+			t.Fatalf("%q becomes %q", e.Target, sorted)
 		}
-		_, before, _ := strings.Cut(e.target, "?")
+		_, before, _ := strings.Cut(e.Target, "?")
 		_, after, _ := strings.Cut(sorted, "?")
 		was, errWas := url.ParseQuery(before)
 		is, errIs := url.ParseQuery(after)
 		if (errWas == nil) != (errIs == nil) || errWas == nil && len(was) != len(is) {
-			t.Fatalf("%q means something else than %q", sorted, e.target)
+			t.Fatalf("%q means something else than %q", sorted, e.Target)
 		}
 	})
 }
