@@ -45,6 +45,9 @@ type Options struct {
 	// IsDown tells the errors of a fill that mean that the origin is down from
 	// those that concern one key. Nil takes none for an outage.
 	IsDown func(error) bool
+	// Outage is shared with whoever else learns of outages of the origin; nil means
+	// that only fills do.
+	Outage *Outage
 	// FillsWhileDown tells the keys that can be filled although the origin is
 	// down, from elsewhere. They are: a missing one for the request that wants
 	// it, one that is there when it was filled longer than DownAge ago, as
@@ -128,7 +131,7 @@ type Cache struct {
 	opts              Options
 	current           atomic.Pointer[published]
 	hot, tail, absent *shelf
-	origin            origin
+	outage            *Outage
 
 	flights   singleflight.Group
 	slots     chan struct{} // one for each fill that may run
@@ -167,7 +170,9 @@ func New(opts Options) (*Cache, error) {
 	c.recodes = make(chan waiting, recodeQueue)
 	c.ctx, c.stop = context.WithCancel(context.Background())
 	c.current.Store(&published{state: &state{}})
-	c.origin.alarm.Store(newAlarm())
+	if c.outage = opts.Outage; c.outage == nil {
+		c.outage = NewOutage(opts.Logger)
+	}
 	hot, tail, absent := c.shares(0)
 	for _, s := range []struct {
 		shelf  **shelf
@@ -315,7 +320,7 @@ func (c *Cache) Cached(key string) (*Entry, Outcome, bool) {
 // outcome tells how a request is answered for which a slot was found.
 func (c *Cache) outcome(now *published, s *slot) Outcome {
 	switch {
-	case c.origin.isDown() && !c.opts.FillsWhileDown(s.entry.Key):
+	case c.outage.now() != nil && !c.opts.FillsWhileDown(s.entry.Key):
 		return StaleError
 	case c.fresh(now, s):
 		return Hit
@@ -327,7 +332,7 @@ func (c *Cache) outcome(now *published, s *slot) Outcome {
 
 // fresh reports whether an entry need not be filled again.
 func (c *Cache) fresh(now *published, s *slot) bool {
-	if o := c.origin.outage(); o != nil && c.opts.FillsWhileDown(s.entry.Key) {
+	if o := c.outage.now(); o != nil && c.opts.FillsWhileDown(s.entry.Key) {
 		return c.lately(now, s, o)
 	}
 	return now.holds(s)
@@ -336,11 +341,11 @@ func (c *Cache) fresh(now *published, s *slot) bool {
 // lately reports whether an entry that can be filled during an outage was filled
 // so short a time ago that it need not be filled again: in the outage, or before
 // it if it was true then.
-func (c *Cache) lately(now *published, s *slot, o *outage) bool {
+func (c *Cache) lately(now *published, s *slot, o *cause) bool {
 	if s.purged.Load() || time.Since(s.entry.Filled) >= c.opts.DownAge {
 		return false
 	}
-	return !s.entry.Filled.Before(o.began) || now.holds(s)
+	return !s.entry.Filled.Before(o.at) || now.holds(s)
 }
 
 // count counts a request for a slot, and moves what is asked for often to the hot
@@ -390,12 +395,12 @@ func (c *Cache) promote(key string) {
 
 // wait joins or begins the fill of key in the generation of now.
 func (c *Cache) wait(now *published, key string) (*Entry, Outcome, error) {
-	alarm := c.origin.alarm.Load()
-	raised := alarm.raised
+	era := c.outage.Era()
+	down := era.ctx.Done()
 	if c.opts.FillsWhileDown(key) {
-		raised = nil // the fill is worth waiting for all the same
-	} else if cause := alarm.cause(); cause != nil {
-		return nil, Error, fmt.Errorf("%w: %w", ErrDown, cause)
+		down = nil // the fill is worth waiting for all the same
+	} else if err := era.err(); err != nil {
+		return nil, Error, err
 	}
 	c.counts.waiting.Add(1)
 	defer c.counts.waiting.Add(-1)
@@ -414,8 +419,8 @@ func (c *Cache) wait(now *published, key string) (*Entry, Outcome, error) {
 			return r.Val.(*Entry), Miss, nil
 		}
 		return r.Val.(*Entry), Coalesced, nil
-	case <-raised:
-		return nil, Error, fmt.Errorf("%w: %w", ErrDown, alarm.cause())
+	case <-down:
+		return nil, Error, era.err()
 	case <-timer.C:
 		return nil, Error, ErrWait
 	}
@@ -447,7 +452,7 @@ func (c *Cache) refresh(now *published, key string, old *slot) {
 		_, err, _ := c.flights.Do(c.flight(now, key), func() (any, error) {
 			return c.load(key, func() { c.counts.refreshed.Add(1) })
 		})
-		if err != nil {
+		if err != nil && !errors.Is(err, ErrDown) { // an outage is known, and no failure of the key
 			old.failed(time.Now())
 			c.opts.Logger.Warn("refresh failed, serving the stale entry", "key", key, "error", err)
 		}
@@ -499,7 +504,7 @@ func (c *Cache) outdated(now *published, e *Entry, old *slot) bool {
 	if now.holds(newSlot(e)) {
 		return false
 	}
-	told := !c.origin.isDown() || !c.opts.FillsWhileDown(e.Key)
+	told := c.outage.now() == nil || !c.opts.FillsWhileDown(e.Key)
 	return told && now.holds(old) || old.entry.began().After(e.began())
 }
 

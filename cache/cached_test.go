@@ -17,7 +17,7 @@ func TestCached(t *testing.T) {
 		}
 		c.Purge(func(*Entry) bool { return true }, false)
 	}
-	c.Down(errDown)
+	c.outage.Down(errDown)
 	if _, outcome, ok := c.Cached("k"); !ok || outcome != StaleError {
 		t.Errorf("down: %v, %v", outcome, ok)
 	}

@@ -39,7 +39,7 @@ func TestFillsWhileDown(t *testing.T) {
 		c.Publish(o.moveTo("2", "team"), []Warmed{{Key: "list?warm", Entry: c.Peek("list?warm").Entry}, {Key: "team?warm", Entry: c.Peek("team?warm").Entry}})
 		c.Publish(o.moveTo("3", "team", "list"), []Warmed{{Key: "list?warm", Entry: c.Peek("list?warm").Entry}, {Key: "team?warm", Entry: c.Peek("team?warm").Entry}})
 		time.Sleep(instant)
-		c.Down(errDown)
+		c.outage.Down(errDown)
 
 		sees(t, c, "list?new", Miss)
 		sees(t, c, "list?new", Hit) // filled in the outage
@@ -59,7 +59,7 @@ func TestFillsWhileDown(t *testing.T) {
 		calls(t, o, fills+1)
 		sees(t, c, "list?new", Hit)
 
-		c.Up()
+		c.outage.Up()
 		sees(t, c, "list?new", Hit)
 		sees(t, c, "team?warm", Hit)
 		sees(t, c, "team?new", Miss)
@@ -75,7 +75,7 @@ func TestTrueEntriesAgeInAnOutage(t *testing.T) {
 	bubble(t, o, opts, func(t *testing.T, c *Cache) {
 		publish(t, c, o.generation(), "list?warm")
 		time.Sleep(5 * time.Second)
-		c.Down(errDown)
+		c.outage.Down(errDown)
 		sees(t, c, "list?warm", Hit)
 		time.Sleep(5 * time.Second)
 		o.script = []error{errFails, errDown} // an outage is no news
@@ -101,7 +101,7 @@ func TestTrueEntriesAgeInAnOutage(t *testing.T) {
 func TestFillsWhileDownFromTheStart(t *testing.T) {
 	o := &fakeOrigin{early: true}
 	bubble(t, o, substituted(), func(t *testing.T, c *Cache) {
-		c.Down(errDown)
+		c.outage.Down(errDown)
 		get(t, c, "list", Miss, "1")
 		get(t, c, "list", Hit, "1")
 		time.Sleep(time.Minute)
@@ -120,7 +120,7 @@ func TestNewerGenerationInAnOutage(t *testing.T) {
 	bubble(t, o, substituted(), func(t *testing.T, c *Cache) {
 		publish(t, c, o.generation(), "list")
 		o.moveTo("2") // seen by the fills, never published
-		c.Down(errDown)
+		c.outage.Down(errDown)
 		time.Sleep(time.Minute)
 		get(t, c, "list", Stale, "1")
 		synctest.Wait()
@@ -138,7 +138,7 @@ func TestAlarmLeavesOtherFillsAlone(t *testing.T) {
 		synctest.Wait()
 		team.Go(func() { fails(t, c, "team", ErrDown) })
 		synctest.Wait()
-		c.Down(errDown)
+		c.outage.Down(errDown)
 		team.Wait()
 		if s := c.Stats(); s.Waiting != 1 {
 			t.Errorf("%d wait", s.Waiting)
@@ -156,9 +156,9 @@ func TestWhileUp(t *testing.T) {
 			return strconv.FormatBool(ctx.Err() != nil)
 		}
 		parent, stop := context.WithCancel(t.Context())
-		first, cancelFirst := c.WhileUp(t.Context())
+		first, cancelFirst := c.outage.WhileUp(t.Context())
 		defer cancelFirst()
-		second, cancelSecond := c.WhileUp(parent)
+		second, cancelSecond := c.outage.WhileUp(parent)
 		defer cancelSecond()
 		if ends(first)+ends(second) != "falsefalse" {
 			t.Error("ended while the origin is up")
@@ -166,16 +166,16 @@ func TestWhileUp(t *testing.T) {
 		if stop(); ends(first)+ends(second) != "falsetrue" {
 			t.Error("does not end with its parent alone")
 		}
-		if c.Down(errDown); ends(first) != "true" {
+		if c.outage.Down(errDown); ends(first) != "true" {
 			t.Error("does not end with an outage")
 		}
-		late, cancelLate := c.WhileUp(t.Context())
+		late, cancelLate := c.outage.WhileUp(t.Context())
 		defer cancelLate()
 		if ends(late) != "true" {
 			t.Error("begins in an outage")
 		}
-		c.Up()
-		next, cancelNext := c.WhileUp(t.Context())
+		c.outage.Up()
+		next, cancelNext := c.outage.WhileUp(t.Context())
 		if ends(next) != "false" {
 			t.Error("does not begin after an outage")
 		}

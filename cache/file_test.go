@@ -146,14 +146,14 @@ func TestAdopt(t *testing.T) {
 		if g, at := c.Published(); g != nil || !at.IsZero() {
 			t.Errorf("generation %v of %v", g, at)
 		}
-		c.Down(errDown)
+		c.outage.Down(errDown)
 		for _, k := range []string{"list?0", "list?1", "list?2", "page?1", "team?1"} {
 			get(t, c, k, StaleError, "0")
 		}
 		fails(t, c, "page?2", ErrDown)
 		calls(t, o, 0)
 
-		c.Up()
+		c.outage.Up()
 		c.PublishFirst(o.generation())
 		for k, outcome := range map[string]Outcome{"list?0": Hit, "list?1": Stale, "list?2": Stale, "page?1": Hit, "team?1": Hit} {
 			get(t, c, k, outcome, "0")

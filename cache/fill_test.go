@@ -16,8 +16,8 @@ var outages = Options{IsDown: func(err error) bool { return errors.Is(err, errDo
 func TestOutage(t *testing.T) {
 	o := &fakeOrigin{}
 	bubble(t, o, outages, func(t *testing.T, c *Cache) {
-		if since, cause := c.Outage(); !since.IsZero() || cause != nil || !c.Confirmed().IsZero() {
-			t.Errorf("at first: down since %v, %v, confirmed %v", since, cause, c.Confirmed())
+		if since, cause := c.outage.Since(); !since.IsZero() || cause != nil || !c.outage.Confirmed().IsZero() {
+			t.Errorf("at first: down since %v, %v, confirmed %v", since, cause, c.outage.Confirmed())
 		}
 		publish(t, c, o.generation(), "warm")
 		get(t, c, "dated", Miss, "2")
@@ -33,11 +33,11 @@ func TestOutage(t *testing.T) {
 			waiters.Go(func() { fails(t, c, key("cold", i), errDown) })
 		}
 		synctest.Wait()
-		c.Down(errDown)
+		c.outage.Down(errDown)
 		waiters.Wait()
 		time.Sleep(time.Second)
-		c.Down(errFails)
-		if since, cause := c.Outage(); !since.Equal(start) || cause != errDown {
+		c.outage.Down(errFails)
+		if since, cause := c.outage.Since(); !since.Equal(start) || cause != errDown {
 			t.Errorf("down since %v, want %v, cause %v", since, start, cause)
 		}
 		fails(t, c, "new", ErrDown)
@@ -54,11 +54,11 @@ func TestOutage(t *testing.T) {
 		}
 		close(o.gate)
 		synctest.Wait()
-		calls(t, o, fills+20) // nothing but what was begun before
+		calls(t, o, fills+8) // those that had their turn before, which ended with the outage
 
-		c.Up()
-		if since, cause := c.Outage(); !since.IsZero() || cause != nil || !c.Confirmed().Equal(time.Now()) {
-			t.Errorf("up again: down since %v, %v, confirmed %v", since, cause, c.Confirmed())
+		c.outage.Up()
+		if since, cause := c.outage.Since(); !since.IsZero() || cause != nil || !c.outage.Confirmed().Equal(time.Now()) {
+			t.Errorf("up again: down since %v, %v, confirmed %v", since, cause, c.outage.Confirmed())
 		}
 		for _, key := range []string{"dated", "list"} {
 			if _, outcome, _ := c.Get(key); outcome != Hit {
@@ -66,11 +66,11 @@ func TestOutage(t *testing.T) {
 			}
 		}
 		synctest.Wait()
-		calls(t, o, fills+20)
+		calls(t, o, fills+8)
 		get(t, c, "warm", Stale, "1")
 		synctest.Wait()
-		get(t, c, "warm", Hit, strconv.FormatInt(fills+21, 10))
-		get(t, c, "new", Miss, strconv.FormatInt(fills+22, 10))
+		get(t, c, "warm", Hit, strconv.FormatInt(fills+9, 10))
+		get(t, c, "new", Miss, strconv.FormatInt(fills+10, 10))
 	})
 }
 
@@ -99,7 +99,7 @@ func TestFillRaisesTheAlarm(t *testing.T) {
 				get(t, c, "old", Miss, "1")
 				o.script = []error{errFails}
 				fails(t, c, "list", errFails)
-				if _, cause := c.Outage(); cause != nil {
+				if _, cause := c.outage.Since(); cause != nil {
 					t.Errorf("an alarm for %v", cause)
 				}
 				o.gate = make(chan struct{})
@@ -111,12 +111,86 @@ func TestFillRaisesTheAlarm(t *testing.T) {
 				o.script = []error{errDown, errDown, errDown, errDown}
 				find(t, c, o)
 				waiter.Wait()
-				if since, cause := c.Outage(); !since.Equal(start) || !errors.Is(cause, errDown) {
+				if since, cause := c.outage.Since(); !since.Equal(start) || !errors.Is(cause, errDown) {
 					t.Errorf("down since %v, %v", since, cause)
 				}
 				e, outcome, err := c.Get("old")
 				if e == nil || outcome != StaleError || err != nil {
 					t.Errorf("%s, %v", outcome, err)
+				}
+			})
+		})
+	}
+}
+
+// A fill ends with the outage that it began in: it gives back its turn then, and its
+// error is no news of another outage.
+func TestFillEndsWithTheOutage(t *testing.T) {
+	o := &fakeOrigin{gate: gated}
+	opts := outages
+	opts.Fills, opts.FillTimeout = 1, time.Hour
+	bubble(t, o, opts, func(t *testing.T, c *Cache) {
+		var waiter sync.WaitGroup
+		waiter.Go(func() { fails(t, c, "dead", ErrDown) })
+		synctest.Wait()
+		c.outage.Down(errDown)
+		waiter.Wait()
+		synctest.Wait()
+		if s := c.Stats(); s.Filling != 0 {
+			t.Errorf("%d fills keep their turn", s.Filling)
+		}
+		c.outage.Up()
+		o.gate = nil
+		start := time.Now()
+		get(t, c, "list", Miss, "2")
+		if waited := time.Since(start); waited != 0 {
+			t.Errorf("waited %v for a turn", waited)
+		}
+	})
+}
+
+// A fill that does not hear of the end of its context reports an outage that is over.
+func TestLateErrorRaisesNoSecondOutage(t *testing.T) {
+	o := &fakeOrigin{gate: gated, deaf: true, script: []error{errDown}}
+	bubble(t, o, outages, func(t *testing.T, c *Cache) {
+		var waiter sync.WaitGroup
+		waiter.Go(func() { fails(t, c, "dead", ErrDown) })
+		synctest.Wait()
+		c.outage.Down(errFails)
+		c.outage.Up()
+		close(o.gate)
+		waiter.Wait()
+		synctest.Wait()
+		if since, cause := c.outage.Since(); cause != nil {
+			t.Errorf("down since %v: %v", since, cause)
+		}
+		if s := c.Stats(); s.Failures != 1 || s.Filling != 0 {
+			t.Errorf("%+v", s)
+		}
+	})
+}
+
+// A fill that its owner or Close cancelled says nothing of the origin, whatever its
+// error is.
+func TestCancelledFillRaisesNoAlarm(t *testing.T) {
+	for name, stop := range map[string]func(*Cache, context.CancelFunc){
+		"by its owner": func(_ *Cache, cancel context.CancelFunc) { cancel() },
+		"by Close":     func(c *Cache, _ context.CancelFunc) { c.Close() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := &fakeOrigin{gate: gated}
+			opts := outages
+			opts.IsDown = func(error) bool { return true }
+			bubble(t, o, opts, func(t *testing.T, c *Cache) {
+				ctx, cancel := context.WithCancel(t.Context())
+				defer cancel()
+				var prepared sync.WaitGroup
+				prepared.Go(func() { c.Prepare(ctx, o.generation(), []string{"list"}, func(Warmed) {}) })
+				synctest.Wait()
+				stop(c, cancel)
+				prepared.Wait()
+				if _, cause := c.outage.Since(); cause != nil {
+					t.Errorf("an outage: %v", cause)
 				}
 			})
 		})
@@ -131,11 +205,11 @@ func TestUpAndDownDuringRequests(t *testing.T) {
 	for i := range 4 {
 		wg.Go(func() {
 			for range 1000 {
-				c.Down(errDown)
-				if _, cause := c.Outage(); cause != nil && cause != errDown {
+				c.outage.Down(errDown)
+				if _, cause := c.outage.Since(); cause != nil && cause != errDown {
 					t.Error(cause)
 				}
-				c.Up()
+				c.outage.Up()
 			}
 		})
 		wg.Go(func() {
@@ -151,7 +225,7 @@ func TestUpAndDownDuringRequests(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	c.Up()
+	c.outage.Up()
 	get(t, c, "warm", Hit, "1")
 	if _, _, err := c.Get("cold"); err != nil {
 		t.Error(err)

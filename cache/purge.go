@@ -72,7 +72,7 @@ func (c *Cache) Peek(key string) Sight {
 	now := c.current.Load()
 	s := c.look(now, key)
 	if s == nil {
-		if c.origin.isDown() && !c.opts.FillsWhileDown(key) {
+		if c.outage.now() != nil && !c.opts.FillsWhileDown(key) {
 			return Sight{Outcome: Error}
 		}
 		return Sight{Outcome: Miss}

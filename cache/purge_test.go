@@ -156,9 +156,9 @@ func TestPeek(t *testing.T) {
 		check("filled", Hit, Miss)
 		request()
 		check("asked for", Hit, Miss)
-		c.Down(errDown)
+		c.outage.Down(errDown)
 		check("down", StaleError, Error)
-		c.Up()
+		c.outage.Up()
 		c.Purge(func(*Entry) bool { return true }, false)
 		check("purged", Stale, Miss)
 		o.script = []error{errFails, errFails, errFails, errFails}

@@ -170,9 +170,9 @@ func TestGlance(t *testing.T) {
 	if c.Count(r); c.Peek(r.Key).Asked != before+1 {
 		t.Errorf("asked %d times, then %d", before, c.Peek(r.Key).Asked)
 	}
-	c.Down(errDown)
+	c.outage.Down(errDown)
 	glance("down", false)
-	c.Up()
+	c.outage.Up()
 	glance("up", true)
 	c.Purge(func(*Entry) bool { return true }, false)
 	glance("stale", false)

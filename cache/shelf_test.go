@@ -368,7 +368,7 @@ func TestStats(t *testing.T) {
 		if tail := s.Shelves[2]; tail.Entries != 1 || tail.Bytes != e.Cost() {
 			t.Errorf("with one entry: %+v", tail)
 		}
-		c.Up()
+		c.outage.Up()
 		confirmed := time.Now()
 		time.Sleep(time.Second)
 		publish(t, c, o.generation(), keys("dated", 3)...)
@@ -381,12 +381,12 @@ func TestStats(t *testing.T) {
 			t.Errorf("with a warm set: %+v", warm)
 		}
 		time.Sleep(time.Second)
-		c.Down(errDown)
+		c.outage.Down(errDown)
 		c.Publish(o.moveTo("2"), nil) // the dated ones are true still
 		if s = c.Stats(); s.Generation != "2" || s.Stale != 1 || !s.DownSince.Equal(time.Now()) || !s.Confirmed.Equal(confirmed) {
 			t.Errorf("down: %+v", s)
 		}
-		c.Up()
+		c.outage.Up()
 		ask(t, c, "cold", 1000, always(1))
 		s = c.Stats()
 		if tail := s.Shelves[2]; tail.Evicted+tail.Rejected != 4+1000-tail.Entries || tail.TooLarge != 0 || tail.Dropped != 0 {

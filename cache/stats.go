@@ -37,9 +37,9 @@ func (c *Cache) Stats() Stats {
 	stats := Stats{
 		Fills: c.counts.fills.Load(), Failures: c.counts.failures.Load(), Refreshes: c.counts.refreshed.Load(),
 		Panics: c.counts.panics.Load(), Waiting: c.counts.waiting.Load(), Filling: int64(len(c.slots)),
-		Published: now.at, Confirmed: c.Confirmed(),
+		Published: now.at, Confirmed: c.outage.Confirmed(),
 	}
-	stats.DownSince, _ = c.Outage()
+	stats.DownSince, _ = c.outage.Since()
 	if now.Generation != nil {
 		stats.Generation = now.ID()
 	}

@@ -126,8 +126,7 @@ func (c *Cache) prepare(ctx context.Context, g Generation, key string) Warmed {
 			return w
 		}
 	}
-	if cause := c.origin.alarm.Load().cause(); cause != nil {
-		w.Err = ErrDown
+	if w.Err = c.outage.Era().err(); w.Err != nil {
 		return w
 	}
 	e, err := c.fill(ctx, key)

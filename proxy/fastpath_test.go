@@ -163,7 +163,7 @@ func TestFastPathLeaves(t *testing.T) {
 	for name, change := range map[string]struct{ to, back func() }{
 		"maintenance": {func() { p.maintenance.Set(&maintenance.Period{}) }, func() { p.maintenance.Set(nil) }},
 		"stopping":    {func() { p.stopping.Store(true) }, func() { p.stopping.Store(false) }},
-		"down":        {func() { p.cache.Down(errors.New("down")) }, p.cache.Up},
+		"down":        {func() { p.outage.Down(errors.New("down")) }, p.outage.Up},
 	} {
 		if change.to(); hit() {
 			t.Errorf("%s: it is found", name)

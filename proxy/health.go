@@ -56,7 +56,7 @@ func (p *Proxy) ping() error {
 // the database is not asked: what was known of it last is told.
 func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx, words page) {
 	tables := []byte("null")
-	_, outage := p.cache.Outage()
+	_, outage := p.outage.Since()
 	connected := outage == nil && (p.maintenance.On() || p.ping() == nil)
 	if connected {
 		entry, _, err := p.answer(&cache.Ref{Key: healthKey})

@@ -176,11 +176,11 @@ func TestStaleSince(t *testing.T) {
 	if r := s.StaleRoutes["/teams/"]; r.Entries != 2 || r.Oldest == nil || len(s.StaleRoutes) != 1 {
 		t.Errorf("%+v", s.StaleRoutes)
 	}
-	p.cache.Down(store.ErrUnavailable)
+	p.outage.Down(store.ErrUnavailable)
 	if r := p.Stats().Generation.StaleRoutes["/teams/"]; r.Entries != 2 {
 		t.Errorf("while the database is down: %+v", r)
 	}
-	p.cache.Up()
+	p.outage.Up()
 	p.cache.Purge(func(e *cache.Entry) bool { return true }, true)
 	p.sample(start.Add(30 * time.Second))
 	if s := p.Stats().Generation; s.StaleSince != nil {

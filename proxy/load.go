@@ -101,7 +101,7 @@ func (p *Proxy) note(r *route, from Source, begun time.Time, trial bool, err err
 // breaker. If the old API can't answer either, the database is asked at last,
 // unless it was or is known to be down.
 func (p *Proxy) fromEither(ctx context.Context, q question) (store.Answer, error) {
-	_, outage := p.cache.Outage()
+	_, outage := p.outage.Since()
 	p.judge(outage)
 	failed := downError(outage)
 	asked, trial := false, false
@@ -142,7 +142,8 @@ func suffices(ctx context.Context) bool {
 // it finds is told to all. Its own error is none that raises the alarm, which may
 // be over by the time that the fill has ended.
 func (p *Proxy) tryStore(ctx context.Context, q question, trial bool) (answer store.Answer, err error) {
-	asking, cancel := p.cache.WhileUp(ctx)
+	era := p.outage.Era()
+	asking, cancel := era.WhileUp(ctx)
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
@@ -155,10 +156,10 @@ func (p *Proxy) tryStore(ctx context.Context, q question, trial bool) (answer st
 		return answer, err
 	}
 	if isDown(err) && asking.Err() != context.Canceled {
-		p.cache.Down(err)
+		era.Down(err)
 		p.wake()
 	}
-	if _, outage := p.cache.Outage(); outage != nil {
+	if _, outage := p.outage.Since(); outage != nil {
 		p.judge(outage)
 		return answer, downError(outage)
 	}

@@ -73,7 +73,7 @@ func TestAutoAsksTheOldAPI(t *testing.T) {
 			if a.status != 200 || ofLegacy(t, a) != (tt.err != nil) {
 				t.Errorf("%d %s", a.status, a.body)
 			}
-			if _, cause := p.cache.Outage(); (cause != nil) != tt.alarm {
+			if _, cause := p.outage.Since(); (cause != nil) != tt.alarm {
 				t.Errorf("the alarm: %v", cause)
 			}
 			if a := get(t, base, "/teams/"); a.outcome() != "hit" {
@@ -101,7 +101,7 @@ func TestLegacyRaisesNoAlarm(t *testing.T) {
 			t.Errorf("%d %s", a.status, a.body)
 		}
 	}
-	if _, cause := p.cache.Outage(); cause != nil {
+	if _, cause := p.outage.Since(); cause != nil {
 		t.Errorf("the alarm: %v", cause)
 	}
 	if a := get(t, base, "/athletes/"); a.status != 200 {
@@ -281,7 +281,7 @@ func TestAutoInAnOutage(t *testing.T) {
 	})
 	await(t, "all is well under load", func() bool { return crowd.answers.Load() > 100 })
 	srv.Kill()
-	await(t, "the proxy knows", func() bool { _, cause := p.cache.Outage(); return cause != nil })
+	await(t, "the proxy knows", func() bool { _, cause := p.outage.Since(); return cause != nil })
 	await(t, "the old API answers", func() bool { return fromOld.Load() > 20 })
 	s := p.Stats()
 	if b := s.Sources.Breakers["store"]; b.State != api.BreakerOpen || !strings.HasPrefix(b.Reason, "the database is down: ") {
@@ -317,7 +317,7 @@ func TestHangingStoreInAuto(t *testing.T) {
 	answered := make(chan answer, 1)
 	go func() { answered <- get(t, base, "/teams/") }()
 	<-asked
-	p.cache.Down(store.ErrUnavailable)
+	p.outage.Down(store.ErrUnavailable)
 	if a := <-answered; a.status != 200 || !ofLegacy(t, a) || a.outcome() != "miss" {
 		t.Errorf("%d %s %s", a.status, a.outcome(), a.body)
 	}
@@ -395,7 +395,7 @@ func TestAutoAnswersOrFails(t *testing.T) {
 				p.sources.legacy.trip(now, "it fails")
 			}
 			if is(4) {
-				p.cache.Down(store.ErrUnavailable)
+				p.outage.Down(store.ErrUnavailable)
 			}
 			left := time.Minute
 			if is(5) {

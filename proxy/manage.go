@@ -121,7 +121,7 @@ func (p *Proxy) serveWarmStatus(ctx *fasthttp.RequestCtx) {
 	// The status first: what is published by then is published below too.
 	state := api.WarmState{WarmStatus: api.WarmStatus(p.WarmStatus())}
 	current, at := p.cache.Published()
-	down, _ := p.cache.Outage()
+	down, _ := p.outage.Since()
 	state.PublishedAt, state.DownSince = orNull(at), orNull(down)
 	g, known := current.(generation)
 	if known {

@@ -140,7 +140,7 @@ func TestOutage(t *testing.T) {
 			var since time.Time
 			await(t, "the proxy knows", func() bool {
 				var cause error
-				since, cause = p.cache.Outage()
+				since, cause = p.outage.Since()
 				return cause != nil
 			})
 			s.detected.Store(since.UnixNano())
@@ -269,7 +269,7 @@ func TestSlowPoll(t *testing.T) {
 	}}})
 	for range 3 {
 		awaitLook(t, p, p.Look(nil))
-		if _, cause := p.cache.Outage(); cause != nil {
+		if _, cause := p.outage.Since(); cause != nil {
 			t.Errorf("down: %v", cause)
 		}
 	}
@@ -349,7 +349,7 @@ func TestStopWhileWarming(t *testing.T) {
 	if s := p.WarmStatus(); s.Published != 0 || s.LookError != context.Canceled.Error() {
 		t.Errorf("%+v", s)
 	}
-	if _, cause := p.cache.Outage(); errors.Is(cause, context.Canceled) {
+	if _, cause := p.outage.Since(); errors.Is(cause, context.Canceled) {
 		t.Error("a stop is no outage")
 	}
 }

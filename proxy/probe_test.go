@@ -35,7 +35,7 @@ func TestProbes(t *testing.T) {
 	close(up)
 	awaitLook(t, p, p.Look(nil))
 	probe("with a warm set", 200, 200)
-	p.cache.Down(store.ErrUnavailable)
+	p.outage.Down(store.ErrUnavailable)
 	probe("with a warm set and no database", 200, 200)
 	p.stopping.Store(true)
 	probe("while it stops", 200, 503)

@@ -86,6 +86,7 @@ type Proxy struct {
 	base    basePath
 	router  *router
 	cache   *cache.Cache
+	outage  *cache.Outage
 	server  *fasthttp.Server
 	cors    cors
 	headers *headers
@@ -161,6 +162,8 @@ func New(opts Options) (*Proxy, error) {
 	if opts.Cache.DownAge == 0 {
 		opts.Cache.DownAge = opts.MaxAge
 	}
+	p.outage = cache.NewOutage(opts.Logger)
+	opts.Cache.Outage = p.outage
 	var err error
 	if p.cache, err = cache.New(opts.Cache); err != nil {
 		return nil, err

@@ -252,7 +252,7 @@ func TestOutageIsLoggedOnce(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.cache.Down(store.ErrUnavailable)
+	p.outage.Down(store.ErrUnavailable)
 	for range 100 {
 		ctx := requestCtx("GET", "/teams/")
 		if p.handle(ctx); ctx.Response.StatusCode() != 503 {

@@ -298,7 +298,7 @@ func TestLegacyErrors(t *testing.T) {
 	purge(t, base, `{"all":true,"hard":true}`)
 	old.Close()
 	want(0, 503, serviceAway)
-	if _, cause := p.cache.Outage(); cause != nil {
+	if _, cause := p.outage.Since(); cause != nil {
 		t.Errorf("the database's alarm: %v", cause)
 	}
 	if n := log.count("level=ERROR msg=\"no answer\""); n != 1 {
@@ -337,7 +337,7 @@ func TestLegacyWithoutDatabase(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	generation.Store(&store.Generation{})
-	await(t, "the database is there", func() bool { _, cause := p.cache.Outage(); return cause == nil })
+	await(t, "the database is there", func() bool { _, cause := p.outage.Since(); return cause == nil })
 	// Nothing is known of when it was made.
 	if s := p.cache.Peek("/teams/"); s.Entry == nil || s.Outcome != cache.Stale {
 		t.Errorf("%+v", s)

@@ -11,7 +11,7 @@ import (
 )
 
 func (p *Proxy) sourcesStats() api.Sources {
-	_, outage := p.cache.Outage()
+	_, outage := p.outage.Since()
 	p.judge(outage)
 	p.sources.mu.Lock()
 	defer p.sources.mu.Unlock()

@@ -176,7 +176,7 @@ func (p *Proxy) look(ctx context.Context) (pause time.Duration) {
 		p.watch.mu.Unlock()
 		return 0 // this look has not ended yet
 	}
-	if _, cause := p.cache.Outage(); cause != nil { // perhaps that of a fill
+	if _, cause := p.outage.Since(); cause != nil { // perhaps that of a fill
 		pause = min(pause, downPoll)
 	}
 	p.updateStatus(func(s *WarmStatus) {
@@ -226,10 +226,10 @@ func (p *Proxy) ask(ctx context.Context) (*store.Generation, error) {
 	switch {
 	case ctx.Err() != nil:
 	case err != nil:
-		p.cache.Down(err)
+		p.outage.Down(err)
 	default:
 		p.watch.seen.Store(g)
-		p.cache.Up()
+		p.outage.Up()
 		if current, _ := p.cache.Published(); current == nil {
 			p.cache.PublishFirst(generation{g})
 		}
@@ -257,7 +257,7 @@ func (p *Proxy) publish(ctx context.Context, g generation, extra []string) error
 			return w.Err
 		}
 	}
-	if _, cause := p.cache.Outage(); cause != nil {
+	if _, cause := p.outage.Since(); cause != nil {
 		return cause // what is there is better than half a warm set
 	}
 	if p.resting() {

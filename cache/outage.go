@@ -1,0 +1,129 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+)
+
+// Outage knows whether the origin is down. Whoever notices an outage or its end
+// reports it; whoever depends on the origin asks. It is safe for concurrent use.
+type Outage struct {
+	logger *slog.Logger
+	// created is the instant from which confirmed counts, on the monotonic clock.
+	created time.Time
+	// confirmed is when the origin was last known to be up, in nanoseconds since
+	// created; zero for never.
+	confirmed atomic.Int64
+	era       atomic.Pointer[Era]
+}
+
+// Era is a time during which the origin is up, and the outage that ends it. The end
+// of that outage begins another era.
+type Era struct {
+	outage *Outage
+	// ctx ends with the era.
+	ctx    context.Context
+	cancel context.CancelFunc
+	ended  atomic.Pointer[cause]
+}
+
+// cause is why and when an era ended.
+type cause struct {
+	err error
+	at  time.Time
+}
+
+// NewOutage returns an Outage of an origin that is up. It reports changes to logger;
+// nil discards them.
+func NewOutage(logger *slog.Logger) *Outage {
+	if logger == nil {
+		logger = slog.New(slog.DiscardHandler)
+	}
+	o := &Outage{logger: logger, created: time.Now().Add(-1)} // or zero would be a time
+	o.era.Store(newEra(o))
+	return o
+}
+
+func newEra(o *Outage) *Era {
+	e := &Era{outage: o}
+	e.ctx, e.cancel = context.WithCancel(context.Background())
+	return e
+}
+
+// Era returns the present era.
+func (o *Outage) Era() *Era { return o.era.Load() }
+
+// Down reports that a load that began in the era found the origin down. It changes
+// nothing if the era has ended: the cause is that of an outage which is known, and
+// which may be over.
+func (e *Era) Down(err error) {
+	if !e.ended.CompareAndSwap(nil, &cause{err, time.Now()}) {
+		return
+	}
+	e.cancel()
+	e.outage.logger.Error("the origin is down, serving what is there", "error", err)
+}
+
+// WhileUp returns a context that ends with parent, or earlier with the era. The
+// caller must call cancel.
+func (e *Era) WhileUp(parent context.Context) (ctx context.Context, cancel context.CancelFunc) {
+	ctx, end := context.WithCancel(parent)
+	stop := context.AfterFunc(e.ctx, end)
+	return ctx, func() {
+		stop()
+		end()
+	}
+}
+
+// err returns an error that wraps ErrDown and the cause if the era has ended, and
+// nil otherwise.
+func (e *Era) err() error {
+	if c := e.ended.Load(); c != nil {
+		return fmt.Errorf("%w: %w", ErrDown, c.err)
+	}
+	return nil
+}
+
+// Down reports that the origin is down. Until Up, the cache serves its entries as
+// they are, requests that wait for a fill get ErrDown immediately, and no fill
+// begins but those that Options.FillsWhileDown allows.
+func (o *Outage) Down(err error) { o.Era().Down(err) }
+
+// Up reports that the origin is up at this moment.
+func (o *Outage) Up() {
+	o.confirmed.Store(int64(time.Since(o.created)))
+	e := o.Era()
+	if c := e.ended.Load(); c != nil && o.era.CompareAndSwap(e, newEra(o)) {
+		o.logger.Info("the origin is back", "down_for", time.Since(c.at).Round(time.Millisecond))
+	}
+}
+
+// Since returns when the present outage began, and why; the zero time and nil while
+// the origin is up.
+func (o *Outage) Since() (began time.Time, err error) {
+	if c := o.now(); c != nil {
+		return c.at, c.err
+	}
+	return time.Time{}, nil
+}
+
+// now returns the cause of the present outage; nil while the origin is up.
+func (o *Outage) now() *cause { return o.Era().ended.Load() }
+
+// WhileUp returns a context that ends with parent, or earlier when the origin goes
+// down; immediately if it is down. The caller must call cancel.
+func (o *Outage) WhileUp(parent context.Context) (ctx context.Context, cancel context.CancelFunc) {
+	return o.Era().WhileUp(parent)
+}
+
+// Confirmed returns when the origin was last known to be up, and with it the current
+// generation to be the origin's; the zero time if never.
+func (o *Outage) Confirmed() time.Time {
+	if since := o.confirmed.Load(); since != 0 {
+		return o.created.Add(time.Duration(since))
+	}
+	return time.Time{}
+}
