@@ -11,15 +11,17 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/store/jsontext"
+	"github.com/lewistv/xcri-proxy/store/readapi"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
 // statement is a question that runs one statement and answers with what its
 // last row says.
 func statement(text string) Query {
-	return Query{Endpoint: &Endpoint{Path: "/statement", answer: func(r *read) error {
-		return r.query(text, nil, func(row []driver.Value) error {
-			r.body = append(r.body[:0], asText(row[0])...)
+	return Query{Endpoint: &Endpoint{Path: "/statement", Answer: func(r *readapi.Read) error {
+		return r.Rows(text, nil, func(row []driver.Value) error {
+			r.Body = append(r.Body[:0], jsontext.AsText(row[0])...)
 			return nil
 		})
 	}}}
@@ -261,7 +263,7 @@ func TestPoolWait(t *testing.T) {
 	busy, release := make(chan struct{}), make(chan struct{})
 	var holder sync.WaitGroup
 	holder.Go(func() {
-		_, err := s.Run(t.Context(), Query{Endpoint: &Endpoint{Path: "/hold", answer: func(*read) error {
+		_, err := s.Run(t.Context(), Query{Endpoint: &Endpoint{Path: "/hold", Answer: func(*readapi.Read) error {
 			close(busy)
 			<-release
 			return nil
@@ -345,7 +347,7 @@ func fill(t testing.TB, s *Store, conns int) {
 	t.Helper()
 	var all, here sync.WaitGroup
 	here.Add(conns)
-	e := &Endpoint{Path: "/fill", answer: func(*read) error {
+	e := &Endpoint{Path: "/fill", Answer: func(*readapi.Read) error {
 		here.Done()
 		here.Wait() // until all the others have a connection too
 		return nil
@@ -426,13 +428,13 @@ func TestRestart(t *testing.T) {
 
 	// A question that has begun is asked again, once.
 	tries := 0
-	e := &Endpoint{Path: "/restart", answer: func(r *read) error {
+	e := &Endpoint{Path: "/restart", Answer: func(r *readapi.Read) error {
 		if tries++; tries == 1 {
 			srv.Kill()
 			up()
 		}
-		return r.query("SELECT 'again'", nil, func(row []driver.Value) error {
-			r.body = append(r.body, asText(row[0])...)
+		return r.Rows("SELECT 'again'", nil, func(row []driver.Value) error {
+			r.Body = append(r.Body, jsontext.AsText(row[0])...)
 			return nil
 		})
 	}}
@@ -440,11 +442,11 @@ func TestRestart(t *testing.T) {
 		t.Errorf("a restart amid a question: %q, %v after %d tries", a.Body, err, tries)
 	}
 	tries = 0
-	e = &Endpoint{Path: "/down", answer: func(r *read) error {
+	e = &Endpoint{Path: "/down", Answer: func(r *readapi.Read) error {
 		if tries++; tries == 1 {
 			srv.Kill()
 		}
-		return r.query("SELECT 1", nil, func([]driver.Value) error { return nil })
+		return r.Rows("SELECT 1", nil, func([]driver.Value) error { return nil })
 	}}
 	if _, err := s.Run(t.Context(), Query{Endpoint: e}); !errors.Is(err, ErrUnavailable) || tries != 1 {
 		t.Errorf("the server goes away amid a question: %v after %d tries", err, tries)

@@ -4,6 +4,8 @@ import (
 	"database/sql"
 	"math/rand/v2"
 	"testing"
+
+	"github.com/lewistv/xcri-proxy/store/param"
 )
 
 // dates are spellings that MariaDB takes for the day, or, with no day, does
@@ -75,7 +77,7 @@ func (d days) equal(t testing.TB, text string) (day string) {
 	return day
 }
 
-// TestDates holds appendDate against what the server compares.
+// TestDates holds param.Day against what the server compares.
 func TestDates(t *testing.T) {
 	table := newDays(t)
 	for _, tt := range dates {
@@ -84,9 +86,9 @@ func TestDates(t *testing.T) {
 		}
 		want := tt.day
 		if want == "" {
-			want = noDate
+			want = param.NoDate
 		}
-		if got := string(appendDate(nil, []byte(tt.text))); got != want {
+		if got := param.Day(tt.text); got != want {
 			t.Errorf("%q is %q, want %q", tt.text, got, want)
 		}
 	}
@@ -94,13 +96,13 @@ func TestDates(t *testing.T) {
 		if got := table.equal(t, tt.text); got != tt.day {
 			t.Errorf("%s: the server takes %q for %q, not %q", tt.why, tt.text, got, tt.day)
 		}
-		if got := string(appendDate(nil, []byte(tt.text))); got != noDate {
+		if got := param.Day(tt.text); got != param.NoDate {
 			t.Errorf("%s: %q is %q", tt.why, tt.text, got)
 		}
 	}
 }
 
-// TestDatesAtRandom demands that whatever appendDate takes for a day, the
+// TestDatesAtRandom demands that whatever param.Day takes for a day, the
 // server takes for the same one.
 func TestDatesAtRandom(t *testing.T) {
 	table := newDays(t)
@@ -114,8 +116,8 @@ func TestDatesAtRandom(t *testing.T) {
 	for range 3000 {
 		mark := pick(marks)
 		text := pick(ends) + pick(years) + mark + pick(small) + mark + pick(small) + pick(ends)
-		day := string(appendDate(nil, []byte(text)))
-		if day == noDate || day[:4] == "0000" {
+		day := param.Day(text)
+		if day == param.NoDate || day[:4] == "0000" {
 			continue
 		}
 		known++
@@ -154,15 +156,5 @@ func TestDateBound(t *testing.T) {
 	a := ask(t, s, 200, "/snapshots/{snapshot_date}/metadata", texts{"snapshot_date": " 2025/10/20"})
 	if o := decoded(t, a); o["date"] != " 2025/10/20" || o["season"] != 2025.0 {
 		t.Errorf("got %.200s", a.Body)
-	}
-}
-
-func TestLongDate(t *testing.T) {
-	for day, want := range map[string]string{
-		"2025-10-20": "October 20, 2025", "2025-10-05": "October 05, 2025", "2024-02-29": "February 29, 2024", "0000-00-00": "0000-00-00",
-	} {
-		if got := longDate(day); got != want {
-			t.Errorf("%s: %q, want %q", day, got, want)
-		}
 	}
 }

@@ -6,98 +6,11 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/lewistv/xcri-proxy/store/jsontext"
+	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/readapi"
 )
-
-// Scope tells which calculations an answer depends on: those that agree with
-// it in every field that it names. The zero Scope is all of them.
-type Scope struct {
-	Season     string // a year; empty for any
-	Division   string // a division code; empty for any
-	Gender     string // M or F; empty for any
-	Checkpoint string // a date, or Live; empty for any
-}
-
-const (
-	// Live is the Checkpoint of the rankings that change.
-	Live = "live"
-	// Dated is that of all snapshots.
-	Dated = "dated"
-)
-
-// String writes a scope as season/division/gender/checkpoint, with a star for
-// any.
-func (s Scope) String() string {
-	parts := []string{s.Season, s.Division, s.Gender, s.Checkpoint}
-	for i, p := range parts {
-		if p == "" {
-			parts[i] = "*"
-		}
-	}
-	return strings.Join(parts, "/")
-}
-
-// ParseScope reads what String writes.
-func ParseScope(text string) (Scope, error) {
-	parts := strings.Split(text, "/")
-	if len(parts) != 4 {
-		return Scope{}, fmt.Errorf("scope %q: want season/division/gender/checkpoint, with * for any", text)
-	}
-	for i, p := range parts {
-		if p == "*" {
-			parts[i] = ""
-		}
-	}
-	return Scope{parts[0], parts[1], parts[2], parts[3]}, nil
-}
-
-// Covers reports whether every calculation of other is one of s.
-func (s Scope) Covers(other Scope) bool {
-	covers := func(a, b string) bool { return a == "" || a == b }
-	return covers(s.Season, other.Season) && covers(s.Division, other.Division) && covers(s.Gender, other.Gender) &&
-		(covers(s.Checkpoint, other.Checkpoint) || s.Checkpoint == Dated && isDated(other.Checkpoint))
-}
-
-func isDated(checkpoint string) bool { return checkpoint != "" && checkpoint != Live }
-
-// Overlaps reports whether some calculation may belong to both scopes: whether
-// an import into one concerns an answer of the other.
-func (s Scope) Overlaps(other Scope) bool {
-	overlaps := func(a, b string) bool { return a == "" || b == "" || a == b }
-	return overlaps(s.Season, other.Season) && overlaps(s.Division, other.Division) && overlaps(s.Gender, other.Gender) &&
-		(overlaps(s.Checkpoint, other.Checkpoint) || s.Checkpoint == Dated && isDated(other.Checkpoint) ||
-			other.Checkpoint == Dated && isDated(s.Checkpoint))
-}
-
-// Scope returns the calculations that the answer to q depends on.
-func (q Query) Scope() Scope {
-	var s Scope
-	switch q.span {
-	case spanAll:
-		return s
-	case spanDated:
-		return Scope{Checkpoint: Dated}
-	}
-	for i := range q.Params {
-		p, arg := &q.Params[i], q.Args[i]
-		switch {
-		case p.Name == season("").Name:
-			s.Season = arg.Text
-		case p.Name == division.Name && arg.Given:
-			s.Division = arg.Text
-		case p.Name == group.Name && arg.Given && q.Arg(groupType.Name).Text == "D":
-			s.Division = arg.Text
-		case p.Name == gender.Name || p.Name == genderCode.Name:
-			if g := strings.ToUpper(arg.Text); g == "M" || g == "F" {
-				s.Gender = g
-			}
-		case p.Kind == Date && arg.Given:
-			s.Checkpoint = string(appendDate(nil, []byte(arg.Text)))
-		case p.Kind == Date && p.Absent != "":
-			s.Checkpoint = Live
-		}
-	}
-	return s
-}
 
 // fingerprint sums up calculations. That of several is the sum of theirs, so
 // it can be had of the table at large and of one scope alike.
@@ -111,7 +24,7 @@ const fingerprintColumns = "COUNT(*), MAX(metadata_id), MAX(calculated_at), SUM(
 	" SUM(COALESCE(total_athletes, 0) + COALESCE(total_teams, 0) + COALESCE(total_performances, 0))"
 
 func newFingerprint(row []driver.Value) fingerprint {
-	return fingerprint{asInt(row[0]), asInt(row[1]), asText(row[2]), asInt(row[3]), asInt(row[4])}
+	return fingerprint{jsontext.AsInt(row[0]), jsontext.AsInt(row[1]), jsontext.AsText(row[2]), jsontext.AsInt(row[3]), jsontext.AsInt(row[4])}
 }
 
 func (f fingerprint) plus(o fingerprint) fingerprint {
@@ -196,7 +109,7 @@ func (s *Store) Generation(ctx context.Context) (*Generation, error) {
 
 func (s *Store) readGeneration(ctx context.Context) (*Generation, error) {
 	rows, err := s.db.QueryContext(ctx, "SELECT season_year, division_code, gender_code, checkpoint_date, "+fingerprintColumns+
-		" FROM "+metadataTable+" GROUP BY season_year, division_code, gender_code, checkpoint_date"+
+		" FROM "+readapi.MetadataTable+" GROUP BY season_year, division_code, gender_code, checkpoint_date"+
 		" ORDER BY season_year, division_code, gender_code, checkpoint_date")
 	if err != nil {
 		return nil, err
@@ -212,7 +125,7 @@ func (s *Store) readGeneration(ctx context.Context) (*Generation, error) {
 		if err := rows.Scan(into[:]...); err != nil {
 			return nil, err
 		}
-		scope := Scope{asText(row[0]), asText(row[1]), asText(row[2]), asText(row[3])}
+		scope := Scope{Season: jsontext.AsText(row[0]), Division: jsontext.AsText(row[1]), Gender: jsontext.AsText(row[2]), Checkpoint: jsontext.AsText(row[3])}
 		if row[3] == nil {
 			scope.Checkpoint = Live
 		}
@@ -226,18 +139,17 @@ func (s *Store) readGeneration(ctx context.Context) (*Generation, error) {
 	return g, rows.Err()
 }
 
-// generation reads the state of the query's scope. It is the first read of a
-// transaction, so all that follows is of this generation and no other.
-func (r *read) generation() (generation string, err error) {
-	s := r.Scope()
+// generation reads the state of a scope. It is the first read of a transaction,
+// so that all following reads are of this generation and no other.
+func (r *reader) generation(s Scope) (generation string, err error) {
 	var parts []string
 	var args []any
 	add := func(condition string, value any) { parts, args = append(parts, condition), append(args, value) }
 	if s.Season != "" {
-		add("season_year = ?", clampInt(s.Season))
+		add("season_year = ?", param.ClampInt(s.Season))
 	}
 	if s.Division != "" {
-		add("division_code = ?", clampInt(s.Division))
+		add("division_code = ?", param.ClampInt(s.Division))
 	}
 	if s.Gender != "" {
 		add("gender_code = ?", s.Gender)
@@ -248,16 +160,16 @@ func (r *read) generation() (generation string, err error) {
 		parts = append(parts, "checkpoint_date IS NULL")
 	case Dated:
 		parts = append(parts, "checkpoint_date IS NOT NULL")
-	case noDate:
+	case param.NoDate:
 		parts = append(parts, "1 = 0")
 	default:
 		add("checkpoint_date = ?", s.Checkpoint)
 	}
-	text := "SELECT " + fingerprintColumns + " FROM " + metadataTable
+	text := "SELECT " + fingerprintColumns + " FROM " + readapi.MetadataTable
 	if len(parts) > 0 {
 		text += " WHERE " + strings.Join(parts, " AND ")
 	}
-	err = r.query(text, args, func(row []driver.Value) error {
+	err = r.Rows(text, args, func(row []driver.Value) error {
 		generation = newFingerprint(row).String()
 		return nil
 	})

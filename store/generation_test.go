@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/lewistv/xcri-proxy/store/readapi"
 )
 
 // TestScope holds which calculations each kind of question depends on.
@@ -102,7 +104,7 @@ func TestParseScopeRefuses(t *testing.T) {
 }
 
 func TestScopeCovers(t *testing.T) {
-	d1Men := Scope{"2025", "2030", "M", Live}
+	d1Men := Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: Live}
 	for _, tt := range []struct {
 		scope Scope
 		want  bool
@@ -112,7 +114,7 @@ func TestScopeCovers(t *testing.T) {
 		{Scope{Division: "2030"}, true}, {Scope{Division: "203"}, false},
 		{Scope{Gender: "M"}, true}, {Scope{Gender: "F"}, false},
 		{Scope{Checkpoint: Live}, true}, {Scope{Checkpoint: "2025-10-20"}, false},
-		{Scope{"2025", "", "M", ""}, true}, {Scope{"2025", "2030", "F", Live}, false},
+		{Scope{Season: "2025", Division: "", Gender: "M", Checkpoint: ""}, true}, {Scope{Season: "2025", Division: "2030", Gender: "F", Checkpoint: Live}, false},
 	} {
 		if got := tt.scope.Covers(d1Men); got != tt.want {
 			t.Errorf("%s covers %s: %t", tt.scope, d1Men, got)
@@ -205,7 +207,7 @@ func TestGenerationTellsChanges(t *testing.T) {
 	row(map[string]any{"season_year": 1991})
 	const men = " WHERE season_year = 1990 AND gender_code = 'M' AND checkpoint_date IS NULL"
 	const dated = " WHERE checkpoint_date = '1990-10-01'"
-	liveMen, snapshot := Scope{"1990", "2030", "M", Live}, Scope{"1990", "2030", "M", "1990-10-01"}
+	liveMen, snapshot := Scope{Season: "1990", Division: "2030", Gender: "M", Checkpoint: Live}, Scope{Season: "1990", Division: "2030", Gender: "M", Checkpoint: "1990-10-01"}
 	read := func() *Generation {
 		g, err := s.Generation(t.Context())
 		if err != nil {
@@ -261,9 +263,9 @@ func TestGenerationOfARead(t *testing.T) {
 		t.Fatal(err)
 	}
 	q := query(t, "/teams/", nil)
-	answer := q.answer
+	answer := q.Answer
 	withImport := *q.Endpoint
-	withImport.answer = func(r *read) error {
+	withImport.Answer = func(r *readapi.Read) error {
 		importRow(t, db)
 		return answer(r)
 	}
@@ -285,7 +287,7 @@ func importRow(t *testing.T, db *sql.DB) {
 
 // TestDated: the list of snapshots depends on all of them, and on nothing live.
 func TestDated(t *testing.T) {
-	all, snapshot, live := Scope{Checkpoint: Dated}, Scope{"2025", "2030", "M", "2025-10-20"}, Scope{"2025", "2030", "M", Live}
+	all, snapshot, live := Scope{Checkpoint: Dated}, Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: "2025-10-20"}, Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: Live}
 	if !all.Covers(snapshot) || all.Covers(live) || snapshot.Covers(all) {
 		t.Error("Covers")
 	}

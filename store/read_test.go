@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/store/readapi"
 	"github.com/lewistv/xcri-proxy/store/storetest"
 )
 
@@ -161,8 +162,8 @@ func TestGeneration(t *testing.T) {
 func TestReadOnly(t *testing.T) {
 	opts, db := emptyTables(t)
 	opts.Host, opts.Socket, opts.User, opts.Password = "", sharedServer(t).Socket, "root", ""
-	e := &Endpoint{Path: "/write", answer: func(r *read) error {
-		return r.query("DELETE FROM "+athleteTable, nil, func([]driver.Value) error { return nil })
+	e := &Endpoint{Path: "/write", Answer: func(r *readapi.Read) error {
+		return r.Rows("DELETE FROM "+athleteTable, nil, func([]driver.Value) error { return nil })
 	}}
 	insert(t, db, athleteTable, nil)
 	if _, err := open(t, opts).Run(t.Context(), Query{Endpoint: e}); err == nil || !strings.Contains(err.Error(), "1792") {
@@ -176,18 +177,18 @@ func TestAnswerFails(t *testing.T) {
 	opts.MaxConns = 1
 	s := open(t, opts)
 	mine := errors.New("mine")
-	for what, answer := range map[string]func(*read) error{
-		"before any row": func(*read) error { return mine },
-		"amid the rows": func(r *read) error {
-			return r.query("SELECT ranking_id FROM "+athleteTable, nil, func([]driver.Value) error { return mine })
+	for what, answer := range map[string]func(*readapi.Read) error{
+		"before any row": func(*readapi.Read) error { return mine },
+		"amid the rows": func(r *readapi.Read) error {
+			return r.Rows("SELECT ranking_id FROM "+athleteTable, nil, func([]driver.Value) error { return mine })
 		},
-		"bad SQL": func(r *read) error {
-			return errors.Join(r.query("SELECT nonsense FROM", nil, nil), mine)
+		"bad SQL": func(r *readapi.Read) error {
+			return errors.Join(r.Rows("SELECT nonsense FROM", nil, nil), mine)
 		},
 	} {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 		defer cancel()
-		if _, err := s.Run(ctx, Query{Endpoint: &Endpoint{Path: "/fails", answer: answer}}); !errors.Is(err, mine) ||
+		if _, err := s.Run(ctx, Query{Endpoint: &Endpoint{Path: "/fails", Answer: answer}}); !errors.Is(err, mine) ||
 			errors.Is(err, ErrUnavailable) || errors.Is(err, ErrTimeout) || errors.Is(err, ErrSetup) {
 			t.Errorf("%s: %v", what, err)
 		}
@@ -197,21 +198,5 @@ func TestAnswerFails(t *testing.T) {
 	}
 	if stats := s.Stats(); stats.InUse != 0 {
 		t.Errorf("%d connections are still in use", stats.InUse)
-	}
-}
-
-func TestAsInt(t *testing.T) {
-	for _, tt := range []struct {
-		value driver.Value
-		want  int64
-	}{
-		{nil, 0}, {int64(-3), -3}, {[]byte("42"), 42}, {[]byte("42.0000"), 42}, {"7", 7}, {uint64(8), 8}, {float64(9), 9}, {[]byte(""), 0},
-	} {
-		if got := asInt(tt.value); got != tt.want {
-			t.Errorf("%T %v: got %d, want %d", tt.value, tt.value, got, tt.want)
-		}
-	}
-	if asText(nil) != "" || asText([]byte("x")) != "x" || asText("y") != "y" || asText(int64(3)) != "3" {
-		t.Error("asText")
 	}
 }

@@ -1,7 +1,6 @@
-// Package store holds the read API as data (which questions can be asked, with
-// which parameters, answered by which SQL and columns) and answers each from
-// one consistent read of the database. The table is in table.go; everything
-// else serves it.
+// Package store answers the read API's questions, each from one consistent read
+// of the database. Package readapi below it holds the questions as data: the
+// endpoints with their parameters, SQL and columns.
 package store
 
 import (
@@ -14,6 +13,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/lewistv/xcri-proxy/store/readapi"
 )
 
 // Options say which database to read, and how hard.
@@ -87,15 +88,10 @@ func Open(opts Options) (*Store, error) {
 // Close closes the connections once their reads have ended.
 func (s *Store) Close() error { return s.db.Close() }
 
-// tables are those that the endpoints read.
-var tables = []string{
-	athleteTable, teamTable, metadataTable, componentTable, knockoutTable, matchupTable, schoolTable, resumeTable,
-}
-
 // Check connects and looks at every table. It returns ErrSetup for what only a
 // person can mend, and ErrUnavailable for what may pass.
 func (s *Store) Check(ctx context.Context) error {
-	for _, table := range tables {
+	for _, table := range readapi.Tables() {
 		rows, err := s.db.QueryContext(ctx, "SELECT 1 FROM "+table+" LIMIT 1")
 		if err == nil {
 			err = errors.Join(rows.Err(), rows.Close())
@@ -131,10 +127,8 @@ func (s *Store) Stats() Stats {
 // endpoint refuses or cannot find is an Answer with another status than 200;
 // errors wrap ErrUnavailable, ErrTimeout or ErrSetup.
 func (s *Store) Run(ctx context.Context, q Query) (Answer, error) {
-	if q.refuse != nil {
-		if a := q.refuse(q); a != nil {
-			return *a, nil
-		}
+	if a := q.Refused(); a != nil {
+		return *a, nil
 	}
 	start := time.Now()
 	answer, err := s.read(ctx, q)
@@ -158,18 +152,15 @@ func (s *Store) read(ctx context.Context, q Query) (Answer, error) {
 		return Answer{}, err
 	}
 	defer tx.Rollback() // ends the read; there is nothing to commit
-	r := &read{Query: q, ctx: ctx, conn: conn}
-	generation, err := r.generation()
+	r := &reader{ctx, conn}
+	generation, err := r.generation(q.Scope())
 	if err != nil {
 		return Answer{}, err
 	}
-	var refused *refusedError
-	switch err := q.answer(r); {
-	case errors.As(err, &refused):
-		refused.answer.Generation = generation
-		return refused.answer, nil
-	case err != nil:
+	answer, err := q.Run(r)
+	if err != nil {
 		return Answer{}, err
 	}
-	return Answer{Status: 200, Body: r.body, Generation: generation}, nil
+	answer.Generation = generation
+	return answer, nil
 }

@@ -177,11 +177,11 @@ func question(e *Endpoint, given map[string]string) (Query, Problem) {
 			if problem != OK {
 				return q, problem
 			}
-			q.Args[i] = Arg{isGiven, string(text)}
+			q.Args[i] = Arg{Given: isGiven, Text: string(text)}
 		case p.Required:
 			return q, Missing
 		case p.Default != "":
-			q.Args[i] = Arg{true, p.Default}
+			q.Args[i] = Arg{Given: true, Text: p.Default}
 		}
 	}
 	return q, OK

@@ -119,3 +119,27 @@ func appendText(dst []byte, kind Kind, v []byte) []byte {
 	}
 	return AppendString(dst, v)
 }
+
+// AsInt reads a number that a server delivers as an integer or as text. NULL is
+// zero.
+func AsInt(v driver.Value) int64 {
+	switch v := v.(type) {
+	case int64:
+		return v
+	case nil:
+		return 0
+	}
+	f, _ := strconv.ParseFloat(AsText(v), 64)
+	return int64(f)
+}
+
+// AsText reads a value as text. NULL is empty.
+func AsText(v driver.Value) string {
+	switch v := v.(type) {
+	case nil:
+		return ""
+	case []byte:
+		return string(v)
+	}
+	return fmt.Sprint(v)
+}

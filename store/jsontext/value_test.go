@@ -214,3 +214,19 @@ func TestAppendRow(t *testing.T) {
 		t.Errorf("got %s, %v", got, err)
 	}
 }
+
+func TestAsInt(t *testing.T) {
+	for _, tt := range []struct {
+		value driver.Value
+		want  int64
+	}{
+		{nil, 0}, {int64(-3), -3}, {[]byte("42"), 42}, {[]byte("42.0000"), 42}, {"7", 7}, {uint64(8), 8}, {float64(9), 9}, {[]byte(""), 0},
+	} {
+		if got := AsInt(tt.value); got != tt.want {
+			t.Errorf("%T %v: got %d, want %d", tt.value, tt.value, got, tt.want)
+		}
+	}
+	if AsText(nil) != "" || AsText([]byte("x")) != "x" || AsText("y") != "y" || AsText(int64(3)) != "3" {
+		t.Error("asText")
+	}
+}

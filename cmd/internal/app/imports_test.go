@@ -35,8 +35,10 @@ proxy/proxytest/conformance: store/storetest
 proxy/proxytest/oldapi: store/storetest
 proxy/site: cache
 proxy/visitor:
-store: store/jsontext
+store: store/jsontext store/param store/readapi
 store/jsontext:
+store/param:
+store/readapi: store/jsontext store/param
 store/storetest:
 store/storetest/importer:
 store/storetest/mariadb: store/storetest

@@ -1,4 +1,4 @@
-package store
+package readapi
 
 import "github.com/lewistv/xcri-proxy/store/jsontext"
 
@@ -77,13 +77,13 @@ var athleteColumns = cols(
 // athletes have no region, conference or date of their last race: the API
 // gives those in the list alone.
 var athletes = selection{
-	from:  athleteTable + " r",
+	from:  AthleteTable + " r",
 	order: "r.athlete_rank, r.ranking_id",
 	columns: swapped(athleteColumns, column{name: "regl_group_name", kind: null},
 		column{name: "conf_group_name", kind: null}, column{name: "most_recent_race_date", kind: null}),
 }
 
-const withTeam = " LEFT JOIN " + teamTable + " t ON t.anet_team_hnd = r.anet_team_hnd" +
+const withTeam = " LEFT JOIN " + TeamTable + " t ON t.anet_team_hnd = r.anet_team_hnd" +
 	" AND t.season_year = r.season_year AND t.division_code = r.division_code" +
 	" AND t.gender_code = r.gender_code AND t.checkpoint_date <=> r.checkpoint_date"
 
@@ -99,7 +99,7 @@ var athletesWithTeams = selection{
 }
 
 var snapshotAthletes = selection{
-	from: athleteTable + " r", fixed: lightDivision, order: "r.athlete_rank, r.ranking_id",
+	from: AthleteTable + " r", fixed: lightDivision, order: "r.athlete_rank, r.ranking_id",
 	columns: cols(
 		[]column{{"rank", integer, "r.athlete_rank"},
 			{"athlete_name", text, "CONCAT(r.athlete_name_first, ' ', r.athlete_name_last)"}},
@@ -113,7 +113,7 @@ var snapshotAthletes = selection{
 }
 
 var teams = selection{
-	from: teamTable + " r", order: "r.team_rank, r.ranking_id",
+	from: TeamTable + " r", order: "r.team_rank, r.ranking_id",
 	columns: cols(
 		fields(integer, "ranking_id"), calculation,
 		fields(integer, "anet_team_hnd"), fields(text, "team_name"), fields(integer, "team_group_fk"),
@@ -126,7 +126,7 @@ var teams = selection{
 }
 
 var snapshotTeams = selection{
-	from: teamTable + " r", fixed: lightDivision, order: "r.team_rank, r.ranking_id",
+	from: TeamTable + " r", fixed: lightDivision, order: "r.team_rank, r.ranking_id",
 	columns: cols(
 		[]column{{"rank", integer, "r.team_rank"}}, fields(text, "team_name"), fields(integer, "anet_team_hnd"),
 		[]column{{"division", integer, "r.division_code"}}, fields(text, "gender_code"),
@@ -136,7 +136,7 @@ var snapshotTeams = selection{
 }
 
 var resumes = selection{
-	from:  resumeTable + " r JOIN " + schoolTable + " t ON t.UstfcccaId = r.group_fk",
+	from:  ResumeTable + " r JOIN " + SchoolTable + " t ON t.UstfcccaId = r.group_fk",
 	fixed: "r.sport_fk = 3", order: "r.updated_at DESC, r.id",
 	columns: cols(
 		fields(integer, "id", "season_year", "group_fk", "gender_fk", "sport_fk"), fields(text, "season_html"),
@@ -144,7 +144,7 @@ var resumes = selection{
 }
 
 var knockouts = selection{
-	from: knockoutTable + " r", order: "r.knockout_rank, r.id",
+	from: KnockoutTable + " r", order: "r.knockout_rank, r.id",
 	columns: cols(
 		fields(integer, "id", "team_id"), fields(text, "team_name", "team_code", "rank_group_type"),
 		fields(integer, "rank_group_fk"), fields(text, "gender_code"), fields(integer, "regl_group_fk", "conf_group_fk"),
@@ -158,14 +158,14 @@ var knockouts = selection{
 
 // named joins the ranking of the team that column refers to, for its name.
 func named(alias, column string) string {
-	return " LEFT JOIN " + knockoutTable + " " + alias + " ON " + alias + ".team_id = r." + column +
+	return " LEFT JOIN " + KnockoutTable + " " + alias + " ON " + alias + ".team_id = r." + column +
 		" AND " + alias + ".season_year = r.season_year AND " + alias + ".rank_group_type = r.rank_group_type" +
 		" AND " + alias + ".rank_group_fk = r.rank_group_fk AND " + alias + ".gender_code = r.gender_code" +
 		" AND " + alias + ".checkpoint_date <=> r.checkpoint_date"
 }
 
 var matchups = selection{
-	from:  matchupTable + " r" + named("ta", "team_a_id") + named("tb", "team_b_id") + named("tw", "winner_team_id"),
+	from:  MatchupTable + " r" + named("ta", "team_a_id") + named("tb", "team_b_id") + named("tw", "winner_team_id"),
 	order: "r.matchup_id",
 	columns: cols(
 		fields(integer, "matchup_id", "race_hnd", "meet_id"), fields(date, "race_date"), fields(text, "meet_name"),
@@ -179,7 +179,7 @@ var matchups = selection{
 }.build()
 
 var metadata = selection{
-	from: metadataTable + " r", order: "r.calculated_at DESC, r.metadata_id",
+	from: MetadataTable + " r", order: "r.calculated_at DESC, r.metadata_id",
 	columns: cols(
 		fields(integer, "metadata_id"), calculation, fields(datetime, "calculated_at"), fields(text, "algorithm_version"),
 		fields(integer, "total_performances", "total_athletes", "total_teams", "total_races"),
@@ -190,8 +190,8 @@ var metadata = selection{
 
 // latestMetadata has the newest live row of each division and gender.
 var latestMetadata = selection{
-	from: metadataTable + " r JOIN (SELECT r.division_code, r.gender_code, MAX(r.calculated_at) AS newest FROM " +
-		metadataTable + " r WHERE " + liveDivision + " GROUP BY r.division_code, r.gender_code) l" +
+	from: MetadataTable + " r JOIN (SELECT r.division_code, r.gender_code, MAX(r.calculated_at) AS newest FROM " +
+		MetadataTable + " r WHERE " + liveDivision + " GROUP BY r.division_code, r.gender_code) l" +
 		" ON l.division_code = r.division_code AND l.gender_code = r.gender_code AND l.newest = r.calculated_at",
 	fixed: liveDivision, order: "r.division_code, r.gender_code, r.metadata_id",
 	columns: metadata.columns,
@@ -212,7 +212,7 @@ var calculatedComponent = cols(
 	athleteOfComponent)
 
 var athleteComponents = selection{
-	from: componentTable + " r", order: "r.created_at DESC, r.component_id",
+	from: ComponentTable + " r", order: "r.created_at DESC, r.component_id",
 	columns: cols(
 		calculatedComponent, componentScores(float, components...), fields(integer, "races_used"),
 		fields(float, "best_ags", "avg_ags", "worst_ags", "best_cpr", "avg_cpr", "worst_cpr",
@@ -223,7 +223,7 @@ var athleteComponents = selection{
 // leaderboards are the scs answers by component. Scores are text there.
 var leaderboards = byComponent(func(c string) *selection {
 	return selection{
-		from: componentTable + " r", fixed: "r." + c + "_rank IS NOT NULL", order: "r." + c + "_rank, r.component_id",
+		from: ComponentTable + " r", fixed: "r." + c + "_rank IS NOT NULL", order: "r." + c + "_rank, r.component_id",
 		columns: cols(athleteOfComponent,
 			[]column{{"component_score", decimal, "r." + c + "_score"}, {"component_rank", integer, "r." + c + "_rank"}},
 			componentScores(decimal, components...), fields(integer, "races_used")),
@@ -231,9 +231,9 @@ var leaderboards = byComponent(func(c string) *selection {
 })
 
 // componentLists are the answers of /components/leaderboard by component.
-var componentLists = byComponent(func(c string) func(*read) error {
+var componentLists = byComponent(func(c string) func(*Read) error {
 	return list(selection{
-		from: componentTable + " r", fixed: "r." + c + "_score IS NOT NULL", order: "r." + c + "_rank, r.component_id",
+		from: ComponentTable + " r", fixed: "r." + c + "_score IS NOT NULL", order: "r." + c + "_rank, r.component_id",
 		columns: cols(calculatedComponent,
 			[]column{{"score", float, "r." + c + "_score"}, {"rank", integer, "r." + c + "_rank"}},
 			componentScores(float, components...), fields(integer, "races_used")),

@@ -1,4 +1,4 @@
-package store
+package readapi
 
 import (
 	"database/sql/driver"
@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
+	"github.com/lewistv/xcri-proxy/store/param"
 )
 
 // selection is a SELECT as data: which columns of which tables in which order.
@@ -55,32 +56,32 @@ func (s *selection) where(q Query) (string, []any) {
 
 // appendRows adds the rows to the answer as JSON objects with commas between
 // them and returns how many they are.
-func (s *selection) appendRows(r *read, tail string, args []any) (n int64, err error) {
+func (s *selection) appendRows(r *Read, tail string, args []any) (n int64, err error) {
 	return s.appendFrom(r, s.from+tail, args)
 }
 
 // appendFrom is appendRows for another way to name the same tables.
-func (s *selection) appendFrom(r *read, from string, args []any) (n int64, err error) {
-	err = r.query("SELECT "+s.fields+" FROM "+from, args, func(row []driver.Value) error {
+func (s *selection) appendFrom(r *Read, from string, args []any) (n int64, err error) {
+	err = r.Rows("SELECT "+s.fields+" FROM "+from, args, func(row []driver.Value) error {
 		if n++; n > 1 {
-			r.body = append(r.body, ',')
+			r.Body = append(r.Body, ',')
 		}
 		var err error
-		r.body, err = s.encoder.AppendRow(r.body, row)
+		r.Body, err = s.encoder.AppendRow(r.Body, row)
 		return err
 	})
 	return n, err
 }
 
 // all adds every row that the query matches.
-func (s *selection) all(r *read) (int64, error) {
+func (s *selection) all(r *Read) (int64, error) {
 	where, args := s.where(r.Query)
 	return s.appendRows(r, where+" ORDER BY "+s.order, args)
 }
 
 // page adds the rows from offset on, at most limit, and returns how many rows
 // match in all. Only a page that does not show the end is counted apart.
-func (s *selection) page(r *read, limit, offset int64) (total int64, err error) {
+func (s *selection) page(r *Read, limit, offset int64) (total int64, err error) {
 	shown := int64(0)
 	if limit > 0 {
 		from, args := s.paged(r.Query, limit, offset)
@@ -100,15 +101,15 @@ func (s *selection) page(r *read, limit, offset int64) (total int64, err error) 
 const listHead = 128
 
 // list answers with a page of rows: {total, limit, offset, results}.
-func list(s selection) func(*read) error {
+func list(s selection) func(*Read) error {
 	sel := s.build()
-	return func(r *read) error {
+	return func(r *Read) error {
 		// A roster has no offset.
 		offset, offsetText := int64(0), "0"
 		if r.has("offset") {
 			offset, offsetText = r.Int("offset"), r.Arg("offset").Text
 		}
-		r.body = make([]byte, listHead, 64<<10)
+		r.Body = make([]byte, listHead, 64<<10)
 		total, err := sel.page(r, r.Int("limit"), offset)
 		if err != nil {
 			return err
@@ -117,9 +118,9 @@ func list(s selection) func(*read) error {
 		if r.has("component") {
 			extra = `,"component":"` + r.Arg("component").Text + `"`
 		}
-		head := &read{}
+		head := &Read{}
 		head.print(`{"total":`, total, `,"limit":`, r.Arg("limit").Text, `,"offset":`, offsetText, extra, `,"results":[`)
-		r.prepend(head.body, listHead)
+		r.prepend(head.Body, listHead)
 		r.print("]}")
 		return nil
 	}
@@ -127,19 +128,19 @@ func list(s selection) func(*read) error {
 
 // prepend puts head before the rows, in the room left free for it where that
 // is enough.
-func (r *read) prepend(head []byte, room int) {
+func (r *Read) prepend(head []byte, room int) {
 	if len(head) > room {
-		r.body = append(head, r.body[room:]...)
+		r.Body = append(head, r.Body[room:]...)
 		return
 	}
-	r.body = r.body[room-len(head):]
-	copy(r.body, head)
+	r.Body = r.Body[room-len(head):]
+	copy(r.Body, head)
 }
 
 // single answers with the first row, or the endpoint's 404.
-func single(s selection) func(*read) error {
+func single(s selection) func(*Read) error {
 	sel := s.build()
-	return func(r *read) error {
+	return func(r *Read) error {
 		where, args := sel.where(r.Query)
 		n, err := sel.appendRows(r, where+" ORDER BY "+sel.order+" LIMIT 1", args)
 		if err == nil && n == 0 {
@@ -150,26 +151,26 @@ func single(s selection) func(*read) error {
 }
 
 // whole answers with all rows: {total, <name>}.
-func whole(name string, s selection) func(*read) error {
+func whole(name string, s selection) func(*Read) error {
 	sel := s.build()
-	return func(r *read) error {
-		r.body = make([]byte, listHead, 4<<10)
+	return func(r *Read) error {
+		r.Body = make([]byte, listHead, 4<<10)
 		total, err := sel.all(r)
 		if err != nil {
 			return err
 		}
-		head := &read{}
+		head := &Read{}
 		head.print(`{"total":`, total, `,"`, name, `":[`)
-		r.prepend(head.body, listHead)
+		r.prepend(head.Body, listHead)
 		r.print("]}")
 		return nil
 	}
 }
 
 // counts answers with the number of rows of four tables by their names.
-func counts(r *read) error {
+func counts(r *Read) error {
 	open := "{"
-	for _, table := range []string{athleteTable, teamTable, componentTable, metadataTable} {
+	for _, table := range []string{AthleteTable, TeamTable, ComponentTable, MetadataTable} {
 		n, err := r.count("SELECT COUNT(*) FROM "+table, nil)
 		if err != nil {
 			return err
@@ -182,11 +183,11 @@ func counts(r *read) error {
 }
 
 // latestDate answers with when the newest calculation was made.
-func latestDate(r *read) error {
-	found, err := r.one("SELECT r.calculated_at FROM "+metadataTable+" r WHERE "+liveDivision+
+func latestDate(r *Read) error {
+	found, err := r.one("SELECT r.calculated_at FROM "+MetadataTable+" r WHERE "+liveDivision+
 		" ORDER BY r.calculated_at DESC LIMIT 1", nil, func(row []driver.Value) (err error) {
 		r.print(`{"calculated_at":`)
-		r.body, err = jsontext.AppendValue(r.body, datetime, row[0])
+		r.Body, err = jsontext.AppendValue(r.Body, datetime, row[0])
 		r.print("}")
 		return err
 	})
@@ -198,28 +199,28 @@ func latestDate(r *read) error {
 
 // summary answers with totals and averages over the live calculations. The
 // averages are divided here: servers differ in the digits they keep.
-func summary(r *read) error {
-	return r.query("SELECT COUNT(*), SUM(r.total_athletes), SUM(r.total_teams),"+
+func summary(r *Read) error {
+	return r.Rows("SELECT COUNT(*), SUM(r.total_athletes), SUM(r.total_teams),"+
 		" SUM(r.processing_time_seconds), COUNT(r.processing_time_seconds),"+
 		" SUM(r.cache_hit_rate), COUNT(r.cache_hit_rate), MIN(r.calculated_at), MAX(r.calculated_at)"+
-		" FROM "+metadataTable+" r WHERE "+liveDivision, nil, func(row []driver.Value) error {
-		r.print(`{"total_calculations":`, asInt(row[0]))
+		" FROM "+MetadataTable+" r WHERE "+liveDivision, nil, func(row []driver.Value) error {
+		r.print(`{"total_calculations":`, jsontext.AsInt(row[0]))
 		for i, name := range []string{"total_athletes_all", "total_teams_all"} {
 			r.print(`,"`, name, `":`)
 			if row[1+i] == nil {
 				r.print("null")
 			} else {
-				r.print(asInt(row[1+i]))
+				r.print(jsontext.AsInt(row[1+i]))
 			}
 		}
 		r.print(`,"avg_processing_time":`)
-		r.body = jsontext.AppendMean(r.body, jsontext.ParseNumber([]byte(asText(row[3]))), asInt(row[4]), 2)
+		r.Body = jsontext.AppendMean(r.Body, jsontext.ParseNumber([]byte(jsontext.AsText(row[3]))), jsontext.AsInt(row[4]), 2)
 		r.print(`,"avg_cache_hit_rate":`)
-		r.body = jsontext.AppendMean(r.body, jsontext.ParseNumber([]byte(asText(row[5]))), asInt(row[6]), 4)
+		r.Body = jsontext.AppendMean(r.Body, jsontext.ParseNumber([]byte(jsontext.AsText(row[5]))), jsontext.AsInt(row[6]), 4)
 		var err error
 		for i, name := range []string{"first_calculation", "latest_calculation"} {
 			r.print(`,"`, name, `":`)
-			if r.body, err = jsontext.AppendValue(r.body, datetime, row[7+i]); err != nil {
+			if r.Body, err = jsontext.AppendValue(r.Body, datetime, row[7+i]); err != nil {
 				return err
 			}
 		}
@@ -229,40 +230,40 @@ func summary(r *read) error {
 }
 
 // snapshotDates answers with the snapshots there are, newest first.
-func snapshotDates(r *read) error {
+func snapshotDates(r *Read) error {
 	n := 0
-	rows := &read{}
-	err := r.query("SELECT r.checkpoint_date, r.season_year, COUNT(DISTINCT r.division_code),"+
-		" COUNT(DISTINCT r.gender_code), COUNT(*) FROM "+athleteTable+" r"+
+	rows := &Read{}
+	err := r.Rows("SELECT r.checkpoint_date, r.season_year, COUNT(DISTINCT r.division_code),"+
+		" COUNT(DISTINCT r.gender_code), COUNT(*) FROM "+AthleteTable+" r"+
 		" WHERE r.checkpoint_date IS NOT NULL AND "+lightDivision+
 		" GROUP BY r.checkpoint_date, r.season_year ORDER BY r.checkpoint_date DESC, r.season_year", nil,
 		func(row []driver.Value) error {
 			if n++; n > 1 {
 				rows.print(",")
 			}
-			day := asText(row[0])
-			rows.print(`{"date":"`, day, `","season":`, asInt(row[1]), `,"divisions":`, asInt(row[2]),
-				`,"genders":`, asInt(row[3]), `,"total_athletes":`, asInt(row[4]), `,"display_name":"`, longDate(day), `"}`)
+			day := jsontext.AsText(row[0])
+			rows.print(`{"date":"`, day, `","season":`, jsontext.AsInt(row[1]), `,"divisions":`, jsontext.AsInt(row[2]),
+				`,"genders":`, jsontext.AsInt(row[3]), `,"total_athletes":`, jsontext.AsInt(row[4]), `,"display_name":"`, longDate(day), `"}`)
 			return nil
 		})
-	r.print(`{"total":`, n, `,"snapshots":[`, string(rows.body), "]}")
+	r.print(`{"total":`, n, `,"snapshots":[`, string(rows.Body), "]}")
 	return err
 }
 
 // snapshotScopes answers with the divisions and genders of one snapshot.
-func snapshotScopes(r *read) error {
+func snapshotScopes(r *Read) error {
 	condition, args := r.where()
 	n := 0
-	rows := &read{}
-	err := r.query("SELECT r.division_code, r.gender_code, COUNT(*) FROM "+athleteTable+" r WHERE "+
+	rows := &Read{}
+	err := r.Rows("SELECT r.division_code, r.gender_code, COUNT(*) FROM "+AthleteTable+" r WHERE "+
 		condition+" AND "+lightDivision+" GROUP BY r.division_code, r.gender_code"+
 		" ORDER BY r.division_code, r.gender_code", args, func(row []driver.Value) error {
 		if n++; n > 1 {
 			rows.print(",")
 		}
-		rows.print(`{"division_code":`, asInt(row[0]), `,"gender":`)
-		rows.body = jsontext.AppendString(rows.body, asText(row[1]))
-		rows.print(`,"athlete_count":`, asInt(row[2]), "}")
+		rows.print(`{"division_code":`, jsontext.AsInt(row[0]), `,"gender":`)
+		rows.Body = jsontext.AppendString(rows.Body, jsontext.AsText(row[1]))
+		rows.print(`,"athlete_count":`, jsontext.AsInt(row[2]), "}")
 		return nil
 	})
 	if err != nil {
@@ -273,44 +274,44 @@ func snapshotScopes(r *read) error {
 	}
 	day := r.Arg("snapshot_date").Text
 	r.print(`{"date":`)
-	r.body = jsontext.AppendString(r.body, day)
-	r.print(`,"season":`, clampInt(strings.TrimSpace(day)[:4]), `,"divisions_available":[`, string(rows.body),
+	r.Body = jsontext.AppendString(r.Body, day)
+	r.print(`,"season":`, param.ClampInt(strings.TrimSpace(day)[:4]), `,"divisions_available":[`, string(rows.Body),
 		`],"total_combinations":`, n, `,"status":"available"}`)
 	return nil
 }
 
 // leaderboard answers with the athletes that are best in one component.
-func leaderboard(r *read) error {
+func leaderboard(r *Read) error {
 	c := r.Arg("component").Text
 	sel := leaderboards[c]
 	total, err := sel.page(r, r.Int("limit"), 0)
 	if err != nil {
 		return err
 	}
-	head := &read{}
+	head := &Read{}
 	head.print(`{"component":"`, strings.ToUpper(c), `",`)
 	head.context(r.Query)
 	head.print(`,"total_athletes":`, total, `,"limit":`, r.Arg("limit").Text, `,"results":[`)
-	r.prepend(head.body, 0)
+	r.prepend(head.Body, 0)
 	r.print("]}")
 	return nil
 }
 
 // context writes the three fields that the scs answers repeat.
-func (r *read) context(q Query) {
+func (r *Read) context(q Query) {
 	r.print(`"season_year":`, q.Arg("season_year").Text, `,"division_code":`, q.Arg("division").Text, `,"gender_code":`)
-	r.body = jsontext.AppendString(r.body, q.Arg("gender").Text)
+	r.Body = jsontext.AppendString(r.Body, q.Arg("gender").Text)
 }
 
 // distribution answers with how one component's scores spread. The figures are
 // computed here: servers differ in the digits of AVG and STDDEV.
-func distribution(r *read) error {
+func distribution(r *Read) error {
 	c := r.Arg("component").Text
 	condition, args := r.where()
 	var scores []jsontext.Number
-	err := r.query("SELECT r."+c+"_score FROM "+componentTable+" r WHERE "+condition+" AND r."+c+"_score IS NOT NULL"+
+	err := r.Rows("SELECT r."+c+"_score FROM "+ComponentTable+" r WHERE "+condition+" AND r."+c+"_score IS NOT NULL"+
 		" ORDER BY r."+c+"_score", args, func(row []driver.Value) error {
-		scores = append(scores, jsontext.ParseNumber([]byte(asText(row[0]))))
+		scores = append(scores, jsontext.ParseNumber([]byte(jsontext.AsText(row[0]))))
 		return nil
 	})
 	if err != nil {
@@ -341,14 +342,14 @@ func distribution(r *read) error {
 
 // comparison answers with one athlete's components and how many of the
 // division they beat.
-func comparison(r *read) error {
+func comparison(r *Read) error {
 	condition, args := r.where()
 	var row []driver.Value
 	_, err := r.one("SELECT r.anet_athlete_hnd, r.athlete_name_first, r.athlete_name_last, r.team_name,"+
 		" r.races_used, r.total_opponents, r.saga_score, r.saga_rank, r.sewr_score, r.sewr_rank,"+
 		" r.osma_score, r.osma_rank, r.xcri_score, r.xcri_rank,"+
 		" r.best_ags, r.avg_ags, r.worst_ags, r.best_cpr, r.avg_cpr, r.worst_cpr"+
-		" FROM "+componentTable+" r WHERE "+condition+" AND r.anet_athlete_hnd = ? ORDER BY r.component_id LIMIT 1",
+		" FROM "+ComponentTable+" r WHERE "+condition+" AND r.anet_athlete_hnd = ? ORDER BY r.component_id LIMIT 1",
 		append(args[:len(args):len(args)], r.Int("athlete_hnd")), func(values []driver.Value) error {
 			row = keep(values)
 			return nil
@@ -359,12 +360,12 @@ func comparison(r *read) error {
 	if row == nil {
 		return r.missing()
 	}
-	total, err := r.count("SELECT COUNT(*) FROM "+componentTable+" r WHERE "+condition, args)
+	total, err := r.count("SELECT COUNT(*) FROM "+ComponentTable+" r WHERE "+condition, args)
 	if err != nil {
 		return err
 	}
-	r.print(`{"athlete_info":{"athlete_hnd":`, asInt(row[0]), `,"name":`)
-	r.body = jsontext.AppendString(r.body, orNone(row[1])+" "+orNone(row[2]))
+	r.print(`{"athlete_info":{"athlete_hnd":`, jsontext.AsInt(row[0]), `,"name":`)
+	r.Body = jsontext.AppendString(r.Body, orNone(row[1])+" "+orNone(row[2]))
 	r.print(`,"team":`)
 	r.value(text, row[3])
 	r.print(`,"races_used":`)
@@ -379,7 +380,7 @@ func comparison(r *read) error {
 		r.print(`,"rank":`)
 		r.value(integer, rank)
 		r.print(`,"percentile":`)
-		r.body = appendPercentile(r.body, rank, total)
+		r.Body = appendPercentile(r.Body, rank, total)
 		r.print(`,"description":"`, c.description, `"}`)
 	}
 	r.print(`},"detail_metrics":{`)
@@ -401,10 +402,10 @@ var componentTexts = [4]struct{ open, description string }{
 }
 
 // value appends one value of a row that the read has kept.
-func (r *read) value(kind jsontext.Kind, v driver.Value) {
-	body, err := jsontext.AppendValue(r.body, kind, v)
+func (r *Read) value(kind jsontext.Kind, v driver.Value) {
+	body, err := jsontext.AppendValue(r.Body, kind, v)
 	if err == nil {
-		r.body = body
+		r.Body = body
 	}
 }
 
@@ -425,12 +426,12 @@ func orNone(v driver.Value) string {
 	if v == nil {
 		return "None"
 	}
-	return asText(v)
+	return jsontext.AsText(v)
 }
 
 // zeroIsNull makes a score of zero a missing one, as the old API does here.
 func zeroIsNull(v driver.Value) driver.Value {
-	if v != nil && jsontext.ParseNumber([]byte(asText(v))).IsZero() {
+	if v != nil && jsontext.ParseNumber([]byte(jsontext.AsText(v))).IsZero() {
 		return nil
 	}
 	return v
@@ -442,7 +443,7 @@ func appendPercentile(dst []byte, rank driver.Value, total int64) []byte {
 	if rank == nil || total == 0 {
 		return append(dst, "null"...)
 	}
-	return jsontext.AppendRounded(dst, (1-float64(asInt(rank))/float64(total))*100, 1)
+	return jsontext.AppendRounded(dst, (1-float64(jsontext.AsInt(rank))/float64(total))*100, 1)
 }
 
 // longDate writes 2025-10-05 as October 05, 2025. Other text stays as it is.

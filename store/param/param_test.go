@@ -1,8 +1,6 @@
-package store
+package param
 
 import (
-	"math/big"
-	"regexp"
 	"strings"
 	"testing"
 )
@@ -54,13 +52,13 @@ func TestCanonicalInt(t *testing.T) {
 }
 
 func TestCanonical(t *testing.T) {
-	bounded := Param{Kind: Int, Min: bound(1), Max: bound(500)}
+	bounded := Param{Kind: Int, Min: new(int64(1)), Max: new(int64(500))}
 	zero := Param{Kind: Int, Zero: true}
-	folded := Param{Kind: Choice, Choices: []string{"M", "F"}, Fold: upper, Pattern: "^[MFmf]$"}
+	folded := Param{Kind: Choice, Choices: []string{"M", "F"}, Fold: Upper, Pattern: "^[MFmf]$"}
 	echoed := folded
 	echoed.Echo = true
-	open := Param{Kind: Choice, Choices: components, Fold: lower}
-	exact := Param{Kind: Choice, Choices: components, Pattern: "^(saga|sewr|osma|xcri)$"}
+	open := Param{Kind: Choice, Choices: []string{"saga", "sewr", "osma", "xcri"}, Fold: Lower}
+	exact := Param{Kind: Choice, Choices: []string{"saga", "sewr", "osma", "xcri"}, Pattern: "^(saga|sewr|osma|xcri)$"}
 	long := Param{Kind: Text, MinLen: 2}
 	plain := Param{Kind: Text}
 	empty := Param{Kind: Text, Zero: true}
@@ -89,8 +87,8 @@ func TestCanonical(t *testing.T) {
 		{&long, "ab", "ab", true, OK}, {&long, "ñ", "ñ", true, TooShort}, {&long, "ñé", "ñé", true, OK}, {&long, "🏃", "🏃", true, TooShort},
 		{&long, "", "", true, TooShort}, {&long, "  ", "  ", true, OK},
 		{&plain, "", "", true, OK}, {&plain, " A ", " A ", true, OK}, {&empty, "", "", false, OK}, {&empty, "0", "0", true, OK},
-		{&day, "20251020", "2025-10-20", true, OK}, {&day, "foo", noDate, true, OK}, {&day, "", noDate, true, OK},
-		{&optional, "", "", false, OK}, {&optional, " ", noDate, true, OK}, {&optional, "2025-1-5", "2025-01-05", true, OK},
+		{&day, "20251020", "2025-10-20", true, OK}, {&day, "foo", NoDate, true, OK}, {&day, "", NoDate, true, OK},
+		{&optional, "", "", false, OK}, {&optional, " ", NoDate, true, OK}, {&optional, "2025-1-5", "2025-01-05", true, OK},
 		{&repeated, "2025-1-5", "2025-1-5", true, OK}, {&repeated, "foo", "foo", true, OK},
 	} {
 		got, given, problem := tt.param.Canonical([]byte("x"), []byte(tt.raw))
@@ -106,70 +104,25 @@ func TestClampInt(t *testing.T) {
 		"0": 0, "7": 7, "-7": -7, "2147483648": 2147483648, "400000000000000000": 400000000000000000,
 		strings.Repeat("9", 19): 1 << 62, strings.Repeat("9", 4300): 1 << 62, "-" + strings.Repeat("9", 30): -1 << 62,
 	} {
-		if got := clampInt(text); got != want {
+		if got := ClampInt(text); got != want {
 			t.Errorf("%.30s: got %d, want %d", text, got, want)
 		}
 	}
 }
 
-var plainInt = regexp.MustCompile(`^-?[0-9]+$`)
-
-func FuzzCanonical(f *testing.F) {
-	var params []*Param
-	for _, e := range Endpoints() {
-		for i := range e.Params {
-			params = append(params, &e.Params[i])
-		}
-	}
-	for i, raw := range []string{"10.0", " 1 ", "+5", "0__1", "-0", "1_0.0", "m", "SAGA", "2025-10-20", "20251020", "", "ñ",
-		strings.Repeat("9", 4301), "2025-1-5", "\xff", "-", "٣"} {
-		f.Add(uint16(i), []byte(raw))
-	}
-	f.Fuzz(func(t *testing.T, which uint16, raw []byte) {
-		p := params[int(which)%len(params)]
-		before := string(raw)
-		out, given, problem := p.Canonical([]byte("x"), raw)
-		if string(raw) != before || len(out) == 0 || out[0] != 'x' {
-			t.Fatalf("%s: %q became %q, output %q", p.Name, before, raw, out)
-		}
-		text := out[1:]
-		if !given && len(text) > 0 {
-			t.Fatalf("%s: %q is not given but %q", p.Name, raw, text)
-		}
-		if problem != OK || !given {
-			return
-		}
-		again, given, problem := p.Canonical(nil, text)
-		if string(again) != string(text) || !given || problem != OK {
-			t.Fatalf("%s: %q becomes %q and that %q %v, problem %d", p.Name, raw, text, again, given, problem)
-		}
-		if p.Kind == Int {
-			sameInt(t, p, string(raw), string(text))
-		}
-		p.bind(string(text)) // must not panic
-	})
-}
-
-// sameInt demands that other spellings of a number have the same canonical
-// form.
-func sameInt(t *testing.T, p *Param, raw, text string) {
-	n, ok := new(big.Int).SetString(text, 10)
-	if !ok || n.String() != text {
-		t.Fatalf("%s: %q becomes %q", p.Name, raw, text)
-	}
-	if plainInt.MatchString(raw) {
-		if want, _ := new(big.Int).SetString(raw, 10); want.Cmp(n) != 0 {
-			t.Fatalf("%s: %q becomes %q", p.Name, raw, text)
-		}
-	}
-	sign, digits := "", text
-	if n.Sign() < 0 {
-		sign, digits = "-", text[1:]
-	}
-	for _, spelling := range []string{" " + text + "\t", text + ".0", sign + "0" + digits, sign + "0_0" + digits, sign + "00" + digits + ".000 "} {
-		out, given, problem := p.Canonical(nil, []byte(spelling))
-		if string(out) != text || !given || problem != OK {
-			t.Fatalf("%s: %q becomes %q %v, problem %d, but %q becomes %q", p.Name, spelling, out, given, problem, raw, text)
+func TestBind(t *testing.T) {
+	huge := strings.Repeat("9", 100)
+	for _, tt := range []struct {
+		param Param
+		text  string
+		want  any
+	}{
+		{Param{Kind: Int}, "7", int64(7)}, {Param{Kind: Int}, huge, int64(1 << 62)}, {Param{Kind: Int}, "-" + huge, int64(-1 << 62)},
+		{Param{Kind: Text}, "a%", "a%"}, {Param{Kind: Text, Like: true}, "a%", "%a%%"}, {Param{Kind: Choice}, "M", "M"},
+		{Param{Kind: Date}, "2025-10-20", "2025-10-20"}, {Param{Kind: Date}, NoDate, nil}, {Param{Kind: Date, Echo: true}, "2025/1/5", "2025-01-05"},
+	} {
+		if got := tt.param.Bind(tt.text); got != tt.want {
+			t.Errorf("%.20q: got %#v, want %#v", tt.text, got, tt.want)
 		}
 	}
 }

@@ -1,10 +1,11 @@
-package store
+package readapi
 
 import (
 	"fmt"
 	"strings"
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
+	"github.com/lewistv/xcri-proxy/store/param"
 )
 
 // Endpoint is one question of the read API, as data: where it is asked, what
@@ -14,25 +15,27 @@ type Endpoint struct {
 	Path string
 	// Params are those of the path first, then those of the query, in the
 	// order in which the API reports errors.
-	Params []Param
+	Params []param.Param
 
-	// answer writes the answer to the read's buffer, or returns a refusal.
-	answer func(*read) error
-	// refuse answers without asking the database; nil never does.
-	refuse func(Query) *Answer
-	// notFound is the detail of the 404, with {name} for a parameter.
-	notFound string
-	// span says what the answer depends on where its parameters do not.
-	span span
+	// Answer writes the answer to the Read's Body, or returns a refusal.
+	Answer func(*Read) error
+	// Refuse answers without the database; a nil Refuse, and a nil Answer of it,
+	// leave the question to Answer.
+	Refuse func(Query) *Answer
+	// NotFound is the detail of the 404, with {name} for a parameter.
+	NotFound string
+	// Span widens the scope that the parameters name.
+	Span Span
 }
 
-// span is how much an endpoint's answers depend on.
-type span uint8
+// Span is how much of the data an endpoint's answers depend on.
+type Span uint8
 
+// The spans.
 const (
-	spanParams span = iota // the scope that the parameters name
-	spanAll                // all calculations, whatever they name
-	spanDated              // all snapshots
+	SpanParams Span = iota // the scope that the parameters name
+	SpanAll                // all calculations, whatever the parameters name
+	SpanDated              // all snapshots
 )
 
 // Arg is the value of a parameter, in canonical form.
@@ -58,7 +61,7 @@ func (q Query) Arg(name string) Arg {
 }
 
 // Int returns the value of an Int parameter, clamped to the range of int64.
-func (q Query) Int(name string) int64 { return clampInt(q.Arg(name).Text) }
+func (q Query) Int(name string) int64 { return param.ClampInt(q.Arg(name).Text) }
 
 // where returns the conditions of all parameters and the values to bind.
 func (q Query) where() (condition string, args []any) {
@@ -71,28 +74,11 @@ func (q Query) where() (condition string, args []any) {
 		case arg.Given && p.Where != "":
 			parts = append(parts, p.Where)
 			for range strings.Count(p.Where, "?") {
-				args = append(args, p.bind(arg.Text))
+				args = append(args, p.Bind(arg.Text))
 			}
 		}
 	}
 	return strings.Join(parts, " AND "), args
-}
-
-// bind returns the value that stands for text in SQL.
-func (p *Param) bind(text string) any {
-	switch {
-	case p.Kind == Int:
-		return clampInt(text)
-	case p.Kind == Date:
-		date := string(appendDate(nil, []byte(text)))
-		if date == noDate {
-			return nil // equal to nothing
-		}
-		return date
-	case p.Like:
-		return "%" + text + "%"
-	}
-	return text
 }
 
 // expand replaces each {name} in text with that parameter's value.

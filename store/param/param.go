@@ -1,4 +1,6 @@
-package store
+// Package param reads the text of the read API's parameters by the rules of the
+// old API, and says which SQL condition each parameter stands for.
+package param
 
 import (
 	"bytes"
@@ -121,7 +123,7 @@ func (p *Param) choice(dst, raw []byte) ([]byte, bool, Problem) {
 
 // bounds compares a canonical integer with Min and Max.
 func (p *Param) bounds(digits []byte) Problem {
-	n := clampInt(digits)
+	n := ClampInt(digits)
 	switch {
 	case p.Min != nil && n < *p.Min:
 		return TooSmall
@@ -212,9 +214,9 @@ func isDigits(s []byte) bool {
 	return len(s) > 0
 }
 
-// clampInt returns the value of a canonical integer, or the int64 nearest to
+// ClampInt returns the value of a canonical integer, or the int64 nearest to
 // it: no column holds values that large, so they compare the same.
-func clampInt[T ~string | ~[]byte](digits T) int64 {
+func ClampInt[T ~string | ~[]byte](digits T) int64 {
 	const limit = 1 << 62
 	var n int64
 	negative := len(digits) > 0 && digits[0] == '-'
@@ -231,3 +233,56 @@ func clampInt[T ~string | ~[]byte](digits T) int64 {
 	}
 	return n
 }
+
+// Bind returns the SQL value of a canonical text.
+func (p *Param) Bind(text string) any {
+	switch {
+	case p.Kind == Int:
+		return ClampInt(text)
+	case p.Kind == Date:
+		date := string(appendDate(nil, []byte(text)))
+		if date == NoDate {
+			return nil // equal to nothing
+		}
+		return date
+	case p.Like:
+		return "%" + text + "%"
+	}
+	return text
+}
+
+// Upper maps an ASCII letter to upper case.
+func Upper(c byte) byte {
+	if 'a' <= c && c <= 'z' {
+		c -= 'a' - 'A'
+	}
+	return c
+}
+
+// Lower maps an ASCII letter to lower case.
+func Lower(c byte) byte {
+	if 'A' <= c && c <= 'Z' {
+		c += 'a' - 'A'
+	}
+	return c
+}
+
+// The methods below return a changed copy, for a table of endpoints.
+
+// Named returns p under another name.
+func (p Param) Named(name string) Param { p.Name = name; return p }
+
+// On returns p with another SQL condition.
+func (p Param) On(where string) Param { p.Where = where; return p }
+
+// Needed returns p as a required parameter.
+func (p Param) Needed() Param { p.Required, p.Default, p.Zero = true, "", false; return p }
+
+// Or returns p with another default.
+func (p Param) Or(text string) Param { p.Default = text; return p }
+
+// KeepZero returns p with 0 and the empty text as values of their own.
+func (p Param) KeepZero() Param { p.Zero = false; return p }
+
+// Echoed returns p with its text kept as it came.
+func (p Param) Echoed() Param { p.Echo = true; return p }

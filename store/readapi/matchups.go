@@ -1,4 +1,4 @@
-package store
+package readapi
 
 import (
 	"database/sql/driver"
@@ -14,13 +14,13 @@ const won = "COUNT(CASE WHEN r.winner_team_id = ? THEN 1 END)"
 
 // teamMatchups answers with a page of a team's games and how it fared in all
 // of them.
-func teamMatchups(r *read) error {
+func teamMatchups(r *Read) error {
 	team := r.Int("team_id")
 	condition, args := r.where()
 	var total, wins int64
-	err := r.query("SELECT COUNT(*), "+won+" FROM "+matchupTable+" r WHERE "+condition,
+	err := r.Rows("SELECT COUNT(*), "+won+" FROM "+MatchupTable+" r WHERE "+condition,
 		append([]any{team}, args...), func(row []driver.Value) error {
-			total, wins = asInt(row[0]), asInt(row[1])
+			total, wins = jsontext.AsInt(row[0]), jsontext.AsInt(row[1])
 			return nil
 		})
 	if err != nil {
@@ -41,15 +41,15 @@ func teamMatchups(r *read) error {
 }
 
 // headToHead answers with all games of two teams.
-func headToHead(r *read) error {
+func headToHead(r *Read) error {
 	a, b := r.Int("team_a_id"), r.Int("team_b_id")
 	condition, args := r.where()
 	condition += " AND " + involves + " AND " + involves
 	args = append(args, a, a, b, b)
 	var total, aWins, bWins int64
-	err := r.query("SELECT COUNT(*), "+won+", "+won+" FROM "+matchupTable+" r WHERE "+condition,
+	err := r.Rows("SELECT COUNT(*), "+won+", "+won+" FROM "+MatchupTable+" r WHERE "+condition,
 		append([]any{a, b}, args...), func(row []driver.Value) error {
-			total, aWins, bWins = asInt(row[0]), asInt(row[1]), asInt(row[2])
+			total, aWins, bWins = jsontext.AsInt(row[0]), jsontext.AsInt(row[1]), jsontext.AsInt(row[2])
 			return nil
 		})
 	if err != nil {
@@ -67,7 +67,7 @@ func headToHead(r *read) error {
 		" WHERE "+condition+" ORDER BY r.race_date DESC, "+matchups.order+" LIMIT 1", args, func(row []driver.Value) error {
 		row = keep(row)
 		latest, names = row[0], [2]driver.Value{row[2], row[3]}
-		if asInt(row[1]) != a {
+		if jsontext.AsInt(row[1]) != a {
 			names[0], names[1] = names[1], names[0]
 		}
 		return nil
@@ -75,14 +75,14 @@ func headToHead(r *read) error {
 	if err != nil {
 		return err
 	}
-	winner, err = r.count("SELECT MAX(r.winner_team_id) FROM "+matchupTable+" r WHERE "+condition+" AND r.race_date = ?",
-		append(args[:len(args):len(args)], asText(latest)))
+	winner, err = r.count("SELECT MAX(r.winner_team_id) FROM "+MatchupTable+" r WHERE "+condition+" AND r.race_date = ?",
+		append(args[:len(args):len(args)], jsontext.AsText(latest)))
 	if err != nil {
 		return err
 	}
 	for i, team := range [2]int64{a, b} {
 		r.print([]string{`{"team_a_id":`, `,"team_b_id":`}[i], team, []string{`,"team_a_name":`, `,"team_b_name":`}[i])
-		if asText(names[i]) == "" {
+		if jsontext.AsText(names[i]) == "" {
 			names[i] = nil
 		}
 		r.value(text, names[i])
@@ -96,11 +96,11 @@ func headToHead(r *read) error {
 }
 
 // meetMatchups answers with all games of one race.
-func meetMatchups(r *read) error {
+func meetMatchups(r *Read) error {
 	condition, args := r.where()
 	order := " ORDER BY r.team_a_rank, r.team_b_rank, " + matchups.order
 	var meet []driver.Value
-	_, err := r.one("SELECT r.meet_name, r.race_date FROM "+matchupTable+" r WHERE "+condition+order+" LIMIT 1", args,
+	_, err := r.one("SELECT r.meet_name, r.race_date FROM "+MatchupTable+" r WHERE "+condition+order+" LIMIT 1", args,
 		func(row []driver.Value) error {
 			meet = keep(row)
 			return nil
@@ -111,7 +111,7 @@ func meetMatchups(r *read) error {
 	if meet == nil {
 		return r.missing()
 	}
-	rows := &read{Query: r.Query, ctx: r.ctx, conn: r.conn}
+	rows := &Read{Query: r.Query, Database: r.Database}
 	n, err := matchups.appendRows(rows, " WHERE "+condition+order, args)
 	if err != nil {
 		return err
@@ -120,24 +120,24 @@ func meetMatchups(r *read) error {
 	r.value(text, meet[0])
 	r.print(`,"race_date":`)
 	r.value(date, meet[1])
-	r.print(`,"total_matchups":`, n, `,"matchups":[`, string(rows.body), "]}")
+	r.print(`,"total_matchups":`, n, `,"matchups":[`, string(rows.Body), "]}")
 	return nil
 }
 
 // commonOpponents answers with the opponents that both teams met. Each game of
 // A against one is joined with each game of B against it, so the counts
 // multiply: that is what the API counts.
-func commonOpponents(r *read) error {
+func commonOpponents(r *Read) error {
 	a, b := r.Int("team_a_id"), r.Int("team_b_id")
 	condition, args := r.where()
 	const opponent = "CASE WHEN r.team_a_id = ? THEN r.team_b_id ELSE r.team_a_id END"
-	const games = matchupTable + " r JOIN " + matchupTable + " m" +
+	const games = MatchupTable + " r JOIN " + MatchupTable + " m" +
 		" ON m.season_year = r.season_year AND m.rank_group_type = r.rank_group_type" +
 		" AND m.rank_group_fk = r.rank_group_fk AND m.gender_code = r.gender_code" +
 		" AND m.checkpoint_date <=> r.checkpoint_date" +
 		" AND ((m.team_a_id = ? AND m.team_b_id = " + opponent + ")" +
 		" OR (m.team_b_id = ? AND m.team_a_id = " + opponent + "))" +
-		" LEFT JOIN " + knockoutTable + " t ON t.team_id = " + opponent +
+		" LEFT JOIN " + KnockoutTable + " t ON t.team_id = " + opponent +
 		" AND t.season_year = r.season_year AND t.rank_group_type = r.rank_group_type" +
 		" AND t.rank_group_fk = r.rank_group_fk AND t.gender_code = r.gender_code" +
 		" AND t.checkpoint_date <=> r.checkpoint_date"
@@ -145,8 +145,8 @@ func commonOpponents(r *read) error {
 	bound = append(append(bound, args...), a, a, b, b)
 	n := 0
 	var record [4]int64
-	rows := &read{}
-	err := r.query("SELECT o.opponent_id, MAX(o.opponent_name), SUM(o.a_won), SUM(1 - o.a_won), SUM(o.b_won), SUM(1 - o.b_won)"+
+	rows := &Read{}
+	err := r.Rows("SELECT o.opponent_id, MAX(o.opponent_name), SUM(o.a_won), SUM(1 - o.a_won), SUM(o.b_won), SUM(1 - o.b_won)"+
 		" FROM (SELECT "+opponent+" AS opponent_id, t.team_name AS opponent_name,"+
 		" CASE WHEN r.winner_team_id = ? THEN 1 ELSE 0 END AS a_won, CASE WHEN m.winner_team_id = ? THEN 1 ELSE 0 END AS b_won"+
 		" FROM "+games+" WHERE "+condition+" AND "+involves+" AND NOT (r.team_a_id = ? OR r.team_b_id = ?)) o"+
@@ -155,11 +155,11 @@ func commonOpponents(r *read) error {
 			if n++; n > 1 {
 				rows.print(",")
 			}
-			rows.print(`{"opponent_id":`, asInt(row[0]), `,"opponent_name":`)
+			rows.print(`{"opponent_id":`, jsontext.AsInt(row[0]), `,"opponent_name":`)
 			rows.value(text, row[1])
 			for i, name := range []string{"team_a_wins", "team_a_losses", "team_b_wins", "team_b_losses"} {
-				record[i] += asInt(row[2+i])
-				rows.print(`,"`, name, `":`, asInt(row[2+i]))
+				record[i] += jsontext.AsInt(row[2+i])
+				rows.print(`,"`, name, `":`, jsontext.AsInt(row[2+i]))
 			}
 			rows.print("}")
 			return nil
@@ -172,7 +172,7 @@ func commonOpponents(r *read) error {
 	}
 	r.print(`{"team_a_id":`, a, `,"team_a_name":null,"team_b_id":`, b, `,"team_b_name":null,"total_common_opponents":`, n,
 		`,"team_a_record_vs_common":"`, record[0], "-", record[1], `","team_b_record_vs_common":"`, record[2], "-", record[3],
-		`","common_opponents":[`, string(rows.body), "]}")
+		`","common_opponents":[`, string(rows.Body), "]}")
 	return nil
 }
 

@@ -1,0 +1,50 @@
+package store
+
+import (
+	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/readapi"
+)
+
+// The types of the read API under the names that callers of a Store use.
+type (
+	Endpoint = readapi.Endpoint
+	Query    = readapi.Query
+	Arg      = readapi.Arg
+	Answer   = readapi.Answer
+	Scope    = readapi.Scope
+	Param    = param.Param
+	Problem  = param.Problem
+)
+
+// The kinds of parameters.
+const (
+	Int    = param.Int
+	Text   = param.Text
+	Choice = param.Choice
+	Date   = param.Date
+)
+
+// The problems of a parameter's text.
+const (
+	OK              = param.OK
+	Missing         = param.Missing
+	IntParsing      = param.IntParsing
+	IntParsingSize  = param.IntParsingSize
+	TooSmall        = param.TooSmall
+	TooLarge        = param.TooLarge
+	TooShort        = param.TooShort
+	PatternMismatch = param.PatternMismatch
+)
+
+// The checkpoints that are no date.
+const (
+	Live  = readapi.Live
+	Dated = readapi.Dated
+)
+
+// Endpoints returns the read API. The slice and its elements must not be
+// changed.
+func Endpoints() []*Endpoint { return readapi.Endpoints() }
+
+// ParseScope reads the text that Scope.String writes.
+func ParseScope(text string) (Scope, error) { return readapi.ParseScope(text) }
