@@ -68,8 +68,10 @@ type Options struct {
 	// or recoded. Nil allows all complete ones.
 	Check func(*Content) error
 	// Recode returns other variants of an entry that has just been stored, which
-	// take too long to make while a request waits, or nil to leave it as it is. It
-	// runs in the background, one entry at a time. May be nil.
+	// take too long to make while a request waits, or nil to leave it as it is. The
+	// caller holds the entry meanwhile; Recode holds the variants that it returns,
+	// and the cache releases them. It runs in the background, one entry at a time.
+	// May be nil.
 	Recode func(*Entry) []Variant
 	// Logger takes failures that no request sees; nil discards them.
 	Logger *slog.Logger
@@ -202,10 +204,18 @@ func (c *Cache) shares(warm int64) (hot, tail, absent int64) {
 // set makes next what readers get, and gives the shelves the room that it
 // leaves. c.writes is held.
 func (c *Cache) set(next *published) {
-	before := c.current.Swap(next)
+	before := c.current.Load()
+	for key, s := range next.warm {
+		if before.warm[key] != s && !s.entry.hold() { // it has left the cache meanwhile
+			delete(next.warm, key)
+			next.bytes -= s.cost
+		}
+	}
+	c.current.Store(next)
 	for key, s := range before.warm {
 		if next.warm[key] != s {
 			s.leave()
+			s.entry.release()
 		}
 	}
 	hot, tail, _ := c.shares(next.bytes)

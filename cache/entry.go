@@ -1,11 +1,14 @@
 package cache
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
-	"os"
+	"io"
 	"slices"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/memfile"
 )
 
 // Content is an answer as a fill returns it. It must not be changed afterwards.
@@ -62,7 +65,7 @@ func (c *Content) check() error {
 		return errors.New("its size is negative")
 	case len(c.Variants) == 0:
 		return errors.New("it has no variants")
-	case !slices.ContainsFunc(c.Variants, func(v Variant) bool { return v.Body != nil }):
+	case !slices.ContainsFunc(c.Variants, func(v Variant) bool { return v.HasBody() }):
 		return errors.New("it has no body")
 	}
 	for i, v := range c.Variants {
@@ -73,15 +76,68 @@ func (c *Content) check() error {
 	return nil
 }
 
-// Variant is a body in one content coding.
+// Variant is a body in one content coding. The body is in Body or in File, or in
+// neither if it is made from another variant.
 type Variant struct {
 	Coding string // gzip, br, zstd; empty for none
-	Body   []byte // must not be changed; nil where it is made from another variant
 	ETag   []byte // strong, with quotes; must not be changed
-	// File holds the same as Body, to be sent without copying it; nil for none.
-	// Nobody may write to it, seek in it or close it: that is done once nobody
-	// holds the variant.
-	File *os.File
+	Body   []byte // must not be changed
+	// File is closed once the entry has left the cache: a caller holds the variant
+	// while it uses the file.
+	File *memfile.File
+}
+
+// HasBody reports whether the variant has a body of its own.
+func (v *Variant) HasBody() bool { return v.Body != nil || v.File != nil }
+
+// Len returns the length of the body, in bytes.
+func (v *Variant) Len() int {
+	if v.File != nil {
+		return v.File.Size()
+	}
+	return len(v.Body)
+}
+
+// Hold keeps the body readable until Release. It returns false if the entry has left
+// the cache and the body is gone: the caller asks the cache again.
+func (v *Variant) Hold() bool { return v.File == nil || v.File.Acquire() }
+
+// Release ends what a successful Hold began.
+func (v *Variant) Release() {
+	if v.File != nil {
+		v.File.Release()
+	}
+}
+
+// Reader returns a reader of the body. The caller holds the variant.
+func (v *Variant) Reader() interface {
+	io.Reader
+	io.ReaderAt
+} {
+	if v.File != nil {
+		return v.File.Reader()
+	}
+	return bytes.NewReader(v.Body)
+}
+
+// hold holds all variants, or none.
+func (e *Entry) hold() bool {
+	for i := range e.Variants {
+		if !e.Variants[i].Hold() {
+			for j := range i {
+				e.Variants[j].Release()
+			}
+			return false
+		}
+	}
+	return true
+}
+
+// release releases all variants.
+func (e *Entry) release() {
+	for i := range e.Variants {
+		e.Variants[i].Release()
+	}
 }
 
 // entryOverhead is what an entry costs beside its key and bodies: headers of
@@ -101,7 +157,7 @@ func (e *Entry) Cost() int64 {
 func (v *Variant) Cost() int64 {
 	cost := int64(cap(v.Body) + len(v.ETag))
 	if v.File != nil {
-		cost += int64(len(v.Body))
+		cost += v.File.Cost()
 	}
 	return cost
 }

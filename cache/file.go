@@ -122,6 +122,17 @@ func (w fileWriter) bytes(b []byte) {
 	w.Write(b)
 }
 
+// body writes the body of a variant that the caller holds.
+func (w fileWriter) body(v Variant) error {
+	if v.File == nil {
+		w.bytes(v.Body)
+		return nil
+	}
+	w.number(int64(v.Len()))
+	_, err := io.CopyN(w, v.Reader(), int64(v.Len()))
+	return err
+}
+
 func (w fileWriter) flag(b bool) {
 	if b {
 		w.number(1)
@@ -138,7 +149,9 @@ func writeEntries(out io.Writer, by string, all []Saved) error {
 	w.text(by)
 	for _, s := range all {
 		w.number(markEntry)
-		w.entry(s)
+		if err := w.entry(s); err != nil {
+			return err
+		}
 	}
 	w.number(markEnd)
 	if err := w.Flush(); err != nil {
@@ -148,7 +161,7 @@ func writeEntries(out io.Writer, by string, all []Saved) error {
 	return err
 }
 
-func (w fileWriter) entry(s Saved) {
+func (w fileWriter) entry(s Saved) error {
 	w.flag(s.Warm)
 	w.flag(s.Purged)
 	w.number(int64(s.Asked))
@@ -163,8 +176,11 @@ func (w fileWriter) entry(s Saved) {
 	for _, v := range s.Variants {
 		w.text(v.Coding)
 		w.bytes(v.ETag)
-		w.bytes(v.Body)
+		if err := w.body(v); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
 // Load reads what Save wrote. The file must be one of its own, not a link to

@@ -31,15 +31,16 @@ func (c *Cache) recodeAll() {
 		case <-c.ctx.Done():
 			return
 		case next := <-c.recodes:
-			if e := next.Value(); e != nil && c.holds(e) {
+			if e := next.Value(); e != nil && c.serves(e) && e.hold() {
 				c.recode(e)
+				e.release()
 			}
 		}
 	}
 }
 
-// holds reports whether the cache serves this very entry.
-func (c *Cache) holds(e *Entry) bool {
+// serves reports whether the cache serves this very entry.
+func (c *Cache) serves(e *Entry) bool {
 	_, s := c.lookAgain(e.Key)
 	return s != nil && s.entry == e
 }
@@ -64,6 +65,7 @@ func (c *Cache) recode(e *Entry) {
 		return
 	}
 	c.replace(e, better)
+	better.release()
 }
 
 // replace puts an entry in the place of another entry, if the cache still holds

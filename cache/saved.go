@@ -33,6 +33,11 @@ func (c *Cache) Save(path, by string) (entries int, err error) {
 	c.saving.Lock()
 	defer c.saving.Unlock()
 	all := c.worthSaving()
+	defer func() {
+		for _, s := range all {
+			s.release()
+		}
+	}()
 	if len(all) == 0 || !all[0].Warm {
 		return 0, nil
 	}
@@ -42,11 +47,11 @@ func (c *Cache) Save(path, by string) (entries int, err error) {
 	return len(all), nil
 }
 
-// worthSaving returns the warm set and the hot shelf, each with what is asked
-// for most first.
+// worthSaving returns the warm set and the hot shelf, each with the entries that are
+// asked for most first. The caller releases them.
 func (c *Cache) worthSaving() (all []Saved) {
 	c.each(func(s *slot, where string) {
-		if where == "warm" || s.shelf == c.hot {
+		if (where == "warm" || s.shelf == c.hot) && s.entry.hold() {
 			all = append(all, Saved{s.entry, where == "warm", s.purged.Load(), s.asked.Load()})
 		}
 	})

@@ -87,6 +87,7 @@ func newShelf(name string, budget int64) (*shelf, error) {
 				s.bytes.Add(-gone.cost)
 				s.entries.Add(-1)
 				gone.leave()
+				gone.entry.release()
 			}
 		},
 	})
@@ -123,9 +124,14 @@ func (s *shelf) put(in *slot) bool {
 			s.remove(key)
 		}
 	}
+	if !in.entry.hold() { // its place was taken meanwhile
+		s.remove(key)
+		return false
+	}
 	s.bytes.Add(in.cost)
 	s.entries.Add(1)
 	if !s.slots.Set(key, in, in.cost) {
+		in.entry.release()
 		s.bytes.Add(-in.cost)
 		s.entries.Add(-1)
 		s.dropped.Add(1)

@@ -63,16 +63,3 @@ func (c *Cache) Stats() Stats {
 	}
 	return stats
 }
-
-// FileBytes returns how much of what is cached is in files, outside Go's heap. It
-// looks at every entry.
-func (c *Cache) FileBytes() (n int64) {
-	c.each(func(s *slot, _ string) {
-		for _, v := range s.entry.Variants {
-			if v.File != nil {
-				n += int64(len(v.Body))
-			}
-		}
-	})
-	return n
-}

@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/memfile"
 )
 
 // timeouts are how long a client may take.
@@ -142,7 +143,7 @@ func (c *conn) limitWrite() error {
 func (c *conn) answer(header []byte, v *cache.Variant) error {
 	c.body.header = header
 	if v != nil {
-		if len(v.Body) >= uncopied {
+		if v.Len() >= uncopied {
 			c.body.conn, c.body.variant = c, v
 			defer c.body.Close()
 			_, err := c.body.WriteTo(nil)
@@ -159,7 +160,7 @@ func (c *conn) answer(header []byte, v *cache.Variant) error {
 
 // send makes the body of a variant that of an answer to another request than HEAD.
 func (c *conn) send(answer *fasthttp.Response, v *cache.Variant) {
-	answer.SetBodyStream(&c.body, len(v.Body)) // which closes it
+	answer.SetBodyStream(&c.body, v.Len()) // which closes it
 	answer.ImmediateHeaderFlush = true
 	c.body.conn, c.body.variant, c.body.header = c, v, c.body.header[:0]
 }
@@ -175,18 +176,15 @@ type body struct {
 	sender sender
 }
 
-// WriteTo sends the header and the body: from its file if it has one. It does not
-// need the server's writer.
-func (b *body) WriteTo(io.Writer) (int64, error) {
+// WriteTo sends the header and the body. It does not need the server's writer.
+func (b *body) WriteTo(io.Writer) (sent int64, err error) {
 	c, v := b.conn, b.variant
 	if err := c.limitWrite(); err != nil {
 		return 0, err
 	}
-	sent, ok, err := int64(0), false, error(nil)
 	if v.File != nil {
-		sent, ok, err = b.sender.send(c.Conn, b.header, v.File, int64(len(v.Body)))
-	}
-	if !ok {
+		sent, err = b.sender.send(c.Conn, b.header, v.File)
+	} else {
 		b.parts = [2][]byte{b.header, v.Body}
 		b.vector = b.parts[:]
 		sent, err = b.vector.WriteTo(c.Conn)
@@ -198,9 +196,12 @@ func (b *body) WriteTo(io.Writer) (int64, error) {
 // Read is not used: who writes a body prefers WriteTo.
 func (b *body) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }
 
-// Close lets go of the body, whether or not it was sent.
+// Close releases the body, whether or not it was sent.
 func (b *body) Close() error {
-	b.variant = nil
+	if v := b.variant; v != nil {
+		b.variant = nil
+		v.Release()
+	}
 	return nil
 }
 
@@ -208,4 +209,14 @@ func (b *body) Close() error {
 func (c *conn) Close() error {
 	c.closed.Do(func() { c.closing(c) })
 	return c.Conn.Close()
+}
+
+// copyTo writes head and then the file, which the caller holds.
+func copyTo(to io.Writer, head []byte, file *memfile.File) (sent int64, err error) {
+	n, err := to.Write(head)
+	if err != nil {
+		return int64(n), err
+	}
+	m, err := io.Copy(to, file.Reader())
+	return int64(n) + m, err
 }

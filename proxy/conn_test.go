@@ -11,6 +11,7 @@ import (
 	"os"
 	"runtime"
 	"strings"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -18,6 +19,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/memfile"
 )
 
 // wired returns a client and the server's end of its connection, in a bubble.
@@ -200,13 +202,14 @@ func TestSend(t *testing.T) {
 			c := (&conns{timeouts: clientTimeouts}).add(end)
 			header, body := text[:tt.header], text[tt.header:tt.header+tt.body]
 			v := &cache.Variant{Body: body}
-			if tt.file {
-				v.File = newFile(body)
+			if tt.file && runtime.GOOS == "linux" {
+				v = &cache.Variant{File: fileOf(t, body)}
 			}
 			for range 3 {
 				sent := make(chan error, 1)
 				go func() {
 					var answer fasthttp.Response
+					v.Hold()
 					c.send(&answer, v)
 					w := bufio.NewWriter(c)
 					w.Write(header)
@@ -240,7 +243,10 @@ func TestSend(t *testing.T) {
 // to be sent than was.
 func TestSendFails(t *testing.T) {
 	body := make([]byte, 16<<20) // more than a socket takes
-	for name, file := range map[string]*os.File{"copied": nil, "from a file": newFile(body), "from one too short": newFile(body[:1<<20])} {
+	if runtime.GOOS != "linux" {
+		t.Skip("no memory files here")
+	}
+	for name, v := range map[string]*cache.Variant{"copied": {Body: body}, "from a file": {File: fileOf(t, body)}, "from one too short": {File: cut(t, fileOf(t, body), 1<<20)}} {
 		for _, gone := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, gone %t", name, gone), func(t *testing.T) {
 				client, end := joined(t)
@@ -248,7 +254,7 @@ func TestSendFails(t *testing.T) {
 				if gone {
 					client.Close()
 				}
-				c.send(&fasthttp.Response{}, &cache.Variant{Body: body, File: file})
+				c.send(&fasthttp.Response{}, v)
 				if n, err := c.Write(body[:500]); n != 500 || err != nil {
 					t.Fatal(n, err)
 				}
@@ -280,23 +286,93 @@ func TestSendGivenUp(t *testing.T) {
 	}
 }
 
-// TestLargeHit: a large body is sent from its file, and is what is sent otherwise.
+// A large body is kept once, in a file on Linux, and is sent from there, whole, in
+// each form and way that clients ask for.
 func TestLargeHit(t *testing.T) {
 	p := benchProxy(t, 8<<20)
 	base := listen(t, p)
 	entry, _, _ := p.cache.Get(p.pages[0])
 	gzipped := entry.Variants[gzipVariant]
-	if onLinux := runtime.GOOS == "linux"; (gzipped.File != nil) != onLinux {
-		t.Fatalf("a file: %t", gzipped.File != nil)
+	if onLinux := runtime.GOOS == "linux"; (gzipped.File != nil) != onLinux || onLinux && gzipped.Body != nil {
+		t.Fatalf("a file: %t, a body on the heap: %t", gzipped.File != nil, gzipped.Body != nil)
+	}
+	want, err := io.ReadAll(gzipped.Reader())
+	if err != nil {
+		t.Fatal(err)
 	}
 	for range 2 {
-		if a := get(t, base, siteTarget, "Accept-Encoding", "gzip"); a.status != 200 || a.body != string(gzipped.Body) {
+		if a := get(t, base, siteTarget, "Accept-Encoding", "gzip"); a.status != 200 || a.body != string(want) {
 			t.Errorf("%d, %d bytes", a.status, len(a.body))
 		}
+		if a := get(t, base, siteTarget, "Accept-Encoding", "gzip", "X-Not-Plain", strings.Repeat("x", 9000)); a.status != 200 || a.body != string(want) {
+			t.Errorf("by the server: %d, %d bytes", a.status, len(a.body))
+		}
+		if a := get(t, base, siteTarget, "Accept-Encoding", "identity"); a.status != 200 || a.body != string(sampleBody(8<<20)) {
+			t.Errorf("inflated: %d, %d bytes", a.status, len(a.body))
+		}
 	}
-	if fromFile := entry.Cost() - int64(len(gzipped.Body)); runtime.GOOS == "linux" && fromFile < int64(len(gzipped.Body)) {
-		t.Error("the file's room is not counted")
+	held := int64(0)
+	for _, v := range entry.Variants {
+		held += v.Cost()
 	}
+	if files := p.opts.Memory.Bytes(); entry.Cost() < held || runtime.GOOS == "linux" && (files < int64(len(want)) || held < files) {
+		t.Errorf("cost %d, bodies %d, files %d", entry.Cost(), held, files)
+	}
+}
+
+// An answer that leaves the cache between the lookup and the sending is asked for
+// again.
+func TestEvictedBeforeSent(t *testing.T) {
+	p := benchProxy(t, 8<<20)
+	base := listen(t, p)
+	e := p.cache.Peek(p.pages[0]).Entry
+	if e.Variants[gzipVariant].File == nil {
+		t.Skip("no memory files here")
+	}
+	p.cache.Purge(func(*cache.Entry) bool { return true }, true)
+	if e.Variants[gzipVariant].Hold() || p.opts.Memory.Files() != 0 {
+		t.Fatalf("%d files are left", p.opts.Memory.Files())
+	}
+	var ctx fasthttp.RequestCtx
+	ctx.Init(&fasthttp.Request{}, nil, nil)
+	ctx.Request.Header.Set("Accept-Encoding", "gzip")
+	if p.respond(&ctx, e, cache.Hit) {
+		t.Error("a body that is gone was sent")
+	}
+	ctx.Request.Header.Del("Accept-Encoding")
+	if p.respond(&ctx, e, cache.Hit) {
+		t.Error("a body that is gone was inflated")
+	}
+	if header, _ := newFastPath(p).prepare(nil, []byte("GET / HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n"), e, time.Now()); header != nil {
+		t.Error("the fast path took it")
+	}
+	if a := get(t, base, siteTarget, "Accept-Encoding", "identity"); a.status != 200 || a.body != string(sampleBody(8<<20)) {
+		t.Errorf("%d, %d bytes", a.status, len(a.body))
+	}
+}
+
+// cut makes a file shorter than it says.
+func cut(t *testing.T, file *memfile.File, to int64) *memfile.File {
+	t.Helper()
+	err := file.Control(func(fd uintptr) {
+		if err := os.NewSyscallError("ftruncate", syscall.Ftruncate(int(fd), to)); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// fileOf returns a memory file that holds b; nil, for a copy, where there are none.
+func fileOf(t *testing.T, b []byte) *memfile.File {
+	t.Helper()
+	file, err := new(memfile.Memory).New(b)
+	if err != nil && runtime.GOOS == "linux" {
+		t.Fatal(err)
+	}
+	return file
 }
 
 // TestPipelined: answers to requests that come at once are whole and in order,

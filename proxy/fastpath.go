@@ -105,8 +105,8 @@ func (f *fastPath) prepare(to, request []byte, e *cache.Entry, now time.Time) (h
 		return f.appendHeader(to, nil, tag, age, now), nil
 	}
 	v = &e.Variants[negotiate(&f.p.accepts, e.Variants, plain.header.PeekCanonical(headerAcceptEncoding))]
-	if v.Body == nil {
-		return nil, nil // it is made while it is sent
+	if !v.HasBody() || !v.Hold() {
+		return nil, nil // the body is made while it is sent, or has left the cache
 	}
 	return f.appendHeader(to, v, v.ETag, age, now), v
 }
@@ -123,7 +123,7 @@ func (f *fastPath) appendHeader(to []byte, v *cache.Variant, tag []byte, age int
 		if v.Coding != "" {
 			to = append(append(to, "\r\nContent-Encoding: "...), v.Coding...)
 		}
-		to = fasthttp.AppendUint(append(to, "\r\nContent-Length: "...), len(v.Body))
+		to = fasthttp.AppendUint(append(to, "\r\nContent-Length: "...), v.Len())
 	}
 	to = fasthttp.AppendUint(append(to, "\r\nAge: "...), age)
 	to = append(append(to, "\r\nEtag: "...), tag...)

@@ -106,11 +106,12 @@ type target struct {
 // serveTarget answers with what the cache has, or gets.
 func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t *target) cache.Outcome {
 	entry, outcome, err := p.answer(&t.ref)
+	for err == nil && !p.respond(ctx, entry, outcome) {
+		entry, outcome, err = p.answer(&t.ref) // the entry has left the cache meanwhile
+	}
 	t.route.figures.outcomes[outcome].Add(1)
 	if err != nil {
 		p.failOrigin(ctx, t.route, err)
-	} else {
-		p.respond(ctx, entry, outcome)
 	}
 	t.route.figures.latency.record(time.Since(ctx.Time()))
 	return outcome

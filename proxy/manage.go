@@ -236,8 +236,8 @@ func sizesInForms(e *cache.Entry) (sizes []api.Variant) {
 		if v.Coding == "" {
 			form.Coding = "identity"
 		}
-		if v.Body != nil {
-			form.Bytes = new(len(v.Body))
+		if v.HasBody() {
+			form.Bytes = new(v.Len())
 		}
 		sizes = append(sizes, form)
 	}

@@ -98,6 +98,8 @@ func (m *metricsText) stats(s api.Stats) {
 	m.legacy(s.Legacy)
 	m.one("xcri_memory_rss_bytes", gauge, "Memory of the process as the kernel counts it.", float64(s.Memory.RSS))
 	m.one("xcri_memory_heap_bytes", gauge, "Memory that Go has given out.", float64(s.Memory.Heap))
+	m.one("xcri_memory_files", gauge, "Memory files that hold large answers outside the heap.", float64(s.Memory.Files))
+	m.one("xcri_memory_file_bytes", gauge, "Memory that the memory files take.", float64(s.Memory.FileBytes))
 	m.one("xcri_memory_limit_bytes", gauge, "What the Go runtime keeps its memory below.", float64(s.Memory.Limit))
 }
 

@@ -17,6 +17,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/site"
@@ -74,6 +75,8 @@ type Options struct {
 	AdminToken string
 	// MaxAge and StaleWhileRevalidate are told to clients in Cache-Control.
 	MaxAge, StaleWhileRevalidate time.Duration
+	// Memory counts the memory files that hold large answers; nil makes one.
+	Memory *memfile.Memory
 	// Version of the program, for the stats.
 	Version string
 	// Logger takes what no client is told; nil discards it.
@@ -124,6 +127,9 @@ func New(opts Options) (*Proxy, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	if opts.Memory == nil {
+		opts.Memory = &memfile.Memory{}
+	}
 	if opts.OnPublish == nil {
 		opts.OnPublish = func() {}
 	}
@@ -157,7 +163,7 @@ func New(opts Options) (*Proxy, error) {
 		return nil, err
 	}
 	p.verify.init(opts.VerifySample)
-	opts.Cache.Fill, opts.Cache.Recode, opts.Cache.IsDown, opts.Cache.Logger = p.fill, recode, isDown, opts.Logger
+	opts.Cache.Fill, opts.Cache.Recode, opts.Cache.IsDown, opts.Cache.Logger = p.fill, p.recode, isDown, opts.Logger
 	opts.Cache.FillsWhileDown, opts.Cache.Check = p.fillsWhileDown, checkContent
 	if opts.Cache.DownAge == 0 {
 		opts.Cache.DownAge = opts.MaxAge

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"fmt"
+	"io"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -95,9 +96,10 @@ var cacheStatus = func() (texts [cache.Outcomes][]byte) {
 
 func statusOf(o cache.Outcome) []byte { return cacheStatus[o] }
 
-// respond sends an entry in the form that the client likes best, or says that
-// the client has it already.
-func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.Outcome) {
+// respond sends an entry in the client's preferred form, or a 304. It returns false,
+// and the caller asks the cache again, if the entry has left the cache meanwhile and
+// took its bodies along.
+func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.Outcome) bool {
 	h := &ctx.Response.Header
 	p.headers.cached[outcome].CopyTo(h)
 	p.cors.apply(ctx)
@@ -109,41 +111,68 @@ func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.
 			p.counts.notModified.Add(1)
 			h.SetCanonical(headerETag, tag)
 			ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
-			return
+			return true
 		}
 	}
 	ctx.Response.SetStatusCode(e.Status)
-	p.sendVariant(ctx, e.Variants, e.Size)
+	return p.sendVariant(ctx, e.Variants, e.Size)
 }
 
-// sendVariant sends a body of size bytes in the form that the client likes best.
-func (p *Proxy) sendVariant(ctx *fasthttp.RequestCtx, variants []cache.Variant, size int) {
+// sendVariant sends a body of size bytes in the client's preferred form. It returns
+// false if the body is gone; see respond.
+func (p *Proxy) sendVariant(ctx *fasthttp.RequestCtx, variants []cache.Variant, size int) bool {
 	h := &ctx.Response.Header
 	v := &variants[negotiate(&p.accepts, variants, ctx.Request.Header.PeekCanonical(headerAcceptEncoding))]
 	h.SetCanonical(headerETag, v.ETag)
 	if v.Coding != "" {
 		h.SetContentEncoding(v.Coding)
 	}
-	if v.Body != nil {
-		if c, ok := ctx.Conn().(*conn); ok && len(v.Body) >= uncopied && !ctx.IsHead() {
-			c.send(&ctx.Response, v)
+	switch {
+	case ctx.IsHead():
+		if !v.HasBody() {
+			p.counts.inflated.Add(1)
 		} else {
-			ctx.Response.SetBodyRaw(v.Body)
+			size = v.Len()
 		}
-		return
-	}
-	p.counts.inflated.Add(1)
-	body, err := newInflater(variants[gzipVariant].Body)
-	if err != nil {
-		panic(err) // it is our own
-	}
-	if ctx.IsHead() {
-		body.Close()
 		ctx.Response.SkipBody = true
 		h.SetContentLength(size)
+	case !v.HasBody():
+		p.counts.inflated.Add(1)
+		body, ok := newInflater(&variants[gzipVariant])
+		if !ok {
+			return false
+		}
+		ctx.Response.SetBodyStream(body, size)
+	case !v.Hold():
+		return false
+	default:
+		sendHeld(ctx, v)
+	}
+	return true
+}
+
+// sendHeld sends a variant's body and then releases the variant.
+func sendHeld(ctx *fasthttp.RequestCtx, v *cache.Variant) {
+	if c, ok := ctx.Conn().(*conn); ok && v.Len() >= uncopied {
+		c.send(&ctx.Response, v)
 		return
 	}
-	ctx.Response.SetBodyStream(body, size)
+	if v.File != nil {
+		ctx.Response.SetBodyStream(&heldBody{v.Reader(), v}, v.Len()) // which closes it
+		return
+	}
+	ctx.Response.SetBodyRaw(v.Body)
+}
+
+// heldBody reads the body of a variant and releases the variant.
+type heldBody struct {
+	io.Reader
+	variant *cache.Variant
+}
+
+func (h *heldBody) Close() error {
+	h.variant.Release()
+	return nil
 }
 
 // age is for how many seconds nobody has known whether an entry is true still.

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/lewistv/xcri-proxy/cache"
@@ -12,16 +13,12 @@ import (
 // Save writes what is worth having at the next start to a file; see cache.Save.
 func (p *Proxy) Save(path string) (entries int, err error) { return p.cache.Save(path, p.opts.Version) }
 
-// FileBytes returns how much memory answers take outside Go's heap, in bytes.
-func (p *Proxy) FileBytes() int64 { return p.cache.FileBytes() }
-
 // adopt puts what an earlier run saved in the cache, as far as this one could
 // have put it there.
 func (p *Proxy) adopt(saved []cache.Saved) {
 	usable := make([]cache.Saved, 0, len(saved))
 	for _, s := range saved {
 		if p.usable(s.Entry) {
-			addFiles(s.Entry.Variants)
 			usable = append(usable, s)
 		}
 	}
@@ -62,7 +59,7 @@ func sound(e *cache.Content) bool {
 	for i, v := range e.Variants {
 		right := v.Coding == ""
 		if i != identity {
-			right = slices.Contains(preference[:], v.Coding) && len(v.Body) > 0
+			right = slices.Contains(preference[:], v.Coding) && v.Len() > 0
 		}
 		if !right || !soundETag(v.ETag) {
 			return false
@@ -75,8 +72,8 @@ func sound(e *cache.Content) bool {
 		body := e.Variants[identity].Body
 		return body != nil && len(body) == e.Size && e.Size <= compressAbove
 	}
-	gzipped := e.Variants[gzipVariant]
-	return e.Variants[identity].Body == nil && gzipped.Coding == "gzip" && inflatesTo(gzipped.Body, e.Size)
+	gzipped := &e.Variants[gzipVariant]
+	return !e.Variants[identity].HasBody() && gzipped.Coding == "gzip" && inflatesTo(gzipped, e.Size)
 }
 
 // soundETag reports whether tag may stand in a header: printable, in quotes.
@@ -87,10 +84,20 @@ func soundETag(tag []byte) bool {
 	return !slices.ContainsFunc(tag[1:len(tag)-1], func(c byte) bool { return c <= ' ' || c == '"' || c > '~' })
 }
 
-// inflatesTo looks at the length that ends a gzip body, which is announced to
-// those who get it decompressed.
-func inflatesTo(gzipped []byte, size int) bool {
+// inflatesTo reports whether the length that ends a gzip body is size: clients that
+// get the body inflated rely on it.
+func inflatesTo(gzipped *cache.Variant, size int) bool {
 	const header, trailer = 10, 8
-	return len(gzipped) > header+trailer && gzipped[0] == 0x1f && gzipped[1] == 0x8b &&
-		binary.LittleEndian.Uint32(gzipped[len(gzipped)-4:]) == uint32(size)
+	if gzipped.Len() <= header+trailer {
+		return false
+	}
+	var ends [6]byte // the magic number and the length
+	from := gzipped.Reader()
+	if _, err := from.ReadAt(ends[:2], 0); err != nil {
+		return false
+	}
+	if _, err := from.ReadAt(ends[2:], int64(gzipped.Len()-4)); err != nil && err != io.EOF {
+		return false
+	}
+	return ends[0] == 0x1f && ends[1] == 0x8b && binary.LittleEndian.Uint32(ends[2:]) == uint32(size)
 }

@@ -41,7 +41,7 @@ func TestUsable(t *testing.T) {
 		if !p.usable(e) {
 			t.Errorf("%d bytes: not usable", size)
 		}
-		if better := recode(e); better != nil {
+		if better := p.recode(e); better != nil {
 			if e.Variants = better; !p.usable(e) {
 				t.Errorf("%d bytes, recoded: not usable", size)
 			}

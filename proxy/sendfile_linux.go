@@ -3,64 +3,52 @@ package proxy
 import (
 	"fmt"
 	"io"
-	"os"
+	"net"
 	"syscall"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lewistv/xcri-proxy/cache/memfile"
 )
 
-// newFile returns a file in memory that holds b, or nil if there is none to be
-// had.
-func newFile(b []byte) *os.File {
-	fd, err := unix.MemfdCreate("answer", unix.MFD_CLOEXEC)
-	if err != nil {
-		return nil
-	}
-	file := os.NewFile(uintptr(fd), "answer")
-	if _, err := file.Write(b); err != nil {
-		file.Close()
-		return nil
-	}
-	return file
-}
-
-// sender sends from files to a socket: the kernel then passes on the pages that
-// it has, where it copies each byte of what is written.
+// sender sends memory files to a socket: the kernel passes on the pages of the file,
+// where it copies each byte of a write.
 type sender struct {
 	raw  syscall.RawConn // nil before the first use
-	step func(fd uintptr) (done bool)
+	step func(socket uintptr) (done bool)
+	some func(file uintptr)
 
 	head         []byte // goes first
-	file         *os.File
+	file         *memfile.File
 	offset, size int64
 	sent         int64
+	socket, n    int
 	err          error
 }
 
-// send sends head and then size bytes, which are all that is in the file. It
-// returns how many bytes of both it sent. Where the connection is none that can, ok
-// is false and nothing happened.
-func (s *sender) send(to any, head []byte, file *os.File, size int64) (sent int64, ok bool, err error) {
+// send sends head and then the file. It returns how many bytes of both it sent. The
+// caller holds the file. A connection without a socket gets a copy.
+func (s *sender) send(to net.Conn, head []byte, file *memfile.File) (sent int64, err error) {
 	if s.raw == nil {
 		conn, can := to.(syscall.Conn)
 		if !can {
-			return 0, false, nil
+			return copyTo(to, head, file)
 		}
 		if s.raw, err = conn.SyscallConn(); err != nil {
-			return 0, true, err
+			return 0, err
 		}
-		s.step = s.sendMore
+		s.step, s.some = s.sendMore, s.sendFile
 	}
-	s.head, s.file, s.offset, s.size, s.sent, s.err = head, file, 0, size, 0, nil
+	s.head, s.file, s.offset, s.size, s.sent, s.err = head, file, 0, int64(file.Size()), 0, nil
 	err = s.raw.Write(s.step)
 	s.head, s.file = nil, nil
 	if err == nil {
 		err = s.err
 	}
-	return s.sent, true, err
+	return s.sent, err
 }
 
-// sendMore sends until all is sent, or the socket takes no more just now.
+// sendMore sends until everything is sent, or the socket takes no more for now.
 func (s *sender) sendMore(socket uintptr) (done bool) {
 	for s.offset < s.size {
 		n, err := s.sendSome(int(socket))
@@ -84,9 +72,19 @@ func (s *sender) sendSome(socket int) (n int, err error) {
 		s.head = s.head[max(0, n):]
 		return max(0, n), err
 	}
-	n, err = unix.Sendfile(socket, int(s.file.Fd()), &s.offset, int(s.size-s.offset))
+	s.socket = socket
+	if err := s.file.Control(s.some); err != nil {
+		return 0, err
+	}
+	n, err = s.n, s.err
+	s.err = nil
 	if n == 0 && err == nil {
 		err = io.ErrUnexpectedEOF // the file is shorter than it should be
 	}
 	return max(0, n), err
+}
+
+// sendFile sends a part of the file.
+func (s *sender) sendFile(file uintptr) {
+	s.n, s.err = unix.Sendfile(s.socket, int(file), &s.offset, int(s.size-s.offset))
 }

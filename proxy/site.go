@@ -30,9 +30,7 @@ func FileVariants(body []byte, compress bool) []cache.Variant {
 		return []cache.Variant{{Body: body, ETag: fmt.Appendf(nil, `"%016x"`, xxhash.Sum64(body))}}
 	}
 	made := variants(body)
-	if better := recode(&cache.Entry{Content: cache.Content{Size: len(body), Variants: made}}); better != nil {
-		return better
-	}
+	addBrotli(made, len(body))
 	return made
 }
 
@@ -97,7 +95,7 @@ func (p *Proxy) serveFile(ctx *fasthttp.RequestCtx, path []byte) {
 		p.sendLarge(ctx, file)
 		return
 	}
-	p.sendVariant(ctx, file.Variants, int(file.Size))
+	p.sendVariant(ctx, file.Variants, int(file.Size)) // its bodies are on the heap: it can't fail
 }
 
 // sendLarge sends a file from the disk.

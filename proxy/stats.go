@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 )
@@ -21,7 +22,7 @@ func (p *Proxy) Stats() api.Stats {
 			Outcomes: map[string]int64{}, NotModified: p.counts.notModified.Load(), Rejected: p.counts.rejected.Load(),
 			Inflated: p.counts.inflated.Load(), Panics: p.counts.panics.Load(), Open: int64(p.server.GetOpenConnectionsCount()),
 		},
-		Routes: map[string]api.Route{}, Memory: processMemory(), Maintenance: newMaintenanceStats(p.maintenance.Period()), Verify: p.verifyStats(),
+		Routes: map[string]api.Route{}, Memory: processMemory(p.opts.Memory), Maintenance: newMaintenanceStats(p.maintenance.Period()), Verify: p.verifyStats(),
 	}
 	cached := p.cache.Stats()
 	stats.Cache = newCacheStats(cached)
@@ -156,10 +157,11 @@ func (d *durations) stats() api.Fills {
 
 func milliseconds(ns int64) float64 { return float64(ns) / 1e6 }
 
-func processMemory() api.Memory {
+func processMemory(files *memfile.Memory) api.Memory {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return api.Memory{RSS: residentBytes(), Heap: int64(m.HeapAlloc), Limit: debug.SetMemoryLimit(-1)}
+	return api.Memory{RSS: residentBytes(), Heap: int64(m.HeapAlloc), Limit: debug.SetMemoryLimit(-1),
+		Files: files.Files(), FileBytes: files.Bytes()}
 }
 
 // residentBytes is the process's memory as the kernel counts it; zero where

@@ -13,6 +13,7 @@ import (
 	"github.com/klauspost/compress/zstd"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/memfile"
 )
 
 const (
@@ -23,8 +24,9 @@ const (
 	// visitor wait for it.
 	largeBody = 64 << 10
 
-	// fileFrom is the size of a body from which on it is kept in a file too, to be
-	// sent without copying it. It takes its room twice then.
+	// fileFrom is the size from which a cached body is kept in a memory file instead
+	// of the heap, so that the kernel sends it without copying it. Below that size
+	// copying is as fast.
 	fileFrom = 256 << 10
 
 	// longForBrotli is the length of a text from which on brotli searches it in
@@ -92,43 +94,62 @@ func variants(body []byte) []cache.Variant {
 	both.Go(func() { second.Body = compressSecond(body) })
 	made[gzipVariant].Body = compress(&gzipWriters, body)
 	both.Wait()
-	made = append(made, second)
-	addFiles(made)
-	return made
+	return append(made, second)
 }
 
-// recode puts brotli, which takes too long to make in a fill, in the place of
-// zstd: who takes one takes the other, and a third form would take a third of
-// the cache's room.
-func recode(e *cache.Entry) []cache.Variant {
-	if e.Size <= largeBody || e.Variants[smallVariant].Coding == "br" {
+// recode returns the variants that take too long to make in a fill, or nil if the
+// entry has them. Its large bodies are in memory files: only entries that the cache
+// holds have such bodies, so that the cache can close them. The caller releases the
+// variants, and holds the entry meanwhile.
+func (p *Proxy) recode(e *cache.Entry) []cache.Variant {
+	better := slices.Clone(e.Variants)
+	brotli := addBrotli(better, e.Size)
+	for i := range better {
+		better[i].Hold() // can't fail while the caller holds the entry
+	}
+	if moved := addFiles(p.opts.Memory, better); !moved && !brotli {
+		for i := range better {
+			better[i].Release()
+		}
 		return nil
 	}
-	body := bytes.NewBuffer(make([]byte, 0, e.Size+bytes.MinRead))
-	z, err := newInflater(e.Variants[gzipVariant].Body)
-	if err != nil {
-		return nil // not reached: the bytes are our own
-	}
-	defer z.Close()
-	if _, err := body.ReadFrom(z); err != nil {
-		return nil // likewise
-	}
-	better := slices.Clone(e.Variants)
-	tag := bytes.TrimSuffix(e.Variants[identity].ETag, []byte(`"`))
-	better[smallVariant] = cache.Variant{
-		Coding: "br", Body: brotliOf(body.Bytes()), ETag: append(bytes.Clone(tag), `-br"`...),
-	}
-	addFiles(better)
 	return better
 }
 
-// addFiles keeps the large bodies among variants in files too.
-func addFiles(variants []cache.Variant) {
+// addBrotli puts brotli in the place of zstd: a client that takes one takes the
+// other, and a third form would take a third of the cache's room. It reports whether
+// it did. The caller holds the variants of a body of size bytes.
+func addBrotli(variants []cache.Variant, size int) bool {
+	if size <= largeBody || variants[smallVariant].Coding == "br" {
+		return false
+	}
+	body := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+	z, ok := newInflater(&variants[gzipVariant])
+	if !ok {
+		return false // not reached
+	}
+	defer z.Close()
+	if _, err := body.ReadFrom(z); err != nil {
+		return false // not reached: the bytes are our own
+	}
+	tag := bytes.TrimSuffix(variants[identity].ETag, []byte(`"`))
+	variants[smallVariant] = cache.Variant{
+		Coding: "br", Body: brotliOf(body.Bytes()), ETag: append(bytes.Clone(tag), `-br"`...),
+	}
+	return true
+}
+
+// addFiles moves large bodies from the heap to memory files, and reports whether it
+// moved any. Without files a body stays where it is.
+func addFiles(memory *memfile.Memory, variants []cache.Variant) (moved bool) {
 	for i := range variants {
-		if v := &variants[i]; v.File == nil && len(v.Body) >= fileFrom {
-			v.File = newFile(v.Body)
+		if v := &variants[i]; len(v.Body) >= fileFrom {
+			if file, err := memory.New(v.Body); err == nil {
+				v.Body, v.File, moved = nil, file, true
+			}
 		}
 	}
+	return moved
 }
 
 func newBrotliWriter() any { return brotli.NewWriterLevel(nil, brotliLevel) }
@@ -142,18 +163,29 @@ func brotliOf(body []byte) []byte {
 
 func zstdOf(body []byte) []byte { return bytes.Clone(zstdWriter.EncodeAll(body, nil)) }
 
-// inflater reads a compressed entry's body without holding all of it in memory.
+// inflater reads a compressed variant's body without holding all of it in memory.
 type inflater struct {
 	*gzip.Reader
+	from *cache.Variant
 }
 
-func newInflater(gzipped []byte) (inflater, error) {
-	z := gzipReaders.Get().(*gzip.Reader)
-	return inflater{z}, z.Reset(bytes.NewReader(gzipped))
+// newInflater holds the variant until Close. It returns false if the variant's entry
+// has left the cache.
+func newInflater(gzipped *cache.Variant) (z inflater, ok bool) {
+	if !gzipped.Hold() {
+		return z, false
+	}
+	z = inflater{gzipReaders.Get().(*gzip.Reader), gzipped}
+	if err := z.Reset(gzipped.Reader()); err != nil {
+		z.Close()
+		panic(fmt.Errorf("a body of our own can't be inflated: %w", err))
+	}
+	return z, true
 }
 
 // Close makes the reader available to another request.
-func (p inflater) Close() error {
-	gzipReaders.Put(p.Reader)
+func (z inflater) Close() error {
+	gzipReaders.Put(z.Reader)
+	z.from.Release()
 	return nil
 }

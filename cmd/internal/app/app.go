@@ -8,11 +8,11 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"runtime/debug"
 	"sync"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/cmd/internal/handover"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy"
@@ -22,8 +22,6 @@ import (
 )
 
 const (
-	// runtimeShare is what the process needs beside the Go heap.
-	runtimeShare = 20 << 20
 	// checkTimeout bounds one look at the database.
 	checkTimeout = 5 * time.Second
 	// The pause between two looks at a database that is down doubles from the
@@ -56,17 +54,10 @@ func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 		return nil, err
 	}
 	a := &App{cfg: cfg, log: log, store: origin, published: make(chan struct{}, 1), handOver: newHandOver()}
-	a.limitHeap(0)
 	if err := a.build(version); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
-}
-
-// limitHeap leaves the heap what the rest of the process, and so many bytes outside
-// it, leave of the memory.
-func (a *App) limitHeap(outside int64) {
-	debug.SetMemoryLimit(a.cfg.MemoryLimit - runtimeShare - outside)
 }
 
 // build makes what needs the store. What it made before an error is for close.
@@ -81,7 +72,8 @@ func (a *App) build(version string) (err error) {
 		},
 		Poll:      cfg.Cache.Poll,
 		Saved:     load(cfg, version, a.log),
-		OnPublish: func() { a.toSave(); a.limitHeap(a.proxy.FileBytes()) },
+		OnPublish: a.toSave,
+		Memory:    &memfile.Memory{Changed: newMemoryLimit(cfg.MemoryLimit).follow},
 		BasePath:  cfg.BasePath, CORSOrigins: cfg.CORSOrigins, AdminToken: string(cfg.AdminToken),
 		MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate,
 		MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown, VerifySample: float64(cfg.Legacy.VerifySample),

@@ -15,9 +15,10 @@ const module = "github.com/lewistv/xcri-proxy/"
 // allowed lists each package of ours, a colon, and the packages of ours that it
 // may import.
 const allowed = `
-cache:
+cache: cache/memfile
+cache/memfile:
 cmd/internal/accesslog:
-cmd/internal/app: cache cmd/internal/handover config proxy proxy/legacy proxy/maintenance proxy/site store
+cmd/internal/app: cache cache/memfile cmd/internal/handover config proxy proxy/legacy proxy/maintenance proxy/site store
 cmd/internal/handover:
 cmd/internal/load: cmd/internal/accesslog
 cmd/xcri-bench: store/storetest store/storetest/importer store/storetest/mariadb
@@ -25,7 +26,7 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/app cmd/internal/load config
 config:
 config/deploy:
-proxy: cache proxy/admin/api proxy/compare proxy/legacy proxy/maintenance proxy/site store store/jsontext
+proxy: cache cache/memfile proxy/admin/api proxy/compare proxy/legacy proxy/maintenance proxy/site store store/jsontext
 proxy/admin/api:
 proxy/compare:
 proxy/legacy: proxy/visitor

@@ -157,4 +157,7 @@ type Memory struct {
 	RSS   int64 `json:"rss"`
 	Heap  int64 `json:"heap"`
 	Limit int64 `json:"limit"` // of the Go runtime
+	// Files are memory files, which hold large answers outside the heap.
+	Files     int64 `json:"files"`
+	FileBytes int64 `json:"file_bytes"`
 }

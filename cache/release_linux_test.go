@@ -1,0 +1,125 @@
+package cache
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/lewistv/xcri-proxy/cache/memfile"
+)
+
+// inFiles returns options whose Recode moves each body to a memory file.
+func inFiles(m *memfile.Memory) Options {
+	return Options{Bytes: 1 << 20, Recode: func(e *Entry) []Variant {
+		if e.Variants[0].File != nil {
+			return nil
+		}
+		file, err := m.New(e.Variants[0].Body)
+		if err != nil {
+			panic(err)
+		}
+		return []Variant{{ETag: e.Variants[0].ETag, File: file}}
+	}}
+}
+
+// Memory files are those of the entries in the cache and of requests that hold an
+// answer, whatever becomes of the entries: published, left out, replaced, promoted,
+// evicted, purged. The garbage collector has no part in it.
+func TestFilesAreThoseOfEntries(t *testing.T) {
+	m := &memfile.Memory{}
+	o := &fakeOrigin{shape: func(e *Entry) { e.Variants[0].Body = make([]byte, 1+rand.IntN(20<<10)) }}
+	bubble(t, o, inFiles(m), func(t *testing.T, c *Cache) {
+		check := func() {
+			t.Helper()
+			synctest.Wait()
+			files := map[*memfile.File]bool{}
+			var bytes int64
+			c.each(func(s *slot, where string) {
+				if f := s.entry.Variants[0].File; f != nil && !files[f] {
+					files[f] = true
+					bytes += f.Cost()
+					if s.entry.Cost() < f.Cost() {
+						t.Errorf("%s: the entry's cost is %d, its file's %d", s.entry.Key, s.entry.Cost(), f.Cost())
+					}
+				}
+			})
+			if int64(len(files)) != m.Files() || bytes != m.Bytes() {
+				t.Fatalf("%d files of %d bytes, the cache has %d of %d bytes", m.Files(), m.Bytes(), len(files), bytes)
+			}
+			checkShelves(t, c)
+		}
+		for g := range 8 {
+			var keys []string
+			for i := range 30 + g { // with a few that the warm set has no room for
+				keys = append(keys, fmt.Sprint("warm ", i*(g%3)))
+			}
+			publish(t, c, o.moveTo(fmt.Sprint(g)), keys...)
+			check()
+			for range 400 {
+				if _, _, err := c.Get(fmt.Sprint("page ", int(rand.ExpFloat64()*30))); err != nil {
+					t.Fatal(err)
+				}
+			}
+			check()
+			c.Purge(func(e *Entry) bool { return rand.IntN(4) == 0 }, g%2 == 0)
+			check()
+		}
+		c.Purge(func(*Entry) bool { return true }, true)
+		c.Get("held")
+		synctest.Wait()
+		e, _, _ := c.Get("held")
+		if e.Variants[0].File == nil || !e.Variants[0].Hold() {
+			t.Fatal("not held")
+		}
+		c.Purge(func(*Entry) bool { return true }, true)
+		synctest.Wait()
+		if m.Files() != 1 {
+			t.Errorf("%d files after all was purged but the one that is held", m.Files())
+		}
+		if e.Variants[0].Release(); m.Files() != 0 || m.Bytes() != 0 {
+			t.Errorf("%d files of %d bytes are left", m.Files(), m.Bytes())
+		}
+	})
+}
+
+// A request that finds its answer gone finds another one when it asks again.
+func TestHoldWhileEvicted(t *testing.T) {
+	m := &memfile.Memory{}
+	o := &fakeOrigin{shape: func(e *Entry) { e.Variants[0].Body = make([]byte, 30<<10) }}
+	c := newCache(t, o, inFiles(m))
+	var all sync.WaitGroup
+	for range 4 {
+		all.Go(func() {
+			for range 2000 {
+				key := fmt.Sprint(int(rand.ExpFloat64() * 20))
+				for tries := 0; ; tries++ {
+					e, _, err := c.Get(key)
+					if err != nil || tries == 1000 {
+						t.Errorf("%s: %d tries, %v", key, tries, err)
+						return
+					}
+					if v := &e.Variants[0]; v.Hold() {
+						if v.Len() != 30<<10 {
+							t.Errorf("%d bytes", v.Len())
+						}
+						v.Release()
+						break
+					}
+				}
+			}
+		})
+	}
+	all.Wait()
+	c.Close()
+	c.Purge(func(*Entry) bool { return true }, true)
+	for range 2 {
+		for _, s := range c.shelves() {
+			s.slots.Wait()
+		}
+	}
+	if m.Files() != 0 {
+		t.Errorf("%d files are left", m.Files())
+	}
+}
