@@ -21,6 +21,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
 // warmAndHot returns a cache with a warm set and something on its hot shelf, of
@@ -357,9 +359,7 @@ func TestLoadRefuses(t *testing.T) {
 		})
 	}
 	t.Run("unreadable", func(t *testing.T) {
-		if os.Geteuid() == 0 {
-			t.Skip("root may read it")
-		}
+		need.OrdinaryUser(t)
 		os.WriteFile(in("unreadable"), data, 0)
 		if _, err := Load(in("unreadable"), 1<<30); !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("got %v", err)
@@ -405,9 +405,7 @@ func TestSaveFails(t *testing.T) {
 		alone(t, taken)
 	})
 	t.Run("read-only folder", func(t *testing.T) {
-		if os.Geteuid() == 0 {
-			t.Skip("root may write there")
-		}
+		need.OrdinaryUser(t)
 		os.Chmod(folder, 0o500)
 		defer os.Chmod(folder, 0o700)
 		if _, err := c.Save(path, ""); !errors.Is(err, fs.ErrPermission) {

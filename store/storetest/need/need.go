@@ -1,4 +1,4 @@
-// Package need finds the programs that tests start.
+// Package need checks that a test has the programs and rights that it needs.
 package need
 
 import (
@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// Program returns where a program is that comes in the Debian package pkg.
-// Where there is none the test is skipped, but fails in CI.
+// Program returns the path of a program of the Debian package pkg. Without the
+// program the test is skipped, and fails in CI.
 func Program(t testing.TB, program, pkg string) string {
 	t.Helper()
 	path, err := exec.LookPath(program)
@@ -20,4 +20,13 @@ func Program(t testing.TB, program, pkg string) string {
 	}
 	t.Skipf("%s is needed: apt-get install %s", program, pkg)
 	return ""
+}
+
+// OrdinaryUser skips a test of file permissions for root, to whom they do not
+// apply. CI runs the tests that call it once more as another user.
+func OrdinaryUser(t testing.TB) {
+	t.Helper()
+	if os.Geteuid() == 0 {
+		t.Skip("root bypasses file permissions")
+	}
 }
