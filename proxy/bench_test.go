@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -152,14 +153,13 @@ func BenchmarkRejected(b *testing.B) {
 
 // BenchmarkKey makes the key of a request from its target.
 func BenchmarkKey(b *testing.B) {
-	base, in, target := newBasePath("/iz/xcri"), &input{}, []byte(siteTarget)
+	router, target := route.NewRouter(store.Endpoints(), "/iz/xcri"), []byte(siteTarget)
 	b.ReportAllocs()
 	for b.Loop() {
-		at := base.locate(target)
-		in.begin(len(siteTarget))
-		r := testRouter.match(at.path, in)
-		in.parse(r, at.query)
-		in.canonical(r)
+		at := router.Locate(target)
+		m := router.Match(at.Path, at.Query)
+		m.Key()
+		m.Release()
 	}
 }
 
@@ -176,7 +176,7 @@ func BenchmarkKnownKey(b *testing.B) {
 // BenchmarkLookup finds an answer in the cache by its key.
 func BenchmarkLookup(b *testing.B) {
 	p := benchProxy(b, 900)
-	key, err := p.router.keyOf(strings.TrimPrefix(siteTarget, "/iz/xcri/api"))
+	key, err := keyOf(p, strings.TrimPrefix(siteTarget, "/iz/xcri/api"))
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -217,7 +217,7 @@ func BenchmarkIfNoneMatch(b *testing.B) {
 func BenchmarkRespond(b *testing.B) {
 	p := benchProxy(b, 12<<10)
 	ctx := requestCtx("GET", siteTarget, append(browserHeaders, "Accept-Encoding", "gzip, deflate, br, zstd")...)
-	key, _ := p.router.keyOf(strings.TrimPrefix(siteTarget, "/iz/xcri/api"))
+	key, _ := keyOf(p, strings.TrimPrefix(siteTarget, "/iz/xcri/api"))
 	entry, outcome, err := p.cache.Get(key)
 	if err != nil {
 		b.Fatal(err)

@@ -63,8 +63,9 @@ func (f *fastPath) answer(c *conn, request []byte) (answered bool, err error) {
 		return false, nil
 	}
 	f.p.cache.Count(&known.ref)
-	known.route.figures.outcomes[cache.Hit].Add(1)
-	known.route.figures.latency.record(time.Since(now))
+	figures := &f.p.figures[known.route.ID]
+	figures.outcomes[cache.Hit].Add(1)
+	figures.latency.record(time.Since(now))
 	if err := c.answer(header, v); err != nil {
 		c.Close() // what was begun can't be taken back
 		return false, net.ErrClosed

@@ -245,7 +245,7 @@ func TestFastPathInPieces(t *testing.T) {
 func TestFastPathPanic(t *testing.T) {
 	p := benchProxy(t, 900)
 	base := listen(t, p)
-	key, err := p.router.keyOf("/teams/")
+	key, err := keyOf(p, "/teams/")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
@@ -44,8 +45,8 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	p.headers.common(&ctx.Response.Header)
-	at := p.base.locate(ctx.RequestURI())
-	if at.site {
+	at := p.router.Locate(ctx.RequestURI())
+	if at.Site {
 		if period := p.maintenance.Period(); period != nil {
 			p.serveNotice(ctx, at, period)
 		} else {
@@ -57,40 +58,39 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	if p.cors.preflight(ctx) {
 		return
 	}
-	if p.serveAdmin(ctx, at.path) || p.serveProbe(ctx, at.path) {
+	if p.serveAdmin(ctx, at.Path) || p.serveProbe(ctx, at.Path) {
 		return
 	}
-	in := p.inputs.Get().(*input)
-	defer p.inputs.Put(in)
-	in.begin(len(at.path) + len(at.query))
-	r := p.router.match(at.path, in)
-	root := len(at.path) == 0 || string(at.path) == "/"
+	m := p.router.Match(at.Path, at.Query)
+	if m != nil {
+		defer m.Release()
+	}
 	switch {
-	case r == nil && !root && p.maintenance.On():
+	case m == nil && !at.Root() && p.maintenance.On():
 		p.failMaintenance(ctx)
-	case r == nil && !root:
+	case m == nil && !at.Root():
 		p.pass(ctx, at)
 	case !ctx.IsGet() && !ctx.IsHead():
 		ctx.Response.Header.Set("Allow", "GET, HEAD, OPTIONS")
 		p.fail(ctx, fasthttp.StatusMethodNotAllowed, "Method Not Allowed")
-	case root:
+	case m == nil:
 		p.serveHealth(ctx, rootPage)
-	case r.endpoint.Path == healthKey:
+	case m.Route.Path() == route.HealthPath:
 		p.serveHealth(ctx, healthPage)
 	default:
-		p.serveRoute(ctx, r, in, at.query)
+		p.serveRoute(ctx, m)
 	}
 }
 
 // serveRoute answers a question of the read API.
-func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, r *route, in *input, query []byte) {
-	in.parse(r, query)
-	if !in.canonical(r) {
+func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, m *route.Match) {
+	key := m.Key()
+	if key == nil {
 		p.counts.rejected.Add(1)
-		p.headers.send(ctx, fasthttp.StatusUnprocessableEntity, appendProblems(nil, in.errors))
+		p.headers.send(ctx, fasthttp.StatusUnprocessableEntity, m.Refusal())
 		return
 	}
-	t := &target{route: r, ref: cache.Ref{Key: string(in.key)}}
+	t := &target{route: m.Route, ref: cache.Ref{Key: string(key)}}
 	if p.serveTarget(ctx, t) == cache.Hit {
 		p.targets.put(ctx.RequestURI(), t)
 	}
@@ -99,7 +99,7 @@ func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, r *route, in *input, query 
 // target is what the target of a request asks of the read API. It depends on
 // nothing else, so that one that is known need not be read again.
 type target struct {
-	route *route
+	route *route.Route
 	ref   cache.Ref
 }
 
@@ -109,11 +109,12 @@ func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t *target) cache.Outcome {
 	for err == nil && !p.respond(ctx, entry, outcome) {
 		entry, outcome, err = p.answer(&t.ref) // the entry has left the cache meanwhile
 	}
-	t.route.figures.outcomes[outcome].Add(1)
+	figures := &p.figures[t.route.ID]
+	figures.outcomes[outcome].Add(1)
 	if err != nil {
 		p.failOrigin(ctx, t.route, err)
 	}
-	t.route.figures.latency.record(time.Since(ctx.Time()))
+	figures.latency.record(time.Since(ctx.Time()))
 	return outcome
 }
 
@@ -132,14 +133,15 @@ func (p *Proxy) answer(ref *cache.Ref) (*cache.Entry, cache.Outcome, error) {
 
 // fill loads the answer that key names from the origin.
 func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
-	r, q, err := p.router.question(key)
+	q, err := p.router.Question(key)
 	if err != nil {
 		return cache.Content{}, err
 	}
-	timer := r.figures.fill.start()
-	answer, err := p.load(ctx, r, q, key)
+	fills := &p.figures[q.Route.ID].fill
+	timer := fills.start()
+	answer, err := p.load(ctx, q)
 	if err != nil {
-		r.figures.fill.failed.Add(1)
+		fills.failed.Add(1)
 		if isDown(err) {
 			p.wake() // so that the watch finds out soon whether it is back
 		}
@@ -147,7 +149,7 @@ func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 	}
 	content := cache.Content{
 		Status: answer.Status, Size: len(answer.Body), Variants: variants(answer.Body),
-		Scope: q.Scope().String(), Generation: answer.Generation,
+		Scope: q.Query.Scope().String(), Generation: answer.Generation,
 	}
 	timer.stop()
 	return content, nil
@@ -185,8 +187,8 @@ var originErrors = []struct {
 }
 
 // failOrigin answers a request whose answer could not be had.
-func (p *Proxy) failOrigin(ctx *fasthttp.RequestCtx, r *route, err error) {
-	p.opts.Logger.Log(context.Background(), p.sources.levelOf(err), "no answer", "target", string(ctx.RequestURI()), "route", r.endpoint.Path, "error", err)
+func (p *Proxy) failOrigin(ctx *fasthttp.RequestCtx, r *route.Route, err error) {
+	p.opts.Logger.Log(context.Background(), p.sources.levelOf(err), "no answer", "target", string(ctx.RequestURI()), "route", r.Path(), "error", err)
 	p.headers.common(&ctx.Response.Header)
 	p.cors.apply(ctx)
 	ctx.Response.Header.SetCanonical(headerCacheStatus, statusOf(cache.Error))

@@ -10,11 +10,10 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
 const (
-	// healthKey is the endpoint that counts the rows of the tables.
-	healthKey = "/health"
 	// apiVersion is the version of the API whose answers we give.
 	apiVersion = "2.0.0"
 	// pingEvery and pingTimeout bound what a flood of health checks asks of the
@@ -59,7 +58,7 @@ func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx, words page) {
 	_, outage := p.outage.Since()
 	connected := outage == nil && (p.maintenance.On() || p.ping() == nil)
 	if connected {
-		entry, _, err := p.answer(&cache.Ref{Key: healthKey})
+		entry, _, err := p.answer(&cache.Ref{Key: route.HealthPath})
 		if connected = err == nil; connected {
 			tables = entry.Variants[identity].Body
 		}

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
 // Bounds of the latency histogram: two a factor of two, from 2^firstBit to
@@ -179,10 +180,10 @@ func (p *Proxy) sample(now time.Time) {
 	s.PoolInUse = max(h.peak, p.opts.Origin.Stats().InUse)
 	first := h.readings == nil
 	if first {
-		h.readings = make([]reading, len(p.router.routes))
+		h.readings = make([]reading, len(p.router.Routes()))
 	}
 	s.Seconds = now.Sub(h.at).Seconds()
-	s.All, s.Routes = h.advance(p.router.routes)
+	s.All, s.Routes = h.advance(p.router.Routes(), p.figures)
 	h.noteStale(s.Stale, now)
 	h.at, h.peak = now, 0
 	if !first {
@@ -192,14 +193,14 @@ func (p *Proxy) sample(now time.Time) {
 }
 
 // advance reads the routes' counters and returns what was added to them.
-func (h *history) advance(routes []*route) (all api.Flow, each []api.Flow) {
+func (h *history) advance(routes []*route.Route, figures []figures) (all api.Flow, each []api.Flow) {
 	var total reading
 	for i, r := range routes {
-		now := r.figures.read()
+		now := figures[r.ID].read()
 		d := now.since(&h.readings[i])
 		h.readings[i] = now
 		if f := d.flow(); f != (api.Flow{}) {
-			f.Route = r.endpoint.Path
+			f.Route = r.Path()
 			each = append(each, f)
 			total.add(&d)
 		}

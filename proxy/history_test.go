@@ -196,7 +196,7 @@ func TestRecord(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); p.record(ctx) }()
 		time.Sleep(time.Minute + time.Second)
-		p.router.routes[0].figures.outcomes[cache.Miss].Add(1)
+		p.figures[0].outcomes[cache.Miss].Add(1)
 		time.Sleep(10 * time.Second)
 		got := p.history.after(0)
 		if len(got) != 7 || got[5].All != (api.Flow{}) || got[6].All.Outcomes[cache.Miss] != 1 || got[6].Seconds != 10 {

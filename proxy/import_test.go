@@ -477,7 +477,7 @@ func TestImportsUnderLoad(t *testing.T) {
 func awaitHit(t *testing.T, p *Proxy, base, target string) *cache.Entry {
 	t.Helper()
 	await(t, target+" is a hit", func() bool { return get(t, base, target).outcome() == "hit" })
-	key, err := p.router.keyOf(target)
+	key, err := keyOf(p, target)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -32,17 +33,9 @@ var errNoTime = fmt.Errorf("no time left to ask a source: %w", context.DeadlineE
 // errPanic is the failure of a load that did not return.
 var errPanic = errors.New("panic")
 
-// question is what a fill asks for.
-type question struct {
-	route *route
-	query store.Query
-	key   string
-}
-
 // load gets the answer to a question from the source of its route.
-func (p *Proxy) load(ctx context.Context, r *route, q store.Query, key string) (store.Answer, error) {
-	asked := question{r, q, key}
-	switch p.sources.now.Load().of(r.endpoint.Path) {
+func (p *Proxy) load(ctx context.Context, asked route.Question) (store.Answer, error) {
+	switch p.sources.now.Load().of(asked.Route.Path()) {
 	case FromLegacy:
 		return p.fromLegacy(ctx, asked, false)
 	case FromAuto:
@@ -52,12 +45,12 @@ func (p *Proxy) load(ctx context.Context, r *route, q store.Query, key string) (
 }
 
 // fromStore asks the database. A panic is for the caller.
-func (p *Proxy) fromStore(ctx context.Context, q question, trial bool) (answer store.Answer, err error) {
+func (p *Proxy) fromStore(ctx context.Context, q route.Question, trial bool) (answer store.Answer, err error) {
 	begun := time.Now()
 	err = errPanic
-	defer func() { p.note(q.route, FromStore, begun, trial, err) }()
-	if answer, err = p.opts.Origin.Run(ctx, q.query); err == nil {
-		p.offer(q.route, q.key, answer)
+	defer func() { p.note(q.Route, FromStore, begun, trial, err) }()
+	if answer, err = p.opts.Origin.Run(ctx, q.Query); err == nil {
+		p.offer(q.Route, q.Key, answer)
 	}
 	return answer, err
 }
@@ -65,17 +58,17 @@ func (p *Proxy) fromStore(ctx context.Context, q question, trial bool) (answer s
 // fromLegacy asks the old API. What it says is at least as new as the generation
 // that the database told before it was asked, and is taken to be of that: so it
 // is never taken for newer than it is.
-func (p *Proxy) fromLegacy(ctx context.Context, q question, trial bool) (store.Answer, error) {
+func (p *Proxy) fromLegacy(ctx context.Context, q route.Question, trial bool) (store.Answer, error) {
 	generation := unknownGeneration
 	if seen := p.watch.seen.Load(); seen != nil {
-		generation = seen.Of(q.query.Scope())
+		generation = seen.Of(q.Query.Scope())
 	}
 	begun := time.Now()
-	answer, err := p.opts.Legacy.Fetch(ctx, q.key)
+	answer, err := p.opts.Legacy.Fetch(ctx, q.Key)
 	if err == nil && !slices.Contains(storedStatuses, answer.Status) {
 		err = fmt.Errorf("%w: status %d", legacy.ErrAnswer, answer.Status)
 	}
-	p.note(q.route, FromLegacy, begun, trial, err)
+	p.note(q.Route, FromLegacy, begun, trial, err)
 	if err != nil {
 		return store.Answer{}, fmt.Errorf("ask the old API: %w", err)
 	}
@@ -83,8 +76,8 @@ func (p *Proxy) fromLegacy(ctx context.Context, q question, trial bool) (store.A
 }
 
 // note counts a load and tells the source's breaker of it.
-func (p *Proxy) note(r *route, from Source, begun time.Time, trial bool, err error) {
-	b, counts := p.sources.store, &r.figures.loads[from]
+func (p *Proxy) note(r *route.Route, from Source, begun time.Time, trial bool, err error) {
+	b, counts := p.sources.store, &p.figures[r.ID].loads[from]
 	if from == FromLegacy {
 		b = p.sources.legacy
 	}
@@ -94,13 +87,13 @@ func (p *Proxy) note(r *route, from Source, begun time.Time, trial bool, err err
 		counts.failed.Add(1)
 	}
 	now := time.Now()
-	b.record(loaded{route: r.endpoint.Path, at: now, took: now.Sub(begun), failed: err != nil, trial: trial})
+	b.record(loaded{route: r.Path(), at: now, took: now.Sub(begun), failed: err != nil, trial: trial})
 }
 
 // fromEither asks the database, and the old API if that fails or was left by its
 // breaker. If the old API can't answer either, the database is asked at last,
 // unless it was or is known to be down.
-func (p *Proxy) fromEither(ctx context.Context, q question) (store.Answer, error) {
+func (p *Proxy) fromEither(ctx context.Context, q route.Question) (store.Answer, error) {
 	_, outage := p.outage.Since()
 	p.judge(outage)
 	failed := downError(outage)
@@ -141,14 +134,14 @@ func suffices(ctx context.Context) bool {
 // panic is an error, an outage that becomes known meanwhile ends it, and one that
 // it finds is told to all. Its own error is none that raises the alarm, which may
 // be over by the time that the fill has ended.
-func (p *Proxy) tryStore(ctx context.Context, q question, trial bool) (answer store.Answer, err error) {
+func (p *Proxy) tryStore(ctx context.Context, q route.Question, trial bool) (answer store.Answer, err error) {
 	era := p.outage.Era()
 	asking, cancel := era.WhileUp(ctx)
 	defer cancel()
 	defer func() {
 		if v := recover(); v != nil {
-			p.opts.Logger.Error("panic in a load", "key", q.key, "panic", v, "stack", string(debug.Stack()))
-			answer, err = store.Answer{}, fmt.Errorf("load of %s: %w: %v", q.key, errPanic, v)
+			p.opts.Logger.Error("panic in a load", "key", q.Key, "panic", v, "stack", string(debug.Stack()))
+			answer, err = store.Answer{}, fmt.Errorf("load of %s: %w: %v", q.Key, errPanic, v)
 		}
 	}()
 	answer, err = p.fromStore(asking, q, trial)

@@ -12,16 +12,17 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
 // serveNotice answers a request for the site in maintenance mode: with the notice
 // if a browser opens or reloads a page. The files of a page that is open already
 // are served as usual.
-func (p *Proxy) serveNotice(ctx *fasthttp.RequestCtx, at place, period *maintenance.Period) {
+func (p *Proxy) serveNotice(ctx *fasthttp.RequestCtx, at route.Place, period *maintenance.Period) {
 	switch {
 	case !ctx.IsGet() && !ctx.IsHead():
 		p.failMaintenance(ctx)
-	case opensPage(ctx, at.path):
+	case opensPage(ctx, at.Path):
 		now := time.Now()
 		setRetryAfter(ctx, period.RetryAfter(now))
 		ctx.Response.Header.SetContentType("text/html; charset=utf-8")

@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"regexp"
-	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -19,48 +18,6 @@ import (
 
 // maxWarmPaths is how many paths one request may name to be warmed.
 const maxWarmPaths = 2000
-
-// subject is what a request target asks for.
-type subject struct {
-	route *route
-	key   string
-	scope store.Scope
-}
-
-// subjectOf finds out what a target asks for, as a visitor sends it. The error
-// says what is wrong with it.
-func (p *Proxy) subjectOf(target string) (subject, error) {
-	in := &input{}
-	in.begin(len(target))
-	at := p.base.locate([]byte(target))
-	r := p.router.match(at.path, in)
-	if r == nil || at.site {
-		return subject{}, errors.New("not a path of the API")
-	}
-	in.parse(r, at.query)
-	if !in.canonical(r) {
-		return subject{}, errors.New(problemsInWords(in.errors))
-	}
-	key := string(in.key)
-	_, q, err := p.router.question(key)
-	if err != nil {
-		return subject{}, err
-	}
-	return subject{r, key, q.Scope()}, nil
-}
-
-// problemsInWords says what is wrong with parameters, in a line.
-func problemsInWords(problems []paramError) string {
-	var words []string
-	for _, e := range problems {
-		message := problemTexts[e.problem].message
-		if bound := boundOf(e); bound != nil {
-			message = fmt.Sprintf(message, bound)
-		}
-		words = append(words, e.param.Name+": "+message)
-	}
-	return strings.Join(words, "; ")
-}
 
 // readJSON reads the request's body, one JSON object, into v. It answers the
 // request and returns false if the body is something else; an empty one leaves
@@ -96,12 +53,12 @@ func (p *Proxy) serveWarm(ctx *fasthttp.RequestCtx) {
 	var keys []string
 	seen := map[string]bool{}
 	for _, path := range req.Paths {
-		switch s, err := p.subjectOf(path); {
+		switch s, err := p.router.Resolve(path); {
 		case err != nil:
 			answer.Ignored = append(answer.Ignored, api.IgnoredPath{Path: path, Reason: err.Error()})
-		case !seen[s.key]:
-			seen[s.key] = true
-			keys = append(keys, s.key)
+		case !seen[s.Key]:
+			seen[s.Key] = true
+			keys = append(keys, s.Key)
 		}
 	}
 	answer.Keys = len(keys)
@@ -169,11 +126,11 @@ func (p *Proxy) selects(req api.PurgeRequest) (match func(*cache.Entry) bool, er
 	case given != 1:
 		return nil, fmt.Errorf("give one of path, route, scope and all; there are %d", given)
 	case req.Path != nil:
-		s, err := p.subjectOf(*req.Path)
+		s, err := p.router.Resolve(*req.Path)
 		if err != nil {
 			return nil, fmt.Errorf("path %q: %w", *req.Path, err)
 		}
-		return func(e *cache.Entry) bool { return e.Key == s.key }, nil
+		return func(e *cache.Entry) bool { return e.Key == s.Key }, nil
 	case req.Route != nil:
 		return p.ofRoute(*req.Route)
 	case req.Scope != nil:
@@ -184,9 +141,8 @@ func (p *Proxy) selects(req api.PurgeRequest) (match func(*cache.Entry) bool, er
 
 // ofRoute matches the entries of one endpoint.
 func (p *Proxy) ofRoute(name string) (func(*cache.Entry) bool, error) {
-	r, err := p.router.routeNamed(name)
-	in := &input{} // the cache calls one match at a time
-	return func(e *cache.Entry) bool { return p.router.routeOf(e.Key, in) == r }, err
+	r, err := p.router.Named(name)
+	return func(e *cache.Entry) bool { return p.router.Of(e.Key) == r }, err
 }
 
 // wellFormedScope are the scopes that an entry may have.
@@ -211,15 +167,15 @@ func (p *Proxy) serveEntry(ctx *fasthttp.RequestCtx) {
 		p.fail(ctx, fasthttp.StatusUnprocessableEntity, "path: a request target is wanted, percent-encoded, as in /cache/entry?path=%2Fteams%2F%3Flimit%3D10")
 		return
 	}
-	s, err := p.subjectOf(path)
+	s, err := p.router.Resolve(path)
 	if err != nil {
 		p.fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("path %q: %s", path, err))
 		return
 	}
-	seen := p.cache.Peek(s.key)
-	out := api.Entry{Path: path, Route: s.route.endpoint.Path, Key: s.key, Scope: s.scope.String(), Outcome: seen.Outcome.String()}
+	seen := p.cache.Peek(s.Key)
+	out := api.Entry{Path: path, Route: s.Route.Path(), Key: s.Key, Scope: s.Query.Scope().String(), Outcome: seen.Outcome.String()}
 	if current, _ := p.cache.Published(); current != nil {
-		out.Current = current.(generation).Of(s.scope)
+		out.Current = current.(generation).Of(s.Query.Scope())
 	}
 	if e := seen.Entry; e != nil {
 		age := max(0, time.Since(p.confirmed(e, seen.Outcome)))

@@ -177,7 +177,7 @@ func TestOutage(t *testing.T) {
 func awaitHits(t *testing.T, p *Proxy, targets []string) {
 	t.Helper()
 	for _, target := range targets {
-		key, err := p.router.keyOf(target)
+		key, err := keyOf(p, target)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -6,6 +6,8 @@ import (
 	"path"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
 // pageFiles are the page for people, as it is sent.
@@ -23,7 +25,7 @@ var pageTypes = map[string]string{".html": "text/html; charset=utf-8", ".css": "
 // works below any path: without its final slash it would look for them in the
 // wrong place.
 func (p *Proxy) servePage(ctx *fasthttp.RequestCtx) {
-	target, _ := splitTarget(ctx.RequestURI())
+	target, _ := route.SplitTarget(ctx.RequestURI())
 	name := path.Base(string(target))
 	switch {
 	case name == "cache" && !bytes.HasSuffix(target, []byte("/")):

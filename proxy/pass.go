@@ -9,6 +9,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
 // legacyPaths are those that only the old API answers, without a final slash.
@@ -35,9 +36,9 @@ var legacyErrors = []struct {
 
 // pass hands a request that is none of ours to the old API. Its answer keeps the
 // headers that it came with: ours would break its pages.
-func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at place) {
+func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at route.Place) {
 	if p.opts.Legacy == nil {
-		if slices.Contains(legacyPaths, strings.TrimSuffix(string(at.path), "/")) {
+		if slices.Contains(legacyPaths, strings.TrimSuffix(string(at.Path), "/")) {
 			p.fail(ctx, fasthttp.StatusServiceUnavailable, legacyMissing)
 			return
 		}
@@ -48,7 +49,7 @@ func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at place) {
 		p.fail(ctx, fasthttp.StatusMethodNotAllowed, "Method Not Allowed")
 		return
 	}
-	err := p.opts.Legacy.Forward(ctx, legacy.Visitor{Path: at.path, Query: rawQuery(ctx.RequestURI()), Prefix: at.prefix})
+	err := p.opts.Legacy.Forward(ctx, legacy.Visitor{Path: at.Path, Query: rawQuery(ctx.RequestURI()), Prefix: at.Prefix})
 	if errors.Is(err, legacy.ErrTarget) {
 		p.fail(ctx, fasthttp.StatusNotFound, "Not Found")
 		return

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
 // contentMetrics is the text format of Prometheus that every version of it reads.
@@ -65,7 +66,7 @@ func (m *metricsText) one(family, kind, help string, value float64, labels ...st
 func (p *Proxy) serveMetrics(ctx *fasthttp.RequestCtx) {
 	m := &metricsText{}
 	m.stats(p.Stats())
-	m.durations(p.router.routes)
+	m.durations(p.router.Routes(), p.figures)
 	ctx.Response.Header.SetContentType(contentMetrics)
 	p.headers.send(ctx, fasthttp.StatusOK, m.text)
 }
@@ -294,12 +295,12 @@ func (m *metricsText) shelves(shelves map[string]api.Shelf) {
 
 // durations writes the histograms of the routes, with every fourth bound that
 // they are counted by.
-func (m *metricsText) durations(routes []*route) {
-	sorted := slices.SortedFunc(slices.Values(routes), func(a, b *route) int { return cmp.Compare(a.endpoint.Path, b.endpoint.Path) })
+func (m *metricsText) durations(routes []*route.Route, figures []figures) {
+	sorted := slices.SortedFunc(slices.Values(routes), func(a, b *route.Route) int { return cmp.Compare(a.Path(), b.Path()) })
 	m.begin("xcri_request_duration_seconds", histogram, "Time from a request to its answer, by route.")
 	for _, r := range sorted {
-		total := time.Duration(r.figures.latency.total.Load())
-		counts, path := r.figures.latency.read(), r.endpoint.Path
+		total := time.Duration(figures[r.ID].latency.total.Load())
+		counts, path := figures[r.ID].latency.read(), r.Path()
 		var below int64
 		for i, n := range counts {
 			below += n

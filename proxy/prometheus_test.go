@@ -159,7 +159,7 @@ func TestMetrics(t *testing.T) {
 			t.Errorf("%+v, want %v", s, want)
 		}
 	}
-	if n := len(all["xcri_requests_total"].samples); n != 7*len(p.router.routes) {
+	if n := len(all["xcri_requests_total"].samples); n != 7*len(p.router.Routes()) {
 		t.Errorf("%d routes and outcomes", n)
 	}
 	durations := all["xcri_request_duration_seconds"]
@@ -307,7 +307,7 @@ func TestMetricsAreInTheReadme(t *testing.T) {
 	p := quiet(t)
 	m := &metricsText{}
 	m.stats(p.Stats())
-	m.durations(p.router.routes)
+	m.durations(p.router.Routes(), p.figures)
 	told := map[string]bool{}
 	for _, name := range regexp.MustCompile("`(xcri_[a-z0-9_]+)`").FindAllStringSubmatch(string(readme), -1) {
 		told[name[1]] = true

@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -20,6 +19,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -86,14 +86,13 @@ type Options struct {
 // Proxy is an HTTP server for the read API. It is safe for concurrent use.
 type Proxy struct {
 	opts    Options
-	base    basePath
-	router  *router
+	router  *route.Router
+	figures []figures // by route.ID
 	cache   *cache.Cache
 	outage  *cache.Outage
 	server  *fasthttp.Server
 	cors    cors
 	headers *headers
-	inputs  sync.Pool
 	targets memo[target]
 	accepts memo[weights]
 	health  health
@@ -140,18 +139,17 @@ func New(opts Options) (*Proxy, error) {
 	opts.Saved = nil // or what is replaced in the cache would never be freed
 	p := &Proxy{
 		opts:    opts,
-		router:  newRouter(store.Endpoints()),
+		router:  route.NewRouter(store.Endpoints(), opts.BasePath),
 		cors:    newCORS(opts.CORSOrigins),
 		headers: newHeaders(opts),
-		inputs:  sync.Pool{New: func() any { return &input{} }},
 		targets: newMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
 		accepts: newMemo[weights](knownAccepts),
 		watch:   watch{wake: make(chan struct{}, 1), looked: make(chan struct{})},
 		pages:   sitePages,
-		base:    newBasePath(opts.BasePath),
 		notice:  maintenance.NewPage(),
 		started: time.Now(),
 	}
+	p.figures = make([]figures, len(p.router.Routes()))
 	p.state.State, p.state.keep = opts.State, opts.OnState
 	p.maintenance = maintenance.New(maintenance.Options{
 		Period: opts.State.Maintenance, OnEnd: p.wake, Logger: opts.Logger,

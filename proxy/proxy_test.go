@@ -138,3 +138,9 @@ func TestNewNeedsAnOrigin(t *testing.T) {
 		t.Error(err)
 	}
 }
+
+// keyOf returns the key of a target.
+func keyOf(p *Proxy, target string) (string, error) {
+	q, err := p.router.Resolve(target)
+	return q.Key, err
+}

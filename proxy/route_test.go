@@ -83,23 +83,6 @@ func TestBadPathParameter(t *testing.T) {
 	}
 }
 
-// TestEveryEndpointIsReached: no endpoint hides behind another one's path.
-func TestEveryEndpointIsReached(t *testing.T) {
-	rt := newRouter(store.Endpoints())
-	in := &input{}
-	for _, e := range store.Endpoints() {
-		path := strings.NewReplacer("{component}", "saga", "{snapshot_date}", "2025-10-20").Replace(e.Path)
-		for strings.Contains(path, "{") {
-			i, j := strings.IndexByte(path, '{'), strings.IndexByte(path, '}')
-			path = path[:i] + "12" + path[j+1:]
-		}
-		in.begin(len(path))
-		if r := rt.match([]byte(path), in); r == nil || r.endpoint != e {
-			t.Errorf("%s does not reach %s", path, e.Path)
-		}
-	}
-}
-
 func TestMethods(t *testing.T) {
 	_, base := start(t, Options{Origin: &fakeOrigin{}})
 	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "FOO", "get"} {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/compare"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -67,8 +68,8 @@ func (p *Proxy) verifyStats() api.Verify {
 
 // offer takes its share of the store's answers to be compared. It never waits:
 // what finds no room is dropped.
-func (p *Proxy) offer(r *route, key string, answer store.Answer) {
-	if p.opts.Legacy == nil || r.endpoint.Path == healthKey || rand.Float64() >= p.opts.VerifySample {
+func (p *Proxy) offer(r *route.Route, key string, answer store.Answer) {
+	if p.opts.Legacy == nil || r.Path() == route.HealthPath || rand.Float64() >= p.opts.VerifySample {
 		return
 	}
 	v := &p.verify

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/compare"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -153,11 +154,11 @@ func TestSamplingNeverWaits(t *testing.T) {
 			listenUnwarmed(t, p)
 			for n := range loads {
 				key := fmt.Sprintf("/teams/%d", n)
-				r, q, err := p.router.question(key)
+				q, err := p.router.Question(key)
 				if err != nil {
 					t.Fatal(err)
 				}
-				if _, err := p.load(t.Context(), r, q, key); err != nil {
+				if _, err := p.load(t.Context(), q); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -183,7 +184,7 @@ func TestNotSampled(t *testing.T) {
 		"no share":          {Options{Legacy: old}, "/teams/"},
 		"no old API":        {Options{VerifySample: 1}, "/teams/"},
 		"of the old API":    {Options{VerifySample: 1, Legacy: old, Source: FromLegacy}, "/teams/"},
-		"the row counts":    {Options{VerifySample: 1, Legacy: old}, healthKey},
+		"the row counts":    {Options{VerifySample: 1, Legacy: old}, route.HealthPath},
 		"what was not told": {Options{VerifySample: 1, Legacy: old, Origin: &fakeOrigin{run: hang}}, "/teams/"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -212,7 +213,7 @@ func TestShareOfSamples(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	r := p.router.routes[0]
+	r := p.router.Routes()[0]
 	for range loads {
 		p.offer(r, "/teams/", store.Answer{Status: 200, Body: []byte(`{}`)})
 	}

@@ -32,12 +32,8 @@ func (p *Proxy) adopt(saved []cache.Saved) {
 // made. The keys and scopes of another version of this program, or the bodies
 // of another program, may be different.
 func (p *Proxy) usable(e *cache.Entry) bool {
-	key, err := p.router.keyOf(e.Key)
-	if err != nil || key != e.Key {
-		return false
-	}
-	_, q, err := p.router.question(key)
-	return err == nil && q.Scope().String() == e.Scope && checkContent(&e.Content) == nil
+	q, err := p.router.Resolve(e.Key)
+	return err == nil && q.Key == e.Key && q.Query.Scope().String() == e.Scope && checkContent(&e.Content) == nil
 }
 
 // checkContent returns why an answer is none that this program stores.

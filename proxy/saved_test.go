@@ -16,16 +16,12 @@ import (
 // filled returns the entry that a fill of target makes.
 func filled(t testing.TB, p *Proxy, target string, size int) *cache.Entry {
 	t.Helper()
-	key, err := p.router.keyOf(target)
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, q, err := p.router.question(key)
+	q, err := p.router.Resolve(target)
 	if err != nil {
 		t.Fatal(err)
 	}
 	body := []byte(strings.Repeat("x", size))
-	return &cache.Entry{Key: key, Content: cache.Content{Status: 200, Size: size, Variants: variants(body), Scope: q.Scope().String()}}
+	return &cache.Entry{Key: q.Key, Content: cache.Content{Status: 200, Size: size, Variants: variants(body), Scope: q.Query.Scope().String()}}
 }
 
 // TestUsable: an entry from a file is one that a fill of its key could have

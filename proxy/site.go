@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 )
 
@@ -35,7 +36,7 @@ func FileVariants(body []byte, compress bool) []cache.Variant {
 }
 
 // serveSite answers what is below the base path and not of the API: the site.
-func (p *Proxy) serveSite(ctx *fasthttp.RequestCtx, at place) {
+func (p *Proxy) serveSite(ctx *fasthttp.RequestCtx, at route.Place) {
 	h := &ctx.Response.Header
 	if p.opts.Site == nil {
 		p.fail(ctx, fasthttp.StatusNotFound, "Not Found")
@@ -51,18 +52,18 @@ func (p *Proxy) serveSite(ctx *fasthttp.RequestCtx, at place) {
 	case !ctx.IsGet() && !ctx.IsHead():
 		h.Set("Allow", "GET, HEAD")
 		failSite(ctx, fasthttp.StatusMethodNotAllowed)
-	case len(at.path) == 0:
+	case len(at.Path) == 0:
 		redirect(ctx, at)
 	default:
-		p.serveFile(ctx, at.path)
+		p.serveFile(ctx, at.Path)
 	}
 }
 
 // redirect leads to the same place with a final slash.
-func redirect(ctx *fasthttp.RequestCtx, at place) {
-	to := []byte(at.prefix + "/")
-	if len(at.query) > 0 {
-		to = append(append(to, '?'), at.query...)
+func redirect(ctx *fasthttp.RequestCtx, at route.Place) {
+	to := []byte(at.Prefix + "/")
+	if len(at.Query) > 0 {
+		to = append(append(to, '?'), at.Query...)
 	}
 	ctx.Response.Header.SetBytesV("Location", to)
 	failSite(ctx, fasthttp.StatusPermanentRedirect)

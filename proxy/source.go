@@ -1,16 +1,15 @@
 package proxy
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"maps"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
 // Source says where the answers of a route come from.
@@ -52,7 +51,7 @@ type assignment struct {
 // of returns the source of a route. The counts of the tables are the proxy's own
 // part of /health, which the old API can't tell.
 func (a *assignment) of(path string) Source {
-	if path == healthKey {
+	if path == route.HealthPath {
 		return FromStore
 	}
 	if s, ok := a.routes[path]; ok {
@@ -129,7 +128,7 @@ func (p *Proxy) newSources() error {
 		if err != nil {
 			return fmt.Errorf("SOURCE_ROUTES: %s=%s: %w", name, source, err)
 		}
-		s.configured.routes[r.endpoint.Path] = source
+		s.configured.routes[r.Path()] = source
 	}
 	s.overrides = p.keptSources()
 	s.now.Store(s.configured.with(s.overrides))
@@ -148,9 +147,9 @@ func (p *Proxy) keptSources() map[string]Source {
 		source, err := ParseSource(text)
 		path := allRoutes
 		if name != allRoutes && err == nil {
-			var r *route
+			var r *route.Route
 			if r, err = p.routeWithSource(name); err == nil {
-				path = r.endpoint.Path
+				path = r.Path()
 			}
 		}
 		if err == nil {
@@ -188,21 +187,10 @@ func (p *Proxy) possible(s Source) error {
 	return nil
 }
 
-// routeNamed finds the route of an endpoint by its path, one slash at the ends
-// more or less.
-func (rt *router) routeNamed(name string) (*route, error) {
-	for _, r := range rt.routes {
-		if strings.Trim(r.endpoint.Path, "/") == strings.Trim(name, "/") {
-			return r, nil
-		}
-	}
-	return nil, fmt.Errorf("route %q: there is none; they are written as in /cache/stats, such as /athletes/{athlete_hnd}", name)
-}
-
 // routeWithSource finds a route that may have a source of its own.
-func (p *Proxy) routeWithSource(name string) (*route, error) {
-	r, err := p.router.routeNamed(name)
-	if err == nil && r.endpoint.Path == healthKey {
+func (p *Proxy) routeWithSource(name string) (*route.Route, error) {
+	r, err := p.router.Named(name)
+	if err == nil && r.Path() == route.HealthPath {
 		err = fmt.Errorf("route %q: it tells of this proxy and its database, and has no other source", name)
 	}
 	return r, err
@@ -218,9 +206,9 @@ func (p *Proxy) setSources(overrides map[string]Source) (purged int, unkept erro
 	before, after := s.now.Load(), s.configured.with(overrides)
 	s.overrides = overrides
 	s.now.Store(after)
-	moved := map[*route]bool{}
-	for _, r := range p.router.routes {
-		if before.of(r.endpoint.Path) != after.of(r.endpoint.Path) {
+	moved := map[*route.Route]bool{}
+	for _, r := range p.router.Routes() {
+		if before.of(r.Path()) != after.of(r.Path()) {
 			moved[r] = true
 		}
 	}
@@ -229,8 +217,7 @@ func (p *Proxy) setSources(overrides map[string]Source) (purged int, unkept erro
 		s.legacy.reset()
 	}
 	if len(moved) > 0 {
-		in := &input{} // the cache calls one match at a time
-		purged = p.cache.Purge(func(e *cache.Entry) bool { return moved[p.router.routeOf(e.Key, in)] }, false)
+		purged = p.cache.Purge(func(e *cache.Entry) bool { return moved[p.router.Of(e.Key)] }, false)
 		p.refill()
 	}
 	return purged, p.state.change(func(st *State) { st.Sources = named(overrides) })
@@ -244,13 +231,6 @@ func (p *Proxy) refill() {
 	p.Look(nil)
 }
 
-// routeOf returns the route of a key, or nil.
-func (rt *router) routeOf(key string, in *input) *route {
-	in.begin(len(key))
-	path, _, _ := bytes.Cut([]byte(key), []byte("?"))
-	return rt.match(path, in)
-}
-
 // fillsWhileDown tells the cache which keys the old API can fill while the
 // database is down.
 func (p *Proxy) fillsWhileDown(key string) bool {
@@ -258,13 +238,11 @@ func (p *Proxy) fillsWhileDown(key string) bool {
 	if a.all == FromStore && len(a.routes) == 0 {
 		return false
 	}
-	in := p.inputs.Get().(*input)
-	defer p.inputs.Put(in)
-	r := p.router.routeOf(key, in)
+	r := p.router.Of(key)
 	if r == nil {
 		return false
 	}
-	switch a.of(r.endpoint.Path) {
+	switch a.of(r.Path()) {
 	case FromLegacy:
 		return true
 	case FromAuto:

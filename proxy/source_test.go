@@ -16,6 +16,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -44,14 +45,14 @@ func oldAPI(t testing.TB, origin Origin) *oldServer {
 	return s
 }
 
-var oldRouter = newRouter(store.Endpoints())
+var oldRouter = route.NewRouter(store.Endpoints(), "")
 
 func (s *oldServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.asked.Add(1)
 	status, body := 200, fmt.Appendf(nil, `{"target":%q}`, r.RequestURI)
 	if s.origin != nil {
-		_, q, err := oldRouter.question(r.RequestURI)
-		answer, runErr := s.origin.Run(r.Context(), q)
+		q, err := oldRouter.Question(r.RequestURI)
+		answer, runErr := s.origin.Run(r.Context(), q.Query)
 		status, body = answer.Status, answer.Body
 		if errors.Join(err, runErr) != nil {
 			status, body = 500, []byte(`{"detail":"Internal Server Error"}`)

@@ -105,7 +105,7 @@ func (p *Proxy) overridesAfter(req api.SourceRequest) (map[string]Source, error)
 		if err != nil {
 			return nil, err
 		}
-		overrides[r.endpoint.Path] = source
+		overrides[r.Path()] = source
 	}
 	return overrides, nil
 }

@@ -35,16 +35,17 @@ func (p *Proxy) Stats() api.Stats {
 		stats.Generation.StaleRoutes = p.staleRoutes()
 	}
 	var all spread
-	for _, r := range p.router.routes {
-		latency := r.figures.latency.read()
+	for _, r := range p.router.Routes() {
+		figures := &p.figures[r.ID]
+		latency := figures.latency.read()
 		all.add(&latency)
-		route := api.Route{Outcomes: map[string]int64{}, Fills: r.figures.fill.stats(), Latency: latency.stats(), Loads: r.figures.loadStats()}
+		route := api.Route{Outcomes: map[string]int64{}, Fills: figures.fill.stats(), Latency: latency.stats(), Loads: figures.loadStats()}
 		for o := range cache.Outcomes {
-			n := r.figures.outcomes[o].Load()
+			n := figures.outcomes[o].Load()
 			route.Outcomes[o.String()] = n
 			stats.Requests.Outcomes[o.String()] += n
 		}
-		stats.Routes[r.endpoint.Path] = route
+		stats.Routes[r.Path()] = route
 	}
 	stats.Requests.Outcomes[cache.Pass.String()] += p.counts.passed.Load()
 	stats.Legacy = newLegacyStats(p.opts.Legacy)
@@ -81,13 +82,13 @@ func (p *Proxy) hottest() []api.HotKey {
 func (p *Proxy) staleRoutes() map[string]api.Stale {
 	stale := map[string]api.Stale{}
 	p.cache.EachStale(func(e *cache.Entry) {
-		if r, _, err := p.router.question(e.Key); err == nil {
-			s := stale[r.endpoint.Path]
+		if r := p.router.Of(e.Key); r != nil {
+			s := stale[r.Path()]
 			s.Entries++
 			if s.Oldest == nil || e.Filled.Before(*s.Oldest) {
 				s.Oldest = &e.Filled
 			}
-			stale[r.endpoint.Path] = s
+			stale[r.Path()] = s
 		}
 	})
 	return stale

@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"time"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/compare"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -68,67 +68,44 @@ func (t told) toAPI() api.Answered {
 type verification struct {
 	path    string // as it was given
 	key     string
-	route   *route
+	route   *route.Route
 	target  string // for the old API
 	query   store.Query
 	refusal []byte // the body for a bad parameter, which no source is needed for
 }
 
 var (
-	errNoPath   = errors.New("not a path of the API")
+	errNoPath   = route.ErrNoRoute
 	errHasClock = errors.New("not compared: the answer tells the time")
 )
 
 // verification makes one of a target, as a visitor sends it. The error says why
 // there is nothing to compare.
 func (p *Proxy) verification(target string) (*verification, error) {
-	in := &input{}
-	in.begin(len(target))
-	at := p.base.locate([]byte(target))
-	r := p.router.match(at.path, in)
-	switch {
-	case at.site:
-		return nil, errNoPath
-	case len(at.path) == 0 || string(at.path) == "/" || r != nil && r.endpoint.Path == healthKey:
-		return nil, errHasClock
-	case r == nil:
+	at := p.router.Locate([]byte(target))
+	if at.Site {
 		return nil, errNoPath
 	}
-	v := &verification{path: target, route: r, target: legacyTarget(r, in, at.query)}
-	in.parse(r, at.query)
-	if !in.canonical(r) {
-		v.refusal = appendProblems(nil, in.errors)
+	if at.Root() {
+		return nil, errHasClock
+	}
+	m := p.router.Match(at.Path, at.Query)
+	if m == nil {
+		return nil, errNoPath
+	}
+	defer m.Release()
+	if m.Route.Path() == route.HealthPath {
+		return nil, errHasClock
+	}
+	v := &verification{path: target, route: m.Route, target: m.LegacyTarget()}
+	key := m.Key()
+	if key == nil {
+		v.refusal = m.Refusal()
 		return v, nil
 	}
-	v.key = string(in.key)
-	var err error
-	_, v.query, err = p.router.question(v.key)
+	q, err := p.router.Question(string(key))
+	v.key, v.query = q.Key, q.Query
 	return v, err
-}
-
-// legacyTarget writes a request for the old API: the route's path, with its
-// final slash or without, so that no redirect comes between, and the query as it
-// was given. What may not stand in a target is percent-encoded.
-func legacyTarget(r *route, in *input, query []byte) string {
-	var target []byte
-	for i, part := range r.keyParts {
-		target = append(target, part...)
-		if i < len(r.keyParts)-1 {
-			target = appendEscaped(target, in.raw[i])
-		}
-	}
-	if len(query) == 0 {
-		return string(target)
-	}
-	target = append(target, '?')
-	for _, c := range query {
-		if c <= ' ' || c >= 0x7f || c == '#' {
-			target = fmt.Appendf(target, "%%%02X", c)
-		} else {
-			target = append(target, c)
-		}
-	}
-	return string(target)
 }
 
 // askStore gets the answer that a visitor would get, beside the cache.
@@ -156,7 +133,7 @@ func (p *Proxy) askLegacy(ctx context.Context, v *verification) told {
 
 // judge compares what the sources say.
 func (v *verification) judge(ours, legacy told) comparison {
-	c := comparison{path: v.path, key: v.key, route: v.route.endpoint.Path, store: ours, legacy: legacy}
+	c := comparison{path: v.path, key: v.key, route: v.route.Path(), store: ours, legacy: legacy}
 	switch {
 	case ours.err != nil || legacy.err != nil:
 		c.verdict, c.err = verdictFailed, failures(ours.err, legacy.err)

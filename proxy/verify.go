@@ -9,6 +9,8 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
 const (
@@ -92,7 +94,7 @@ func (p *Proxy) serveVerifySubjects(ctx *fasthttp.RequestCtx) {
 	}
 	out := api.VerifySubjects{Keys: []string{}, Sample: p.verifyStats()}
 	if current, _ := p.cache.Published(); current != nil {
-		out.Keys = slices.DeleteFunc(p.warmSet(current.(generation).Generation, nil), func(key string) bool { return key == healthKey })
+		out.Keys = slices.DeleteFunc(p.warmSet(current.(generation).Generation, nil), func(key string) bool { return key == route.HealthPath })
 	}
 	p.sendJSON(ctx, fasthttp.StatusOK, out)
 }

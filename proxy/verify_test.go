@@ -19,6 +19,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/compare"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest"
 )
@@ -156,11 +157,11 @@ func TestVerifyFindsAValue(t *testing.T) {
 // keyQuery is the question that a key stands for.
 func keyQuery(t testing.TB, key string) store.Query {
 	t.Helper()
-	_, q, err := newRouter(store.Endpoints()).question(key)
+	q, err := route.NewRouter(store.Endpoints(), "").Question(key)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return q
+	return q.Query
 }
 
 func TestVerifyVerdicts(t *testing.T) {

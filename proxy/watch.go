@@ -11,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -310,7 +311,7 @@ var (
 		"/snapshots/{checkpoint}/athletes?division={division}&gender={gender}&limit=50000",
 		"/snapshots/{checkpoint}/teams?division={division}&gender={gender}&limit=50000",
 	}
-	sitePages = []string{"/metadata/latest/date", "/metadata/latest", "/snapshots/", healthKey}
+	sitePages = []string{"/metadata/latest/date", "/metadata/latest", "/snapshots/", route.HealthPath}
 )
 
 // expandAll fills in the fields of a scope.
@@ -334,8 +335,8 @@ func (p *Proxy) warmSet(g *store.Generation, extra []string) []string {
 	}
 	var keys []string
 	for _, t := range targets {
-		if key, err := p.router.keyOf(t); err == nil {
-			keys = append(keys, key)
+		if q, err := p.router.Resolve(t); err == nil {
+			keys = append(keys, q.Key)
 		}
 	}
 	keys = append(keys, extra...)

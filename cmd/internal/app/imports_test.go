@@ -26,11 +26,12 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/app cmd/internal/load config
 config:
 config/deploy:
-proxy: cache cache/memfile proxy/admin/api proxy/compare proxy/legacy proxy/maintenance proxy/site store store/jsontext
+proxy: cache cache/memfile proxy/admin/api proxy/compare proxy/legacy proxy/maintenance proxy/route proxy/site store store/jsontext
 proxy/admin/api:
 proxy/compare:
 proxy/legacy: proxy/visitor
 proxy/maintenance:
+proxy/route: store store/jsontext
 proxy/proxytest/apache: store/storetest/need
 proxy/proxytest/conformance: store/storetest
 proxy/proxytest/oldapi: store/storetest

@@ -1,14 +1,15 @@
-package proxy
+package route
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
-// problemTexts are what the API says of each problem: the type, the message
-// and the name of the bound that it repeats in ctx. Source: pydantic 2.
+// problemTexts holds the texts of the API for each problem: the type, the message and
+// the name of the bound that ctx repeats. Source: pydantic 2.
 var problemTexts = map[store.Problem]struct{ kind, message, bound string }{
 	store.Missing:         {"missing", "Field required", ""},
 	store.IntParsing:      {"int_parsing", "Input should be a valid integer, unable to parse string as an integer", ""},
@@ -19,10 +20,17 @@ var problemTexts = map[store.Problem]struct{ kind, message, bound string }{
 	store.PatternMismatch: {"string_pattern_mismatch", "String should match pattern '%v'", "pattern"},
 }
 
-// appendProblems appends the body of a 422.
-func appendProblems(dst []byte, errors []paramError) []byte {
-	dst = append(dst, `{"detail":[`...)
-	for i, e := range errors {
+// problem is a parameter whose value its endpoint does not take.
+type problem struct {
+	param *store.Param
+	kind  store.Problem
+	input []byte
+}
+
+// Refusal returns the body of the 422 for the values that Key found wrong.
+func (m *Match) Refusal() []byte {
+	dst := []byte(`{"detail":[`)
+	for i, e := range m.problems {
 		if i > 0 {
 			dst = append(dst, ',')
 		}
@@ -31,8 +39,8 @@ func appendProblems(dst []byte, errors []paramError) []byte {
 	return append(dst, "]}"...)
 }
 
-func appendProblem(dst []byte, e paramError) []byte {
-	texts, place := problemTexts[e.problem], "query"
+func appendProblem(dst []byte, e problem) []byte {
+	texts, place := problemTexts[e.kind], "query"
 	if e.param.InPath {
 		place = "path"
 	}
@@ -44,7 +52,7 @@ func appendProblem(dst []byte, e paramError) []byte {
 	dst = fmt.Appendf(dst, `{"type":"%s","loc":["%s","%s"],"msg":`, texts.kind, place, e.param.Name)
 	dst = jsontext.AppendString(dst, message)
 	dst = append(dst, `,"input":`...)
-	if e.problem == store.Missing {
+	if e.kind == store.Missing {
 		return append(dst, "null}"...)
 	}
 	dst = jsontext.AppendString(dst, e.input)
@@ -60,9 +68,22 @@ func appendProblem(dst []byte, e paramError) []byte {
 	return append(dst, '}')
 }
 
+// Problems returns the values that Key found wrong in a line of text.
+func (m *Match) Problems() string {
+	var words []string
+	for _, e := range m.problems {
+		message := problemTexts[e.kind].message
+		if bound := boundOf(e); bound != nil {
+			message = fmt.Sprintf(message, bound)
+		}
+		words = append(words, e.param.Name+": "+message)
+	}
+	return strings.Join(words, "; ")
+}
+
 // boundOf returns the bound that the value breaks, or nil.
-func boundOf(e paramError) any {
-	switch e.problem {
+func boundOf(e problem) any {
+	switch e.kind {
 	case store.TooSmall:
 		return *e.param.Min
 	case store.TooLarge:

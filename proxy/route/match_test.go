@@ -1,4 +1,4 @@
-package proxy
+package route
 
 import (
 	"bytes"
@@ -11,23 +11,20 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-var testRouter = newRouter(store.Endpoints())
+var testRouter = NewRouter(store.Endpoints(), "/iz/xcri")
 
 // keyOf returns the key of a target, or the errors of its parameters.
 func keyOf(t testing.TB, target string) (key string, problems string) {
 	t.Helper()
-	path, query := splitTarget([]byte(target))
-	in := &input{}
-	in.begin(len(target))
-	r := testRouter.match(path, in)
-	if r == nil {
+	m := testRouter.Match(SplitTarget([]byte(target)))
+	if m == nil {
 		t.Fatalf("%s: no route", target)
 	}
-	in.parse(r, query)
-	if !in.canonical(r) {
-		return "", string(appendProblems(nil, in.errors))
+	defer m.Release()
+	if key := m.Key(); key != nil {
+		return string(key), ""
 	}
-	return string(in.key), ""
+	return "", string(m.Refusal())
 }
 
 // TestSameMeaning: requests that mean the same have one key, and that key is a
@@ -125,9 +122,9 @@ func TestDecode(t *testing.T) {
 		"%e2%82": "\ufffd", "%e2%82%ac": "€", "%e2%28%a1": "\ufffd(\ufffd", "%f0%9f%8f": "\ufffd", "%f0%80%80": "\ufffd\ufffd\ufffd",
 		"%ed%a0%80": "\ufffd\ufffd\ufffd", "%00": "\x00", "%c3": "\ufffd",
 	} {
-		i := &input{}
-		i.begin(len(in))
-		if got := string(i.decode([]byte(in), true)); got != want {
+		m := &Match{}
+		m.reserve(len(in))
+		if got := string(m.decode([]byte(in), true)); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
 	}
@@ -144,26 +141,24 @@ func FuzzQuery(f *testing.F) {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, target string) {
-		at := newBasePath("/iz/xcri").locate([]byte(target))
-		in := &input{}
-		in.begin(len(target))
-		r := testRouter.match(at.path, in)
-		if r == nil {
+		at := testRouter.Locate([]byte(target))
+		m := testRouter.Match(at.Path, at.Query)
+		if m == nil {
 			return
 		}
-		in.parse(r, at.query)
-		if !in.canonical(r) {
-			if body := appendProblems(nil, in.errors); !json.Valid(body) || !utf8.Valid(body) {
+		defer m.Release()
+		key := string(m.Key())
+		if key == "" {
+			if body := m.Refusal(); !json.Valid(body) || !utf8.Valid(body) {
 				t.Fatalf("errors of %q: %s", target, body)
 			}
 			return
 		}
-		key := string(in.key)
 		again, problems := keyOf(t, key)
 		if again != key {
 			t.Fatalf("%q: key %q means %q %s", target, key, again, problems)
 		}
-		if _, _, err := testRouter.question(key); err != nil {
+		if _, err := testRouter.Question(key); err != nil {
 			t.Fatalf("%q: %v", target, err)
 		}
 		separator := "?"
@@ -191,9 +186,9 @@ func FuzzMeaning(f *testing.F) {
 			if one == "" || two == "" {
 				continue
 			}
-			_, p, _ := testRouter.question(one)
-			_, q, _ := testRouter.question(two)
-			if same := p.Arg(name) == q.Arg(name); same != (one == two) {
+			p, _ := testRouter.Question(one)
+			q, _ := testRouter.Question(two)
+			if same := p.Query.Arg(name) == q.Query.Arg(name); same != (one == two) {
 				t.Fatalf("%s %q and %q: same %v, keys %q and %q", name, a, b, same, one, two)
 			}
 		}
@@ -202,12 +197,12 @@ func FuzzMeaning(f *testing.F) {
 
 func TestQuestionRefusesOtherKeys(t *testing.T) {
 	for _, key := range []string{"", "/", "/nowhere", "/athletes/?limit=x", "/team-knockout/matchups"} {
-		if _, _, err := testRouter.question(key); err == nil {
+		if _, err := testRouter.Question(key); err == nil {
 			t.Errorf("%q is taken for a key", key)
 		}
 	}
-	_, q, err := testRouter.question("/athletes/?limit=7&search=a%26b")
-	if err != nil || q.Int("limit") != 7 || q.Arg("search").Text != "a&b" || q.Arg("season_year").Text != "2024" || q.Arg("region").Given {
+	asked, err := testRouter.Question("/athletes/?limit=7&search=a%26b")
+	if q := asked.Query; err != nil || q.Int("limit") != 7 || q.Arg("search").Text != "a&b" || q.Arg("season_year").Text != "2024" || q.Arg("region").Given {
 		t.Errorf("%+v %v", q.Args, err)
 	}
 }
