@@ -2,16 +2,20 @@ package proxy
 
 import (
 	"bytes"
-	"crypto/subtle"
 	"encoding/json"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
 // adminPage answers one path below /cache: answer GET and HEAD, change, which
 // may change something, POST. Either may be nil.
 type adminPage struct {
 	answer, change func(*Proxy, *fasthttp.RequestCtx)
+	form           bool // change takes an HTML form
+	open           bool // without a credential
 }
 
 // adminPages are the paths for those who run the proxy, without a final slash.
@@ -28,73 +32,72 @@ var adminPages = map[string]adminPage{
 	"/cache/source":      {answer: (*Proxy).serveSource, change: (*Proxy).serveSourceChange},
 	"/cache/verify":      {answer: (*Proxy).serveVerifySubjects, change: (*Proxy).serveVerify},
 	"/cache/entry":       {answer: (*Proxy).serveEntry},
+	"/cache/login":       {answer: (*Proxy).serveLogin, change: (*Proxy).logIn, form: true, open: true},
+	"/cache/logout":      {change: (*Proxy).logOut, form: true, open: true},
 }
 
-// forwarding are headers that a proxy adds: a request with one of them comes
-// from somewhere else than the address it comes from.
-var forwarding = []string{"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Server", "X-Forwarded-Proto", "X-Real-Ip", "Forwarded", "Via"}
-
-// serveAdmin answers what is at /metrics and below /cache. It returns false for
-// other paths.
-func (p *Proxy) serveAdmin(ctx *fasthttp.RequestCtx, path []byte) bool {
+// serveAdmin answers requests for /metrics and for paths below /cache, if the gate
+// admits them. Private says that a request came in on the admin pages' own
+// listener. It returns false for other paths. Its answers carry no CORS headers.
+func (p *Proxy) serveAdmin(ctx *fasthttp.RequestCtx, path []byte, private bool) bool {
 	rest, ok := bytes.CutPrefix(path, []byte("/cache"))
 	if (!ok || len(rest) > 0 && rest[0] != '/') && string(path) != "/metrics" {
 		return false
 	}
-	page, known := adminPages[string(bytes.TrimSuffix(path, []byte("/")))]
+	page := adminPages[string(bytes.TrimSuffix(path, []byte("/")))]
+	facts := gate.FactsOf(ctx, p.opts.TrustedProxies, private)
+	verdict := p.gate.Decide(facts, gate.Page{Read: page.answer != nil, Change: page.change != nil, Form: page.form, Open: page.open})
 	switch {
-	case !p.mayAdminister(ctx):
-		p.fail(ctx, fasthttp.StatusForbidden, "Only this machine, or a request with the admin token, may see this page")
-	case !known:
-		p.fail(ctx, fasthttp.StatusNotFound, "Not Found")
-	case (ctx.IsGet() || ctx.IsHead()) && page.answer != nil:
-		page.answer(p, ctx)
-	case !ctx.IsPost() || page.change == nil:
-		ctx.Response.Header.Set("Allow", page.methods())
-		p.fail(ctx, fasthttp.StatusMethodNotAllowed, "Method Not Allowed")
-	case crossSite(ctx):
-		p.fail(ctx, fasthttp.StatusForbidden, "Another site may not ask for this")
-	default:
+	case !verdict.Admitted():
+		p.refuse(ctx, facts, verdict)
+	case ctx.IsPost():
 		page.change(p, ctx)
+	default:
+		page.answer(p, ctx)
 	}
 	return true
 }
 
-// methods lists what a page may be asked with.
-func (a adminPage) methods() string {
-	switch {
-	case a.answer == nil:
-		return "POST"
-	case a.change == nil:
-		return "GET, HEAD"
+// refuse answers a request that the gate does not admit.
+func (p *Proxy) refuse(ctx *fasthttp.RequestCtx, facts *gate.Request, v gate.Verdict) {
+	if page := p.gate.Refuse(ctx, facts, v); page != nil {
+		p.headers.send(ctx, v.Status, page)
+		return
 	}
-	return "GET, HEAD, POST"
+	p.fail(ctx, v.Status, v.Reason)
 }
 
-// crossSite reports whether a browser sends the request on behalf of another
-// site's page. Source: Fetch Metadata; older browsers send Origin alone.
-func crossSite(ctx *fasthttp.RequestCtx) bool {
-	if site := ctx.Request.Header.Peek("Sec-Fetch-Site"); len(site) > 0 {
-		return string(site) != "same-origin" && string(site) != "none"
+// servePrivate answers on the admin pages' own listener: them, and the probes.
+func (p *Proxy) servePrivate(ctx *fasthttp.RequestCtx) {
+	p.headers.common(&ctx.Response.Header)
+	at := p.router.Locate(ctx.RequestURI())
+	if at.Site || !p.serveAdmin(ctx, at.Path, true) && !p.serveProbe(ctx, at.Path) {
+		p.fail(ctx, fasthttp.StatusNotFound, "Not Found")
 	}
-	origin := ctx.Request.Header.Peek(fasthttp.HeaderOrigin)
-	_, host, _ := bytes.Cut(origin, []byte("://"))
-	return len(origin) > 0 && !bytes.Equal(host, ctx.Request.Header.Host())
 }
 
-// mayAdminister reports whether a request comes from this machine, not by way
-// of a proxy on it, or has the token.
-func (p *Proxy) mayAdminister(ctx *fasthttp.RequestCtx) bool {
-	if header := ctx.Request.Header.Peek(fasthttp.HeaderAuthorization); len(header) > 0 {
-		token, ok := bytes.CutPrefix(header, []byte("Bearer "))
-		return ok && p.opts.AdminToken != "" && subtle.ConstantTimeCompare(token, []byte(p.opts.AdminToken)) == 1
+// serveLogin sends the page that asks for the admin token.
+func (p *Proxy) serveLogin(ctx *fasthttp.RequestCtx) {
+	path, _ := route.SplitTarget(ctx.RequestURI())
+	ctx.Response.Header.SetContentType(pageTypes[".html"])
+	ctx.Response.Header.Set(fasthttp.HeaderContentSecurityPolicy, gate.LoginPolicy)
+	p.headers.send(ctx, fasthttp.StatusOK, gate.LoginPage(string(path), ""))
+}
+
+// logIn opens a session.
+func (p *Proxy) logIn(ctx *fasthttp.RequestCtx) {
+	facts := gate.FactsOf(ctx, p.opts.TrustedProxies, false)
+	if v := p.gate.LogIn(ctx, facts, p.opts.TrustedProxies.Of(ctx).Proto); !v.Admitted() {
+		p.refuse(ctx, facts, v)
+		return
 	}
-	for _, name := range forwarding {
-		if len(ctx.Request.Header.Peek(name)) > 0 {
-			return false
-		}
-	}
-	return ctx.RemoteIP().IsLoopback()
+	p.headers.send(ctx, fasthttp.StatusSeeOther, nil)
+}
+
+// logOut ends the session.
+func (p *Proxy) logOut(ctx *fasthttp.RequestCtx) {
+	p.gate.LogOut(ctx, gate.FactsOf(ctx, p.opts.TrustedProxies, false), p.opts.TrustedProxies.Of(ctx).Proto)
+	p.headers.send(ctx, fasthttp.StatusSeeOther, nil)
 }
 
 // sendJSON answers with v, indented for people.

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -81,7 +82,7 @@ func TestWhoMaySeeStats(t *testing.T) {
 		"a token when none is set": {"", []string{"Authorization", "Bearer "}, 403},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, base := start(t, Options{Origin: &fakeOrigin{}, AdminToken: tt.token, BasePath: "/iz/xcri"})
+			_, base := start(t, Options{Origin: &fakeOrigin{}, Admin: gate.Options{Token: tt.token}, BasePath: "/iz/xcri"})
 			for _, target := range []string{"/cache/stats", "/cache/stats/", "/iz/xcri/cache/stats", "/cache", "/cache/", "/cache/other"} {
 				want := tt.want
 				if known, is := map[string]int{"/cache": 308, "/cache/other": 404}[target]; is && want == 200 {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -23,13 +24,17 @@ type answer struct {
 }
 
 // ask sends a request with the target as it is, which net/http would tidy up.
-// headers are name, value, name, value.
+// headers are name, value, name, value; a Host among them replaces this machine's
+// name.
 func ask(t testing.TB, base, method, target string, headers ...string) answer {
 	t.Helper()
 	conn := dial(t, base)
 	defer conn.Close()
 	var req strings.Builder
-	req.WriteString(method + " " + target + " HTTP/1.1\r\nHost: proxy.example\r\nConnection: close\r\n")
+	req.WriteString(method + " " + target + " HTTP/1.1\r\nConnection: close\r\n")
+	if !slices.Contains(headers, "Host") {
+		req.WriteString("Host: localhost\r\n")
+	}
 	for i := 0; i < len(headers); i += 2 {
 		req.WriteString(headers[i] + ": " + headers[i+1] + "\r\n")
 	}

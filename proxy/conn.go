@@ -205,6 +205,9 @@ func (b *body) Close() error {
 	return nil
 }
 
+// NetConn returns the connection itself.
+func (c *conn) NetConn() net.Conn { return c.Conn }
+
 // Close closes the connection. It may be called more than once.
 func (c *conn) Close() error {
 	c.closed.Do(func() { c.closing(c) })

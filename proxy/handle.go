@@ -54,11 +54,11 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 		}
 		return
 	}
-	p.cors.apply(ctx)
-	if p.cors.preflight(ctx) {
-		return
+	if p.serveAdmin(ctx, at.Path, false) {
+		return // before any CORS header is set
 	}
-	if p.serveAdmin(ctx, at.Path) || p.serveProbe(ctx, at.Path) {
+	p.cors.apply(ctx)
+	if p.cors.preflight(ctx) || p.serveProbe(ctx, at.Path) {
 		return
 	}
 	m := p.router.Match(at.Path, at.Query)

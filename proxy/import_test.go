@@ -264,22 +264,22 @@ func inflate(body string) ([]byte, error) {
 	return io.ReadAll(z)
 }
 
-// visitor sends requests on one connection that stays open.
-type visitor struct {
+// keptConn sends requests on one connection that stays open.
+type keptConn struct {
 	conn net.Conn
 	from *bufio.Reader
 }
 
-func newVisitor(base string) (*visitor, error) {
+func newKeptConn(base string) (*keptConn, error) {
 	conn, err := net.Dial("tcp", strings.TrimPrefix(base, "http://"))
 	if err != nil {
 		return nil, err
 	}
-	return &visitor{conn, bufio.NewReader(conn)}, nil
+	return &keptConn{conn, bufio.NewReader(conn)}, nil
 }
 
 // get asks for a target. It may be called from any goroutine.
-func (v *visitor) get(target string) (answer, error) {
+func (v *keptConn) get(target string) (answer, error) {
 	v.conn.SetDeadline(time.Now().Add(soon))
 	if _, err := fmt.Fprintf(v.conn, "GET %s HTTP/1.1\r\nHost: proxy.example\r\nAccept-Encoding: gzip\r\n\r\n", target); err != nil {
 		return answer{}, err
@@ -308,12 +308,12 @@ func (c *crowd) stop() {
 
 // visit begins n visitors. Each does what a call of begin returns, again and
 // again; an error ends it.
-func visit(t *testing.T, base string, n int, begin func() func(v *visitor, turn int) error) *crowd {
+func visit(t *testing.T, base string, n int, begin func() func(v *keptConn, turn int) error) *crowd {
 	t.Helper()
 	c := &crowd{}
 	t.Cleanup(c.stop)
 	for i := range n {
-		v, err := newVisitor(base)
+		v, err := newKeptConn(base)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -343,7 +343,7 @@ type reader struct {
 }
 
 // read asks for a target once and says what is wrong with the answer.
-func (r *reader) read(v *visitor, target string) error {
+func (r *reader) read(v *keptConn, target string) error {
 	published := publishedVersion(r.p)
 	a, err := v.get(target)
 	if err != nil {
@@ -422,9 +422,9 @@ func TestImportsUnderLoad(t *testing.T) {
 	j := &journal{}
 	targets, newReader := newReaders(t, p, base, j)
 	targets = append(targets, coldTargets(t, db)...)
-	visitors := visit(t, base, 50, func() func(*visitor, int) error {
+	visitors := visit(t, base, 50, func() func(*keptConn, int) error {
 		r := newReader()
-		return func(v *visitor, turn int) error { return r.read(v, targets[turn%len(targets)]) }
+		return func(v *keptConn, turn int) error { return r.read(v, targets[turn%len(targets)]) }
 	})
 	ways := []importer.Options{{}, {Groups: 5}, {MetadataFirst: true}, {Before: halfWay}, {Before: killed(t, db)}}
 	var toPublish []time.Duration
@@ -455,7 +455,7 @@ func TestImportsUnderLoad(t *testing.T) {
 		toPublish[len(toPublish)/2].Round(time.Millisecond), toPublish[len(toPublish)-1].Round(time.Millisecond), shortPoll)
 
 	// What is not warm is stale once at most, and then right.
-	v, err := newVisitor(base)
+	v, err := newKeptConn(base)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -517,16 +517,16 @@ func TestSlowImport(t *testing.T) {
 	j := &journal{}
 	warm, newReader := newReaders(t, p, base, j)
 	scope, cold := live[0], coldTargets(t, db)
-	v, err := newVisitor(base)
+	v, err := newKeptConn(base)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer v.conn.Close()
 	r := newReader()
 	before := p.Stats().Generation.Warm.Published
-	crowd := visit(t, base, 50, func() func(*visitor, int) error {
+	crowd := visit(t, base, 50, func() func(*keptConn, int) error {
 		r := newReader()
-		return func(v *visitor, turn int) error { return r.read(v, warm[turn%len(warm)]) }
+		return func(v *keptConn, turn int) error { return r.read(v, warm[turn%len(warm)]) }
 	})
 	err = importer.Import(t.Context(), db, scope, 1, importer.Options{Loose: true, Groups: 3, Before: func(_ *sql.Conn, step, steps int) error {
 		if step == steps {
@@ -766,7 +766,7 @@ func TestFillAcrossAnImport(t *testing.T) {
 		answered := make(chan answer, 1)
 		go func() {
 			defer close(answered)
-			if v, err := newVisitor(base); err == nil {
+			if v, err := newKeptConn(base); err == nil {
 				defer v.conn.Close()
 				a, _ := v.get(target)
 				answered <- a

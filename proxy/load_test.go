@@ -194,8 +194,8 @@ func TestRollback(t *testing.T) {
 	}
 	cold := coldTargets(t, db)[:5]
 	var fresh atomic.Int64
-	crowd := visit(t, base, 10, func() func(*visitor, int) error {
-		return func(v *visitor, turn int) error {
+	crowd := visit(t, base, 10, func() func(*keptConn, int) error {
+		return func(v *keptConn, turn int) error {
 			target := warm[turn%len(warm)]
 			switch turn % 32 {
 			case 0:
@@ -264,8 +264,8 @@ func TestAutoInAnOutage(t *testing.T) {
 	opts.Logger = log.logger()
 	p, base := start(t, opts)
 	var cold, fromOld atomic.Int64
-	crowd := visit(t, base, 10, func() func(*visitor, int) error {
-		return func(v *visitor, turn int) error {
+	crowd := visit(t, base, 10, func() func(*keptConn, int) error {
+		return func(v *keptConn, turn int) error {
 			target := warmTargets(live[turn%len(live)])[turn%3]
 			if turn%4 == 0 {
 				target = fmt.Sprintf("/teams/?season_year=2025&limit=%d", 1+cold.Add(1))

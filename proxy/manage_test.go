@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -20,7 +21,7 @@ func post(t testing.TB, base, target, body string, headers ...string) answer {
 	conn := dial(t, base)
 	defer conn.Close()
 	var req strings.Builder
-	fmt.Fprintf(&req, "POST %s HTTP/1.1\r\nHost: proxy.example\r\nConnection: close\r\nContent-Length: %d\r\n", target, len(body))
+	fmt.Fprintf(&req, "POST %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nContent-Type: application/json\r\nContent-Length: %d\r\n", target, len(body))
 	for i := 0; i < len(headers); i += 2 {
 		req.WriteString(headers[i] + ": " + headers[i+1] + "\r\n")
 	}
@@ -71,7 +72,7 @@ func eventually(t testing.TB, base, target string) {
 // token, and no other site behind it.
 func TestWhoMayManage(t *testing.T) {
 	const token = "a long enough token"
-	_, base := start(t, Options{Origin: &fakeOrigin{}, AdminToken: token, BasePath: "/iz/xcri"})
+	_, base := start(t, Options{Origin: &fakeOrigin{}, Admin: gate.Options{Token: token}, BasePath: "/iz/xcri"})
 	bodies := map[string]string{"/cache/warm": "", "/cache/purge": `{"all":true}`}
 	for name, tt := range map[string]struct {
 		headers []string
@@ -79,8 +80,8 @@ func TestWhoMayManage(t *testing.T) {
 	}{
 		"this machine":                  {nil, true},
 		"the token, by way of Apache":   {[]string{"Authorization", "Bearer " + token, "X-Forwarded-For", "1.2.3.4"}, true},
-		"a page of the site itself":     {[]string{"Sec-Fetch-Site", "same-origin", "Origin", "http://proxy.example"}, true},
-		"the same, of an older browser": {[]string{"Origin", "http://proxy.example"}, true},
+		"a page of the site itself":     {[]string{"Sec-Fetch-Site", "same-origin", "Origin", "http://localhost"}, true},
+		"the same, of an older browser": {[]string{"Origin", "http://localhost"}, true},
 		"typed in":                      {[]string{"Sec-Fetch-Site", "none"}, true},
 		"by way of Apache":              {[]string{"X-Forwarded-For", "127.0.0.1"}, false},
 		"by way of nginx":               {[]string{"X-Real-IP", "127.0.0.1"}, false},

@@ -50,7 +50,7 @@ type sufferer struct {
 	served  int             // of the warm set, by an old answer
 }
 
-func (s *sufferer) request(v *visitor, turn int) error {
+func (s *sufferer) request(v *keptConn, turn int) error {
 	phase, began := s.phase.Load(), time.Now()
 	if turn%8 > 0 {
 		return s.requestWarm(v, s.warm[turn%len(s.warm)], phase)
@@ -78,7 +78,7 @@ func (s *sufferer) request(v *visitor, turn int) error {
 	return nil
 }
 
-func (s *sufferer) requestWarm(v *visitor, target string, phase int32) error {
+func (s *sufferer) requestWarm(v *keptConn, target string, phase int32) error {
 	a, err := v.get(target)
 	after := s.phase.Load()
 	old := a.outcome() == "stale_error"
@@ -129,7 +129,7 @@ func TestOutage(t *testing.T) {
 		t.Run(kind.name, func(t *testing.T) {
 			p, base, warm := startOn(t, srv, 100*time.Millisecond)
 			s := &sufferer{base: base, warm: warm}
-			crowd := visit(t, base, 30, func() func(*visitor, int) error { return s.request })
+			crowd := visit(t, base, 30, func() func(*keptConn, int) error { return s.request })
 			await(t, "all is well under load", func() bool { return crowd.answers.Load() > 300 })
 
 			s.phase.Store(failing)
@@ -215,7 +215,7 @@ func testRestart(t *testing.T, srv *mariadb.Server) {
 		var clients sync.WaitGroup
 		for i := range 20 {
 			clients.Go(func() {
-				v, err := newVisitor(base)
+				v, err := newKeptConn(base)
 				if err != nil {
 					t.Error(err)
 					return

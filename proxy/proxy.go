@@ -17,10 +17,12 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/site"
+	"github.com/lewistv/xcri-proxy/proxy/visitor"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -70,9 +72,11 @@ type Options struct {
 	Site *site.Site
 	// CORSOrigins may read answers from other sites; "*" allows all.
 	CORSOrigins []string
-	// AdminToken opens the pages below /cache to others than this machine;
-	// empty opens them to nobody else.
-	AdminToken string
+	// Admin says who may use the pages below /cache, and /metrics. Logger is set
+	// by New.
+	Admin gate.Options
+	// TrustedProxies are believed when they report who a visitor is.
+	TrustedProxies visitor.Trust
 	// MaxAge and StaleWhileRevalidate are told to clients in Cache-Control.
 	MaxAge, StaleWhileRevalidate time.Duration
 	// Memory counts the memory files that hold large answers; nil makes one.
@@ -92,6 +96,7 @@ type Proxy struct {
 	outage  *cache.Outage
 	server  *fasthttp.Server
 	cors    cors
+	gate    *gate.Gate
 	headers *headers
 	targets memo[target]
 	accepts memo[weights]
@@ -135,12 +140,14 @@ func New(opts Options) (*Proxy, error) {
 	if opts.OnState == nil {
 		opts.OnState = func(State) error { return nil }
 	}
+	opts.Admin.Logger = opts.Logger
 	saved := opts.Saved
 	opts.Saved = nil // or what is replaced in the cache would never be freed
 	p := &Proxy{
 		opts:    opts,
 		router:  route.NewRouter(store.Endpoints(), opts.BasePath),
 		cors:    newCORS(opts.CORSOrigins),
+		gate:    gate.New(opts.Admin),
 		headers: newHeaders(opts),
 		targets: newMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
 		accepts: newMemo[weights](knownAccepts),

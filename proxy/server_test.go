@@ -267,7 +267,7 @@ func TestKeepAlive(t *testing.T) {
 		target string
 		status int
 	}{{"/teams/", 200}, {"/nowhere", 404}, {"/teams/?limit=x", 422}, {"/teams/", 200}, {"/cache/nowhere", 404}, {"/health", 200}} {
-		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", tt.target)
+		fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: localhost\r\n\r\n", tt.target)
 		if a := read(t, from, "GET"); a.status != tt.status {
 			t.Errorf("%s: %d", tt.target, a.status)
 		}

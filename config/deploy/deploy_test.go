@@ -5,6 +5,7 @@ package deploy
 import (
 	"bufio"
 	"bytes"
+	"cmp"
 	"fmt"
 	"io"
 	"net"
@@ -149,6 +150,7 @@ type request struct {
 	headers        string // lines "Name: value"
 	body           string
 	from           string // address it comes from; empty for any
+	host           string // rankings.example if empty
 }
 
 type answer struct {
@@ -164,6 +166,7 @@ func (r request) send(base string) (*answer, error) {
 	if method == "" {
 		method = http.MethodGet
 	}
+	host := cmp.Or(r.host, "rankings.example")
 	dialer := net.Dialer{Timeout: 5 * time.Second}
 	if r.from != "" {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(r.from)}
@@ -174,7 +177,7 @@ func (r request) send(base string) (*answer, error) {
 	}
 	defer conn.Close()
 	conn.SetDeadline(time.Now().Add(30 * time.Second))
-	text := method + " " + r.target + " HTTP/1.1\r\nHost: rankings.example\r\nConnection: close\r\n"
+	text := method + " " + r.target + " HTTP/1.1\r\nHost: " + host + "\r\nConnection: close\r\n"
 	for line := range strings.Lines(r.headers) {
 		text += strings.TrimSpace(line) + "\r\n"
 	}

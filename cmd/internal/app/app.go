@@ -16,6 +16,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/handover"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy"
+	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
@@ -74,7 +75,8 @@ func (a *App) build(version string) (err error) {
 		Saved:     load(cfg, version, a.log),
 		OnPublish: a.toSave,
 		Memory:    &memfile.Memory{Changed: newMemoryLimit(cfg.MemoryLimit).follow},
-		BasePath:  cfg.BasePath, CORSOrigins: cfg.CORSOrigins, AdminToken: string(cfg.AdminToken),
+		BasePath:  cfg.BasePath, CORSOrigins: cfg.CORSOrigins, TrustedProxies: cfg.TrustedProxies,
+		Admin:  gate.Options{Token: string(cfg.AdminToken)},
 		MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate,
 		MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown, VerifySample: float64(cfg.Legacy.VerifySample),
 		OnState: a.handOver.owning(keepState(cfg.StateFile)),

@@ -18,7 +18,7 @@ const allowed = `
 cache: cache/memfile
 cache/memfile:
 cmd/internal/accesslog:
-cmd/internal/app: cache cache/memfile cmd/internal/handover config proxy proxy/legacy proxy/maintenance proxy/site store
+cmd/internal/app: cache cache/memfile cmd/internal/handover config proxy proxy/admin/gate proxy/legacy proxy/maintenance proxy/site store
 cmd/internal/handover:
 cmd/internal/load: cmd/internal/accesslog
 cmd/xcri-bench: store/storetest store/storetest/importer store/storetest/mariadb
@@ -26,8 +26,9 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/app cmd/internal/load config
 config:
 config/deploy:
-proxy: cache cache/memfile proxy/admin/api proxy/compare proxy/legacy proxy/maintenance proxy/route proxy/site store store/jsontext
+proxy: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/compare proxy/legacy proxy/maintenance proxy/route proxy/site proxy/visitor store store/jsontext
 proxy/admin/api:
+proxy/admin/gate: proxy/visitor
 proxy/compare:
 proxy/legacy: proxy/visitor
 proxy/maintenance:

@@ -1,0 +1,12 @@
+//go:build !linux
+
+package gate
+
+import (
+	"errors"
+	"net"
+)
+
+// Account returns errors.ErrUnsupported: the system is not asked for the process
+// at the other end of a connection.
+func Account(net.Conn) (uid int, err error) { return 0, errors.ErrUnsupported }

@@ -1,0 +1,286 @@
+// Package gate decides who may use the admin pages. It decides from the facts of
+// a request alone, and refuses whatever no rule admits.
+//
+// Three credentials admit: the admin token, a session that was opened with it,
+// and being an operator on this machine. The last needs proof that no proxy and
+// no browser page of another site acts on behalf of somebody else: see local.go.
+package gate
+
+import (
+	"log/slog"
+	"net/http"
+	"net/netip"
+	"strings"
+	"sync/atomic"
+	"time"
+)
+
+// Options say what admits. The zero value admits operators on this machine.
+type Options struct {
+	// Token is the admin token; empty means that there is none.
+	Token string
+	// LocalToken demands the token of operators on this machine, too.
+	LocalToken bool
+	// Separate says that the admin pages have a listener of their own: on the
+	// public one they do not exist.
+	Separate bool
+	// Now tells the time; nil means time.Now.
+	Now func() time.Time
+	// Logger takes reports of wrong tokens; nil discards them.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Gate decides about requests for admin pages. It is safe for concurrent use.
+type Gate struct {
+	opts     Options
+	token    digest
+	limiter  limiter
+	sessions sessions
+	refused  [causes]atomic.Int64
+}
+
+// New returns a Gate without sessions.
+func New(opts Options) *Gate {
+	g := &Gate{opts: opts.withDefaults(), token: digestOf(opts.Token)}
+	g.limiter.init(g.opts)
+	g.sessions.now = g.opts.Now
+	return g
+}
+
+// Request holds the facts of a request that the gate decides from.
+type Request struct {
+	// Peer is the other end of the connection; the zero Addr for a Unix socket.
+	Peer netip.Addr
+	// Account returns the user ID of the process at the other end of a connection
+	// within this machine.
+	Account func() (uid int, err error)
+	// Visitor is the client as trusted proxies report it. Wrong tokens count
+	// against it.
+	Visitor netip.Addr
+	// Private says that the request came in on the admin pages' own listener.
+	Private bool
+	HTTP11  bool
+	Method  string
+	// Hosts are the host that the Host line names and the one of an absolute
+	// target.
+	Hosts []string
+	// Fields are the header lines in their order, Host among them or not.
+	Fields []Field
+}
+
+// Field is one header line.
+type Field struct{ Name, Value string }
+
+// Page says what a path offers. The zero Page does not exist.
+type Page struct {
+	Read, Change bool // with GET and HEAD; with POST
+	// Form says that POST takes an HTML form instead of JSON.
+	Form bool
+	// Open says that no credential is needed: it is where one is obtained.
+	Open bool
+}
+
+// methods is the Allow header of a page.
+func (p Page) methods() string {
+	switch {
+	case !p.Read:
+		return "POST"
+	case !p.Change:
+		return "GET, HEAD"
+	}
+	return "GET, HEAD, POST"
+}
+
+// Credential is what admitted a request.
+type Credential uint8
+
+// The credentials. ByNone admits to open pages only.
+const (
+	ByNone Credential = iota
+	ByLocal
+	ByToken
+	BySession
+)
+
+// Verdict is a decision. The status of one that admits is 200.
+type Verdict struct {
+	Status int
+	By     Credential    // if admitted
+	Cause  Cause         // if refused
+	Reason string        // if refused: a sentence without its full stop
+	Allow  string        // of a 405
+	Wait   time.Duration // of a 429
+}
+
+// Admitted reports whether the request may go on.
+func (v Verdict) Admitted() bool { return v.Status == http.StatusOK }
+
+// Cause is why a request was refused, for counters.
+type Cause uint8
+
+// The causes.
+const (
+	CauseNone Cause = iota
+	CauseElsewhere
+	CauseNotLocal
+	CauseToken
+	CauseLimited
+	CauseForeign
+	CauseMissing
+	CauseMethod
+	CauseType
+	causes
+)
+
+// String returns the label of a cause.
+func (c Cause) String() string {
+	return [causes]string{"none", "other_listener", "not_local", "wrong_token", "limited", "other_site", "not_found", "method", "content_type"}[c]
+}
+
+// Refused returns how many requests were refused, by the label of their cause.
+func (g *Gate) Refused() map[string]int64 {
+	counts := map[string]int64{}
+	for c := CauseElsewhere; c < causes; c++ {
+		counts[c.String()] = g.refused[c].Load()
+	}
+	return counts
+}
+
+func admit(by Credential) Verdict { return Verdict{Status: http.StatusOK, By: by} }
+
+func refuse(status int, cause Cause, reason string) Verdict {
+	return Verdict{Status: status, Cause: cause, Reason: reason}
+}
+
+// Decide admits a request to a page, or refuses it with a status and a reason.
+func (g *Gate) Decide(r *Request, page Page) Verdict {
+	v := g.decide(r, page)
+	g.refused[v.Cause].Add(1)
+	return v
+}
+
+// decide asks for a credential before it tells anything about the page.
+func (g *Gate) decide(r *Request, page Page) Verdict {
+	if g.opts.Separate && !r.Private {
+		return refuse(http.StatusNotFound, CauseElsewhere, "Not Found")
+	}
+	v := admit(ByNone)
+	switch {
+	case page.Open && g.opts.Token == "":
+		return refuse(http.StatusNotFound, CauseMissing, "There is no admin token to log in with")
+	case !page.Open:
+		if v = g.identify(r); !v.Admitted() {
+			return v
+		}
+	}
+	if refusal := g.fits(r, page); !refusal.Admitted() {
+		return refusal
+	}
+	return v
+}
+
+// fits decides whether the page takes a request of this kind.
+func (g *Gate) fits(r *Request, page Page) Verdict {
+	post := r.Method == http.MethodPost
+	switch {
+	case !page.Read && !page.Change:
+		return refuse(http.StatusNotFound, CauseMissing, "Not Found")
+	case post && !page.Change, !post && (!r.reads() || !page.Read):
+		v := refuse(http.StatusMethodNotAllowed, CauseMethod, "Method Not Allowed")
+		v.Allow = page.methods()
+		return v
+	case post && r.crossSite(): // reads change nothing, and no CORS header lets a page see them
+		return refuse(http.StatusForbidden, CauseForeign, "A page of another site may not ask for this")
+	case post && r.contentType() != page.contentType():
+		return refuse(http.StatusUnsupportedMediaType, CauseType, "The request needs Content-Type: "+page.contentType())
+	}
+	return admit(ByNone)
+}
+
+func (p Page) contentType() string {
+	if p.Form {
+		return "application/x-www-form-urlencoded"
+	}
+	return "application/json"
+}
+
+// onlyHere begins the reason of a request without a credential.
+const onlyHere = "Only this machine, or a request with the admin token, may see this page: "
+
+// identify finds the credential of a request.
+func (g *Gate) identify(r *Request) Verdict {
+	authorization := r.lines("authorization")
+	token, bearer := bearerOf(authorization)
+	switch {
+	case bearer:
+		return g.checkToken(r.Visitor, token)
+	case g.sessions.open(r.cookies(sessionCookie)):
+		return admit(BySession)
+	case len(authorization) > 0:
+		return refuse(http.StatusForbidden, CauseToken, onlyHere+"the Authorization header does not hold one bearer token")
+	}
+	why := g.notLocal(r)
+	if why == "" {
+		return admit(ByLocal)
+	}
+	v := refuse(http.StatusForbidden, CauseNotLocal, onlyHere+why)
+	if r.reads() && g.opts.Token != "" {
+		v.Status = http.StatusUnauthorized // the answer can offer to log in
+	}
+	return v
+}
+
+// bearerOf returns the token of an Authorization header that is a single line
+// with the scheme Bearer.
+func bearerOf(lines []string) (token string, ok bool) {
+	if len(lines) != 1 {
+		return "", false
+	}
+	scheme, token, ok := strings.Cut(lines[0], " ")
+	return token, ok && strings.EqualFold(scheme, "Bearer")
+}
+
+// reads reports whether the method changes nothing.
+func (r *Request) reads() bool { return r.Method == http.MethodGet || r.Method == http.MethodHead }
+
+// lines returns the values of all lines with a name, which is in lower case.
+func (r *Request) lines(name string) (values []string) {
+	for _, f := range r.Fields {
+		if strings.EqualFold(f.Name, name) {
+			values = append(values, f.Value)
+		}
+	}
+	return values
+}
+
+// cookies returns the values of all cookies with a name.
+func (r *Request) cookies(name string) (values []string) {
+	for _, line := range r.lines("cookie") {
+		for pair := range strings.SplitSeq(line, ";") {
+			if n, value, ok := strings.Cut(strings.TrimSpace(pair), "="); ok && n == name {
+				values = append(values, value)
+			}
+		}
+	}
+	return values
+}
+
+// contentType returns the media type of the body; empty if that is not clear.
+func (r *Request) contentType() string {
+	lines := r.lines("content-type")
+	if len(lines) != 1 {
+		return ""
+	}
+	media, _, _ := strings.Cut(lines[0], ";")
+	return strings.ToLower(strings.TrimSpace(media))
+}
