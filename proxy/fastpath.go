@@ -63,9 +63,9 @@ func (f *fastPath) answer(c *conn, request []byte) (answered bool, err error) {
 		return false, nil
 	}
 	f.p.cache.Count(&known.ref)
-	figures := &f.p.figures[known.route.ID]
-	figures.outcomes[cache.Hit].Add(1)
-	figures.latency.record(time.Since(now))
+	counted := f.p.metrics.Route(known.route.ID)
+	counted.Outcomes[cache.Hit].Add(1)
+	counted.Latency.Record(time.Since(now))
 	if err := c.answer(header, v); err != nil {
 		c.Close() // what was begun can't be taken back
 		return false, net.ErrClosed
@@ -102,7 +102,7 @@ func (f *fastPath) prepare(to, request []byte, e *cache.Entry, now time.Time) (h
 	}
 	age := f.p.age(e, cache.Hit, now)
 	if tag := matchETag(e.Variants[identity].ETag, plain.header.PeekCanonical(headerIfNoneMatch)); tag != nil {
-		f.p.counts.notModified.Add(1)
+		f.p.metrics.NotModified.Add(1)
 		return f.appendHeader(to, nil, tag, age, now), nil
 	}
 	v = &e.Variants[negotiate(&f.p.accepts, e.Variants, plain.header.PeekCanonical(headerAcceptEncoding))]

@@ -34,7 +34,7 @@ func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 
 // panicked counts and logs a panic that a request led to.
 func (p *Proxy) panicked(request string, cause any) {
-	p.counts.panics.Add(1)
+	p.metrics.Panics.Add(1)
 	p.opts.Logger.Error("panic in a handler", "target", request, "panic", cause, "stack", string(debug.Stack()))
 }
 
@@ -86,7 +86,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, m *route.Match) {
 	key := m.Key()
 	if key == nil {
-		p.counts.rejected.Add(1)
+		p.metrics.Rejected.Add(1)
 		p.headers.send(ctx, fasthttp.StatusUnprocessableEntity, m.Refusal())
 		return
 	}
@@ -109,12 +109,12 @@ func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t *target) cache.Outcome {
 	for err == nil && !p.respond(ctx, entry, outcome) {
 		entry, outcome, err = p.answer(&t.ref) // the entry has left the cache meanwhile
 	}
-	figures := &p.figures[t.route.ID]
-	figures.outcomes[outcome].Add(1)
+	counted := p.metrics.Route(t.route.ID)
+	counted.Outcomes[outcome].Add(1)
 	if err != nil {
 		p.failOrigin(ctx, t.route, err)
 	}
-	figures.latency.record(time.Since(ctx.Time()))
+	counted.Latency.Record(time.Since(ctx.Time()))
 	return outcome
 }
 
@@ -137,11 +137,14 @@ func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 	if err != nil {
 		return cache.Content{}, err
 	}
-	fills := &p.figures[q.Route.ID].fill
-	timer := fills.start()
+	timer, failed := p.metrics.Route(q.Route.ID).Fills.Start(), true
+	defer func() { // also after a panic
+		if failed {
+			timer.Fail()
+		}
+	}()
 	answer, err := p.load(ctx, q)
 	if err != nil {
-		fills.failed.Add(1)
 		if isDown(err) {
 			p.wake() // so that the watch finds out soon whether it is back
 		}
@@ -151,7 +154,8 @@ func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 		Status: answer.Status, Size: len(answer.Body), Variants: variants(answer.Body),
 		Scope: q.Query.Scope().String(), Generation: answer.Generation,
 	}
-	timer.stop()
+	timer.Stop()
+	failed = false
 	return content, nil
 }
 

@@ -3,111 +3,17 @@ package proxy
 import (
 	"context"
 	"encoding/json"
-	"math"
-	"math/bits"
 	"strconv"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
-
-// Bounds of the latency histogram: two a factor of two, from 2^firstBit to
-// 2^lastBit nanoseconds (1 µs to 34 s), and one bucket for what took longer.
-const (
-	firstBit, lastBit = 10, 35
-	latencyBounds     = 2*(lastBit-firstBit) + 1
-)
-
-// latencyBound is the longest duration that each bucket but the last counts, in
-// nanoseconds.
-var latencyBound = func() (bounds [latencyBounds]int64) {
-	for i := range bounds {
-		bounds[i] = 1 << (firstBit + i/2)
-		if i%2 == 1 {
-			bounds[i] = int64(float64(bounds[i]) * math.Sqrt2)
-		}
-	}
-	return bounds
-}()
-
-// latencies counts how long requests took. It is safe for concurrent use.
-type latencies struct {
-	counts [latencyBounds + 1]atomic.Int64
-	total  atomic.Int64 // nanoseconds
-}
-
-// spread are the counts of a latencies, at one moment or between two.
-type spread [latencyBounds + 1]int64
-
-func (l *latencies) record(took time.Duration) {
-	l.counts[latencyBucket(int64(took))].Add(1)
-	l.total.Add(int64(took))
-}
-
-func latencyBucket(ns int64) int {
-	if ns <= latencyBound[0] {
-		return 0
-	}
-	i := 2 * (bits.Len64(uint64(ns-1)) - firstBit)
-	if i-1 < latencyBounds && ns <= latencyBound[i-1] {
-		i--
-	}
-	return min(i, latencyBounds)
-}
-
-func (l *latencies) read() (s spread) {
-	for i := range l.counts {
-		s[i] = l.counts[i].Load()
-	}
-	return s
-}
-
-// since takes off what was counted earlier.
-func (s *spread) since(earlier *spread) (d spread) {
-	for i := range s {
-		d[i] = s[i] - earlier[i]
-	}
-	return d
-}
-
-func (s *spread) add(o *spread) {
-	for i := range s {
-		s[i] += o[i]
-	}
-}
-
-func (s *spread) count() (n int64) {
-	for _, c := range s {
-		n += c
-	}
-	return n
-}
-
-// percentile returns the time in milliseconds within which the share of the
-// requests was answered, guessed from its bucket's bounds; zero if there were
-// none.
-func (s *spread) percentile(share float64) float64 {
-	wanted := share * float64(s.count())
-	if wanted == 0 {
-		return 0
-	}
-	var lower int64
-	for i, bound := range latencyBound {
-		n := float64(s[i])
-		if n > 0 && wanted <= n {
-			return milliseconds(lower) + wanted/n*milliseconds(bound-lower)
-		}
-		wanted -= n
-		lower = bound
-	}
-	return milliseconds(lower)
-}
 
 const (
 	// sampleEvery and samplesKept make the history an hour long. With all
@@ -122,21 +28,14 @@ const (
 // The history's samples have room for each outcome.
 var _ [cache.Outcomes]struct{} = [api.Outcomes]struct{}{}
 
-// reading are the counters that a sample is the difference of.
-type reading struct {
-	outcomes         [cache.Outcomes]int64
-	latency          spread
-	fills, fillNanos int64
-}
-
 // history keeps samples of the last hour. It is safe for concurrent use.
 type history struct {
 	mu       sync.Mutex
 	ring     [samplesKept]api.Sample
 	taken    int // so many were written to the ring, one after the other
 	at       time.Time
-	readings []reading // of each route, when the last sample was taken
-	peak     int       // of the pool, since then
+	readings []metrics.Reading // of each route, when the last sample was taken
+	peak     int               // of the pool, since then
 	// staleSince is when a look at the cache first saw stale entries after one
 	// that saw none; the zero time if there are none.
 	staleSince time.Time
@@ -180,10 +79,10 @@ func (p *Proxy) sample(now time.Time) {
 	s.PoolInUse = max(h.peak, p.opts.Origin.Stats().InUse)
 	first := h.readings == nil
 	if first {
-		h.readings = make([]reading, len(p.router.Routes()))
+		h.readings = make([]metrics.Reading, len(p.router.Routes()))
 	}
 	s.Seconds = now.Sub(h.at).Seconds()
-	s.All, s.Routes = h.advance(p.router.Routes(), p.figures)
+	s.All, s.Routes = h.advance(p.router.Routes(), p.metrics)
 	h.noteStale(s.Stale, now)
 	h.at, h.peak = now, 0
 	if !first {
@@ -193,56 +92,30 @@ func (p *Proxy) sample(now time.Time) {
 }
 
 // advance reads the routes' counters and returns what was added to them.
-func (h *history) advance(routes []*route.Route, figures []figures) (all api.Flow, each []api.Flow) {
-	var total reading
+func (h *history) advance(routes []*route.Route, counted *metrics.Metrics) (all api.Flow, each []api.Flow) {
+	var total metrics.Reading
 	for i, r := range routes {
-		now := figures[r.ID].read()
-		d := now.since(&h.readings[i])
+		now := counted.Route(r.ID).Read()
+		d := now.Since(&h.readings[i])
 		h.readings[i] = now
-		if f := d.flow(); f != (api.Flow{}) {
+		if f := newFlow(&d); f != (api.Flow{}) {
 			f.Route = r.Path()
 			each = append(each, f)
-			total.add(&d)
+			total.Add(&d)
 		}
 	}
-	return total.flow(), each
+	return newFlow(&total), each
 }
 
-func (f *figures) read() (r reading) {
-	for o := range r.outcomes {
-		r.outcomes[o] = f.outcomes[o].Load()
-	}
-	r.latency = f.latency.read()
-	r.fills, r.fillNanos = f.fill.count.Load(), f.fill.total.Load()
-	return r
-}
-
-func (r *reading) since(earlier *reading) (d reading) {
-	for o := range r.outcomes {
-		d.outcomes[o] = r.outcomes[o] - earlier.outcomes[o]
-	}
-	d.latency = r.latency.since(&earlier.latency)
-	d.fills, d.fillNanos = r.fills-earlier.fills, r.fillNanos-earlier.fillNanos
-	return d
-}
-
-func (r *reading) add(o *reading) {
-	for i := range r.outcomes {
-		r.outcomes[i] += o.outcomes[i]
-	}
-	r.latency.add(&o.latency)
-	r.fills += o.fills
-	r.fillNanos += o.fillNanos
-}
-
-func (r *reading) flow() (f api.Flow) {
-	for o, n := range r.outcomes {
+func newFlow(r *metrics.Reading) (f api.Flow) {
+	for o, n := range r.Outcomes {
 		f.Outcomes[o] = uint32(n)
 	}
-	f.P50, f.P95, f.P99 = float32(r.latency.percentile(0.5)), float32(r.latency.percentile(0.95)), float32(r.latency.percentile(0.99))
-	f.Fills = uint32(r.fills)
-	if r.fills > 0 {
-		f.FillMS = float32(milliseconds(r.fillNanos / r.fills))
+	l := &r.Latency
+	f.P50, f.P95, f.P99 = float32(l.Percentile(0.5)), float32(l.Percentile(0.95)), float32(l.Percentile(0.99))
+	f.Fills = uint32(r.Fills)
+	if r.Fills > 0 {
+		f.FillMS = float32(milliseconds(int64(r.FillTime) / r.Fills))
 	}
 	return f
 }

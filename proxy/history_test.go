@@ -3,8 +3,6 @@ package proxy
 import (
 	"context"
 	"encoding/json"
-	"math"
-	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -13,66 +11,6 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/store"
 )
-
-func TestLatencyBuckets(t *testing.T) {
-	for i, bound := range latencyBound {
-		for ns, want := range map[int64]int{bound - 1: i, bound: i, bound + 1: i + 1} {
-			if got := latencyBucket(ns); got != want {
-				t.Errorf("%d ns: bucket %d, want %d", ns, got, want)
-			}
-		}
-		if i > 0 && math.Abs(float64(bound)/float64(latencyBound[i-1])-math.Sqrt2) > 0.01 {
-			t.Errorf("bound %d is %d after %d", i, bound, latencyBound[i-1])
-		}
-	}
-	for ns, want := range map[int64]int{-5: 0, 0: 0, 1: 0, math.MaxInt64: latencyBounds, int64(time.Hour): latencyBounds} {
-		if got := latencyBucket(ns); got != want {
-			t.Errorf("%d ns: bucket %d, want %d", ns, got, want)
-		}
-	}
-	if first, last := latencyBound[0], time.Duration(latencyBound[latencyBounds-1]); first != 1024 || last < 30*time.Second {
-		t.Errorf("from %d ns to %v", first, last)
-	}
-}
-
-// TestPercentiles compares with the times themselves: a bucket is 41 % wide.
-func TestPercentiles(t *testing.T) {
-	for name, took := range map[string]func(i int) time.Duration{
-		"all the same": func(int) time.Duration { return 3 * time.Millisecond },
-		"even":         func(i int) time.Duration { return time.Duration(i+1) * time.Microsecond },
-		"a long tail":  func(i int) time.Duration { return time.Duration(math.Exp(float64(i)/80)) * 2 * time.Microsecond },
-	} {
-		t.Run(name, func(t *testing.T) {
-			var l latencies
-			var all []time.Duration
-			for i := range 1000 {
-				all = append(all, took(i))
-				l.record(took(i))
-			}
-			slices.Sort(all)
-			s := l.read()
-			for _, share := range []float64{0.01, 0.5, 0.95, 0.99, 1} {
-				want := all[int(math.Ceil(share*1000))-1].Seconds() * 1000
-				if got := s.percentile(share); got < want/1.42 || got > want*1.42 {
-					t.Errorf("p%v is %v ms, want about %v", share*100, got, want)
-				}
-			}
-			if s.count() != 1000 {
-				t.Errorf("%d", s.count())
-			}
-		})
-	}
-	var none spread
-	if got := none.percentile(0.99); got != 0 {
-		t.Errorf("of nothing: %v", got)
-	}
-	var endless latencies
-	endless.record(time.Hour)
-	s := endless.read()
-	if got := s.percentile(0.5); got != milliseconds(latencyBound[latencyBounds-1]) {
-		t.Errorf("of an hour: %v", got)
-	}
-}
 
 // quiet is a proxy on a fake origin that has published its generation.
 func quiet(t *testing.T) *Proxy {
@@ -196,7 +134,7 @@ func TestRecord(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); p.record(ctx) }()
 		time.Sleep(time.Minute + time.Second)
-		p.figures[0].outcomes[cache.Miss].Add(1)
+		p.metrics.Route(0).Outcomes[cache.Miss].Add(1)
 		time.Sleep(10 * time.Second)
 		got := p.history.after(0)
 		if len(got) != 7 || got[5].All != (api.Flow{}) || got[6].All.Outcomes[cache.Miss] != 1 || got[6].Seconds != 10 {

@@ -77,14 +77,14 @@ func (p *Proxy) fromLegacy(ctx context.Context, q route.Question, trial bool) (s
 
 // note counts a load and tells the source's breaker of it.
 func (p *Proxy) note(r *route.Route, from Source, begun time.Time, trial bool, err error) {
-	b, counts := p.sources.store, &p.figures[r.ID].loads[from]
+	b, counts := p.sources.store, &p.metrics.Route(r.ID).Loads[from]
 	if from == FromLegacy {
 		b = p.sources.legacy
 	}
 	if err == nil {
-		counts.ok.Add(1)
+		counts.OK.Add(1)
 	} else {
-		counts.failed.Add(1)
+		counts.Failed.Add(1)
 	}
 	now := time.Now()
 	b.record(loaded{route: r.Path(), at: now, took: now.Sub(begun), failed: err != nil, trial: trial})

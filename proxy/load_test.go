@@ -214,7 +214,7 @@ func TestRollback(t *testing.T) {
 		for _, r := range p.router.Routes() {
 			if r.Path() != route.HealthPath {
 				for s := range n {
-					n[s] += p.figures[r.ID].loads[s].ok.Load()
+					n[s] += p.metrics.Route(r.ID).Loads[s].OK.Load()
 				}
 			}
 		}

@@ -166,7 +166,7 @@ func TestBadBodies(t *testing.T) {
 			t.Errorf("%s: %d %s", target, a.status, a.body)
 		}
 	}
-	if n := p.counts.panics.Load(); n != 0 {
+	if n := p.metrics.Panics.Load(); n != 0 {
 		t.Errorf("%d panics", n)
 	}
 }

@@ -54,7 +54,7 @@ func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at route.Place) {
 		p.fail(ctx, fasthttp.StatusNotFound, "Not Found")
 		return
 	}
-	p.counts.passed.Add(1)
+	p.metrics.Passed.Add(1)
 	ctx.Response.Header.AddBytesV("Cache-Status", statusOf(cache.Pass))
 	if err != nil {
 		p.failLegacy(ctx, err)

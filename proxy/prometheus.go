@@ -12,6 +12,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
@@ -66,7 +67,7 @@ func (m *metricsText) one(family, kind, help string, value float64, labels ...st
 func (p *Proxy) serveMetrics(ctx *fasthttp.RequestCtx) {
 	m := &metricsText{}
 	m.stats(p.Stats())
-	m.durations(p.router.Routes(), p.figures)
+	m.durations(p.router.Routes(), p.metrics)
 	ctx.Response.Header.SetContentType(contentMetrics)
 	p.headers.send(ctx, fasthttp.StatusOK, m.text)
 }
@@ -295,22 +296,21 @@ func (m *metricsText) shelves(shelves map[string]api.Shelf) {
 
 // durations writes the histograms of the routes, with every fourth bound that
 // they are counted by.
-func (m *metricsText) durations(routes []*route.Route, figures []figures) {
+func (m *metricsText) durations(routes []*route.Route, counted *metrics.Metrics) {
 	sorted := slices.SortedFunc(slices.Values(routes), func(a, b *route.Route) int { return cmp.Compare(a.Path(), b.Path()) })
 	m.begin("xcri_request_duration_seconds", histogram, "Time from a request to its answer, by route.")
 	for _, r := range sorted {
-		total := time.Duration(figures[r.ID].latency.total.Load())
-		counts, path := figures[r.ID].latency.read(), r.Path()
+		latency, path := &counted.Route(r.ID).Latency, r.Path()
 		var below int64
-		for i, n := range counts {
+		for i, n := range latency.Read() {
 			below += n
-			if i < latencyBounds && i%4 == 0 {
-				bound := time.Duration(latencyBound[i]).Seconds()
+			if i < metrics.Bounds && i%4 == 0 {
+				bound := metrics.Bound(i).Seconds()
 				m.add("_bucket", float64(below), "route", path, "le", strconv.FormatFloat(bound, 'g', -1, 64))
 			}
 		}
 		m.add("_bucket", float64(below), "route", path, "le", "+Inf")
-		m.add("_sum", total.Seconds(), "route", path)
+		m.add("_sum", latency.Total().Seconds(), "route", path)
 		m.add("_count", float64(below), "route", path)
 	}
 }

@@ -307,7 +307,7 @@ func TestMetricsAreInTheReadme(t *testing.T) {
 	p := quiet(t)
 	m := &metricsText{}
 	m.stats(p.Stats())
-	m.durations(p.router.Routes(), p.figures)
+	m.durations(p.router.Routes(), p.metrics)
 	told := map[string]bool{}
 	for _, name := range regexp.MustCompile("`(xcri_[a-z0-9_]+)`").FindAllStringSubmatch(string(readme), -1) {
 		told[name[1]] = true

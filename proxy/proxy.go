@@ -20,6 +20,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/proxy/visitor"
@@ -91,7 +92,7 @@ type Options struct {
 type Proxy struct {
 	opts    Options
 	router  *route.Router
-	figures []figures // by route.ID
+	metrics *metrics.Metrics
 	cache   *cache.Cache
 	outage  *cache.Outage
 	server  *fasthttp.Server
@@ -109,7 +110,6 @@ type Proxy struct {
 	verify      verifier
 	watch       watch
 	pages       []string // always in the warm set
-	counts      counts
 	history     history
 	started     time.Time
 	// stopping is set from the call of Drain or Shutdown on.
@@ -156,7 +156,7 @@ func New(opts Options) (*Proxy, error) {
 		notice:  maintenance.NewPage(),
 		started: time.Now(),
 	}
-	p.figures = make([]figures, len(p.router.Routes()))
+	p.metrics = metrics.New(len(p.router.Routes()))
 	p.state.State, p.state.keep = opts.State, opts.OnState
 	p.maintenance = maintenance.New(maintenance.Options{
 		Period: opts.State.Maintenance, OnEnd: p.wake, Logger: opts.Logger,

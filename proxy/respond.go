@@ -108,7 +108,7 @@ func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.
 
 	if e.Status == fasthttp.StatusOK {
 		if tag := matchETag(e.Variants[identity].ETag, ctx.Request.Header.PeekCanonical(headerIfNoneMatch)); tag != nil {
-			p.counts.notModified.Add(1)
+			p.metrics.NotModified.Add(1)
 			h.SetCanonical(headerETag, tag)
 			ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
 			return true
@@ -130,14 +130,14 @@ func (p *Proxy) sendVariant(ctx *fasthttp.RequestCtx, variants []cache.Variant, 
 	switch {
 	case ctx.IsHead():
 		if !v.HasBody() {
-			p.counts.inflated.Add(1)
+			p.metrics.Inflated.Add(1)
 		} else {
 			size = v.Len()
 		}
 		ctx.Response.SkipBody = true
 		h.SetContentLength(size)
 	case !v.HasBody():
-		p.counts.inflated.Add(1)
+		p.metrics.Inflated.Add(1)
 		body, ok := newInflater(&variants[gzipVariant])
 		if !ok {
 			return false

@@ -126,7 +126,7 @@ var errNoSpare = errors.New("no connection to the database to spare for a second
 func (p *Proxy) compareSample(ctx context.Context, s sampled) (c comparison, err error) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.counts.panics.Add(1)
+			p.metrics.Panics.Add(1)
 			p.opts.Logger.Error("panic in a comparison", "key", s.key, "panic", r, "stack", string(debug.Stack()))
 			c, err = comparison{}, fmt.Errorf("panic: %v", r)
 		}

@@ -174,6 +174,9 @@ func TestPanic(t *testing.T) {
 	if stats := p.Stats(); stats.Requests.Panics != 2 || stats.Cache.Panics != 2 {
 		t.Errorf("panics: %d in handlers, %d in fills", stats.Requests.Panics, stats.Cache.Panics)
 	}
+	if fills := p.Stats().Routes["/teams/"].Fills; fills.Failed != 2 || fills.Count != 0 {
+		t.Errorf("fills that panic are not failures of their route: %+v", fills)
+	}
 }
 
 // TestWaitTimeout: a request that waits too long gets a 504, and the fill that

@@ -42,7 +42,7 @@ func (p *Proxy) serveSite(ctx *fasthttp.RequestCtx, at route.Place) {
 		p.fail(ctx, fasthttp.StatusNotFound, "Not Found")
 		return
 	}
-	p.counts.siteRequests.Add(1)
+	p.metrics.SiteRequests.Add(1)
 	for i := range siteHeaders {
 		h.SetCanonical(siteHeaders[i][0], siteHeaders[i][1])
 	}
@@ -73,7 +73,7 @@ func (p *Proxy) serveFile(ctx *fasthttp.RequestCtx, path []byte) {
 	file, err := p.opts.Site.Find(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		p.counts.siteMissing.Add(1)
+		p.metrics.SiteMissing.Add(1)
 		failSite(ctx, fasthttp.StatusNotFound)
 		return
 	case err != nil:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/valyala/fasthttp"
 )
 
@@ -21,10 +22,10 @@ func (p *Proxy) sourcesStats() api.Sources {
 	}}
 }
 
-func (f *figures) loadStats() map[string]api.Loads {
+func newLoads(counted *metrics.Route) map[string]api.Loads {
 	all := map[string]api.Loads{}
 	for s := range FromAuto {
-		all[s.String()] = api.Loads{OK: f.loads[s].ok.Load(), Failed: f.loads[s].failed.Load()}
+		all[s.String()] = api.Loads{OK: counted.Loads[s].OK.Load(), Failed: counted.Loads[s].Failed.Load()}
 	}
 	return all
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/metrics"
 )
 
 // Stats returns the figures of this moment.
@@ -19,8 +20,8 @@ func (p *Proxy) Stats() api.Stats {
 	stats := api.Stats{
 		Version: p.opts.Version, Go: runtime.Version(), UptimeSeconds: time.Since(p.started).Seconds(),
 		Requests: api.Requests{
-			Outcomes: map[string]int64{}, NotModified: p.counts.notModified.Load(), Rejected: p.counts.rejected.Load(),
-			Inflated: p.counts.inflated.Load(), Panics: p.counts.panics.Load(), Open: int64(p.server.GetOpenConnectionsCount()),
+			Outcomes: map[string]int64{}, NotModified: p.metrics.NotModified.Load(), Rejected: p.metrics.Rejected.Load(),
+			Inflated: p.metrics.Inflated.Load(), Panics: p.metrics.Panics.Load(), Open: int64(p.server.GetOpenConnectionsCount()),
 		},
 		Routes: map[string]api.Route{}, Memory: processMemory(p.opts.Memory), Maintenance: newMaintenanceStats(p.maintenance.Period()), Verify: p.verifyStats(),
 	}
@@ -34,22 +35,22 @@ func (p *Proxy) Stats() api.Stats {
 	if cached.Stale > 0 {
 		stats.Generation.StaleRoutes = p.staleRoutes()
 	}
-	var all spread
+	var all metrics.Spread
 	for _, r := range p.router.Routes() {
-		figures := &p.figures[r.ID]
-		latency := figures.latency.read()
-		all.add(&latency)
-		route := api.Route{Outcomes: map[string]int64{}, Fills: figures.fill.stats(), Latency: latency.stats(), Loads: figures.loadStats()}
+		counted := p.metrics.Route(r.ID)
+		latency := counted.Latency.Read()
+		all.Add(&latency)
+		route := api.Route{Outcomes: map[string]int64{}, Fills: newFills(counted.Fills.Stats()), Latency: newLatency(&latency), Loads: newLoads(counted)}
 		for o := range cache.Outcomes {
-			n := figures.outcomes[o].Load()
+			n := counted.Outcomes[o].Load()
 			route.Outcomes[o.String()] = n
 			stats.Requests.Outcomes[o.String()] += n
 		}
 		stats.Routes[r.Path()] = route
 	}
-	stats.Requests.Outcomes[cache.Pass.String()] += p.counts.passed.Load()
+	stats.Requests.Outcomes[cache.Pass.String()] += p.metrics.Passed.Load()
 	stats.Legacy = newLegacyStats(p.opts.Legacy)
-	stats.Requests.HitRatio, stats.Requests.Latency = hitRatio(stats.Requests.Outcomes), all.stats()
+	stats.Requests.HitRatio, stats.Requests.Latency = hitRatio(stats.Requests.Outcomes), newLatency(&all)
 	stats.Sources = p.sourcesStats()
 	stats.Site, stats.Hottest = p.siteStats(), p.hottest()
 	pool := p.opts.Origin.Stats()
@@ -62,7 +63,7 @@ func (p *Proxy) siteStats() api.Site {
 		return api.Site{}
 	}
 	kept := p.opts.Site.Stats()
-	return api.Site{Requests: p.counts.siteRequests.Load(), Missing: p.counts.siteMissing.Load(), Files: kept.Files, Bytes: kept.Bytes}
+	return api.Site{Requests: p.metrics.SiteRequests.Load(), Missing: p.metrics.SiteMissing.Load(), Files: kept.Files, Bytes: kept.Bytes}
 }
 
 // hottestKeys is how many of the keys asked for most are shown.
@@ -94,8 +95,8 @@ func (p *Proxy) staleRoutes() map[string]api.Stale {
 	return stale
 }
 
-func (s *spread) stats() api.Latency {
-	return api.Latency{Count: s.count(), P50MS: s.percentile(0.5), P95MS: s.percentile(0.95), P99MS: s.percentile(0.99)}
+func newLatency(s *metrics.Spread) api.Latency {
+	return api.Latency{Count: s.Count(), P50MS: s.Percentile(0.5), P95MS: s.Percentile(0.95), P99MS: s.Percentile(0.99)}
 }
 
 // hitRatio is the share of answers that no fill was needed for.
@@ -145,13 +146,10 @@ func newLegacyStats(client *legacy.Client) *api.Legacy {
 	return out
 }
 
-func (d *durations) stats() api.Fills {
-	s := api.Fills{
-		Count: d.count.Load(), Failed: d.failed.Load(),
-		MaxMS: milliseconds(d.longest.Load()), LatestMS: milliseconds(d.latest.Load()),
-	}
+func newFills(d metrics.DurationStats) api.Fills {
+	s := api.Fills{Count: d.Count, Failed: d.Failed, MaxMS: milliseconds(int64(d.Longest)), LatestMS: milliseconds(int64(d.Latest))}
 	if s.Count > 0 {
-		s.MeanMS = milliseconds(d.total.Load() / s.Count)
+		s.MeanMS = milliseconds(int64(d.Total) / s.Count)
 	}
 	return s
 }

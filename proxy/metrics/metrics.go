@@ -1,0 +1,82 @@
+// Package metrics counts requests, fills and loads, and how long they take.
+package metrics
+
+import (
+	"sync/atomic"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/route"
+)
+
+// Metrics holds the counters of a proxy. It is safe for concurrent use.
+type Metrics struct {
+	Rejected    atomic.Int64 // requests with a wrong parameter
+	Passed      atomic.Int64 // requests for the old API
+	NotModified atomic.Int64 // answers without a body: the client has it
+	Inflated    atomic.Int64 // bodies decompressed for a client that takes no coding
+	Panics      atomic.Int64
+
+	SiteRequests atomic.Int64
+	SiteMissing  atomic.Int64 // requests for site files that do not exist or are not public
+
+	routes []Route
+}
+
+// New returns the counters for a number of routes.
+func New(routes int) *Metrics { return &Metrics{routes: make([]Route, routes)} }
+
+// Route returns the counters of one route.
+func (m *Metrics) Route(id route.ID) *Route { return &m.routes[id] }
+
+// Sources is how many sources the loads of a route are counted for.
+const Sources = 2
+
+// Route holds the counters of one route.
+type Route struct {
+	Outcomes [cache.Outcomes]atomic.Int64
+	Fills    Durations
+	Loads    [Sources]Loads // by source
+	Latency  Latencies      // from a request to its answer
+}
+
+// Loads counts the loads from one source.
+type Loads struct{ OK, Failed atomic.Int64 }
+
+// Reading holds the counts of a route at one moment, or between two moments.
+type Reading struct {
+	Outcomes [cache.Outcomes]int64
+	Latency  Spread
+	Fills    int64
+	FillTime time.Duration // of all fills together
+}
+
+// Read returns the counts of this moment.
+func (r *Route) Read() (now Reading) {
+	for o := range now.Outcomes {
+		now.Outcomes[o] = r.Outcomes[o].Load()
+	}
+	now.Latency = r.Latency.Read()
+	now.Fills, now.FillTime = r.Fills.count.Load(), time.Duration(r.Fills.total.Load())
+	return now
+}
+
+// Since returns the counts from an earlier reading to r.
+func (r *Reading) Since(earlier *Reading) (d Reading) {
+	for o := range r.Outcomes {
+		d.Outcomes[o] = r.Outcomes[o] - earlier.Outcomes[o]
+	}
+	d.Latency = r.Latency.Since(&earlier.Latency)
+	d.Fills, d.FillTime = r.Fills-earlier.Fills, r.FillTime-earlier.FillTime
+	return d
+}
+
+// Add adds the counts of another reading to r.
+func (r *Reading) Add(o *Reading) {
+	for i := range r.Outcomes {
+		r.Outcomes[i] += o.Outcomes[i]
+	}
+	r.Latency.Add(&o.Latency)
+	r.Fills += o.Fills
+	r.FillTime += o.FillTime
+}
