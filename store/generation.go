@@ -9,6 +9,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/pool"
 	"github.com/lewistv/xcri-proxy/store/readapi"
 )
 
@@ -98,50 +99,30 @@ func (g *Generation) newest(wanted func(Scope) bool, by func(Scope) string) (sco
 }
 
 // Generation reads the state of all calculations: one query on the small
-// metadata table.
+// metadata table, which goes before the reads of answers.
 func (s *Store) Generation(ctx context.Context) (*Generation, error) {
-	g, err := s.readGeneration(ctx)
-	if isLost(err) && ctx.Err() == nil {
-		g, err = s.readGeneration(ctx) // the connection was an old one
-	}
-	return g, classify("read the generation", err)
+	return pool.Poll(ctx, s.pool, "read the generation", readGeneration)
 }
 
-func (s *Store) readGeneration(ctx context.Context) (*Generation, error) {
-	rows, err := s.db.QueryContext(ctx, "SELECT season_year, division_code, gender_code, checkpoint_date, "+fingerprintColumns+
-		" FROM "+readapi.MetadataTable+" GROUP BY season_year, division_code, gender_code, checkpoint_date"+
-		" ORDER BY season_year, division_code, gender_code, checkpoint_date")
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
+func readGeneration(c *pool.Conn) (*Generation, error) {
 	g := &Generation{}
-	for rows.Next() {
-		var row [9]any
-		var into [9]any
-		for i := range row {
-			into[i] = &row[i]
-		}
-		if err := rows.Scan(into[:]...); err != nil {
-			return nil, err
-		}
+	err := c.Rows("SELECT season_year, division_code, gender_code, checkpoint_date, "+fingerprintColumns+
+		" FROM "+readapi.MetadataTable+" GROUP BY season_year, division_code, gender_code, checkpoint_date"+
+		" ORDER BY season_year, division_code, gender_code, checkpoint_date", nil, func(row []driver.Value) error {
 		scope := Scope{Season: jsontext.AsText(row[0]), Division: jsontext.AsText(row[1]), Gender: jsontext.AsText(row[2]), Checkpoint: jsontext.AsText(row[3])}
 		if row[3] == nil {
 			scope.Checkpoint = Live
 		}
-		values := make([]driver.Value, 5)
-		for i := range values {
-			values[i] = row[4+i]
-		}
 		g.scopes = append(g.scopes, scope)
-		g.prints = append(g.prints, newFingerprint(values))
-	}
-	return g, rows.Err()
+		g.prints = append(g.prints, newFingerprint(row[4:]))
+		return nil
+	})
+	return g, err
 }
 
-// generation reads the state of a scope. It is the first read of a transaction,
+// readScope reads the state of a scope. It is the first read of a transaction,
 // so that all following reads are of this generation and no other.
-func (r *reader) generation(s Scope) (generation string, err error) {
+func readScope(c *pool.Conn, s Scope) (generation string, err error) {
 	var parts []string
 	var args []any
 	add := func(condition string, value any) { parts, args = append(parts, condition), append(args, value) }
@@ -169,7 +150,7 @@ func (r *reader) generation(s Scope) (generation string, err error) {
 	if len(parts) > 0 {
 		text += " WHERE " + strings.Join(parts, " AND ")
 	}
-	err = r.Rows(text, args, func(row []driver.Value) error {
+	err = c.Rows(text, args, func(row []driver.Value) error {
 		generation = newFingerprint(row).String()
 		return nil
 	})

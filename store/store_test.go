@@ -13,7 +13,6 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
-	"time"
 
 	"github.com/lewistv/xcri-proxy/store/storetest"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
@@ -273,20 +272,6 @@ func TestCheck(t *testing.T) {
 				t.Errorf("a question: got %v, want %v", err, tt.want)
 			}
 		})
-	}
-}
-
-func TestOptionsDefaults(t *testing.T) {
-	o := Options{}.withDefaults()
-	if o.MaxConns != 8 || o.StatementTimeout != 10*time.Second {
-		t.Errorf("got %d connections, %v", o.MaxConns, o.StatementTimeout)
-	}
-	o = Options{MaxConns: 3, StatementTimeout: time.Second}.withDefaults()
-	if o.MaxConns != 3 || o.StatementTimeout != time.Second {
-		t.Errorf("what is set has changed: %d connections, %v", o.MaxConns, o.StatementTimeout)
-	}
-	if limit := open(t, Options{Host: "127.0.0.1", Port: 1}).Stats().Limit; limit != 8 {
-		t.Errorf("the pool holds %d", limit)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"log/slog"
 	"net"
 	"sync"
-	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
@@ -20,14 +19,6 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
-)
-
-const (
-	// checkTimeout bounds one look at the database.
-	checkTimeout = 5 * time.Second
-	// The pause between two looks at a database that is down doubles from the
-	// first of these to the second.
-	firstPause, longestPause = 250 * time.Millisecond, 4 * time.Second
 )
 
 // App is a proxy with all that it needs. Its methods may be called once each.
@@ -46,11 +37,7 @@ type App struct {
 // takes the socket that the process was started with. It does not connect to the
 // database.
 func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
-	origin, err := store.Open(store.Options{
-		Host: cfg.Database.Host, Port: cfg.Database.Port, Socket: cfg.Database.Socket,
-		Name: cfg.Database.Name, User: cfg.Database.User, Password: string(cfg.Database.Password),
-		MaxConns: cfg.Database.MaxConns, StatementTimeout: cfg.Database.StatementTimeout,
-	})
+	origin, err := openStore(cfg.Database, log)
 	if err != nil {
 		return nil, err
 	}
@@ -153,32 +140,4 @@ func (a *App) Run(ctx context.Context) error {
 	a.removePID()
 	a.log.Info("stopped")
 	return err
-}
-
-// awaitDatabase looks at the database until it is as needed. It gives up on
-// what only a person can mend, and calls usable when a look found nothing such.
-func (a *App) awaitDatabase(ctx context.Context, usable func()) error {
-	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		look, cancel := context.WithTimeout(ctx, checkTimeout)
-		err := a.store.Check(look)
-		cancel()
-		switch {
-		case err == nil:
-			a.log.Info("database ready")
-			usable()
-			return nil
-		case ctx.Err() != nil:
-			return nil
-		case errors.Is(err, store.ErrSetup):
-			return fmt.Errorf("%w; check DATABASE_NAME, DATABASE_USER, DATABASE_PASSWORD and the account's rights", err)
-		}
-		a.log.Warn("database not ready, trying again; check DATABASE_HOST and DATABASE_PORT, or DATABASE_SOCKET, if this goes on",
-			"error", err, "pause", pause)
-		usable()
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(pause):
-		}
-	}
 }

@@ -39,9 +39,10 @@ proxy/proxytest/conformance: store/storetest
 proxy/proxytest/oldapi: store/storetest
 proxy/site: cache
 proxy/visitor:
-store: store/jsontext store/param store/readapi
+store: store/jsontext store/param store/pool store/readapi
 store/jsontext:
 store/param:
+store/pool:
 store/readapi: store/jsontext store/param
 store/storetest:
 store/storetest/importer:

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
+	"github.com/lewistv/xcri-proxy/store/pool"
 	"github.com/lewistv/xcri-proxy/store/readapi"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
@@ -80,32 +81,25 @@ func TestAccount(t *testing.T) {
 	opts := options(t)
 	opts.MaxConns = 1
 	s := open(t, opts)
-	conn, err := s.db.Conn(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer conn.Close()
-	rows, err := conn.QueryContext(t.Context(), "SHOW GRANTS")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer rows.Close()
 	grants := 0
-	for rows.Next() {
-		var grant string
-		if err := rows.Scan(&grant); err != nil {
-			t.Fatal(err)
-		}
-		if !strings.HasPrefix(grant, "GRANT USAGE ON *.* ") && !strings.HasPrefix(grant, "GRANT SELECT ON `") {
-			t.Errorf("the reader may do more than read: %s", grant)
-		}
-		grants++
-	}
-	if err := rows.Err(); err != nil || grants < 2 {
+	err := s.pool.Read(t.Context(), "read the grants", func(c *pool.Conn) error {
+		return c.Rows("SHOW GRANTS", nil, func(row []driver.Value) error {
+			grant := jsontext.AsText(row[0])
+			if !strings.HasPrefix(grant, "GRANT USAGE ON *.* ") && !strings.HasPrefix(grant, "GRANT SELECT ON `") {
+				t.Errorf("the reader may do more than read: %s", grant)
+			}
+			grants++
+			return nil
+		})
+	})
+	if err != nil || grants < 2 {
 		t.Errorf("%d grants, %v", grants, err)
 	}
-	if _, err := conn.ExecContext(t.Context(), "DELETE FROM "+athleteTable); err == nil {
-		t.Error("the reader may delete")
+	_, err = pool.Poll(t.Context(), s.pool, "delete", func(c *pool.Conn) (struct{}, error) {
+		return struct{}{}, c.Rows("DELETE FROM "+readapi.AthleteTable, nil, nil)
+	})
+	if err == nil || !strings.Contains(err.Error(), "denied") {
+		t.Errorf("the reader may delete: %v", err)
 	}
 }
 
@@ -121,87 +115,6 @@ func TestSession(t *testing.T) {
 		if got := strings.TrimRight(string(a.Body), "0"); err != nil || got != want {
 			t.Errorf("%s is %s, %v; want %s", variable, a.Body, err, want)
 		}
-	}
-}
-
-// fakeConn stands for a server that names itself as version.
-type fakeConn struct {
-	driver.Conn
-	version string
-	fail    string // the statement that fails
-	done    []string
-	closed  bool
-}
-
-func (c *fakeConn) Close() error { c.closed = true; return nil }
-
-func (c *fakeConn) ExecContext(_ context.Context, q string, _ []driver.NamedValue) (driver.Result, error) {
-	c.done = append(c.done, q)
-	if c.fail != "" && strings.Contains(q, c.fail) {
-		return nil, errors.New("refused")
-	}
-	return driver.ResultNoRows, nil
-}
-
-func (c *fakeConn) QueryContext(_ context.Context, q string, _ []driver.NamedValue) (driver.Rows, error) {
-	if c.fail == q {
-		return nil, errors.New("refused")
-	}
-	return &fakeRows{version: c.version}, nil
-}
-
-type fakeRows struct {
-	driver.Rows
-	version string
-}
-
-func (*fakeRows) Close() error { return nil }
-func (r *fakeRows) Next(row []driver.Value) error {
-	row[0] = []byte(r.version)
-	return nil
-}
-
-type fakeConnector struct {
-	driver.Connector
-	conn *fakeConn
-	err  error
-}
-
-func (c fakeConnector) Connect(context.Context) (driver.Conn, error) {
-	if c.err != nil {
-		return nil, c.err
-	}
-	return c.conn, nil
-}
-
-// TestLimiter: each server's limit has its own name, and the other's would
-// fail the connection.
-func TestLimiter(t *testing.T) {
-	for version, want := range map[string]string{
-		"10.11.6-MariaDB-0+deb12u1":              "SET SESSION max_statement_time = 0.300000",
-		"5.5.5-10.6.18-MariaDB-log":              "SET SESSION max_statement_time = 0.300000",
-		"8.0.36":                                 "SET SESSION max_execution_time = 300",
-		"8.4.0-commercial":                       "SET SESSION max_execution_time = 300",
-		"11.4.2-MariaDB-ubu2404-log mariadb.org": "SET SESSION max_statement_time = 0.300000",
-	} {
-		conn := &fakeConn{version: version}
-		got, err := (&limiter{fakeConnector{conn: conn}, 300 * time.Millisecond}).Connect(t.Context())
-		if err != nil || got != driver.Conn(conn) || conn.closed {
-			t.Fatalf("%s: %v", version, err)
-		}
-		if len(conn.done) != 2 || conn.done[0] != want || conn.done[1] != "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ" {
-			t.Errorf("%s: %q", version, conn.done)
-		}
-	}
-	for _, fail := range []string{"SELECT VERSION()", "max_statement_time", "ISOLATION"} {
-		conn := &fakeConn{version: "10.11.6-MariaDB", fail: fail}
-		if _, err := (&limiter{fakeConnector{conn: conn}, time.Second}).Connect(t.Context()); err == nil || !conn.closed {
-			t.Errorf("%s is refused: error %v, closed %v", fail, err, conn.closed)
-		}
-	}
-	lost := errors.New("lost")
-	if _, err := (&limiter{fakeConnector{err: lost}, time.Second}).Connect(t.Context()); !errors.Is(err, lost) {
-		t.Errorf("got %v", err)
 	}
 }
 
@@ -455,6 +368,9 @@ func TestRestart(t *testing.T) {
 	ask(t, s, 200, "/health", nil)
 	hang(t, srv, s)
 }
+
+// readMargin is the one of package pool.
+const readMargin = 2 * time.Second
 
 // hang stops the server's process: it takes connections and says nothing.
 func hang(t *testing.T, srv *mariadb.Server, s *Store) {

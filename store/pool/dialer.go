@@ -1,0 +1,182 @@
+package pool
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+const (
+	// firstRest is how long a host that did not answer is tried last. It doubles
+	// up to longestRest.
+	firstRest, longestRest = time.Second, 30 * time.Second
+)
+
+// host is one server. Its fields after session belong to the dialer's mutex.
+type host struct {
+	name      string
+	connector driver.Connector
+	session   *session
+
+	rest      time.Duration // pause after the next failure
+	restUntil time.Time
+}
+
+// dialer opens connections to the first host that answers.
+type dialer struct {
+	hosts []*host
+	log   *slog.Logger
+
+	mu   sync.Mutex
+	now  int   // index of the host in use
+	term int64 // counts the changes of host; older connections are not reused
+}
+
+func newDialer(opts Options) (*dialer, error) {
+	d := &dialer{log: opts.Logger}
+	for _, name := range strings.Split(opts.Host, ",") {
+		name = strings.TrimSpace(name)
+		cfg := mysql.NewConfig()
+		cfg.User, cfg.Passwd, cfg.DBName = opts.User, opts.Password, opts.Name
+		cfg.Net, cfg.Addr = "tcp", net.JoinHostPort(name, strconv.Itoa(opts.Port))
+		if opts.Socket != "" {
+			cfg.Net, cfg.Addr = "unix", opts.Socket
+		}
+		cfg.Timeout, cfg.WriteTimeout = dialTimeout, dialTimeout
+		cfg.ReadTimeout = opts.StatementTimeout + readMargin
+		cfg.InterpolateParams = true // one round trip a statement
+		cfg.Collation = collation
+		cfg.Logger = &mysql.NopLogger{} // errors are returned, and logged there
+		connector, err := mysql.NewConnector(cfg)
+		if err != nil {
+			return nil, fmt.Errorf("database settings: %w", err)
+		}
+		d.hosts = append(d.hosts, &host{name: name, connector: connector, session: &session{pins: pins(opts.StatementTimeout)}})
+		if opts.Socket != "" {
+			break
+		}
+	}
+	return d, nil
+}
+
+// open opens a connection to the host in use, or to another if that does not
+// answer.
+func (d *dialer) open(ctx context.Context) (*link, error) {
+	var failed []error
+	for _, h := range d.order() {
+		l, err := h.open(ctx)
+		if err == nil {
+			d.use(h, l)
+			return l, nil
+		}
+		failed = append(failed, err)
+		if class := conditionOf(err).class; class != Down && class != TryAgain || ctx.Err() != nil && len(d.hosts) == 1 {
+			break
+		}
+		d.failed(h)
+		if ctx.Err() != nil {
+			break
+		}
+	}
+	if len(failed) == 1 {
+		return nil, failed[0]
+	}
+	return nil, errors.Join(failed...)
+}
+
+// order returns the hosts in the order in which to try them: the host in use,
+// then as configured, those that failed a moment ago last.
+func (d *dialer) order() []*host {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	hosts := slices.Clone(d.hosts)
+	now, current := time.Now(), d.hosts[d.now]
+	rank := func(h *host) int {
+		switch {
+		case h.restUntil.After(now):
+			return 2
+		case h == current:
+			return 0
+		}
+		return 1
+	}
+	slices.SortStableFunc(hosts, func(a, b *host) int { return rank(a) - rank(b) })
+	return hosts
+}
+
+// use makes h the host in use and marks l as a connection to it.
+func (d *dialer) use(h *host, l *link) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	h.rest, h.restUntil = 0, time.Time{}
+	if i := slices.Index(d.hosts, h); i != d.now {
+		d.log.Warn("another database host is used from now on", "host", h.name, "before", d.hosts[d.now].name)
+		d.now = i
+		d.term++
+	}
+	if l != nil {
+		l.term = d.term
+	}
+}
+
+// failed lets h be tried last for a while.
+func (d *dialer) failed(h *host) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	h.rest = min(max(2*h.rest, firstRest), longestRest)
+	h.restUntil = time.Now().Add(h.rest)
+}
+
+// current reports whether l is a connection to the host in use.
+func (d *dialer) current(l *link) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return l.term == d.term
+}
+
+// retire lets no connection that is open now be used for another read.
+func (d *dialer) retire() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	d.term++
+}
+
+// preferred returns the host before the one in use whose turn it is to be tried
+// again, or nil.
+func (d *dialer) preferred() *host {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for _, h := range d.hosts[:d.now] {
+		if time.Now().After(h.restUntil) {
+			return h
+		}
+	}
+	return nil
+}
+
+// open opens a connection and pins its session.
+func (h *host) open(ctx context.Context) (*link, error) {
+	conn, err := h.connector.Connect(ctx)
+	if err != nil {
+		return nil, err
+	}
+	l := &link{conn: conn, server: h, opened: time.Now()}
+	if err = h.session.setUp(ctx, l); err == nil {
+		l.id, err = l.number(ctx, "SELECT CONNECTION_ID()")
+	}
+	if err != nil {
+		conn.Close()
+		return nil, err
+	}
+	return l, nil
+}

@@ -1,0 +1,147 @@
+package pool
+
+import (
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+const (
+	// firstGrowth is the pause between two attempts to open one connection more
+	// than the server granted. It doubles after each failure, to longestGrowth.
+	firstGrowth, longestGrowth = 10 * time.Second, 5 * time.Minute
+)
+
+// gate limits how many connections are in use. Its limit shrinks to the number
+// that the server grants and grows back slowly. Urgent callers (the poll) go
+// first; below the configured limit one place is kept for them, because the
+// callers of reads count on the configured limit.
+type gate struct {
+	most int // the configured limit
+
+	mu             sync.Mutex
+	limit          int
+	used, normal   int // places taken; by normal callers
+	urgent, queue  []*waiter
+	pause          time.Duration // between attempts to grow
+	growAt         time.Time
+	grown          bool // the last attempt to grow was not refused yet
+	waits, refused int64
+	waited         time.Duration
+}
+
+type waiter struct {
+	ready  chan struct{} // closed when the place is given
+	urgent bool
+}
+
+func newGate(most int) *gate { return &gate{most: most, limit: most, pause: firstGrowth} }
+
+// enter takes a place and returns ctx's error if there is none in its time.
+func (g *gate) enter(ctx context.Context, urgent bool) error {
+	g.mu.Lock()
+	g.grow(time.Now(), !g.fits(urgent))
+	if g.fits(urgent) && len(g.urgent) == 0 && (urgent || len(g.queue) == 0) {
+		g.take(urgent)
+		g.mu.Unlock()
+		return nil
+	}
+	w := &waiter{make(chan struct{}), urgent}
+	queue := g.queueOf(urgent)
+	*queue = append(*queue, w)
+	g.waits++
+	g.mu.Unlock()
+	start := time.Now()
+	select {
+	case <-w.ready:
+	case <-ctx.Done():
+	}
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waited += time.Since(start)
+	if i := slices.Index(*queue, w); i >= 0 {
+		*queue = slices.Delete(*queue, i, i+1)
+		g.admit()
+		return context.Cause(ctx)
+	}
+	return nil // also if ctx ended at the same moment
+}
+
+// leave gives a place back.
+func (g *gate) leave(urgent bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.used--
+	if !urgent {
+		g.normal--
+	}
+	g.grow(time.Now(), len(g.urgent)+len(g.queue) > 0)
+	g.admit()
+}
+
+// shrink lowers the limit to the number of connections that the server granted,
+// at least one, and reports whether that is less than before.
+func (g *gate) shrink(granted int) (limit int, shrunk bool) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.refused++
+	if g.grown {
+		g.pause, g.grown = min(2*g.pause, longestGrowth), false
+	}
+	g.growAt = time.Now().Add(g.pause)
+	if granted = max(granted, 1); granted < g.limit {
+		g.limit, shrunk = granted, true
+	}
+	return g.limit, shrunk
+}
+
+// grow raises a lowered limit by one if there is demand and the last refusal is
+// long enough ago. The caller holds mu.
+func (g *gate) grow(now time.Time, demand bool) {
+	if !demand || g.limit == g.most || now.Before(g.growAt) {
+		return
+	}
+	if g.grown { // and no refusal followed
+		g.pause = firstGrowth
+	}
+	g.limit++
+	g.grown, g.growAt = true, now.Add(g.pause)
+}
+
+// kept is the number of places that normal callers may not take.
+func (g *gate) kept() int {
+	if g.limit > 1 && g.limit < g.most {
+		return 1
+	}
+	return 0
+}
+
+func (g *gate) fits(urgent bool) bool {
+	return g.used < g.limit && (urgent || g.normal < g.limit-g.kept())
+}
+
+func (g *gate) take(urgent bool) {
+	g.used++
+	if !urgent {
+		g.normal++
+	}
+}
+
+func (g *gate) queueOf(urgent bool) *[]*waiter {
+	if urgent {
+		return &g.urgent
+	}
+	return &g.queue
+}
+
+// admit gives free places to those who wait, in order. The caller holds mu.
+func (g *gate) admit() {
+	for _, queue := range []*[]*waiter{&g.urgent, &g.queue} {
+		for len(*queue) > 0 && g.fits((*queue)[0].urgent) {
+			g.take((*queue)[0].urgent)
+			close((*queue)[0].ready)
+			*queue = (*queue)[1:]
+		}
+	}
+}

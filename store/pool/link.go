@@ -1,0 +1,139 @@
+package pool
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"io"
+	"strconv"
+	"sync/atomic"
+	"time"
+)
+
+// link is an open connection. Its fields belong to the read that it is lent to,
+// except the atomic ones.
+type link struct {
+	conn     driver.Conn
+	id       int64 // of the server's thread
+	server   *host
+	term     int64 // the dialer's term at the opening
+	opened   time.Time
+	released time.Time
+	urgent   bool // took an urgent place
+	// awaits is when the statement under way was sent, in Unix nanoseconds; zero
+	// once its result has begun to arrive.
+	awaits atomic.Int64
+	drop   atomic.Pointer[context.CancelFunc] // ends the read that uses it
+}
+
+// reset prepares an idle connection for its next read. It fails if the server
+// has closed it.
+func (l *link) reset(ctx context.Context) bool {
+	return l.valid() && l.conn.(driver.SessionResetter).ResetSession(ctx) == nil
+}
+
+func (l *link) valid() bool { return l.conn.(driver.Validator).IsValid() }
+
+func (l *link) exec(ctx context.Context, statement string) error {
+	_, err := l.conn.(driver.ExecerContext).ExecContext(ctx, statement, nil)
+	return err
+}
+
+// query calls row for each row of the result. The values are the driver's own,
+// valid during the call.
+func (l *link) query(ctx context.Context, text string, args []driver.NamedValue, row func([]driver.Value) error) error {
+	l.awaits.Store(time.Now().UnixNano())
+	rows, err := l.conn.(driver.QueryerContext).QueryContext(ctx, text, args)
+	l.awaits.Store(0)
+	if err != nil {
+		return err
+	}
+	defer rows.Close()
+	values := make([]driver.Value, len(rows.Columns()))
+	for {
+		switch err := rows.Next(values); {
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+		if err := row(values); err != nil {
+			return err
+		}
+	}
+}
+
+// number returns the last value of a result as a number; zero if there is none.
+func (l *link) number(ctx context.Context, text string) (n int64, err error) {
+	err = l.query(ctx, text, nil, func(row []driver.Value) error {
+		n = asInt(row[len(row)-1])
+		return nil
+	})
+	return n, err
+}
+
+func asText(v driver.Value) string {
+	if b, ok := v.([]byte); ok {
+		return string(b)
+	}
+	return fmt.Sprint(v)
+}
+
+func asInt(v driver.Value) int64 {
+	n, _ := strconv.ParseInt(asText(v), 10, 64)
+	return n
+}
+
+// Conn is a connection during one read. It must not be used after the read.
+type Conn struct {
+	link *link
+	ctx  context.Context
+}
+
+// Rows calls row for each row of the result. The values are the driver's own,
+// valid during the call: database/sql would convert each by reflection. If the
+// server refuses the comparison of a column with the characters of an argument,
+// no row matches.
+func (c *Conn) Rows(text string, args []any, row func([]driver.Value) error) error {
+	err := c.link.query(c.ctx, text, named(args), row)
+	if err == nil || conditionOf(err).class != NoMatch || isASCII(args) {
+		return err
+	}
+	// The reason is an argument only if the statement is fine without it.
+	if other := c.link.query(c.ctx, "EXPLAIN "+text, named(inASCII(args)), func([]driver.Value) error { return nil }); other != nil {
+		return err
+	}
+	return nil
+}
+
+func named(args []any) []driver.NamedValue {
+	named := make([]driver.NamedValue, len(args))
+	for i, a := range args {
+		named[i] = driver.NamedValue{Ordinal: i + 1, Value: a}
+	}
+	return named
+}
+
+func isASCII(args []any) bool {
+	for _, a := range args {
+		text, _ := a.(string)
+		for i := range len(text) {
+			if text[i] >= 0x80 {
+				return false
+			}
+		}
+	}
+	return true
+}
+
+// inASCII returns args with other texts in the place of those that need more
+// than ASCII.
+func inASCII(args []any) []any {
+	plain := make([]any, len(args))
+	for i, a := range args {
+		if plain[i] = a; !isASCII(args[i : i+1]) {
+			plain[i] = "x"
+		}
+	}
+	return plain
+}

@@ -1,0 +1,135 @@
+package pool
+
+import (
+	"context"
+	"database/sql/driver"
+	"fmt"
+	"time"
+)
+
+// hedgeAfter is how long a poll waits for a pooled connection before it asks on
+// a new one too: connections that a firewall or a failed host has forgotten hang
+// until a timeout.
+const hedgeAfter = 400 * time.Millisecond
+
+// polled is the result of one of the attempts of a poll.
+type polled[T any] struct {
+	value T
+	err   error
+}
+
+// Poll calls do with a connection for a small, frequent query. It goes before
+// reads that wait for a connection. If the answer takes long, do is called
+// concurrently with a new connection, and the first answer counts; pooled
+// connections that the server no longer knows are dropped then, so that their
+// reads are repeated.
+func Poll[T any](ctx context.Context, p *Pool, op string, do func(*Conn) (T, error)) (value T, err error) {
+	if !p.begin() {
+		return value, fmt.Errorf("%s: %w", op, errClosed)
+	}
+	defer p.work.Done()
+	p.preferFirst()
+	r := poll(ctx, p, false, do)
+	if conditionOf(r.err).class == TryAgain && ctx.Err() == nil {
+		r = poll(ctx, p, true, do)
+	}
+	return r.value, p.judge(ctx, op, r.err)
+}
+
+// poll is one attempt of Poll.
+func poll[T any](parent context.Context, p *Pool, fresh bool, do func(*Conn) (T, error)) polled[T] {
+	l, err := p.acquire(parent, true, fresh)
+	if err != nil {
+		return polled[T]{err: err}
+	}
+	ctx, cancel := context.WithCancel(parent)
+	defer cancel() // ends the other attempt
+	start := func(run func() polled[T]) <-chan polled[T] {
+		result := make(chan polled[T], 1)
+		p.work.Go(func() { result <- run() })
+		return result
+	}
+	pooled := start(func() (r polled[T]) {
+		r.err = p.use(ctx, l, func(c *Conn) (err error) {
+			r.value, err = do(c)
+			return err
+		})
+		return r
+	})
+	select {
+	case r := <-pooled:
+		return r
+	case <-time.After(hedgeAfter):
+	}
+	own := start(func() (r polled[T]) {
+		l, err := p.dialer.open(ctx)
+		if err != nil {
+			return polled[T]{err: err}
+		}
+		defer l.conn.Close()
+		if r.value, r.err = do(&Conn{l, ctx}); r.err == nil {
+			p.dropForgotten(ctx, l)
+		}
+		return r
+	})
+	select {
+	case r := <-own:
+		if r.err == nil {
+			return r
+		}
+		return <-pooled
+	case r := <-pooled:
+		if r.err == nil || conditionOf(r.err).class != TryAgain {
+			return r
+		}
+		return <-own
+	}
+}
+
+// dropForgotten ends the reads that wait for a statement of which the server,
+// asked through l, knows nothing.
+func (p *Pool) dropForgotten(ctx context.Context, l *link) {
+	works := map[int64]bool{}
+	err := l.query(ctx, "SELECT id, command FROM information_schema.processlist", nil, func(row []driver.Value) error {
+		works[asInt(row[0])] = asText(row[1]) != "Sleep"
+		return nil
+	})
+	if err != nil {
+		return
+	}
+	sent := time.Now().Add(-hedgeAfter).UnixNano()
+	dropped := 0
+	p.mu.Lock()
+	for waiting := range p.links {
+		at := waiting.awaits.Load()
+		drop := waiting.drop.Load()
+		if at == 0 || at > sent || drop == nil || waiting.server != l.server || works[waiting.id] {
+			continue
+		}
+		(*drop)()
+		dropped++
+	}
+	p.mu.Unlock()
+	if dropped > 0 {
+		p.dialer.retire()
+		p.opts.Logger.Warn("the server has lost connections, their reads are repeated", "connections", dropped)
+	}
+}
+
+// preferFirst goes back to a host that comes before the one in use, once it
+// answers again.
+func (p *Pool) preferFirst() {
+	h := p.dialer.preferred()
+	if h == nil {
+		return
+	}
+	p.dialer.failed(h) // until the next attempt
+	p.work.Go(func() {
+		ctx, cancel := context.WithTimeout(p.ctx, dialTimeout)
+		defer cancel()
+		if l, err := h.open(ctx); err == nil {
+			l.conn.Close()
+			p.dialer.use(h, nil)
+		}
+	})
+}

@@ -1,0 +1,285 @@
+// Package pool keeps connections to a MySQL or MariaDB server for reads: it
+// opens them with a pinned session, limits and reuses them, and decides what an
+// error means. A read that loses its connection is repeated once on a new one,
+// a server that grants fewer connections than configured makes reads wait, and
+// the server is called unavailable only after a probe has failed.
+package pool
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Options say which database to read, and with how many connections.
+type Options struct {
+	Host   string // or several, comma separated: the first that answers is used
+	Port   int
+	Socket string // a Unix socket, instead of Host and Port
+	Name   string // of the database
+	User   string
+	// Password is not logged or repeated in an error.
+	Password string
+	// MaxConns limits the connections in use; zero means 8.
+	MaxConns int
+	// StatementTimeout limits the server's work on one statement; zero means
+	// 10 s.
+	StatementTimeout time.Duration
+	// OnRoom is called when the server grants fewer connections than MaxConns.
+	// It must not block. Nil means no caller wants to know.
+	OnRoom func(Room)
+	// Logger receives what the pool does on its own; nil means no log.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.MaxConns == 0 {
+		o.MaxConns = 8
+	}
+	if o.StatementTimeout == 0 {
+		o.StatementTimeout = 10 * time.Second
+	}
+	if o.OnRoom == nil {
+		o.OnRoom = func(Room) {}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+const (
+	dialTimeout = 2 * time.Second
+	// readMargin is how much longer the client waits than the server works, so
+	// that the server ends a slow statement.
+	readMargin = 2 * time.Second
+	// connLifetime recycles connections well within the server's wait_timeout.
+	connLifetime = 3 * time.Minute
+	// roomTimeout limits how long a read waits for the server to grant the first
+	// connection, and firstRetry is its first pause, which doubles.
+	roomTimeout, firstRetry = 2 * time.Second, 50 * time.Millisecond
+)
+
+// Pool lends connections to reads. It is safe for concurrent use.
+type Pool struct {
+	opts   Options
+	dialer *dialer
+	gate   *gate
+	ctx    context.Context // ends with Close
+	stop   context.CancelFunc
+	work   sync.WaitGroup // reads and background work
+	probes flight
+	good   atomic.Int64 // when a statement last succeeded, Unix nanoseconds
+
+	mu     sync.Mutex
+	idle   []*link        // the most recently used last
+	links  map[*link]bool // open, idle ones too
+	dials  int            // connections being opened for reads
+	closed bool
+}
+
+// New returns a Pool. It does not connect.
+func New(opts Options) (*Pool, error) {
+	opts = opts.withDefaults()
+	d, err := newDialer(opts)
+	if err != nil {
+		return nil, err
+	}
+	p := &Pool{opts: opts, dialer: d, gate: newGate(opts.MaxConns), links: map[*link]bool{}}
+	p.ctx, p.stop = context.WithCancel(context.Background())
+	return p, nil
+}
+
+// errClosed is the failure of a read on a closed Pool.
+var errClosed = errors.New("the pool of connections is closed")
+
+// Close closes the connections once their reads have ended.
+func (p *Pool) Close() error {
+	p.mu.Lock()
+	p.closed = true
+	p.mu.Unlock()
+	p.stop()
+	p.work.Wait()
+	p.mu.Lock()
+	idle := p.idle
+	p.idle = nil
+	p.mu.Unlock()
+	for _, l := range idle {
+		p.discard(l)
+	}
+	return nil
+}
+
+// begin registers work that Close waits for.
+func (p *Pool) begin() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.closed {
+		p.work.Add(1)
+	}
+	return !p.closed
+}
+
+// Stats are figures of the pool.
+type Stats struct {
+	Limit   int           // most connections in use, as the server grants
+	Open    int           // connections open now
+	InUse   int           // connections lent now
+	Waits   int64         // reads that waited for a connection
+	Waited  time.Duration // how long they did, in sum
+	Refused int64         // connections that the server did not grant
+}
+
+// Stats returns the pool's figures of this moment.
+func (p *Pool) Stats() Stats {
+	p.mu.Lock()
+	open := len(p.links)
+	p.mu.Unlock()
+	g := p.gate
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return Stats{g.limit, open, g.used, g.waits, g.waited, g.refused}
+}
+
+// acquire takes a place and a connection. fresh asks for a new connection: the
+// ones that exist are suspect.
+func (p *Pool) acquire(ctx context.Context, urgent, fresh bool) (*link, error) {
+	pause := firstRetry
+	for begun := time.Now(); ; {
+		if err := p.gate.enter(ctx, urgent); err != nil {
+			if errors.Is(err, context.DeadlineExceeded) {
+				err = errors.Join(ErrBusy, err)
+			}
+			return nil, err
+		}
+		l, err := p.take(ctx, fresh)
+		if err == nil {
+			l.urgent = urgent
+			return l, nil
+		}
+		open := p.granted()
+		p.gate.leave(urgent)
+		if conditionOf(err).class != NoRoom {
+			return nil, err
+		}
+		p.shrink(open, err)
+		fresh = false
+		if open > 0 {
+			continue // one of those will be free
+		}
+		if time.Since(begun) > roomTimeout {
+			return nil, err
+		}
+		select {
+		case <-ctx.Done():
+			return nil, err
+		case <-time.After(pause):
+			pause *= 2
+		}
+	}
+}
+
+// take returns an idle connection that still works, or opens one. The caller has
+// a place.
+func (p *Pool) take(ctx context.Context, fresh bool) (*link, error) {
+	for {
+		l := p.pop(fresh)
+		switch {
+		case l == nil:
+			return p.open(ctx)
+		case !fresh && p.usable(ctx, l):
+			return l, nil
+		}
+		p.discard(l)
+	}
+}
+
+// pop returns an idle connection to reuse, or nil. With fresh it is the oldest
+// one, to make room, once all places have a connection.
+func (p *Pool) pop(fresh bool) (l *link) {
+	limit := p.Stats().Limit
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.idle)
+	switch {
+	case n == 0, fresh && len(p.links)+p.dials < limit:
+		return nil
+	case fresh:
+		l, p.idle = p.idle[0], p.idle[1:]
+	default:
+		l, p.idle = p.idle[n-1], p.idle[:n-1]
+	}
+	return l
+}
+
+// open opens a connection for a read.
+func (p *Pool) open(ctx context.Context) (*link, error) {
+	p.mu.Lock()
+	p.dials++
+	p.mu.Unlock()
+	l, err := p.dialer.open(ctx)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.dials--
+	if err == nil {
+		p.links[l] = true
+	}
+	return l, err
+}
+
+// granted is the number of connections that the server grants, as far as is
+// known: those that are open or being opened.
+func (p *Pool) granted() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.links) + p.dials
+}
+
+// usable reports whether an idle connection may be lent again.
+func (p *Pool) usable(ctx context.Context, l *link) bool {
+	return time.Since(l.opened) < connLifetime && p.dialer.current(l) && l.reset(ctx)
+}
+
+// release takes a connection back.
+func (p *Pool) release(l *link) {
+	keep := l.valid() && p.dialer.current(l)
+	limit := p.Stats().Limit
+	p.mu.Lock()
+	keep = keep && !p.closed && len(p.links) <= limit
+	if keep {
+		l.released = time.Now()
+		p.idle = append(p.idle, l)
+	}
+	var stale *link
+	if len(p.idle) > 1 && time.Since(p.idle[0].released) > connLifetime {
+		stale, p.idle = p.idle[0], p.idle[1:]
+	}
+	p.mu.Unlock()
+	if stale != nil {
+		p.discard(stale)
+	}
+	if !keep {
+		p.discard(l)
+	}
+	p.gate.leave(l.urgent)
+}
+
+// discard closes a connection that no read uses.
+func (p *Pool) discard(l *link) {
+	l.conn.Close() // an error means that it is closed already
+	p.mu.Lock()
+	delete(p.links, l)
+	p.mu.Unlock()
+}
+
+// Ping reports whether the server answers.
+func (p *Pool) Ping(ctx context.Context) error {
+	_, err := Poll(ctx, p, "ping", func(c *Conn) (struct{}, error) {
+		return struct{}{}, c.link.conn.(driver.Pinger).Ping(ctx)
+	})
+	return err
+}

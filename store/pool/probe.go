@@ -1,0 +1,80 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+)
+
+const (
+	// probeTimeout limits the probe that decides whether the server is down.
+	probeTimeout = time.Second
+	// recently is how old the last success may be for a server that grants no
+	// further connection to count as working.
+	recently = 5 * time.Second
+)
+
+// flight lets concurrent callers share one call.
+type flight struct {
+	mu    sync.Mutex
+	under *call
+}
+
+type call struct {
+	done chan struct{}
+	err  error
+}
+
+// do returns the error of f, or of the call of f that is under way.
+func (f *flight) do(fn func() error) error {
+	f.mu.Lock()
+	c := f.under
+	if c != nil {
+		f.mu.Unlock()
+		<-c.done
+		return c.err
+	}
+	c = &call{done: make(chan struct{})}
+	f.under = c
+	f.mu.Unlock()
+	c.err = fn()
+	f.mu.Lock()
+	f.under = nil
+	f.mu.Unlock()
+	close(c.done)
+	return c.err
+}
+
+// judge returns the error of a read with its sentinel. A lost connection, or one
+// that could not be made, is no outage by itself: only if a probe on a
+// connection of its own fails too, and no other read succeeds meanwhile.
+func (p *Pool) judge(ctx context.Context, op string, err error) error {
+	if !errors.Is(classify(op, err), ErrUnavailable) || ctx.Err() == context.Canceled {
+		return classify(op, err)
+	}
+	failed := time.Now()
+	probe := p.probe()
+	good := time.Unix(0, p.good.Load())
+	switch {
+	case probe == nil, good.After(failed), conditionOf(probe).class == NoRoom && time.Since(good) < recently:
+		return fmt.Errorf("%s: %w: %v", op, ErrInterrupted, err)
+	case conditionOf(probe).class == Setup:
+		return classify(op, probe)
+	}
+	return classify(op, err)
+}
+
+// probe asks the server for a sign of life on a new connection.
+func (p *Pool) probe() error {
+	return p.probes.do(func() error {
+		ctx, cancel := context.WithTimeout(p.ctx, probeTimeout)
+		defer cancel()
+		l, err := p.dialer.open(ctx)
+		if err != nil {
+			return err
+		}
+		return l.conn.Close()
+	})
+}

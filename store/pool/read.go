@@ -1,0 +1,74 @@
+package pool
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// Read calls do with a connection in a read-only transaction: all its queries
+// see one state of the database. If the connection or the snapshot is lost, do
+// is called once more, with a new connection, so it must begin anew each time.
+// When ctx ends, the statement under way is ended in the server too.
+func (p *Pool) Read(ctx context.Context, op string, do func(*Conn) error) error {
+	if !p.begin() {
+		return fmt.Errorf("%s: %w", op, errClosed)
+	}
+	defer p.work.Done()
+	begun := time.Now()
+	err := p.attempt(ctx, false, do)
+	// A connection that was silent for longer than a statement may take hangs,
+	// and the next one would too.
+	if conditionOf(err).class == TryAgain && ctx.Err() == nil && time.Since(begun) < p.opts.StatementTimeout {
+		err = p.attempt(ctx, true, do)
+	}
+	return p.judge(ctx, op, err)
+}
+
+// attempt calls do once, in a transaction.
+func (p *Pool) attempt(ctx context.Context, fresh bool, do func(*Conn) error) (err error) {
+	l, err := p.acquire(ctx, false, fresh)
+	if err != nil {
+		return err
+	}
+	return p.use(ctx, l, func(c *Conn) (err error) {
+		if err = l.exec(c.ctx, "START TRANSACTION READ ONLY"); err != nil {
+			return err
+		}
+		err = do(c)
+		if l.valid() && l.exec(context.WithoutCancel(ctx), "ROLLBACK") != nil {
+			l.conn.Close() // the next read must not see this snapshot
+		}
+		return err
+	})
+}
+
+// use runs do on l and releases l.
+func (p *Pool) use(parent context.Context, l *link, do func(*Conn) error) (err error) {
+	ctx, cancel := context.WithCancel(parent)
+	l.drop.Store(&cancel)
+	done := false
+	defer func() {
+		l.drop.Store(nil)
+		cancel()
+		if !done {
+			l.conn.Close() // do panicked: the result may be unread
+		}
+		if ctxErr := parent.Err(); ctxErr != nil && !l.valid() {
+			p.kill(l)
+			return
+		}
+		p.release(l)
+	}()
+	err = do(&Conn{l, ctx})
+	if err == nil || numberOf(err) != 0 {
+		p.good.Store(time.Now().UnixNano()) // the server has answered
+	}
+	if ctx.Err() != nil && parent.Err() == nil && err != nil {
+		err = fmt.Errorf("%w: dropped, because the server does not know it any more", mysql.ErrInvalidConn)
+	}
+	done = true
+	return err
+}

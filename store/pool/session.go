@@ -1,0 +1,127 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"sync"
+	"time"
+)
+
+// collation is the one of the texts that we send. Columns keep their own.
+const collation = "utf8mb4_general_ci"
+
+// unlimited is a limit on rows that no statement reaches.
+const unlimited = "9223372036854775807"
+
+// pin is a session variable whose global value must not decide an answer.
+type pin struct {
+	name, value string
+	optional    bool // the server may not have it, or may not let us set it
+}
+
+// pins are set on every connection. time_zone is left out: the server's own
+// decides what a TIMESTAMP reads as, for every client alike.
+func pins(statement time.Duration) []pin {
+	return []pin{
+		{"autocommit", "1", false}, // with 0 each read would stay in the first one's snapshot
+		{"sql_mode", "'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'", true},
+		{"sql_select_limit", unlimited, true},
+		{"max_join_size", unlimited, true},
+		{"sql_big_selects", "1", true},
+		{"group_concat_max_len", "1048576", true},
+		// The limit has another name in each server, and each refuses the other's.
+		{maxStatementTime, fmt.Sprintf("%f", statement.Seconds()), true},
+		{maxExecutionTime, fmt.Sprint(statement.Milliseconds()), true},
+	}
+}
+
+const (
+	maxStatementTime = "max_statement_time" // MariaDB
+	maxExecutionTime = "max_execution_time" // MySQL
+)
+
+// isRefusal reports whether the server answered that it does not set a
+// variable. Servers give many numbers for that: unknown, read only, global only,
+// a privilege is missing, another value is wanted.
+func isRefusal(err error) bool {
+	class := conditionOf(err).class
+	return numberOf(err) != 0 && (class == ThisRead || class == Setup)
+}
+
+// session sets up connections to one server and remembers which variables that
+// server refuses. It is safe for concurrent use.
+type session struct {
+	pins []pin
+
+	mu      sync.Mutex
+	refused map[string]error // nil until the first connection
+}
+
+// setUp pins the session of a new connection. The first connection finds out
+// which variables the server has; a version text would not tell, since proxies
+// and forks name themselves as they like.
+func (s *session) setUp(ctx context.Context, l *link) error {
+	if err := l.exec(ctx, "SET NAMES utf8mb4 COLLATE "+collation); err != nil {
+		return err
+	}
+	if err := l.exec(ctx, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"); err != nil {
+		return err
+	}
+	err := l.exec(ctx, s.statement())
+	if err == nil || !isRefusal(err) {
+		return err
+	}
+	return s.probe(ctx, l)
+}
+
+// statement sets all variables that the server is not known to refuse.
+func (s *session) statement() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var set []string
+	for _, p := range s.pins {
+		if s.refused[p.name] == nil {
+			set = append(set, "SESSION "+p.name+" = "+p.value)
+		}
+	}
+	return "SET " + strings.Join(set, ", ")
+}
+
+// probe sets each variable in a statement of its own and remembers the refusals.
+func (s *session) probe(ctx context.Context, l *link) error {
+	refused := map[string]error{}
+	for _, p := range s.pins {
+		err := l.exec(ctx, "SET SESSION "+p.name+" = "+p.value)
+		switch {
+		case err == nil:
+		case p.optional && isRefusal(err):
+			refused[p.name] = err
+		default:
+			return err
+		}
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.refused = refused
+	return nil
+}
+
+// missing returns the refusals that matter: variables that keep the server's
+// value, and a time limit if there is neither of the two.
+func (s *session) missing() error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []error
+	for _, p := range s.pins {
+		switch err := s.refused[p.name]; {
+		case err == nil:
+		case p.name == maxStatementTime && s.refused[maxExecutionTime] == nil:
+		case p.name == maxExecutionTime && s.refused[maxStatementTime] == nil:
+		default:
+			all = append(all, fmt.Errorf("%s: %w", p.name, err))
+		}
+	}
+	return errors.Join(all...)
+}
