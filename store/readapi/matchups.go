@@ -2,177 +2,229 @@ package readapi
 
 import (
 	"database/sql/driver"
+	"fmt"
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
-// involves is the condition that a game is the team's own.
+// involves is the condition that a team plays in a game.
 const involves = "(r.team_a_id = ? OR r.team_b_id = ?)"
 
 // won counts the games that the bound team won.
 const won = "COUNT(CASE WHEN r.winner_team_id = ? THEN 1 END)"
 
-// teamMatchups answers with a page of a team's games and how it fared in all
-// of them.
+// named joins the ranking of the team that column refers to, for its name.
+func named(alias, column string) string {
+	return " LEFT JOIN " + KnockoutTable + " " + alias + " ON " + alias + ".team_id = r." + column +
+		" AND " + alias + ".season_year = r.season_year AND " + alias + ".rank_group_type = r.rank_group_type" +
+		" AND " + alias + ".rank_group_fk = r.rank_group_fk AND " + alias + ".gender_code = r.gender_code" +
+		" AND " + alias + ".checkpoint_date <=> r.checkpoint_date"
+}
+
+var matchups = selection{
+	from:  MatchupTable + " r" + named("ta", "team_a_id") + named("tb", "team_b_id") + named("tw", "winner_team_id"),
+	order: "r.matchup_id",
+	columns: cols(
+		fields(integer, "matchup_id", "race_hnd", "meet_id"), fields(date, "race_date"), fields(text, "meet_name"),
+		fields(integer, "team_a_id"), []column{{"team_a_name", text, "ta.team_name"}},
+		fields(integer, "team_a_rank", "team_a_score", "team_a_ko_rank"),
+		fields(integer, "team_b_id"), []column{{"team_b_name", text, "tb.team_name"}},
+		fields(integer, "team_b_rank", "team_b_score", "team_b_ko_rank"),
+		fields(integer, "winner_team_id"), []column{{"winner_team_name", text, "tw.team_name"}},
+		fields(integer, "season_year"), fields(text, "rank_group_type"), fields(integer, "rank_group_fk"),
+		fields(text, "gender_code"), fields(date, "checkpoint_date"), fields(datetime, "calculation_date")),
+}.build()
+
+// record is a team's result in all of its games.
+type record struct {
+	Games   int64        `json:"total_matchups"`
+	Wins    int64        `json:"wins"`
+	Losses  int64        `json:"losses"`
+	Percent jsontext.Raw `json:"win_pct"`
+}
+
+// teamMatchups answers with a page of a team's games and its record in all of
+// them.
 func teamMatchups(r *Read) error {
 	team := r.Int("team_id")
 	condition, args := r.where()
 	var total, wins int64
-	err := r.Rows("SELECT COUNT(*), "+won+" FROM "+MatchupTable+" r WHERE "+condition,
-		append([]any{team}, args...), func(row []driver.Value) error {
+	_, err := r.one("SELECT COUNT(*), "+won+" FROM "+MatchupTable+" r WHERE "+condition,
+		append([]any{team}, args...), func(row []driver.Value) {
 			total, wins = jsontext.AsInt(row[0]), jsontext.AsInt(row[1])
-			return nil
 		})
 	if err != nil {
 		return err
 	}
-	percent := "0.0"
+	percent := jsontext.Raw("0.0")
 	if total > 0 {
-		percent = string(jsontext.AppendPercent(nil, wins, total))
+		percent = jsontext.AppendPercent(nil, wins, total)
 	}
-	r.print(`{"total":`, total, `,"limit":`, r.Arg("limit").Text, `,"offset":`, r.Arg("offset").Text,
-		`,"stats":{"total_matchups":`, total, `,"wins":`, wins, `,"losses":`, total-wins, `,"win_pct":`, percent, `},"matchups":[`)
-	tail := " WHERE " + condition + " ORDER BY CASE WHEN r.team_a_id = ? THEN r.team_b_ko_rank ELSE r.team_a_ko_rank END," +
-		" r.race_date DESC, " + matchups.order + " LIMIT ? OFFSET ?"
-	args = append(args, team, r.Int("limit"), r.Int("offset"))
-	_, err = matchups.appendRows(r, tail, args)
-	r.print("]}")
+	games, _, err := matchups.array(r, " WHERE "+condition+
+		" ORDER BY CASE WHEN r.team_a_id = ? THEN r.team_b_ko_rank ELSE r.team_a_ko_rank END,"+
+		" r.race_date DESC, "+matchups.order+" LIMIT ? OFFSET ?", append(args, team, r.Int("limit"), r.Int("offset")))
+	r.object(struct {
+		pageHead
+		Stats    record       `json:"stats"`
+		Matchups jsontext.Raw `json:"matchups"`
+	}{pageHead{total, r.number("limit"), r.number("offset")}, record{total, wins, total - wins, percent}, games})
 	return err
+}
+
+// rivalry is the answer of /team-knockout/matchups/head-to-head.
+type rivalry struct {
+	A            int64        `json:"team_a_id"`
+	AName        jsontext.Raw `json:"team_a_name"`
+	B            int64        `json:"team_b_id"`
+	BName        jsontext.Raw `json:"team_b_name"`
+	Total        int64        `json:"total_matchups"`
+	AWins        int64        `json:"team_a_wins"`
+	BWins        int64        `json:"team_b_wins"`
+	Latest       jsontext.Raw `json:"latest_matchup_date"`
+	LatestWinner int64        `json:"latest_winner_id"`
+	Matchups     jsontext.Raw `json:"matchups"`
 }
 
 // headToHead answers with all games of two teams.
 func headToHead(r *Read) error {
-	a, b := r.Int("team_a_id"), r.Int("team_b_id")
+	answer := rivalry{A: r.Int("team_a_id"), B: r.Int("team_b_id")}
 	condition, args := r.where()
 	condition += " AND " + involves + " AND " + involves
-	args = append(args, a, a, b, b)
-	var total, aWins, bWins int64
-	err := r.Rows("SELECT COUNT(*), "+won+", "+won+" FROM "+MatchupTable+" r WHERE "+condition,
-		append([]any{a, b}, args...), func(row []driver.Value) error {
-			total, aWins, bWins = jsontext.AsInt(row[0]), jsontext.AsInt(row[1]), jsontext.AsInt(row[2])
-			return nil
+	args = append(args, answer.A, answer.A, answer.B, answer.B)
+	_, err := r.one("SELECT COUNT(*), "+won+", "+won+" FROM "+MatchupTable+" r WHERE "+condition,
+		append([]any{answer.A, answer.B}, args...), func(row []driver.Value) {
+			answer.Total, answer.AWins, answer.BWins = jsontext.AsInt(row[0]), jsontext.AsInt(row[1]), jsontext.AsInt(row[2])
 		})
-	if err != nil {
+	switch {
+	case err != nil:
 		return err
-	}
-	if total == 0 {
+	case answer.Total == 0:
 		return r.missing()
 	}
 	// The newest game comes first. Its names are the teams', and the highest
-	// winner of that day is the latest winner.
-	var names [2]driver.Value
-	var latest driver.Value
-	var winner int64
+	// winner of its day is the latest winner.
+	var day string
 	_, err = r.one("SELECT r.race_date, r.team_a_id, ta.team_name, tb.team_name FROM "+matchups.from+
-		" WHERE "+condition+" ORDER BY r.race_date DESC, "+matchups.order+" LIMIT 1", args, func(row []driver.Value) error {
-		row = keep(row)
-		latest, names = row[0], [2]driver.Value{row[2], row[3]}
-		if jsontext.AsInt(row[1]) != a {
-			names[0], names[1] = names[1], names[0]
+		" WHERE "+condition+" ORDER BY r.race_date DESC, "+matchups.order+" LIMIT 1", args, func(row []driver.Value) {
+		day, answer.Latest = jsontext.AsText(row[0]), date.Of(row[0])
+		answer.AName, answer.BName = nameOrNull(row[2]), nameOrNull(row[3])
+		if jsontext.AsInt(row[1]) != answer.A {
+			answer.AName, answer.BName = answer.BName, answer.AName
 		}
-		return nil
 	})
 	if err != nil {
 		return err
 	}
-	winner, err = r.count("SELECT MAX(r.winner_team_id) FROM "+MatchupTable+" r WHERE "+condition+" AND r.race_date = ?",
-		append(args[:len(args):len(args)], jsontext.AsText(latest)))
+	answer.LatestWinner, err = r.count("SELECT MAX(r.winner_team_id) FROM "+MatchupTable+" r WHERE "+condition+" AND r.race_date = ?",
+		append(args[:len(args):len(args)], day))
 	if err != nil {
 		return err
 	}
-	for i, team := range [2]int64{a, b} {
-		r.print([]string{`{"team_a_id":`, `,"team_b_id":`}[i], team, []string{`,"team_a_name":`, `,"team_b_name":`}[i])
-		if jsontext.AsText(names[i]) == "" {
-			names[i] = nil
-		}
-		r.value(text, names[i])
-	}
-	r.print(`,"total_matchups":`, total, `,"team_a_wins":`, aWins, `,"team_b_wins":`, bWins, `,"latest_matchup_date":`)
-	r.value(date, latest)
-	r.print(`,"latest_winner_id":`, winner, `,"matchups":[`)
-	_, err = matchups.appendRows(r, " WHERE "+condition+" ORDER BY r.race_date DESC, "+matchups.order, args)
-	r.print("]}")
+	answer.Matchups, _, err = matchups.array(r, " WHERE "+condition+" ORDER BY r.race_date DESC, "+matchups.order, args)
+	r.object(answer)
 	return err
+}
+
+// nameOrNull makes an empty name a missing one, as the old API does here.
+func nameOrNull(v driver.Value) jsontext.Raw {
+	if jsontext.AsText(v) == "" {
+		return nil
+	}
+	return text.Of(v)
 }
 
 // meetMatchups answers with all games of one race.
 func meetMatchups(r *Read) error {
 	condition, args := r.where()
-	order := " ORDER BY r.team_a_rank, r.team_b_rank, " + matchups.order
-	var meet []driver.Value
-	_, err := r.one("SELECT r.meet_name, r.race_date FROM "+MatchupTable+" r WHERE "+condition+order+" LIMIT 1", args,
-		func(row []driver.Value) error {
-			meet = keep(row)
-			return nil
-		})
-	if err != nil {
-		return err
+	tail := " WHERE " + condition + " ORDER BY r.team_a_rank, r.team_b_rank, " + matchups.order
+	var answer struct {
+		Race     jsontext.Raw `json:"race_hnd"`
+		Name     jsontext.Raw `json:"meet_name"`
+		Date     jsontext.Raw `json:"race_date"`
+		Total    int64        `json:"total_matchups"`
+		Matchups jsontext.Raw `json:"matchups"`
 	}
-	if meet == nil {
+	found, err := r.one("SELECT r.meet_name, r.race_date FROM "+MatchupTable+" r"+tail+" LIMIT 1", args,
+		func(row []driver.Value) { answer.Name, answer.Date = text.Of(row[0]), date.Of(row[1]) })
+	switch {
+	case err != nil:
+		return err
+	case !found:
 		return r.missing()
 	}
-	rows := &Read{Query: r.Query, Database: r.Database}
-	n, err := matchups.appendRows(rows, " WHERE "+condition+order, args)
-	if err != nil {
-		return err
-	}
-	r.print(`{"race_hnd":`, r.Arg("race_hnd").Text, `,"meet_name":`)
-	r.value(text, meet[0])
-	r.print(`,"race_date":`)
-	r.value(date, meet[1])
-	r.print(`,"total_matchups":`, n, `,"matchups":[`, string(rows.Body), "]}")
-	return nil
+	answer.Race = r.number("race_hnd")
+	answer.Matchups, answer.Total, err = matchups.array(r, tail, args)
+	r.object(answer)
+	return err
 }
 
-// commonOpponents answers with the opponents that both teams met. Each game of
-// A against one is joined with each game of B against it, so the counts
-// multiply: that is what the API counts.
+// opponent is one opponent that two teams have in common.
+type opponent struct {
+	ID      int64        `json:"opponent_id"`
+	Name    jsontext.Raw `json:"opponent_name"`
+	AWins   int64        `json:"team_a_wins"`
+	ALosses int64        `json:"team_a_losses"`
+	BWins   int64        `json:"team_b_wins"`
+	BLosses int64        `json:"team_b_losses"`
+}
+
+// opponents is the answer of /team-knockout/matchups/common-opponents. The API
+// does not name the two teams there.
+type opponents struct {
+	A       int64        `json:"team_a_id"`
+	AName   jsontext.Raw `json:"team_a_name"`
+	B       int64        `json:"team_b_id"`
+	BName   jsontext.Raw `json:"team_b_name"`
+	Total   int          `json:"total_common_opponents"`
+	ARecord string       `json:"team_a_record_vs_common"`
+	BRecord string       `json:"team_b_record_vs_common"`
+	Common  []opponent   `json:"common_opponents"`
+}
+
+// other is the id of the team that the bound team meets in a game.
+const other = "CASE WHEN r.team_a_id = ? THEN r.team_b_id ELSE r.team_a_id END"
+
+// commonGames joins each game of the first team with each game of the second
+// against the same opponent, and the opponent's name. The counts therefore
+// multiply: the API counts so.
+const commonGames = MatchupTable + " r JOIN " + MatchupTable + " m" +
+	" ON m.season_year = r.season_year AND m.rank_group_type = r.rank_group_type" +
+	" AND m.rank_group_fk = r.rank_group_fk AND m.gender_code = r.gender_code" +
+	" AND m.checkpoint_date <=> r.checkpoint_date" +
+	" AND ((m.team_a_id = ? AND m.team_b_id = " + other + ")" +
+	" OR (m.team_b_id = ? AND m.team_a_id = " + other + "))" +
+	" LEFT JOIN " + KnockoutTable + " t ON t.team_id = " + other +
+	" AND t.season_year = r.season_year AND t.rank_group_type = r.rank_group_type" +
+	" AND t.rank_group_fk = r.rank_group_fk AND t.gender_code = r.gender_code" +
+	" AND t.checkpoint_date <=> r.checkpoint_date"
+
+// commonOpponents answers with the opponents that both teams met.
 func commonOpponents(r *Read) error {
-	a, b := r.Int("team_a_id"), r.Int("team_b_id")
+	answer := opponents{A: r.Int("team_a_id"), B: r.Int("team_b_id")}
+	a, b := answer.A, answer.B
 	condition, args := r.where()
-	const opponent = "CASE WHEN r.team_a_id = ? THEN r.team_b_id ELSE r.team_a_id END"
-	const games = MatchupTable + " r JOIN " + MatchupTable + " m" +
-		" ON m.season_year = r.season_year AND m.rank_group_type = r.rank_group_type" +
-		" AND m.rank_group_fk = r.rank_group_fk AND m.gender_code = r.gender_code" +
-		" AND m.checkpoint_date <=> r.checkpoint_date" +
-		" AND ((m.team_a_id = ? AND m.team_b_id = " + opponent + ")" +
-		" OR (m.team_b_id = ? AND m.team_a_id = " + opponent + "))" +
-		" LEFT JOIN " + KnockoutTable + " t ON t.team_id = " + opponent +
-		" AND t.season_year = r.season_year AND t.rank_group_type = r.rank_group_type" +
-		" AND t.rank_group_fk = r.rank_group_fk AND t.gender_code = r.gender_code" +
-		" AND t.checkpoint_date <=> r.checkpoint_date"
 	bound := []any{a, a, b, b, a, b, a, a}
 	bound = append(append(bound, args...), a, a, b, b)
-	n := 0
-	var record [4]int64
-	rows := &Read{}
+	var sum opponent // over all opponents
 	err := r.Rows("SELECT o.opponent_id, MAX(o.opponent_name), SUM(o.a_won), SUM(1 - o.a_won), SUM(o.b_won), SUM(1 - o.b_won)"+
-		" FROM (SELECT "+opponent+" AS opponent_id, t.team_name AS opponent_name,"+
+		" FROM (SELECT "+other+" AS opponent_id, t.team_name AS opponent_name,"+
 		" CASE WHEN r.winner_team_id = ? THEN 1 ELSE 0 END AS a_won, CASE WHEN m.winner_team_id = ? THEN 1 ELSE 0 END AS b_won"+
-		" FROM "+games+" WHERE "+condition+" AND "+involves+" AND NOT (r.team_a_id = ? OR r.team_b_id = ?)) o"+
+		" FROM "+commonGames+" WHERE "+condition+" AND "+involves+" AND NOT (r.team_a_id = ? OR r.team_b_id = ?)) o"+
 		" GROUP BY o.opponent_id ORDER BY SUM(o.a_won) + SUM(o.b_won) DESC, o.opponent_id", bound,
 		func(row []driver.Value) error {
-			if n++; n > 1 {
-				rows.print(",")
-			}
-			rows.print(`{"opponent_id":`, jsontext.AsInt(row[0]), `,"opponent_name":`)
-			rows.value(text, row[1])
-			for i, name := range []string{"team_a_wins", "team_a_losses", "team_b_wins", "team_b_losses"} {
-				record[i] += jsontext.AsInt(row[2+i])
-				rows.print(`,"`, name, `":`, jsontext.AsInt(row[2+i]))
-			}
-			rows.print("}")
+			n := func(i int) int64 { return jsontext.AsInt(row[i]) }
+			answer.Common = append(answer.Common, opponent{n(0), text.Of(row[1]), n(2), n(3), n(4), n(5)})
+			sum.AWins, sum.ALosses, sum.BWins, sum.BLosses = sum.AWins+n(2), sum.ALosses+n(3), sum.BWins+n(4), sum.BLosses+n(5)
 			return nil
 		})
 	if err != nil {
 		return err
 	}
-	if n == 0 {
+	if answer.Total = len(answer.Common); answer.Total == 0 {
 		return r.missing()
 	}
-	r.print(`{"team_a_id":`, a, `,"team_a_name":null,"team_b_id":`, b, `,"team_b_name":null,"total_common_opponents":`, n,
-		`,"team_a_record_vs_common":"`, record[0], "-", record[1], `","team_b_record_vs_common":"`, record[2], "-", record[3],
-		`","common_opponents":[`, string(rows.Body), "]}")
+	answer.ARecord, answer.BRecord = fmt.Sprintf("%d-%d", sum.AWins, sum.ALosses), fmt.Sprintf("%d-%d", sum.BWins, sum.BLosses)
+	r.object(answer)
 	return nil
 }
 

@@ -1,6 +1,10 @@
 package readapi
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/lewistv/xcri-proxy/store/jsontext"
+)
 
 // TestPercentile's figures are Python's round((1 - rank / total) * 100, 1).
 func TestPercentile(t *testing.T) {
@@ -13,11 +17,11 @@ func TestPercentile(t *testing.T) {
 		{1, 1, "0.0"}, {1, 8, "87.5"}, {3, 8, "62.5"}, {1, 80, "98.8"}, {3, 80, "96.2"}, {9, 16, "43.8"}, {1, 16, "93.8"},
 		{13, 400, "96.8"}, {5, 3, "-66.7"}, {1, 400, "99.8"}, {399, 400, "0.2"}, {1, 2000, "100.0"}, {27, 2000, "98.7"},
 	} {
-		if got := string(appendPercentile(nil, tt.rank, tt.total)); got != tt.want {
+		if got := string(jsontext.Append(nil, percentile(tt.rank, tt.total))); got != tt.want {
 			t.Errorf("%d of %d: %s, want %s", tt.rank, tt.total, got, tt.want)
 		}
 	}
-	if got := string(appendPercentile(nil, nil, 7)) + string(appendPercentile(nil, int64(1), 0)); got != "nullnull" {
+	if got := string(jsontext.Append(nil, percentile(nil, 7))) + string(jsontext.Append(nil, percentile(int64(1), 0))); got != "nullnull" {
 		t.Errorf("no rank, and nobody: %s", got)
 	}
 }

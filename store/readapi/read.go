@@ -1,9 +1,9 @@
 package readapi
 
 import (
+	"bytes"
 	"database/sql/driver"
 	"errors"
-	"fmt"
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
@@ -57,30 +57,56 @@ func (r *Read) missing() error {
 }
 
 // one calls row for the first row of the result, if there is one.
-func (r *Read) one(text string, args []any, row func([]driver.Value) error) (found bool, err error) {
+func (r *Read) one(text string, args []any, row func([]driver.Value)) (found bool, err error) {
 	err = r.Rows(text, args, func(values []driver.Value) error {
-		if found {
-			return nil
+		if !found {
+			found = true
+			row(values)
 		}
-		found = true
-		return row(values)
+		return nil
 	})
 	return found, err
 }
 
 // count returns the number that the query yields.
 func (r *Read) count(text string, args []any) (n int64, err error) {
-	err = r.Rows(text, args, func(row []driver.Value) error {
-		n = jsontext.AsInt(row[0])
-		return nil
-	})
+	_, err = r.one(text, args, func(row []driver.Value) { n = jsontext.AsInt(row[0]) })
 	return n, err
 }
 
-// print appends the parts of a JSON text: strings as they are, numbers in
-// decimal.
-func (r *Read) print(parts ...any) {
-	for _, p := range parts {
-		r.Body = fmt.Append(r.Body, p)
+// object answers with v.
+func (r *Read) object(v any) { r.Body = jsontext.Append(r.Body, v) }
+
+// headRoom has room for the longest head that a list writes before its rows,
+// except for an offset of many digits, for which the rows are moved.
+const headRoom = 192
+
+// startList prepares the Body for rows that are written before their head is
+// known.
+func (r *Read) startList(size int) { r.Body = make([]byte, headRoom, size) }
+
+// endList completes a list: the members of head come first, then the rows under
+// name.
+func (r *Read) endList(head any, name string) {
+	text := jsontext.Append(nil, head)
+	text = append(text[:len(text)-1], `,"`+name+`":[`...)
+	if len(text) > headRoom {
+		r.Body = append(text, r.Body[headRoom:]...)
+	} else {
+		r.Body = r.Body[headRoom-len(text):]
+		copy(r.Body, text)
 	}
+	r.Body = append(r.Body, "]}"...)
+}
+
+// keep copies a row's values, so that they outlive the call.
+func keep(values []driver.Value) []driver.Value {
+	kept := make([]driver.Value, len(values))
+	for i, v := range values {
+		if b, ok := v.([]byte); ok {
+			v = bytes.Clone(b)
+		}
+		kept[i] = v
+	}
+	return kept
 }

@@ -8,36 +8,6 @@ import (
 	"github.com/lewistv/xcri-proxy/store/param"
 )
 
-// Endpoint is one question of the read API, as data: where it is asked, what
-// it may be asked with, and how it is answered. Endpoints are immutable.
-type Endpoint struct {
-	// Path names the endpoint, with {name} for each parameter in the path.
-	Path string
-	// Params are those of the path first, then those of the query, in the
-	// order in which the API reports errors.
-	Params []param.Param
-
-	// Answer writes the answer to the Read's Body, or returns a refusal.
-	Answer func(*Read) error
-	// Refuse answers without the database; a nil Refuse, and a nil Answer of it,
-	// leave the question to Answer.
-	Refuse func(Query) *Answer
-	// NotFound is the detail of the 404, with {name} for a parameter.
-	NotFound string
-	// Span widens the scope that the parameters name.
-	Span Span
-}
-
-// Span is how much of the data an endpoint's answers depend on.
-type Span uint8
-
-// The spans.
-const (
-	SpanParams Span = iota // the scope that the parameters name
-	SpanAll                // all calculations, whatever the parameters name
-	SpanDated              // all snapshots
-)
-
 // Arg is the value of a parameter, in canonical form.
 type Arg struct {
 	Given bool
@@ -62,6 +32,19 @@ func (q Query) Arg(name string) Arg {
 
 // Int returns the value of an Int parameter, clamped to the range of int64.
 func (q Query) Int(name string) int64 { return param.ClampInt(q.Arg(name).Text) }
+
+// number returns the value of an Int parameter as JSON text: all its digits.
+func (q Query) number(name string) jsontext.Raw { return jsontext.Raw(q.Arg(name).Text) }
+
+// Lane returns the kind of work that q is for the database.
+func (q Query) Lane() Lane {
+	for i := range q.Params {
+		if q.Params[i].Like && q.Args[i].Given {
+			return Search
+		}
+	}
+	return q.Endpoint.Lane
+}
 
 // where returns the conditions of all parameters and the values to bind.
 func (q Query) where() (condition string, args []any) {
@@ -93,16 +76,17 @@ func (q Query) expand(text string) string {
 	return text
 }
 
-// Answer is what a Query is answered with.
+// Answer is the answer to a Query.
 type Answer struct {
-	Status int    // 200, or 400, 404, 501 with a body that says why
+	Status int    // 200, or 400, 404, 501 with the reason in the body
 	Body   []byte // JSON; the caller may keep but not change it
 	// Generation names the state of the query's Scope that the answer comes
-	// from, as Generation.Of does. It is empty where the database was not asked.
+	// from, as store.Generation.Of does. It is empty where no database was read.
 	Generation string
 }
 
 func refusal(status int, format string, args ...any) *Answer {
-	body := jsontext.AppendString([]byte(`{"detail":`), fmt.Sprintf(format, args...))
-	return &Answer{Status: status, Body: append(body, '}')}
+	return &Answer{Status: status, Body: jsontext.Append(nil, struct {
+		Detail string `json:"detail"`
+	}{fmt.Sprintf(format, args...)})}
 }

@@ -1,0 +1,27 @@
+package readapi
+
+var healthEndpoints = []*Endpoint{
+	{
+		// The proxy adds the other members of its answer.
+		Path:  "/health",
+		Reads: []string{AthleteTable, TeamTable, ComponentTable, MetadataTable}, Lane: WholeList,
+		Answer: func(r *Read) error {
+			var counts struct {
+				Athletes   int64 `json:"iz_rankings_xcri_athlete_rankings"`
+				Teams      int64 `json:"iz_rankings_xcri_team_rankings"`
+				Components int64 `json:"iz_rankings_xcri_scs_components"`
+				Metadata   int64 `json:"iz_rankings_xcri_calculation_metadata"`
+			}
+			for table, n := range map[string]*int64{
+				AthleteTable: &counts.Athletes, TeamTable: &counts.Teams, ComponentTable: &counts.Components, MetadataTable: &counts.Metadata,
+			} {
+				var err error
+				if *n, err = r.count("SELECT COUNT(*) FROM "+table, nil); err != nil {
+					return err
+				}
+			}
+			r.object(counts)
+			return nil
+		},
+	},
+}

@@ -1,0 +1,328 @@
+package readapi
+
+import (
+	"database/sql/driver"
+	"slices"
+	"strings"
+
+	"github.com/lewistv/xcri-proxy/store/jsontext"
+	"github.com/lewistv/xcri-proxy/store/param"
+)
+
+var components = []string{"saga", "sewr", "osma", "xcri"}
+
+var (
+	// scsScope are the parameters of most scs endpoints. They compare and repeat
+	// the gender as it came.
+	scsScope = []param.Param{season("2024"), {Name: "division", Kind: param.Int, Default: "2030", Where: "r.division_code = ?"},
+		{Name: "gender", Kind: param.Text, Default: "M", Where: "r.gender_code = ?"}}
+	// scsLimit has no lower bound in the API.
+	scsLimit = param.Param{Name: "limit", Kind: param.Int, Default: "25", Max: new(int64(100))}
+	// component is compared in lower case, and refused with 400 if unknown.
+	component = param.Param{Name: "component", Kind: param.Choice, InPath: true, Required: true, Choices: components, Fold: param.Lower}
+)
+
+var scsEndpoints = []*Endpoint{
+	{
+		Path: "/scs/athletes/{athlete_hnd}/components",
+		Params: []param.Param{handle("athlete_hnd", "r.anet_athlete_hnd = ?"), season("2024"), division.KeepZero(),
+			{Name: "gender", Kind: param.Choice, Choices: []string{"M", "F"}, Fold: param.Upper, Where: "r.gender_code = ?"}},
+		Reads: []string{ComponentTable}, Lane: ByKey,
+		Answer:   single(athleteComponents),
+		NotFound: "SCS components not found for athlete {athlete_hnd}",
+	},
+	{
+		Path:   "/scs/athletes/{athlete_hnd}/comparison",
+		Params: join([]param.Param{handle("athlete_hnd", "")}, scsScope),
+		Reads:  []string{ComponentTable}, Lane: ByKey,
+		Answer:   comparison,
+		NotFound: "SCS components not found for athlete {athlete_hnd}",
+	},
+	{
+		Path:   "/scs/athletes/{athlete_hnd}/discrepancy",
+		Params: join([]param.Param{handle("athlete_hnd", "")}, scsScope),
+		Refuse: comingSoon,
+	},
+	{
+		Path:   "/scs/biggest-discrepancies",
+		Params: join(scsScope, []param.Param{scsLimit}),
+		Refuse: comingSoon,
+	},
+	{
+		Path:   "/scs/leaderboard/{component}",
+		Params: join([]param.Param{component}, scsScope, []param.Param{scsLimit}),
+		Reads:  []string{ComponentTable}, Lane: WholeList,
+		Refuse: knownComponent(". Must be one of {'saga', 'sewr', 'osma', 'xcri'}"),
+		Answer: leaderboard,
+	},
+	{
+		Path: "/scs/distribution/{component}",
+		Params: join([]param.Param{component}, scsScope,
+			[]param.Param{{Name: "bins", Kind: param.Int, Default: "10", Min: new(int64(5)), Max: new(int64(20))}}),
+		Reads: []string{ComponentTable}, Lane: WholeList,
+		Refuse: knownComponent(""),
+		Answer: distribution,
+	},
+}
+
+var componentEndpoints = []*Endpoint{
+	{
+		Path:   "/components/athletes/{athlete_hnd}",
+		Params: []param.Param{handle("athlete_hnd", "r.anet_athlete_hnd = ?"), season("2024"), division, gender},
+		Reads:  []string{ComponentTable}, Lane: ByKey,
+		Answer:   single(athleteComponents),
+		NotFound: "Component data not found for athlete {athlete_hnd}",
+	},
+	{
+		Path: "/components/leaderboard",
+		Params: join([]param.Param{
+			{Name: "component", Kind: param.Choice, Required: true, Choices: components, Pattern: "^(saga|sewr|osma|xcri)$"},
+			season("2024"), division, gender}, paged),
+		Reads: []string{ComponentTable}, Lane: WholeList,
+		Answer: func(r *Read) error { return componentLists[r.Arg("component").Text](r) },
+	},
+}
+
+func comingSoon(Query) *Answer { return refusal(501, "Endpoint not yet implemented - coming soon") }
+
+func knownComponent(hint string) func(Query) *Answer {
+	return func(q Query) *Answer {
+		if c := q.Arg("component").Text; !slices.Contains(components, c) {
+			return refusal(400, "Invalid component: %s%s", c, hint)
+		}
+		return nil
+	}
+}
+
+var athleteOfComponent = cols(
+	fields(integer, "anet_athlete_hnd"), fields(text, "athlete_name_first", "athlete_name_last", "team_name"))
+
+var calculatedComponent = cols(
+	fields(integer, "component_id", "ranking_id", "season_year", "division_code"), fields(text, "gender_code"),
+	athleteOfComponent)
+
+var athleteComponents = selection{
+	from: ComponentTable + " r", order: "r.created_at DESC, r.component_id",
+	columns: cols(
+		calculatedComponent, componentScores(float, components...), fields(integer, "races_used"),
+		fields(float, "best_ags", "avg_ags", "worst_ags", "best_cpr", "avg_cpr", "worst_cpr",
+			"avg_race_quality", "best_race_quality", "avg_opponent_count"),
+		fields(integer, "total_opponents"), fields(datetime, "created_at", "updated_at")),
+}
+
+func byComponent[T any](make func(component string) T) map[string]T {
+	all := map[string]T{}
+	for _, c := range components {
+		all[c] = make(c)
+	}
+	return all
+}
+
+// componentLists are the answers of /components/leaderboard by component.
+var componentLists = byComponent(func(c string) func(*Read) error {
+	return listWith(selection{
+		from: ComponentTable + " r", fixed: "r." + c + "_score IS NOT NULL", order: "r." + c + "_rank, r.component_id",
+		columns: cols(calculatedComponent,
+			[]column{{"score", float, "r." + c + "_score"}, {"rank", integer, "r." + c + "_rank"}},
+			componentScores(float, components...), fields(integer, "races_used")),
+	}, func(_ Query, head pageHead) any {
+		return struct {
+			pageHead
+			Component string `json:"component"`
+		}{head, c}
+	})
+})
+
+// leaderboards are the rows of /scs/leaderboard by component. Scores are text
+// there if their column is a DECIMAL.
+var leaderboards = byComponent(func(c string) *selection {
+	return selection{
+		from: ComponentTable + " r", fixed: "r." + c + "_rank IS NOT NULL", order: "r." + c + "_rank, r.component_id",
+		columns: cols(athleteOfComponent,
+			[]column{{"component_score", decimal, "r." + c + "_score"}, {"component_rank", integer, "r." + c + "_rank"}},
+			componentScores(decimal, components...), fields(integer, "races_used")),
+	}.build()
+})
+
+// scsContext is the part of an scs answer that repeats its question.
+type scsContext struct {
+	Season   jsontext.Raw `json:"season_year"`
+	Division jsontext.Raw `json:"division_code"`
+	Gender   string       `json:"gender_code"`
+}
+
+func contextOf(q Query) scsContext {
+	return scsContext{q.number("season_year"), q.number("division"), q.Arg("gender").Text}
+}
+
+// leaderboard answers with the best athletes in one component.
+func leaderboard(r *Read) error {
+	c := r.Arg("component").Text
+	r.startList(16 << 10)
+	total, err := leaderboards[c].page(r, r.Int("limit"), 0)
+	if err == nil {
+		r.endList(struct {
+			Component string `json:"component"`
+			scsContext
+			Athletes int64        `json:"total_athletes"`
+			Limit    jsontext.Raw `json:"limit"`
+		}{strings.ToUpper(c), contextOf(r.Query), total, r.number("limit")}, "results")
+	}
+	return err
+}
+
+// spread is the answer of /scs/distribution.
+type spread struct {
+	Component  string `json:"component"`
+	Statistics struct {
+		Min   jsontext.Raw `json:"min"`
+		Max   jsontext.Raw `json:"max"`
+		Mean  jsontext.Raw `json:"mean"`
+		Std   jsontext.Raw `json:"std"`
+		Count int          `json:"count"`
+	} `json:"statistics"`
+	Percentiles struct {
+		Lower  jsontext.Raw `json:"25th"`
+		Middle jsontext.Raw `json:"50th"`
+		Upper  jsontext.Raw `json:"75th"`
+	} `json:"percentiles"`
+	Context scsContext `json:"context"`
+}
+
+// distribution answers with the distribution of one component's scores. The
+// figures are computed here: servers differ in the digits of AVG and STDDEV.
+func distribution(r *Read) error {
+	c := r.Arg("component").Text
+	condition, args := r.where()
+	var scores []jsontext.Number
+	err := r.Rows("SELECT r."+c+"_score FROM "+ComponentTable+" r WHERE "+condition+" AND r."+c+"_score IS NOT NULL"+
+		" ORDER BY r."+c+"_score", args, func(row []driver.Value) error {
+		scores = append(scores, jsontext.ParseNumber([]byte(jsontext.AsText(row[0]))))
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	n := len(scores)
+	score := func(i int) jsontext.Raw {
+		if n == 0 {
+			return nil
+		}
+		return jsontext.AppendDecimal(nil, scores[i].Text())
+	}
+	answer := spread{Component: strings.ToUpper(c), Context: contextOf(r.Query)}
+	s, p := &answer.Statistics, &answer.Percentiles
+	s.Min, s.Max, s.Count = zeroAsNull(score(0)), zeroAsNull(score(n-1)), n
+	s.Mean = zeroAsNull(jsontext.AppendMean(nil, jsontext.Sum(scores), int64(n), 4))
+	s.Std = zeroAsNull(jsontext.AppendDeviation(nil, scores))
+	p.Lower, p.Middle, p.Upper = score(n*25/100), score(n*50/100), score(n*75/100)
+	r.object(answer)
+	return nil
+}
+
+// zeroAsNull makes a score of zero a missing one, as the old API does here.
+func zeroAsNull(score jsontext.Raw) jsontext.Raw {
+	if s := string(score); s == "0.0" || s == "-0.0" {
+		return nil
+	}
+	return score
+}
+
+// compared is one component in the answer of /scs/athletes/{}/comparison.
+type compared struct {
+	Score       jsontext.Raw `json:"score"`
+	Rank        jsontext.Raw `json:"rank"`
+	Percentile  jsontext.Raw `json:"percentile"`
+	Description string       `json:"description"`
+}
+
+// metric are the extremes and the average of one metric.
+type metric struct {
+	Best    jsontext.Raw `json:"best"`
+	Average jsontext.Raw `json:"average"`
+	Worst   jsontext.Raw `json:"worst"`
+}
+
+// athleteComparison is the answer of /scs/athletes/{}/comparison.
+type athleteComparison struct {
+	Athlete struct {
+		Handle    int64        `json:"athlete_hnd"`
+		Name      string       `json:"name"`
+		Team      jsontext.Raw `json:"team"`
+		Races     jsontext.Raw `json:"races_used"`
+		Opponents jsontext.Raw `json:"total_opponents"`
+	} `json:"athlete_info"`
+	Components struct {
+		Saga compared `json:"saga"`
+		Sewr compared `json:"sewr"`
+		Osma compared `json:"osma"`
+		Xcri compared `json:"xcri"`
+	} `json:"components"`
+	Metrics struct {
+		Ags metric `json:"ags"`
+		Cpr metric `json:"cpr"`
+	} `json:"detail_metrics"`
+	Context struct {
+		Athletes int64 `json:"total_athletes"`
+		scsContext
+	} `json:"context"`
+}
+
+// comparison answers with one athlete's components and the share of the division
+// that they beat.
+func comparison(r *Read) error {
+	condition, args := r.where()
+	var row []driver.Value
+	found, err := r.one("SELECT r.anet_athlete_hnd, r.athlete_name_first, r.athlete_name_last, r.team_name,"+
+		" r.races_used, r.total_opponents, r.saga_score, r.saga_rank, r.sewr_score, r.sewr_rank,"+
+		" r.osma_score, r.osma_rank, r.xcri_score, r.xcri_rank,"+
+		" r.best_ags, r.avg_ags, r.worst_ags, r.best_cpr, r.avg_cpr, r.worst_cpr"+
+		" FROM "+ComponentTable+" r WHERE "+condition+" AND r.anet_athlete_hnd = ? ORDER BY r.component_id LIMIT 1",
+		append(args[:len(args):len(args)], r.Int("athlete_hnd")), func(values []driver.Value) { row = keep(values) })
+	switch {
+	case err != nil:
+		return err
+	case !found:
+		return r.missing()
+	}
+	total, err := r.count("SELECT COUNT(*) FROM "+ComponentTable+" r WHERE "+condition, args)
+	if err == nil {
+		r.object(comparisonOf(row, total, contextOf(r.Query)))
+	}
+	return err
+}
+
+func comparisonOf(row []driver.Value, total int64, context scsContext) (a athleteComparison) {
+	score := func(i int) jsontext.Raw { return zeroAsNull(float.Of(row[i])) }
+	component := func(i int, description string) compared {
+		return compared{score(i), integer.Of(row[i+1]), percentile(row[i+1], total), description}
+	}
+	i := &a.Athlete
+	i.Handle, i.Name = jsontext.AsInt(row[0]), orNone(row[1])+" "+orNone(row[2])
+	i.Team, i.Races, i.Opponents = text.Of(row[3]), integer.Of(row[4]), integer.Of(row[5])
+	a.Components.Saga = component(6, "Season Adjusted Gap Average")
+	a.Components.Sewr = component(8, "Season Equal-Weight Rating (own performance)")
+	a.Components.Osma = component(10, "Opponent Strength of Schedule")
+	a.Components.Xcri = component(12, "Final SCS = (0.6 × SEWR) + (0.4 × OSMA)")
+	a.Metrics.Ags = metric{score(14), score(15), score(16)}
+	a.Metrics.Cpr = metric{score(17), score(18), score(19)}
+	a.Context.Athletes, a.Context.scsContext = total, context
+	return a
+}
+
+// orNone is a text as Python formats it.
+func orNone(v driver.Value) string {
+	if v == nil {
+		return "None"
+	}
+	return jsontext.AsText(v)
+}
+
+// percentile is the share of total that rank beats, in percent with one decimal,
+// as Python computes and rounds it.
+func percentile(rank driver.Value, total int64) jsontext.Raw {
+	if rank == nil || total == 0 {
+		return nil
+	}
+	return jsontext.AppendRounded(nil, (1-float64(jsontext.AsInt(rank))/float64(total))*100, 1)
+}

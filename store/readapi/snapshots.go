@@ -1,0 +1,138 @@
+package readapi
+
+import (
+	"database/sql/driver"
+	"strings"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/store/jsontext"
+	"github.com/lewistv/xcri-proxy/store/param"
+)
+
+// snapshot is the date in the path.
+var snapshot = param.Param{Name: "snapshot_date", Kind: param.Date, InPath: true, Required: true, Where: "r.checkpoint_date = ?"}
+
+// snapshotScope are the parameters of a snapshot's lists.
+var snapshotScope = []param.Param{snapshot, division.KeepZero().Needed(), gender.Needed()}
+
+var snapshotEndpoints = []*Endpoint{
+	{
+		Path:  "/snapshots/",
+		Reads: []string{AthleteTable}, Lane: WholeList, Span: SpanDated,
+		Answer: snapshotDates,
+	},
+	{
+		Path:   "/snapshots/{snapshot_date}/athletes",
+		Params: join(snapshotScope, paged, []param.Param{searchPeople, region, conference}),
+		Reads:  []string{AthleteTable}, Lane: WholeList,
+		Answer: list(selection{
+			from: AthleteTable + " r", fixed: lightDivision, order: "r.athlete_rank, r.ranking_id",
+			columns: cols(
+				[]column{{"rank", integer, "r.athlete_rank"},
+					{"athlete_name", text, "CONCAT(r.athlete_name_first, ' ', r.athlete_name_last)"}},
+				fields(text, "team_name"),
+				[]column{{"division", integer, "r.division_code"}}, fields(float, "xcri_score"),
+				[]column{{"num_races", integer, "r.races_count"}, {"season_avg", float, "r.season_average"}},
+				fields(integer, "h2h_wins", "h2h_losses"),
+				[]column{{"quality_of_wins", float, "r.min_opponent_quality"}},
+				fields(integer, "anet_athlete_hnd"), fields(float, "saga_score", "sewr_score", "osma_score", "scs_score"),
+				fields(text, "regl_group_name", "conf_group_name")),
+		}),
+	},
+	{
+		Path:   "/snapshots/{snapshot_date}/teams",
+		Params: join(snapshotScope, paged, []param.Param{searchTeam, region, conference}),
+		Reads:  []string{TeamTable}, Lane: WholeList,
+		Answer: list(selection{
+			from: TeamTable + " r", fixed: lightDivision, order: "r.team_rank, r.ranking_id",
+			columns: cols(
+				[]column{{"rank", integer, "r.team_rank"}}, fields(text, "team_name"), fields(integer, "anet_team_hnd"),
+				[]column{{"division", integer, "r.division_code"}}, fields(text, "gender_code"),
+				[]column{{"team_score", float, "r.team_xcri_score"}, {"squad_size", integer, "r.athletes_count"},
+					{"top5_avg", float, "r.top5_average"}, {"top7_avg", float, "r.top7_average"}},
+				fields(text, "regl_group_name", "conf_group_name")),
+		}),
+	},
+	{
+		// The answer repeats the date as it came.
+		Path:   "/snapshots/{snapshot_date}/metadata",
+		Params: []param.Param{snapshot.Echoed()},
+		Reads:  []string{AthleteTable}, Lane: WholeList,
+		Answer:   snapshotScopes,
+		NotFound: "Snapshot {snapshot_date} not found",
+	},
+}
+
+// snapshotDate is one snapshot in the answer of /snapshots/.
+type snapshotDate struct {
+	Date      string `json:"date"`
+	Season    int64  `json:"season"`
+	Divisions int64  `json:"divisions"`
+	Genders   int64  `json:"genders"`
+	Athletes  int64  `json:"total_athletes"`
+	Name      string `json:"display_name"`
+}
+
+// snapshotDates answers with all snapshots, newest first.
+func snapshotDates(r *Read) error {
+	var answer struct {
+		Total     int            `json:"total"`
+		Snapshots []snapshotDate `json:"snapshots"`
+	}
+	err := r.Rows("SELECT r.checkpoint_date, r.season_year, COUNT(DISTINCT r.division_code),"+
+		" COUNT(DISTINCT r.gender_code), COUNT(*) FROM "+AthleteTable+" r"+
+		" WHERE r.checkpoint_date IS NOT NULL AND "+lightDivision+
+		" GROUP BY r.checkpoint_date, r.season_year ORDER BY r.checkpoint_date DESC, r.season_year", nil,
+		func(row []driver.Value) error {
+			day := jsontext.AsText(row[0])
+			answer.Snapshots = append(answer.Snapshots, snapshotDate{
+				day, jsontext.AsInt(row[1]), jsontext.AsInt(row[2]), jsontext.AsInt(row[3]), jsontext.AsInt(row[4]), longDate(day)})
+			return nil
+		})
+	answer.Total = len(answer.Snapshots)
+	r.object(answer)
+	return err
+}
+
+// longDate writes 2025-10-05 as October 05, 2025. Other text stays as it is.
+func longDate(day string) string {
+	t, err := time.Parse(time.DateOnly, day)
+	if err != nil {
+		return day
+	}
+	return t.Format("January 02, 2006")
+}
+
+// snapshotGroup is one division and gender of a snapshot.
+type snapshotGroup struct {
+	Division int64  `json:"division_code"`
+	Gender   string `json:"gender"`
+	Athletes int64  `json:"athlete_count"`
+}
+
+// snapshotScopes answers with the divisions and genders of one snapshot.
+func snapshotScopes(r *Read) error {
+	condition, args := r.where()
+	var groups []snapshotGroup
+	err := r.Rows("SELECT r.division_code, r.gender_code, COUNT(*) FROM "+AthleteTable+" r WHERE "+
+		condition+" AND "+lightDivision+" GROUP BY r.division_code, r.gender_code"+
+		" ORDER BY r.division_code, r.gender_code", args, func(row []driver.Value) error {
+		groups = append(groups, snapshotGroup{jsontext.AsInt(row[0]), jsontext.AsText(row[1]), jsontext.AsInt(row[2])})
+		return nil
+	})
+	switch {
+	case err != nil:
+		return err
+	case len(groups) == 0:
+		return r.missing()
+	}
+	day := r.Arg("snapshot_date").Text
+	r.object(struct {
+		Date         string          `json:"date"`
+		Season       int64           `json:"season"`
+		Groups       []snapshotGroup `json:"divisions_available"`
+		Combinations int             `json:"total_combinations"`
+		Status       string          `json:"status"`
+	}{day, param.ClampInt(strings.TrimSpace(day)[:4]), groups, len(groups), "available"})
+	return nil
+}
