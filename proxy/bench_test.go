@@ -35,16 +35,15 @@ var sizes = []int{900, 12 << 10, 3500 << 10}
 // siteTarget, stays as it is from now on.
 func benchProxy(b testing.TB, size int) *Proxy {
 	body := sampleBody(size)
-	p, err := New(Options{BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+	p, err := New(Options{Pages: []string{"/athletes/?season_year=2025&division=2030&gender=M&limit=50000"}, BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		return store.Answer{Status: 200, Body: body}, nil
 	}}})
 	if err != nil {
 		b.Fatal(err)
 	}
-	p.pages = []string{"/athletes/?season_year=2025&division=2030&gender=M&limit=50000"}
-	p.look(context.Background())
+	p.generations.Once(context.Background())
 	await(b, "the page is in brotli", func() bool {
-		forms := p.cache.Peek(p.pages[0]).Entry.Variants
+		forms := p.cache.Peek(p.opts.Pages[0]).Entry.Variants
 		return len(body) <= compressAbove || forms[smallVariant].Coding == "br"
 	})
 	return p

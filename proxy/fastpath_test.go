@@ -134,13 +134,12 @@ func TestFastPathAnswersAlike(t *testing.T) {
 func TestFastPathLeaves(t *testing.T) {
 	var status atomic.Int64
 	status.Store(200)
-	p, err := New(Options{Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+	p, err := New(Options{Pages: []string{}, Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		return store.Answer{Status: int(status.Load()), Body: []byte(`{}`)}, nil
 	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.pages = nil
 	request := []byte(lines("GET /teams/ HTTP/1.1", "Host: a"))
 	hit := func() bool {
 		known, e := p.conns.fast.find(request)
@@ -153,7 +152,7 @@ func TestFastPathLeaves(t *testing.T) {
 	if hit() {
 		t.Error("found before it was asked for")
 	}
-	p.look(context.Background())
+	p.generations.Once(context.Background())
 	for range 3 {
 		ask()
 	}

@@ -146,7 +146,7 @@ func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 	answer, err := p.load(ctx, q)
 	if err != nil {
 		if isDown(err) {
-			p.wake() // so that the watch finds out soon whether it is back
+			p.generations.Wake() // so that the watch finds out soon whether it is back
 		}
 		return cache.Content{}, err
 	}

@@ -15,12 +15,11 @@ import (
 // quiet is a proxy on a fake origin that has published its generation.
 func quiet(t *testing.T) *Proxy {
 	t.Helper()
-	p, err := New(Options{Origin: &fakeOrigin{}})
+	p, err := New(Options{Pages: []string{}, Origin: &fakeOrigin{}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.pages = nil
-	p.look(context.Background())
+	p.generations.Once(context.Background())
 	t.Cleanup(p.cache.Close)
 	return p
 }

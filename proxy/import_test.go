@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest"
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
@@ -102,7 +103,7 @@ var live = func() (all []importer.Scope) {
 
 // warmTargets are the site's lists of a scope.
 func warmTargets(s importer.Scope) []string {
-	return expandAll(siteLists, store.Scope{Season: fmt.Sprint(s.Season), Division: fmt.Sprint(s.Division), Gender: s.Gender})
+	return generation.Lists(store.Scope{Season: fmt.Sprint(s.Season), Division: fmt.Sprint(s.Division), Gender: s.Gender})
 }
 
 // coldTargets are pages that are not in the warm set, of one scope and of many.
@@ -179,11 +180,11 @@ func versionOf(at string) int {
 
 // publishedVersion is the newest version that the published generation has.
 func publishedVersion(p *Proxy) int {
-	current, _ := p.cache.Published()
+	current, _ := p.generations.Published()
 	if current == nil {
 		return 0
 	}
-	return versionOf(current.(generation).Calculated())
+	return versionOf(current.Calculated())
 }
 
 // ranked is what the rows of many answers have in common.
@@ -535,7 +536,7 @@ func TestSlowImport(t *testing.T) {
 		if step == steps-1 { // the metadata is about to be written
 			j.add(scope, 1)
 		}
-		awaitLook(t, p, p.Look(nil))
+		awaitLook(t, p, p.generations.Poll(nil))
 		for _, target := range warm {
 			if err := r.read(v, target); err != nil {
 				t.Error(err)
@@ -607,7 +608,7 @@ func checkHeld(t *testing.T, p *Proxy, entries map[string]*cache.Entry, changed 
 // everyTarget is warm ones, cold ones and those of snapshots.
 func everyTarget(t *testing.T, db *sql.DB) []string {
 	t.Helper()
-	targets := slices.Concat(datedTargets, coldTargets(t, db), sitePages[:3])
+	targets := slices.Concat(datedTargets, coldTargets(t, db), generation.DefaultPages()[:3])
 	for _, s := range live {
 		targets = append(targets, warmTargets(s)...)
 	}
@@ -649,9 +650,9 @@ func TestImportConcernsItsScope(t *testing.T) {
 			if err := step.change(); err != nil {
 				t.Fatal(err)
 			}
-			await(t, "published", func() bool { return p.WarmStatus().Published == before.Generation.Warm.Published+1 })
+			await(t, "published", func() bool { return p.generations.Status().Published == before.Generation.Warm.Published+1 })
 			checkHeld(t, p, entries, step.scope.Overlaps)
-			s := p.WarmStatus()
+			s := p.generations.Status()
 			if got := p.Stats().Cache.Fills - before.Cache.Fills; got != int64(s.Filled) || s.Failed > 0 || s.Filled == 0 {
 				t.Errorf("%d fills, %+v", got, s)
 			}
@@ -703,7 +704,7 @@ func TestFailedImport(t *testing.T) {
 			if err := importer.Import(t.Context(), db, live[0], 1, importer.Options{Before: fail, MetadataFirst: first}); err == nil {
 				t.Errorf("%s: the import did not fail", name)
 			}
-			awaitLook(t, p, p.Look(nil))
+			awaitLook(t, p, p.generations.Poll(nil))
 			checkHeld(t, p, entries, func(store.Scope) bool { return false })
 		}
 	}
@@ -726,7 +727,7 @@ func TestNewSnapshot(t *testing.T) {
 	}
 	await(t, "published", func() bool { return publishedVersion(p) == 1 })
 	for _, s := range live {
-		for _, target := range expandAll(snapshotLists, store.Scope{Checkpoint: "2025-10-27", Division: fmt.Sprint(s.Division), Gender: s.Gender}) {
+		for _, target := range generation.Lists(store.Scope{Checkpoint: "2025-10-27", Division: fmt.Sprint(s.Division), Gender: s.Gender}) {
 			if a := get(t, base, target); a.status != 200 || a.outcome() != "hit" || !strings.Contains(a.body, `"results":[{"rank":1,`) {
 				t.Errorf("%s: %d %s %.200s", target, a.status, a.outcome(), a.body)
 			}

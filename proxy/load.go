@@ -59,9 +59,9 @@ func (p *Proxy) fromStore(ctx context.Context, q route.Question, trial bool) (an
 // that the database told before it was asked, and is taken to be of that: so it
 // is never taken for newer than it is.
 func (p *Proxy) fromLegacy(ctx context.Context, q route.Question, trial bool) (store.Answer, error) {
-	generation := unknownGeneration
-	if seen := p.watch.seen.Load(); seen != nil {
-		generation = seen.Of(q.Query.Scope())
+	generation := p.generations.Seen(q.Query.Scope())
+	if generation == "" {
+		generation = unknownGeneration
 	}
 	begun := time.Now()
 	answer, err := p.opts.Legacy.Fetch(ctx, q.Key)
@@ -150,7 +150,7 @@ func (p *Proxy) tryStore(ctx context.Context, q route.Question, trial bool) (ans
 	}
 	if isDown(err) && asking.Err() != context.Canceled {
 		era.Down(err)
-		p.wake()
+		p.generations.Wake()
 	}
 	if _, outage := p.outage.Since(); outage != nil {
 		p.judge(outage)

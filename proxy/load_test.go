@@ -341,10 +341,12 @@ func TestGenerationOfLegacyAnswers(t *testing.T) {
 	await(t, "the old API reads", func() bool { return old.asked.Load() > before })
 	await(t, "it has read", func() bool { return p.opts.Origin.Stats().InUse == 0 })
 
+	question := keyQuery(t, target)
+	seen := p.generations.Seen(question.Scope())
 	if err := importer.Import(t.Context(), db, scope, 1, importer.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the import was seen", func() bool { return versionOf(p.watch.seen.Load().Calculated()) == 1 })
+	await(t, "the import was seen", func() bool { return p.generations.Seen(question.Scope()) != seen })
 	old.gate.Store(nil)
 	close(gate)
 	first := <-late

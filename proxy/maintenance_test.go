@@ -88,7 +88,7 @@ func TestMaintenance(t *testing.T) {
 				get(t, base, target)
 			}
 			maintain(t, base, `{"on":true,"message":"a new season"}`)
-			awaitLook(t, p, p.Look(nil)) // and one that was under way
+			awaitLook(t, p, p.generations.Poll(nil)) // and one that was under way
 			before := asked.Load()
 			t.Run("people", func(t *testing.T) { checkPeople(t, base) })
 			t.Run("files", func(t *testing.T) { checkFiles(t, base, static != nil) })
@@ -257,7 +257,7 @@ func TestMaintenanceRefusals(t *testing.T) {
 func TestMaintenanceAfterRestart(t *testing.T) {
 	var before, asked atomic.Int64
 	first, _ := start(t, Options{Origin: countingOrigin(&before), Poll: time.Hour})
-	awaitLook(t, first, first.Look([]string{"/teams/"}))
+	awaitLook(t, first, first.generations.Poll([]string{"/teams/"}))
 	entry, _, ok := first.cache.Cached("/teams/")
 	if !ok {
 		t.Fatal("not warm")
@@ -269,7 +269,7 @@ func TestMaintenanceAfterRestart(t *testing.T) {
 		t.Fatal(err)
 	}
 	again := listen(t, p)
-	<-p.Looked()
+	<-p.generations.Polled()
 	for target, want := range map[string]int{"/teams/": 200, "/teams/?limit=9": 503, "/readyz": 200, "/health": 200} {
 		if a := get(t, again, target); a.status != want {
 			t.Errorf("%s: %d %s", target, a.status, a.body)
@@ -280,78 +280,6 @@ func TestMaintenanceAfterRestart(t *testing.T) {
 	}
 	if text := log.String(); strings.Count(text, "maintenance mode is on still") != 1 {
 		t.Errorf("log: %s", text)
-	}
-}
-
-// unwatched returns a proxy whose looks the test makes itself.
-func unwatched(t *testing.T, origin Origin) *Proxy {
-	t.Helper()
-	p, err := New(Options{Origin: origin})
-	if err != nil {
-		t.Fatal(err)
-	}
-	p.pages = nil
-	t.Cleanup(p.cache.Close)
-	return p
-}
-
-// TestMaintenanceWatch: the database is left alone until somebody asks, or it
-// is turned off.
-func TestMaintenanceWatch(t *testing.T) {
-	var asked atomic.Int64
-	p := unwatched(t, countingOrigin(&asked))
-	looks := func(when string, turns int, want int64) {
-		t.Helper()
-		for range turns {
-			p.look(t.Context())
-		}
-		if n := asked.Swap(0); n != want {
-			t.Errorf("%s: the database was asked %d times, want %d", when, n, want)
-		}
-	}
-	looks("before it", 3, 3)
-	p.maintenance.Set(&maintenance.Period{Since: time.Now()})
-	looks("in maintenance mode", 3, 0)
-	ticket := p.Look(nil)
-	looks("when somebody asks", 3, 1)
-	if s := p.WarmStatus(); s.Looked != ticket {
-		t.Errorf("%+v", s)
-	}
-	<-p.watch.wake // from Look
-	p.maintenance.Set(nil)
-	select {
-	case <-p.watch.wake:
-	default:
-		t.Error("no look at once at its end")
-	}
-	looks("after it", 1, 1)
-}
-
-// TestMaintenanceWhileWarming: what a look that nobody asked for has found is not
-// published once maintenance mode is on, but after it.
-func TestMaintenanceWhileWarming(t *testing.T) {
-	origin := &fakeOrigin{}
-	p := unwatched(t, origin)
-	p.look(t.Context())
-	origin.run = func(context.Context, store.Query) (store.Answer, error) {
-		p.maintenance.Set(&maintenance.Period{Since: time.Now()})
-		return store.Answer{Status: 200, Body: []byte("{}")}, nil
-	}
-	p.watch.extra = []string{"/teams/"}
-	for range 3 {
-		p.look(t.Context())
-	}
-	if s := p.WarmStatus(); p.Maintenance() == nil || s.Published != 1 || s.Warming {
-		t.Errorf("in maintenance: %+v", s)
-	}
-	origin.run = nil
-	p.maintenance.Set(nil)
-	p.look(t.Context())
-	if s := p.WarmStatus(); s.Published != 2 || s.LookError != "" {
-		t.Errorf("after it: %+v", s)
-	}
-	if _, outcome, ok := p.cache.Cached("/teams/"); !ok || outcome != cache.Hit {
-		t.Errorf("the key is lost: %v", outcome)
 	}
 }
 

@@ -63,11 +63,9 @@ func (p *Proxy) serveWarm(ctx *fasthttp.RequestCtx) {
 	}
 	answer.Keys = len(keys)
 	if req.Later {
-		p.watch.mu.Lock()
-		p.watch.extra = append(p.watch.extra, keys...)
-		p.watch.mu.Unlock()
+		p.generations.Later(keys)
 	} else {
-		answer.Ticket = p.Look(keys)
+		answer.Ticket = p.generations.Poll(keys)
 	}
 	p.sendJSON(ctx, fasthttp.StatusAccepted, answer)
 }
@@ -76,12 +74,11 @@ func (p *Proxy) serveWarm(ctx *fasthttp.RequestCtx) {
 // that snapshot is published.
 func (p *Proxy) serveWarmStatus(ctx *fasthttp.RequestCtx) {
 	// The status first: what is published by then is published below too.
-	state := api.WarmState{WarmStatus: api.WarmStatus(p.WarmStatus())}
-	current, at := p.cache.Published()
+	state := api.WarmState{WarmStatus: api.WarmStatus(p.generations.Status())}
+	g, at := p.generations.Published()
 	down, _ := p.outage.Since()
 	state.PublishedAt, state.DownSince = orNull(at), orNull(down)
-	g, known := current.(generation)
-	if known {
+	if g != nil {
 		state.Current = g.ID()
 		if newest := g.Snapshot(); len(newest) > 0 {
 			state.Snapshot = newest[0].Checkpoint
@@ -93,7 +90,7 @@ func (p *Proxy) serveWarmStatus(ctx *fasthttp.RequestCtx) {
 			p.fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("snapshot: %q is not a date as in 2025-10-27", date))
 			return
 		}
-		state.HasSnapshot = new(known && g.Has(date))
+		state.HasSnapshot = new(g != nil && g.Has(date))
 	}
 	p.sendJSON(ctx, fasthttp.StatusOK, state)
 }
@@ -174,8 +171,8 @@ func (p *Proxy) serveEntry(ctx *fasthttp.RequestCtx) {
 	}
 	seen := p.cache.Peek(s.Key)
 	out := api.Entry{Path: path, Route: s.Route.Path(), Key: s.Key, Scope: s.Query.Scope().String(), Outcome: seen.Outcome.String()}
-	if current, _ := p.cache.Published(); current != nil {
-		out.Current = current.(generation).Of(s.Query.Scope())
+	if g, _ := p.generations.Published(); g != nil {
+		out.Current = g.Of(s.Query.Scope())
 	}
 	if e := seen.Entry; e != nil {
 		age := max(0, time.Since(p.confirmed(e, seen.Outcome)))

@@ -290,7 +290,7 @@ func TestWarmStatusTellsOutages(t *testing.T) {
 	}}})
 	for _, away := range []bool{true, false} {
 		down.Store(away)
-		awaitLook(t, p, p.Look(nil))
+		awaitLook(t, p, p.generations.Poll(nil))
 		var s api.WarmState
 		get(t, base, "/cache/warm").into(t, &s)
 		if failed := s.LookError != ""; failed != away || failed != (s.DownSince != nil) {

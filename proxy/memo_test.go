@@ -150,11 +150,10 @@ func TestKnownTarget(t *testing.T) {
 // answer, which may be gone, or fail.
 func TestKnownTargetOfNothing(t *testing.T) {
 	body, err := "before", error(nil)
-	p, _ := New(Options{CORSOrigins: []string{"*"}, Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+	p, _ := New(Options{Pages: []string{}, CORSOrigins: []string{"*"}, Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		return store.Answer{Status: 200, Body: []byte(body)}, err
 	}}})
-	p.pages = nil
-	p.look(t.Context())
+	p.generations.Once(t.Context())
 	const uri = "/teams/"
 	for range 2 {
 		wire(p, "GET", uri)

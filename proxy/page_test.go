@@ -207,14 +207,14 @@ func checkPicture(t *testing.T, name string, file []byte) {
 
 // checkWarm presses the button and waits until it says how it went.
 func checkWarm(t *testing.T, b *browser, p *Proxy) {
-	before := p.WarmStatus().Looked
+	before := p.generations.Status().Looked
 	b.click("#warm")
 	b.await(`!document.querySelector('#done').hidden && !document.querySelector('#warm').disabled`)
 	var said string
 	if b.eval(`document.querySelector('#done').innerText`, &said); !strings.Contains(said, "nothing newer") && !strings.Contains(said, "Warmed") {
 		t.Errorf("after the warm button: %s", said)
 	}
-	if p.WarmStatus().Looked <= before {
+	if p.generations.Status().Looked <= before {
 		t.Error("nobody looked")
 	}
 }

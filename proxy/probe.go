@@ -29,9 +29,15 @@ func (p *Proxy) Ready() bool {
 		return false
 	}
 	select {
-	case <-p.Looked():
-		return p.WarmStatus().Published > 0 || p.cache.Warm() > 0
+	case <-p.generations.Polled():
+		return p.generations.Status().Published > 0 || p.cache.Warm() > 0
 	default:
 		return false
 	}
 }
+
+// Polled returns a channel that is closed once Run has polled the database for the
+// first time, or failed to within a second. From then on a saved entry of the
+// database's generation is a hit, and during an outage all saved entries are
+// served.
+func (p *Proxy) Polled() <-chan struct{} { return p.generations.Polled() }

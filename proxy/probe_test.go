@@ -8,7 +8,7 @@ import (
 
 func TestProbes(t *testing.T) {
 	up := make(chan struct{})
-	p, err := New(Options{Origin: &fakeOrigin{generation: func() (*store.Generation, error) {
+	p, err := New(Options{Pages: []string{}, Origin: &fakeOrigin{generation: func() (*store.Generation, error) {
 		select {
 		case <-up:
 			return &store.Generation{}, nil
@@ -19,7 +19,6 @@ func TestProbes(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.pages = nil
 	base := listen(t, p)
 	probe := func(when string, live, ready int) {
 		t.Helper()
@@ -30,10 +29,10 @@ func TestProbes(t *testing.T) {
 			t.Errorf("%s: /readyz %d", when, a.status)
 		}
 	}
-	awaitLook(t, p, p.Look(nil))
+	awaitLook(t, p, p.generations.Poll(nil))
 	probe("before the database was ever up", 200, 503)
 	close(up)
-	awaitLook(t, p, p.Look(nil))
+	awaitLook(t, p, p.generations.Poll(nil))
 	probe("with a warm set", 200, 200)
 	p.outage.Down(store.ErrUnavailable)
 	probe("with a warm set and no database", 200, 200)

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -18,6 +19,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
@@ -40,9 +42,12 @@ type Options struct {
 	Origin Origin
 	// Cache are the cache's options; its functions and Logger are set by New.
 	Cache cache.Options
-	// Poll is how often Watch asks the origin for its generation; zero means
-	// 2 s.
+	// Poll is the interval at which Run asks the origin for its generation; zero
+	// means 2 s.
 	Poll time.Duration
+	// Pages are targets that are always in the warm set; nil means those that the
+	// site requests on each visit.
+	Pages []string
 	// Saved are entries of an earlier run: those that are true are hits, the
 	// others stale.
 	Saved []cache.Saved
@@ -108,8 +113,7 @@ type Proxy struct {
 	notice      *maintenance.Page
 	sources     sources
 	verify      verifier
-	watch       watch
-	pages       []string // always in the warm set
+	generations *generation.Watcher
 	history     history
 	started     time.Time
 	// stopping is set from the call of Drain or Shutdown on.
@@ -125,17 +129,11 @@ func New(opts Options) (*Proxy, error) {
 	if opts.MaxErrors == 0 {
 		opts.MaxErrors = 0.05
 	}
-	if opts.Poll == 0 {
-		opts.Poll = 2 * time.Second
-	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	if opts.Memory == nil {
 		opts.Memory = &memfile.Memory{}
-	}
-	if opts.OnPublish == nil {
-		opts.OnPublish = func() {}
 	}
 	if opts.OnState == nil {
 		opts.OnState = func(State) error { return nil }
@@ -151,15 +149,13 @@ func New(opts Options) (*Proxy, error) {
 		headers: newHeaders(opts),
 		targets: newMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
 		accepts: newMemo[weights](knownAccepts),
-		watch:   watch{wake: make(chan struct{}, 1), looked: make(chan struct{})},
-		pages:   sitePages,
 		notice:  maintenance.NewPage(),
 		started: time.Now(),
 	}
 	p.metrics = metrics.New(len(p.router.Routes()))
 	p.state.State, p.state.keep = opts.State, opts.OnState
 	p.maintenance = maintenance.New(maintenance.Options{
-		Period: opts.State.Maintenance, OnEnd: p.wake, Logger: opts.Logger,
+		Period: opts.State.Maintenance, OnEnd: func() { p.generations.Wake() }, Logger: opts.Logger,
 		Keep: func(period *maintenance.Period) error {
 			return p.state.change(func(s *State) { s.Maintenance = period })
 		},
@@ -179,10 +175,24 @@ func New(opts Options) (*Proxy, error) {
 	if p.cache, err = cache.New(opts.Cache); err != nil {
 		return nil, err
 	}
+	p.generations = generation.New(generation.Options{
+		Store: opts.Origin, Cache: p.cache, Outage: p.outage, Routes: p.router, Pages: opts.Pages, Interval: opts.Poll,
+		OnPublish: opts.OnPublish, Paused: p.maintenance.On, Logger: opts.Logger,
+	})
 	p.adopt(saved)
 	p.conns.timeouts, p.conns.fast = clientTimeouts, newFastPath(p)
 	p.server = newServer(p)
 	return p, nil
+}
+
+// Run does the work beside requests until ctx ends: it follows the database's
+// generations, compares samples and records the history.
+func (p *Proxy) Run(ctx context.Context) {
+	var workers sync.WaitGroup
+	workers.Go(func() { p.generations.Run(ctx) })
+	workers.Go(func() { p.compareSamples(ctx) })
+	workers.Go(func() { p.record(ctx) })
+	workers.Wait()
 }
 
 // Serve answers the connections of ln until Drain or Shutdown, which close it.

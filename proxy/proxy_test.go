@@ -52,7 +52,7 @@ func listen(t testing.TB, p *Proxy) (base string) {
 	go func() { served <- p.Serve(ln) }()
 	watching, stopWatch := context.WithCancel(context.Background())
 	var watch sync.WaitGroup
-	watch.Go(func() { p.Watch(watching) })
+	watch.Go(func() { p.Run(watching) })
 	t.Cleanup(func() {
 		stopWatch()
 		watch.Wait()
@@ -68,24 +68,24 @@ func listen(t testing.TB, p *Proxy) (base string) {
 // start serves a proxy that knows the generation, and has filled its warm set.
 func start(t testing.TB, opts Options) (p *Proxy, base string) {
 	t.Helper()
+	if _, fake := opts.Origin.(*fakeOrigin); fake && opts.Pages == nil {
+		opts.Pages = []string{} // its answers are the test's
+	}
 	p, err := New(opts)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, fake := opts.Origin.(*fakeOrigin); fake {
-		p.pages = nil // its answers are the test's
-	}
 	base = listen(t, p)
-	awaitLook(t, p, p.Look(nil))
+	awaitLook(t, p, p.generations.Poll(nil))
 	return p, base
 }
 
 // awaitLook returns once the look that a ticket is for has ended.
 func awaitLook(t testing.TB, p *Proxy, ticket int64) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); p.WarmStatus().Looked < ticket; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(30 * time.Second); p.generations.Status().Looked < ticket; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("no look: %+v", p.WarmStatus())
+			t.Fatalf("no look: %+v", p.generations.Status())
 		}
 	}
 }

@@ -184,7 +184,7 @@ func (p *Proxy) age(e *cache.Entry, outcome cache.Outcome, now time.Time) int {
 // when the database last told its generation.
 func (p *Proxy) confirmed(e *cache.Entry, outcome cache.Outcome) time.Time {
 	if outcome == cache.Hit {
-		if t := p.outage.Confirmed(); t.After(e.Filled) {
+		if t := p.generations.Confirmed(); t.After(e.Filled) {
 			return t
 		}
 	}

@@ -92,7 +92,7 @@ func TestSaved(t *testing.T) {
 	var log bytes.Buffer
 	var up atomic.Bool
 	var published atomic.Int64
-	p, err := New(Options{
+	p, err := New(Options{Pages: []string{},
 		Origin: &fakeOrigin{
 			generation: func() (*store.Generation, error) {
 				if !up.Load() {
@@ -114,9 +114,8 @@ func TestSaved(t *testing.T) {
 	if !strings.Contains(log.String(), "left out") || p.cache.Stats().Shelves[0].Entries != 1 || p.opts.Saved != nil {
 		t.Errorf("%d entries adopted, %d kept; log: %s", p.cache.Stats().Shelves[0].Entries, len(p.opts.Saved), log.String())
 	}
-	p.pages = nil
 	base := listen(t, p)
-	<-p.Looked()
+	<-p.generations.Polled()
 	if a := get(t, base, good.Key); a.status != 200 || a.outcome() != "stale_error" || len(a.body) != good.Size {
 		t.Errorf("while it is down: %d %s", a.status, a.outcome())
 	}
@@ -124,7 +123,7 @@ func TestSaved(t *testing.T) {
 		t.Errorf("what was not saved: %d", a.status)
 	}
 	up.Store(true)
-	awaitLook(t, p, p.Look(nil))
+	awaitLook(t, p, p.generations.Poll(nil))
 	if a := get(t, base, good.Key); a.status != 200 || a.outcome() != "hit" {
 		t.Errorf("afterwards: %d %s", a.status, a.outcome())
 	}
@@ -138,7 +137,7 @@ func TestSaved(t *testing.T) {
 func TestWarmAfterOutage(t *testing.T) {
 	var fails atomic.Bool
 	fails.Store(true)
-	p, err := New(Options{Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+	p, err := New(Options{Pages: []string{"/teams/"}, Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		if fails.Load() {
 			return store.Answer{}, store.ErrUnavailable
 		}
@@ -147,15 +146,14 @@ func TestWarmAfterOutage(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.pages = []string{"/teams/"}
 	base := listen(t, p)
-	awaitLook(t, p, p.Look(nil))
-	if n := p.WarmStatus().Published; n != 0 {
+	awaitLook(t, p, p.generations.Poll(nil))
+	if n := p.generations.Status().Published; n != 0 {
 		t.Fatalf("%d published without a database", n)
 	}
 	fails.Store(false)
-	awaitLook(t, p, p.Look(nil))
-	if s := p.WarmStatus(); s.Published != 1 {
+	awaitLook(t, p, p.generations.Poll(nil))
+	if s := p.generations.Status(); s.Published != 1 {
 		t.Errorf("%+v", s)
 	}
 	if a := get(t, base, "/teams/"); a.outcome() != "hit" {

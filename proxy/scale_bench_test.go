@@ -14,12 +14,11 @@ import (
 // in no cache of the processor.
 func BenchmarkEntries(b *testing.B) {
 	for _, entries := range []int{100, 10_000, 100_000} {
-		p, err := New(Options{Origin: &fakeOrigin{}, Cache: cache.Options{Bytes: 1 << 30}})
+		p, err := New(Options{Pages: []string{}, Origin: &fakeOrigin{}, Cache: cache.Options{Bytes: 1 << 30}})
 		if err != nil {
 			b.Fatal(err)
 		}
-		p.pages = nil
-		p.look(context.Background())
+		p.generations.Once(context.Background())
 		ctx := requestCtx("GET", "/", append(browserHeaders, "Accept-Encoding", "gzip, deflate, br, zstd")...)
 		ask := func(n int) {
 			ctx.Response.Reset()

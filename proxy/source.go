@@ -218,17 +218,9 @@ func (p *Proxy) setSources(overrides map[string]Source) (purged int, unkept erro
 	}
 	if len(moved) > 0 {
 		purged = p.cache.Purge(func(e *cache.Entry) bool { return moved[p.router.Of(e.Key)] }, false)
-		p.refill()
+		p.generations.Refill()
 	}
 	return purged, p.state.change(func(st *State) { st.Sources = named(overrides) })
-}
-
-// refill has the warm set looked through now, though the generation is the same.
-func (p *Proxy) refill() {
-	p.watch.mu.Lock()
-	p.watch.again = true
-	p.watch.mu.Unlock()
-	p.Look(nil)
 }
 
 // fillsWhileDown tells the cache which keys the old API can fill while the

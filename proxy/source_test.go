@@ -315,7 +315,7 @@ func TestLegacyErrors(t *testing.T) {
 func TestLegacyWithoutDatabase(t *testing.T) {
 	old := oldAPI(t, nil)
 	var generation atomic.Pointer[store.Generation]
-	p, err := New(Options{Legacy: old.client, Source: FromLegacy, Poll: shortPoll, Origin: &fakeOrigin{
+	p, err := New(Options{Pages: []string{}, Legacy: old.client, Source: FromLegacy, Poll: shortPoll, Origin: &fakeOrigin{
 		run: func(context.Context, store.Query) (store.Answer, error) { return store.Answer{}, store.ErrUnavailable },
 		generation: func() (*store.Generation, error) {
 			if g := generation.Load(); g != nil {
@@ -326,9 +326,8 @@ func TestLegacyWithoutDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.pages = nil
 	base := listen(t, p)
-	<-p.Looked()
+	<-p.generations.Polled()
 	for _, outcome := range []string{"miss", "hit", "hit"} {
 		if a := get(t, base, "/teams/"); a.status != 200 || a.outcome() != outcome || !ofLegacy(t, a) {
 			t.Errorf("%d %s, want %s: %s", a.status, a.outcome(), outcome, a.body)

@@ -28,9 +28,9 @@ func (p *Proxy) Stats() api.Stats {
 	cached := p.cache.Stats()
 	stats.Cache = newCacheStats(cached)
 	stats.Generation = api.Generation{
-		ID: cached.Generation, Published: orNull(cached.Published), Confirmed: orNull(cached.Confirmed),
+		ID: cached.Generation, Published: orNull(cached.Published), Confirmed: orNull(p.generations.Confirmed()),
 		DownSince: orNull(cached.DownSince), StaleCount: cached.Stale, StaleSince: orNull(p.history.stale(cached.Stale, time.Now())), StaleRoutes: map[string]api.Stale{},
-		Warm: api.WarmStatus(p.WarmStatus()),
+		Warm: api.WarmStatus(p.generations.Status()),
 	}
 	if cached.Stale > 0 {
 		stats.Generation.StaleRoutes = p.staleRoutes()

@@ -124,15 +124,14 @@ func TestBodyIsNoRequest(t *testing.T) {
 // whose goroutines do not belong to the bubbles of the tests.
 func streamProxy(t testing.TB, size int) *Proxy {
 	body := sampleBody(size)
-	p, err := New(Options{BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+	p, err := New(Options{Pages: []string{"/teams/", "/teams/?limit=40"}, BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		return store.Answer{Status: 200, Body: body}, nil
 	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.pages = []string{"/teams/", "/teams/?limit=40"}
-	p.look(t.Context())
-	for _, target := range p.pages {
+	p.generations.Once(t.Context())
+	for _, target := range p.opts.Pages {
 		p.handle(requestCtx("GET", target))
 		if p.targets.get([]byte(target)) == nil {
 			t.Fatalf("%s is not known", target)

@@ -92,9 +92,7 @@ func (p *Proxy) serveVerifySubjects(ctx *fasthttp.RequestCtx) {
 		p.fail(ctx, fasthttp.StatusUnprocessableEntity, noLegacy)
 		return
 	}
-	out := api.VerifySubjects{Keys: []string{}, Sample: p.verifyStats()}
-	if current, _ := p.cache.Published(); current != nil {
-		out.Keys = slices.DeleteFunc(p.warmSet(current.(generation).Generation, nil), func(key string) bool { return key == route.HealthPath })
-	}
+	keys := slices.DeleteFunc(p.generations.WarmSet(), func(key string) bool { return key == route.HealthPath })
+	out := api.VerifySubjects{Keys: append([]string{}, keys...), Sample: p.verifyStats()}
 	p.sendJSON(ctx, fasthttp.StatusOK, out)
 }

@@ -128,10 +128,10 @@ func (a *App) Addr() net.Addr { return a.listener.Addr() }
 // out to be set up wrongly before it was ever ready.
 func (a *App) Run(ctx context.Context) error {
 	defer a.close()
-	// The watch goes on while answers under way finish: it fills for them too.
+	// The proxy works on while answers under way finish: they may need fills.
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
-	background.Go(func() { a.proxy.Watch(working) })
+	background.Go(func() { a.proxy.Run(working) })
 	background.Go(func() { a.keepSaved(working) })
 	err := a.serve(ctx)
 	stop()

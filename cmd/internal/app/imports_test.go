@@ -26,10 +26,11 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/app cmd/internal/load config
 config:
 config/deploy:
-proxy: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/compare proxy/legacy proxy/maintenance proxy/metrics proxy/route proxy/site proxy/visitor store store/jsontext
+proxy: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/compare proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/route proxy/site proxy/visitor store store/jsontext
 proxy/admin/api:
 proxy/admin/gate: proxy/visitor
 proxy/compare:
+proxy/generation: cache proxy/route store
 proxy/legacy: proxy/visitor
 proxy/maintenance:
 proxy/route: store store/jsontext

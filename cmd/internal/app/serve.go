@@ -28,7 +28,7 @@ func (a *App) serve(ctx context.Context) error {
 		close(usable) // a database that is worked on may lack what it needs
 	}
 	ready := a.awaitReady(working, usable)
-	begin := a.proxy.Looked() // who connects before waits for an answer that may be a hit then
+	begin := a.proxy.Polled() // who connects before waits for an answer that may be a hit then
 	if a.listener.Predecessor != nil {
 		begin = ready // until then the last process answers
 	}
@@ -90,7 +90,7 @@ func (a *App) attend(ctx context.Context, ready <-chan struct{}, checked, served
 func (a *App) awaitReady(ctx context.Context, usable <-chan struct{}) <-chan struct{} {
 	ready := make(chan struct{})
 	go func() {
-		for _, condition := range []<-chan struct{}{usable, a.proxy.Looked()} {
+		for _, condition := range []<-chan struct{}{usable, a.proxy.Polled()} {
 			select {
 			case <-condition:
 			case <-ctx.Done():

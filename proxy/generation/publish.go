@@ -1,0 +1,190 @@
+package generation
+
+import (
+	"context"
+	"errors"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+const (
+	// maxDelay bounds how long a publish is put off because imports go on: after
+	// it, a generation is published although some of its keys are newer.
+	maxDelay = 10 * time.Second
+	// popular is the number of the most requested keys that are warmed beside the
+	// lists of the site.
+	popular = 200
+	// Keys that could not be warmed are tried again after a pause that doubles
+	// from firstRetry to maxRetry.
+	firstRetry, maxRetry = 30 * time.Second, 10 * time.Minute
+)
+
+// publish fills the warm set of g beside the current one and makes both current.
+func (w *Watcher) publish(ctx context.Context, g generation, t *work) error {
+	start := w.opts.Now()
+	keys := w.warmSet(g.Generation, t.keysFor(g.ID()))
+	w.requests.update(func(s *Status) {
+		*s = Status{Looked: s.Looked, Published: s.Published, Warming: true,
+			Generation: g.ID(), Calculated: g.Calculated(), Keys: len(keys)}
+	})
+	set := w.opts.Cache.Prepare(ctx, g, keys, func(k cache.Warmed) { w.warmed(k, start) })
+	if err := w.obstacle(ctx, g, set); err != nil {
+		return err
+	}
+	w.opts.Cache.Publish(g, set)
+	w.confirm(g.Generation)
+	w.progress.published(g.ID(), set, w.opts.Now())
+	w.requests.published(t, g.ID())
+	w.opts.OnPublish()
+	w.requests.update(func(s *Status) {
+		s.Published++
+		s.Seconds = w.opts.Now().Sub(start).Seconds()
+		w.opts.Logger.Info("generation published", "generation", s.Generation, "calculated_at", s.Calculated, "keys", s.Keys,
+			"filled", s.Filled, "failed", s.Failed, "seconds", s.Seconds, "slowest", s.Slowest)
+	})
+	return nil
+}
+
+// obstacle returns why a warm set must not be published, or nil. During an outage
+// the current warm set is better than a part of the next.
+func (w *Watcher) obstacle(ctx context.Context, g generation, set []cache.Warmed) error {
+	if ctx.Err() != nil {
+		return ctx.Err()
+	}
+	for _, k := range set {
+		if errors.Is(k.Err, context.Canceled) {
+			return k.Err // the cache is closed
+		}
+	}
+	moved := slices.ContainsFunc(set, func(k cache.Warmed) bool { return errors.Is(k.Err, cache.ErrMoved) })
+	if moved && w.progress.worthAnotherTry(g.ID(), w.opts.Now()) {
+		return cache.ErrMoved
+	}
+	if _, cause := w.opts.Outage.Since(); cause != nil {
+		return cause
+	}
+	if w.opts.Paused() && w.requests.idle() {
+		return errPaused
+	}
+	return nil
+}
+
+// worthAnotherTry reports whether to prepare a newer generation instead of one that
+// a fill has found to be outdated. It is not if the database still returned that
+// generation afterwards: then polls and fills read the data differently and always
+// will. Nor is it once imports have gone on for maxDelay.
+func (p *progress) worthAnotherTry(id string, now time.Time) bool {
+	if p.moved == id {
+		return false
+	}
+	p.moved = id
+	if p.movedSince.IsZero() {
+		p.movedSince = now
+	}
+	return now.Sub(p.movedSince) < maxDelay
+}
+
+// published notes a publish, and when the keys that failed are tried again.
+func (p *progress) published(id string, set []cache.Warmed, now time.Time) {
+	failed := slices.ContainsFunc(set, func(k cache.Warmed) bool { return k.Err != nil && !errors.Is(k.Err, cache.ErrMoved) })
+	switch {
+	case !failed:
+		p.retryAt, p.pause = time.Time{}, 0
+	case p.warmed != id || p.pause == 0:
+		p.pause = firstRetry
+	default:
+		p.pause = min(2*p.pause, maxRetry)
+	}
+	if failed {
+		p.retryAt = now.Add(p.pause)
+	}
+	p.warmed, p.movedSince = id, time.Time{}
+}
+
+// warmed notes the result of one key of a warm set.
+func (w *Watcher) warmed(k cache.Warmed, start time.Time) {
+	w.requests.update(func(s *Status) {
+		s.Done++
+		s.Seconds = w.opts.Now().Sub(start).Seconds()
+		switch {
+		case k.Err != nil:
+			s.Failed++
+			s.Error = k.Key + ": " + k.Err.Error()
+		case k.Filled:
+			s.Filled++
+			s.Bytes += k.Entry.Cost()
+			if took := k.Entry.Took.Seconds(); took > s.SlowestSeconds {
+				s.Slowest, s.SlowestSeconds = k.Key, took
+			}
+		}
+	})
+	if k.Err != nil && !errors.Is(k.Err, cache.ErrMoved) && !errors.Is(k.Err, context.Canceled) {
+		w.opts.Logger.Warn("not warmed", "key", k.Key, "error", k.Err)
+	}
+}
+
+// The lists that the site requests for a live division and gender, and for one of
+// the newest snapshot. Source: the site's own requests.
+var (
+	liveLists = []string{
+		"/athletes/?season_year={season}&division={division}&gender={gender}&limit=50000",
+		"/teams/?season_year={season}&division={division}&gender={gender}&limit=50000",
+		"/team-knockout/?season_year={season}&rank_group_fk={division}&gender_code={gender}&limit=500",
+	}
+	snapshotLists = []string{
+		"/snapshots/{checkpoint}/athletes?division={division}&gender={gender}&limit=50000",
+		"/snapshots/{checkpoint}/teams?division={division}&gender={gender}&limit=50000",
+	}
+)
+
+// DefaultPages returns the targets that the site requests on each visit.
+func DefaultPages() []string {
+	return []string{"/metadata/latest/date", "/metadata/latest", "/snapshots/", route.HealthPath}
+}
+
+// Lists returns the targets of the lists that the site requests for a scope: a
+// live division and gender, or one of a snapshot.
+func Lists(s store.Scope) (targets []string) {
+	templates := snapshotLists
+	if s.Checkpoint == "" || s.Checkpoint == store.Live {
+		templates = liveLists
+	}
+	fields := strings.NewReplacer("{season}", s.Season, "{division}", s.Division, "{gender}", s.Gender, "{checkpoint}", s.Checkpoint)
+	for _, t := range templates {
+		targets = append(targets, fields.Replace(t))
+	}
+	return targets
+}
+
+// warmSet returns the keys to fill before g is published, the most important
+// first: the site's, the requested, and the most requested by visitors.
+func (w *Watcher) warmSet(g *store.Generation, requested []string) []string {
+	targets := slices.Clone(w.opts.Pages)
+	for _, s := range slices.Concat(g.Live(), g.Snapshot()) {
+		targets = append(targets, Lists(s)...)
+	}
+	var keys []string
+	for _, t := range targets {
+		if q, err := w.opts.Routes.Resolve(t); err == nil {
+			keys = append(keys, q.Key)
+		}
+	}
+	keys = append(keys, requested...)
+	return distinct(append(keys, w.opts.Cache.Popular(popular)...))
+}
+
+// WarmSet returns the keys of the published generation's warm set; none before
+// the first.
+func (w *Watcher) WarmSet() []string {
+	g, _ := w.Published()
+	if g == nil {
+		return nil
+	}
+	work := w.requests.take()
+	return w.warmSet(g, work.keysFor(g.ID()))
+}

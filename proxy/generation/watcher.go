@@ -1,0 +1,260 @@
+// Package generation keeps the cache at the database's generation: it polls the
+// database, fills the warm set of each new generation, and publishes both.
+package generation
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+const (
+	// pollTimeout bounds a poll: a query on a small table, on a connection that
+	// no fill can take.
+	pollTimeout = 2 * time.Second
+	// firstTimeout bounds the first poll, which visitors of a proxy that has just
+	// started wait for.
+	firstTimeout = time.Second
+	// downPoll is the interval of polls during an outage.
+	downPoll = 500 * time.Millisecond
+)
+
+// errPaused is the error of a publish that maintenance mode has put off.
+var errPaused = errors.New("maintenance mode is on")
+
+// Store is the database, as far as this package needs it.
+type Store interface {
+	Generation(context.Context) (*store.Generation, error)
+}
+
+// Options configure a Watcher. Store, Cache, Outage and Routes are required.
+type Options struct {
+	Store  Store
+	Cache  *cache.Cache
+	Outage *cache.Outage
+	Routes *route.Router
+	// Pages are targets that are always in the warm set, before the lists of the
+	// site; nil means DefaultPages.
+	Pages []string
+	// Interval is the time between two polls; zero means 2 s.
+	Interval time.Duration
+	// OnPublish is called after each publish of a warm set. It must not block.
+	OnPublish func()
+	// Paused reports whether the database is to be left alone but for polls that
+	// Poll has requested; nil means never.
+	Paused func() bool
+	// Now returns the time; nil means time.Now.
+	Now func() time.Time
+	// Logger receives publishes and keys that could not be warmed; nil discards
+	// them.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	if o.Pages == nil {
+		o.Pages = DefaultPages()
+	}
+	if o.Interval == 0 {
+		o.Interval = 2 * time.Second
+	}
+	if o.OnPublish == nil {
+		o.OnPublish = func() {}
+	}
+	if o.Paused == nil {
+		o.Paused = func() bool { return false }
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Watcher polls the database and publishes its generations. It is safe for
+// concurrent use.
+type Watcher struct {
+	opts   Options
+	wake   chan struct{} // capacity 1, holds a pending request to poll now
+	polled chan struct{} // closed after the first poll
+	// seen is the generation that the last poll returned; nil before the first.
+	seen atomic.Pointer[store.Generation]
+	// confirmed is when the database last returned the published generation; nil
+	// for never.
+	confirmed atomic.Pointer[time.Time]
+	requests  requests
+	progress  progress
+}
+
+// progress is the state of publishing. Run owns it.
+type progress struct {
+	begun time.Time // of the last poll
+	// warmed names the generation whose warm set was published last, and moved
+	// the last one that a fill found to be outdated. movedSince is when a fill
+	// first found so since the last publish.
+	warmed, moved string
+	movedSince    time.Time
+	// retryAt is when keys that could not be warmed are tried again; zero if
+	// there are none. The pause before it doubles with each try.
+	retryAt time.Time
+	pause   time.Duration
+}
+
+// New returns a Watcher, which polls once Run is called.
+func New(opts Options) *Watcher {
+	return &Watcher{opts: opts.withDefaults(), wake: make(chan struct{}, 1), polled: make(chan struct{})}
+}
+
+// Run polls the database until ctx ends, and publishes each new generation with
+// its warm set.
+func (w *Watcher) Run(ctx context.Context) {
+	for ctx.Err() == nil {
+		pause := w.Once(ctx)
+		select {
+		case <-ctx.Done():
+		case <-w.wake:
+		case <-time.After(pause):
+		}
+	}
+}
+
+// Polled returns a channel that is closed once the first poll has ended: with a
+// generation, with an error, or after a second. From then on a saved entry of the
+// database's generation is a hit, and during an outage all saved entries are
+// served.
+func (w *Watcher) Polled() <-chan struct{} { return w.polled }
+
+// Seen returns the generation of a scope that the last poll returned; empty
+// before the first.
+func (w *Watcher) Seen(scope store.Scope) string {
+	if g := w.seen.Load(); g != nil {
+		return g.Of(scope)
+	}
+	return ""
+}
+
+// Published returns the published generation, and since when it is; nil before
+// the first.
+func (w *Watcher) Published() (*store.Generation, time.Time) {
+	current, at := w.opts.Cache.Published()
+	if current == nil {
+		return nil, at
+	}
+	return current.(generation).Generation, at
+}
+
+// Confirmed returns when the database last returned the published generation; the
+// zero time for never.
+func (w *Watcher) Confirmed() time.Time {
+	if at := w.confirmed.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
+
+// confirm notes that the poll has returned the published generation, if it has.
+func (w *Watcher) confirm(g *store.Generation) {
+	if current, _ := w.Published(); current != nil && current.ID() == g.ID() {
+		begun := w.progress.begun
+		w.confirmed.Store(&begun)
+	}
+}
+
+// due reports whether a generation is to be published: it is new, or some of its
+// keys could not be warmed.
+func (p *progress) due(id string, now time.Time) bool {
+	return p.warmed != id || !p.retryAt.IsZero() && !now.Before(p.retryAt)
+}
+
+// Wake lets Run poll now.
+func (w *Watcher) Wake() {
+	select {
+	case w.wake <- struct{}{}:
+	default: // requested already
+	}
+}
+
+// Once polls once and returns the pause before the next poll. It must not be called
+// while Run runs.
+func (w *Watcher) Once(ctx context.Context) (pause time.Duration) {
+	if w.opts.Paused() && w.requests.idle() {
+		w.rest()
+		return w.opts.Interval
+	}
+	work := w.requests.take()
+	w.progress.begun = w.opts.Now()
+	g, err := w.ask(ctx)
+	switch {
+	case ctx.Err() != nil:
+		return w.opts.Interval
+	case err == nil && (w.progress.due(g.ID(), w.opts.Now()) || work.pending):
+		err = w.publish(ctx, generation{g}, &work)
+	}
+	if errors.Is(err, cache.ErrMoved) || errors.Is(err, errPaused) {
+		return 0 // this poll has not ended yet
+	}
+	w.requests.end(&work, err)
+	if _, outage := w.opts.Outage.Since(); outage != nil { // a fill may have found it
+		return min(w.opts.Interval, downPoll)
+	}
+	return w.opts.Interval
+}
+
+// rest replaces a poll while polls are paused.
+func (w *Watcher) rest() {
+	select {
+	case <-w.polled:
+	default:
+		close(w.polled) // saved entries are all that there will be
+	}
+	w.requests.update(func(s *Status) { s.Warming = false })
+}
+
+// ask asks the database for its generation and reports the result to the cache.
+// The first generation is published immediately, with the saved entries of an
+// earlier run: until then no entry is fresh.
+func (w *Watcher) ask(ctx context.Context) (*store.Generation, error) {
+	timeout := pollTimeout
+	select {
+	case <-w.polled:
+	default:
+		timeout = firstTimeout
+		defer close(w.polled)
+	}
+	asking, cancel := context.WithTimeout(ctx, timeout)
+	defer cancel()
+	g, err := w.opts.Store.Generation(asking)
+	switch {
+	case ctx.Err() != nil:
+	case err != nil:
+		w.opts.Outage.Down(err)
+	default:
+		w.seen.Store(g)
+		w.opts.Outage.Up()
+		if current, _ := w.opts.Cache.Published(); current == nil {
+			w.opts.Cache.PublishFirst(generation{g})
+		}
+		w.confirm(g)
+	}
+	return g, err
+}
+
+// generation adapts a state of the database to the cache.
+type generation struct{ *store.Generation }
+
+// Holds reports whether an entry's scope has not changed between the entry's fill
+// and this generation. An entry that was made without the database always holds.
+func (g generation) Holds(e *cache.Entry) bool {
+	if e.Generation == "" {
+		return true
+	}
+	scope, err := store.ParseScope(e.Scope)
+	return err == nil && g.Of(scope) == e.Generation
+}
