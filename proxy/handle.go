@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -166,6 +167,7 @@ func isDown(err error) bool {
 
 const (
 	databaseAway = "The rankings database is not available right now. Please try again shortly."
+	databaseBusy = "The rankings database has no connection free. Please try again shortly."
 	databaseSlow = "The rankings database took too long to answer. Please try again shortly."
 	serviceAway  = "The rankings service is not available right now. Please try again shortly."
 	serviceSlow  = "The rankings service took too long to answer. Please try again shortly."
@@ -180,6 +182,8 @@ var originErrors = []struct {
 }{
 	{cache.ErrDown, fasthttp.StatusServiceUnavailable, databaseAway},
 	{store.ErrUnavailable, fasthttp.StatusServiceUnavailable, databaseAway},
+	{store.ErrInterrupted, fasthttp.StatusServiceUnavailable, databaseAway},
+	{store.ErrBusy, fasthttp.StatusServiceUnavailable, databaseBusy},
 	{store.ErrSetup, fasthttp.StatusServiceUnavailable, databaseAway},
 	{store.ErrTimeout, fasthttp.StatusGatewayTimeout, databaseSlow},
 	{legacy.ErrUnavailable, fasthttp.StatusServiceUnavailable, serviceAway},
@@ -202,7 +206,8 @@ func (p *Proxy) failOrigin(ctx *fasthttp.RequestCtx, r *route.Route, err error) 
 	}
 	for _, e := range originErrors {
 		if errors.Is(err, e.err) {
-			ctx.Response.Header.Set("Retry-After", "5")
+			wait := store.ClassOf(err).RetryAfter()
+			ctx.Response.Header.Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
 			p.fail(ctx, e.status, e.detail)
 			return
 		}

@@ -215,5 +215,5 @@ func (s *sources) levelOf(err error) slog.Level {
 	case errors.Is(err, cache.ErrDown), errors.Is(err, maintenance.ErrOn):
 		return slog.LevelDebug
 	}
-	return slog.LevelError
+	return store.ClassOf(err).Level()
 }

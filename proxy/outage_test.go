@@ -273,3 +273,36 @@ func TestSlowPoll(t *testing.T) {
 		}
 	}
 }
+
+// A poll that found no connection free, or lost its own although the server
+// answers, is no outage: it says nothing about the database.
+func TestOutageNeedsEvidence(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		down bool
+	}{
+		{store.ErrBusy, false}, {store.ErrInterrupted, false},
+		{store.ErrUnavailable, true}, {store.ErrTimeout, true}, {store.ErrSetup, true}, {errUnknown, true},
+	} {
+		var fails atomic.Bool
+		p, base := start(t, Options{Origin: &fakeOrigin{generation: func() (*store.Generation, error) {
+			if fails.Load() {
+				return nil, wrapped{tt.err}
+			}
+			return &store.Generation{}, nil
+		}}})
+		awaitLook(t, p, p.generations.Poll(nil))
+		fails.Store(true)
+		awaitLook(t, p, p.generations.Poll(nil))
+		if _, cause := p.outage.Since(); (cause != nil) != tt.down {
+			t.Errorf("after %v: outage %v", tt.err, cause)
+		}
+		want := 200
+		if tt.down {
+			want = 503
+		}
+		if a := get(t, base, "/teams/"); a.status != want {
+			t.Errorf("after %v: %d, want %d", tt.err, a.status, want)
+		}
+	}
+}

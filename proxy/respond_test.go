@@ -179,6 +179,7 @@ func TestOriginErrors(t *testing.T) {
 		retry  string
 	}{
 		{store.ErrUnavailable, 503, "5"}, {store.ErrSetup, 503, "5"}, {store.ErrTimeout, 504, "5"},
+		{store.ErrInterrupted, 503, "1"}, {store.ErrBusy, 503, "2"},
 		{context.DeadlineExceeded, 504, "5"}, {context.Canceled, 503, "5"}, {errUnknown, 500, ""},
 	} {
 		asked := 0

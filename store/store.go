@@ -29,6 +29,21 @@ var (
 	ErrSetup       = pool.ErrSetup
 )
 
+// Class says what an error concerns and so what helps. See package pool.
+type Class = pool.Class
+
+// The classes of errors.
+const (
+	ThisRead = pool.ThisRead
+	TryAgain = pool.TryAgain
+	NoRoom   = pool.NoRoom
+	Down     = pool.Down
+	Setup    = pool.Setup
+)
+
+// ClassOf returns the class of an error of this package.
+func ClassOf(err error) Class { return pool.ClassOf(err) }
+
 // Store answers queries from the database. It is safe for concurrent use.
 type Store struct {
 	pool *pool.Pool

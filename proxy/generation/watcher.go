@@ -23,6 +23,12 @@ const (
 	firstTimeout = time.Second
 	// downPoll is the interval of polls during an outage.
 	downPoll = 500 * time.Millisecond
+	// busyPoll is the pause after a poll that got no connection in its time. It is
+	// short, so that the poll keeps a place in the queue for a connection.
+	busyPoll = 10 * time.Millisecond
+	// The pause after a poll that failed in a row doubles from firstBackoff to
+	// downPoll, also if fills that fail request polls.
+	firstBackoff = 10 * time.Millisecond
 )
 
 // errPaused is the error of a publish that maintenance mode has put off.
@@ -84,6 +90,8 @@ type Watcher struct {
 	opts   Options
 	wake   chan struct{} // capacity 1, holds a pending request to poll now
 	polled chan struct{} // closed after the first poll
+	// backoff is the least pause after polls that failed in a row; for Run alone.
+	backoff time.Duration
 	// seen is the generation that the last poll returned; nil before the first.
 	seen atomic.Pointer[store.Generation]
 	// confirmed is when the database last returned the published generation; nil
@@ -119,8 +127,13 @@ func (w *Watcher) Run(ctx context.Context) {
 		pause := w.Once(ctx)
 		select {
 		case <-ctx.Done():
+			return
+		case <-time.After(min(pause, w.backoff)):
+		}
+		select {
+		case <-ctx.Done():
 		case <-w.wake:
-		case <-time.After(pause):
+		case <-time.After(max(0, pause-w.backoff)):
 		}
 	}
 }
@@ -201,6 +214,9 @@ func (w *Watcher) Once(ctx context.Context) (pause time.Duration) {
 		return 0 // this poll has not ended yet
 	}
 	w.requests.end(&work, err)
+	if store.ClassOf(err) == store.NoRoom {
+		return min(w.opts.Interval, busyPoll)
+	}
 	if _, outage := w.opts.Outage.Since(); outage != nil { // a fill may have found it
 		return min(w.opts.Interval, downPoll)
 	}
@@ -231,8 +247,16 @@ func (w *Watcher) ask(ctx context.Context) (*store.Generation, error) {
 	asking, cancel := context.WithTimeout(ctx, timeout)
 	defer cancel()
 	g, err := w.opts.Store.Generation(asking)
+	if err == nil {
+		w.backoff = 0
+	} else {
+		w.backoff = min(max(2*w.backoff, firstBackoff), downPoll)
+	}
+	class := store.ClassOf(err)
 	switch {
 	case ctx.Err() != nil:
+	case class == store.NoRoom, class == store.TryAgain:
+		// This says nothing about the server.
 	case err != nil:
 		w.opts.Outage.Down(err)
 	default:

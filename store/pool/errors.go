@@ -62,7 +62,7 @@ var traits = [...]struct {
 	TryAgain: {"try again", time.Second, slog.LevelWarn},
 	NoRoom:   {"no room", 2 * time.Second, slog.LevelWarn},
 	Down:     {"down", 5 * time.Second, slog.LevelError},
-	Setup:    {"set-up", 30 * time.Second, slog.LevelError},
+	Setup:    {"set-up", 5 * time.Second, slog.LevelError},
 	NoMatch:  {"no match", 5 * time.Second, slog.LevelError},
 }
 
