@@ -1,40 +1,22 @@
 package store
 
 import (
-	"cmp"
 	"context"
 	"database/sql"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
-	"slices"
 	"strings"
-	"sync/atomic"
 	"testing"
 
-	"github.com/lewistv/xcri-proxy/store/storetest"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
-var server mariadb.Shared
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	server.Close()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(scratch.Main(m)) }
 
 // sharedServer is the one that all tests use which do not stop it.
-func sharedServer(t testing.TB) *mariadb.Server {
-	t.Helper()
-	s, err := server.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
+func sharedServer(t testing.TB) *mariadb.Server { return scratch.Server(t) }
 
 // options returns those of a server with the sample data.
 func options(t testing.TB) Options {
@@ -57,53 +39,26 @@ func open(t testing.TB, opts Options) *Store {
 }
 
 // root returns connections to the shared server that may do everything.
-func root(t testing.TB, database string) *sql.DB {
-	t.Helper()
-	db, err := sharedServer(t).Root(database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { db.Close() })
-	return db
-}
+func root(t testing.TB, database string) *sql.DB { return scratch.Root(t, database) }
 
 func execute(t testing.TB, db *sql.DB, statement string, args ...any) {
 	t.Helper()
-	if _, err := db.Exec(statement, args...); err != nil {
-		t.Fatalf("%.200s: %v", statement, err)
-	}
+	scratch.Execute(t, db, statement, args...)
 }
-
-// number makes the names of databases and accounts unique within a test run.
-var number atomic.Int64
 
 // emptyDatabase makes a database without tables that the reader may read.
 func emptyDatabase(t testing.TB) (Options, *sql.DB) {
-	t.Helper()
-	name := fmt.Sprintf("scratch%d", number.Add(1))
-	all := root(t, "")
-	execute(t, all, "CREATE DATABASE "+name+" CHARACTER SET utf8mb4")
-	t.Cleanup(func() {
-		execute(t, all, "REVOKE SELECT ON "+name+".* FROM "+mariadb.Reader+"@'%'")
-		execute(t, all, "DROP DATABASE "+name)
-	})
-	execute(t, all, "GRANT SELECT ON "+name+".* TO "+mariadb.Reader+"@'%'")
 	opts := options(t)
-	opts.Name = name
-	return opts, root(t, name)
+	var db *sql.DB
+	opts.Name, db = scratch.Empty(t)
+	return opts, db
 }
 
 // emptyTables makes a database with the API's tables and no rows.
 func emptyTables(t testing.TB) (Options, *sql.DB) {
-	t.Helper()
-	opts, db := emptyDatabase(t)
-	statements, err := storetest.Schema()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, s := range statements {
-		execute(t, db, s)
-	}
+	opts := options(t)
+	var db *sql.DB
+	opts.Name, db = scratch.Tables(t)
 	return opts, db
 }
 
@@ -112,7 +67,7 @@ func emptyTables(t testing.TB) (Options, *sql.DB) {
 func account(t testing.TB) Options {
 	t.Helper()
 	opts := options(t)
-	opts.User = fmt.Sprintf("reader%d", number.Add(1))
+	opts.User = fmt.Sprintf("reader%d", scratch.Number())
 	db := root(t, "")
 	execute(t, db, "CREATE USER "+opts.User+"@'%' IDENTIFIED BY '"+opts.Password+"'")
 	execute(t, db, "GRANT SELECT ON "+opts.Name+".* TO "+opts.User+"@'%'")
@@ -124,112 +79,32 @@ func account(t testing.TB) Options {
 // light/division row of season 1990, or what the schema says.
 func insert(t testing.TB, db *sql.DB, table string, values map[string]any) {
 	t.Helper()
-	standard := map[string]map[string]any{
-		athleteTable: {"season_year": 1990, "division_code": 2030, "gender_code": "M", "algorithm_type": "light",
-			"scoring_group": "division", "anet_athlete_hnd": 1, "anet_team_hnd": 1, "athlete_rank": 1, "calculated_at": "1990-01-01"},
-		teamTable: {"season_year": 1990, "division_code": 2030, "gender_code": "M", "algorithm_type": "light",
-			"scoring_group": "division", "anet_team_hnd": 1, "team_rank": 1, "calculated_at": "1990-01-01"},
-		metadataTable: {"season_year": 1990, "division_code": 2030, "gender_code": "M", "algorithm_type": "light",
-			"scoring_group": "division", "calculated_at": "1990-01-01"},
-		componentTable: {"ranking_id": 1, "season_year": 1990, "division_code": 2030, "gender_code": "M",
-			"anet_athlete_hnd": 1, "created_at": "1990-01-01", "updated_at": "1990-01-01"},
-		knockoutTable: {"team_id": 1, "team_name": "T", "rank_group_type": "D", "rank_group_fk": 2030, "gender_code": "M",
-			"knockout_rank": 1, "season_year": 1990, "calculation_date": "1990-01-01"},
-		matchupTable: {"race_hnd": 1, "race_date": "1990-01-01", "meet_name": "M", "team_a_id": 1, "team_a_rank": 1,
-			"team_a_score": 1, "team_b_id": 2, "team_b_rank": 2, "team_b_score": 2, "winner_team_id": 1, "season_year": 1990,
-			"rank_group_type": "D", "rank_group_fk": 2030, "gender_code": "M", "calculation_date": "1990-01-01"},
-		"iz_athnet_teams":          {"IDSchool": 1, "UstfcccaId": 1},
-		"iz_groups_season_resumes": {"season_year": 1990, "group_fk": 1, "gender_fk": 1, "sport_fk": 3, "season_html": ""},
-	}
-	row := standard[table]
-	for name, v := range values {
-		row[name] = v
-	}
-	var names []string
-	var args []any
-	for name, v := range row {
-		names, args = append(names, name), append(args, v)
-	}
-	execute(t, db, "INSERT INTO "+table+" ("+strings.Join(names, ",")+") VALUES (?"+strings.Repeat(",?", len(args)-1)+")", args...)
+	scratch.Insert(t, db, table, values)
 }
 
-func endpointAt(t testing.TB, path string) *Endpoint {
-	t.Helper()
-	for _, e := range Endpoints() {
-		if e.Path == path {
-			return e
-		}
-	}
-	t.Fatalf("no endpoint %s", path)
-	return nil
-}
+func endpointAt(t testing.TB, path string) *Endpoint { return scratch.Endpoint(t, path) }
 
 // question is a Query of the texts given, and the first problem with them.
-func question(e *Endpoint, given map[string]string) (Query, Problem) {
-	q := Query{Endpoint: e, Args: make([]Arg, len(e.Params))}
-	for i := range e.Params {
-		p := &e.Params[i]
-		raw, ok := given[p.Name]
-		switch {
-		case ok:
-			text, isGiven, problem := p.Canonical(nil, []byte(raw))
-			if problem != OK {
-				return q, problem
-			}
-			q.Args[i] = Arg{Given: isGiven, Text: string(text)}
-		case p.Required:
-			return q, Missing
-		case p.Default != "":
-			q.Args[i] = Arg{Given: true, Text: p.Default}
-		}
-	}
-	return q, OK
-}
+func question(e *Endpoint, given texts) (Query, Problem) { return scratch.Question(e, given) }
 
 type texts = map[string]string
 
 // query returns a question with the defaults of the parameters not named.
-func query(t testing.TB, path string, given texts) Query {
-	t.Helper()
-	q, problem := question(endpointAt(t, path), given)
-	if problem != OK {
-		t.Fatalf("%s %v: problem %d", path, given, problem)
-	}
-	return q
-}
+func query(t testing.TB, path string, given texts) Query { return scratch.Query(t, path, given) }
 
 // ask runs a question and demands an answer of the status.
 func ask(t testing.TB, s *Store, status int, path string, given texts) Answer {
 	t.Helper()
-	a, err := s.Run(t.Context(), query(t, path, given))
-	if err != nil {
-		t.Fatalf("%s %v: %v", path, given, err)
-	}
-	if a.Status != status || !json.Valid(a.Body) {
-		t.Fatalf("%s %v: status %d, want %d: %.300s", path, given, a.Status, status, a.Body)
-	}
-	return a
+	return scratch.Ask(t, s, status, path, given)
 }
 
 // object is an answer's JSON.
 type object = map[string]any
 
-func decoded(t testing.TB, a Answer) object {
-	t.Helper()
-	var o object
-	if err := json.Unmarshal(a.Body, &o); err != nil {
-		t.Fatalf("%v: %.300s", err, a.Body)
-	}
-	return o
-}
+func decoded(t testing.TB, a Answer) object { return scratch.Decoded(t, a) }
 
 // fieldOf returns one field of each object in a list.
-func fieldOf(list any, name string) (values []any) {
-	for _, o := range list.([]any) {
-		values = append(values, o.(object)[name])
-	}
-	return values
-}
+func fieldOf(list any, name string) []any { return scratch.FieldOf(list, name) }
 
 func TestCheck(t *testing.T) {
 	ctx := t.Context()
@@ -273,98 +148,6 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
-}
-
-// reordered are the recorded lists whose rows come in an order that nothing
-// fixed; only how many there are can be compared.
-var reordered = map[string]bool{
-	"/athletes/?limit=10.0":                                true,
-	"/athletes/?season_year=2025&limit=100":                true,
-	"/athletes/?gender=F":                                  true,
-	"/teams/?division=0&season_year=2025&gender=M&limit=1": true,
-}
-
-// TestRecorded asks every recorded question that reaches the store. Answers
-// must be the recorded ones to the byte.
-func TestRecorded(t *testing.T) {
-	s := open(t, options(t))
-	answers, err := storetest.Answers()
-	if err != nil {
-		t.Fatal(err)
-	}
-	generation, err := s.Generation(t.Context())
-	if err != nil {
-		t.Fatal(err)
-	}
-	asked := 0
-	for _, want := range answers {
-		e, given := routed(t, want.Request)
-		if e == nil {
-			continue
-		}
-		q, problem := question(e, given)
-		if (problem != OK) != (want.Status == 422) {
-			t.Errorf("%s: problem %d, recorded status %d", want.Request, problem, want.Status)
-		}
-		if problem != OK || want.StatusOnly {
-			continue
-		}
-		asked++
-		got, err := s.Run(t.Context(), q)
-		if err != nil {
-			t.Errorf("%s: %v", want.Request, err)
-			continue
-		}
-		if want := generation.Of(q.Scope()); got.Generation != want && (got.Generation != "" || got.Status < 400 || got.Status == 404) {
-			t.Errorf("%s: generation %q, that of %s is %q", q.Path, got.Generation, q.Scope(), want)
-		}
-		if got.Status != want.Status || string(got.Body) != want.Body && !(reordered[want.Request] && sameLength(got.Body, want.Body)) {
-			t.Errorf("%s:\n got %d %.400s\nwant %d %.400s", want.Request, got.Status, got.Body, want.Status, want.Body)
-		}
-	}
-	if asked < 370 {
-		t.Errorf("only %d of %d recorded questions reached the store", asked, len(answers))
-	}
-}
-
-// routed finds the endpoint of a request, and the texts of its parameters.
-func routed(t testing.TB, request string) (*Endpoint, texts) {
-	t.Helper()
-	u, err := url.Parse(request)
-	if err != nil {
-		t.Fatal(err)
-	}
-	given := texts{}
-	for name, values := range u.Query() {
-		given[name] = values[len(values)-1]
-	}
-	segments := strings.Split(strings.Trim(u.Path, "/"), "/")
-	matches := slices.DeleteFunc(slices.Clone(Endpoints()), func(e *Endpoint) bool {
-		names := strings.Split(strings.Trim(e.Path, "/"), "/")
-		return !slices.EqualFunc(names, segments, func(name, s string) bool { return name[0] == '{' || name == s })
-	})
-	if len(matches) == 0 {
-		return nil, nil
-	}
-	// A fixed segment goes before a parameter.
-	best := slices.MinFunc(matches, func(a, b *Endpoint) int {
-		return cmp.Compare(strings.Count(a.Path, "{"), strings.Count(b.Path, "{"))
-	})
-	for i, name := range strings.Split(strings.Trim(best.Path, "/"), "/") {
-		if name[0] == '{' {
-			given[strings.Trim(name, "{}")] = segments[i]
-		}
-	}
-	return best, given
-}
-
-func sameLength(a []byte, b string) bool {
-	var x, y struct {
-		Total   int
-		Results []json.RawMessage
-	}
-	return json.Unmarshal(a, &x) == nil && json.Unmarshal([]byte(b), &y) == nil && x.Total == y.Total &&
-		len(x.Results) == len(y.Results)
 }
 
 // TestRefusals holds what is answered without the database, which is not there.

@@ -48,6 +48,7 @@ store/readapi: store/jsontext store/param
 store/storetest:
 store/storetest/importer:
 store/storetest/mariadb: store/storetest
+store/storetest/scratch: store/param store/readapi store/storetest store/storetest/mariadb
 store/storetest/need:
 `
 

@@ -1,4 +1,4 @@
-package store
+package readapi_test
 
 import (
 	"database/sql"
@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
 // dates are spellings that MariaDB takes for the day, or, with no day, does
@@ -58,10 +59,10 @@ type days struct{ db *sql.DB }
 
 func newDays(t testing.TB) days {
 	_, db := emptyDatabase(t)
-	execute(t, db, "CREATE TABLE days (d DATE PRIMARY KEY)")
+	scratch.Execute(t, db, "CREATE TABLE days (d DATE PRIMARY KEY)")
 	for _, day := range []string{"2025-10-20", "2025-10-13", "2024-11-25", "2025-01-05", "2024-02-29", "2025-10-02", "2025-12-31",
 		"2020-10-20", "2020-10-25", "2025-01-01", "2002-05-10", "0001-01-01", "9999-12-31", "2025-03-01", "2025-02-28"} {
-		execute(t, db, "INSERT INTO days VALUES (?)", day)
+		scratch.Execute(t, db, "INSERT INTO days VALUES (?)", day)
 	}
 	return days{db}
 }
@@ -121,7 +122,7 @@ func TestDatesAtRandom(t *testing.T) {
 			continue
 		}
 		known++
-		execute(t, table.db, "INSERT IGNORE INTO days VALUES (?)", day)
+		scratch.Execute(t, table.db, "INSERT IGNORE INTO days VALUES (?)", day)
 		if got := table.equal(t, text); got != day {
 			t.Errorf("%q is %s, but the server takes it for %q", text, day, got)
 		}
@@ -137,24 +138,24 @@ func TestDateBound(t *testing.T) {
 	given := func(day string) texts {
 		return texts{"snapshot_date": day, "division": "2030", "gender": "M", "limit": "3"}
 	}
-	want := ask(t, s, 200, "/snapshots/{snapshot_date}/athletes", given("2025-10-20"))
-	if total := decoded(t, want)["total"]; total == 0.0 {
+	want := scratch.Ask(t, s, 200, "/snapshots/{snapshot_date}/athletes", given("2025-10-20"))
+	if total := scratch.Decoded(t, want)["total"]; total == 0.0 {
 		t.Fatal("the snapshot is empty")
 	}
 	for _, text := range []string{"20251020", "2025/10/20", " 2025.10.20"} {
-		if got := ask(t, s, 200, "/snapshots/{snapshot_date}/athletes", given(text)); string(got.Body) != string(want.Body) {
+		if got := scratch.Ask(t, s, 200, "/snapshots/{snapshot_date}/athletes", given(text)); string(got.Body) != string(want.Body) {
 			t.Errorf("%q: %.200s", text, got.Body)
 		}
 	}
 	for _, text := range []string{"foo", "2025-13-45", "-", "0000-00-00", "2025-10-21"} {
-		if total := decoded(t, ask(t, s, 200, "/snapshots/{snapshot_date}/athletes", given(text)))["total"]; total != 0.0 {
+		if total := scratch.Decoded(t, scratch.Ask(t, s, 200, "/snapshots/{snapshot_date}/athletes", given(text)))["total"]; total != 0.0 {
 			t.Errorf("%q: %v rows", text, total)
 		}
-		ask(t, s, 404, "/snapshots/{snapshot_date}/metadata", texts{"snapshot_date": text})
+		scratch.Ask(t, s, 404, "/snapshots/{snapshot_date}/metadata", texts{"snapshot_date": text})
 	}
 	// The day's own endpoint repeats its text.
-	a := ask(t, s, 200, "/snapshots/{snapshot_date}/metadata", texts{"snapshot_date": " 2025/10/20"})
-	if o := decoded(t, a); o["date"] != " 2025/10/20" || o["season"] != 2025.0 {
+	a := scratch.Ask(t, s, 200, "/snapshots/{snapshot_date}/metadata", texts{"snapshot_date": " 2025/10/20"})
+	if o := scratch.Decoded(t, a); o["date"] != " 2025/10/20" || o["season"] != 2025.0 {
 		t.Errorf("got %.200s", a.Body)
 	}
 }

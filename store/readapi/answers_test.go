@@ -1,4 +1,4 @@
-package store
+package readapi_test
 
 import (
 	"fmt"
@@ -6,6 +6,9 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/lewistv/xcri-proxy/store/readapi"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
 // row is what insert needs of a row: the columns that matter to the test.
@@ -31,29 +34,29 @@ func TestAthletesList(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)
 	for i := range 5 {
-		insert(t, db, athleteTable, row{"anet_athlete_hnd": 10 - i, "athlete_rank": 1 + i/3, "anet_team_hnd": 1 + i%2,
+		scratch.Insert(t, db, readapi.AthleteTable, row{"anet_athlete_hnd": 10 - i, "athlete_rank": 1 + i/3, "anet_team_hnd": 1 + i%2,
 			"regl_group_name": "own", "conf_group_name": "own", "races_count": i, "most_recent_race_date": "1990-10-01"})
 	}
-	list := func(more texts) object { return decoded(t, ask(t, s, 200, "/athletes/", in1990(more))) }
+	list := func(more texts) object { return scratch.Decoded(t, scratch.Ask(t, s, 200, "/athletes/", in1990(more))) }
 
 	// Ties are broken by the primary key, and pages neither repeat nor lose.
-	equal(t, "by rank, then key", fieldOf(list(nil)["results"], "anet_athlete_hnd"), 10.0, 9.0, 8.0, 7.0, 6.0)
+	equal(t, "by rank, then key", scratch.FieldOf(list(nil)["results"], "anet_athlete_hnd"), 10.0, 9.0, 8.0, 7.0, 6.0)
 	var paged []any
 	for offset := range 6 {
 		page := list(texts{"limit": "1", "offset": strconv.Itoa(offset)})
 		if page["total"] != 5.0 || page["offset"] != float64(offset) || page["limit"] != 1.0 {
 			t.Errorf("offset %d: %v", offset, page)
 		}
-		paged = append(paged, fieldOf(page["results"], "anet_athlete_hnd")...)
+		paged = append(paged, scratch.FieldOf(page["results"], "anet_athlete_hnd")...)
 	}
 	equal(t, "page by page", paged, 10.0, 9.0, 8.0, 7.0, 6.0)
 
 	// Without a team there is neither region nor conference.
-	equal(t, "regions without teams", fieldOf(list(texts{"limit": "1"})["results"], "regl_group_name"), nil)
-	insert(t, db, teamTable, row{"anet_team_hnd": 1, "regl_group_name": "West", "conf_group_name": "Ivy"})
-	insert(t, db, teamTable, row{"anet_team_hnd": 1, "regl_group_name": "East", "algorithm_type": "heavy", "scoring_group": "region_1"})
-	insert(t, db, teamTable, row{"anet_team_hnd": 2, "regl_group_name": "South", "checkpoint_date": "1990-11-01"})
-	insert(t, db, teamTable, row{"anet_team_hnd": 2, "regl_group_name": "Other", "gender_code": "F"})
+	equal(t, "regions without teams", scratch.FieldOf(list(texts{"limit": "1"})["results"], "regl_group_name"), nil)
+	scratch.Insert(t, db, readapi.TeamTable, row{"anet_team_hnd": 1, "regl_group_name": "West", "conf_group_name": "Ivy"})
+	scratch.Insert(t, db, readapi.TeamTable, row{"anet_team_hnd": 1, "regl_group_name": "East", "algorithm_type": "heavy", "scoring_group": "region_1"})
+	scratch.Insert(t, db, readapi.TeamTable, row{"anet_team_hnd": 2, "regl_group_name": "South", "checkpoint_date": "1990-11-01"})
+	scratch.Insert(t, db, readapi.TeamTable, row{"anet_team_hnd": 2, "regl_group_name": "Other", "gender_code": "F"})
 
 	// The join minds neither algorithm nor scoring group: team 1's athletes
 	// come twice, and are counted twice. Team 2 has no live row of this gender.
@@ -61,24 +64,24 @@ func TestAthletesList(t *testing.T) {
 	if all["total"] != 8.0 {
 		t.Errorf("total %v, want 8", all["total"])
 	}
-	equal(t, "athletes", fieldOf(all["results"], "anet_athlete_hnd"), 10.0, 10.0, 9.0, 8.0, 8.0, 7.0, 6.0, 6.0)
-	equal(t, "regions", fieldOf(all["results"], "regl_group_name"), "West", "East", nil, "West", "East", nil, "West", "East")
-	equal(t, "the team's region, not the athlete's", fieldOf(list(texts{"region": "West"})["results"], "anet_athlete_hnd"), 10.0, 8.0, 6.0)
-	equal(t, "the athlete's own region", fieldOf(list(texts{"region": "own"})["results"], "anet_athlete_hnd"))
-	equal(t, "conference", fieldOf(list(texts{"conference": "Ivy", "limit": "1"})["results"], "conf_group_name"), "Ivy")
-	equal(t, "min_races", fieldOf(list(texts{"min_races": "4"})["results"], "anet_athlete_hnd"), 6.0, 6.0)
-	equal(t, "races' dates", fieldOf(list(texts{"min_races": "4", "limit": "1"})["results"], "most_recent_race_date"), "1990-10-01")
+	equal(t, "athletes", scratch.FieldOf(all["results"], "anet_athlete_hnd"), 10.0, 10.0, 9.0, 8.0, 8.0, 7.0, 6.0, 6.0)
+	equal(t, "regions", scratch.FieldOf(all["results"], "regl_group_name"), "West", "East", nil, "West", "East", nil, "West", "East")
+	equal(t, "the team's region, not the athlete's", scratch.FieldOf(list(texts{"region": "West"})["results"], "anet_athlete_hnd"), 10.0, 8.0, 6.0)
+	equal(t, "the athlete's own region", scratch.FieldOf(list(texts{"region": "own"})["results"], "anet_athlete_hnd"))
+	equal(t, "conference", scratch.FieldOf(list(texts{"conference": "Ivy", "limit": "1"})["results"], "conf_group_name"), "Ivy")
+	equal(t, "min_races", scratch.FieldOf(list(texts{"min_races": "4"})["results"], "anet_athlete_hnd"), 6.0, 6.0)
+	equal(t, "races' dates", scratch.FieldOf(list(texts{"min_races": "4", "limit": "1"})["results"], "most_recent_race_date"), "1990-10-01")
 
 	// One athlete, and a roster, have neither those nor the date.
-	one := decoded(t, ask(t, s, 200, "/athletes/{athlete_hnd}", in1990(texts{"athlete_hnd": "10"})))
-	roster := decoded(t, ask(t, s, 200, "/athletes/team/{team_hnd}/roster", in1990(texts{"team_hnd": "1"})))
+	one := scratch.Decoded(t, scratch.Ask(t, s, 200, "/athletes/{athlete_hnd}", in1990(texts{"athlete_hnd": "10"})))
+	roster := scratch.Decoded(t, scratch.Ask(t, s, 200, "/athletes/team/{team_hnd}/roster", in1990(texts{"team_hnd": "1"})))
 	for _, field := range []string{"regl_group_name", "conf_group_name", "most_recent_race_date"} {
 		if one[field] != nil {
 			t.Errorf("one athlete: %s is %v", field, one[field])
 		}
-		equal(t, "roster "+field, fieldOf(roster["results"], field), nil, nil, nil)
+		equal(t, "roster "+field, scratch.FieldOf(roster["results"], field), nil, nil, nil)
 	}
-	equal(t, "roster", fieldOf(roster["results"], "anet_athlete_hnd"), 10.0, 8.0, 6.0)
+	equal(t, "roster", scratch.FieldOf(roster["results"], "anet_athlete_hnd"), 10.0, 8.0, 6.0)
 }
 
 // TestCheckpoint: NULL is a scope of its own, and matches NULL in the join.
@@ -86,27 +89,27 @@ func TestCheckpoint(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)
 	for i, day := range []any{nil, "1990-10-01", "1990-11-01"} {
-		insert(t, db, athleteTable, row{"anet_athlete_hnd": 1, "checkpoint_date": day, "athlete_rank": 1 + i, "calculated_at": fmt.Sprintf("199%d-01-01", i)})
-		insert(t, db, teamTable, row{"checkpoint_date": day, "regl_group_name": fmt.Sprint("region ", i)})
+		scratch.Insert(t, db, readapi.AthleteTable, row{"anet_athlete_hnd": 1, "checkpoint_date": day, "athlete_rank": 1 + i, "calculated_at": fmt.Sprintf("199%d-01-01", i)})
+		scratch.Insert(t, db, readapi.TeamTable, row{"checkpoint_date": day, "regl_group_name": fmt.Sprint("region ", i)})
 	}
 	for i, day := range []string{"", "1990-10-01", "1990/11/1"} {
 		given := in1990(texts{"checkpoint_date": day})
-		results := decoded(t, ask(t, s, 200, "/athletes/", given))["results"]
-		equal(t, "ranks at "+day, fieldOf(results, "athlete_rank"), float64(1+i))
-		equal(t, "regions at "+day, fieldOf(results, "regl_group_name"), fmt.Sprint("region ", i))
+		results := scratch.Decoded(t, scratch.Ask(t, s, 200, "/athletes/", given))["results"]
+		equal(t, "ranks at "+day, scratch.FieldOf(results, "athlete_rank"), float64(1+i))
+		equal(t, "regions at "+day, scratch.FieldOf(results, "regl_group_name"), fmt.Sprint("region ", i))
 		given["athlete_hnd"] = "1"
-		if one := decoded(t, ask(t, s, 200, "/athletes/{athlete_hnd}", given)); one["athlete_rank"] != float64(1+i) {
+		if one := scratch.Decoded(t, scratch.Ask(t, s, 200, "/athletes/{athlete_hnd}", given)); one["athlete_rank"] != float64(1+i) {
 			t.Errorf("one athlete at %q: %v", day, one["athlete_rank"])
 		}
 	}
 	for _, day := range []string{"1990-12-01", "foo", "0000-00-00"} {
-		if o := decoded(t, ask(t, s, 200, "/athletes/", in1990(texts{"checkpoint_date": day}))); o["total"] != 0.0 {
+		if o := scratch.Decoded(t, scratch.Ask(t, s, 200, "/athletes/", in1990(texts{"checkpoint_date": day}))); o["total"] != 0.0 {
 			t.Errorf("at %q: %v", day, o)
 		}
 	}
 	// The newest calculation is the one athlete that is shown.
-	insert(t, db, athleteTable, row{"anet_athlete_hnd": 1, "division_code": 2032, "athlete_rank": 9, "calculated_at": "1999-01-01"})
-	if one := decoded(t, ask(t, s, 200, "/athletes/{athlete_hnd}", in1990(texts{"athlete_hnd": "1"}))); one["athlete_rank"] != 9.0 {
+	scratch.Insert(t, db, readapi.AthleteTable, row{"anet_athlete_hnd": 1, "division_code": 2032, "athlete_rank": 9, "calculated_at": "1999-01-01"})
+	if one := scratch.Decoded(t, scratch.Ask(t, s, 200, "/athletes/{athlete_hnd}", in1990(texts{"athlete_hnd": "1"}))); one["athlete_rank"] != 9.0 {
 		t.Errorf("the newest row has rank 9, not %v", one["athlete_rank"])
 	}
 }
@@ -115,10 +118,10 @@ func TestSearch(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)
 	for i, name := range []string{"Cañón", "100% pure", "a_b", "axb", `back\slash`, "O'Brien", "ends with a%"} {
-		insert(t, db, teamTable, row{"team_name": name, "team_rank": i})
-		insert(t, db, athleteTable, row{"athlete_name_first": name, "athlete_rank": 10 + i})
-		insert(t, db, athleteTable, row{"athlete_name_last": name, "athlete_rank": 20 + i, "anet_team_hnd": 99})
-		insert(t, db, athleteTable, row{"team_name": name, "athlete_rank": 30 + i, "anet_team_hnd": 99})
+		scratch.Insert(t, db, readapi.TeamTable, row{"team_name": name, "team_rank": i})
+		scratch.Insert(t, db, readapi.AthleteTable, row{"athlete_name_first": name, "athlete_rank": 10 + i})
+		scratch.Insert(t, db, readapi.AthleteTable, row{"athlete_name_last": name, "athlete_rank": 20 + i, "anet_team_hnd": 99})
+		scratch.Insert(t, db, readapi.AthleteTable, row{"team_name": name, "athlete_rank": 30 + i, "anet_team_hnd": 99})
 	}
 	for search, want := range map[string][]any{
 		"canon": {0.0}, "CAÑÓN": {0.0}, "a_b": {2.0, 3.0}, "0% p": {1.0}, "%%": {0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0},
@@ -126,7 +129,7 @@ func TestSearch(t *testing.T) {
 		`' OR 1=1 -- `: nil, "__": {0.0, 1.0, 2.0, 3.0, 4.0, 5.0, 6.0},
 	} {
 		given := in1990(texts{"search": search})
-		equal(t, "teams like "+search, fieldOf(decoded(t, ask(t, s, 200, "/teams/", given))["results"], "team_rank"), want...)
+		equal(t, "teams like "+search, scratch.FieldOf(scratch.Decoded(t, scratch.Ask(t, s, 200, "/teams/", given))["results"], "team_rank"), want...)
 		var ranks []any
 		for _, more := range []float64{10, 20, 30} {
 			for _, rank := range want {
@@ -135,7 +138,7 @@ func TestSearch(t *testing.T) {
 		}
 		// Team 1 has seven rows, so its athletes come seven times.
 		var once []any
-		for _, rank := range fieldOf(decoded(t, ask(t, s, 200, "/athletes/", given))["results"], "athlete_rank") {
+		for _, rank := range scratch.FieldOf(scratch.Decoded(t, scratch.Ask(t, s, 200, "/athletes/", given))["results"], "athlete_rank") {
 			if len(once) == 0 || once[len(once)-1] != rank {
 				once = append(once, rank)
 			}
@@ -149,12 +152,12 @@ func TestSearch(t *testing.T) {
 func TestZero(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)
-	insert(t, db, athleteTable, nil)
-	insert(t, db, teamTable, nil)
-	insert(t, db, metadataTable, nil)
+	scratch.Insert(t, db, readapi.AthleteTable, nil)
+	scratch.Insert(t, db, readapi.TeamTable, nil)
+	scratch.Insert(t, db, readapi.MetadataTable, nil)
 	given := in1990(texts{"division": "00.0", "checkpoint_date": "", "region": "", "conference": ""})
 	for _, path := range []string{"/athletes/", "/teams/"} {
-		if o := decoded(t, ask(t, s, 200, path, given)); o["total"] != 1.0 {
+		if o := scratch.Decoded(t, scratch.Ask(t, s, 200, path, given)); o["total"] != 1.0 {
 			t.Errorf("%s: %v", path, o)
 		}
 	}
@@ -165,12 +168,12 @@ func TestZero(t *testing.T) {
 		{nil, 1}, {texts{"division": "0"}, 0}, {texts{"checkpoint_date": ""}, 0}, {texts{"scoring_group": ""}, 0},
 		{texts{"algorithm_type": ""}, 0}, {texts{"division": "2030", "gender": "m"}, 1},
 	} {
-		if o := decoded(t, ask(t, s, 200, "/metadata/", in1990(tt.given))); o["total"] != tt.total {
+		if o := scratch.Decoded(t, scratch.Ask(t, s, 200, "/metadata/", in1990(tt.given))); o["total"] != tt.total {
 			t.Errorf("/metadata/ %v: %v", tt.given, o)
 		}
 	}
 	// The empty text is a scoring group like another, and not the default.
-	if o := decoded(t, ask(t, s, 200, "/athletes/", in1990(texts{"scoring_group": ""}))); o["total"] != 0.0 {
+	if o := scratch.Decoded(t, scratch.Ask(t, s, 200, "/athletes/", in1990(texts{"scoring_group": ""}))); o["total"] != 0.0 {
 		t.Errorf("an empty scoring group: %v", o)
 	}
 }
@@ -178,31 +181,31 @@ func TestZero(t *testing.T) {
 func TestHugeNumbers(t *testing.T) {
 	s := open(t, options(t))
 	huge := strings.Repeat("9", 30)
-	a := ask(t, s, 200, "/athletes/", texts{"season_year": "2025", "offset": " " + huge, "limit": "50000"})
+	a := scratch.Ask(t, s, 200, "/athletes/", texts{"season_year": "2025", "offset": " " + huge, "limit": "50000"})
 	if want := `,"limit":50000,"offset":` + huge + `,"results":[]}`; !strings.HasSuffix(string(a.Body), want) || strings.HasPrefix(string(a.Body), `{"total":0,`) {
 		t.Errorf("a huge offset: %.200s", a.Body)
 	}
 	longest := strings.Repeat("7", 4300)
-	a = ask(t, s, 200, "/components/leaderboard", texts{"component": "saga", "offset": longest})
+	a = scratch.Ask(t, s, 200, "/components/leaderboard", texts{"component": "saga", "offset": longest})
 	if !strings.Contains(string(a.Body), `"offset":`+longest+`,`) {
 		t.Errorf("the longest offset: %.200s", a.Body)
 	}
 	for _, season := range []string{huge, "-" + huge, "32768", "2147483648", "9223372036854775808"} {
-		a = ask(t, s, 200, "/athletes/", texts{"season_year": season})
+		a = scratch.Ask(t, s, 200, "/athletes/", texts{"season_year": season})
 		if want := `{"total":0,"limit":100,"offset":0,"results":[]}`; string(a.Body) != want {
 			t.Errorf("season %s: %s", season, a.Body)
 		}
-		a = ask(t, s, 404, "/athletes/{athlete_hnd}", texts{"athlete_hnd": huge, "season_year": season})
+		a = scratch.Ask(t, s, 404, "/athletes/{athlete_hnd}", texts{"athlete_hnd": huge, "season_year": season})
 		if want := `{"detail":"Athlete ` + huge + ` not found for season ` + season + `"}`; string(a.Body) != want {
 			t.Errorf("season %s: %s", season, a.Body)
 		}
-		a = ask(t, s, 200, "/scs/distribution/{component}", texts{"component": "saga", "season_year": season})
+		a = scratch.Ask(t, s, 200, "/scs/distribution/{component}", texts{"component": "saga", "season_year": season})
 		if !strings.Contains(string(a.Body), `"season_year":`+season+`,`) {
 			t.Errorf("season %s: %s", season, a.Body)
 		}
 	}
 	for _, id := range []string{huge, "-1", "0", "4294967296"} {
-		ask(t, s, 404, "/metadata/{metadata_id}", texts{"metadata_id": id})
+		scratch.Ask(t, s, 404, "/metadata/{metadata_id}", texts{"metadata_id": id})
 	}
 }
 
@@ -210,13 +213,13 @@ func TestHugeNumbers(t *testing.T) {
 func TestLeaderboardLimit(t *testing.T) {
 	s := open(t, options(t))
 	given := func(limit string) texts { return texts{"component": "Saga", "season_year": "2025", "limit": limit} }
-	whole := decoded(t, ask(t, s, 200, "/scs/leaderboard/{component}", given("100")))
+	whole := scratch.Decoded(t, scratch.Ask(t, s, 200, "/scs/leaderboard/{component}", given("100")))
 	if whole["component"] != "SAGA" || whole["total_athletes"] == 0.0 {
 		t.Fatalf("the leaderboard: %v", whole)
 	}
 	for _, limit := range []string{"0", "-1", "-" + strings.Repeat("9", 30)} {
-		a := ask(t, s, 200, "/scs/leaderboard/{component}", given(limit))
-		o := decoded(t, a)
+		a := scratch.Ask(t, s, 200, "/scs/leaderboard/{component}", given(limit))
+		o := scratch.Decoded(t, a)
 		if o["total_athletes"] != whole["total_athletes"] || len(o["results"].([]any)) != 0 || !strings.Contains(string(a.Body), `"limit":`+limit+`,`) {
 			t.Errorf("limit %s: %.300s", limit, a.Body)
 		}
@@ -226,11 +229,11 @@ func TestLeaderboardLimit(t *testing.T) {
 func TestComparison(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)
-	insert(t, db, componentTable, row{"anet_athlete_hnd": 1, "saga_score": 0, "saga_rank": 1, "sewr_score": "12.5000", "best_ags": 0, "avg_ags": -0.5})
-	insert(t, db, componentTable, row{"anet_athlete_hnd": 2, "athlete_name_first": "Zoë", "saga_score": 1})
-	insert(t, db, componentTable, row{"anet_athlete_hnd": 3, "athlete_name_first": "", "athlete_name_last": `O"B`, "team_name": "T"})
+	scratch.Insert(t, db, readapi.ComponentTable, row{"anet_athlete_hnd": 1, "saga_score": 0, "saga_rank": 1, "sewr_score": "12.5000", "best_ags": 0, "avg_ags": -0.5})
+	scratch.Insert(t, db, readapi.ComponentTable, row{"anet_athlete_hnd": 2, "athlete_name_first": "Zoë", "saga_score": 1})
+	scratch.Insert(t, db, readapi.ComponentTable, row{"anet_athlete_hnd": 3, "athlete_name_first": "", "athlete_name_last": `O"B`, "team_name": "T"})
 	about := func(hnd string) object {
-		return decoded(t, ask(t, s, 200, "/scs/athletes/{athlete_hnd}/comparison", in1990(texts{"athlete_hnd": hnd})))
+		return scratch.Decoded(t, scratch.Ask(t, s, 200, "/scs/athletes/{athlete_hnd}/comparison", in1990(texts{"athlete_hnd": hnd})))
 	}
 	for hnd, want := range map[string]string{"1": "None None", "2": "Zoë None", "3": ` O"B`} {
 		if got := about(hnd)["athlete_info"].(object)["name"]; got != want {
@@ -254,28 +257,28 @@ func TestComparison(t *testing.T) {
 	if context := o["context"].(object); context["total_athletes"] != 3.0 || context["gender_code"] != "M" {
 		t.Errorf("context: %v", context)
 	}
-	ask(t, s, 404, "/scs/athletes/{athlete_hnd}/comparison", in1990(texts{"athlete_hnd": "4"}))
+	scratch.Ask(t, s, 404, "/scs/athletes/{athlete_hnd}/comparison", in1990(texts{"athlete_hnd": "4"}))
 }
 
 func TestDistribution(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)
 	spread := func() string {
-		return string(ask(t, s, 200, "/scs/distribution/{component}", in1990(texts{"component": "saga"})).Body)
+		return string(scratch.Ask(t, s, 200, "/scs/distribution/{component}", in1990(texts{"component": "saga"})).Body)
 	}
 	const context = `,"context":{"season_year":1990,"division_code":2030,"gender_code":"M"}}`
 	if got, want := spread(), `{"component":"SAGA","statistics":{"min":null,"max":null,"mean":null,"std":null,"count":0},`+
 		`"percentiles":{"25th":null,"50th":null,"75th":null}`+context; got != want {
 		t.Errorf("of nothing:\n got %s\nwant %s", got, want)
 	}
-	insert(t, db, componentTable, nil) // no score
-	insert(t, db, componentTable, row{"saga_score": 0})
+	scratch.Insert(t, db, readapi.ComponentTable, nil) // no score
+	scratch.Insert(t, db, readapi.ComponentTable, row{"saga_score": 0})
 	if got, want := spread(), `{"component":"SAGA","statistics":{"min":null,"max":null,"mean":null,"std":null,"count":1},`+
 		`"percentiles":{"25th":0.0,"50th":0.0,"75th":0.0}`+context; got != want {
 		t.Errorf("of a zero:\n got %s\nwant %s", got, want)
 	}
 	for _, score := range []string{"1", "2.5", "-3.5"} {
-		insert(t, db, componentTable, row{"saga_score": score})
+		scratch.Insert(t, db, readapi.ComponentTable, row{"saga_score": score})
 	}
 	if got, want := spread(), `{"component":"SAGA","statistics":{"min":-3.5,"max":2.5,"mean":null,"std":2.20794022,"count":4},`+
 		`"percentiles":{"25th":0.0,"50th":1.0,"75th":2.5}`+context; got != want {
@@ -286,7 +289,7 @@ func TestDistribution(t *testing.T) {
 func TestResume(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)
-	insert(t, db, "iz_athnet_teams", row{"IDSchool": 7, "UstfcccaId": 70})
+	scratch.Insert(t, db, "iz_athnet_teams", row{"IDSchool": 7, "UstfcccaId": 70})
 	for i, r := range []row{
 		{"gender_fk": 1, "season_html": "men", "updated_at": "1990-01-01"},
 		{"gender_fk": 2, "season_html": "women", "updated_at": "1990-02-01"},
@@ -299,7 +302,7 @@ func TestResume(t *testing.T) {
 			r["group_fk"] = 70
 		}
 		r["id"] = 100 + i
-		insert(t, db, "iz_groups_season_resumes", r)
+		scratch.Insert(t, db, "iz_groups_season_resumes", r)
 	}
 	for gender, want := range map[string]string{"M": "men", "m": "men", "F": "women", "f": "women", "": "women"} {
 		given := in1990(texts{"team_hnd": "7", "division": "9"})
@@ -307,7 +310,7 @@ func TestResume(t *testing.T) {
 			given["gender"] = gender
 		}
 		for _, path := range []string{"/teams/{team_hnd}/resume", "/team-five/{team_hnd}/resume"} {
-			if o := decoded(t, ask(t, s, 200, path, given)); o["season_html"] != want {
+			if o := scratch.Decoded(t, scratch.Ask(t, s, 200, path, given)); o["season_html"] != want {
 				t.Errorf("gender %q: %v, want %s", gender, o["season_html"], want)
 			}
 		}
@@ -316,7 +319,7 @@ func TestResume(t *testing.T) {
 		if shown == "" {
 			shown = "None"
 		}
-		a := ask(t, s, 404, "/teams/{team_hnd}/resume", given)
+		a := scratch.Ask(t, s, 404, "/teams/{team_hnd}/resume", given)
 		if want := `{"detail":"Season resume not found for team 70 (season=1990, division=9, gender=` + shown + `)"}`; string(a.Body) != want {
 			t.Errorf("got %s, want %s", a.Body, want)
 		}
@@ -336,31 +339,31 @@ func TestMatchups(t *testing.T) {
 		{"team_a_id": 8, "team_b_id": 9},
 	} {
 		r["matchup_id"] = 1 + i
-		insert(t, db, matchupTable, r)
+		scratch.Insert(t, db, readapi.MatchupTable, r)
 	}
-	insert(t, db, knockoutTable, row{"team_id": 1, "team_name": "One"})
-	insert(t, db, knockoutTable, row{"team_id": 2, "team_name": ""})
+	scratch.Insert(t, db, readapi.KnockoutTable, row{"team_id": 1, "team_name": "One"})
+	scratch.Insert(t, db, readapi.KnockoutTable, row{"team_id": 2, "team_name": ""})
 
 	games := func(more texts) object {
 		given := in1990(texts{"team_id": "1"})
 		for name, text := range more {
 			given[name] = text
 		}
-		return decoded(t, ask(t, s, 200, "/team-knockout/matchups", given))
+		return scratch.Decoded(t, scratch.Ask(t, s, 200, "/team-knockout/matchups", given))
 	}
 	o := games(nil)
-	equal(t, "games", fieldOf(o["matchups"], "matchup_id"), 2.0, 3.0, 4.0, 5.0, 1.0)
-	equal(t, "names", fieldOf(o["matchups"], "team_a_name"), "One", nil, "One", "One", "One")
+	equal(t, "games", scratch.FieldOf(o["matchups"], "matchup_id"), 2.0, 3.0, 4.0, 5.0, 1.0)
+	equal(t, "names", scratch.FieldOf(o["matchups"], "team_a_name"), "One", nil, "One", "One", "One")
 	want := object{"total_matchups": 5.0, "wins": 3.0, "losses": 2.0, "win_pct": 60.0}
 	if o["total"] != 5.0 || !reflect.DeepEqual(o["stats"], want) {
 		t.Errorf("stats: %v", o["stats"])
 	}
 	o = games(texts{"limit": "2", "offset": "3"})
-	equal(t, "a page", fieldOf(o["matchups"], "matchup_id"), 5.0, 1.0)
+	equal(t, "a page", scratch.FieldOf(o["matchups"], "matchup_id"), 5.0, 1.0)
 	if !reflect.DeepEqual(o["stats"], want) {
 		t.Errorf("stats beside a page: %v", o["stats"])
 	}
-	if a := ask(t, s, 200, "/team-knockout/matchups", in1990(texts{"team_id": "77"})); string(a.Body) != `{"total":0,"limit":50,"offset":0,`+
+	if a := scratch.Ask(t, s, 200, "/team-knockout/matchups", in1990(texts{"team_id": "77"})); string(a.Body) != `{"total":0,"limit":50,"offset":0,`+
 		`"stats":{"total_matchups":0,"wins":0,"losses":0,"win_pct":0.0},"matchups":[]}` {
 		t.Errorf("no games: %s", a.Body)
 	}
@@ -368,8 +371,8 @@ func TestMatchups(t *testing.T) {
 	// Two teams, whichever is named first. Of the latest day's winners the
 	// highest counts. A name that is empty is none.
 	for _, teams := range [][2]string{{"1", "2"}, {"2", "1"}} {
-		o = decoded(t, ask(t, s, 200, "/team-knockout/matchups/head-to-head", in1990(texts{"team_a_id": teams[0], "team_b_id": teams[1]})))
-		equal(t, "their games", fieldOf(o["matchups"], "matchup_id"), 4.0, 5.0, 1.0)
+		o = scratch.Decoded(t, scratch.Ask(t, s, 200, "/team-knockout/matchups/head-to-head", in1990(texts{"team_a_id": teams[0], "team_b_id": teams[1]})))
+		equal(t, "their games", scratch.FieldOf(o["matchups"], "matchup_id"), 4.0, 5.0, 1.0)
 		if teams[0] == "1" && (o["team_a_name"] != "One" || o["team_b_name"] != nil || o["team_a_wins"] != 2.0 || o["team_b_wins"] != 1.0) ||
 			teams[0] == "2" && (o["team_b_name"] != "One" || o["team_a_name"] != nil || o["team_a_wins"] != 1.0 || o["team_b_wins"] != 2.0) {
 			t.Errorf("%v: %v", teams, o)
@@ -378,10 +381,10 @@ func TestMatchups(t *testing.T) {
 			t.Errorf("%v: %v", teams, o)
 		}
 	}
-	ask(t, s, 404, "/team-knockout/matchups/head-to-head", in1990(texts{"team_a_id": "1", "team_b_id": "8"}))
+	scratch.Ask(t, s, 404, "/team-knockout/matchups/head-to-head", in1990(texts{"team_a_id": "1", "team_b_id": "8"}))
 
-	o = decoded(t, ask(t, s, 200, "/team-knockout/matchups/meet/{race_hnd}", in1990(texts{"race_hnd": "5"})))
-	equal(t, "a meet's games", fieldOf(o["matchups"], "matchup_id"), 5.0, 4.0)
+	o = scratch.Decoded(t, scratch.Ask(t, s, 200, "/team-knockout/matchups/meet/{race_hnd}", in1990(texts{"race_hnd": "5"})))
+	equal(t, "a meet's games", scratch.FieldOf(o["matchups"], "matchup_id"), 5.0, 4.0)
 	if o["meet_name"] != `Zoë "Cup"` || o["race_date"] != "1990-10-01" || o["total_matchups"] != 2.0 {
 		t.Errorf("a meet: %v", o)
 	}
@@ -393,7 +396,7 @@ func TestCommonOpponents(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)
 	game := func(a, b, winner int) {
-		insert(t, db, matchupTable, row{"team_a_id": a, "team_b_id": b, "winner_team_id": winner})
+		scratch.Insert(t, db, readapi.MatchupTable, row{"team_a_id": a, "team_b_id": b, "winner_team_id": winner})
 	}
 	game(1, 3, 1)
 	game(3, 1, 3)
@@ -404,17 +407,17 @@ func TestCommonOpponents(t *testing.T) {
 	game(4, 2, 4)
 	game(1, 2, 1)
 	game(1, 5, 1) // B never met 5
-	insert(t, db, matchupTable, row{"team_a_id": 2, "team_b_id": 5, "winner_team_id": 2, "gender_code": "F"})
-	a := ask(t, s, 200, "/team-knockout/matchups/common-opponents", in1990(texts{"team_a_id": "1", "team_b_id": "2"}))
-	o := decoded(t, a)
-	equal(t, "opponents", fieldOf(o["common_opponents"], "opponent_id"), 3.0, 4.0)
+	scratch.Insert(t, db, readapi.MatchupTable, row{"team_a_id": 2, "team_b_id": 5, "winner_team_id": 2, "gender_code": "F"})
+	a := scratch.Ask(t, s, 200, "/team-knockout/matchups/common-opponents", in1990(texts{"team_a_id": "1", "team_b_id": "2"}))
+	o := scratch.Decoded(t, a)
+	equal(t, "opponents", scratch.FieldOf(o["common_opponents"], "opponent_id"), 3.0, 4.0)
 	for field, want := range map[string][]any{"team_a_wins": {3.0, 0.0}, "team_a_losses": {3.0, 1.0}, "team_b_wins": {4.0, 0.0}, "team_b_losses": {2.0, 1.0}} {
-		equal(t, field, fieldOf(o["common_opponents"], field), want...)
+		equal(t, field, scratch.FieldOf(o["common_opponents"], field), want...)
 	}
 	if o["team_a_record_vs_common"] != "3-4" || o["team_b_record_vs_common"] != "4-3" || o["total_common_opponents"] != 2.0 {
 		t.Errorf("got %s", a.Body)
 	}
-	a = ask(t, s, 404, "/team-knockout/matchups/common-opponents", in1990(texts{"team_a_id": "1", "team_b_id": "6"}))
+	a = scratch.Ask(t, s, 404, "/team-knockout/matchups/common-opponents", in1990(texts{"team_a_id": "1", "team_b_id": "6"}))
 	if want := `{"detail":"No common opponents found between team_a_id=1 and team_b_id=6"}`; string(a.Body) != want {
 		t.Errorf("got %s", a.Body)
 	}
@@ -428,17 +431,17 @@ func TestEmptyTables(t *testing.T) {
 		"/athletes/": `{"total":0,"limit":100,"offset":0,"results":[]}`, "/team-knockout/": `{"total":0,"limit":100,"offset":0,"results":[]}`,
 		"/metadata/summary/processing": `{"total_calculations":0,"total_athletes_all":null,"total_teams_all":null,` +
 			`"avg_processing_time":null,"avg_cache_hit_rate":null,"first_calculation":null,"latest_calculation":null}`,
-		"/health": `{"` + athleteTable + `":0,"` + teamTable + `":0,"` + componentTable + `":0,"` + metadataTable + `":0}`,
+		"/health": `{"` + readapi.AthleteTable + `":0,"` + readapi.TeamTable + `":0,"` + readapi.ComponentTable + `":0,"` + readapi.MetadataTable + `":0}`,
 	} {
-		if a := ask(t, s, 200, path, nil); string(a.Body) != want {
+		if a := scratch.Ask(t, s, 200, path, nil); string(a.Body) != want {
 			t.Errorf("%s:\n got %s\nwant %s", path, a.Body, want)
 		}
 	}
-	a := ask(t, s, 404, "/metadata/latest/date", nil)
+	a := scratch.Ask(t, s, 404, "/metadata/latest/date", nil)
 	if want := `{"detail":"No calculation metadata found"}`; string(a.Body) != want {
 		t.Errorf("got %s", a.Body)
 	}
-	a = ask(t, s, 404, "/snapshots/{snapshot_date}/metadata", texts{"snapshot_date": "2025-10-20"})
+	a = scratch.Ask(t, s, 404, "/snapshots/{snapshot_date}/metadata", texts{"snapshot_date": "2025-10-20"})
 	if want := `{"detail":"Snapshot 2025-10-20 not found"}`; string(a.Body) != want {
 		t.Errorf("got %s", a.Body)
 	}
@@ -459,22 +462,22 @@ func TestMetadata(t *testing.T) {
 		{"calculated_at": "1990-03-01 12:30:15", "total_athletes": 1},
 	} {
 		r["metadata_id"] = 1 + i
-		insert(t, db, metadataTable, r)
+		scratch.Insert(t, db, readapi.MetadataTable, r)
 	}
-	if a := ask(t, s, 200, "/metadata/summary/processing", nil); string(a.Body) != `{"total_calculations":4,"total_athletes_all":13,"total_teams_all":null,`+
+	if a := scratch.Ask(t, s, 200, "/metadata/summary/processing", nil); string(a.Body) != `{"total_calculations":4,"total_athletes_all":13,"total_teams_all":null,`+
 		`"avg_processing_time":1.505,"avg_cache_hit_rate":0.5,"first_calculation":"1990-01-01T00:00:00","latest_calculation":"1990-03-01T12:30:15"}` {
 		t.Errorf("the summary: %s", a.Body)
 	}
-	if a := ask(t, s, 200, "/metadata/latest/date", nil); string(a.Body) != `{"calculated_at":"1990-03-01T12:30:15"}` {
+	if a := scratch.Ask(t, s, 200, "/metadata/latest/date", nil); string(a.Body) != `{"calculated_at":"1990-03-01T12:30:15"}` {
 		t.Errorf("the latest date: %s", a.Body)
 	}
-	o := decoded(t, ask(t, s, 200, "/metadata/latest", nil))
-	equal(t, "the latest", fieldOf(o["results"], "metadata_id"), 3.0, 2.0, 7.0)
-	o = decoded(t, ask(t, s, 200, "/metadata/", in1990(nil)))
-	equal(t, "all live rows, newest first", fieldOf(o["results"], "metadata_id"), 6.0, 5.0, 2.0, 3.0, 7.0, 1.0)
-	equal(t, "cache_used", fieldOf(o["results"], "cache_used"), false, false, true, false, false, false)
-	o = decoded(t, ask(t, s, 200, "/metadata/", in1990(texts{"checkpoint_date": "1990-10-01"})))
-	equal(t, "a snapshot's", fieldOf(o["results"], "metadata_id"), 4.0)
+	o := scratch.Decoded(t, scratch.Ask(t, s, 200, "/metadata/latest", nil))
+	equal(t, "the latest", scratch.FieldOf(o["results"], "metadata_id"), 3.0, 2.0, 7.0)
+	o = scratch.Decoded(t, scratch.Ask(t, s, 200, "/metadata/", in1990(nil)))
+	equal(t, "all live rows, newest first", scratch.FieldOf(o["results"], "metadata_id"), 6.0, 5.0, 2.0, 3.0, 7.0, 1.0)
+	equal(t, "cache_used", scratch.FieldOf(o["results"], "cache_used"), false, false, true, false, false, false)
+	o = scratch.Decoded(t, scratch.Ask(t, s, 200, "/metadata/", in1990(texts{"checkpoint_date": "1990-10-01"})))
+	equal(t, "a snapshot's", scratch.FieldOf(o["results"], "metadata_id"), 4.0)
 }
 
 func TestSnapshots(t *testing.T) {
@@ -489,22 +492,22 @@ func TestSnapshots(t *testing.T) {
 		{},
 	} {
 		r["athlete_rank"] = 10 - i
-		insert(t, db, athleteTable, r)
+		scratch.Insert(t, db, readapi.AthleteTable, r)
 	}
-	a := ask(t, s, 200, "/snapshots/", nil)
+	a := scratch.Ask(t, s, 200, "/snapshots/", nil)
 	if want := `{"total":2,"snapshots":[{"date":"1990-11-25","season":1990,"divisions":1,"genders":1,"total_athletes":1,"display_name":"November 25, 1990"},` +
 		`{"date":"1990-10-05","season":1990,"divisions":2,"genders":2,"total_athletes":2,"display_name":"October 05, 1990"}]}`; string(a.Body) != want {
 		t.Errorf("got %s", a.Body)
 	}
 	given := texts{"snapshot_date": "1990-10-05", "division": "2030", "gender": "m"}
-	results := decoded(t, ask(t, s, 200, "/snapshots/{snapshot_date}/athletes", given))["results"]
-	equal(t, "names", fieldOf(results, "athlete_name"), "A B")
-	equal(t, "the row's own region", fieldOf(results, "regl_group_name"), "own")
+	results := scratch.Decoded(t, scratch.Ask(t, s, 200, "/snapshots/{snapshot_date}/athletes", given))["results"]
+	equal(t, "names", scratch.FieldOf(results, "athlete_name"), "A B")
+	equal(t, "the row's own region", scratch.FieldOf(results, "regl_group_name"), "own")
 	given["snapshot_date"] = "1990-11-25"
-	results = decoded(t, ask(t, s, 200, "/snapshots/{snapshot_date}/athletes", given))["results"]
-	equal(t, "a name that lacks a half", fieldOf(results, "athlete_name"), nil)
+	results = scratch.Decoded(t, scratch.Ask(t, s, 200, "/snapshots/{snapshot_date}/athletes", given))["results"]
+	equal(t, "a name that lacks a half", scratch.FieldOf(results, "athlete_name"), nil)
 	given["division"] = "0"
-	if o := decoded(t, ask(t, s, 200, "/snapshots/{snapshot_date}/athletes", given)); o["total"] != 0.0 {
+	if o := scratch.Decoded(t, scratch.Ask(t, s, 200, "/snapshots/{snapshot_date}/athletes", given)); o["total"] != 0.0 {
 		t.Errorf("division 0: %v", o)
 	}
 }

@@ -1,4 +1,4 @@
-package store
+package readapi_test
 
 import (
 	"database/sql/driver"
@@ -25,13 +25,13 @@ func TestDriverValues(t *testing.T) {
 		{jsontext.DateTime, "CAST('2025-10-20 01:02:03.25' AS DATETIME(3))", `"2025-10-20T01:02:03.250000"`},
 		{jsontext.Boolean, "TRUE", "true"}, {jsontext.Boolean, "FALSE", "false"},
 	} {
-		e := &Endpoint{Path: "/value", Answer: func(r *readapi.Read) error {
+		e := &readapi.Endpoint{Path: "/value", Answer: func(r *readapi.Read) error {
 			return r.Rows("SELECT "+tt.expr, nil, func(row []driver.Value) (err error) {
 				r.Body, err = jsontext.AppendValue(r.Body, tt.kind, row[0])
 				return err
 			})
 		}}
-		a, err := s.Run(t.Context(), Query{Endpoint: e})
+		a, err := s.Run(t.Context(), readapi.Query{Endpoint: e})
 		if err != nil || string(a.Body) != tt.want {
 			t.Errorf("%s: got %s, %v; want %s", tt.expr, a.Body, err, tt.want)
 		}

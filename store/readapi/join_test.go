@@ -1,4 +1,4 @@
-package store
+package readapi_test
 
 import (
 	"fmt"
@@ -6,12 +6,16 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/store/readapi"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
 // results are the rows of a list's answer, each as its JSON text, and the total.
-func results(t testing.TB, s *Store, given texts) (rows []string, total int) {
+func results(t testing.TB, s *store.Store, given texts) (rows []string, total int) {
 	t.Helper()
-	body := string(ask(t, s, 200, "/athletes/", given).Body)
+	body := string(scratch.Ask(t, s, 200, "/athletes/", given).Body)
 	if _, err := fmt.Sscanf(body, `{"total":%d,`, &total); err != nil {
 		t.Fatalf("%.60s: %v", body, err)
 	}
@@ -31,14 +35,14 @@ func repeatAthletes(run func(statement string, args ...any)) {
 	const columns = "season_year, division_code, gender_code, checkpoint_date, algorithm_type, scoring_group, anet_athlete_hnd," +
 		" athlete_name_last, anet_team_hnd, athlete_rank, races_count, calculated_at"
 	for range 3 {
-		run("INSERT INTO " + athleteTable + " (" + columns + ") SELECT " + columns + " FROM " + athleteTable + " WHERE season_year = 2025")
+		run("INSERT INTO " + readapi.AthleteTable + " (" + columns + ") SELECT " + columns + " FROM " + readapi.AthleteTable + " WHERE season_year = 2025")
 	}
 	for _, more := range []struct{ algorithm, group, teams string }{
 		{"heavy", "division", "anet_team_hnd % 2 = 0"}, {"light", "region_1", "anet_team_hnd % 2 = 0"}, {"heavy", "region_1", "anet_team_hnd % 5 = 0"},
 	} {
-		run("INSERT INTO "+teamTable+" (season_year, division_code, gender_code, checkpoint_date, algorithm_type, scoring_group,"+
+		run("INSERT INTO "+readapi.TeamTable+" (season_year, division_code, gender_code, checkpoint_date, algorithm_type, scoring_group,"+
 			" anet_team_hnd, team_rank, regl_group_name, calculated_at) SELECT season_year, division_code, gender_code, checkpoint_date,"+
-			" ?, ?, anet_team_hnd, team_rank, ?, calculated_at FROM "+teamTable+
+			" ?, ?, anet_team_hnd, team_rank, ?, calculated_at FROM "+readapi.TeamTable+
 			" WHERE algorithm_type = 'light' AND scoring_group = 'division' AND "+more.teams,
 			more.algorithm, more.group, more.algorithm+" "+more.group)
 	}
@@ -64,14 +68,14 @@ func TestPages(t *testing.T) {
 			if len(all) != total || len(all) == 0 != (name == "nothing") {
 				t.Fatalf("%d rows of %d", len(all), total)
 			}
-			if name == "live" && total < shallow+100 {
+			if name == "live" && total < readapi.Shallow+100 {
 				t.Fatalf("%d rows are not enough to go deep", total)
 			}
-			for _, size := range []int{1, 2, 7, 100, shallow} {
+			for _, size := range []int{1, 2, 7, 100, readapi.Shallow} {
 				given["limit"] = strconv.Itoa(size)
 				// A few places of a long list are enough: both ends, what lies
 				// around the last page that is cut out early, and the middle.
-				for _, at := range []int{0, 1, size, shallow - size, shallow - size + 1, len(all) / 2, len(all) - size, len(all) - 1, len(all), len(all) + 1} {
+				for _, at := range []int{0, 1, size, readapi.Shallow - size, readapi.Shallow - size + 1, len(all) / 2, len(all) - size, len(all) - 1, len(all), len(all) + 1} {
 					offset := max(at, 0)
 					given["offset"] = strconv.Itoa(offset)
 					from := min(offset, len(all))

@@ -1,4 +1,4 @@
-package store
+package readapi_test
 
 import (
 	"cmp"
@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
 // sample is a set of numbers of one column's type, as the server writes them.
@@ -88,7 +89,7 @@ func unit(yes bool, scale int) float64 {
 func TestStatistics(t *testing.T) {
 	_, db := emptyDatabase(t)
 	for _, size := range []string{"10,4", "10,2", "6,4"} {
-		execute(t, db, "CREATE TABLE numbers"+strings.ReplaceAll(size, ",", "_")+" (s INT, n INT, x DECIMAL("+size+"), PRIMARY KEY (s, n))")
+		scratch.Execute(t, db, "CREATE TABLE numbers"+strings.ReplaceAll(size, ",", "_")+" (s INT, n INT, x DECIMAL("+size+"), PRIMARY KEY (s, n))")
 	}
 	all := samples()
 	for i, s := range all {
@@ -97,7 +98,7 @@ func TestStatistics(t *testing.T) {
 		for n, x := range s.numbers {
 			rows = append(rows, fmt.Sprintf("(%d,%d,%s)", i, n, x))
 		}
-		execute(t, db, "INSERT INTO "+table+" VALUES "+strings.Join(rows, ","))
+		scratch.Execute(t, db, "INSERT INTO "+table+" VALUES "+strings.Join(rows, ","))
 		var mean, sum, deviation string
 		// Without arguments, for as text a deviation has eight digits: the old
 		// API reads it so.
@@ -134,13 +135,13 @@ func TestStatistics(t *testing.T) {
 func TestPercent(t *testing.T) {
 	_, db := emptyDatabase(t)
 	const most = 120
-	execute(t, db, "CREATE TABLE games (n INT PRIMARY KEY)")
-	execute(t, db, "CREATE TABLE shares (part INT, whole INT, PRIMARY KEY (part, whole))")
+	scratch.Execute(t, db, "CREATE TABLE games (n INT PRIMARY KEY)")
+	scratch.Execute(t, db, "CREATE TABLE shares (part INT, whole INT, PRIMARY KEY (part, whole))")
 	for n := 1; n <= most; n++ {
-		execute(t, db, "INSERT INTO games VALUES (?)", n)
+		scratch.Execute(t, db, "INSERT INTO games VALUES (?)", n)
 	}
-	execute(t, db, "INSERT INTO shares SELECT p.n - 1, w.n FROM games p JOIN games w ON p.n - 1 <= w.n")
-	execute(t, db, "INSERT INTO shares SELECT n, n FROM games WHERE n = ?", most)
+	scratch.Execute(t, db, "INSERT INTO shares SELECT p.n - 1, w.n FROM games p JOIN games w ON p.n - 1 <= w.n")
+	scratch.Execute(t, db, "INSERT INTO shares SELECT n, n FROM games WHERE n = ?", most)
 	rows, err := db.Query("SELECT s.part, s.whole, ROUND(SUM(CASE WHEN g.n <= s.part THEN 1 ELSE 0 END)*100.0/NULLIF(COUNT(*),0),1)" +
 		" FROM shares s JOIN games g ON g.n <= s.whole GROUP BY s.part, s.whole")
 	if err != nil {
