@@ -2,7 +2,11 @@
 
 package proxy
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/lewistv/xcri-proxy/proxy/content"
+)
 
 // TestHitAllocs: an answer from the cache costs no allocation. Where the target
 // of the request is not known it costs two, the key and the target, and two to
@@ -14,7 +18,7 @@ func TestHitAllocs(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, size := range []int{900, 12 << 10} {
-				if name == "identity" && size > compressAbove {
+				if name == "identity" && size > content.CompressAbove {
 					continue // made anew, for the few that take no coding
 				}
 				p := benchProxy(t, size)
@@ -27,8 +31,8 @@ func TestHitAllocs(t *testing.T) {
 					if n := testing.AllocsPerRun(200, hit); n > 0 {
 						t.Errorf("%s, %d bytes: %v allocations", target, size, n)
 					}
-					clear(p.targets.pairs)
-					if n := testing.AllocsPerRun(200, func() { hit(); clear(p.targets.pairs) }); n > 4 {
+					p.targets.Clear()
+					if n := testing.AllocsPerRun(200, func() { hit(); p.targets.Clear() }); n > 4 {
 						t.Errorf("%s, %d bytes, not known: %v allocations", target, size, n)
 					}
 				}

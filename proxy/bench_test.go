@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -27,10 +28,6 @@ func sampleBody(size int) []byte {
 
 const siteTarget = "/iz/xcri/api/athletes/?season_year=2025&division=2030&gender=M&limit=50000&offset=0"
 
-// sizes are the bodies that the benchmarks send: what a profile, a page and a
-// whole list weigh.
-var sizes = []int{900, 12 << 10, 3500 << 10}
-
 // benchProxy returns a proxy whose answers are all of a size. The one that it has, to
 // siteTarget, stays as it is from now on.
 func benchProxy(b testing.TB, size int) *Proxy {
@@ -44,7 +41,7 @@ func benchProxy(b testing.TB, size int) *Proxy {
 	p.generations.Once(context.Background())
 	await(b, "the page is in brotli", func() bool {
 		forms := p.cache.Peek(p.opts.Pages[0]).Entry.Variants
-		return len(body) <= compressAbove || forms[smallVariant].Coding == "br"
+		return len(body) <= content.CompressAbove || forms[content.Small].Coding == "br"
 	})
 	return p
 }
@@ -165,10 +162,10 @@ func BenchmarkKey(b *testing.B) {
 // BenchmarkKnownKey finds the key of a target that is known.
 func BenchmarkKnownKey(b *testing.B) {
 	p, uri := benchProxy(b, 900), []byte(siteTarget)
-	p.targets.put(uri, &target{})
+	p.targets.Put(uri, &target{})
 	b.ReportAllocs()
 	for b.Loop() {
-		p.targets.get(uri)
+		p.targets.Get(uri)
 	}
 }
 
@@ -184,31 +181,6 @@ func BenchmarkLookup(b *testing.B) {
 		if _, _, err := p.cache.Get(key); err != nil {
 			b.Fatal(err)
 		}
-	}
-}
-
-func BenchmarkNegotiate(b *testing.B) {
-	known, accept := newMemo[weights](64), []byte("gzip, deflate, br, zstd")
-	b.Run("known", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			negotiate(&known, allCodings, accept)
-		}
-	})
-	b.Run("new", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			w := parseAccept(accept)
-			w.choose(allCodings)
-		}
-	})
-}
-
-func BenchmarkIfNoneMatch(b *testing.B) {
-	tags := []byte(`W/"0123456789abcdee-zstd", "0123456789abcdef-br"`)
-	b.ReportAllocs()
-	for b.Loop() {
-		matchETag([]byte(`"0123456789abcdef"`), tags)
 	}
 }
 
@@ -247,20 +219,6 @@ func BenchmarkHeader(b *testing.B) {
 			}
 		}
 	})
-}
-
-// BenchmarkVariants makes the forms of a body, as every fill does.
-func BenchmarkVariants(b *testing.B) {
-	for _, size := range sizes {
-		body := sampleBody(size)
-		b.Run(fmt.Sprint(size), func(b *testing.B) {
-			b.SetBytes(int64(len(body)))
-			b.ReportAllocs()
-			for b.Loop() {
-				variants(body)
-			}
-		})
-	}
 }
 
 // BenchmarkInflate sends a stored body to a client that takes no coding.

@@ -20,6 +20,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 )
 
 // wired returns a client and the server's end of its connection, in a bubble.
@@ -292,7 +293,7 @@ func TestLargeHit(t *testing.T) {
 	p := benchProxy(t, 8<<20)
 	base := listen(t, p)
 	entry, _, _ := p.cache.Get(p.opts.Pages[0])
-	gzipped := entry.Variants[gzipVariant]
+	gzipped := entry.Variants[content.Gzip]
 	if onLinux := runtime.GOOS == "linux"; (gzipped.File != nil) != onLinux || onLinux && gzipped.Body != nil {
 		t.Fatalf("a file: %t, a body on the heap: %t", gzipped.File != nil, gzipped.Body != nil)
 	}
@@ -326,11 +327,11 @@ func TestEvictedBeforeSent(t *testing.T) {
 	p := benchProxy(t, 8<<20)
 	base := listen(t, p)
 	e := p.cache.Peek(p.opts.Pages[0]).Entry
-	if e.Variants[gzipVariant].File == nil {
+	if e.Variants[content.Gzip].File == nil {
 		t.Skip("no memory files here")
 	}
 	p.cache.Purge(func(*cache.Entry) bool { return true }, true)
-	if e.Variants[gzipVariant].Hold() || p.opts.Memory.Files() != 0 {
+	if e.Variants[content.Gzip].Hold() || p.opts.Memory.Files() != 0 {
 		t.Fatalf("%d files are left", p.opts.Memory.Files())
 	}
 	var ctx fasthttp.RequestCtx

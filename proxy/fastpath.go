@@ -80,7 +80,7 @@ func (f *fastPath) find(request []byte) (*target, *cache.Entry) {
 	if text == nil || f.p.stopping.Load() || f.p.maintenance.On() {
 		return nil, nil
 	}
-	known := f.p.targets.get(text)
+	known := f.p.targets.Get(text)
 	if known == nil {
 		return nil, nil
 	}
@@ -101,11 +101,11 @@ func (f *fastPath) prepare(to, request []byte, e *cache.Entry, now time.Time) (h
 		return nil, nil
 	}
 	age := f.p.age(e, cache.Hit, now)
-	if tag := matchETag(e.Variants[identity].ETag, plain.header.PeekCanonical(headerIfNoneMatch)); tag != nil {
+	v, tag := f.p.negotiator.Select(e.Variants, plain.header.PeekCanonical(headerAcceptEncoding), plain.header.PeekCanonical(headerIfNoneMatch))
+	if tag != nil {
 		f.p.metrics.NotModified.Add(1)
 		return f.appendHeader(to, nil, tag, age, now), nil
 	}
-	v = &e.Variants[negotiate(&f.p.accepts, e.Variants, plain.header.PeekCanonical(headerAcceptEncoding))]
 	if !v.HasBody() || !v.Hold() {
 		return nil, nil // the body is made while it is sent, or has left the cache
 	}

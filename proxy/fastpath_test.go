@@ -16,6 +16,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -107,10 +108,10 @@ func TestFastPathAnswersAlike(t *testing.T) {
 		}
 		await(t, "a large body is recoded", func() bool {
 			got := exchange(t, slowBase, lines(plainGet, "Host: a", "Accept-Encoding: br"))
-			return size <= compressAbove || strings.Contains(got, "Content-Encoding: br\r\n")
+			return size <= content.CompressAbove || strings.Contains(got, "Content-Encoding: br\r\n")
 		})
 		for name, text := range requests {
-			if size > largeBody && !strings.HasPrefix(name, "hit: ") {
+			if size > content.LargeBody && !strings.HasPrefix(name, "hit: ") {
 				continue // what is said does not depend on it
 			}
 			t.Run(fmt.Sprintf("%d bytes, %s", size, name), func(t *testing.T) {
@@ -121,7 +122,7 @@ func TestFastPathAnswersAlike(t *testing.T) {
 						t.Fatalf("%.700q\nwant %.700q", got, want)
 					}
 				}
-				inflated := size > compressAbove && !strings.Contains(strings.ToLower(text), "accept-encoding") && !strings.Contains(text, "*\r\n")
+				inflated := size > content.CompressAbove && !strings.Contains(strings.ToLower(text), "accept-encoding") && !strings.Contains(text, "*\r\n")
 				if plain := strings.HasPrefix(name, "plain: ") || strings.HasPrefix(name, "hit: "); plain && !inflated && came.Load() != 0 {
 					t.Error("it was left to the server")
 				}
@@ -252,7 +253,7 @@ func TestFastPathPanic(t *testing.T) {
 	for range 2 {
 		p.cache.Follow(&broken.ref)
 	}
-	p.targets.put([]byte("/teams/?broken"), broken)
+	p.targets.Put([]byte("/teams/?broken"), broken)
 	if got := exchange(t, base, lines("GET /teams/?broken HTTP/1.1", "Host: a")); got != "" {
 		t.Errorf("answered %q", got)
 	}

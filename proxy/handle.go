@@ -11,6 +11,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/route"
@@ -41,7 +42,7 @@ func (p *Proxy) panicked(request string, cause any) {
 
 // serve finds out what a request is for. That of most is known already.
 func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
-	if known := p.targets.get(ctx.RequestURI()); known != nil && (ctx.IsGet() || ctx.IsHead()) {
+	if known := p.targets.Get(ctx.RequestURI()); known != nil && (ctx.IsGet() || ctx.IsHead()) {
 		p.serveTarget(ctx, known)
 		return
 	}
@@ -93,7 +94,7 @@ func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, m *route.Match) {
 	}
 	t := &target{route: m.Route, ref: cache.Ref{Key: string(key)}}
 	if p.serveTarget(ctx, t) == cache.Hit {
-		p.targets.put(ctx.RequestURI(), t)
+		p.targets.Put(ctx.RequestURI(), t)
 	}
 }
 
@@ -151,13 +152,13 @@ func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 		}
 		return cache.Content{}, err
 	}
-	content := cache.Content{
-		Status: answer.Status, Size: len(answer.Body), Variants: variants(answer.Body),
+	filled := cache.Content{
+		Status: answer.Status, Size: len(answer.Body), Variants: content.Variants(answer.Body),
 		Scope: q.Query.Scope().String(), Generation: answer.Generation,
 	}
 	timer.Stop()
 	failed = false
-	return content, nil
+	return filled, nil
 }
 
 // isDown tells an outage of the origin from what concerns one question.

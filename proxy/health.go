@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
@@ -60,7 +61,7 @@ func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx, words page) {
 	if connected {
 		entry, _, err := p.answer(&cache.Ref{Key: route.HealthPath})
 		if connected = err == nil; connected {
-			tables = entry.Variants[identity].Body
+			tables = entry.Variants[content.Identity].Body
 		}
 	}
 	status := "healthy"

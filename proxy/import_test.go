@@ -143,7 +143,7 @@ var datedTargets = []string{
 type journal struct {
 	mu       sync.Mutex
 	versions map[importer.Scope][]int
-	bodies   sync.Map // of content
+	bodies   sync.Map // of shown
 }
 
 // add notes a version before its import is committed.
@@ -198,8 +198,8 @@ type ranked struct {
 	Conference *string `json:"conf_group_name"`
 }
 
-// content is what a body says of the calculations that it comes from.
-type content struct {
+// shown is what a body says of the calculations that it comes from.
+type shown struct {
 	versions map[importer.Scope]int
 	newest   int
 	err      error // what is wrong with it
@@ -207,17 +207,17 @@ type content struct {
 
 // read tells what an answer's rows come from: each must have the version that
 // its scope had in one state of the database. A body is looked at once only.
-func (j *journal) read(body string) content {
+func (j *journal) read(body string) shown {
 	if known, ok := j.bodies.Load(body); ok {
-		return known.(content)
+		return known.(shown)
 	}
-	c := content{versions: map[importer.Scope]int{}}
+	c := shown{versions: map[importer.Scope]int{}}
 	c.err = j.look(&c, body)
 	j.bodies.Store(body, c)
 	return c
 }
 
-func (j *journal) look(c *content, body string) error {
+func (j *journal) look(c *shown, body string) error {
 	text, err := inflate(body)
 	if err != nil {
 		return err

@@ -6,10 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/route"
@@ -65,7 +65,7 @@ func (p *Proxy) fromLegacy(ctx context.Context, q route.Question, trial bool) (s
 	}
 	begun := time.Now()
 	answer, err := p.opts.Legacy.Fetch(ctx, q.Key)
-	if err == nil && !slices.Contains(storedStatuses, answer.Status) {
+	if err == nil && !content.Storable(answer.Status) {
 		err = fmt.Errorf("%w: status %d", legacy.ErrAnswer, answer.Status)
 	}
 	p.note(q.Route, FromLegacy, begun, trial, err)

@@ -16,6 +16,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
@@ -77,7 +78,7 @@ func siteDir(t testing.TB) string {
 // asked for any of it.
 func TestMaintenance(t *testing.T) {
 	var asked atomic.Int64
-	files, err := site.New(site.Options{Dir: siteDir(t), Variants: FileVariants})
+	files, err := site.New(site.Options{Dir: siteDir(t), Variants: content.OfFile})
 	if err != nil {
 		t.Fatal(err)
 	}

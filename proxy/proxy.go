@@ -19,6 +19,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
@@ -95,19 +96,19 @@ type Options struct {
 
 // Proxy is an HTTP server for the read API. It is safe for concurrent use.
 type Proxy struct {
-	opts    Options
-	router  *route.Router
-	metrics *metrics.Metrics
-	cache   *cache.Cache
-	outage  *cache.Outage
-	server  *fasthttp.Server
-	cors    cors
-	gate    *gate.Gate
-	headers *headers
-	targets memo[target]
-	accepts memo[weights]
-	health  health
-	state   stateKeeper
+	opts       Options
+	router     *route.Router
+	metrics    *metrics.Metrics
+	cache      *cache.Cache
+	outage     *cache.Outage
+	server     *fasthttp.Server
+	cors       cors
+	gate       *gate.Gate
+	headers    *headers
+	targets    content.Memo[target]
+	negotiator *content.Negotiator
+	health     health
+	state      stateKeeper
 	// maintenance is what State holds of it.
 	maintenance *maintenance.Mode
 	notice      *maintenance.Page
@@ -142,15 +143,15 @@ func New(opts Options) (*Proxy, error) {
 	saved := opts.Saved
 	opts.Saved = nil // or what is replaced in the cache would never be freed
 	p := &Proxy{
-		opts:    opts,
-		router:  route.NewRouter(store.Endpoints(), opts.BasePath),
-		cors:    newCORS(opts.CORSOrigins),
-		gate:    gate.New(opts.Admin),
-		headers: newHeaders(opts),
-		targets: newMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
-		accepts: newMemo[weights](knownAccepts),
-		notice:  maintenance.NewPage(),
-		started: time.Now(),
+		opts:       opts,
+		router:     route.NewRouter(store.Endpoints(), opts.BasePath),
+		cors:       newCORS(opts.CORSOrigins),
+		gate:       gate.New(opts.Admin),
+		headers:    newHeaders(opts),
+		targets:    content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
+		negotiator: content.NewNegotiator(),
+		notice:     maintenance.NewPage(),
+		started:    time.Now(),
 	}
 	p.metrics = metrics.New(len(p.router.Routes()))
 	p.state.State, p.state.keep = opts.State, opts.OnState
@@ -164,8 +165,8 @@ func New(opts Options) (*Proxy, error) {
 		return nil, err
 	}
 	p.verify.init(opts.VerifySample)
-	opts.Cache.Fill, opts.Cache.Recode, opts.Cache.IsDown, opts.Cache.Logger = p.fill, p.recode, isDown, opts.Logger
-	opts.Cache.FillsWhileDown, opts.Cache.Check = p.fillsWhileDown, checkContent
+	opts.Cache.Fill, opts.Cache.Recode, opts.Cache.IsDown, opts.Cache.Logger = p.fill, content.Recoder(opts.Memory), isDown, opts.Logger
+	opts.Cache.FillsWhileDown, opts.Cache.Check = p.fillsWhileDown, content.Check
 	if opts.Cache.DownAge == 0 {
 		opts.Cache.DownAge = opts.MaxAge
 	}
@@ -218,6 +219,13 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 
 // clientTimeouts are how long a client may take.
 var clientTimeouts = timeouts{read: 10 * time.Second, idle: 60 * time.Second, write: 90 * time.Second, slack: 10 * time.Second}
+
+// A site has a few thousand pages that visitors ask for again and again. A large cache
+// has room for the targets of more: for a target for each bytesPerTarget.
+const (
+	knownTargets   = 16 << 10
+	bytesPerTarget = 4 << 10
+)
 
 // serverName is what answers say who they are from.
 const serverName = "xcri-proxy"

@@ -8,6 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 )
 
 const (
@@ -106,23 +107,25 @@ func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.
 	var digits [20]byte
 	h.SetCanonical(headerAge, fasthttp.AppendUint(digits[:0], p.age(e, outcome, ctx.Time())))
 
+	var match []byte
 	if e.Status == fasthttp.StatusOK {
-		if tag := matchETag(e.Variants[identity].ETag, ctx.Request.Header.PeekCanonical(headerIfNoneMatch)); tag != nil {
-			p.metrics.NotModified.Add(1)
-			h.SetCanonical(headerETag, tag)
-			ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
-			return true
-		}
+		match = ctx.Request.Header.PeekCanonical(headerIfNoneMatch)
+	}
+	v, tag := p.negotiator.Select(e.Variants, ctx.Request.Header.PeekCanonical(headerAcceptEncoding), match)
+	if tag != nil {
+		p.metrics.NotModified.Add(1)
+		h.SetCanonical(headerETag, tag)
+		ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
+		return true
 	}
 	ctx.Response.SetStatusCode(e.Status)
-	return p.sendVariant(ctx, e.Variants, e.Size)
+	return p.sendVariant(ctx, v, e.Variants, e.Size)
 }
 
-// sendVariant sends a body of size bytes in the client's preferred form. It returns
-// false if the body is gone; see respond.
-func (p *Proxy) sendVariant(ctx *fasthttp.RequestCtx, variants []cache.Variant, size int) bool {
+// sendVariant sends v, one of the variants of a body of size bytes. It returns false if
+// the body is gone; see respond.
+func (p *Proxy) sendVariant(ctx *fasthttp.RequestCtx, v *cache.Variant, variants []cache.Variant, size int) bool {
 	h := &ctx.Response.Header
-	v := &variants[negotiate(&p.accepts, variants, ctx.Request.Header.PeekCanonical(headerAcceptEncoding))]
 	h.SetCanonical(headerETag, v.ETag)
 	if v.Coding != "" {
 		h.SetContentEncoding(v.Coding)
@@ -138,7 +141,7 @@ func (p *Proxy) sendVariant(ctx *fasthttp.RequestCtx, variants []cache.Variant, 
 		h.SetContentLength(size)
 	case !v.HasBody():
 		p.metrics.Inflated.Add(1)
-		body, ok := newInflater(&variants[gzipVariant])
+		body, ok := content.Inflate(&variants[content.Gzip])
 		if !ok {
 			return false
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -21,7 +22,7 @@ func TestVariants(t *testing.T) {
 	p, base := start(t, realOptions(t))
 	before := p.cache.Stats().Fills
 	want := get(t, base, listTarget)
-	if want.header.Get("Content-Encoding") != "" || len(want.body) < largeBody {
+	if want.header.Get("Content-Encoding") != "" || len(want.body) < content.LargeBody {
 		t.Fatalf("identity: %d bytes, coding %q", len(want.body), want.header.Get("Content-Encoding"))
 	}
 	etags := map[string]string{want.header.Get("Etag"): "identity"}
@@ -33,7 +34,7 @@ func TestVariants(t *testing.T) {
 				t.Errorf("%s as %s: %d, another body", target, accept, a.status)
 			}
 			coding := a.header.Get("Content-Encoding")
-			if len(plain.body) > compressAbove == (coding == "") && strings.Contains(accept, "gzip") {
+			if len(plain.body) > content.CompressAbove == (coding == "") && strings.Contains(accept, "gzip") {
 				t.Errorf("%s as %s: %d bytes as %q", target, accept, len(plain.body), coding)
 			}
 			tag := a.header.Get("Etag")

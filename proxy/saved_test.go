@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -21,7 +22,7 @@ func filled(t testing.TB, p *Proxy, target string, size int) *cache.Entry {
 		t.Fatal(err)
 	}
 	body := []byte(strings.Repeat("x", size))
-	return &cache.Entry{Key: q.Key, Content: cache.Content{Status: 200, Size: size, Variants: variants(body), Scope: q.Query.Scope().String()}}
+	return &cache.Entry{Key: q.Key, Content: cache.Content{Status: 200, Size: size, Variants: content.Variants(body), Scope: q.Query.Scope().String()}}
 }
 
 // TestUsable: an entry from a file is one that a fill of its key could have
@@ -32,12 +33,12 @@ func TestUsable(t *testing.T) {
 		t.Fatal(err)
 	}
 	const target = "/teams/?season_year=2025&division=2030&gender=M&limit=50000"
-	for _, size := range []int{0, 900, compressAbove, compressAbove + 1, 10 << 10, largeBody, largeBody + 1} {
+	for _, size := range []int{0, 900, content.CompressAbove, content.CompressAbove + 1, 10 << 10, content.LargeBody, content.LargeBody + 1} {
 		e := filled(t, p, target, size)
 		if !p.usable(e) {
 			t.Errorf("%d bytes: not usable", size)
 		}
-		if better := p.recode(e); better != nil {
+		if better := content.Recoder(p.opts.Memory)(e); better != nil {
 			if e.Variants = better; !p.usable(e) {
 				t.Errorf("%d bytes, recoded: not usable", size)
 			}

@@ -2,13 +2,11 @@ package proxy
 
 import (
 	"errors"
-	"fmt"
 	"io/fs"
 
-	"github.com/cespare/xxhash/v2"
 	"github.com/valyala/fasthttp"
 
-	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 )
@@ -23,17 +21,6 @@ var (
 		{[]byte("Referrer-Policy"), []byte("strict-origin-when-cross-origin")},
 	}
 )
-
-// FileVariants returns the forms in which a file of the site is kept: for
-// site.Options. Unlike an answer's they are made all at once. It keeps body.
-func FileVariants(body []byte, compress bool) []cache.Variant {
-	if !compress {
-		return []cache.Variant{{Body: body, ETag: fmt.Appendf(nil, `"%016x"`, xxhash.Sum64(body))}}
-	}
-	made := variants(body)
-	addBrotli(made, len(body))
-	return made
-}
 
 // serveSite answers what is below the base path and not of the API: the site.
 func (p *Proxy) serveSite(ctx *fasthttp.RequestCtx, at route.Place) {
@@ -87,7 +74,8 @@ func (p *Proxy) serveFile(ctx *fasthttp.RequestCtx, path []byte) {
 	if len(file.Variants) > 1 {
 		h.SetCanonical(headerVary, varyEncoding)
 	}
-	if tag := matchETag(file.Variants[identity].ETag, ctx.Request.Header.Peek(fasthttp.HeaderIfNoneMatch)); tag != nil {
+	v, tag := p.negotiator.Select(file.Variants, ctx.Request.Header.PeekCanonical(headerAcceptEncoding), ctx.Request.Header.PeekCanonical(headerIfNoneMatch))
+	if tag != nil {
 		h.SetCanonical(headerETag, tag)
 		ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
 		return
@@ -96,14 +84,14 @@ func (p *Proxy) serveFile(ctx *fasthttp.RequestCtx, path []byte) {
 		p.sendLarge(ctx, file)
 		return
 	}
-	p.sendVariant(ctx, file.Variants, int(file.Size)) // its bodies are on the heap: it can't fail
+	p.sendVariant(ctx, v, file.Variants, int(file.Size)) // its bodies are on the heap: it can't fail
 }
 
 // sendLarge sends a file from the disk.
 func (p *Proxy) sendLarge(ctx *fasthttp.RequestCtx, file *site.File) {
 	h := &ctx.Response.Header
 	if ctx.IsHead() {
-		h.SetCanonical(headerETag, file.Variants[identity].ETag)
+		h.SetCanonical(headerETag, file.Variants[content.Identity].ETag)
 		ctx.Response.SkipBody = true
 		h.SetContentLength(int(file.Size))
 		return
@@ -114,7 +102,7 @@ func (p *Proxy) sendLarge(ctx *fasthttp.RequestCtx, file *site.File) {
 		failSite(ctx, fasthttp.StatusServiceUnavailable)
 		return
 	}
-	h.SetCanonical(headerETag, file.Variants[identity].ETag)
+	h.SetCanonical(headerETag, file.Variants[content.Identity].ETag)
 	ctx.Response.SetBodyStream(body, int(file.Size))
 }
 

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 )
 
@@ -67,7 +68,7 @@ func putFile(t testing.TB, dir, name, text string) {
 // siteOptions are those of a proxy that serves a folder too.
 func siteOptions(t testing.TB, dir string) Options {
 	t.Helper()
-	s, err := site.New(site.Options{Dir: dir, Variants: FileVariants})
+	s, err := site.New(site.Options{Dir: dir, Variants: content.OfFile})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -324,14 +325,14 @@ func TestFileVariants(t *testing.T) {
 		"style": {script[:2000], true, " gzip br"}, "script": {script, true, " gzip br"},
 	} {
 		codings := ""
-		made := FileVariants(tt.body, tt.compress)
+		made := content.OfFile(tt.body, tt.compress)
 		for _, v := range made[1:] {
 			codings += " " + v.Coding
 		}
-		if codings != tt.codings || (codings == "") != (made[identity].Body != nil || len(tt.body) == 0) {
+		if codings != tt.codings || (codings == "") != (made[content.Identity].Body != nil || len(tt.body) == 0) {
 			t.Errorf("%s: %q", name, codings)
 		}
-		if codings == "" && !bytes.Equal(made[identity].Body, tt.body) {
+		if codings == "" && !bytes.Equal(made[content.Identity].Body, tt.body) {
 			t.Errorf("%s: another body", name)
 		}
 	}

@@ -133,7 +133,7 @@ func streamProxy(t testing.TB, size int) *Proxy {
 	p.generations.Once(t.Context())
 	for _, target := range p.opts.Pages {
 		p.handle(requestCtx("GET", target))
-		if p.targets.get([]byte(target)) == nil {
+		if p.targets.Get([]byte(target)) == nil {
 			t.Fatalf("%s is not known", target)
 		}
 	}

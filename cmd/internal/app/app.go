@@ -16,6 +16,7 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
@@ -85,7 +86,7 @@ func (a *App) build(version string) (err error) {
 		opts.Legacy = a.legacy
 	}
 	if cfg.StaticDir != "" {
-		if opts.Site, err = site.New(site.Options{Dir: cfg.StaticDir, Variants: proxy.FileVariants, Logger: a.log}); err != nil {
+		if opts.Site, err = site.New(site.Options{Dir: cfg.StaticDir, Variants: content.OfFile, Logger: a.log}); err != nil {
 			return fmt.Errorf("STATIC_DIR: %w", err)
 		}
 	}

@@ -18,7 +18,7 @@ const allowed = `
 cache: cache/memfile
 cache/memfile:
 cmd/internal/accesslog:
-cmd/internal/app: cache cache/memfile cmd/internal/handover config proxy proxy/admin/gate proxy/legacy proxy/maintenance proxy/site store
+cmd/internal/app: cache cache/memfile cmd/internal/handover config proxy proxy/admin/gate proxy/content proxy/legacy proxy/maintenance proxy/site store
 cmd/internal/handover:
 cmd/internal/load: cmd/internal/accesslog
 cmd/xcri-bench: store/storetest store/storetest/importer store/storetest/mariadb
@@ -26,10 +26,11 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/app cmd/internal/load config
 config:
 config/deploy:
-proxy: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/compare proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/route proxy/site proxy/visitor store store/jsontext
+proxy: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/compare proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/route proxy/site proxy/visitor store store/jsontext
 proxy/admin/api:
 proxy/admin/gate: proxy/visitor
 proxy/compare:
+proxy/content: cache cache/memfile
 proxy/generation: cache proxy/route store
 proxy/legacy: proxy/visitor
 proxy/maintenance:

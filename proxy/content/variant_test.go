@@ -1,4 +1,4 @@
-package proxy
+package content
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ func TestVariantsRepeat(t *testing.T) {
 	sizes := []int{2 << 10, 60 << 10, 200 << 10, longForBrotli - 200, longForBrotli, 2 << 20}
 	forms := func(body []byte) [][]byte {
 		made := [][]byte{brotliOf(body), zstdOf(body)}
-		for _, v := range variants(body) {
+		for _, v := range Variants(body) {
 			made = append(made, v.Body)
 		}
 		return made

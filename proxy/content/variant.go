@@ -1,0 +1,127 @@
+// Package content makes the forms in which a body is kept and sent: plain or in a
+// content coding, each with its ETag. It chooses the form for a client.
+package content
+
+import (
+	"bytes"
+	"fmt"
+	"sync"
+
+	"github.com/cespare/xxhash/v2"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/memfile"
+)
+
+const (
+	// CompressAbove is the largest size of a body that is kept plain. Larger bodies
+	// are only kept compressed.
+	CompressAbove = 1 << 10
+	// LargeBody is the largest size that brotli compresses quickly enough for a
+	// visitor who waits.
+	LargeBody = 64 << 10
+	// fileFrom is the size from which a cached body is kept in a memory file instead
+	// of the heap, so that the kernel sends it without copying it. Below that size
+	// copying is as fast.
+	fileFrom = 256 << 10
+)
+
+// Indexes into an entry's variants. The second and the third exist if the first has no
+// body of its own.
+const (
+	Identity = 0
+	Gzip     = 1
+	Small    = 2 // in zstd or brotli
+)
+
+// Variants returns the forms in which a body is kept: plain if it is small, otherwise
+// in the codings that are quick to make. Equal bodies have equal variants.
+func Variants(body []byte) []cache.Variant {
+	hash := fmt.Sprintf("%016x", xxhash.Sum64(body))
+	variant := func(coding, suffix string) cache.Variant {
+		return cache.Variant{Coding: coding, ETag: fmt.Appendf(nil, `"%s%s"`, hash, suffix)}
+	}
+	made := []cache.Variant{variant("", "")}
+	if len(body) <= CompressAbove {
+		made[Identity].Body = bytes.Clone(body)
+		return made
+	}
+	made = append(made, variant("gzip", "-gzip"))
+	second, compressSecond := variant("br", "-br"), brotliOf
+	if len(body) > LargeBody {
+		second, compressSecond = variant("zstd", "-zstd"), zstdOf
+	}
+	var both sync.WaitGroup
+	both.Go(func() { second.Body = compressSecond(body) })
+	made[Gzip].Body = compress(&gzipWriters, body)
+	both.Wait()
+	return append(made, second)
+}
+
+// OfFile returns the forms in which a file of the site is kept: for site.Options.
+// Unlike the forms of an answer they are all made immediately. It keeps body.
+func OfFile(body []byte, compress bool) []cache.Variant {
+	if !compress {
+		return []cache.Variant{{Body: body, ETag: fmt.Appendf(nil, `"%016x"`, xxhash.Sum64(body))}}
+	}
+	made := Variants(body)
+	addBrotli(made, len(body))
+	return made
+}
+
+// Recoder returns the function that makes the variants which take too long to make in
+// a fill, or nil if an entry has them already. Its large bodies are in files of memory:
+// only entries that the cache holds have such bodies, so that the cache can close them.
+// The caller releases the variants, and holds the entry meanwhile.
+func Recoder(memory *memfile.Memory) func(*cache.Entry) []cache.Variant {
+	return func(e *cache.Entry) []cache.Variant {
+		better := append([]cache.Variant(nil), e.Variants...)
+		brotli := addBrotli(better, e.Size)
+		for i := range better {
+			better[i].Hold() // can't fail while the caller holds the entry
+		}
+		if moved := addFiles(memory, better); !moved && !brotli {
+			for i := range better {
+				better[i].Release()
+			}
+			return nil
+		}
+		return better
+	}
+}
+
+// addBrotli replaces zstd by brotli, and reports whether it did. Clients that take one
+// take the other, and a third form would need a third of the cache's room. The caller
+// holds the variants of a body of size bytes.
+func addBrotli(variants []cache.Variant, size int) bool {
+	if size <= LargeBody || variants[Small].Coding == "br" {
+		return false
+	}
+	body := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+	z, ok := Inflate(&variants[Gzip])
+	if !ok {
+		return false // not reached
+	}
+	defer z.Close()
+	if _, err := body.ReadFrom(z); err != nil {
+		return false // not reached: the bytes are our own
+	}
+	tag := bytes.TrimSuffix(variants[Identity].ETag, []byte(`"`))
+	variants[Small] = cache.Variant{
+		Coding: "br", Body: brotliOf(body.Bytes()), ETag: append(bytes.Clone(tag), `-br"`...),
+	}
+	return true
+}
+
+// addFiles moves large bodies from the heap to memory files, and reports whether it
+// moved any. Without files a body stays where it is.
+func addFiles(memory *memfile.Memory, variants []cache.Variant) (moved bool) {
+	for i := range variants {
+		if v := &variants[i]; len(v.Body) >= fileFrom {
+			if file, err := memory.New(v.Body); err == nil {
+				v.Body, v.File, moved = nil, file, true
+			}
+		}
+	}
+	return moved
+}
