@@ -17,7 +17,7 @@ const drainTick = 20 * time.Millisecond
 // so that another process that holds it too goes on accepting.
 func (p *Proxy) Drain(ctx context.Context, quiet time.Duration) {
 	p.stopping.Store(true)
-	p.verify.stop()
+	p.verify.Close()
 	p.conns.closeListener()
 	left := map[*conn]bool{}
 	tick := time.NewTicker(drainTick)

@@ -50,7 +50,7 @@ func (p *Proxy) fromStore(ctx context.Context, q route.Question, trial bool) (an
 	err = errPanic
 	defer func() { p.note(q.Route, FromStore, begun, trial, err) }()
 	if answer, err = p.opts.Origin.Run(ctx, q.Query); err == nil {
-		p.offer(q.Route, q.Key, answer)
+		p.verify.Offer(q, answer)
 	}
 	return answer, err
 }

@@ -26,6 +26,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/site"
+	"github.com/lewistv/xcri-proxy/proxy/verify"
 	"github.com/lewistv/xcri-proxy/proxy/visitor"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -113,7 +114,7 @@ type Proxy struct {
 	maintenance *maintenance.Mode
 	notice      *maintenance.Page
 	sources     sources
-	verify      verifier
+	verify      *verify.Verifier
 	generations *generation.Watcher
 	history     history
 	started     time.Time
@@ -164,7 +165,10 @@ func New(opts Options) (*Proxy, error) {
 	if err := p.newSources(); err != nil {
 		return nil, err
 	}
-	p.verify.init(opts.VerifySample)
+	p.verify = verify.New(verify.Options{
+		Store: opts.Origin, Legacy: opts.Legacy, Routes: p.router, Share: opts.VerifySample,
+		OnPanic: func() { p.metrics.Panics.Add(1) }, Logger: opts.Logger,
+	})
 	opts.Cache.Fill, opts.Cache.Recode, opts.Cache.IsDown, opts.Cache.Logger = p.fill, content.Recoder(opts.Memory), isDown, opts.Logger
 	opts.Cache.FillsWhileDown, opts.Cache.Check = p.fillsWhileDown, content.Check
 	if opts.Cache.DownAge == 0 {
@@ -191,7 +195,7 @@ func New(opts Options) (*Proxy, error) {
 func (p *Proxy) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { p.generations.Run(ctx) })
-	workers.Go(func() { p.compareSamples(ctx) })
+	workers.Go(func() { p.verify.Run(ctx) })
 	workers.Go(func() { p.record(ctx) })
 	workers.Wait()
 }

@@ -1,33 +1,19 @@
 package proxy
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"slices"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/valyala/fasthttp"
 
-	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/verify"
 )
 
-const (
-	// verifyTimeout bounds one comparison unless its request says otherwise;
-	// longestVerify is the most that it may say.
-	verifyTimeout, longestVerify = 30 * time.Second, time.Minute
-	// verifyTurns is how many comparisons may be asked for at once: each takes a
-	// connection to the database and one to the old API.
-	verifyTurns = 2
-)
-
-// hasSpare reports whether the database can be asked without the connection that
-// is kept for its generation.
-func (p *Proxy) hasSpare() bool {
-	pool := p.opts.Origin.Stats()
-	return pool.Limit == 0 || pool.InUse < max(1, pool.Limit-1)
-}
+// maxVerifyTimeout is the longest time that a request may allow for a comparison.
+const maxVerifyTimeout = time.Minute
 
 // timeoutOf returns the longest wait for the answers, or an error that names the
 // value at fault.
@@ -35,18 +21,18 @@ func timeoutOf(r api.VerifyRequest) (timeout time.Duration, err error) {
 	switch {
 	case r.Path == "":
 		return 0, errors.New("path: a request target is wanted, such as /teams/?limit=10")
-	case r.TimeoutMS < 0 || r.TimeoutMS > longestVerify.Milliseconds():
-		return 0, fmt.Errorf("timeout_ms: want a number from 1 to %d", longestVerify.Milliseconds())
+	case r.TimeoutMS < 0 || r.TimeoutMS > maxVerifyTimeout.Milliseconds():
+		return 0, fmt.Errorf("timeout_ms: want a number from 1 to %d", maxVerifyTimeout.Milliseconds())
 	case r.TimeoutMS == 0:
-		return verifyTimeout, nil
+		return verify.DefaultTimeout, nil
 	}
 	return time.Duration(r.TimeoutMS) * time.Millisecond, nil
 }
 
-// noLegacy tells those who want a comparison what there is none with.
+// noLegacy refuses a comparison without an old API.
 const noLegacy = "LEGACY_URL is not set: there is no old API to compare with"
 
-// serveVerify compares what both sources say to one request.
+// serveVerify compares the answers of both sources to one request.
 func (p *Proxy) serveVerify(ctx *fasthttp.RequestCtx) {
 	var req api.VerifyRequest
 	if !p.readJSON(ctx, &req) {
@@ -61,38 +47,48 @@ func (p *Proxy) serveVerify(ctx *fasthttp.RequestCtx) {
 		p.fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	select {
-	case p.verify.turns <- struct{}{}:
-		defer func() { <-p.verify.turns }()
-	default:
-		p.failBusy(ctx, fmt.Sprintf("%d comparisons are running, the most at once", verifyTurns))
-		return
-	}
-	v, err := p.verification(req.Path)
+	c, err := p.verify.Compare(req.Path, timeout)
 	switch {
+	case errors.Is(err, verify.ErrBusy):
+		ctx.Response.Header.Set("Retry-After", "1")
+		p.fail(ctx, fasthttp.StatusTooManyRequests, err.Error())
 	case err != nil:
-		p.sendJSON(ctx, fasthttp.StatusOK, api.Comparison{Path: req.Path, Verdict: string(verdictSkipped), Error: err.Error()})
-	case !p.hasSpare():
-		p.failBusy(ctx, "all connections to the database are in use")
+		p.sendJSON(ctx, fasthttp.StatusOK, api.Comparison{Path: req.Path, Verdict: string(verify.Skipped), Error: err.Error()})
 	default:
-		asking, cancel := context.WithTimeout(p.verify.ctx, timeout)
-		defer cancel()
-		p.sendJSON(ctx, fasthttp.StatusOK, p.compareSources(asking, v).toAPI())
+		p.sendJSON(ctx, fasthttp.StatusOK, newComparison(c))
 	}
 }
 
-func (p *Proxy) failBusy(ctx *fasthttp.RequestCtx, why string) {
-	ctx.Response.Header.Set("Retry-After", "1")
-	p.fail(ctx, fasthttp.StatusTooManyRequests, why+"; try again in a moment")
+func newComparison(c verify.Comparison) api.Comparison {
+	out := api.Comparison{
+		Path: c.Path, Key: c.Key, Route: c.Route, Verdict: string(c.Verdict),
+		Store: newAnswered(c.Store), Legacy: newAnswered(c.Legacy), Error: c.Error,
+	}
+	if d := c.Difference; d != nil {
+		out.Difference = &api.Difference{Path: d.Path, Store: d.Store, Legacy: d.Legacy}
+	}
+	return out
 }
 
-// serveVerifySubjects shows what there is to compare.
+func newAnswered(a verify.Answer) api.Answered {
+	return api.Answered{Status: a.Status, Bytes: a.Bytes, MS: milliseconds(int64(a.Took))}
+}
+
+// verifyStats returns the figures of sampled comparisons.
+func (p *Proxy) verifyStats() api.Verify {
+	s := p.verify.Stats()
+	return api.Verify{Share: p.opts.VerifySample, Verdicts: s.Verdicts, Dropped: s.Dropped}
+}
+
+// serveVerifySubjects lists the keys that can be compared.
 func (p *Proxy) serveVerifySubjects(ctx *fasthttp.RequestCtx) {
 	if p.opts.Legacy == nil {
 		p.fail(ctx, fasthttp.StatusUnprocessableEntity, noLegacy)
 		return
 	}
-	keys := slices.DeleteFunc(p.generations.WarmSet(), func(key string) bool { return key == route.HealthPath })
-	out := api.VerifySubjects{Keys: append([]string{}, keys...), Sample: p.verifyStats()}
-	p.sendJSON(ctx, fasthttp.StatusOK, out)
+	keys := slices.DeleteFunc(p.generations.WarmSet(), func(key string) bool {
+		r := p.router.Of(key)
+		return r == nil || !verify.Comparable(r.Path())
+	})
+	p.sendJSON(ctx, fasthttp.StatusOK, api.VerifySubjects{Keys: append([]string{}, keys...), Sample: p.verifyStats()})
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -20,6 +19,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/proxy/verify"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest"
 )
@@ -60,8 +60,8 @@ func originSays(body string) *fakeOrigin {
 	}}
 }
 
-// verify asks for one comparison.
-func verify(t testing.TB, base, path string) api.Comparison {
+// compared asks for one comparison.
+func compared(t testing.TB, base, path string) api.Comparison {
 	t.Helper()
 	body, err := json.Marshal(api.VerifyRequest{Path: path, TimeoutMS: 2000})
 	if err != nil {
@@ -105,7 +105,7 @@ func TestVerifyRecordedAnswers(t *testing.T) {
 	_, base := start(t, opts)
 	counts := map[compare.Verdict]int{}
 	for request, r := range answers {
-		c := verify(t, base, "/iz/xcri/api"+request)
+		c := compared(t, base, "/iz/xcri/api"+request)
 		counts[compare.Verdict(c.Verdict)]++
 		if compare.Verdict(c.Verdict) != compare.SameBytes {
 			t.Logf("%s: %s %+v %s", request, compare.Verdict(c.Verdict), c.Difference, c.Error)
@@ -144,7 +144,7 @@ func TestVerifyFindsAValue(t *testing.T) {
 	name := list.Results[6].TeamName
 	opts.Legacy = says(t, 200, strings.Replace(string(answer.Body), `"team_name":"`+name+`"`, `"team_name":"Elsewhere"`, 1))
 	_, base := start(t, opts)
-	c := verify(t, base, "/iz/xcri/api"+target)
+	c := compared(t, base, "/iz/xcri/api"+target)
 	want := api.Difference{Path: "results[6].team_name", Store: `"` + name + `"`, Legacy: `"Elsewhere"`}
 	if compare.Verdict(c.Verdict) != compare.Different || *c.Difference != want || c.Key != target || c.Route != "/teams/" || c.Error != "" {
 		t.Errorf("%+v, %+v", c, c.Difference)
@@ -164,158 +164,21 @@ func keyQuery(t testing.TB, key string) store.Query {
 	return q.Query
 }
 
-func TestVerifyVerdicts(t *testing.T) {
-	for name, tt := range map[string]struct {
-		ours, old string
-		status    int
-		verdict   compare.Verdict
-		want      api.Difference
-	}{
-		"same bytes":     {`{"a":1}`, `{"a":1}`, 200, compare.SameBytes, api.Difference{}},
-		"same JSON":      {`{"a":1.0}`, `{ "a": 1 }`, 200, compare.SameJSON, api.Difference{}},
-		"same but order": {`{"a":[1,2]}`, `{"a":[2,1]}`, 200, compare.SameButOrder, api.Difference{Path: "a[0]", Store: "1", Legacy: "2"}},
-		"different":      {`{"a":[1,2]}`, `{"a":[1,2,3]}`, 200, compare.Different, api.Difference{Path: "a", Store: "2 elements", Legacy: "3 elements"}},
-		"another status": {`{"a":1}`, `{"detail":"Not Found"}`, 404, compare.Different, api.Difference{Path: "status", Store: "200", Legacy: "404"}},
-		"an error":       {`{"a":1}`, `{"detail":"x"}`, 500, verdictFailed, api.Difference{}},
-		"too often":      {`{"a":1}`, `{"detail":"x"}`, 429, verdictFailed, api.Difference{}},
-		"no JSON":        {`{"a":1}`, `<html>`, 200, verdictFailed, api.Difference{}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, base := start(t, Options{Origin: originSays(tt.ours), Legacy: says(t, tt.status, tt.old)})
-			c := verify(t, base, "/teams/?gender=m")
-			if compare.Verdict(c.Verdict) != tt.verdict || (c.Difference == nil) != (tt.want == api.Difference{}) || c.Difference != nil && *c.Difference != tt.want {
-				t.Errorf("%+v, %+v", c, c.Difference)
-			}
-			if (compare.Verdict(c.Verdict) == verdictFailed) != strings.HasPrefix(c.Error, "legacy: ") || tt.status >= 400 && tt.verdict == verdictFailed && !strings.Contains(c.Error, fmt.Sprint(tt.status)) {
-				t.Errorf("error %q", c.Error)
-			}
-		})
-	}
-}
-
-// TestVerifyAsksOnTheRoute: the old API gets the query as it was given, on the
-// path that it does not redirect.
-func TestVerifyAsksOnTheRoute(t *testing.T) {
-	var asked atomic.Value
-	_, base := start(t, Options{BasePath: "/iz/xcri", Origin: originSays(`{}`), Legacy: handles(t, func(w http.ResponseWriter, r *http.Request) {
-		asked.Store(r.RequestURI)
-		tell(w, 200, `{}`)
-	})})
-	for target, want := range map[string]string{
-		"/iz/xcri/api/teams?limit=0100&x=y&gender=m": "/teams/?limit=0100&x=y&gender=m",
-		"/teams/":                                        "/teams/",
-		"/api/teams/12/":                                 "/teams/12",
-		"/teams/?search=Ca%C3%B1on+State&&=":             "/teams/?search=Ca%C3%B1on+State&&=",
-		"/teams/?search=Cañon #1\r\nX: y":                "/teams/?search=Ca%C3%B1on%20%231%0D%0AX:%20y",
-		"/scs/leaderboard/a%2dscore":                     "/scs/leaderboard/a-score",
-		"https://web4.ustfccca.org/iz/xcri/api/metadata": "/metadata/",
-		"/athletes/abc?limit=x":                          "/athletes/abc?limit=x",
-	} {
-		if c := verify(t, base, target); asked.Load() != want || c.Path != target {
-			t.Errorf("%s: asked for %v, %+v", target, asked.Load(), c)
-		}
-	}
-}
-
 // TestVerifyRefusals: what a visitor gets for a bad parameter is compared too.
 func TestVerifyRefusals(t *testing.T) {
 	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: handles(t, func(w http.ResponseWriter, r *http.Request) {
 		tell(w, 422, `{"detail":[{"type":"missing","loc":["query","team_a_id"],"msg":"Field required","input":null}]}`)
 	})})
 	a := get(t, base, "/team-knockout/matchups/head-to-head?team_b_id=1")
-	c := verify(t, base, "/team-knockout/matchups/head-to-head?team_b_id=1")
+	c := compared(t, base, "/team-knockout/matchups/head-to-head?team_b_id=1")
 	if compare.Verdict(c.Verdict) != compare.SameBytes || c.Key != "" || c.Store.Status != 422 || c.Store.Bytes != len(a.body) {
 		t.Errorf("%+v, %+v\n%s", c, c.Difference, a.body)
 	}
-	if c := verify(t, base, "/teams/?limit=0"); compare.Verdict(c.Verdict) != compare.Different || c.Difference.Path != "detail[0].type" {
+	if c := compared(t, base, "/teams/?limit=0"); compare.Verdict(c.Verdict) != compare.Different || c.Difference.Path != "detail[0].type" {
 		t.Errorf("%+v, %+v", c, c.Difference)
 	}
 	if n := p.Stats().Requests.Rejected; n != 1 {
 		t.Errorf("%d requests rejected; a comparison is none", n)
-	}
-}
-
-func TestVerifySkips(t *testing.T) {
-	_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri", Legacy: handles(t, func(_ http.ResponseWriter, r *http.Request) {
-		t.Errorf("asked for %s", r.RequestURI)
-	})})
-	for target, why := range map[string]string{
-		"/": "tells the time", "/health": "tells the time", "/iz/xcri/api/health/": "tells the time", "/iz/xcri/api": "tells the time",
-		"/nowhere": "not a path of the API", "/iz/xcri/": "not a path of the API", "/iz/xcri/teams/1": "not a path of the API", "/teams/1/2/3/4/5/6/7": "not a path of the API",
-	} {
-		if c := verify(t, base, target); compare.Verdict(c.Verdict) != verdictSkipped || !strings.Contains(c.Error, why) || c.Path != target {
-			t.Errorf("%s: %+v", target, c)
-		}
-	}
-}
-
-// TestVerifyAsksAgain: a difference is believed when it is there the second time
-// and no import has come between.
-func TestVerifyAsksAgain(t *testing.T) {
-	for name, tt := range map[string]struct {
-		store       []string // body, and the generation that it is of
-		old         []string
-		verdict     compare.Verdict
-		asked       int64
-		generations []string
-	}{
-		"a difference that stays": {[]string{"1", "1"}, []string{"2", "2"}, compare.Different, 2, []string{"a", "a"}},
-		"an import in between":    {[]string{"1", "2"}, []string{"2", "2"}, compare.SameBytes, 2, []string{"a", "b"}},
-		"two imports":             {[]string{"1", "2", "3"}, []string{"2", "3", "3"}, compare.SameBytes, 3, []string{"a", "b", "c"}},
-		"an import, and another":  {[]string{"1", "2", "2"}, []string{"8", "8", "8"}, compare.Different, 3, []string{"a", "b", "b"}},
-		"imports without an end":  {[]string{"1", "2", "3"}, []string{"8", "8", "8"}, compare.Different, 3, []string{"a", "b", "c"}},
-		"the same at once":        {[]string{"1"}, []string{"1"}, compare.SameBytes, 1, []string{"a"}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			var ours, old atomic.Int64
-			_, base := start(t, Options{
-				Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
-					i := ours.Add(1) - 1
-					return store.Answer{Status: 200, Body: []byte(tt.store[i]), Generation: tt.generations[i]}, nil
-				}},
-				Legacy: handles(t, func(w http.ResponseWriter, _ *http.Request) { tell(w, 200, tt.old[old.Add(1)-1]) }),
-			})
-			if c := verify(t, base, "/teams/"); compare.Verdict(c.Verdict) != tt.verdict || ours.Load() != tt.asked || old.Load() != tt.asked {
-				t.Errorf("%s, asked %d and %d times", compare.Verdict(c.Verdict), ours.Load(), old.Load())
-			}
-		})
-	}
-}
-
-// TestVerifyFailures: a source that gives no answer is named, with the reason,
-// in the time that was allowed.
-func TestVerifyFailures(t *testing.T) {
-	gone, err := legacy.New(legacy.Options{URL: "http://127.0.0.1:1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	hanging := handles(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
-	dead := &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) { return store.Answer{}, store.ErrUnavailable }}
-	for name, tt := range map[string]struct {
-		origin Origin
-		legacy *legacy.Client
-		errors []string
-	}{
-		"refused":         {originSays(`{}`), gone, []string{"legacy: ", legacy.ErrUnavailable.Error()}},
-		"hangs":           {originSays(`{}`), hanging, []string{"legacy: "}},
-		"no database":     {dead, says(t, 200, `{}`), []string{"store: " + store.ErrUnavailable.Error()}},
-		"neither":         {dead, gone, []string{"store: ", "; legacy: "}},
-		"the store hangs": {&fakeOrigin{run: hang}, says(t, 200, `{}`), []string{"store: "}},
-	} {
-		t.Run(name, func(t *testing.T) {
-			_, base := start(t, Options{Origin: tt.origin, Legacy: tt.legacy})
-			a := post(t, base, "/cache/verify", `{"path":"/teams/","timeout_ms":200}`)
-			var c api.Comparison
-			a.into(t, &c)
-			if compare.Verdict(c.Verdict) != verdictFailed || c.Difference != nil {
-				t.Errorf("%+v", c)
-			}
-			for _, text := range tt.errors {
-				if !strings.Contains(c.Error, text) {
-					t.Errorf("no %q in %q", text, c.Error)
-				}
-			}
-		})
 	}
 }
 
@@ -363,7 +226,7 @@ func TestVerifySubjects(t *testing.T) {
 		t.Errorf("%d keys, want %d", len(subjects.Keys), want)
 	}
 	for _, key := range subjects.Keys {
-		if v, err := p.verification(key); err != nil || v.key != key {
+		if q, err := p.router.Question(key); err != nil || q.Key != key || !verify.Comparable(q.Route.Path()) {
 			t.Errorf("%s: %v", key, err)
 		}
 	}
@@ -392,16 +255,16 @@ func TestVerifyIsBusy(t *testing.T) {
 		<-r.Context().Done()
 	})})
 	var askers sync.WaitGroup
-	for range verifyTurns {
+	for range 2 {
 		askers.Go(func() {
 			var c api.Comparison
 			post(t, base, "/cache/verify", `{"path":"/teams/","timeout_ms":60000}`).into(t, &c)
-			if compare.Verdict(c.Verdict) != verdictFailed {
+			if compare.Verdict(c.Verdict) != verify.Failed {
 				t.Errorf("%+v", c)
 			}
 		})
 	}
-	await(t, "comparisons", func() bool { return running.Load() == verifyTurns })
+	await(t, "comparisons", func() bool { return running.Load() == 2 })
 	if a := post(t, base, "/cache/verify", `{"path":"/teams/"}`); a.status != 429 || a.header.Get("Retry-After") != "1" || !strings.Contains(a.body, "2 comparisons are running") {
 		t.Errorf("%d %s", a.status, a.body)
 	}
@@ -418,7 +281,7 @@ func TestVerifyIsBusy(t *testing.T) {
 // asked, and its turn is given back.
 func TestVerifySurvivesAPanic(t *testing.T) {
 	_, base := start(t, Options{Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) { panic(errors.New("in the store")) }}, Legacy: says(t, 200, `{}`)})
-	for range verifyTurns + 1 {
+	for range 2 + 1 {
 		if a := post(t, base, "/cache/verify", `{"path":"/teams/"}`); a.status != 500 {
 			t.Errorf("%d %s", a.status, a.body)
 		}

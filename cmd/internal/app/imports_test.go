@@ -26,7 +26,7 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/app cmd/internal/load config
 config:
 config/deploy:
-proxy: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/compare proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/route proxy/site proxy/visitor store store/jsontext
+proxy: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/route proxy/site proxy/verify proxy/visitor store store/jsontext
 proxy/admin/api:
 proxy/admin/gate: proxy/visitor
 proxy/compare:
@@ -34,12 +34,13 @@ proxy/content: cache cache/memfile
 proxy/generation: cache proxy/route store
 proxy/legacy: proxy/visitor
 proxy/maintenance:
-proxy/route: store store/jsontext
 proxy/metrics: cache proxy/route
 proxy/proxytest/apache: store/storetest/need
 proxy/proxytest/conformance: store/storetest
 proxy/proxytest/oldapi: store/storetest
+proxy/route: store store/jsontext
 proxy/site: cache
+proxy/verify: proxy/compare proxy/legacy proxy/route store
 proxy/visitor:
 store: store/jsontext store/param store/pool store/readapi
 store/jsontext:
@@ -49,8 +50,8 @@ store/readapi: store/jsontext store/param
 store/storetest:
 store/storetest/importer:
 store/storetest/mariadb: store/storetest
-store/storetest/scratch: store/param store/readapi store/storetest store/storetest/mariadb
 store/storetest/need:
+store/storetest/scratch: store/param store/readapi store/storetest store/storetest/mariadb
 `
 
 // homes lists each large dependency, a colon, and the packages that may import
