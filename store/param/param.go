@@ -15,7 +15,7 @@ const (
 	Int    Kind = iota // an integer of any size, as Python reads one
 	Text               // any text
 	Choice             // one of Param.Choices
-	Date               // a calendar date; text that is none matches no row
+	Date               // a calendar date; other text matches no row
 )
 
 // Param describes one parameter of an Endpoint: its name, what it may be, and
@@ -90,7 +90,10 @@ func (p *Param) Canonical(dst, raw []byte) (out []byte, given bool, problem Prob
 		return dst, false, OK
 	}
 	if p.Kind == Date && !p.Echo {
-		return appendDate(dst, raw), true, OK
+		if day, known := appendDay(dst, raw); known {
+			return day, true, OK
+		}
+		return append(dst, raw...), true, OK
 	}
 	if utf8.RuneCount(raw) < p.MinLen {
 		problem = TooShort
@@ -240,11 +243,14 @@ func (p *Param) Bind(text string) any {
 	case p.Kind == Int:
 		return ClampInt(text)
 	case p.Kind == Date:
-		date := string(appendDate(nil, []byte(text)))
-		if date == NoDate {
+		switch day, known := Day(text); {
+		case !known:
+			return text
+		case day == NoDate:
 			return nil // equal to nothing
+		default:
+			return day
 		}
-		return date
 	case p.Like:
 		return "%" + text + "%"
 	}

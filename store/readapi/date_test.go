@@ -2,10 +2,15 @@ package readapi_test
 
 import (
 	"database/sql"
+	"errors"
+	"fmt"
 	"math/rand/v2"
+	"strings"
 	"testing"
 
+	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/readapi"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
@@ -24,111 +29,119 @@ var dates = []struct{ text, day string }{
 	{"2025 10 20", ""}, {"2025- 10-20", ""}, {"2025 -10-20", ""}, {"-2025-10-20", ""}, {"225-10-20", ""}, {"5-10-20", ""},
 	{"2025a10a20", ""}, {"\u00a02025-10-20", ""}, {"２０２５-10-20", ""}, {"2025¡10¡20", ""}, {"2025-10-20 12:00:00", ""},
 	{"2025-10-2000:00:00", ""},
+
+	// With a time of day, which must be midnight.
+	{"2025-10-20 00:00:00", "2025-10-20"}, {"2025-10-20T00:00:00", "2025-10-20"}, {"2025-10-20T00:00:00Z", "2025-10-20"},
+	{"2025-10-20 00:00", "2025-10-20"}, {"20251020000000", "2025-10-20"}, {"20251020T000000", "2025-10-20"},
+	{"2025-10-20T00:00:00.000", "2025-10-20"}, {"2025-10-20T00:00:00.5", "2025-10-20"}, {"2025-10-20T00:00:01", ""},
+	// With a year of two digits.
+	{"25-10-20", "2025-10-20"}, {"25-1-5", "2025-01-05"}, {"251020", "2025-10-20"},
+	// With text behind the day.
+	{"2025-10-20x", "2025-10-20"}, {"2025-10-20 x", "2025-10-20"}, {"2025-10-20.", "2025-10-20"}, {"2025-10-20Z", "2025-10-20"},
+	{"2025-10-20\u00a0", "2025-10-20"}, {"2025-10-20\x00", "2025-10-20"},
+	// With needless zeros, a sign, or a symbol between the parts.
+	{"2025-010-20", "2025-10-20"}, {"2025-10-020", "2025-10-20"}, {"02025-10-20", "2025-10-20"}, {"+2025-10-20", "2025-10-20"},
+	{"2025+10+20", "2025-10-20"}, {"2025=10=20", "2025-10-20"}, {"2025~10~20", "2025-10-20"},
 }
 
-// foreign are spellings that MariaDB takes for the day and we do not: each is
-// one that no client has a reason to send, and reading it would need as much
-// code again.
-var foreign = []struct{ why, text, day string }{
-	{"a time of day", "2025-10-20 00:00:00", "2025-10-20"},
-	{"a time of day", "2025-10-20T00:00:00", "2025-10-20"},
-	{"a time of day", "2025-10-20T00:00:00Z", "2025-10-20"},
-	{"a time of day", "2025-10-20 00:00", "2025-10-20"},
-	{"a time of day", "20251020000000", "2025-10-20"},
-	{"a time of day", "20251020T000000", "2025-10-20"},
-	{"a year of two digits", "25-10-20", "2025-10-20"},
-	{"a year of two digits", "25-1-5", "2025-01-05"},
-	{"a year of two digits", "251020", "2025-10-20"},
-	{"text behind the day", "2025-10-20x", "2025-10-20"},
-	{"text behind the day", "2025-10-20 x", "2025-10-20"},
-	{"text behind the day", "2025-10-20.", "2025-10-20"},
-	{"text behind the day", "2025-10-20Z", "2025-10-20"},
-	{"text behind the day", "2025-10-20\u00a0", "2025-10-20"},
-	{"text behind the day", "2025-10-20\x00", "2025-10-20"},
-	{"needless zeros", "2025-010-20", "2025-10-20"},
-	{"needless zeros", "2025-10-020", "2025-10-20"},
-	{"needless zeros", "02025-10-20", "2025-10-20"},
-	{"a sign", "+2025-10-20", "2025-10-20"},
-	{"a symbol between the parts", "2025+10+20", "2025-10-20"},
-	{"a symbol between the parts", "2025=10=20", "2025-10-20"},
-	{"a symbol between the parts", "2025~10~20", "2025-10-20"},
+// days is a server with an athlete for each of many days: the table's own
+// answers and the store's.
+type days struct {
+	db *sql.DB
+	s  *store.Store
 }
 
-// days is a table of days on the real server.
-type days struct{ db *sql.DB }
-
-func newDays(t testing.TB) days {
-	_, db := emptyDatabase(t)
-	scratch.Execute(t, db, "CREATE TABLE days (d DATE PRIMARY KEY)")
-	for _, day := range []string{"2025-10-20", "2025-10-13", "2024-11-25", "2025-01-05", "2024-02-29", "2025-10-02", "2025-12-31",
-		"2020-10-20", "2020-10-25", "2025-01-01", "2002-05-10", "0001-01-01", "9999-12-31", "2025-03-01", "2025-02-28"} {
-		scratch.Execute(t, db, "INSERT INTO days VALUES (?)", day)
+// newDays makes an athlete for each day from 1968 to 2071, and for the days that
+// the texts above name.
+func newDays(t testing.TB, more ...string) days {
+	opts, db := emptyTables(t)
+	const add = "INSERT INTO " + readapi.AthleteTable + " (season_year, division_code, gender_code, checkpoint_date, algorithm_type," +
+		" scoring_group, anet_athlete_hnd, anet_team_hnd, athlete_rank, calculated_at)" +
+		" SELECT 2024, 2030, 'M', %s, 'light', 'division', 1, 1, 1, NOW()"
+	db.SetMaxOpenConns(1)
+	scratch.Execute(t, db, "SET sql_mode = ''") // a table may hold zero dates
+	scratch.Execute(t, db, fmt.Sprintf(add, "DATE'1968-01-01' + INTERVAL seq DAY")+" FROM seq_0_to_38000")
+	for _, day := range append(more, "0001-01-01", "9999-12-31") {
+		scratch.Execute(t, db, fmt.Sprintf(add, "'"+day+"'"))
 	}
-	return days{db}
+	return days{db, open(t, opts)}
 }
 
-// equal returns the day of the table that the server takes text for.
-func (d days) equal(t testing.TB, text string) (day string) {
+// onServer returns the day of the table that the server takes text for.
+func (d days) onServer(t testing.TB, text string) (day string) {
 	t.Helper()
-	switch err := d.db.QueryRow("SELECT d FROM days WHERE d = ?", text).Scan(&day); err {
-	case nil, sql.ErrNoRows:
-	default:
+	err := d.db.QueryRow("SELECT checkpoint_date FROM "+readapi.AthleteTable+" WHERE checkpoint_date = ?", text).Scan(&day)
+	if err != nil && !errors.Is(err, sql.ErrNoRows) {
 		t.Fatalf("%q: %v", text, err)
 	}
 	return day
 }
 
-// TestDates holds param.Day against what the server compares.
+// answered returns the day of the athlete that the store answers with.
+func (d days) answered(t testing.TB, text string) string {
+	t.Helper()
+	a := scratch.Ask(t, d.s, 200, "/athletes/", texts{"checkpoint_date": text, "limit": "2"})
+	found := scratch.FieldOf(scratch.Decoded(t, a)["results"], "checkpoint_date")
+	if len(found) == 0 {
+		return ""
+	}
+	return fmt.Sprint(found...)
+}
+
+// TestDates: a spelling of a date means the day that the server reads.
 func TestDates(t *testing.T) {
 	table := newDays(t)
 	for _, tt := range dates {
-		if got := table.equal(t, tt.text); got != tt.day {
+		if tt.text == "" {
+			continue // not given
+		}
+		if got := table.onServer(t, tt.text); got != tt.day {
 			t.Errorf("the server takes %q for %q, not %q", tt.text, got, tt.day)
 		}
-		want := tt.day
-		if want == "" {
-			want = param.NoDate
-		}
-		if got := param.Day(tt.text); got != want {
-			t.Errorf("%q is %q, want %q", tt.text, got, want)
-		}
-	}
-	for _, tt := range foreign {
-		if got := table.equal(t, tt.text); got != tt.day {
-			t.Errorf("%s: the server takes %q for %q, not %q", tt.why, tt.text, got, tt.day)
-		}
-		if got := param.Day(tt.text); got != param.NoDate {
-			t.Errorf("%s: %q is %q", tt.why, tt.text, got)
+		if got := table.answered(t, tt.text); got != tt.day {
+			t.Errorf("%q is %q, want %q", tt.text, got, tt.day)
 		}
 	}
 }
 
-// TestDatesAtRandom demands that whatever param.Day takes for a day, the
-// server takes for the same one.
+// TestDatesAtRandom holds generated spellings against what the server compares.
 func TestDatesAtRandom(t *testing.T) {
-	table := newDays(t)
+	table := newDays(t, "2025-10-00", "2025-00-00")
 	random := rand.New(rand.NewPCG(1, 2))
-	years := []string{"2025", "2024", "2000", "1900", "0001", "0000", "25", "225", "20251"}
-	marks := []string{"-", "/", ".", "", "_", "\\", "'", "\"", "%", "--", " ", "+", "\t"}
-	ends := []string{"", "", "", "", " ", "\n", "x", "\u00a0", "-"}
-	small := []string{"0", "1", "01", "2", "02", "9", "10", "12", "13", "20", "28", "29", "30", "31", "32", "010"}
-	pick := func(from []string) string { return from[random.IntN(len(from))] }
-	known := 0
-	for range 3000 {
-		mark := pick(marks)
-		text := pick(ends) + pick(years) + mark + pick(small) + mark + pick(small) + pick(ends)
-		day := param.Day(text)
-		if day == param.NoDate || day[:4] == "0000" {
+	pick := func(from ...string) string { return from[random.IntN(len(from))] }
+	atoms := strings.Split("2025|25|10|20|1|2|02|2025|-|/|.|T| |00:00:00|:|00|0|Z|+00:00|.5|.000000|x|\t|'|20251020|251020|\u00a0|-|-|:", "|")
+	named := 0
+	for i := range 4000 {
+		text := ""
+		if i%2 == 0 {
+			for range 1 + random.IntN(9) {
+				text += pick(atoms...)
+			}
+		} else {
+			mark := pick("-", "-", "/", ".", ":", ",", "_", "--", "+", " ", "T", "\\", "'", "\"", "%", "")
+			text = pick("", "", "", " ", "\t", "+", "-", "x") + pick("2025", "25", "2024", "0001", "0000", "70", "69", "99", "20251") +
+				mark + pick("10", "1", "01", "2", "02", "12", "13", "0", "00", "010") +
+				mark + pick("20", "2", "02", "29", "30", "31", "32", "0", "00", "020") +
+				pick("", "", "", " ", "T", " 00:00:00", "T00:00:00", "T00:00", "T00", "T00:00:00Z", "T00:00:00+00:00", " 0:0:0", " 00:00:00.0",
+					" 00:00:00.5", " 12:00:00", " 24:00:00", " 23:59:60", " 00:00:00.0000004", " 00:00:00.9999999", " 23:59:59.9999999",
+					"000000", "T000000", "00:00:00", " x", "x", ".", " 0", ":0", "\n", "\u00a0")
+		}
+		if text == "" {
 			continue
 		}
-		known++
-		scratch.Execute(t, table.db, "INSERT IGNORE INTO days VALUES (?)", day)
-		if got := table.equal(t, text); got != day {
-			t.Errorf("%q is %s, but the server takes it for %q", text, day, got)
+		want := table.onServer(t, text)
+		if got := table.answered(t, text); got != want {
+			t.Errorf("%q is %q, but the server takes it for %q", text, got, want)
+		}
+		if want != "" {
+			named++
+		}
+		if day, known := param.Day(text); known && day != want && (day != param.NoDate || want != "") {
+			t.Errorf("%q is known as %s, but the server takes it for %q", text, day, want)
 		}
 	}
-	if known < 100 {
-		t.Errorf("only %d of the texts were dates", known)
+	if named < 300 {
+		t.Errorf("only %d of the texts were dates", named)
 	}
 }
 
@@ -142,20 +155,55 @@ func TestDateBound(t *testing.T) {
 	if total := scratch.Decoded(t, want)["total"]; total == 0.0 {
 		t.Fatal("the snapshot is empty")
 	}
-	for _, text := range []string{"20251020", "2025/10/20", " 2025.10.20"} {
+	for _, text := range []string{"20251020", "2025/10/20", " 2025.10.20", "2025-10-20T00:00:00", "25-10-20"} {
 		if got := scratch.Ask(t, s, 200, "/snapshots/{snapshot_date}/athletes", given(text)); string(got.Body) != string(want.Body) {
 			t.Errorf("%q: %.200s", text, got.Body)
 		}
 	}
-	for _, text := range []string{"foo", "2025-13-45", "-", "0000-00-00", "2025-10-21"} {
+	for _, text := range []string{"foo", "2025-13-45", "-", "0000-00-00", "2025-10-21", "2025-10-20T00:00:01"} {
 		if total := scratch.Decoded(t, scratch.Ask(t, s, 200, "/snapshots/{snapshot_date}/athletes", given(text)))["total"]; total != 0.0 {
 			t.Errorf("%q: %v rows", text, total)
 		}
-		scratch.Ask(t, s, 404, "/snapshots/{snapshot_date}/metadata", texts{"snapshot_date": text})
+		a := scratch.Ask(t, s, 404, "/snapshots/{snapshot_date}/metadata", texts{"snapshot_date": text})
+		if want := `{"detail":"Snapshot ` + text + ` not found"}`; string(a.Body) != want {
+			t.Errorf("got %s, want %s", a.Body, want)
+		}
 	}
-	// The day's own endpoint repeats its text.
-	a := scratch.Ask(t, s, 200, "/snapshots/{snapshot_date}/metadata", texts{"snapshot_date": " 2025/10/20"})
-	if o := scratch.Decoded(t, a); o["date"] != " 2025/10/20" || o["season"] != 2025.0 {
-		t.Errorf("got %.200s", a.Body)
+	// The day's own endpoint repeats its text, and knows the season of the day.
+	for _, text := range []string{" 2025/10/20", "20251020", "2025-10-20T00:00:00", "25-10-20", " 2025-10-20"} {
+		a := scratch.Ask(t, s, 200, "/snapshots/{snapshot_date}/metadata", texts{"snapshot_date": text})
+		if o := scratch.Decoded(t, a); o["date"] != text || o["season"] != 2025.0 {
+			t.Errorf("%q: got %.200s", text, a.Body)
+		}
+	}
+}
+
+// TestDateScope: an answer about a day that only the server can read depends on
+// all snapshots, and its generation says so.
+func TestDateScope(t *testing.T) {
+	s := open(t, options(t))
+	g, err := s.Generation(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, checkpoint := range map[string]string{
+		"2025-10-20": "2025-10-20", "20251020": "2025-10-20", "2025-1-5": "2025-01-05", "2025-02-30": param.NoDate, "foo": param.NoDate,
+		"2025-10-20T00:00:00": readapi.Dated, "25-10-20": readapi.Dated, " 20251020": readapi.Dated, "2025-10-00": readapi.Dated,
+	} {
+		q := scratch.Query(t, "/athletes/", texts{"checkpoint_date": text, "season_year": "2025"})
+		if got := q.Scope().Checkpoint; got != checkpoint {
+			t.Errorf("%q: %s, want %s", text, got, checkpoint)
+		}
+		if a, err := s.Run(t.Context(), q); err != nil || a.Generation != g.Of(q.Scope()) {
+			t.Errorf("%q: generation %q of scope %s, %v", text, a.Generation, q.Scope(), err)
+		}
+	}
+}
+
+// TestDateFails: a question fails with the statement that reads its date.
+func TestDateFails(t *testing.T) {
+	q := scratch.Query(t, "/athletes/", texts{"checkpoint_date": "2025/10/20"})
+	if _, err := q.Run(failing{}); !errors.Is(err, errFails) {
+		t.Errorf("got %v", err)
 	}
 }

@@ -2,6 +2,8 @@ package readapi_test
 
 import (
 	"database/sql"
+	"database/sql/driver"
+	"errors"
 	"os"
 	"testing"
 
@@ -59,3 +61,10 @@ func sampleDatabase(t testing.TB) (*store.Store, func(statement string, args ...
 		scratch.Execute(t, db, statement, args...)
 	}
 }
+
+var errFails = errors.New("the statement fails")
+
+// failing is a database whose statements fail.
+type failing struct{}
+
+func (failing) Rows(string, []any, func([]driver.Value) error) error { return errFails }

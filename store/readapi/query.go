@@ -1,6 +1,7 @@
 package readapi
 
 import (
+	"database/sql/driver"
 	"fmt"
 	"strings"
 
@@ -18,6 +19,8 @@ type Arg struct {
 type Query struct {
 	*Endpoint
 	Args []Arg // parallel to Params, with defaults filled in
+
+	days []any // parallel to Params: dates that the server has read
 }
 
 // Arg returns the value of the parameter called name, which must exist.
@@ -56,12 +59,59 @@ func (q Query) where() (condition string, args []any) {
 			parts = append(parts, p.Absent)
 		case arg.Given && p.Where != "":
 			parts = append(parts, p.Where)
+			value := p.Bind(arg.Text)
+			if q.days != nil && p.Kind == param.Date {
+				value = q.days[i]
+			}
 			for range strings.Count(p.Where, "?") {
-				args = append(args, p.Bind(arg.Text))
+				args = append(args, value)
 			}
 		}
 	}
 	return strings.Join(parts, " AND "), args
+}
+
+// midnight ends the text of a DATETIME that equals a DATE.
+const midnight = " 00:00:00"
+
+// read lets the server read the dates that only it can judge. The server
+// compares a DATE with a text as date-times, and CAST reads a text by the same
+// rules, except that no text is the date 0000-00-00.
+func (q Query) read(db Database) (Query, error) {
+	for i := range q.Params {
+		p, arg := &q.Params[i], q.Args[i]
+		if p.Kind != param.Date || !arg.Given {
+			continue
+		}
+		if q.days == nil {
+			q.days = make([]any, len(q.Params))
+		}
+		q.days[i] = p.Bind(arg.Text)
+		if _, known := param.Day(arg.Text); known {
+			continue
+		}
+		err := db.Rows("SELECT CAST(? AS DATETIME)", []any{arg.Text}, func(row []driver.Value) error {
+			q.days[i] = nil // equal to nothing
+			if day, ok := strings.CutSuffix(jsontext.AsText(row[0]), midnight); ok {
+				q.days[i] = day
+			}
+			return nil
+		})
+		if err != nil {
+			return q, err
+		}
+	}
+	return q, nil
+}
+
+// day returns the day of a Date parameter as the server reads it, after read.
+func (q Query) day(name string) string {
+	for i := range q.Params {
+		if day, ok := q.days[i].(string); ok && q.Params[i].Name == name {
+			return day
+		}
+	}
+	return param.NoDate
 }
 
 // expand replaces each {name} in text with that parameter's value.

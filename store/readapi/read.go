@@ -32,6 +32,10 @@ func (q Query) Run(db Database) (Answer, error) {
 	if a := q.Refused(); a != nil {
 		return *a, nil
 	}
+	q, err := q.read(db)
+	if err != nil {
+		return Answer{}, err
+	}
 	r := &Read{Query: q, Database: db}
 	var refused *refusedError
 	switch err := q.Answer(r); {

@@ -90,7 +90,10 @@ func (q Query) Scope() Scope {
 				s.Gender = g
 			}
 		case p.Kind == param.Date && arg.Given:
-			s.Checkpoint = param.Day(arg.Text)
+			s.Checkpoint = Dated // whichever day the server reads
+			if day, known := param.Day(arg.Text); known {
+				s.Checkpoint = day
+			}
 		case p.Kind == param.Date && p.Absent != "":
 			s.Checkpoint = Live
 		}

@@ -126,13 +126,13 @@ func snapshotScopes(r *Read) error {
 	case len(groups) == 0:
 		return r.missing()
 	}
-	day := r.Arg("snapshot_date").Text
+	season, _, _ := strings.Cut(r.day("snapshot_date"), "-")
 	r.object(struct {
 		Date         string          `json:"date"`
 		Season       int64           `json:"season"`
 		Groups       []snapshotGroup `json:"divisions_available"`
 		Combinations int             `json:"total_combinations"`
 		Status       string          `json:"status"`
-	}{day, param.ClampInt(strings.TrimSpace(day)[:4]), groups, len(groups), "available"})
+	}{r.Arg("snapshot_date").Text, param.ClampInt(season), groups, len(groups), "available"})
 	return nil
 }
