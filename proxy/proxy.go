@@ -18,6 +18,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/proxy/accept"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
@@ -89,6 +90,8 @@ type Options struct {
 	MaxAge, StaleWhileRevalidate time.Duration
 	// Memory counts the memory files that hold large answers; nil makes one.
 	Memory *memfile.Memory
+	// MaxConns limits the connections of clients; zero means MostConns.
+	MaxConns int
 	// Version of the program, for the stats.
 	Version string
 	// Logger takes what no client is told; nil discards it.
@@ -133,6 +136,9 @@ func New(opts Options) (*Proxy, error) {
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	if opts.MaxConns == 0 {
+		opts.MaxConns = MostConns
 	}
 	if opts.Memory == nil {
 		opts.Memory = &memfile.Memory{}
@@ -203,7 +209,7 @@ func (p *Proxy) Run(ctx context.Context) {
 // Serve answers the connections of ln until Drain or Shutdown, which close it.
 // It may be called once.
 func (p *Proxy) Serve(ln net.Listener) error {
-	listener := p.conns.listen(ln)
+	listener := p.conns.listen(accept.New(ln, p.opts.Logger))
 	if listener == nil {
 		return ln.Close()
 	}
@@ -234,11 +240,13 @@ const (
 // serverName is what answers say who they are from.
 const serverName = "xcri-proxy"
 
+// MostConns is how many connections of clients there may be if Options do not say.
+const MostConns = 4000
+
 // Limits of the server. A request's target and headers must fit the read buffer.
 const (
 	maxHeaderBytes = 16 << 10
 	maxBodyBytes   = 64 << 10
-	maxConns       = 4000
 	// poolBuffers is the largest body buffer that is kept for reuse: stored
 	// bodies are sent without one.
 	poolBuffers = 64 << 10
@@ -254,7 +262,7 @@ func newServer(p *Proxy) *fasthttp.Server {
 		Name:                         serverName,
 		ReadBufferSize:               maxHeaderBytes,
 		MaxRequestBodySize:           maxBodyBytes,
-		Concurrency:                  maxConns,
+		Concurrency:                  p.opts.MaxConns,
 		CloseOnShutdown:              true,
 		NoDefaultContentType:         true,
 		DisablePreParseMultipartForm: true,

@@ -7,13 +7,18 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	"time"
 
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/app"
+	"github.com/lewistv/xcri-proxy/cmd/internal/logging"
 	"github.com/lewistv/xcri-proxy/config"
 )
+
+// logPatience is how long the end waits for the reader of the log.
+const logPatience = time.Second
 
 func (p *program) serveCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -23,7 +28,7 @@ func (p *program) serveCommand() *cobra.Command {
 second signal ends it at once. At SIGHUP it starts the program that is now in its
 place, on the same socket, and ends once that serves; under systemd, and on a
 terminal, it does not. It logs to stderr: text on a terminal, otherwise one JSON
-object a line. The exit status is 2 for a wrong flag or setting and 1 for a
+object a line, with the priority before it for systemd's journal. The exit status is 2 for a wrong flag or setting and 1 for a
 failure at run time.
 
 ` + precedence,
@@ -44,13 +49,17 @@ failure at run time.
 }
 
 func (p *program) serve(cfg config.Config) error {
-	log := newLogger(p.stderr, cfg.LogLevel)
+	log := logging.New(p.stderr, logging.Options{Level: cfg.LogLevel, Format: logging.FormatOf(p.stderr, func(name string) string { return p.env[name] })})
+	defer log.Close(logPatience)
+	// A reader of stderr that goes away costs lines of the log. Without this the next
+	// line would end the process.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// With the handler gone the next signal has its usual effect, so an operator
 	// need not wait for a shutdown that takes too long.
 	context.AfterFunc(ctx, stop)
-	if err := p.start(ctx, cfg, log); err != nil {
+	if err := p.start(ctx, cfg, log.Logger); err != nil {
 		log.Error("xcri-proxy failed", "error", err)
 		return errSilent
 	}
@@ -78,15 +87,6 @@ func startApp(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		}
 	}()
 	return a.Run(ctx)
-}
-
-// newLogger writes text for a person at a terminal and JSON for a collector.
-func newLogger(w io.Writer, level slog.Level) *slog.Logger {
-	options := &slog.HandlerOptions{Level: level}
-	if isTerminal(w) {
-		return slog.New(slog.NewTextHandler(w, options))
-	}
-	return slog.New(slog.NewJSONHandler(w, options))
 }
 
 func isTerminal(w io.Writer) bool {

@@ -20,10 +20,10 @@ const (
 	// LargeBody is the largest size that brotli compresses quickly enough for a
 	// visitor who waits.
 	LargeBody = 64 << 10
-	// fileFrom is the size from which a cached body is kept in a memory file instead
+	// FileFrom is the size from which a cached body is kept in a memory file instead
 	// of the heap, so that the kernel sends it without copying it. Below that size
 	// copying is as fast.
-	fileFrom = 256 << 10
+	FileFrom = 256 << 10
 )
 
 // Indexes into an entry's variants. The second and the third exist if the first has no
@@ -117,7 +117,7 @@ func addBrotli(variants []cache.Variant, size int) bool {
 // moved any. Without files a body stays where it is.
 func addFiles(memory *memfile.Memory, variants []cache.Variant) (moved bool) {
 	for i := range variants {
-		if v := &variants[i]; len(v.Body) >= fileFrom {
+		if v := &variants[i]; len(v.Body) >= FileFrom {
 			if file, err := memory.New(v.Body); err == nil {
 				v.Body, v.File, moved = nil, file, true
 			}

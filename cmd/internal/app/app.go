@@ -59,6 +59,7 @@ func (a *App) build(version string) (err error) {
 			// One connection is left to ask for the generation.
 			Fills: max(1, cfg.Database.MaxConns-1),
 		},
+		MaxConns:  maxConns(cfg, a.log),
 		Poll:      cfg.Cache.Poll,
 		Saved:     load(cfg, version, a.log),
 		OnPublish: a.toSave,

@@ -21,12 +21,14 @@ cmd/internal/accesslog:
 cmd/internal/app: cache cache/memfile cmd/internal/handover config proxy proxy/admin/gate proxy/content proxy/legacy proxy/maintenance proxy/site store
 cmd/internal/handover:
 cmd/internal/load: cmd/internal/accesslog
+cmd/internal/logging:
 cmd/xcri-bench: store/storetest store/storetest/importer store/storetest/mariadb
 cmd/xcri-bench/bare:
-cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/app cmd/internal/load config
+cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/app cmd/internal/load cmd/internal/logging config
 config:
 config/deploy:
-proxy: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/route proxy/site proxy/verify proxy/visitor store store/jsontext
+proxy: cache cache/memfile proxy/accept proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/route proxy/site proxy/verify proxy/visitor store store/jsontext
+proxy/accept:
 proxy/admin/api:
 proxy/admin/gate: proxy/visitor
 proxy/compare:

@@ -1,0 +1,164 @@
+package main
+
+import (
+	"bufio"
+	"encoding/json"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+)
+
+// TestProcess runs the real program where the system or its neighbours fail it.
+func TestProcess(t *testing.T) {
+	programs := t.TempDir()
+	if out, err := exec.Command("go", "build", "-o", filepath.Join(programs, "v1"), ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	t.Run("the reader of the log ends", func(t *testing.T) { testLogReader(t, newService(t, programs), true) })
+	t.Run("the reader of the log stops reading", func(t *testing.T) { testLogReader(t, newService(t, programs), false) })
+	t.Run("few open files", func(t *testing.T) { testFewOpenFiles(t, newService(t, programs)) })
+	t.Run("the journal", func(t *testing.T) { testJournal(t, newService(t, programs)) })
+}
+
+// serveWith starts the program with its standard error at log.
+func (s *service) serveWith(t *testing.T, log *os.File, shell string, env ...string) {
+	t.Helper()
+	cmd := exec.Command("sh", "-c", shell, s.program, "serve", "--env-file", s.envFile)
+	cmd.Env, cmd.Stderr = append(os.Environ(), env...), log
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	s.process = cmd.Process
+	if err := os.WriteFile(s.logFile, nil, 0o600); err != nil { // for a test that fails
+		t.Fatal(err)
+	}
+}
+
+// status returns the status of an answer, or 0.
+func (s *service) status(path string) int {
+	resp, err := http.Get("http://" + s.addr + path)
+	if err != nil {
+		return 0
+	}
+	resp.Body.Close()
+	return resp.StatusCode
+}
+
+// testLogReader: the program serves, polls and ends whatever the reader of its log
+// does, and says afterwards how many lines were dropped.
+func testLogReader(t *testing.T, s *service, gone bool) {
+	read, write, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer read.Close()
+	const setPipeSize, least = 1031, 4096
+	if _, _, errno := syscall.Syscall(syscall.SYS_FCNTL, write.Fd(), setPipeSize, least); errno != 0 {
+		t.Fatal(errno)
+	}
+	s.serveWith(t, write, `exec "$0" "$@"`, "LOG_LEVEL=debug")
+	write.Close()
+	if gone {
+		// It reads until the program serves.
+		for lines := bufio.NewScanner(read); lines.Scan() && !strings.Contains(lines.Text(), `"serving"`); {
+		}
+		read.Close()
+	}
+	await(t, "the program serves", func() bool { return s.status("/readyz") == http.StatusOK })
+	for range 60 { // each is a line of the log
+		conn, err := net.Dial("tcp", s.addr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Fprintf(conn, "%s\r\n\r\n", strings.Repeat("no request ", 40))
+		bufio.NewReader(conn).ReadString('\n')
+		conn.Close()
+	}
+	confirmed := s.confirmed(t)
+	await(t, "the next poll", func() bool { return s.confirmed(t) != confirmed })
+	if got := s.status("/teams/?season_year=2025&division=2030&gender=M&limit=3"); got != http.StatusOK {
+		t.Errorf("status %d", got)
+	}
+	begun := time.Now()
+	s.stop(t)
+	if took := time.Since(begun); took > 10*time.Second {
+		t.Errorf("the end took %v", took)
+	}
+}
+
+// confirmed returns when the program has last seen the database's generation.
+func (s *service) confirmed(t *testing.T) string {
+	t.Helper()
+	resp, err := http.Get("http://" + s.addr + "/cache/stats")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	var stats struct {
+		Generation struct {
+			Confirmed string `json:"confirmed_at"`
+		} `json:"generation"`
+	}
+	if err := json.NewDecoder(resp.Body).Decode(&stats); err != nil {
+		t.Fatal(err)
+	}
+	return stats.Generation.Confirmed
+}
+
+// testFewOpenFiles: more clients than the limit on open files allows do not end the
+// program, and once they are gone others are served.
+func testFewOpenFiles(t *testing.T, s *service) {
+	log, err := os.Create(s.logFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	s.start(t, `ulimit -n 128; exec "$0" "$@"`, nil)
+	await(t, "the program serves", func() bool { return s.status("/readyz") == http.StatusOK })
+	s.awaitLog(t, "few files may be open", 1)
+	var idle []net.Conn
+	for range 300 {
+		conn, err := net.DialTimeout("tcp", s.addr, time.Second)
+		if err != nil {
+			break // the queue of the socket is full
+		}
+		idle = append(idle, conn)
+	}
+	if len(idle) < 128 {
+		t.Fatalf("%d connections", len(idle))
+	}
+	for _, conn := range idle {
+		conn.Close()
+	}
+	await(t, "others are served", func() bool { return s.status("/readyz") == http.StatusOK })
+	s.stop(t)
+}
+
+// testJournal: each line for systemd's journal begins with its priority.
+func testJournal(t *testing.T, s *service) {
+	log, err := os.Create(s.logFile)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer log.Close()
+	info, err := log.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	stat := info.Sys().(*syscall.Stat_t)
+	s.start(t, `exec "$0" "$@"`, []string{fmt.Sprintf("JOURNAL_STREAM=%d:%d", stat.Dev, stat.Ino)})
+	s.awaitLog(t, `"msg":"serving"`, 1)
+	s.stop(t)
+	for line := range strings.Lines(s.log(t)) {
+		if !strings.HasPrefix(line, "<6>{") && !strings.HasPrefix(line, "<4>{") {
+			t.Errorf("no priority: %s", line)
+		}
+	}
+}
