@@ -3,6 +3,8 @@ package param
 import (
 	"bytes"
 	"time"
+	"unicode"
+	"unicode/utf8"
 )
 
 // NoDate is the canonical form of a text that is no date. It is no date itself.
@@ -18,7 +20,7 @@ func Day(text string) (day string, known bool) {
 
 // appendDay appends the day that raw names, or NoDate. It knows the spellings
 // that all servers read alike: four, one or two, and one or two digits with
-// dashes between them, or eight digits. A text without a digit names no day on
+// one punctuation mark between each two, or eight digits. A text without a digit names no day on
 // any server, and neither does a day beyond the end of its month.
 func appendDay(dst, raw []byte) (out []byte, known bool) {
 	if bytes.IndexAny(raw, "0123456789") < 0 {
@@ -35,15 +37,27 @@ func appendDay(dst, raw []byte) (out []byte, known bool) {
 	return t.AppendFormat(dst, time.DateOnly), true
 }
 
-// plainDate splits 2025-1-5, 2025-01-05 or 20250105.
+// plainDate splits 2025-1-5, 2025/01/05 or 20250105.
 func plainDate(s []byte) (year, month, day int, plain bool) {
 	if len(s) == 8 && isDigits(s) {
 		return int(ClampInt(s[:4])), int(ClampInt(s[4:6])), int(ClampInt(s[6:])), true
 	}
-	y, s, _ := bytes.Cut(s, []byte("-"))
-	m, d, _ := bytes.Cut(s, []byte("-"))
-	if len(y) != 4 || !isDigits(y) || len(m) > 2 || !isDigits(m) || len(d) > 2 || !isDigits(d) {
-		return 0, 0, 0, false
+	var parts [3]int
+	for i, width := range [3]int{4, 2, 2} {
+		n := len(s) - len(bytes.TrimLeft(s, "0123456789"))
+		if n == 0 || n > width || i == 0 && n < width {
+			return 0, 0, 0, false
+		}
+		parts[i], s = int(ClampInt(s[:n])), s[n:]
+		if i < 2 {
+			if len(s) == 0 || !isMark(s[0]) {
+				return 0, 0, 0, false
+			}
+			s = s[1:]
+		}
 	}
-	return int(ClampInt(y)), int(ClampInt(m)), int(ClampInt(d)), true
+	return parts[0], parts[1], parts[2], len(s) == 0
 }
+
+// isMark reports whether servers accept c between the parts of a date.
+func isMark(c byte) bool { return c < utf8.RuneSelf && unicode.IsPunct(rune(c)) }

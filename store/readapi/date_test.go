@@ -202,7 +202,7 @@ func TestDateScope(t *testing.T) {
 
 // TestDateFails: a question fails with the statement that reads its date.
 func TestDateFails(t *testing.T) {
-	q := scratch.Query(t, "/athletes/", texts{"checkpoint_date": "2025/10/20"})
+	q := scratch.Query(t, "/athletes/", texts{"checkpoint_date": "25/10/20"})
 	if _, err := q.Run(failing{}); !errors.Is(err, errFails) {
 		t.Errorf("got %v", err)
 	}
