@@ -5,18 +5,16 @@ import (
 	"errors"
 	"net"
 	"runtime/debug"
-	"strconv"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
-	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
-	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
 // handle answers one request. A panic in a handler would end the process.
@@ -114,7 +112,7 @@ func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t *target) cache.Outcome {
 	counted := p.metrics.Route(t.route.ID)
 	counted.Outcomes[outcome].Add(1)
 	if err != nil {
-		p.failOrigin(ctx, t.route, err)
+		p.failQuestion(ctx, t.route, err)
 	}
 	counted.Latency.Record(time.Since(ctx.Time()))
 	return outcome
@@ -145,7 +143,7 @@ func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 			timer.Fail()
 		}
 	}()
-	answer, err := p.load(ctx, q)
+	answer, err := p.origins.Load(ctx, q)
 	if err != nil {
 		if isDown(err) {
 			p.generations.Wake() // so that the watch finds out soon whether it is back
@@ -161,65 +159,23 @@ func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 	return filled, nil
 }
 
+// loaded counts a load, and offers the database's answers to the comparison of
+// samples.
+func (p *Proxy) loaded(l origin.Load) {
+	counted := &p.metrics.Route(l.Question.Route.ID).Loads[l.Source]
+	if l.Err != nil {
+		counted.Failed.Add(1)
+		return
+	}
+	counted.OK.Add(1)
+	if l.Source == origin.FromStore {
+		p.verify.Offer(l.Question, l.Answer)
+	}
+}
+
 // isDown tells an outage of the origin from what concerns one question.
 func isDown(err error) bool {
 	return errors.Is(err, store.ErrUnavailable)
-}
-
-const (
-	databaseAway = "The rankings database is not available right now. Please try again shortly."
-	databaseBusy = "The rankings database has no connection free. Please try again shortly."
-	databaseSlow = "The rankings database took too long to answer. Please try again shortly."
-	serviceAway  = "The rankings service is not available right now. Please try again shortly."
-	serviceSlow  = "The rankings service took too long to answer. Please try again shortly."
-	serviceWrong = "The rankings service gave an answer that can't be used. Please try again shortly."
-)
-
-// originErrors are what a client is told when the origin fails.
-var originErrors = []struct {
-	err    error
-	status int
-	detail string
-}{
-	{cache.ErrDown, fasthttp.StatusServiceUnavailable, databaseAway},
-	{store.ErrUnavailable, fasthttp.StatusServiceUnavailable, databaseAway},
-	{store.ErrInterrupted, fasthttp.StatusServiceUnavailable, databaseAway},
-	{store.ErrBusy, fasthttp.StatusServiceUnavailable, databaseBusy},
-	{store.ErrSetup, fasthttp.StatusServiceUnavailable, databaseAway},
-	{store.ErrTimeout, fasthttp.StatusGatewayTimeout, databaseSlow},
-	{legacy.ErrUnavailable, fasthttp.StatusServiceUnavailable, serviceAway},
-	{legacy.ErrTimeout, fasthttp.StatusGatewayTimeout, serviceSlow},
-	{legacy.ErrAnswer, fasthttp.StatusBadGateway, serviceWrong},
-	{cache.ErrWait, fasthttp.StatusGatewayTimeout, databaseSlow},
-	{context.DeadlineExceeded, fasthttp.StatusGatewayTimeout, databaseSlow},
-	{context.Canceled, fasthttp.StatusServiceUnavailable, "The service is restarting. Please try again shortly."},
-}
-
-// failOrigin answers a request whose answer could not be had.
-func (p *Proxy) failOrigin(ctx *fasthttp.RequestCtx, r *route.Route, err error) {
-	p.opts.Logger.Log(context.Background(), p.sources.levelOf(err), "no answer", "target", string(ctx.RequestURI()), "route", r.Path(), "error", err)
-	p.headers.common(&ctx.Response.Header)
-	p.cors.apply(ctx)
-	ctx.Response.Header.SetCanonical(headerCacheStatus, statusOf(cache.Error))
-	if errors.Is(err, maintenance.ErrOn) {
-		p.failMaintenance(ctx)
-		return
-	}
-	for _, e := range originErrors {
-		if errors.Is(err, e.err) {
-			wait := store.ClassOf(err).RetryAfter()
-			ctx.Response.Header.Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
-			p.fail(ctx, e.status, e.detail)
-			return
-		}
-	}
-	p.fail(ctx, fasthttp.StatusInternalServerError, "Internal Server Error")
-}
-
-// fail answers in the shape of the API's errors.
-func (p *Proxy) fail(ctx *fasthttp.RequestCtx, status int, detail string) {
-	body := jsontext.AppendString([]byte(`{"detail":`), detail)
-	p.headers.send(ctx, status, append(body, '}'))
 }
 
 // badRequest answers what is no HTTP request.
@@ -237,6 +193,5 @@ func badRequest(ctx *fasthttp.RequestCtx, err error) {
 	}
 	ctx.Response.SetStatusCode(status)
 	ctx.Response.Header.SetContentType(contentJSON)
-	body := jsontext.AppendString([]byte(`{"detail":`), detail)
-	ctx.Response.SetBodyRaw(append(body, '}'))
+	ctx.Response.SetBodyRaw(errorBody(detail))
 }

@@ -11,11 +11,18 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
+
+// minLoads is the number of loads that a breaker needs to judge.
+const minLoads = 20
+
+// errPanics makes a fragile origin panic.
+var errPanics = errors.New("panic")
 
 // fragile is an origin that fails as the test says.
 type fragile struct {
@@ -33,7 +40,7 @@ func newFragile(err error) *fragile {
 			switch err := *f.with.Load(); err {
 			case nil:
 				return store.Answer{Status: 200, Body: []byte(`{"store":true}`)}, nil
-			case errPanic:
+			case errPanics:
 				panic("in the origin")
 			default:
 				return store.Answer{}, err
@@ -62,14 +69,14 @@ func TestAutoAsksTheOldAPI(t *testing.T) {
 		{"slow", fmt.Errorf("teams: %w", store.ErrTimeout), 504, false},
 		{"set up wrongly", fmt.Errorf("teams: %w", store.ErrSetup), 503, false},
 		{"away", fmt.Errorf("teams: %w", store.ErrUnavailable), 503, true},
-		{"panic", errPanic, 502, false},
+		{"panic", errPanics, 502, false},
 		{"unknown", errors.New("a bug"), 502, false},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			old := oldAPI(t, nil)
-			origin := newFragile(nil)
-			p, base := start(t, Options{Origin: origin.fakeOrigin, Legacy: old.client, Source: FromAuto, Poll: time.Hour})
-			origin.with.Store(&tt.err)
+			db := newFragile(nil)
+			p, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Source: origin.FromAuto, Poll: time.Hour})
+			db.with.Store(&tt.err)
 			a := get(t, base, "/teams/")
 			if a.status != 200 || ofLegacy(t, a) != (tt.err != nil) {
 				t.Errorf("%d %s", a.status, a.body)
@@ -95,7 +102,7 @@ func TestAutoAsksTheOldAPI(t *testing.T) {
 // store concerns those whose answers come from the store.
 func TestLegacyRaisesNoAlarm(t *testing.T) {
 	old := oldAPI(t, nil)
-	p, base := start(t, Options{Origin: newFragile(nil).fakeOrigin, Legacy: old.client, RouteSources: map[string]Source{"/teams/": FromLegacy}})
+	p, base := start(t, Options{Origin: newFragile(nil).fakeOrigin, Legacy: old.client, RouteSources: map[string]origin.Source{"/teams/": origin.FromLegacy}})
 	old.Close()
 	for range 3 {
 		if a := get(t, base, "/teams/"); a.status != 503 {
@@ -114,24 +121,24 @@ func TestLegacyRaisesNoAlarm(t *testing.T) {
 // which is said once, with the numbers.
 func TestAutoLeavesTheStore(t *testing.T) {
 	old := oldAPI(t, nil)
-	origin := newFragile(nil)
+	db := newFragile(nil)
 	log := &logged{}
-	p, base := start(t, Options{Origin: origin.fakeOrigin, Legacy: old.client, Source: FromAuto, Logger: log.logger()})
+	p, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Source: origin.FromAuto, Logger: log.logger()})
 	slow := error(store.ErrTimeout)
-	origin.with.Store(&slow)
-	for n := range 2 * fewestLoads {
+	db.with.Store(&slow)
+	for n := range 2 * minLoads {
 		if a := get(t, base, fmt.Sprintf("/teams/?limit=%d", n+1)); a.status != 200 || !ofLegacy(t, a) {
 			t.Fatalf("%d %s", a.status, a.body)
 		}
 	}
-	if n := origin.asked.Load(); n != fewestLoads {
+	if n := db.asked.Load(); n != minLoads {
 		t.Errorf("the store was asked %d times", n)
 	}
 	s := p.Stats().Sources
 	if b := s.Breakers["store"]; b.State != api.BreakerOpen || b.Switches != 1 || b.Reason != "the store fails, 20 of 20 loads in 60 s (100 %) over 5 %" || b.Since == nil {
 		t.Errorf("%+v", b)
 	}
-	if b := s.Breakers["legacy"]; b.State != api.BreakerClosed || b.Loads != 2*fewestLoads || b.Failed != 0 || b.MeanMS <= 0 {
+	if b := s.Breakers["legacy"]; b.State != api.BreakerClosed || b.Loads != 2*minLoads || b.Failed != 0 || b.MeanMS <= 0 {
 		t.Errorf("%+v", b)
 	}
 	if log.count(`"auto: the store fails, 20 of 20 loads in 60 s (100 %) over 5 %; answers come from the old API"`) != 1 || log.count("auto:") != 1 {
@@ -143,7 +150,7 @@ func TestAutoLeavesTheStore(t *testing.T) {
 		t.Errorf("both fail: %d", a.status)
 	}
 	var none error
-	origin.with.Store(&none)
+	db.with.Store(&none)
 	if a := get(t, base, "/teams/?limit=102"); a.status != 200 || ofLegacy(t, a) {
 		t.Errorf("never worse than the store alone: %d %s", a.status, a.body)
 	}
@@ -157,20 +164,20 @@ func TestAutoLeavesTheStore(t *testing.T) {
 // once, and what is there is served.
 func TestAutoWithBothDown(t *testing.T) {
 	old := oldAPI(t, nil)
-	origin := newFragile(nil)
-	p, base := start(t, Options{Origin: origin.fakeOrigin, Legacy: old.client, Source: FromAuto, Cache: cache.Options{DownAge: time.Millisecond}})
+	db := newFragile(nil)
+	p, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Source: origin.FromAuto, Cache: cache.Options{DownAge: time.Millisecond}})
 	get(t, base, "/teams/")
 	old.Close()
 	away := error(store.ErrUnavailable)
-	origin.with.Store(&away)
-	for n := range 3 * fewestLoads {
+	db.with.Store(&away)
+	for n := range 3 * minLoads {
 		begun := time.Now()
 		a := get(t, base, fmt.Sprintf("/teams/?limit=%d", n+1))
 		if took := time.Since(begun); a.status != 503 || !strings.Contains(a.body, databaseAway) || a.header.Get("Retry-After") == "" || took > atOnce {
 			t.Fatalf("%d %s after %v", a.status, a.body, took)
 		}
 	}
-	if n := origin.asked.Load(); n > 2 {
+	if n := db.asked.Load(); n > 2 {
 		t.Errorf("the store was asked %d times", n)
 	}
 	if b := p.Stats().Sources.Breakers["legacy"]; b.State != api.BreakerOpen || !strings.HasPrefix(b.Reason, "the old API fails, ") {
@@ -220,7 +227,7 @@ func TestRollback(t *testing.T) {
 		}
 		return n
 	}
-	for _, to := range []Source{FromLegacy, FromStore} {
+	for _, to := range []origin.Source{origin.FromLegacy, origin.FromStore} {
 		s := change(t, base, `{"source":"`+to.String()+`"}`)
 		begun := time.Now()
 		if *s.Purged < len(warm) {
@@ -234,12 +241,12 @@ func TestRollback(t *testing.T) {
 		await(t, "what was under way has ended", func() bool { return time.Since(begun) > time.Second })
 		before, asked := loads(), crowd.answers.Load()
 		for _, target := range warm {
-			if a := get(t, base, target); a.status != 200 || ofLegacy(t, a) != (to == FromLegacy) {
+			if a := get(t, base, target); a.status != 200 || ofLegacy(t, a) != (to == origin.FromLegacy) {
 				t.Errorf("%s: %d, from the old API: %v", target, a.status, ofLegacy(t, a))
 			}
 		}
 		await(t, "there were more fills", func() bool { return loads()[to] > before[to]+5 && crowd.answers.Load() > asked+50 })
-		other := FromLegacy - to
+		other := origin.FromLegacy - to
 		if after := loads(); after[other] != before[other] {
 			t.Errorf("%d fills by the source that was left", after[other]-before[other])
 		}
@@ -259,7 +266,7 @@ func TestAutoInAnOutage(t *testing.T) {
 	defer srv.Close()
 	old := oldAPI(t, nil)
 	opts := optionsFor(t, srv, mariadb.Database)
-	opts.Legacy, opts.Source = old.client, FromAuto
+	opts.Legacy, opts.Source = old.client, origin.FromAuto
 	log := &logged{}
 	opts.Logger = log.logger()
 	p, base := start(t, opts)
@@ -309,7 +316,7 @@ func TestAutoInAnOutage(t *testing.T) {
 func TestHangingStoreInAuto(t *testing.T) {
 	old := oldAPI(t, nil)
 	asked := make(chan struct{})
-	p, base := start(t, Options{Legacy: old.client, Source: FromAuto, Poll: time.Hour, Origin: &fakeOrigin{
+	p, base := start(t, Options{Legacy: old.client, Source: origin.FromAuto, Poll: time.Hour, Origin: &fakeOrigin{
 		run: func(ctx context.Context, _ store.Query) (store.Answer, error) {
 			close(asked)
 			<-ctx.Done()
@@ -329,7 +336,7 @@ func TestHangingStoreInAuto(t *testing.T) {
 func TestGenerationOfLegacyAnswers(t *testing.T) {
 	opts, db := scratch(t)
 	old := oldAPI(t, opts.Origin)
-	opts.Legacy, opts.Source = old.client, FromLegacy
+	opts.Legacy, opts.Source = old.client, origin.FromLegacy
 	p, base := start(t, opts)
 	scope := live[0]
 	target := fmt.Sprintf("/teams/?season_year=2025&division=%d&gender=%s&limit=11", scope.Division, scope.Gender)
@@ -367,78 +374,5 @@ func TestGenerationOfLegacyAnswers(t *testing.T) {
 	warm := warmTargets(scope)[1]
 	if a := get(t, base, warm); a.outcome() != "hit" || j.read(a.body).newest != 1 || !ofLegacy(t, a) {
 		t.Errorf("%s: %s of %+v", warm, a.outcome(), j.read(a.body))
-	}
-}
-
-// In auto, a fill ends with an answer or an error, whatever the state of both sources
-// and however little of its time is left.
-func TestAutoAnswersOrFails(t *testing.T) {
-	for n := range 1 << 6 {
-		is := func(bit int) bool { return n>>bit&1 == 1 }
-		name := fmt.Sprintf("store open %t, old API open %t, store fails %t, old API fails %t, down %t, late %t", is(0), is(1), is(2), is(3), is(4), is(5))
-		t.Run(name, func(t *testing.T) {
-			origin, old := newFragile(nil), oldAPI(t, nil)
-			if is(2) {
-				failure := fmt.Errorf("teams: %w", store.ErrTimeout)
-				origin.with.Store(&failure)
-			}
-			if is(3) {
-				old.status.Store(500)
-			}
-			p, err := New(Options{Origin: origin, Legacy: old.client, Source: FromAuto})
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer p.cache.Close()
-			now := time.Now()
-			if is(0) {
-				p.sources.store.trip(now, "it fails")
-			}
-			if is(1) {
-				p.sources.legacy.trip(now, "it fails")
-			}
-			if is(4) {
-				p.outage.Down(store.ErrUnavailable)
-			}
-			left := time.Minute
-			if is(5) {
-				left = leastTime - 1
-			}
-			ctx, cancel := context.WithTimeout(t.Context(), left)
-			defer cancel()
-			q, err := p.router.Question("/teams/")
-			if err != nil {
-				t.Fatal(err)
-			}
-			if answer, err := p.load(ctx, q); err == nil && (answer.Status != 200 || len(answer.Body) == 0) {
-				t.Errorf("no error, and the answer %+v", answer)
-			}
-		})
-	}
-}
-
-// A fill that gets its turn so late that no source is asked leaves the key as it was:
-// once both sources are well, it is filled.
-func TestLateFillIsNotStored(t *testing.T) {
-	old := oldAPI(t, nil)
-	slow := newFragile(nil)
-	p, err := New(Options{Origin: slow, Legacy: old.client, Source: FromAuto, Cache: cache.Options{FillTimeout: leastTime / 2}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer p.cache.Close()
-	p.sources.store.trip(time.Now(), "it fails")
-	p.sources.legacy.trip(time.Now(), "it fails")
-	for range 2 {
-		if e, outcome, err := p.cache.Get("/teams/"); e != nil || outcome != cache.Error || !errors.Is(err, context.DeadlineExceeded) {
-			t.Errorf("%+v, %s, %v", e, outcome, err)
-		}
-	}
-	p.sources.store.reset()
-	p.sources.legacy.reset()
-	for range 2 {
-		if e, _, err := p.cache.Get("/teams/"); err != nil || e.Status != 200 {
-			t.Errorf("both sources are well: %v", err)
-		}
 	}
 }

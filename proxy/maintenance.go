@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"path"
-	"strconv"
 	"strings"
 	"time"
 
@@ -50,10 +49,6 @@ func (p *Proxy) failMaintenance(ctx *fasthttp.RequestCtx) {
 	}
 	setRetryAfter(ctx, period.RetryAfter(now))
 	p.fail(ctx, fasthttp.StatusServiceUnavailable, "The rankings are closed for maintenance. "+period.Notice(now)+".")
-}
-
-func setRetryAfter(ctx *fasthttp.RequestCtx, wait time.Duration) {
-	ctx.Response.Header.Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
 }
 
 // newMaintenanceStats returns nil while maintenance mode is off.

@@ -25,6 +25,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
+	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/proxy/verify"
@@ -62,13 +63,13 @@ type Options struct {
 	BasePath string
 	// Legacy is the old API, which gets what is none of ours; nil for none.
 	Legacy *legacy.Client
-	// Source is where the answers of all routes come from that RouteSources
-	// does not name by their endpoint's path. All but FromStore need Legacy.
-	Source       Source
-	RouteSources map[string]Source
-	// MaxErrors is the share of failed loads, from 0 to 1, and MaxSlowdown how
-	// many times as long as before loads may take, until FromAuto leaves a
-	// source; zero means 0.05 and never.
+	// Source is the source of all routes that RouteSources does not name by their
+	// endpoint's path. All but origin.FromStore need Legacy.
+	Source       origin.Source
+	RouteSources map[string]origin.Source
+	// MaxErrors is the share of failed loads, from 0 to 1, and MaxSlowdown the
+	// multiple of the usual time of loads, that open a source's circuit breaker;
+	// zero means 0.05 and never.
 	MaxErrors, MaxSlowdown float64
 	// VerifySample is the share of loads from the store, from 0 to 1, that are
 	// compared with the old API's answer.
@@ -114,13 +115,14 @@ type Proxy struct {
 	health     health
 	state      stateKeeper
 	// maintenance is what State holds of it.
-	maintenance *maintenance.Mode
-	notice      *maintenance.Page
-	sources     sources
-	verify      *verify.Verifier
-	generations *generation.Watcher
-	history     history
-	started     time.Time
+	maintenance  *maintenance.Mode
+	notice       *maintenance.Page
+	origins      *origin.Origins
+	legacyErrors complaints
+	verify       *verify.Verifier
+	generations  *generation.Watcher
+	history      history
+	started      time.Time
 	// stopping is set from the call of Drain or Shutdown on.
 	stopping atomic.Bool
 	conns    conns
@@ -130,9 +132,6 @@ type Proxy struct {
 func New(opts Options) (*Proxy, error) {
 	if opts.Origin == nil {
 		return nil, errors.New("proxy: Options.Origin is missing")
-	}
-	if opts.MaxErrors == 0 {
-		opts.MaxErrors = 0.05
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
@@ -168,21 +167,28 @@ func New(opts Options) (*Proxy, error) {
 			return p.state.change(func(s *State) { s.Maintenance = period })
 		},
 	})
-	if err := p.newSources(); err != nil {
-		return nil, err
-	}
 	p.verify = verify.New(verify.Options{
 		Store: opts.Origin, Legacy: opts.Legacy, Routes: p.router, Share: opts.VerifySample,
 		OnPanic: func() { p.metrics.Panics.Add(1) }, Logger: opts.Logger,
 	})
+	var err error
+	p.outage = cache.NewOutage(opts.Logger)
+	p.origins, err = origin.New(origin.Options{
+		Store: opts.Origin, Legacy: opts.Legacy, Routes: p.router, Outage: p.outage,
+		Source: opts.Source, RouteSources: opts.RouteSources, Overrides: opts.State.Sources,
+		MaxErrors: opts.MaxErrors, MaxSlowdown: opts.MaxSlowdown,
+		Generation: func(s store.Scope) string { return p.generations.Seen(s) },
+		OnLoad:     p.loaded, OnDown: func() { p.generations.Wake() }, Logger: opts.Logger,
+	})
+	if err != nil {
+		return nil, err
+	}
 	opts.Cache.Fill, opts.Cache.Recode, opts.Cache.IsDown, opts.Cache.Logger = p.fill, content.Recoder(opts.Memory), isDown, opts.Logger
-	opts.Cache.FillsWhileDown, opts.Cache.Check = p.fillsWhileDown, content.Check
+	opts.Cache.FillsWhileDown, opts.Cache.Check = p.origins.FillsWhileDown, content.Check
 	if opts.Cache.DownAge == 0 {
 		opts.Cache.DownAge = opts.MaxAge
 	}
-	p.outage = cache.NewOutage(opts.Logger)
 	opts.Cache.Outage = p.outage
-	var err error
 	if p.cache, err = cache.New(opts.Cache); err != nil {
 		return nil, err
 	}

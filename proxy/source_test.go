@@ -12,10 +12,12 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -99,40 +101,6 @@ func (l *logged) count(part string) int {
 
 func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(io.Writer(l), nil)) }
 
-func TestWrongSources(t *testing.T) {
-	old := oldAPI(t, nil)
-	for _, tt := range []struct {
-		all    Source
-		routes map[string]Source
-		legacy *legacy.Client
-		err    string // empty for none
-	}{
-		{FromLegacy, nil, nil, "SOURCE=legacy: LEGACY_URL is not set"},
-		{FromAuto, nil, nil, "SOURCE=auto: LEGACY_URL is not set"},
-		{FromStore, map[string]Source{"/teams/": FromAuto}, nil, "SOURCE_ROUTES: /teams/=auto: LEGACY_URL is not set"},
-		{FromStore, map[string]Source{"/team": FromStore}, old.client, `SOURCE_ROUTES: /team=store: route "/team": there is none`},
-		{FromStore, map[string]Source{"/health": FromLegacy}, old.client, `SOURCE_ROUTES: /health=legacy: route "/health": it tells of this proxy`},
-		{FromStore, map[string]Source{"/teams/": FromStore}, nil, ""},
-		{FromLegacy, map[string]Source{"/teams": FromStore, "/athletes/{athlete_hnd}": FromAuto}, old.client, ""},
-	} {
-		p, err := New(Options{Origin: &fakeOrigin{}, Source: tt.all, RouteSources: tt.routes, Legacy: tt.legacy})
-		switch {
-		case tt.err == "" && err == nil:
-			p.cache.Close()
-		case tt.err == "" || err == nil || !strings.Contains(err.Error(), tt.err):
-			t.Errorf("%v %v: %v, want %s", tt.all, tt.routes, err, tt.err)
-		}
-	}
-	if _, err := ParseSource("Store"); err == nil {
-		t.Error("Store is no source")
-	}
-	for s := FromStore; s <= FromAuto; s++ {
-		if again, err := ParseSource(s.String()); again != s || err != nil {
-			t.Errorf("%v: %v, %v", s, again, err)
-		}
-	}
-}
-
 // change asks for a change of source.
 func change(t testing.TB, base, body string) (s api.SourceState) {
 	t.Helper()
@@ -146,7 +114,7 @@ func change(t testing.TB, base, body string) (s api.SourceState) {
 // TestSourceOverHTTP: a change holds for the routes that it names, or for all.
 func TestSourceOverHTTP(t *testing.T) {
 	old := oldAPI(t, nil)
-	_, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, RouteSources: map[string]Source{"/snapshots/": FromLegacy}})
+	_, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, RouteSources: map[string]origin.Source{"/snapshots/": origin.FromLegacy}})
 	from := func(target string) string {
 		t.Helper()
 		a := get(t, base, target)
@@ -234,7 +202,7 @@ func TestSourceIsKept(t *testing.T) {
 	old := oldAPI(t, nil)
 	var kept State
 	var unkept error
-	opts := Options{Origin: &fakeOrigin{}, Legacy: old.client, Source: FromAuto,
+	opts := Options{Origin: &fakeOrigin{}, Legacy: old.client, Source: origin.FromAuto,
 		OnState: func(s State) error { kept = s; return unkept }}
 	_, base := start(t, opts)
 	if s := change(t, base, `{"source":"legacy"}`); s.Warning != "" {
@@ -263,7 +231,7 @@ func TestSourceIsKept(t *testing.T) {
 		t.Errorf("kept after a reset: %v", kept.Sources)
 	}
 	// The old API is no more.
-	opts.Legacy, opts.Source = nil, FromStore
+	opts.Legacy, opts.Source = nil, origin.FromStore
 	p, err := New(opts)
 	if err != nil {
 		t.Fatal(err)
@@ -279,7 +247,7 @@ func TestSourceIsKept(t *testing.T) {
 func TestLegacyErrors(t *testing.T) {
 	old := oldAPI(t, nil)
 	log := &logged{}
-	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, Source: FromLegacy, Logger: log.logger()})
+	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, Source: origin.FromLegacy, Logger: log.logger()})
 	want := func(status, code int, detail string) {
 		t.Helper()
 		a := get(t, base, "/teams/")
@@ -315,7 +283,7 @@ func TestLegacyErrors(t *testing.T) {
 func TestLegacyWithoutDatabase(t *testing.T) {
 	old := oldAPI(t, nil)
 	var generation atomic.Pointer[store.Generation]
-	p, err := New(Options{Pages: []string{}, Legacy: old.client, Source: FromLegacy, Poll: shortPoll, Origin: &fakeOrigin{
+	p, err := New(Options{Pages: []string{}, Legacy: old.client, Source: origin.FromLegacy, Poll: shortPoll, Origin: &fakeOrigin{
 		run: func(context.Context, store.Query) (store.Answer, error) { return store.Answer{}, store.ErrUnavailable },
 		generation: func() (*store.Generation, error) {
 			if g := generation.Load(); g != nil {
@@ -346,4 +314,26 @@ func TestLegacyWithoutDatabase(t *testing.T) {
 		t.Error(a.outcome())
 	}
 	eventually(t, base, "/teams/")
+}
+
+// A change of source fills the warm set of the routes again, though nobody asks for
+// it and the generation is the same; that of other routes stays as it is.
+func TestSourceChangeRefillsTheWarmSet(t *testing.T) {
+	old := oldAPI(t, nil)
+	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, Poll: time.Hour, Pages: []string{"/teams/", "/athletes/"}})
+	before := p.cache.Peek("/athletes/").Entry
+	if s := change(t, base, `{"source":"legacy","routes":["/teams/"]}`); *s.Purged != 1 {
+		t.Errorf("%d entries made stale", *s.Purged)
+	}
+	await(t, "the warm set is filled", func() bool {
+		s := p.cache.Peek("/teams/")
+		return s.Outcome == cache.Hit && s.Where == "warm" && s.Entry.Size == len(`{"target":"/teams/"} `)
+	})
+	if after := p.cache.Peek("/athletes/"); after.Entry != before || after.Outcome != cache.Hit {
+		t.Errorf("the entry of another route: %v", after.Outcome)
+	}
+	asked := old.asked.Load()
+	if s := change(t, base, `{"source":"legacy","routes":["/teams/"]}`); *s.Purged != 0 || old.asked.Load() != asked {
+		t.Errorf("no change: %d entries made stale", *s.Purged)
+	}
 }

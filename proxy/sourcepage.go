@@ -2,60 +2,80 @@ package proxy
 
 import (
 	"errors"
-	"fmt"
-	"maps"
-	"time"
 
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
-	"github.com/valyala/fasthttp"
+	"github.com/lewistv/xcri-proxy/proxy/origin"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
-func (p *Proxy) sourcesStats() api.Sources {
-	_, outage := p.outage.Since()
-	p.judge(outage)
-	p.sources.mu.Lock()
-	defer p.sources.mu.Unlock()
-	a, now := p.sources.now.Load(), time.Now()
-	return api.Sources{Default: a.all.String(), Routes: a.differing(), Changed: len(p.sources.overrides) > 0, Breakers: map[string]api.Breaker{
-		FromStore.String(): p.sources.store.stats(now), FromLegacy.String(): p.sources.legacy.stats(now),
-	}}
+func newSources(s origin.Stats) api.Sources {
+	return api.Sources{
+		Default: s.Default.String(), Routes: sourceNames(s.Routes), Changed: s.Changed,
+		Breakers: map[string]api.Breaker{
+			origin.FromStore.String(): newBreaker(s.Store), origin.FromLegacy.String(): newBreaker(s.Legacy),
+		},
+	}
+}
+
+func newBreaker(b origin.BreakerStats) api.Breaker {
+	state := api.BreakerClosed
+	if b.Open {
+		state = api.BreakerOpen
+	}
+	return api.Breaker{
+		State: state, Since: orNull(b.Since), Reason: b.Reason, Switches: b.Switches,
+		Loads: b.Loads, Failed: b.Failed, MeanMS: milliseconds(int64(b.Mean)),
+	}
+}
+
+func sourceNames(routes map[string]origin.Source) map[string]string {
+	names := map[string]string{}
+	for path, s := range routes {
+		names[path] = s.String()
+	}
+	return names
 }
 
 func newLoads(counted *metrics.Route) map[string]api.Loads {
 	all := map[string]api.Loads{}
-	for s := range FromAuto {
+	for s := range origin.FromAuto {
 		all[s.String()] = api.Loads{OK: counted.Loads[s].OK.Load(), Failed: counted.Loads[s].Failed.Load()}
 	}
 	return all
 }
 
-func (p *Proxy) sourceState() (s api.SourceState) {
-	s.Sources = p.sourcesStats()
-	s.Configured.Default, s.Configured.Routes = p.sources.configured.all.String(), p.sources.configured.differing()
-	return s
+func (p *Proxy) sourceState() api.SourceState {
+	s := p.origins.Stats()
+	return api.SourceState{Sources: newSources(s), Configured: api.ConfiguredSources{
+		Default: s.Configured.Default.String(), Routes: sourceNames(s.Configured.Routes),
+	}}
 }
 
-// serveSource shows where answers come from.
+// serveSource shows the sources of answers.
 func (p *Proxy) serveSource(ctx *fasthttp.RequestCtx) {
 	p.sendJSON(ctx, fasthttp.StatusOK, p.sourceState())
 }
 
-// serveSourceChange has answers come from elsewhere.
+// serveSourceChange changes the sources of answers.
 func (p *Proxy) serveSourceChange(ctx *fasthttp.RequestCtx) {
 	var req api.SourceRequest
 	if !p.readJSON(ctx, &req) {
 		return
 	}
-	purged, unkept, err := p.changeSources(req)
+	moved, err := p.override(req)
 	switch {
-	case errors.Is(err, errNoLegacy):
+	case errors.Is(err, origin.ErrNoLegacy):
 		p.fail(ctx, fasthttp.StatusConflict, err.Error())
 		return
 	case err != nil:
 		p.fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}
+	purged, unkept := p.moved(moved)
 	state := p.sourceState()
 	state.Purged = &purged
 	if unkept != nil {
@@ -66,47 +86,30 @@ func (p *Proxy) serveSourceChange(ctx *fasthttp.RequestCtx) {
 	p.sendJSON(ctx, fasthttp.StatusOK, state)
 }
 
-// changeSources does what is asked. Unkept says why it will not survive a
-// restart; err what is wrong with the question.
-func (p *Proxy) changeSources(req api.SourceRequest) (purged int, unkept, err error) {
-	p.sources.mu.Lock()
-	defer p.sources.mu.Unlock()
-	overrides, err := p.overridesAfter(req)
-	if err != nil {
-		return 0, nil, err
+// override changes the sources as requested, and returns the routes whose source is
+// another now.
+func (p *Proxy) override(req api.SourceRequest) (moved []*route.Route, err error) {
+	if !req.Reset {
+		return p.origins.Override(req.Source, req.Routes)
 	}
-	purged, unkept = p.setSources(overrides)
-	return purged, unkept, nil
+	if req.Source != "" || len(req.Routes) > 0 {
+		return nil, errors.New("reset goes back to the configuration for all routes: give no source and no routes with it")
+	}
+	return p.origins.Reset(), nil
 }
 
-// overridesAfter returns what will be set once the question is done.
-func (p *Proxy) overridesAfter(req api.SourceRequest) (map[string]Source, error) {
-	if req.Reset {
-		if req.Source != "" || len(req.Routes) > 0 {
-			return nil, errors.New("reset goes back to the configuration for all routes: give no source and no routes with it")
+// moved follows a change of sources: it makes the entries of the routes stale, also
+// those whose fill has yet to end, has the warm set filled again, and keeps the
+// overrides for the next run. It returns the number of entries, and why the change
+// can't be kept.
+func (p *Proxy) moved(routes []*route.Route) (purged int, unkept error) {
+	if len(routes) > 0 {
+		of := map[*route.Route]bool{}
+		for _, r := range routes {
+			of[r] = true
 		}
-		return nil, nil
+		purged = p.cache.Purge(func(e *cache.Entry) bool { return of[p.router.Of(e.Key)] }, false)
+		p.generations.Refill()
 	}
-	source, err := ParseSource(req.Source)
-	if err != nil {
-		return nil, err
-	}
-	if err := p.possible(source); err != nil {
-		return nil, fmt.Errorf("source %s: %w", source, err)
-	}
-	if len(req.Routes) == 0 {
-		return map[string]Source{allRoutes: source}, nil
-	}
-	overrides := maps.Clone(p.sources.overrides)
-	if overrides == nil {
-		overrides = map[string]Source{}
-	}
-	for _, name := range req.Routes {
-		r, err := p.routeWithSource(name)
-		if err != nil {
-			return nil, err
-		}
-		overrides[r.Path()] = source
-	}
-	return overrides, nil
+	return purged, p.state.change(func(s *State) { s.Sources = p.origins.Overrides() })
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -12,8 +13,8 @@ import (
 func TestPageShowsSources(t *testing.T) {
 	b := openBrowser(t)
 	old := oldAPI(t, nil)
-	origin := newFragile(nil)
-	_, base := start(t, Options{Origin: origin.fakeOrigin, Legacy: old.client, Source: FromAuto, RouteSources: map[string]Source{"/athletes/": FromLegacy}})
+	db := newFragile(nil)
+	_, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Source: origin.FromAuto, RouteSources: map[string]origin.Source{"/athletes/": origin.FromLegacy}})
 	shown := func() (panel struct {
 		Text         string
 		Routes, Note bool // shown
@@ -32,8 +33,8 @@ func TestPageShowsSources(t *testing.T) {
 		t.Errorf("at first: %+v", p)
 	}
 	slow := error(store.ErrTimeout)
-	origin.with.Store(&slow)
-	for n := range 2 * fewestLoads {
+	db.with.Store(&slow)
+	for n := range 2 * minLoads {
 		get(t, base, fmt.Sprintf("/teams/?limit=%d", n+1))
 	}
 	p = shown()

@@ -51,7 +51,7 @@ func (p *Proxy) Stats() api.Stats {
 	stats.Requests.Outcomes[cache.Pass.String()] += p.metrics.Passed.Load()
 	stats.Legacy = newLegacyStats(p.opts.Legacy)
 	stats.Requests.HitRatio, stats.Requests.Latency = hitRatio(stats.Requests.Outcomes), newLatency(&all)
-	stats.Sources = p.sourcesStats()
+	stats.Sources = newSources(p.origins.Stats())
 	stats.Site, stats.Hottest = p.siteStats(), p.hottest()
 	pool := p.opts.Origin.Stats()
 	stats.Pool = api.Pool{Limit: pool.Limit, Open: pool.Open, InUse: pool.InUse, Waits: pool.Waits, WaitedMS: milliseconds(int64(pool.Waited))}

@@ -18,6 +18,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -98,14 +99,14 @@ func (a *App) build(version string) (err error) {
 }
 
 // sourcesOf turns the settings into what the proxy wants.
-func sourcesOf(cfg config.Legacy) (all proxy.Source, routes map[string]proxy.Source, err error) {
-	routes = map[string]proxy.Source{}
+func sourcesOf(cfg config.Legacy) (all origin.Source, routes map[string]origin.Source, err error) {
+	routes = map[string]origin.Source{}
 	for route, name := range cfg.Routes {
-		if routes[route], err = proxy.ParseSource(name); err != nil {
+		if routes[route], err = origin.ParseSource(name); err != nil {
 			return all, nil, fmt.Errorf("SOURCE_ROUTES: %w", err)
 		}
 	}
-	if all, err = proxy.ParseSource(cfg.Source); err != nil {
+	if all, err = origin.ParseSource(cfg.Source); err != nil {
 		err = fmt.Errorf("SOURCE: %w", err)
 	}
 	return all, routes, err

@@ -18,7 +18,7 @@ const allowed = `
 cache: cache/memfile
 cache/memfile:
 cmd/internal/accesslog:
-cmd/internal/app: cache cache/memfile cmd/internal/handover config proxy proxy/admin/gate proxy/content proxy/legacy proxy/maintenance proxy/site store
+cmd/internal/app: cache cache/memfile cmd/internal/handover config proxy proxy/admin/gate proxy/content proxy/legacy proxy/maintenance proxy/origin proxy/site store
 cmd/internal/handover:
 cmd/internal/load: cmd/internal/accesslog
 cmd/internal/logging:
@@ -27,7 +27,7 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/app cmd/internal/load cmd/internal/logging config
 config:
 config/deploy:
-proxy: cache cache/memfile proxy/accept proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/route proxy/site proxy/verify proxy/visitor store store/jsontext
+proxy: cache cache/memfile proxy/accept proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/route proxy/site proxy/verify proxy/visitor store store/jsontext
 proxy/accept:
 proxy/admin/api:
 proxy/admin/gate: proxy/visitor
@@ -37,6 +37,7 @@ proxy/generation: cache proxy/route store
 proxy/legacy: proxy/visitor
 proxy/maintenance:
 proxy/metrics: cache proxy/route
+proxy/origin: cache proxy/content proxy/legacy proxy/route store
 proxy/proxytest/apache: store/storetest/need
 proxy/proxytest/conformance: store/storetest
 proxy/proxytest/oldapi: store/storetest

@@ -1,26 +1,24 @@
-package proxy
+package origin
 
 import (
 	"fmt"
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 // breakerTest is a breaker with a clock of the test's own.
 type breakerTest struct {
 	*breaker
-	now  time.Time
-	told []string
+	now      time.Time
+	reported []string
 }
 
 func newBreakerTest(l limits) *breakerTest {
 	b := &breakerTest{now: time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC)}
-	b.breaker = &breaker{name: "the store", limits: l, usual: map[string]*pastLoads{}, switched: func(open bool, reason string) {
-		b.told = append(b.told, fmt.Sprintf("%v %s", open, reason))
-	}}
+	b.breaker = newBreaker("the store", l, func(open bool, reason string) {
+		b.reported = append(b.reported, fmt.Sprintf("%v %s", open, reason))
+	})
 	return b
 }
 
@@ -28,18 +26,18 @@ func newBreakerTest(l limits) *breakerTest {
 func (b *breakerTest) loads(n, failed int, took, over time.Duration) {
 	for i := range n {
 		b.now = b.now.Add(over / time.Duration(n))
-		b.record(loaded{route: "/teams/", at: b.now, took: took, failed: i*failed/n != (i+1)*failed/n})
+		b.record(result{route: "/teams/", at: b.now, took: took, failed: i*failed/n != (i+1)*failed/n})
 		b.judge(b.now)
 	}
 }
 
 // try makes a trial, if one is due.
 func (b *breakerTest) try(failed bool, took time.Duration) (due bool) {
-	use, trial := b.use(b.now)
-	if use {
-		b.record(loaded{route: "/teams/", at: b.now, took: took, failed: failed, trial: trial})
+	allowed, probe := b.allow(b.now)
+	if allowed {
+		b.record(result{route: "/teams/", at: b.now, took: took, failed: failed, probe: probe})
 	}
-	return trial
+	return probe
 }
 
 func TestBreakerOpens(t *testing.T) {
@@ -54,8 +52,8 @@ func TestBreakerOpens(t *testing.T) {
 		"at the limit of errors":   {limits{0.05, 3}, func(b *breakerTest) { b.loads(400, 20, usual, 45*time.Second) }, ""},
 		"over the limit of errors": {limits{0.05, 3}, func(b *breakerTest) { b.loads(100, 0, usual, 30*time.Second); b.loads(10, 10, usual, time.Second) }, "the store fails, 6 of 106 loads in 60 s (5.66 %) over 5 %"},
 		"another limit of errors":  {limits{0.5, 3}, func(b *breakerTest) { b.loads(100, 0, usual, 30*time.Second); b.loads(90, 90, usual, time.Second) }, ""},
-		"few loads":                {limits{0.05, 3}, func(b *breakerTest) { b.loads(fewestLoads-1, fewestLoads-1, usual, time.Second) }, ""},
-		"just enough loads":        {limits{0.05, 3}, func(b *breakerTest) { b.loads(fewestLoads, fewestLoads, usual, time.Second) }, "20 of 20 loads"},
+		"few loads":                {limits{0.05, 3}, func(b *breakerTest) { b.loads(minLoads-1, minLoads-1, usual, time.Second) }, ""},
+		"just enough loads":        {limits{0.05, 3}, func(b *breakerTest) { b.loads(minLoads, minLoads, usual, time.Second) }, "20 of 20 loads"},
 		"few loads for long":       {limits{0.05, 3}, func(b *breakerTest) { b.loads(100, 100, usual, time.Hour) }, ""},
 		"errors of long ago": {limits{0.05, 3}, func(b *breakerTest) {
 			b.loads(19, 19, usual, time.Second)
@@ -77,12 +75,12 @@ func TestBreakerOpens(t *testing.T) {
 		"routes are slow by nature": {limits{0.05, 3}, func(b *breakerTest) {
 			for range 200 {
 				b.now = b.now.Add(time.Second)
-				b.record(loaded{route: "/teams/", at: b.now, took: usual})
-				b.record(loaded{route: "/athletes/", at: b.now, took: 20 * usual})
+				b.record(result{route: "/teams/", at: b.now, took: usual})
+				b.record(result{route: "/athletes/", at: b.now, took: 20 * usual})
 			}
 			for range 50 { // now only the slow one is asked for
 				b.now = b.now.Add(time.Second)
-				b.record(loaded{route: "/athletes/", at: b.now, took: 20 * usual})
+				b.record(result{route: "/athletes/", at: b.now, took: 20 * usual})
 				b.judge(b.now)
 			}
 		}, ""},
@@ -91,8 +89,8 @@ func TestBreakerOpens(t *testing.T) {
 			b := newBreakerTest(tt.limits)
 			tt.loads(b)
 			s := b.stats(b.now)
-			if open := tt.reason != ""; open != (s.State == api.BreakerOpen) || open != (s.Switches == 1) || int(s.Switches) != len(b.told) {
-				t.Fatalf("%+v, told %q", s, b.told)
+			if open := tt.reason != ""; open != (s.Open) || open != (s.Switches == 1) || int(s.Switches) != len(b.reported) {
+				t.Fatalf("%+v, reported %q", s, b.reported)
 			}
 			if !strings.Contains(s.Reason, tt.reason) {
 				t.Errorf("%q, want %q", s.Reason, tt.reason)
@@ -107,7 +105,7 @@ func TestBreakerNumbers(t *testing.T) {
 	b.loads(300, 0, 100*time.Millisecond, 10*time.Minute)
 	b.now = b.now.Add(time.Minute)
 	b.loads(30, 1, 100*time.Millisecond, time.Second)
-	if s := b.stats(b.now); s.Loads != 30 || s.Failed != 1 || s.MeanMS != 100 || s.Since != nil || s.State != api.BreakerClosed {
+	if s := b.stats(b.now); s.Loads != 30 || s.Failed != 1 || s.Mean != 100*time.Millisecond || !s.Since.IsZero() || s.Open {
 		t.Errorf("%+v", s)
 	}
 	b.loads(30, 0, time.Second, time.Second)
@@ -117,7 +115,7 @@ func TestBreakerNumbers(t *testing.T) {
 	if _, err := fmt.Sscanf(s.Reason, "the store is slow, %d ms a load in 60 s (%f times as long as usual) over 3 times", &mean, &times); err != nil {
 		t.Fatalf("%q: %v", s.Reason, err)
 	}
-	if mean < 300 || mean > 400 || times < 3 || times > 3.5 || s.Since == nil {
+	if mean < 300 || mean > 400 || times < 3 || times > 3.5 || s.Since.IsZero() {
 		t.Errorf("%+v", s)
 	}
 }
@@ -128,9 +126,9 @@ func TestBreakerRecovers(t *testing.T) {
 	const usual = 100 * time.Millisecond
 	b := newBreakerTest(limits{0.05, 3})
 	b.loads(300, 0, usual, 10*time.Minute)
-	b.loads(fewestLoads, fewestLoads, usual, time.Second)
+	b.loads(minLoads, minLoads, usual, time.Second)
 	opened := b.now
-	if s := b.stats(b.now); s.State != api.BreakerOpen || b.usable(b.now) {
+	if s := b.stats(b.now); !s.Open || b.usable(b.now) {
 		t.Fatalf("%+v", s)
 	}
 	if b.try(false, usual) {
@@ -140,27 +138,27 @@ func TestBreakerRecovers(t *testing.T) {
 		failed bool
 		took   time.Duration
 	}{{true, usual}, {false, 10 * usual}} { // each sets the count back
-		for range goodTrials - 1 {
-			b.now = b.now.Add(trialEvery)
+		for range goodProbes - 1 {
+			b.now = b.now.Add(probeEvery)
 			if !b.usable(b.now) || !b.try(false, usual) || b.usable(b.now) || b.try(false, usual) {
 				t.Fatal("not one trial when it is due")
 			}
 		}
-		b.now = b.now.Add(trialEvery)
+		b.now = b.now.Add(probeEvery)
 		b.try(bad.failed, bad.took)
 	}
-	b.record(loaded{route: "/teams/", at: b.now, took: usual}) // no trial counts for nothing
-	for n := 1; b.stats(b.now).State == api.BreakerOpen; n++ {
-		if n > goodTrials {
+	b.record(result{route: "/teams/", at: b.now, took: usual}) // no trial counts for nothing
+	for n := 1; b.stats(b.now).Open; n++ {
+		if n > goodProbes {
 			t.Fatalf("still open after %d good trials", n-1)
 		}
-		b.now = b.now.Add(trialEvery)
+		b.now = b.now.Add(probeEvery)
 		b.try(false, usual)
 	}
-	if s := b.stats(b.now); s.Switches != 2 || s.Reason != "3 trials in a row went well" || b.now.Sub(opened) != 9*trialEvery || s.Loads != 0 {
+	if s := b.stats(b.now); s.Switches != 2 || s.Reason != "3 trials in a row went well" || b.now.Sub(opened) != 9*probeEvery || s.Loads != 0 {
 		t.Errorf("%+v after %v", s, b.now.Sub(opened))
 	}
-	if use, trial := b.use(b.now); !use || trial {
+	if allowed, probe := b.allow(b.now); !allowed || probe {
 		t.Error("not used again")
 	}
 }
@@ -169,32 +167,32 @@ func TestBreakerRecovers(t *testing.T) {
 func TestBreakerHolds(t *testing.T) {
 	b := newBreakerTest(limits{0.05, 3})
 	b.trip(b.now, "the database is down")
-	b.now = b.now.Add(trialEvery)
-	for range 2 * goodTrials { // all at once, as if the trials had queued
-		b.record(loaded{route: "/teams/", at: b.now, trial: true})
+	b.now = b.now.Add(probeEvery)
+	for range 2 * goodProbes { // all at once, as if the trials had queued
+		b.record(result{route: "/teams/", at: b.now, probe: true})
 	}
-	if s := b.stats(b.now); s.State != api.BreakerOpen {
-		t.Errorf("closed after %v", trialEvery)
+	if s := b.stats(b.now); !s.Open {
+		t.Errorf("closed after %v", probeEvery)
 	}
-	b.now = b.now.Add(trialEvery)
-	b.record(loaded{route: "/teams/", at: b.now, trial: true})
-	if s := b.stats(b.now); s.State != api.BreakerClosed {
+	b.now = b.now.Add(probeEvery)
+	b.record(result{route: "/teams/", at: b.now, probe: true})
+	if s := b.stats(b.now); s.Open {
 		t.Errorf("%+v", s)
 	}
 	b.loads(100, 100, 0, holdFor-windowSpan/100)
-	if s := b.stats(b.now); s.State != api.BreakerClosed {
+	if s := b.stats(b.now); s.Open {
 		t.Errorf("open again too soon: %+v", s)
 	}
 	b.now = b.now.Add(windowSpan / 50)
 	b.judge(b.now)
-	if s := b.stats(b.now); s.State != api.BreakerOpen || s.Switches != 3 {
+	if s := b.stats(b.now); !s.Open || s.Switches != 3 {
 		t.Errorf("%+v", s)
 	}
 	b.reset()
 	b.trip(b.now, "the database is down")
 	b.trip(b.now, "the database is down still")
-	if s := b.stats(b.now); s.State != api.BreakerOpen || s.Reason != "the database is down" || s.Switches != 4 || len(b.told) != 4 {
-		t.Errorf("%+v, told %q", s, b.told)
+	if s := b.stats(b.now); !s.Open || s.Reason != "the database is down" || s.Switches != 4 || len(b.reported) != 4 {
+		t.Errorf("%+v, reported %q", s, b.reported)
 	}
 }
 
@@ -203,19 +201,19 @@ func TestBreakerHolds(t *testing.T) {
 func TestOutageSetsTrialsBack(t *testing.T) {
 	b := newBreakerTest(limits{0.05, 3})
 	b.trip(b.now, "down")
-	for range goodTrials - 1 {
-		b.now = b.now.Add(trialEvery)
+	for range goodProbes - 1 {
+		b.now = b.now.Add(probeEvery)
 		b.try(false, 0)
 	}
 	b.trip(b.now, "down")
-	for n := range goodTrials {
-		if s := b.stats(b.now); s.State != api.BreakerOpen {
+	for n := range goodProbes {
+		if s := b.stats(b.now); !s.Open {
 			t.Fatalf("closed after %d trials", n)
 		}
-		b.now = b.now.Add(trialEvery)
+		b.now = b.now.Add(probeEvery)
 		b.try(false, 0)
 	}
-	if s := b.stats(b.now); s.State != api.BreakerClosed {
+	if s := b.stats(b.now); s.Open {
 		t.Errorf("%+v", s)
 	}
 }

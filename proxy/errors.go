@@ -1,0 +1,150 @@
+package proxy
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/store/jsontext"
+)
+
+// Texts of errors.
+const (
+	databaseAway = "The rankings database is not available right now. Please try again shortly."
+	databaseBusy = "The rankings database has no connection free. Please try again shortly."
+	databaseSlow = "The rankings database took too long to answer. Please try again shortly."
+	serviceAway  = "The rankings service is not available right now. Please try again shortly."
+	serviceSlow  = "The rankings service took too long to answer. Please try again shortly."
+	serviceWrong = "The rankings service gave an answer that can't be used. Please try again shortly."
+	restarting   = "The service is restarting. Please try again shortly."
+
+	legacyAway   = "The service that answers this is not available right now. Please try again shortly."
+	legacyUnsure = "The service that answers this failed. It is not known whether it took the request."
+	legacySlow   = "The service that answers this took too long."
+)
+
+// failure is the answer to a request that failed.
+type failure struct {
+	status int
+	detail string
+}
+
+// failures are the answers to requests by the error that they ended with: of a
+// question of the read API, and of a request that was passed to the old API, for
+// which no status means internal error. The first row that fits counts.
+var failures = []struct {
+	err      error
+	question failure
+	passed   failure
+}{
+	{cache.ErrDown, failure{fasthttp.StatusServiceUnavailable, databaseAway}, failure{}},
+	{store.ErrUnavailable, failure{fasthttp.StatusServiceUnavailable, databaseAway}, failure{}},
+	{store.ErrInterrupted, failure{fasthttp.StatusServiceUnavailable, databaseAway}, failure{}},
+	{store.ErrBusy, failure{fasthttp.StatusServiceUnavailable, databaseBusy}, failure{}},
+	{store.ErrSetup, failure{fasthttp.StatusServiceUnavailable, databaseAway}, failure{}},
+	{store.ErrTimeout, failure{fasthttp.StatusGatewayTimeout, databaseSlow}, failure{}},
+	{legacy.ErrBusy, failure{fasthttp.StatusServiceUnavailable, serviceAway}, failure{fasthttp.StatusServiceUnavailable, legacyAway}},
+	{legacy.ErrUnavailable, failure{fasthttp.StatusServiceUnavailable, serviceAway}, failure{fasthttp.StatusBadGateway, legacyAway}},
+	{legacy.ErrTimeout, failure{fasthttp.StatusGatewayTimeout, serviceSlow}, failure{fasthttp.StatusGatewayTimeout, legacySlow}},
+	{legacy.ErrAnswer, failure{fasthttp.StatusBadGateway, serviceWrong}, failure{fasthttp.StatusBadGateway, legacyAway}},
+	{cache.ErrWait, failure{fasthttp.StatusGatewayTimeout, databaseSlow}, failure{}},
+	{context.DeadlineExceeded, failure{fasthttp.StatusGatewayTimeout, databaseSlow}, failure{}},
+	{context.Canceled, failure{fasthttp.StatusServiceUnavailable, restarting}, failure{}},
+}
+
+var internalError = failure{fasthttp.StatusInternalServerError, "Internal Server Error"}
+
+// failureOf returns the answer to a request that ended with an error.
+func failureOf(err error, passed bool) failure {
+	for _, row := range failures {
+		f := row.question
+		if passed {
+			f = row.passed
+		}
+		if f.status != 0 && errors.Is(err, row.err) {
+			return f
+		}
+	}
+	return internalError
+}
+
+// failQuestion answers a question of the read API that has no answer.
+func (p *Proxy) failQuestion(ctx *fasthttp.RequestCtx, r *route.Route, err error) {
+	p.opts.Logger.Log(context.Background(), p.legacyErrors.level(err), "no answer", "target", string(ctx.RequestURI()), "route", r.Path(), "error", err)
+	p.headers.common(&ctx.Response.Header)
+	p.cors.apply(ctx)
+	ctx.Response.Header.SetCanonical(headerCacheStatus, statusOf(cache.Error))
+	if errors.Is(err, maintenance.ErrOn) {
+		p.failMaintenance(ctx)
+		return
+	}
+	f := failureOf(err, false)
+	if f.status != fasthttp.StatusInternalServerError {
+		setRetryAfter(ctx, store.ClassOf(err).RetryAfter())
+	}
+	p.fail(ctx, f.status, f.detail)
+}
+
+// failPassed answers a request that could not be passed to the old API. A client
+// is not asked to repeat a request that the old API may have taken.
+func (p *Proxy) failPassed(ctx *fasthttp.RequestCtx, err error) {
+	f := failureOf(err, true)
+	sent := !errors.Is(err, legacy.ErrBusy) && !errors.Is(err, legacy.ErrUnreached)
+	switch {
+	case f == internalError:
+	case sent && !ctx.IsGet() && !ctx.IsHead():
+		f.detail = legacyUnsure
+	default:
+		setRetryAfter(ctx, 5*time.Second)
+	}
+	p.fail(ctx, f.status, f.detail)
+}
+
+// fail answers in the shape of the API's errors.
+func (p *Proxy) fail(ctx *fasthttp.RequestCtx, status int, detail string) {
+	p.headers.send(ctx, status, errorBody(detail))
+}
+
+func errorBody(detail string) []byte {
+	return append(jsontext.AppendString([]byte(`{"detail":`), detail), '}')
+}
+
+func setRetryAfter(ctx *fasthttp.RequestCtx, wait time.Duration) {
+	ctx.Response.Header.Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
+}
+
+// complainEvery is the least time between two failures of the old API that are
+// logged as errors.
+const complainEvery = 10 * time.Second
+
+// complaints limits the errors in the log that a failing old API causes. Its zero
+// value is ready for use.
+type complaints struct {
+	last atomic.Pointer[time.Time] // on the monotonic clock
+}
+
+// level returns the level at which a failed request is logged. An outage of the
+// database has been logged already.
+func (c *complaints) level(err error) slog.Level {
+	switch {
+	case errors.Is(err, legacy.ErrUnavailable), errors.Is(err, legacy.ErrTimeout), errors.Is(err, legacy.ErrAnswer):
+		now, last := time.Now(), c.last.Load()
+		if (last == nil || now.Sub(*last) >= complainEvery) && c.last.CompareAndSwap(last, &now) {
+			return slog.LevelError
+		}
+		return slog.LevelDebug
+	case errors.Is(err, cache.ErrDown), errors.Is(err, maintenance.ErrOn):
+		return slog.LevelDebug
+	}
+	return store.ClassOf(err).Level()
+}
