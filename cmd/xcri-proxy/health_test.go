@@ -11,7 +11,7 @@ import (
 func TestHealth(t *testing.T) {
 	answer := func(status int, body string) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			if r.Method != http.MethodGet || r.URL.Path != "/health" {
+			if r.Method != http.MethodGet || strings.TrimPrefix(r.URL.Path, "/iz/xcri") != "/health" {
 				http.NotFound(w, r)
 				return
 			}
@@ -47,6 +47,8 @@ func TestHealth(t *testing.T) {
 				args = append(args, "--timeout", "100ms")
 			}
 			checkHealthCommand(t, args, server.URL+"/health", tt.want)
+			args[1], args[2] = "--url", server.URL+"/iz/xcri"
+			checkHealthCommand(t, args, server.URL+"/iz/xcri/health", tt.want)
 		})
 	}
 }
@@ -59,7 +61,7 @@ func TestHealthRefused(t *testing.T) {
 	addr := listener.Addr().String()
 	listener.Close()
 	checkHealthCommand(t, []string{"health", "--listen-addr", addr}, "http://"+addr+"/health",
-		"dial tcp "+addr+": connect: connection refused")
+		"dial tcp "+addr+": connect: connection refused\nis the proxy running there? xcri-proxy serve starts it; --url or --listen-addr names another address")
 }
 
 // checkHealthCommand runs args as they are and with --quiet.
@@ -78,20 +80,5 @@ func checkHealthCommand(t *testing.T, args []string, url, want string) {
 	status, stdout, stderr = command(nil, append(args, "--quiet")...)
 	if status != wantStatus || stdout != "" || stderr != "" {
 		t.Errorf("--quiet: status %d, stdout %q, stderr %q", status, stdout, stderr)
-	}
-}
-
-func TestBaseURL(t *testing.T) {
-	for addr, want := range map[string]string{
-		":8000":             "http://127.0.0.1:8000",
-		"0.0.0.0:8000":      "http://127.0.0.1:8000",
-		"[::]:8000":         "http://[::1]:8000",
-		"[::1]:8000":        "http://[::1]:8000",
-		"192.0.2.7:80":      "http://192.0.2.7:80",
-		"some.example:8000": "http://some.example:8000",
-	} {
-		if got, err := baseURL(addr); err != nil || got != want {
-			t.Errorf("baseURL(%q) = %q, %v, want %q", addr, got, err, want)
-		}
 	}
 }

@@ -16,6 +16,7 @@ import (
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
+	"github.com/lewistv/xcri-proxy/cmd/internal/adminclient"
 	loads "github.com/lewistv/xcri-proxy/cmd/internal/load"
 	"github.com/lewistv/xcri-proxy/config"
 )
@@ -183,10 +184,8 @@ func (p *program) endLoad(report *loadReport, err error, f loadFlags) error {
 	case !f.quiet && report.Report != nil:
 		report.print(p.stdout)
 	}
-	var late runtimeError
-	if errors.As(err, &late) && (f.quiet || f.json) {
-		late.said = true
-		return late
+	if f.quiet || f.json {
+		return reported(err)
 	}
 	return err
 }
@@ -210,7 +209,7 @@ func (p *program) loadSource(ctx context.Context, at *url.URL, base string, f lo
 		}
 		return nil, runtimeError{error: fmt.Errorf("no request for the API below %s/api in %s", base, strings.Join(f.logs, ", "))}
 	}
-	client := directClient()
+	client := adminclient.Direct()
 	client.Timeout = learnTimeout
 	c, err := loads.Learn(ctx, client, at.String(), func(done, all int) {
 		progress.bar(done, all, fmt.Sprintf("asking what there is: %d of %d divisions", done, all))

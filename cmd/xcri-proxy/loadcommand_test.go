@@ -60,14 +60,14 @@ func TestLoadReplaysALog(t *testing.T) {
 	defer server.Close()
 	name := filepath.Join(t.TempDir(), "access.log")
 	lines := []string{
-		line("GET "+api+"/teams/?gender=M HTTP/1.1", 304), // a copy from before the log
-		line("GET "+api+"/teams/?gender=M HTTP/1.1", 200),
+		line("GET "+apiPath+"/teams/?gender=M HTTP/1.1", 304), // a copy from before the log
+		line("GET "+apiPath+"/teams/?gender=M HTTP/1.1", 200),
 		line("GET /iz/xcri/assets/index.js HTTP/1.1", 200),
-		line("POST "+api+"/feedback/ HTTP/1.1", 200),
-		line("GET "+api+"/teams/?gender=M HTTP/1.1", 304),
-		line("GET "+api+"/teams/1 HTTP/1.1", 404),
+		line("POST "+apiPath+"/feedback/ HTTP/1.1", 200),
+		line("GET "+apiPath+"/teams/?gender=M HTTP/1.1", 304),
+		line("GET "+apiPath+"/teams/1 HTTP/1.1", 404),
 		"nothing",
-		line("HEAD "+api+"/health HTTP/1.1", 200),
+		line("HEAD "+apiPath+"/health HTTP/1.1", 200),
 	}
 	if err := os.WriteFile(name, []byte(strings.Join(lines, "\n")), 0o600); err != nil {
 		t.Fatal(err)
@@ -100,7 +100,7 @@ func TestLoadFails(t *testing.T) {
 	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "{}", http.StatusBadGateway) }))
 	defer broken.Close()
 	log := filepath.Join(t.TempDir(), "access.log")
-	if err := os.WriteFile(log, []byte(line("GET "+api+"/teams/ HTTP/1.1", 200)+"\n"), 0o600); err != nil {
+	if err := os.WriteFile(log, []byte(line("GET "+apiPath+"/teams/ HTTP/1.1", 200)+"\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, 5, []string{"load", nowhere}, "connection refused")
@@ -123,7 +123,7 @@ func TestLoadInterrupted(t *testing.T) {
 		fmt.Fprint(w, "{}")
 	}))
 	defer server.Close()
-	log := strings.Repeat(line("GET "+api+"/teams/ HTTP/1.1", 200)+"\n", 100_000)
+	log := strings.Repeat(line("GET "+apiPath+"/teams/ HTTP/1.1", 200)+"\n", 100_000)
 	p := &program{env: map[string]string{}, stdin: strings.NewReader(log)}
 	var out strings.Builder
 	p.stdout, p.stderr = &out, &out

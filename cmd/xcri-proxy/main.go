@@ -12,6 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/lewistv/xcri-proxy/cmd/internal/adminclient"
 	"github.com/lewistv/xcri-proxy/config"
 )
 
@@ -35,7 +36,35 @@ const (
 type runtimeError struct {
 	error
 	status int  // to exit with; zero means exitRuntime
-	said   bool // nothing more is to be said of it
+	said   bool // it has been reported already
+}
+
+func (e runtimeError) Unwrap() error { return e.error }
+
+// statusOf returns the exit status for an error.
+func statusOf(err error) int {
+	var atRuntime runtimeError
+	var call *adminclient.Error
+	switch {
+	case err == nil:
+		return 0
+	case errors.As(err, &atRuntime):
+		return max(exitRuntime, atRuntime.status)
+	case !errors.As(err, &call) || call.Kind == adminclient.Rejected:
+		return exitUsage
+	case call.Kind == adminclient.Unreachable:
+		return exitUnreachable
+	}
+	return exitRuntime
+}
+
+// reported returns err as an error that run does not print, unless it is a
+// mistake in the command line.
+func reported(err error) error {
+	if status := statusOf(err); status != 0 && status != exitUsage {
+		return runtimeError{error: err, status: status, said: true}
+	}
+	return err
 }
 
 // errSilent ends a command of whose failure nothing more is to be said: it is in
@@ -69,19 +98,19 @@ func (p *program) run(args []string) int {
 	root := p.rootCommand()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteC()
+	status := statusOf(err)
 	var atRuntime runtimeError
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &atRuntime):
-		if !atRuntime.said {
-			fmt.Fprintf(p.stderr, "xcri-proxy: %v\n", err)
-		}
-		return max(exitRuntime, atRuntime.status)
+	if err == nil || errors.As(err, &atRuntime) && atRuntime.said {
+		return status
 	}
 	fmt.Fprintf(p.stderr, "xcri-proxy: %s\n", strings.TrimSpace(err.Error()))
-	fmt.Fprintf(p.stderr, "see %s --help\n", cmd.CommandPath())
-	return exitUsage
+	switch {
+	case status == exitUsage:
+		fmt.Fprintf(p.stderr, "see %s --help\n", cmd.CommandPath())
+	case adminclient.NothingListens(err):
+		fmt.Fprint(p.stderr, "is the proxy running there? xcri-proxy serve starts it; --url or --listen-addr names another address\n")
+	}
+	return status
 }
 
 func (p *program) rootCommand() *cobra.Command {

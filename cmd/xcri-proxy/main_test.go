@@ -14,8 +14,8 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 )
 
-// api is the path of the API, as access logs have it.
-const api = "/iz/xcri/api"
+// apiPath is the path of the API, as access logs have it.
+const apiPath = "/iz/xcri/api"
 
 // line returns a line of an access log in the combined format.
 func line(request string, status int) string {

@@ -8,23 +8,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/app"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
-
-// maintenanceQuestion is what the proxy is told to do.
-type maintenanceQuestion struct {
-	On      bool   `json:"on"`
-	Until   string `json:"until,omitempty"` // RFC 3339
-	Message string `json:"message,omitempty"`
-}
-
-// maintenanceState is what the proxy says of it.
-type maintenanceState struct {
-	On      bool       `json:"on"`
-	Since   *time.Time `json:"since"`
-	Until   *time.Time `json:"until"`
-	Message string     `json:"message"`
-	Warning string     `json:"warning,omitempty"`
-}
 
 const maintenanceHelp = `In maintenance mode people get a page that says when to come back, and the API
 answers from the cache and with 503 otherwise. The proxy leaves the database
@@ -52,7 +37,7 @@ reached, 2 for a wrong command line, otherwise 1.
 			return nil
 		},
 	}
-	p.asksMaintenance(cmd, "GET", func() (any, error) { return nil, nil })
+	p.asksMaintenance(cmd, func() (*api.MaintenanceRequest, error) { return nil, nil })
 	cmd.AddCommand(p.maintenanceOnCommand(), p.maintenanceOffCommand(), p.maintenancePageCommand())
 	return cmd
 }
@@ -74,8 +59,8 @@ after that time the page says that it will be any minute now. Write it as 15:04
 	}
 	until := cmd.Flags().String("until", "", "when people are told to come back: a `time` of this machine's zone, or 30m")
 	message := cmd.Flags().String("message", "", "a `text` for people, at most 500 characters")
-	p.asksMaintenance(cmd, "POST", func() (any, error) {
-		q := maintenanceQuestion{On: true, Message: *message}
+	p.asksMaintenance(cmd, func() (*api.MaintenanceRequest, error) {
+		q := &api.MaintenanceRequest{On: new(true), Message: *message}
 		if *until == "" {
 			return q, nil
 		}
@@ -97,22 +82,31 @@ what is new with its warm set.
 		Example: `  xcri-proxy maintenance off`,
 		Args:    noArgs,
 	}
-	p.asksMaintenance(cmd, "POST", func() (any, error) { return maintenanceQuestion{}, nil })
+	p.asksMaintenance(cmd, func() (*api.MaintenanceRequest, error) { return &api.MaintenanceRequest{On: new(false)}, nil })
 	return cmd
 }
 
-// asksMaintenance makes cmd send a question to the running proxy and show what
-// it says.
-func (p *program) asksMaintenance(cmd *cobra.Command, method string, question func() (any, error)) {
+// asksMaintenance makes cmd send a request to the running proxy and print the
+// state of maintenance mode. A nil request changes nothing.
+func (p *program) asksMaintenance(cmd *cobra.Command, request func() (*api.MaintenanceRequest, error)) {
 	asJSON, timeout := addAskFlags(cmd)
 	at := addClientFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		q, err := question()
+		q, err := request()
 		if err != nil {
 			return err
 		}
-		var state maintenanceState
-		if err := p.askOnce(cmd, *at, *timeout, method, "/cache/maintenance", q, &state); err != nil {
+		c, _, err := p.client(cmd, *at, *timeout)
+		if err != nil {
+			return err
+		}
+		var state api.MaintenanceState
+		if q == nil {
+			state, err = c.Maintenance(cmd.Context())
+		} else {
+			state, err = c.SetMaintenance(cmd.Context(), *q)
+		}
+		if err != nil {
 			return err
 		}
 		if state.Warning != "" {
@@ -121,13 +115,13 @@ func (p *program) asksMaintenance(cmd *cobra.Command, method string, question fu
 		if *asJSON {
 			return printJSON(p.stdout, state)
 		}
-		state.print(p.stdout)
+		printMaintenance(p.stdout, state)
 		return nil
 	}
 }
 
-// print writes the state for people.
-func (s maintenanceState) print(w io.Writer) {
+// printMaintenance writes the state for people.
+func printMaintenance(w io.Writer, s api.MaintenanceState) {
 	if !s.On {
 		fmt.Fprintln(w, "maintenance: off")
 		return

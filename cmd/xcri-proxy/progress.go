@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 const (
@@ -33,7 +35,7 @@ func newProgress(w io.Writer, terminal, quiet bool) *progress {
 }
 
 // show shows how many of a warm-up's answers are done.
-func (p *progress) show(s *warmState) {
+func (p *progress) show(s *api.WarmState) {
 	text := fmt.Sprintf("%d of %d answers, %s, %.1f s", s.Done, s.Keys, inBytes(s.Bytes), s.Seconds)
 	if s.Failed > 0 {
 		text += fmt.Sprintf(", %d failed", s.Failed)

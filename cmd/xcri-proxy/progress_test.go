@@ -4,6 +4,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 func TestProgressOnATerminal(t *testing.T) {
@@ -11,9 +13,9 @@ func TestProgressOnATerminal(t *testing.T) {
 	p := newProgress(&out, true, false)
 	p.say("no snapshot yet")
 	p.say("no snapshot yet")
-	p.show(&warmState{Done: 0, Keys: 0})
-	p.show(&warmState{Done: 15, Keys: 45, Bytes: 3 << 19, Seconds: 1.26})
-	p.show(&warmState{Done: 45, Keys: 45, Bytes: 5 << 20, Seconds: 2, Failed: 1})
+	p.show(&api.WarmState{WarmStatus: api.WarmStatus{Done: 0, Keys: 0}})
+	p.show(&api.WarmState{WarmStatus: api.WarmStatus{Done: 15, Keys: 45, Bytes: 3 << 19, Seconds: 1.26}})
+	p.show(&api.WarmState{WarmStatus: api.WarmStatus{Done: 45, Keys: 45, Bytes: 5 << 20, Seconds: 2, Failed: 1}})
 	p.say("trying again")
 	p.end()
 	const empty, clear = "..............................", "\r\x1b[K"
@@ -35,7 +37,7 @@ func TestProgressElsewhere(t *testing.T) {
 	now := time.Date(2025, 10, 27, 3, 0, 0, 0, time.UTC)
 	p.now = func() time.Time { return now }
 	for done := range 100 {
-		p.show(&warmState{Done: min(done, 60), Keys: 60})
+		p.show(&api.WarmState{WarmStatus: api.WarmStatus{Done: min(done, 60), Keys: 60}})
 		now = now.Add(200 * time.Millisecond)
 	}
 	p.end()
@@ -48,7 +50,7 @@ func TestProgressElsewhere(t *testing.T) {
 func TestQuietProgress(t *testing.T) {
 	var out strings.Builder
 	p := newProgress(&out, true, true)
-	p.show(&warmState{Done: 1, Keys: 2})
+	p.show(&api.WarmState{WarmStatus: api.WarmStatus{Done: 1, Keys: 2}})
 	p.say("x")
 	p.end()
 	if out.Len() > 0 {

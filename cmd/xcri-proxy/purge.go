@@ -1,14 +1,14 @@
 package main
 
 import (
-	"context"
 	"fmt"
-	"net/url"
 	"strings"
 	"text/tabwriter"
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 func (p *program) purgeCommand() *cobra.Command {
@@ -28,17 +28,12 @@ not be reached, 2 for a wrong command line, otherwise 1.
   xcri-proxy purge --all`,
 		Args: noArgs,
 	}
-	var q struct {
-		Path  string `json:"path,omitempty"`
-		Route string `json:"route,omitempty"`
-		Scope string `json:"scope,omitempty"`
-		All   bool   `json:"all,omitempty"`
-		Hard  bool   `json:"hard,omitempty"`
-	}
+	var q api.PurgeRequest
+	var path, route, scope string
 	flags := cmd.Flags()
-	flags.StringVar(&q.Path, "path", "", "the answer to this `request`, as a visitor sends it")
-	flags.StringVar(&q.Route, "route", "", "all answers of this `endpoint`, written as in /cache/stats")
-	flags.StringVar(&q.Scope, "scope", "", "all answers that an import into this `season/division/gender/checkpoint` concerns; * for any, live for the live rankings")
+	flags.StringVar(&path, "path", "", "the answer to this `request`, as a visitor sends it")
+	flags.StringVar(&route, "route", "", "all answers of this `endpoint`, written as in /cache/stats")
+	flags.StringVar(&scope, "scope", "", "all answers that an import into this `season/division/gender/checkpoint` concerns; * for any, live for the live rankings")
 	flags.BoolVar(&q.All, "all", false, "all answers")
 	flags.BoolVar(&q.Hard, "hard", false, "drop them at once")
 	asJSON, timeout := addAskFlags(cmd)
@@ -46,10 +41,17 @@ not be reached, 2 for a wrong command line, otherwise 1.
 	cmd.MarkFlagsOneRequired("path", "route", "scope", "all")
 	cmd.MarkFlagsMutuallyExclusive("path", "route", "scope", "all")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		var answer struct {
-			Purged int `json:"purged"`
+		for name, set := range map[string]func(){"path": func() { q.Path = &path }, "route": func() { q.Route = &route }, "scope": func() { q.Scope = &scope }} {
+			if flags.Changed(name) {
+				set()
+			}
 		}
-		if err := p.askOnce(cmd, *at, *timeout, "POST", "/cache/purge", q, &answer); err != nil {
+		c, _, err := p.client(cmd, *at, *timeout)
+		if err != nil {
+			return err
+		}
+		answer, err := c.Purge(cmd.Context(), q)
+		if err != nil {
 			return err
 		}
 		if *asJSON {
@@ -59,48 +61,6 @@ not be reached, 2 for a wrong command line, otherwise 1.
 		return nil
 	}
 	return cmd
-}
-
-func addAskFlags(cmd *cobra.Command) (asJSON *bool, timeout *time.Duration) {
-	return cmd.Flags().Bool("json", false, "print JSON"),
-		cmd.Flags().Duration("timeout", requestTimeout, "longest wait for the answer, at most "+requestTimeout.String())
-}
-
-// askOnce asks the running proxy one question.
-func (p *program) askOnce(cmd *cobra.Command, at string, timeout time.Duration, method, page string, question, answer any) error {
-	c, _, err := p.client(cmd, at)
-	if err != nil {
-		return err
-	}
-	ctx, cancel := context.WithTimeout(cmd.Context(), timeout)
-	defer cancel()
-	return c.ask(ctx, method, page, question, answer)
-}
-
-// sight is what the proxy says of a request.
-type sight struct {
-	Path       string       `json:"path"`
-	Route      string       `json:"route"`
-	Key        string       `json:"key"`
-	Scope      string       `json:"scope"`
-	Outcome    string       `json:"outcome"`
-	Current    string       `json:"current_generation"`
-	Where      *string      `json:"where"`
-	Generation *string      `json:"generation"`
-	Age        *float64     `json:"age_seconds"`
-	Filled     *time.Time   `json:"filled_at"`
-	TookMS     *float64     `json:"took_ms"`
-	Status     *int         `json:"status"`
-	Size       *int64       `json:"size"`
-	Variants   []sizeInForm `json:"variants"`
-	Asked      *int64       `json:"asked"`
-	Cost       *int64       `json:"cost"`
-}
-
-type sizeInForm struct {
-	Coding string `json:"coding"`
-	Bytes  *int64 `json:"bytes"`
-	ETag   string `json:"etag"`
 }
 
 func (p *program) explainCommand() *cobra.Command {
@@ -124,29 +84,32 @@ the proxy could not be reached, 2 for what is no request of the API.
 	asJSON, timeout := addAskFlags(cmd)
 	at := addClientFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
-		var s sight
-		page := "/cache/entry?path=" + url.QueryEscape(args[0])
-		if err := p.askOnce(cmd, *at, *timeout, "GET", page, nil, &s); err != nil {
+		c, _, err := p.client(cmd, *at, *timeout)
+		if err != nil {
+			return err
+		}
+		e, err := c.Entry(cmd.Context(), args[0])
+		if err != nil {
 			return err
 		}
 		if *asJSON {
-			return printJSON(p.stdout, s)
+			return printJSON(p.stdout, e)
 		}
-		fmt.Fprint(p.stdout, s)
+		fmt.Fprint(p.stdout, explained(e))
 		return nil
 	}
 	return cmd
 }
 
-// meanings say what the outcomes mean for a request that comes now.
+// meanings explain the outcomes.
 var meanings = map[string]string{
-	"hit": "from the cache, and true", "stale": "from the cache, while it is loaded anew",
+	"hit": "served fresh from the cache", "stale": "from the cache, while it is loaded anew",
 	"stale_error": "from the cache, because the database fails", "miss": "has to be loaded",
 	"error": "not in the cache, and the database is down",
 }
 
-// String is a table for people.
-func (s sight) String() string {
+// explained returns a table of an entry for people.
+func explained(s api.Entry) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
@@ -171,11 +134,11 @@ func (s sight) String() string {
 	row("loaded", "%s, in %.1f ms", s.Filled.Local().Format(time.DateTime), *s.TookMS)
 	row("age", "%.0f s", *s.Age)
 	row("status", "%d", *s.Status)
-	row("size", "%s", inBytes(*s.Size))
+	row("size", "%s", inBytes(int64(*s.Size)))
 	for _, v := range s.Variants {
 		size := "made as it is sent"
 		if v.Bytes != nil {
-			size = inBytes(*v.Bytes)
+			size = inBytes(int64(*v.Bytes))
 		}
 		row("  "+v.Coding, "%s, ETag %s", size, v.ETag)
 	}

@@ -9,38 +9,9 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
-
-// sources is what the proxy says of where answers come from.
-type sources struct {
-	Default    string                  `json:"default"`
-	Routes     map[string]string       `json:"routes"`
-	Changed    bool                    `json:"changed"`
-	Breakers   map[string]breakerState `json:"breakers"`
-	Configured struct {
-		Default string            `json:"default"`
-		Routes  map[string]string `json:"routes"`
-	} `json:"configured"`
-	Purged  *int   `json:"purged,omitempty"`
-	Warning string `json:"warning,omitempty"`
-}
-
-type breakerState struct {
-	State    string     `json:"state"`
-	Since    *time.Time `json:"since"`
-	Reason   string     `json:"reason"`
-	Switches int64      `json:"switches"`
-	Loads    int64      `json:"loads"`
-	Failed   int64      `json:"failed"`
-	MeanMS   float64    `json:"mean_ms"`
-}
-
-// sourceQuestion is what the proxy is told.
-type sourceQuestion struct {
-	Source string   `json:"source,omitempty"`
-	Routes []string `json:"routes,omitempty"`
-	Reset  bool     `json:"reset,omitempty"`
-}
 
 func (p *program) sourceCommand() *cobra.Command {
 	cmd := &cobra.Command{
@@ -61,19 +32,22 @@ where answers come from. The exit status is 5 if the proxy could not be reached,
   xcri-proxy source auto --route /teams/ --route /athletes/{athlete_hnd}
   xcri-proxy source --reset`,
 	}
-	var q sourceQuestion
+	var q api.SourceRequest
 	cmd.Flags().StringArrayVar(&q.Routes, "route", nil, "only for this `endpoint`, written as in /cache/stats; may be given again")
 	cmd.Flags().BoolVar(&q.Reset, "reset", false, "go back to the configuration, for all routes")
 	asJSON, timeout := addAskFlags(cmd)
 	at := addClientFlags(cmd)
-	cmd.Args = func(_ *cobra.Command, args []string) error { return q.read(args) }
+	cmd.Args = func(_ *cobra.Command, args []string) error { return readSource(&q, args) }
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		var s sources
-		var err error
+		c, _, err := p.client(cmd, *at, *timeout)
+		if err != nil {
+			return err
+		}
+		var s api.SourceState
 		if q.Source == "" && !q.Reset {
-			err = p.askOnce(cmd, *at, *timeout, "GET", "/cache/source", nil, &s)
+			s, err = c.Source(cmd.Context())
 		} else {
-			err = p.askOnce(cmd, *at, *timeout, "POST", "/cache/source", q, &s)
+			s, err = c.SetSource(cmd.Context(), q)
 		}
 		switch {
 		case err != nil:
@@ -81,7 +55,7 @@ where answers come from. The exit status is 5 if the proxy could not be reached,
 		case *asJSON:
 			return printJSON(p.stdout, s)
 		}
-		fmt.Fprint(p.stdout, s)
+		fmt.Fprint(p.stdout, sourceTable(s))
 		if s.Warning != "" {
 			fmt.Fprintf(p.stderr, "xcri-proxy: warning: %s\n", s.Warning)
 		}
@@ -90,8 +64,8 @@ where answers come from. The exit status is 5 if the proxy could not be reached,
 	return cmd
 }
 
-// read takes the source from the arguments. The flags are read by then.
-func (q *sourceQuestion) read(args []string) error {
+// readSource takes the source from the arguments. The flags are parsed before.
+func readSource(q *api.SourceRequest, args []string) error {
 	switch {
 	case len(args) > 1:
 		return fmt.Errorf("source takes one source, but there are %d", len(args))
@@ -106,8 +80,8 @@ func (q *sourceQuestion) read(args []string) error {
 	return nil
 }
 
-// String is a table for people.
-func (s sources) String() string {
+// sourceTable returns a table of the sources for people.
+func sourceTable(s api.SourceState) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
@@ -123,7 +97,7 @@ func (s sources) String() string {
 		row("set while running", "--reset goes back to %s", inWords(s.Configured.Default, s.Configured.Routes))
 	}
 	for _, source := range slices.Sorted(maps.Keys(s.Breakers)) {
-		if left := s.Breakers[source]; left.State == "open" && left.Since != nil {
+		if left := s.Breakers[source]; left.State == api.BreakerOpen && left.Since != nil {
 			row("left by auto", "%s, since %s: %s", source, left.Since.Local().Format(time.DateTime), left.Reason)
 		}
 	}

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 // oldAPI is an old API that answers everything with the same.
@@ -34,7 +36,7 @@ func TestSource(t *testing.T) {
 		"/athletes/{athlete_hnd}  legacy\n", "/snapshots/              auto\n", "/teams/                  legacy\n", "other routes             store\n",
 		"set while running        --reset goes back to store,/snapshots/=auto\n", "being loaded anew        ")
 	expect(t, 0, source("legacy"), "all routes         legacy\n")
-	var s sources
+	var s api.SourceState
 	if err := json.Unmarshal([]byte(expect(t, 0, source("--json"))), &s); err != nil || s.Default != "legacy" || !s.Changed ||
 		s.Configured.Routes["/snapshots/"] != "auto" || s.Breakers["store"].State != "closed" || s.Purged != nil || s.Warning != "" {
 		t.Errorf("%+v, %v", s, err)
@@ -55,7 +57,7 @@ func TestSourceIsNotKept(t *testing.T) {
 		t.Error(out)
 	}
 	out = expect(t, 0, []string{"source", "legacy", "--listen-addr", addr, "--json"})
-	var s sources
+	var s api.SourceState
 	if err := json.Unmarshal([]byte(out), &s); err != nil || s.Warning == "" || s.Purged == nil {
 		t.Errorf("%s: %v", out, err)
 	}
@@ -86,9 +88,9 @@ func TestWrongSourceCommandLines(t *testing.T) {
 
 func TestSourceWords(t *testing.T) {
 	at := time.Date(2025, 10, 27, 3, 0, 0, 0, time.Local)
-	out := sources{Default: "auto", Breakers: map[string]breakerState{
+	out := sourceTable(api.SourceState{Sources: api.Sources{Default: "auto", Breakers: map[string]api.Breaker{
 		"store": {State: "open", Since: &at, Reason: "the store fails, 12 of 80 loads in 60 s (15 %) over 5 %"}, "legacy": {State: "closed", Since: &at, Reason: "3 trials"},
-	}}.String()
+	}}})
 	if want := "all routes    auto\nleft by auto  store, since 2025-10-27 03:00:00: the store fails, 12 of 80 loads in 60 s (15 %) over 5 %\n"; out != want {
 		t.Errorf("%s\nwant %s", out, want)
 	}

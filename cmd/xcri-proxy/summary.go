@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 // logSummary is the part of a report about the access logs of a command.
@@ -44,11 +45,11 @@ type warmSummary struct {
 
 	Log *logSummary `json:"log,omitempty"`
 
-	state *warmState // the last that the proxy told
+	state *api.WarmState // the last one received
 }
 
 // published notes what a warm-up has brought.
-func (s *warmSummary) published(state *warmState) {
+func (s *warmSummary) published(state *api.WarmState) {
 	s.Keys, s.Filled, s.Failed, s.Bytes, s.Seconds = state.Keys, state.Filled, state.Failed, state.Bytes, state.Seconds
 	s.Slowest, s.SlowestSeconds = state.Slowest, state.SlowestSeconds
 }

@@ -16,7 +16,9 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
+	"github.com/lewistv/xcri-proxy/cmd/internal/adminclient"
 	"github.com/lewistv/xcri-proxy/config"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 const (
@@ -81,7 +83,7 @@ Exit status:
 		if err := f.check(); err != nil {
 			return err
 		}
-		c, cfg, err := p.client(cmd, *at)
+		c, cfg, err := p.client(cmd, *at, f.timeout+slack)
 		if err != nil {
 			return err
 		}
@@ -109,13 +111,12 @@ func (f verifyFlags) check() error {
 }
 
 // verify does what the flags say and prints the report.
-func (p *program) verify(ctx context.Context, c *client, cfg config.Config, f verifyFlags) error {
+func (p *program) verify(ctx context.Context, c *adminclient.Client, cfg config.Config, f verifyFlags) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // so that a second signal ends it at once
-	c.timeout = f.timeout + slack
 	v := &verifier{
-		client: c, flags: f, progress: newProgress(p.stderr, isTerminal(p.stderr), f.quiet),
+		Client: c, flags: f, progress: newProgress(p.stderr, isTerminal(p.stderr), f.quiet),
 		pace: pacer{every: time.Duration(float64(time.Second) / f.rate)}, report: newVerifyReport(),
 	}
 	err := v.readTargets(cfg.BasePath, p.stdin)
@@ -132,17 +133,15 @@ func (p *program) verify(ctx context.Context, c *client, cfg config.Config, f ve
 	case !f.quiet && v.report.Asked > 0:
 		v.report.print(p.stdout, f.show)
 	}
-	var late runtimeError
-	if errors.As(err, &late) && (f.quiet || f.json) {
-		late.said = true
-		return late
+	if f.quiet || f.json {
+		return reported(err)
 	}
 	return err
 }
 
 // verifier asks a proxy to compare, question by question.
 type verifier struct {
-	*client
+	*adminclient.Client
 	flags    verifyFlags
 	targets  []string
 	progress *progress
@@ -199,8 +198,8 @@ func readTargets(name string, stdin io.Reader) (targets []string, err error) {
 // run asks all questions, and returns nil if the answers are the same, or an
 // error with the exit status.
 func (v *verifier) run(ctx context.Context) error {
-	var subjects struct{ Keys []string }
-	if err := v.ask(ctx, "GET", "/cache/verify", nil, &subjects); err != nil {
+	subjects, err := v.VerifySubjects(ctx)
+	if err != nil {
 		return err
 	}
 	if v.flags.file == "" && len(v.flags.logs) == 0 {
@@ -229,15 +228,12 @@ func (v *verifier) run(ctx context.Context) error {
 
 // compare asks one question, again and again for a while if the proxy is busy or
 // out of reach.
-func (v *verifier) compare(ctx context.Context, target string) (c comparison, err error) {
-	question := struct {
-		Path      string `json:"path"`
-		TimeoutMS int64  `json:"timeout_ms"`
-	}{target, v.flags.timeout.Milliseconds()}
+func (v *verifier) compare(ctx context.Context, target string) (c api.Comparison, err error) {
+	question := api.VerifyRequest{Path: target, TimeoutMS: v.flags.timeout.Milliseconds()}
 	for begun := time.Now(); ; {
-		err = v.ask(ctx, "POST", "/cache/verify", question, &c)
+		c, err = v.Verify(ctx, question)
 		if err == nil && !slices.Contains(verdicts, c.Verdict) {
-			return c, v.problem(exitRuntime, "got an answer that is not xcri-proxy's")
+			return c, v.NotOurs()
 		}
 		if statusOf(err) != exitUnreachable || time.Since(begun) >= v.flags.timeout {
 			return c, err

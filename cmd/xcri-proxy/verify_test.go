@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 // alteredAPI is an old API on the tests' database: another proxy, whose answers
@@ -84,7 +85,7 @@ func TestVerify(t *testing.T) {
 	}
 
 	name := filepath.Join(t.TempDir(), "requests")
-	text := "# ours\n\n  " + api + "/teams?season_year=2025&limit=3\r\n/health\n/nowhere\n/teams/?limit=x"
+	text := "# ours\n\n  " + apiPath + "/teams?season_year=2025&limit=3\r\n/health\n/nowhere\n/teams/?limit=x"
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -99,12 +100,12 @@ func TestVerify(t *testing.T) {
 		return 0, body
 	})
 	log := filepath.Join(t.TempDir(), "access.log")
-	lines := line("GET "+api+"/metadata/latest HTTP/1.1", 200) + "\n" + line("GET "+api+"/snapshots/ HTTP/1.1", 200) + "\nnonsense\n"
+	lines := line("GET "+apiPath+"/metadata/latest HTTP/1.1", 200) + "\n" + line("GET "+apiPath+"/snapshots/ HTTP/1.1", 200) + "\nnonsense\n"
 	if err := os.WriteFile(log, []byte(lines), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	expect(t, 4, verify("--from-log", log), "log: 3 lines, 1 malformed, 2 requests for the API; 2 taken\n",
-		"\nfailed: "+api+"/metadata/latest\n  legacy: ", "status 500\n", "xcri-proxy: 1 of 2 answers could not be compared\n")
+		"\nfailed: "+apiPath+"/metadata/latest\n  legacy: ", "status 500\n", "xcri-proxy: 1 of 2 answers could not be compared\n")
 	expect(t, 1, verify("--from-log", os.DevNull), "nothing was compared")
 	expect(t, 2, []string{"verify", "--listen-addr", startProxy(t, "LEGACY_URL", "")}, "xcri-proxy: LEGACY_URL is not set: there is no old API to compare with\n")
 }
@@ -145,7 +146,7 @@ func TestVerifyInterrupted(t *testing.T) {
 					t.Error(err)
 				}
 			}
-			_ = printJSON(w, comparison{Path: "/x", Verdict: verdict})
+			_ = printJSON(w, api.Comparison{Path: "/x", Verdict: verdict})
 		})
 		out := expect(t, status, []string{"verify", "--url", url, "--rate", "10"})
 		if !strings.HasPrefix(out, "asked: 2 of 9 questions") && !strings.HasPrefix(out, "asked: 3 of 9 questions") {
@@ -163,14 +164,14 @@ func TestVerifyPatience(t *testing.T) {
 			_, _ = io.WriteString(w, `{"detail":"2 comparisons are running"}`)
 			return
 		}
-		_ = printJSON(w, comparison{Verdict: "same_json"})
+		_ = printJSON(w, api.Comparison{Verdict: "same_json"})
 	})
 	expect(t, 0, []string{"verify", "--url", url, "--rate", "100"}, "is busy: 2 comparisons are running; trying again\n", row("same_json", 2))
 	gone := scriptedVerify(t, 3, func(w http.ResponseWriter, asked int64) {
 		if asked > 1 {
 			panic(http.ErrAbortHandler)
 		}
-		_ = printJSON(w, comparison{Verdict: "same_bytes"})
+		_ = printJSON(w, api.Comparison{Verdict: "same_bytes"})
 	})
 	expect(t, 5, []string{"verify", "--url", gone, "--rate", "100", "--timeout", "50ms"}, "asked: 1 of 3 questions", "EOF")
 	expect(t, 5, []string{"verify", "--listen-addr", closedAddr(t)}, "connection refused")
@@ -236,17 +237,13 @@ func TestPacer(t *testing.T) {
 }
 
 // found is a comparison that a report shows.
-func found(path, verdict, at, store, legacy, err string) comparison {
-	c := comparison{Path: path, Key: "k", Route: "/r", Verdict: verdict, Error: err, Store: told{200, 10, 2}, Legacy: told{200, 11, 9}}
+func found(path, verdict, at, store, legacy, err string) api.Comparison {
+	c := api.Comparison{Path: path, Key: "k", Route: "/r", Verdict: verdict, Error: err, Store: api.Answered{Status: 200, Bytes: 10, MS: 2}, Legacy: api.Answered{Status: 200, Bytes: 11, MS: 9}}
 	if at != "-" {
-		c.Difference = &struct {
-			Path   string `json:"path"`
-			Store  string `json:"store"`
-			Legacy string `json:"legacy"`
-		}{at, store, legacy}
+		c.Difference = &api.Difference{Path: at, Store: store, Legacy: legacy}
 	}
 	if err != "" {
-		c.Legacy = told{}
+		c.Legacy = api.Answered{}
 	}
 	return c
 }
@@ -254,8 +251,8 @@ func found(path, verdict, at, store, legacy, err string) comparison {
 func goldenReport() *verifyReport {
 	r := newVerifyReport()
 	r.Questions = 6
-	for _, c := range []comparison{
-		{Path: "/a", Verdict: "same_bytes", Store: told{200, 10, 4}, Legacy: told{200, 10, 18}},
+	for _, c := range []api.Comparison{
+		{Path: "/a", Verdict: "same_bytes", Store: api.Answered{Status: 200, Bytes: 10, MS: 4}, Legacy: api.Answered{Status: 200, Bytes: 10, MS: 18}},
 		found("/b", sameButOrder, "results[3].team_rank", "4", "5", ""),
 		found("/c?x=1&y=2", different, "", "{}", "[]", ""),
 		found("/d", failed, "-", "", "", "legacy: it broke"),
@@ -340,7 +337,7 @@ func TestVerifyJudges(t *testing.T) {
 		r := newVerifyReport()
 		r.Questions = tt.questions
 		for _, verdict := range tt.verdicts {
-			r.add(comparison{Verdict: verdict})
+			r.add(api.Comparison{Verdict: verdict})
 		}
 		if got := statusOf(r.judge()); got != tt.status {
 			t.Errorf("%s: %d, want %d", name, got, tt.status)

@@ -5,30 +5,9 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
-
-// comparison is what the proxy says of one question.
-type comparison struct {
-	Path       string `json:"path"`
-	Key        string `json:"key"`
-	Route      string `json:"route"`
-	Verdict    string `json:"verdict"`
-	Difference *struct {
-		Path   string `json:"path"`
-		Store  string `json:"store"`
-		Legacy string `json:"legacy"`
-	} `json:"difference"`
-	Store  told   `json:"store"`
-	Legacy told   `json:"legacy"`
-	Error  string `json:"error"`
-}
-
-// told is what one source says; the status is zero for no answer.
-type told struct {
-	Status int     `json:"status"`
-	Bytes  int64   `json:"bytes"`
-	MS     float64 `json:"ms"`
-}
 
 // Verdicts that the report tells apart, in the order in which it lists them.
 const (
@@ -43,16 +22,16 @@ var verdicts = []string{"same_bytes", "same_json", sameButOrder, different, fail
 // verifyReport is what verify has to say in the end. Times are means over the
 // questions that both sources were needed for and answered.
 type verifyReport struct {
-	Result    string         `json:"result"`
-	Questions int            `json:"questions"`
-	Asked     int            `json:"asked"` // of the questions
-	Verdicts  map[string]int `json:"verdicts"`
-	Seconds   float64        `json:"seconds"`
-	StoreMS   float64        `json:"store_ms"`
-	LegacyMS  float64        `json:"legacy_ms"`
-	Ratio     float64        `json:"legacy_to_store"` // of the times; zero if there are none
-	Found     []comparison   `json:"found"`           // all that are not the same
-	Error     string         `json:"error,omitempty"`
+	Result    string           `json:"result"`
+	Questions int              `json:"questions"`
+	Asked     int              `json:"asked"` // of the questions
+	Verdicts  map[string]int   `json:"verdicts"`
+	Seconds   float64          `json:"seconds"`
+	StoreMS   float64          `json:"store_ms"`
+	LegacyMS  float64          `json:"legacy_ms"`
+	Ratio     float64          `json:"legacy_to_store"` // of the times; zero if there are none
+	Found     []api.Comparison `json:"found"`           // all that are not the same
+	Error     string           `json:"error,omitempty"`
 
 	Log *logSummary `json:"log,omitempty"`
 
@@ -62,7 +41,7 @@ type verifyReport struct {
 }
 
 func newVerifyReport() *verifyReport {
-	r := &verifyReport{Verdicts: map[string]int{}, Found: []comparison{}, begun: time.Now()}
+	r := &verifyReport{Verdicts: map[string]int{}, Found: []api.Comparison{}, begun: time.Now()}
 	for _, verdict := range verdicts {
 		r.Verdicts[verdict] = 0
 	}
@@ -70,7 +49,7 @@ func newVerifyReport() *verifyReport {
 }
 
 // add counts one comparison.
-func (r *verifyReport) add(c comparison) {
+func (r *verifyReport) add(c api.Comparison) {
 	r.Asked++
 	r.Verdicts[c.Verdict]++
 	if c.Store.MS > 0 && c.Store.Status > 0 && c.Legacy.Status > 0 {
@@ -148,7 +127,7 @@ func (r *verifyReport) print(w io.Writer, most int) {
 		for _, c := range r.Found {
 			if c.Verdict == verdict && shown < most {
 				shown++
-				c.print(w)
+				printComparison(w, c)
 			}
 		}
 	}
@@ -157,8 +136,8 @@ func (r *verifyReport) print(w io.Writer, most int) {
 	}
 }
 
-// print writes what was found, and where.
-func (c comparison) print(w io.Writer) {
+// printComparison writes the verdict of a comparison and the first difference.
+func printComparison(w io.Writer, c api.Comparison) {
 	fmt.Fprintf(w, "\n%s: %s\n", c.Verdict, c.Path)
 	if c.Error != "" {
 		fmt.Fprintf(w, "  %s\n", c.Error)

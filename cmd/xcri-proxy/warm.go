@@ -4,12 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lewistv/xcri-proxy/cmd/internal/adminclient"
 	"github.com/lewistv/xcri-proxy/config"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 const (
@@ -75,7 +76,7 @@ Exit status:
 		if err := f.check(); err != nil {
 			return err
 		}
-		c, cfg, err := p.client(cmd, *at)
+		c, cfg, err := p.client(cmd, *at, 0)
 		if err != nil {
 			return err
 		}
@@ -100,10 +101,10 @@ func (f warmFlags) check() error {
 }
 
 // warm does what the flags say and prints the summary.
-func (p *program) warm(ctx context.Context, c *client, cfg config.Config, f warmFlags) error {
+func (p *program) warm(ctx context.Context, c *adminclient.Client, cfg config.Config, f warmFlags) error {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
-	w := &warmer{client: c, flags: f, progress: newProgress(p.stderr, isTerminal(p.stderr), f.quiet)}
+	w := &warmer{Client: c, flags: f, progress: newProgress(p.stderr, isTerminal(p.stderr), f.quiet)}
 	if len(f.logs) > 0 {
 		log, err := readLogs(f.logs, cfg.BasePath, p.stdin)
 		if err != nil {
@@ -127,10 +128,8 @@ func (p *program) warm(ctx context.Context, c *client, cfg config.Config, f warm
 	case !f.quiet:
 		s.print(p.stdout)
 	}
-	var late runtimeError
-	if errors.As(err, &late) && (f.quiet || f.json || late.status == exitNothingNew) {
-		late.said = true
-		return late
+	if f.quiet || f.json || statusOf(err) == exitNothingNew {
+		return reported(err)
 	}
 	return err
 }
@@ -141,58 +140,14 @@ var results = map[int]string{
 	exitUnreachable: "proxy_unreachable", exitNoDatabase: "database_unreachable",
 }
 
-func statusOf(err error) int {
-	var atRuntime runtimeError
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &atRuntime):
-		return max(exitRuntime, atRuntime.status)
-	}
-	return exitUsage
-}
-
-// warmState is what the proxy says of a warm-up.
-type warmState struct {
-	Looked         int64      `json:"looked"`
-	Warming        bool       `json:"warming"`
-	Calculated     string     `json:"calculated_at"`
-	Published      int64      `json:"published"`
-	Keys           int        `json:"keys"`
-	Done           int        `json:"done"`
-	Filled         int        `json:"filled"`
-	Failed         int        `json:"failed"`
-	Bytes          int64      `json:"bytes"`
-	Seconds        float64    `json:"seconds"`
-	Slowest        string     `json:"slowest"`
-	SlowestSeconds float64    `json:"slowest_seconds"`
-	Error          string     `json:"error"`
-	LookError      string     `json:"look_error"`
-	Current        string     `json:"current_generation"`
-	PublishedAt    *time.Time `json:"published_at"`
-	DownSince      *time.Time `json:"down_since"`
-	Snapshot       string     `json:"newest_snapshot"`
-	HasSnapshot    bool       `json:"has_snapshot"`
-}
-
-// warmTicket is what the proxy says to a request to warm.
-type warmTicket struct {
-	Ticket  int64 `json:"ticket"`
-	Keys    int   `json:"keys"`
-	Ignored []struct {
-		Path   string `json:"path"`
-		Reason string `json:"reason"`
-	} `json:"ignored"`
-}
-
 // warmer waits for a warm-up.
 type warmer struct {
-	*client
+	*adminclient.Client
 	flags    warmFlags
 	paths    []string // to warm beside the usual
 	keys     int      // that these make
 	progress *progress
-	before   *warmState
+	before   *api.WarmState
 	summary  warmSummary
 }
 
@@ -212,7 +167,7 @@ func (w *warmer) run(ctx context.Context) error {
 		case state.LookError != "":
 			failures = 0
 			w.progress.say("the proxy could not publish: %s; trying again", state.LookError)
-		case w.flags.waitFor != "" && !state.HasSnapshot:
+		case w.flags.waitFor != "" && (state.HasSnapshot == nil || !*state.HasSnapshot):
 			failures = 0
 			w.progress.say("no snapshot %s yet; the newest is %s", w.flags.waitFor, orNone(state.Snapshot))
 		default:
@@ -227,7 +182,7 @@ func (w *warmer) run(ctx context.Context) error {
 }
 
 // look asks for one look and returns the state once it has ended.
-func (w *warmer) look(ctx context.Context) (state *warmState, err error) {
+func (w *warmer) look(ctx context.Context) (state *api.WarmState, err error) {
 	if w.before == nil {
 		before, err := w.state(ctx)
 		if err != nil {
@@ -248,7 +203,7 @@ func (w *warmer) look(ctx context.Context) (state *warmState, err error) {
 		case state.Looked >= ticket:
 			return state, nil
 		case state.Looked < latest: // it has been restarted and knows no ticket
-			return nil, w.problem(exitUnreachable, "the proxy was restarted")
+			return nil, w.Gone("the proxy was restarted")
 		}
 		latest = state.Looked
 		if state.Warming {
@@ -265,10 +220,6 @@ func (w *warmer) look(ctx context.Context) (state *warmState, err error) {
 // post asks for a look. Paths that are too many for one request go ahead in
 // others, for the same look.
 func (w *warmer) post(ctx context.Context) (ticket int64, err error) {
-	type question struct {
-		Paths []string `json:"paths,omitempty"`
-		Later bool     `json:"later,omitempty"`
-	}
 	keys, ignored := 0, 0
 	for rest := w.paths; ; {
 		n, size := 0, 0
@@ -276,10 +227,10 @@ func (w *warmer) post(ctx context.Context) (ticket int64, err error) {
 			size += len(rest[n]) + len(`"",`)
 			n++
 		}
-		q := question{rest[:n], n < len(rest)}
+		q := api.WarmRequest{Paths: rest[:n], Later: n < len(rest)}
 		rest = rest[n:]
-		var answer warmTicket
-		if err := w.ask(ctx, "POST", "/cache/warm", q, &answer); err != nil {
+		answer, err := w.Warm(ctx, q)
+		if err != nil {
 			return 0, err
 		}
 		keys += answer.Keys
@@ -296,21 +247,17 @@ func (w *warmer) post(ctx context.Context) (ticket int64, err error) {
 }
 
 // state asks how the warm-up stands.
-func (w *warmer) state(ctx context.Context) (*warmState, error) {
-	page := "/cache/warm"
-	if w.flags.waitFor != "" {
-		page += "?snapshot=" + url.QueryEscape(w.flags.waitFor)
-	}
-	state := &warmState{}
-	if err := w.ask(ctx, "GET", page, nil, state); err != nil {
+func (w *warmer) state(ctx context.Context) (*api.WarmState, error) {
+	state, err := w.WarmState(ctx, w.flags.waitFor)
+	if err != nil {
 		return nil, err
 	}
-	w.summary.state = state
-	return state, nil
+	w.summary.state = &state
+	return &state, nil
 }
 
 // judge tells what a look that went well has brought.
-func (w *warmer) judge(s *warmState) error {
+func (w *warmer) judge(s *api.WarmState) error {
 	isNew := s.Current != w.before.Current || w.before.Published == 0 || w.keys > 0 ||
 		s.PublishedAt != nil && time.Since(*s.PublishedAt) < w.flags.since
 	switch {
@@ -334,7 +281,7 @@ func (w *warmer) late() error {
 	}
 	switch {
 	case s == nil:
-		return w.problem(exitUnreachable, "no answer within "+w.flags.timeout.String())
+		return w.Gone("no answer within " + w.flags.timeout.String())
 	case s.DownSince != nil:
 		return problem(exitNoDatabase, "the proxy has not reached the database since %s: %s", s.DownSince.Local().Format(time.DateTime), orNone(s.LookError))
 	case s.LookError != "":

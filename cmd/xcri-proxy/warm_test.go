@@ -18,6 +18,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/app"
 	"github.com/lewistv/xcri-proxy/config"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
@@ -165,11 +166,11 @@ func TestWarmFromLog(t *testing.T) {
 	expect(t, 0, []string{"warm", "--listen-addr", addr, "--since", "1h"})
 	var log strings.Builder
 	for i := range 1500 { // more than one request takes
-		fmt.Fprintln(&log, line(fmt.Sprintf("GET %s/athletes/%d?season_year=2025&division=2030&gender=M HTTP/1.1", api, i), 200))
+		fmt.Fprintln(&log, line(fmt.Sprintf("GET %s/athletes/%d?season_year=2025&division=2030&gender=M HTTP/1.1", apiPath, i), 200))
 	}
 	for range 5 {
-		fmt.Fprintln(&log, line("GET "+api+"/teams/714?season_year=2025 HTTP/1.1", 200))
-		fmt.Fprintln(&log, line("GET "+api+"/nowhere HTTP/1.1", 200))
+		fmt.Fprintln(&log, line("GET "+apiPath+"/teams/714?season_year=2025 HTTP/1.1", 200))
+		fmt.Fprintln(&log, line("GET "+apiPath+"/nowhere HTTP/1.1", 200))
 		fmt.Fprintln(&log, "nonsense")
 	}
 	name := filepath.Join(t.TempDir(), "access.log")
@@ -184,7 +185,7 @@ func TestWarmFromLog(t *testing.T) {
 
 	// From stdin, and behind a prefix of its own.
 	var out, errs strings.Builder
-	p := &program{env: map[string]string{"LISTEN_ADDR": addr}, stdin: strings.NewReader(strings.ReplaceAll(log.String(), api, "/api")), stdout: &out, stderr: &errs}
+	p := &program{env: map[string]string{"LISTEN_ADDR": addr}, stdin: strings.NewReader(strings.ReplaceAll(log.String(), apiPath, "/api")), stdout: &out, stderr: &errs}
 	if status := p.run([]string{"warm", "--from-log", "-", "--top", "2", "--base-path", "/", "--json"}); status != 0 {
 		t.Errorf("status %d: %s%s", status, &out, &errs)
 	}
@@ -258,12 +259,12 @@ func TestNotReachable(t *testing.T) {
 
 // scripted is a proxy that tells one state after the other, the last again and
 // again.
-func scripted(t *testing.T, states ...warmState) (url string) {
+func scripted(t *testing.T, states ...api.WarmState) (url string) {
 	t.Helper()
 	var asked atomic.Int64
 	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			_ = printJSON(w, warmTicket{Ticket: 8})
+			_ = printJSON(w, api.WarmTicket{Ticket: 8})
 			return
 		}
 		_ = printJSON(w, states[min(int(asked.Add(1)), len(states))-1])
@@ -273,26 +274,26 @@ func scripted(t *testing.T, states ...warmState) (url string) {
 }
 
 func TestWarmPartly(t *testing.T) {
-	url := scripted(t, warmState{Looked: 7, Published: 1, Current: "a"}, warmState{Looked: 7, Warming: true, Published: 1, Current: "a", Keys: 9, Done: 4},
-		warmState{Looked: 8, Published: 2, Current: "b", Keys: 9, Done: 9, Filled: 7, Failed: 2, Error: "/teams/: too slow"})
+	url := scripted(t, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Published: 1}, Current: "a"}, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Warming: true, Published: 1, Keys: 9, Done: 4}, Current: "a"},
+		api.WarmState{WarmStatus: api.WarmStatus{Looked: 8, Published: 2, Keys: 9, Done: 9, Filled: 7, Failed: 2, Error: "/teams/: too slow"}, Current: "b"})
 	expect(t, 4, []string{"warm", "--url", url}, "4 of 9 answers", "published: 9 answers, 7 of them loaded, 2 failed",
 		"xcri-proxy: 2 of 9 answers could not be loaded; the last: /teams/: too slow")
 }
 
 func TestWarmIsLate(t *testing.T) {
-	url := scripted(t, warmState{Looked: 7, Published: 1}, warmState{Looked: 7, Published: 1, Warming: true, Keys: 9, Done: 4})
+	url := scripted(t, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Published: 1}}, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Published: 1, Warming: true, Keys: 9, Done: 4}})
 	expect(t, 1, []string{"warm", "--url", url, "--timeout", "500ms"}, "xcri-proxy: not finished within 500ms: 4 of 9 answers done")
-	url = scripted(t, warmState{Looked: 7, Published: 1})
+	url = scripted(t, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Published: 1}})
 	expect(t, 1, []string{"warm", "--url", url, "--timeout", "500ms"}, "xcri-proxy: the proxy did not look within 500ms")
-	url = scripted(t, warmState{Looked: 8, Published: 1, LookError: "no"})
+	url = scripted(t, api.WarmState{WarmStatus: api.WarmStatus{Looked: 8, Published: 1, LookError: "no"}})
 	expect(t, 1, []string{"warm", "--url", url, "--timeout", "500ms"}, "xcri-proxy: nothing could be published within 500ms: no")
 }
 
 // TestWarmSurvivesARestart: a proxy that has been started anew knows no ticket,
 // and is asked again.
 func TestWarmSurvivesARestart(t *testing.T) {
-	url := scripted(t, warmState{Looked: 7, Published: 5, Current: "a"}, warmState{Looked: 7, Published: 5, Current: "a"},
-		warmState{Looked: 0}, warmState{Looked: 8, Published: 1, Current: "b", Keys: 9, Done: 9, Filled: 9})
+	url := scripted(t, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Published: 5}, Current: "a"}, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Published: 5}, Current: "a"},
+		api.WarmState{WarmStatus: api.WarmStatus{Looked: 0}}, api.WarmState{WarmStatus: api.WarmStatus{Looked: 8, Published: 1, Keys: 9, Done: 9, Filled: 9}, Current: "b"})
 	expect(t, 0, []string{"warm", "--url", url, "--timeout", "20s"}, "the proxy was restarted; trying again", "published: 9 answers")
 }
 
@@ -300,10 +301,10 @@ func TestPurgeAndExplain(t *testing.T) {
 	const token = "a-long-enough-token"
 	addr := startProxy(t, "ADMIN_TOKEN", token)
 	at := func(args ...string) []string { return append(args, "--listen-addr", addr, "--admin-token", token) }
-	const path = api + "/athletes/?gender=m&division=2030&season_year=2025&limit=50000"
+	const path = apiPath + "/athletes/?gender=m&division=2030&season_year=2025&limit=50000"
 	expect(t, 0, at("warm", "--since", "1h"))
 	expect(t, 0, at("explain", path), "route       /athletes/\n", "key         /athletes/?season_year=2025&division=2030&gender=M&limit=50000\n",
-		"scope       2025/2030/M/live\n", "outcome     hit: from the cache, and true\n", "where       warm, ", ", which is published\n",
+		"scope       2025/2030/M/live\n", "outcome     hit: served fresh from the cache\n", "where       warm, ", ", which is published\n",
 		"status      200\n", "  identity  made as it is sent, ETag \"", "  gzip      ")
 	if got := expect(t, 0, at("purge", "--path", path)); got != "purged: 1\n" {
 		t.Error(got)
@@ -313,7 +314,7 @@ func TestPurgeAndExplain(t *testing.T) {
 		t.Error(got)
 	}
 	expect(t, 0, at("explain", path), "outcome     miss: has to be loaded\n", " is published\n")
-	var s sight
+	var s api.Entry
 	if err := json.Unmarshal([]byte(expect(t, 0, at("explain", path, "--json"))), &s); err != nil || s.Path != path || s.Outcome != "miss" || s.Where != nil {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -326,15 +327,15 @@ func TestPurgeAndExplain(t *testing.T) {
 }
 
 func TestExplainedWords(t *testing.T) {
-	out := sight{Route: "/x", Outcome: "stale_error", Where: new("tail"), Generation: new("a"), Current: "b", Age: new(1.6), Filled: new(time.Now()),
-		TookMS: new(1.25), Status: new(404), Size: new(int64(7)), Asked: new(int64(3)), Cost: new(int64(600)),
-		Variants: []sizeInForm{{"identity", new(int64(7)), `"x"`}}}.String()
+	out := explained(api.Entry{Route: "/x", Outcome: "stale_error", Where: new("tail"), Generation: new("a"), Current: "b", Age: new(1.6), Filled: new(time.Now()),
+		TookMS: new(1.25), Status: new(404), Size: new(7), Asked: new(uint32(3)), Cost: new(int64(600)),
+		Variants: []api.Variant{{Coding: "identity", Bytes: new(7), ETag: `"x"`}}})
 	for _, want := range []string{"stale_error: from the cache, because the database fails", "where       tail, 600 B, asked for 3 times", "generation  a, but b is published", "age         2 s", "  identity  7 B, ETag \"x\""} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	if out := (sight{Where: new("absent"), Generation: new(""), Age: new(0.0), Filled: new(time.Now()), TookMS: new(0.0), Status: new(400), Size: new(int64(7)), Asked: new(int64(0)), Cost: new(int64(1))}).String(); !strings.Contains(out, "none, as the database is not asked") {
+	if out := explained(api.Entry{Where: new("absent"), Generation: new(""), Age: new(0.0), Filled: new(time.Now()), TookMS: new(0.0), Status: new(400), Size: new(7), Asked: new(uint32(0)), Cost: new(int64(1))}); !strings.Contains(out, "none, as the database is not asked") {
 		t.Error(out)
 	}
 }

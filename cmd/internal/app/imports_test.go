@@ -18,13 +18,14 @@ const allowed = `
 cache: cache/memfile
 cache/memfile:
 cmd/internal/accesslog:
+cmd/internal/adminclient: proxy/admin/api
 cmd/internal/app: cache cache/memfile cmd/internal/handover config proxy proxy/admin/gate proxy/content proxy/legacy proxy/maintenance proxy/origin proxy/site store
 cmd/internal/handover:
 cmd/internal/load: cmd/internal/accesslog
 cmd/internal/logging:
 cmd/xcri-bench: store/storetest store/storetest/importer store/storetest/mariadb
 cmd/xcri-bench/bare:
-cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/app cmd/internal/load cmd/internal/logging config
+cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/app cmd/internal/load cmd/internal/logging config proxy/admin/api
 config:
 config/deploy:
 proxy: cache cache/memfile proxy/accept proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/route proxy/site proxy/verify proxy/visitor store store/jsontext
