@@ -39,9 +39,13 @@ type Config struct {
 
 // Database says how to reach the database and how hard to use it.
 type Database struct {
-	Host             string
+	Host             string // or several, comma separated, in the order in which to try them
 	Port             int
 	Socket           string // path of a Unix socket; when set, Host and Port are not used
+	TLS              string // off, preferred, required or verify
+	TLSCA            string // PEM file of the authorities to trust; empty = the system's
+	TLSCert          string // PEM file of our certificate; empty = none
+	TLSKey           string // PEM file of its key; empty = none
 	Name             string
 	User             string
 	Password         Secret
@@ -164,6 +168,10 @@ func (c Config) brokenRelations(bad map[string]bool) (problems []error) {
 	}{
 		{c.Cache.Bytes <= most, "CACHE_BYTES", "must be at most " + show(most) + ", 70% of MEMORY_LIMIT", "MEMORY_LIMIT"},
 		{c.Cache.FillTimeout > c.Database.StatementTimeout, "FILL_TIMEOUT", "must be longer than DATABASE_STATEMENT_TIMEOUT", "DATABASE_STATEMENT_TIMEOUT"},
+		{c.Database.TLS == "verify" || c.Database.TLSCA == "", "DATABASE_TLS_CA", "needs verify as DATABASE_TLS", "DATABASE_TLS"},
+		{c.Database.TLS != "off" || c.Database.TLSCert == "", "DATABASE_TLS_CERT", "needs DATABASE_TLS", "DATABASE_TLS"},
+		{c.Database.TLSCert != "" || c.Database.TLSKey == "", "DATABASE_TLS_KEY", "needs a DATABASE_TLS_CERT", "DATABASE_TLS_CERT"},
+		{c.Database.TLSKey != "" || c.Database.TLSCert == "", "DATABASE_TLS_CERT", "needs a DATABASE_TLS_KEY", "DATABASE_TLS_KEY"},
 		{base || c.StaticDir == "", "STATIC_DIR", "needs a BASE_PATH for the site to be under", "BASE_PATH"},
 		{old || c.Legacy.Source == "store", "SOURCE", "needs a LEGACY_URL", "LEGACY_URL"},
 		{old || !c.Legacy.hasOtherRoutes(), "SOURCE_ROUTES", "needs a LEGACY_URL", "LEGACY_URL"},

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/netip"
 	"os"
 	"path/filepath"
@@ -51,7 +52,7 @@ func TestDefaults(t *testing.T) {
 		MemoryLimit:     150 << 20,
 		TrustedProxies:  []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 		Database: Database{
-			Host: "localhost", Port: 3306, Name: "web4ustfccca_iz", User: "web4ustfccca_public",
+			Host: "localhost", Port: 3306, Name: "web4ustfccca_iz", User: "web4ustfccca_public", TLS: "off",
 			MaxConns: 8, StatementTimeout: 10 * time.Second,
 		},
 		Cache: Cache{
@@ -86,6 +87,10 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"DATABASE_HOST", "::1", "::1", func(c Config) any { return c.Database.Host }},
 		{"DATABASE_PORT", "3307", 3307, func(c Config) any { return c.Database.Port }},
 		{"DATABASE_SOCKET", "/run/my sql.sock", "/run/my sql.sock", func(c Config) any { return c.Database.Socket }},
+		{"DATABASE_TLS", "Verify", "verify", func(c Config) any { return c.Database.TLS }},
+		{"DATABASE_TLS_CA", "/etc/ssl/ca.pem", "/etc/ssl/ca.pem", func(c Config) any { return c.Database.TLSCA }},
+		{"DATABASE_TLS_CERT", "/etc/ssl/client.pem", "/etc/ssl/client.pem", func(c Config) any { return c.Database.TLSCert }},
+		{"DATABASE_TLS_KEY", "/etc/ssl/client.key", "/etc/ssl/client.key", func(c Config) any { return c.Database.TLSKey }},
 		{"DATABASE_NAME", "other", "other", func(c Config) any { return c.Database.Name }},
 		{"DATABASE_USER", "someone", "someone", func(c Config) any { return c.Database.User }},
 		{"DATABASE_PASSWORD", " p#$ ", Secret(" p#$ "), func(c Config) any { return c.Database.Password }},
@@ -112,16 +117,24 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"VERIFY_SAMPLE", "0.1%", Share(0.001), func(c Config) any { return c.Legacy.VerifySample }},
 	}
 	tested := []string{envFileName}
-	defaults := load(t, nil)
+	needs := map[string]map[string]string{ // what a key is refused without
+		"DATABASE_TLS_CA":   {"DATABASE_TLS": "verify"},
+		"DATABASE_TLS_CERT": {"DATABASE_TLS": "required", "DATABASE_TLS_CERT": "/c.pem", "DATABASE_TLS_KEY": "/k.pem"},
+		"DATABASE_TLS_KEY":  {"DATABASE_TLS": "required", "DATABASE_TLS_CERT": "/c.pem", "DATABASE_TLS_KEY": "/k.pem"},
+	}
 	for _, tt := range tests {
 		tested = append(tested, tt.key)
 		t.Run(tt.key, func(t *testing.T) {
-			cfg := load(t, map[string]string{tt.key: tt.text})
+			flags := map[string]string{}
+			maps.Copy(flags, needs[tt.key])
+			before := load(t, flags)
+			flags[tt.key] = tt.text
+			cfg := load(t, flags)
 			if got := tt.got(cfg); !reflect.DeepEqual(got, tt.want) {
 				t.Errorf("got %#v, want %#v", got, tt.want)
 			}
 			for _, k := range keys {
-				if same := k.get(&cfg) == k.get(&defaults); same != (k.Name != tt.key) {
+				if same := k.get(&cfg) == k.get(&before); same != (k.Name != tt.key) {
 					t.Errorf("%s: unchanged is %v", k.Name, same)
 				}
 			}
@@ -150,6 +163,8 @@ func TestSpecialValues(t *testing.T) {
 		{"API_CORS_ORIGINS", "https://A.example, http://[::1]:5173 ,", "https://a.example,http://[::1]:5173"},
 		{"ADMIN_TOKEN", "", "(not set)"},
 		{"DATABASE_HOST", "db_1.example", "db_1.example"},
+		{"DATABASE_HOST", " a, 10.0.0.2 ,::1", "a,10.0.0.2,::1"},
+		{"DATABASE_TLS", "PREFERRED", "preferred"},
 		{"DATABASE_SOCKET", "", ""},
 		{"MEMORY_LIMIT", "157286401", "157286401"},
 		{"MEMORY_LIMIT", "1.5GiB", "1536MiB"},
@@ -205,7 +220,7 @@ func TestBadValues(t *testing.T) {
 		base     = "must be a path like /iz/xcri of letters, digits, - _ ~ and single dots, without a slash at the end"
 		levels   = "must be debug, info, warn (warning) or error (critical)"
 		token    = "must be at least 16 printable ASCII characters without a space"
-		host     = "must be a host name or an IP address, without port"
+		host     = "must be a host name or an IP address, without port, or several, comma separated"
 		name     = "must be a name of 1 to 64 characters"
 		seconds  = "must be a duration from 0s to 8760h, such as 90s or 1m30s; a bare number is seconds"
 		atLeast1 = "must be a duration from 1ms to 8760h, such as 90s or 1m30s; a bare number is seconds"
@@ -269,6 +284,10 @@ func TestBadValues(t *testing.T) {
 		{"DATABASE_HOST", "[::1]", host},
 		{"DATABASE_HOST", "a b", host},
 		{"DATABASE_HOST", "-x", host},
+		{"DATABASE_HOST", "a,", host},
+		{"DATABASE_HOST", "a,b,a", `names "a" twice`},
+		{"DATABASE_TLS", "", "must be off, preferred, required or verify"},
+		{"DATABASE_TLS", "on", "must be off, preferred, required or verify"},
 		{"DATABASE_PORT", "", "must be a whole number from 1 to 65535"},
 		{"DATABASE_PORT", "0", "must be a whole number from 1 to 65535"},
 		{"DATABASE_PORT", "65536", "must be a whole number from 1 to 65535"},
@@ -407,6 +426,14 @@ func TestRelations(t *testing.T) {
 			`STATIC_DIR="/srv" (flag --static-dir): needs a BASE_PATH for the site to be under, which is empty (flag --base-path)`},
 		{"a site whose path is not known", map[string]string{"STATIC_DIR": "/srv", "BASE_PATH": "x"},
 			`BASE_PATH="x" (flag --base-path): must be a path like /iz/xcri of letters, digits, - _ ~ and single dots, without a slash at the end`},
+		{"authorities for no verification", map[string]string{"DATABASE_TLS": "required", "DATABASE_TLS_CA": "/ca"},
+			`DATABASE_TLS_CA="/ca" (flag --database-tls-ca): needs verify as DATABASE_TLS, which is required (flag --database-tls)`},
+		{"a certificate without a key", map[string]string{"DATABASE_TLS": "required", "DATABASE_TLS_CERT": "/c"},
+			`DATABASE_TLS_CERT="/c" (flag --database-tls-cert): needs a DATABASE_TLS_KEY, which is empty (default)`},
+		{"a key without a certificate", map[string]string{"DATABASE_TLS": "required", "DATABASE_TLS_KEY": "/k"},
+			`DATABASE_TLS_KEY="/k" (flag --database-tls-key): needs a DATABASE_TLS_CERT, which is empty (default)`},
+		{"a certificate without TLS", map[string]string{"DATABASE_TLS_CERT": "/c", "DATABASE_TLS_KEY": "/k"},
+			`DATABASE_TLS_CERT="/c" (flag --database-tls-cert): needs DATABASE_TLS, which is off (default)`},
 		{"no site and no path", map[string]string{"BASE_PATH": ""}, ""},
 		{"no old API for all", map[string]string{"SOURCE": "legacy", "LEGACY_URL": ""},
 			`SOURCE="legacy" (flag --source): needs a LEGACY_URL, which is empty (flag --legacy-url)`},

@@ -60,11 +60,28 @@ func parseAddr(text string) (string, error) {
 	return text, nil
 }
 
-func parseHost(text string) (string, error) {
-	if !isHost(text) {
-		return "", errors.New("must be a host name or an IP address, without port")
+// parseHosts reads one host or several, and writes them without spaces.
+func parseHosts(text string) (string, error) {
+	var hosts []string
+	for item := range strings.SplitSeq(text, ",") {
+		item = strings.TrimSpace(item)
+		switch {
+		case !isHost(item):
+			return "", errors.New("must be a host name or an IP address, without port, or several, comma separated")
+		case slices.Contains(hosts, item):
+			return "", fmt.Errorf("names %s twice", shown(item))
+		}
+		hosts = append(hosts, item)
 	}
-	return text, nil
+	return strings.Join(hosts, ","), nil
+}
+
+func parseTLS(text string) (string, error) {
+	switch text = strings.ToLower(text); text {
+	case "off", "preferred", "required", "verify":
+		return text, nil
+	}
+	return "", errors.New("must be off, preferred, required or verify")
 }
 
 func isHost(text string) bool {

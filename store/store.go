@@ -29,6 +29,33 @@ var (
 	ErrSetup       = pool.ErrSetup
 )
 
+// Capacity is how many connections the server allows at one moment.
+type Capacity = pool.Capacity
+
+// TLS says how connections are encrypted.
+type TLS = pool.TLS
+
+// TLSMode says whether connections are encrypted.
+type TLSMode = pool.TLSMode
+
+// Reason says which part of the set-up is wrong. See package pool.
+type Reason = pool.Reason
+
+// The reasons of an ErrSetup.
+const (
+	BadSetup       = pool.BadSetup
+	Denied         = pool.Denied
+	Blocked        = pool.Blocked
+	NeedsTLS       = pool.NeedsTLS
+	NoTLS          = pool.NoTLS
+	BadCertificate = pool.BadCertificate
+	NoDatabase     = pool.NoDatabase
+	NoTable        = pool.NoTable
+)
+
+// ReasonOf returns why an ErrSetup was returned.
+func ReasonOf(err error) Reason { return pool.ReasonOf(err) }
+
 // Class says what an error concerns and so what helps. See package pool.
 type Class = pool.Class
 
@@ -74,6 +101,9 @@ func (s *Store) Check(ctx context.Context) error {
 	}
 	return nil
 }
+
+// Capacity asks the server for its limits on connections.
+func (s *Store) Capacity(ctx context.Context) (Capacity, error) { return s.pool.Capacity(ctx) }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }

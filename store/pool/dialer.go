@@ -1,9 +1,10 @@
 package pool
 
 import (
+	"cmp"
 	"context"
+	"crypto/tls"
 	"database/sql/driver"
-	"errors"
 	"fmt"
 	"log/slog"
 	"net"
@@ -22,11 +23,13 @@ const (
 	firstRest, longestRest = time.Second, 30 * time.Second
 )
 
-// host is one server. Its fields after session belong to the dialer's mutex.
+// host is one server. The fields of its rest belong to the dialer's mutex.
 type host struct {
 	name      string
 	connector driver.Connector
+	encrypted driver.Connector // to diagnose a refusal without TLS; nil with TLS
 	session   *session
+	timeout   time.Duration // of opening a connection
 
 	rest      time.Duration // pause after the next failure
 	restUntil time.Time
@@ -44,29 +47,48 @@ type dialer struct {
 
 func newDialer(opts Options) (*dialer, error) {
 	d := &dialer{log: opts.Logger}
-	for _, name := range strings.Split(opts.Host, ",") {
-		name = strings.TrimSpace(name)
-		cfg := mysql.NewConfig()
-		cfg.User, cfg.Passwd, cfg.DBName = opts.User, opts.Password, opts.Name
-		cfg.Net, cfg.Addr = "tcp", net.JoinHostPort(name, strconv.Itoa(opts.Port))
-		if opts.Socket != "" {
-			cfg.Net, cfg.Addr = "unix", opts.Socket
-		}
-		cfg.Timeout, cfg.WriteTimeout = dialTimeout, dialTimeout
-		cfg.ReadTimeout = opts.StatementTimeout + readMargin
-		cfg.InterpolateParams = true // one round trip a statement
-		cfg.Collation = collation
-		cfg.Logger = &mysql.NopLogger{} // errors are returned, and logged there
-		connector, err := mysql.NewConnector(cfg)
+	names := strings.Split(opts.Host, ",")
+	if opts.Socket != "" {
+		names = []string{""}
+	}
+	for _, name := range names {
+		h, err := newHost(opts, strings.TrimSpace(name))
 		if err != nil {
 			return nil, fmt.Errorf("database settings: %w", err)
 		}
-		d.hosts = append(d.hosts, &host{name: name, connector: connector, session: &session{pins: pins(opts.StatementTimeout)}})
-		if opts.Socket != "" {
-			break
+		if len(names) > 1 {
+			h.timeout = nextTimeout
 		}
+		d.hosts = append(d.hosts, h)
 	}
 	return d, nil
+}
+
+// newHost returns the host of a name; an empty name means the Unix socket.
+func newHost(opts Options, name string) (*host, error) {
+	cfg := mysql.NewConfig()
+	cfg.User, cfg.Passwd, cfg.DBName = opts.User, opts.Password, opts.Name
+	cfg.Net, cfg.Addr = "tcp", net.JoinHostPort(name, strconv.Itoa(opts.Port))
+	if opts.Socket != "" {
+		cfg.Net, cfg.Addr = "unix", opts.Socket
+	}
+	cfg.Timeout, cfg.WriteTimeout = dialTimeout, dialTimeout
+	cfg.ReadTimeout = opts.StatementTimeout + readMargin
+	cfg.InterpolateParams = true // one round trip a statement
+	cfg.Collation = collation
+	cfg.Logger = &mysql.NopLogger{} // errors are returned, and logged there
+	h := &host{name: name, session: &session{pins: pins(opts.StatementTimeout)}, timeout: dialTimeout}
+	var err error
+	if cfg.TLS, err = opts.TLS.config(name); err != nil {
+		return nil, err
+	}
+	cfg.AllowFallbackToPlaintext = opts.TLS.Mode == TLSPreferred
+	if h.connector, err = mysql.NewConnector(cfg); err != nil || cfg.TLS != nil {
+		return h, err
+	}
+	cfg.TLS = &tls.Config{InsecureSkipVerify: true}
+	h.encrypted, err = mysql.NewConnector(cfg)
+	return h, err
 }
 
 // open opens a connection to the host in use, or to another if that does not
@@ -88,10 +110,11 @@ func (d *dialer) open(ctx context.Context) (*link, error) {
 			break
 		}
 	}
-	if len(failed) == 1 {
-		return nil, failed[0]
+	err := failed[0]
+	for _, next := range failed[1:] {
+		err = fmt.Errorf("%w; %w", err, next)
 	}
-	return nil, errors.Join(failed...)
+	return nil, err
 }
 
 // order returns the hosts in the order in which to try them: the host in use,
@@ -165,7 +188,17 @@ func (d *dialer) preferred() *host {
 }
 
 // open opens a connection and pins its session.
-func (h *host) open(ctx context.Context) (*link, error) {
+func (h *host) open(parent context.Context) (*link, error) {
+	ctx, cancel := context.WithTimeout(parent, h.timeout)
+	defer cancel()
+	l, err := h.connect(ctx)
+	if err != nil && ctx.Err() != nil && parent.Err() == nil {
+		return nil, fmt.Errorf("%w: no connection to %s within %v: %w", ErrUnavailable, cmp.Or(h.name, "the socket"), h.timeout, err)
+	}
+	return l, h.diagnose(ctx, withTLSReason(err))
+}
+
+func (h *host) connect(ctx context.Context) (*link, error) {
 	conn, err := h.connector.Connect(ctx)
 	if err != nil {
 		return nil, err
@@ -179,4 +212,18 @@ func (h *host) open(ctx context.Context) (*link, error) {
 		return nil, err
 	}
 	return l, nil
+}
+
+// diagnose finds out whether the server denied a login because it was not
+// encrypted: the error is the same as for a wrong password.
+func (h *host) diagnose(ctx context.Context, err error) error {
+	if h.encrypted == nil || numberOf(err) != 1045 {
+		return err
+	}
+	conn, denied := h.encrypted.Connect(ctx)
+	if denied != nil {
+		return err
+	}
+	conn.Close()
+	return &SetupError{NeedsTLS, err}
 }

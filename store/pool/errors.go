@@ -190,6 +190,8 @@ func conditionOf(err error) condition {
 		return conditions[n]
 	case errors.Is(err, context.Canceled):
 		return condition{} // also while dialling
+	case errors.Is(err, ErrUnavailable):
+		return condition{Down, ErrUnavailable}
 	case errors.As(err, &dial) && dial.Op == "dial":
 		return condition{Down, ErrUnavailable} // also when its time was up
 	case errors.Is(err, ErrBusy):

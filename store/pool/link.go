@@ -35,6 +35,8 @@ func (l *link) reset(ctx context.Context) bool {
 func (l *link) valid() bool { return l.conn.(driver.Validator).IsValid() }
 
 func (l *link) exec(ctx context.Context, statement string) error {
+	l.awaits.Store(time.Now().UnixNano())
+	defer l.awaits.Store(0)
 	_, err := l.conn.(driver.ExecerContext).ExecContext(ctx, statement, nil)
 	return err
 }

@@ -24,6 +24,7 @@ type Options struct {
 	User   string
 	// Password is not logged or repeated in an error.
 	Password string
+	TLS      TLS
 	// MaxConns limits the connections in use; zero means 8.
 	MaxConns int
 	// StatementTimeout limits the server's work on one statement; zero means
@@ -53,7 +54,9 @@ func (o Options) withDefaults() Options {
 }
 
 const (
-	dialTimeout = 2 * time.Second
+	// dialTimeout limits the opening of a connection, with login and session; with
+	// several hosts it is nextTimeout, so that a poll has time for two of them.
+	dialTimeout, nextTimeout = 2 * time.Second, 800 * time.Millisecond
 	// readMargin is how much longer the client waits than the server works, so
 	// that the server ends a slow statement.
 	readMargin = 2 * time.Second

@@ -23,6 +23,7 @@ const (
 func openStore(cfg config.Database, log *slog.Logger) (*store.Store, error) {
 	return store.Open(store.Options{
 		Host: cfg.Host, Port: cfg.Port, Socket: cfg.Socket,
+		TLS:  store.TLS{Mode: store.TLSMode(cfg.TLS), CA: cfg.TLSCA, Cert: cfg.TLSCert, Key: cfg.TLSKey},
 		Name: cfg.Name, User: cfg.User, Password: string(cfg.Password),
 		MaxConns: cfg.MaxConns, StatementTimeout: cfg.StatementTimeout,
 		OnRoom: (&roomLog{log: log}).note, Logger: log,
@@ -34,18 +35,18 @@ func openStore(cfg config.Database, log *slog.Logger) (*store.Store, error) {
 // failure.
 func (a *App) awaitDatabase(ctx context.Context, usable func()) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
-		look, cancel := context.WithTimeout(ctx, checkTimeout)
-		err := a.store.Check(look)
+		check, cancel := context.WithTimeout(ctx, checkTimeout)
+		err := a.store.Check(check)
 		cancel()
 		switch {
 		case err == nil:
-			a.log.Info("database ready")
+			a.databaseReady(ctx)
 			usable()
 			return nil
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, store.ErrSetup):
-			return fmt.Errorf("%w; check DATABASE_NAME, DATABASE_USER, DATABASE_PASSWORD and the account's rights", err)
+			return fmt.Errorf("%w; %s", err, adviceFor(store.ReasonOf(err), a.cfg.Database.Socket != ""))
 		}
 		a.log.Warn("database not ready, trying again; check DATABASE_HOST and DATABASE_PORT, or DATABASE_SOCKET, if this goes on",
 			"error", err, "pause", pause)
@@ -56,4 +57,42 @@ func (a *App) awaitDatabase(ctx context.Context, usable func()) error {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// databaseReady logs that the database is as needed, and compares the server's
+// limits on connections with the settings.
+func (a *App) databaseReady(ctx context.Context) {
+	asking, cancel := context.WithTimeout(ctx, checkTimeout)
+	defer cancel()
+	c, err := a.store.Capacity(asking)
+	if err != nil {
+		a.log.Info("database ready", "limits", err)
+		return
+	}
+	limits := []any{"max_connections", c.Server, "in_use", c.Used, "max_user_connections", c.Account, "in_use_by_user", c.AccountUsed}
+	a.log.Info("database ready", limits...)
+	if room := c.Room(); room < c.Wanted {
+		a.log.Warn("the database has no room for DATABASE_MAX_CONNS connections now", append(limits, "wanted", c.Wanted, "room", room)...)
+	}
+}
+
+// adviceFor says which settings belong to the reason of a wrong set-up.
+func adviceFor(reason store.Reason, socket bool) string {
+	switch reason {
+	case store.Denied:
+		if socket {
+			return "check DATABASE_USER, DATABASE_PASSWORD and the host part of the account, which is localhost or % for DATABASE_SOCKET"
+		}
+		return "check DATABASE_USER, DATABASE_PASSWORD and the host part of the account, which must match the address in the server's message; " +
+			"an account of @localhost may need DATABASE_SOCKET"
+	case store.Blocked:
+		return "the account is locked or its password has expired; unlock it, or check DATABASE_USER and DATABASE_PASSWORD"
+	case store.NeedsTLS:
+		return "the server or the account accepts encrypted connections only; set DATABASE_TLS to required or verify"
+	case store.NoTLS:
+		return "the server offers no TLS; check DATABASE_HOST and DATABASE_PORT, or set DATABASE_TLS to preferred or off"
+	case store.BadCertificate:
+		return "check DATABASE_TLS_CA, DATABASE_TLS_CERT and DATABASE_TLS_KEY, and that the server's certificate names DATABASE_HOST"
+	}
+	return "check DATABASE_NAME, DATABASE_USER, DATABASE_PASSWORD and the account's rights"
 }

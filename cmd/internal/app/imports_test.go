@@ -55,6 +55,7 @@ store/storetest:
 store/storetest/importer:
 store/storetest/mariadb: store/storetest
 store/storetest/need:
+store/storetest/relay:
 store/storetest/scratch: store/param store/readapi store/storetest store/storetest/mariadb
 `
 

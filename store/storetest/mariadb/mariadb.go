@@ -41,13 +41,15 @@ type Server struct {
 	Port   int
 	Socket string
 	dir    string
+	args   []string
 	cmd    *exec.Cmd
 	done   chan error
 }
 
 // Options change what Start does; the zero value suits most tests.
 type Options struct {
-	Empty bool // leave the database without tables
+	Empty bool     // leave the database without tables
+	Args  []string // of mariadbd, after the usual ones
 }
 
 // Start runs a server with the sample data. The caller stops it with Close.
@@ -67,7 +69,7 @@ func Start(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Host: "127.0.0.1", Port: port, Socket: filepath.Join(dir, "s.sock"), dir: dir}
+	s := &Server{Host: "127.0.0.1", Port: port, Socket: filepath.Join(dir, "s.sock"), dir: dir, args: opts.Args}
 	if err := s.install(); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
@@ -100,10 +102,10 @@ func (s *Server) Run() error {
 		return err
 	}
 	defer logfile.Close()
-	s.cmd = exec.Command("mariadbd", "--no-defaults", "--datadir="+s.data(), "--user="+user(),
-		"--socket="+s.Socket, "--bind-address="+s.Host, "--port="+strconv.Itoa(s.Port), "--pid-file="+filepath.Join(s.dir, "pid"),
+	s.cmd = exec.Command("mariadbd", append([]string{"--no-defaults", "--datadir=" + s.data(), "--user=" + user(),
+		"--socket=" + s.Socket, "--bind-address=" + s.Host, "--port=" + strconv.Itoa(s.Port), "--pid-file=" + filepath.Join(s.dir, "pid"),
 		"--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=512M",
-		"--max-connections=100", "--local-infile=1", "--skip-log-bin", "--performance-schema=OFF")
+		"--max-connections=100", "--local-infile=1", "--skip-log-bin", "--performance-schema=OFF"}, s.args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = logfile, logfile
 	// The server dies with the test, also when that is killed.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}

@@ -1,0 +1,626 @@
+package pool
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"net"
+	"os"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/relay"
+)
+
+var server mariadb.Shared
+
+func TestMain(m *testing.M) {
+	code := m.Run()
+	server.Close()
+	os.Exit(code)
+}
+
+// shared returns the server of all tests that do not stop it.
+func shared(t testing.TB) *mariadb.Server {
+	t.Helper()
+	s, err := server.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func optionsOf(s *mariadb.Server) Options {
+	return Options{Host: s.Host, Port: s.Port, Name: mariadb.Database, User: mariadb.Reader, Password: mariadb.Password}
+}
+
+// root returns connections that may do everything.
+func root(t testing.TB, s *mariadb.Server) *sql.DB {
+	t.Helper()
+	db, err := s.Root(mariadb.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { db.Close() })
+	return db
+}
+
+func execute(t testing.TB, db *sql.DB, statements ...string) {
+	t.Helper()
+	for _, s := range statements {
+		if _, err := db.Exec(s); err != nil {
+			t.Fatalf("%s: %v", s, err)
+		}
+	}
+}
+
+var accounts atomic.Int64
+
+// account creates a reader that no other test uses, with account options such as
+// REQUIRE SSL.
+func account(t testing.TB, s *mariadb.Server, options string) Options {
+	t.Helper()
+	opts := optionsOf(s)
+	opts.User = fmt.Sprintf("pooltest%d", accounts.Add(1))
+	db := root(t, s)
+	execute(t, db, "CREATE USER "+opts.User+"@'%' IDENTIFIED BY '"+opts.Password+"' "+options,
+		"GRANT SELECT ON "+opts.Name+".* TO "+opts.User+"@'%'")
+	t.Cleanup(func() { execute(t, db, "DROP USER "+opts.User+"@'%'") })
+	return opts
+}
+
+func open(t testing.TB, opts Options) *Pool {
+	t.Helper()
+	p, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Close() })
+	return p
+}
+
+// read runs one statement and returns the first column of its last row.
+func read(ctx context.Context, p *Pool, text string, args ...any) (value string, err error) {
+	err = p.Read(ctx, "read", func(c *Conn) error {
+		value = ""
+		return c.Rows(text, args, func(row []driver.Value) error {
+			value = asText(row[0])
+			return nil
+		})
+	})
+	return value, err
+}
+
+func mustRead(t testing.TB, p *Pool, text string) string {
+	t.Helper()
+	value, err := read(t.Context(), p, text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return value
+}
+
+// poll is a Poll of one statement.
+func pollOnce(ctx context.Context, p *Pool, text string) (string, error) {
+	return Poll(ctx, p, "poll", func(c *Conn) (value string, err error) {
+		err = c.Rows(text, nil, func(row []driver.Value) error {
+			value = asText(row[0])
+			return nil
+		})
+		return value, err
+	})
+}
+
+// fill opens conns connections of the pool and leaves them idle.
+func fill(t testing.TB, p *Pool, conns int) {
+	t.Helper()
+	var all, here sync.WaitGroup
+	here.Add(conns)
+	for range conns {
+		all.Go(func() {
+			err := p.Read(t.Context(), "fill", func(*Conn) error {
+				here.Done()
+				here.Wait() // until all the others have a connection too
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+				here.Done()
+			}
+		})
+	}
+	all.Wait()
+	if n := p.Stats().Open; n != conns {
+		t.Fatalf("%d connections are open, want %d", n, conns)
+	}
+}
+
+// threads returns the commands of the account's connections by their ID.
+func threads(t testing.TB, db *sql.DB, user string) map[int64]string {
+	t.Helper()
+	rows, err := db.Query("SELECT id, command FROM information_schema.processlist WHERE user = ?", user)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	all := map[int64]string{}
+	for rows.Next() {
+		var id int64
+		var command string
+		if err := rows.Scan(&id, &command); err != nil {
+			t.Fatal(err)
+		}
+		all[id] = command
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// await polls a condition that another process brings about.
+func await(t testing.TB, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("never " + what)
+		}
+	}
+}
+
+// All reads succeed over the connections that exist when the server grants no
+// further one, whichever of its limits is reached (1040, 1203, 1226).
+func TestReadsWaitForRoom(t *testing.T) {
+	srv := shared(t)
+	for name, option := range map[string]string{"max_connections": "", "the account's limit": "WITH MAX_USER_CONNECTIONS 5"} {
+		t.Run(name, func(t *testing.T) {
+			opts := account(t, srv, option)
+			var rooms []Room
+			var mu sync.Mutex
+			opts.OnRoom = func(r Room) { mu.Lock(); rooms = append(rooms, r); mu.Unlock() }
+			p := open(t, opts)
+			fill(t, p, 5)
+			if option == "" {
+				useUp(t, srv)
+			}
+			var all sync.WaitGroup
+			for i := range 24 {
+				all.Go(func() {
+					if got, err := read(t.Context(), p, "SELECT "+strconv.Itoa(i)+" FROM (SELECT SLEEP(0.02)) s"); err != nil || got != strconv.Itoa(i) {
+						t.Errorf("read %d: %q, %v", i, got, err)
+					}
+				})
+			}
+			for range 5 {
+				if _, err := pollOnce(t.Context(), p, "SELECT 1"); err != nil {
+					t.Errorf("a poll beside them: %v", err)
+				}
+			}
+			all.Wait()
+			if s := p.Stats(); s.Limit != 5 || s.Open != 5 || s.Refused == 0 || s.Waits == 0 {
+				t.Errorf("%+v", s)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			if len(rooms) == 0 || rooms[len(rooms)-1].Granted != 5 || rooms[0].Wanted != 8 || numberOf(rooms[0].Cause) == 0 {
+				t.Errorf("reported %+v", rooms)
+			}
+		})
+	}
+}
+
+// useUp opens connections until the server grants no further one.
+func useUp(t *testing.T, srv *mariadb.Server) {
+	db := root(t, srv)
+	execute(t, db, "SET GLOBAL max_connections = 20")
+	t.Cleanup(func() { execute(t, db, "SET GLOBAL max_connections = 100") })
+	others := open(t, optionsOf(srv))
+	for {
+		l, err := others.dialer.open(t.Context())
+		if numberOf(err) == 1040 {
+			return
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { l.conn.Close() })
+	}
+}
+
+// Without a single connection there is nothing to wait for.
+func TestNoRoomAtAll(t *testing.T) {
+	srv := shared(t)
+	opts := account(t, srv, "WITH MAX_USER_CONNECTIONS 1")
+	held := open(t, opts)
+	fill(t, held, 1)
+	p := open(t, opts)
+	if _, err := read(t.Context(), p, "SELECT 1"); !errors.Is(err, ErrUnavailable) || numberOf(err) != 1226 {
+		t.Errorf("no connection: %v", err)
+	}
+	// It works as soon as there is one.
+	held.Close()
+	mustRead(t, p, "SELECT 1")
+}
+
+// Capacity compares the settings with the server's limits.
+func TestCapacity(t *testing.T) {
+	srv := shared(t)
+	opts := account(t, srv, "WITH MAX_USER_CONNECTIONS 6")
+	other := open(t, opts)
+	fill(t, other, 3)
+	p := open(t, opts)
+	c, err := p.Capacity(t.Context())
+	if err != nil || c.Wanted != 8 || c.Server != 100 || c.Account != 6 || c.AccountUsed != 4 || c.Ours != 1 || c.Used < 4 || c.Room() != 3 {
+		t.Errorf("%+v, room %d, %v", c, c.Room(), err)
+	}
+	for _, tt := range []struct {
+		c    Capacity
+		want int
+	}{
+		{Capacity{Wanted: 8, Server: 151, Used: 10}, 8},
+		{Capacity{Wanted: 8, Server: 151, Used: 150, Ours: 1}, 2},
+		{Capacity{Wanted: 8, Server: 151, Used: 152, Ours: 2}, 2},
+		{Capacity{Wanted: 8, Server: 151, Used: 10, Account: 4, AccountUsed: 3, Ours: 1}, 2},
+	} {
+		if got := tt.c.Room(); got != tt.want {
+			t.Errorf("%+v: %d, want %d", tt.c, got, tt.want)
+		}
+	}
+}
+
+// With one connection a poll waits for a slow read. If its time is up before, it
+// says that it got no connection, which is no outage, and the read goes on.
+func TestPollBehindASlowRead(t *testing.T) {
+	opts := account(t, shared(t), "")
+	opts.MaxConns = 1
+	p := open(t, opts)
+	reading, release := make(chan struct{}), make(chan struct{})
+	var slow sync.WaitGroup
+	slow.Go(func() {
+		err := p.Read(t.Context(), "slow", func(*Conn) error {
+			close(reading)
+			<-release
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	})
+	<-reading
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, err := pollOnce(ctx, p, "SELECT 1"); !errors.Is(err, ErrBusy) || errors.Is(err, ErrUnavailable) || ClassOf(err) != NoRoom {
+		t.Errorf("got %v", err)
+	}
+	// A poll that waits is served before reads that came earlier.
+	order := make(chan string, 2)
+	var waiting sync.WaitGroup
+	waiting.Go(func() {
+		_, err := read(t.Context(), p, "SELECT 1")
+		order <- fmt.Sprint("read ", err)
+	})
+	await(t, "a read that waits", func() bool { return p.Stats().Waits == 2 })
+	waiting.Go(func() {
+		_, err := pollOnce(t.Context(), p, "SELECT 1")
+		order <- fmt.Sprint("poll ", err)
+	})
+	await(t, "a poll that waits", func() bool { return p.Stats().Waits == 3 })
+	close(release)
+	if first, second := <-order, <-order; first != "poll <nil>" || second != "read <nil>" {
+		t.Errorf("%s, then %s", first, second)
+	}
+	waiting.Wait()
+	slow.Wait()
+}
+
+// A read whose statement or connection is killed is repeated, and other reads
+// see nothing of it.
+func TestKilledReadsAreRepeated(t *testing.T) {
+	srv := shared(t)
+	db := root(t, srv)
+	for _, kill := range []string{"KILL QUERY", "KILL CONNECTION"} {
+		t.Run(kill, func(t *testing.T) {
+			p := open(t, account(t, srv, ""))
+			fill(t, p, 3)
+			var ids []string
+			err := p.Read(t.Context(), "killed", func(c *Conn) error {
+				id := strconv.FormatInt(c.link.id, 10)
+				if ids = append(ids, id); len(ids) > 1 {
+					return c.Rows("SELECT 1", nil, func([]driver.Value) error { return nil })
+				}
+				go func() {
+					for state := ""; state != "User sleep"; {
+						if db.QueryRow("SELECT state FROM information_schema.processlist WHERE id = "+id).Scan(&state) != nil {
+							return
+						}
+					}
+					db.Exec(kill + " " + id)
+				}()
+				return c.Rows("SELECT SLEEP(20)", nil, func([]driver.Value) error { return nil })
+			})
+			if err != nil || len(ids) != 2 || ids[0] == ids[1] {
+				t.Errorf("%v over connections %v", err, ids)
+			}
+			mustRead(t, p, "SELECT 1")
+		})
+	}
+}
+
+const metadata = "iz_rankings_xcri_calculation_metadata"
+
+// A table that is altered between two statements of a read (1412) makes the read
+// begin again.
+func TestAlteredTable(t *testing.T) {
+	srv := shared(t)
+	db := root(t, srv)
+	execute(t, db, "CREATE TABLE altered (a INT PRIMARY KEY)", "INSERT INTO altered VALUES (1)")
+	defer execute(t, db, "DROP TABLE altered")
+	p := open(t, optionsOf(srv))
+	tries := 0
+	value := ""
+	err := p.Read(t.Context(), "altered", func(c *Conn) error {
+		if err := c.Rows("SELECT 1 FROM "+metadata, nil, func([]driver.Value) error { return nil }); err != nil {
+			return err
+		}
+		if tries++; tries == 1 {
+			execute(t, db, "ALTER TABLE altered ADD COLUMN b INT DEFAULT 7, ALGORITHM = COPY")
+		}
+		return c.Rows("SELECT b FROM altered", nil, func(row []driver.Value) error {
+			value = asText(row[0])
+			return nil
+		})
+	})
+	if err != nil || tries != 2 || value != "7" {
+		t.Errorf("%q after %d tries, %v", value, tries, err)
+	}
+}
+
+// A statement that ends by its own limit is not repeated.
+func TestNotRepeated(t *testing.T) {
+	opts := optionsOf(shared(t))
+	opts.StatementTimeout = 100 * time.Millisecond
+	p := open(t, opts)
+	for text, want := range map[string]error{"SELECT SLEEP(5)": ErrTimeout, "SELECT nothing FROM " + metadata: ErrSetup, "nonsense": nil} {
+		tries := 0
+		err := p.Read(t.Context(), "slow", func(c *Conn) error {
+			tries++
+			return c.Rows(text, nil, func([]driver.Value) error { return nil })
+		})
+		if err == nil || want != nil && !errors.Is(err, want) || tries != 1 {
+			t.Errorf("%s: %v after %d tries", text, err, tries)
+		}
+	}
+}
+
+// relayed returns options that reach the server through a relay.
+func relayed(t testing.TB, opts Options, listen string) (Options, *relay.Relay) {
+	t.Helper()
+	r := relay.Start(t, listen, net.JoinHostPort(opts.Host, strconv.Itoa(opts.Port)))
+	opts.Host, opts.Port = r.Addr()
+	return opts, r
+}
+
+// A connection that is reset amid a result makes the read begin again on a new
+// one. A second reset is a failure of this read, since the server answers.
+func TestResetInAResult(t *testing.T) {
+	opts, r := relayed(t, optionsOf(shared(t)), "127.0.0.1:0")
+	p := open(t, opts)
+	const large = "SELECT REPEAT('x', 1000) FROM " + metadata + " a, " + metadata + " b"
+	want := mustRead(t, p, "SELECT COUNT(*) FROM "+metadata+" a, "+metadata+" b")
+	for resets, fails := range map[int]bool{1: false, 2: true} {
+		tries, rows := 0, 0
+		err := p.Read(t.Context(), "reset", func(c *Conn) error {
+			rows = 0
+			if tries++; tries <= resets {
+				r.CutAfter(50_000)
+				defer r.CutAfter(0)
+			}
+			return c.Rows(large, nil, func([]driver.Value) error { rows++; return nil })
+		})
+		if tries != 2 || (err != nil) != fails || !fails && strconv.Itoa(rows) != want {
+			t.Errorf("%d resets: %d rows of %s, %v after %d tries", resets, rows, want, err, tries)
+		}
+		if fails && (!errors.Is(err, ErrInterrupted) || errors.Is(err, ErrUnavailable)) {
+			t.Errorf("%d resets: %v", resets, err)
+		}
+		mustRead(t, p, "SELECT 1")
+	}
+}
+
+// Connections that hang while new ones work: a poll finds out and answers, the
+// reads that hang are repeated, and none of the old connections is used again.
+func TestForgottenConnections(t *testing.T) {
+	opts, r := relayed(t, account(t, shared(t), ""), "127.0.0.1:0")
+	p := open(t, opts)
+	fill(t, p, 4)
+	old := map[*link]bool{}
+	for l := range p.links {
+		old[l] = true
+	}
+	r.Freeze()
+	// The poll has less time than the timeout of a connection.
+	long, cancelLong := context.WithTimeout(t.Context(), time.Minute)
+	defer cancelLong()
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			if got, err := read(long, p, "SELECT 'answer'"); err != nil || got != "answer" {
+				t.Errorf("a read on a forgotten connection: %q, %v", got, err)
+			}
+		})
+	}
+	await(t, "three reads", func() bool { return p.Stats().InUse == 3 })
+	short, cancelShort := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancelShort()
+	for {
+		if got, err := pollOnce(short, p, "SELECT 'poll'"); err != nil || got != "poll" {
+			t.Fatalf("poll: %q, %v", got, err)
+		}
+		if p.Stats().InUse == 0 {
+			break
+		}
+	}
+	all.Wait()
+	for l := range p.links {
+		if old[l] {
+			t.Error("an old connection is still open")
+		}
+	}
+}
+
+// A server that accepts connections and says nothing is unavailable, and found
+// out within the time of a poll.
+func TestSilentServer(t *testing.T) {
+	opts, r := relayed(t, optionsOf(shared(t)), "127.0.0.1:0")
+	r.Silence(true)
+	p := open(t, opts)
+	if _, err := read(t.Context(), p, "SELECT 1"); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("got %v", err)
+	}
+	r.Silence(false)
+	mustRead(t, p, "SELECT 1")
+}
+
+// A read that fails because its connections are lost again and again is not an
+// outage while other reads succeed.
+func TestOutageNeedsAProbe(t *testing.T) {
+	opts, r := relayed(t, optionsOf(shared(t)), "127.0.0.1:0")
+	p := open(t, opts)
+	cut := func(c *Conn) error {
+		r.Cut()
+		return c.Rows("SELECT 1", nil, func([]driver.Value) error { return nil })
+	}
+	if err := p.Read(t.Context(), "cut", cut); !errors.Is(err, ErrInterrupted) || errors.Is(err, ErrUnavailable) {
+		t.Errorf("the server answers: %v", err)
+	}
+	gone := func(c *Conn) error {
+		r.Close()
+		return cut(c)
+	}
+	if err := p.Read(t.Context(), "gone", gone); !errors.Is(err, ErrUnavailable) {
+		t.Errorf("the server is gone: %v", err)
+	}
+}
+
+// A cancelled read ends in the server too, at once, and its place is free again.
+func TestCancelEndsTheStatement(t *testing.T) {
+	srv := shared(t)
+	db := root(t, srv)
+	for name, conns := range map[string]int{"the pool's other connections": 4, "no other connection": 2} {
+		t.Run(name, func(t *testing.T) {
+			opts := account(t, srv, "")
+			opts.MaxConns, opts.StatementTimeout = conns, time.Hour
+			p := open(t, opts)
+			if conns == 4 {
+				fill(t, p, 4)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			var all sync.WaitGroup
+			for range 2 {
+				all.Go(func() {
+					if _, err := read(ctx, p, "SELECT SLEEP(3600)"); !errors.Is(err, context.Canceled) {
+						t.Errorf("got %v", err)
+					}
+				})
+			}
+			busy := func() (n int) {
+				for _, command := range threads(t, db, opts.User) {
+					if command == "Query" {
+						n++
+					}
+				}
+				return n
+			}
+			await(t, "two statements", func() bool { return busy() == 2 })
+			cancel()
+			all.Wait()
+			await(t, "killed", func() bool { return busy() == 0 })
+			await(t, "free", func() bool { return p.Stats().InUse == 0 })
+			mustRead(t, p, "SELECT 1")
+		})
+	}
+}
+
+// Statements of other reads are never killed: readers cancel at random while
+// others count.
+func TestCancelLeavesOthersAlone(t *testing.T) {
+	p := open(t, account(t, shared(t), ""))
+	var all sync.WaitGroup
+	for i := range 7 {
+		all.Go(func() {
+			for n := range 60 {
+				if i%2 == 0 {
+					if got, err := read(t.Context(), p, "SELECT 1 + SLEEP(0.001)"); err != nil || got != "1" {
+						t.Errorf("a read that nobody cancels: %q, %v", got, err)
+					}
+					continue
+				}
+				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(n%7)*time.Millisecond/2)
+				read(ctx, p, "SELECT SLEEP(0.002)")
+				cancel()
+			}
+		})
+	}
+	all.Wait()
+	await(t, "free", func() bool { return p.Stats().InUse == 0 })
+}
+
+// What the reads in the message say is wrong with an account has a reason.
+func TestReasons(t *testing.T) {
+	srv := shared(t)
+	for _, tt := range []struct {
+		name, option string
+		change       func(*Options)
+		want         Reason
+	}{
+		{"a wrong password", "", func(o *Options) { o.Password = "x" }, Denied},
+		{"a locked account", "ACCOUNT LOCK", nil, Blocked},
+		{"an expired password", "PASSWORD EXPIRE", nil, Blocked},
+		{"an unknown database", "", func(o *Options) { o.Name = "nowhere" }, NoDatabase},
+		{"TLS that the server has not", "", func(o *Options) { o.TLS.Mode = TLSRequired }, NoTLS},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			opts := account(t, srv, tt.option)
+			if tt.change != nil {
+				tt.change(&opts)
+			}
+			_, err := read(t.Context(), open(t, opts), "SELECT 1 FROM "+metadata)
+			if !errors.Is(err, ErrSetup) || ReasonOf(err) != tt.want || ClassOf(err) != Setup {
+				t.Errorf("%v: reason %d, class %v", err, ReasonOf(err), ClassOf(err))
+			}
+			if _, err := pollOnce(t.Context(), open(t, opts), "SELECT 1 FROM "+metadata); !errors.Is(err, ErrSetup) {
+				t.Errorf("a poll: %v", err)
+			}
+		})
+	}
+	opts := optionsOf(srv)
+	opts.Name = "information_schema"
+	if _, err := read(t.Context(), open(t, opts), "SELECT 1 FROM nothing"); ReasonOf(err) != NoTable {
+		t.Errorf("a missing table: %v", err)
+	}
+}
+
+// An account with the host part localhost is denied over TCP if the server does
+// not resolve names, and works over the socket.
+func TestHostPart(t *testing.T) {
+	srv, err := mariadb.Start(mariadb.Options{Empty: true, Args: []string{"--skip-name-resolve"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	db := root(t, srv)
+	execute(t, db, "CREATE USER local@localhost IDENTIFIED BY 'x'", "GRANT SELECT ON "+mariadb.Database+".* TO local@localhost")
+	opts := Options{Host: srv.Host, Port: srv.Port, Name: mariadb.Database, User: "local", Password: "x"}
+	if _, err := read(t.Context(), open(t, opts), "SELECT 1"); ReasonOf(err) != Denied || !strings.Contains(err.Error(), "127.0.0.1") {
+		t.Errorf("over TCP: %v, reason %d", err, ReasonOf(err))
+	}
+	opts.Socket = srv.Socket
+	mustRead(t, open(t, opts), "SELECT 1")
+}

@@ -1,0 +1,96 @@
+package pool
+
+import (
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// TLS says how connections are encrypted.
+type TLS struct {
+	Mode TLSMode
+	CA   string // PEM file of the authorities to trust; empty means the system's
+	Cert string // PEM file of our certificate, if the account demands one
+	Key  string // PEM file of its key
+}
+
+// TLSMode says whether connections are encrypted and how far the server is
+// trusted.
+type TLSMode string
+
+const (
+	// TLSOff never encrypts. The zero value means the same.
+	TLSOff TLSMode = "off"
+	// TLSPreferred encrypts if the server can, and does not verify it.
+	TLSPreferred TLSMode = "preferred"
+	// TLSRequired encrypts always, and does not verify the server.
+	TLSRequired TLSMode = "required"
+	// TLSVerify encrypts always and verifies the server's certificate and name.
+	TLSVerify TLSMode = "verify"
+)
+
+// config returns the driver's configuration for a server; nil means no TLS. An
+// empty name stands for a server on a Unix socket, whose certificate is verified
+// without its name.
+func (t TLS) config(name string) (*tls.Config, error) {
+	if t.Mode == TLSOff || t.Mode == "" {
+		return nil, nil
+	}
+	cfg := &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.Mode != TLSVerify}
+	if t.CA != "" {
+		pem, err := os.ReadFile(t.CA)
+		if err != nil {
+			return nil, fmt.Errorf("authorities to trust: %w", err)
+		}
+		cfg.RootCAs = x509.NewCertPool()
+		if !cfg.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("authorities to trust: no certificate in %s", t.CA)
+		}
+	}
+	if t.Cert != "" || t.Key != "" {
+		cert, err := tls.LoadX509KeyPair(t.Cert, t.Key)
+		if err != nil {
+			return nil, fmt.Errorf("certificate and key: %w", err)
+		}
+		cfg.Certificates = []tls.Certificate{cert}
+	}
+	if t.Mode == TLSVerify && name == "" {
+		cfg.InsecureSkipVerify = true
+		cfg.VerifyConnection = func(state tls.ConnectionState) error { return verifyChain(cfg.RootCAs, state) }
+	}
+	return cfg, nil
+}
+
+// verifyChain verifies a server's certificate without its name.
+func verifyChain(roots *x509.CertPool, state tls.ConnectionState) error {
+	opts := x509.VerifyOptions{Roots: roots, Intermediates: x509.NewCertPool()}
+	for _, c := range state.PeerCertificates[1:] {
+		opts.Intermediates.AddCert(c)
+	}
+	_, err := state.PeerCertificates[0].Verify(opts)
+	if err != nil {
+		return &tls.CertificateVerificationError{UnverifiedCertificates: state.PeerCertificates, Err: err}
+	}
+	return nil
+}
+
+// withTLSReason adds to an error of a new connection that TLS is the reason, if
+// the error itself says so.
+func withTLSReason(err error) error {
+	var certificate *tls.CertificateVerificationError
+	var alert tls.AlertError
+	var header tls.RecordHeaderError
+	switch {
+	case err == nil:
+		return nil
+	case errors.Is(err, mysql.ErrNoTLS):
+		return &SetupError{NoTLS, err}
+	case errors.As(err, &certificate), errors.As(err, &alert), errors.As(err, &header):
+		return &SetupError{BadCertificate, err}
+	}
+	return err
+}
