@@ -28,7 +28,7 @@ func BenchmarkGetHit(b *testing.B) {
 	for _, part := range []string{"warm", "hot"} {
 		key := key(part, 0)
 		ref := &Ref{Key: key}
-		for name, hit := range map[string]func(){"get": func() { c.Get(key) }, "follow": func() { c.Follow(ref) }} {
+		for name, hit := range map[string]func(){"get": func() { c.lookup(key) }, "follow": func() { c.Get(ref) }, "peek": func() { c.Peek(ref) }} {
 			b.Run(part+"/"+name, func(b *testing.B) {
 				b.ReportAllocs()
 				for b.Loop() {
@@ -47,7 +47,7 @@ func BenchmarkGetHitParallel(b *testing.B) {
 			b.ReportAllocs()
 			b.RunParallel(func(pb *testing.PB) {
 				for pb.Next() {
-					c.Follow(ref)
+					c.Get(ref)
 				}
 			})
 		})
@@ -59,7 +59,7 @@ func BenchmarkGetMiss(b *testing.B) {
 	c := newCache(b, &fakeOrigin{size: 10 << 10}, Options{Bytes: 16 << 20})
 	b.ReportAllocs()
 	for n := 0; b.Loop(); n++ {
-		if _, outcome, err := c.Get(key("list", n)); outcome != Miss {
+		if _, outcome, err := c.lookup(key("list", n)); outcome != Miss {
 			b.Fatal(outcome, err)
 		}
 	}
@@ -87,7 +87,7 @@ func BenchmarkCoalesced(b *testing.B) {
 				var wg sync.WaitGroup
 				for range readers {
 					wg.Go(func() {
-						if _, outcome, _ := c.Get(k); outcome != Coalesced {
+						if _, outcome, _ := c.lookup(k); outcome != Coalesced {
 							missed.Add(1)
 						}
 					})

@@ -22,7 +22,7 @@ func TestNew(t *testing.T) {
 		t.Error("no error without a Fill")
 	}
 	if _, err := New(Options{Fill: new(fakeOrigin).fill, Bytes: 1}); err == nil {
-		t.Error("no error with a budget too small for the shelves")
+		t.Error("no error with a budget too small for the parts")
 	}
 	c := newCache(t, &fakeOrigin{}, Options{})
 	if o := c.opts; o.Bytes != 64<<20 || o.FillTimeout != 20*time.Second ||
@@ -40,7 +40,7 @@ func TestReadersOfAColdKeyShareOneFill(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range entries {
 			wg.Go(func() {
-				e, outcome, err := c.Get("cold")
+				e, outcome, err := c.lookup("cold")
 				if err != nil {
 					t.Error(err)
 				}
@@ -97,7 +97,7 @@ func TestLastStoreWins(t *testing.T) {
 	for i := range 500 {
 		k := key("list", i)
 		for size := range 4 {
-			c.store(numbered(answer(k, 100*(size*7%4)), strconv.Itoa(size))) // grows and shrinks
+			c.storeEntry(numbered(answer(k, 100*(size*7%4)), strconv.Itoa(size))) // grows and shrinks
 		}
 		get(t, c, k, Hit, "3")
 	}
@@ -120,11 +120,12 @@ func TestBeforeTheFirstGeneration(t *testing.T) {
 		if g, at := c.Published(); g != nil || !at.IsZero() {
 			t.Errorf("generation %v of %v", g, at)
 		}
-		saved := numbered(answer("dated", 1), "saved")
-		saved.Generation = o.generation().state("dated")
+		before := numbered(answer("dated", 1), "saved")
+		before.Generation = o.generation().state("dated")
 		old := numbered(answer("team", 1), "old")
 		old.Generation = "0"
-		c.Publish(o.generation(), []Warmed{{Key: "dated", Entry: saved}, {Key: "team", Entry: old}, {Key: "none"}})
+		c.Adopt([]Saved{saved(before, true, false), saved(old, true, false)})
+		c.Publish(o.generation(), []string{"dated", "team", "none"})
 		get(t, c, "list", Hit, "4")
 		get(t, c, "dated", Hit, "saved")
 		get(t, c, "team", Stale, "old")
@@ -141,14 +142,14 @@ func TestNewGeneration(t *testing.T) {
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
 		publish(t, c, o.generation(), "warm")
 		for _, k := range []string{"list", "team", "dated"} {
-			c.Get(k)
+			c.lookup(k)
 		}
 		ask(t, c, "hot", 1, always(2*promoteAfter))
 		fills := o.calls.Load()
 		for generation := range 5 {
-			c.Publish(o.moveTo(strconv.Itoa(generation+2), "team"), []Warmed{{Key: "warm", Entry: c.Peek("warm").Entry}})
+			c.Publish(o.moveTo(strconv.Itoa(generation+2), "team"), []string{"warm"})
 			for _, k := range []string{"team", "dated"} {
-				if _, outcome, _ := c.Get(k); outcome != Hit {
+				if _, outcome, _ := c.lookup(k); outcome != Hit {
 					t.Errorf("%s: %s", k, outcome)
 				}
 			}
@@ -156,7 +157,7 @@ func TestNewGeneration(t *testing.T) {
 			calls(t, o, fills)
 			for _, k := range []string{"list", "hot?0", "warm"} {
 				for _, want := range []Outcome{Stale, Hit, Hit} {
-					if _, outcome, _ := c.Get(k); outcome != want {
+					if _, outcome, _ := c.lookup(k); outcome != want {
 						t.Errorf("%s: %s, want %s", k, outcome, want)
 					}
 					synctest.Wait()
@@ -201,11 +202,10 @@ func TestLateReaderDoesNotRefreshAgain(t *testing.T) {
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
 		get(t, c, "list", Miss, "1")
 		c.Publish(o.moveTo("2"), nil)
-		now := c.current.Load()
-		late := c.look(now, "list")
+		late := c.find(&Ref{Key: "list"})
 		get(t, c, "list", Stale, "1")
 		synctest.Wait()
-		c.refresh(now, "list", late)
+		c.refresh(late.now, late.slot)
 		synctest.Wait()
 		calls(t, o, 2)
 		if s := c.Stats(); s.Refreshes != 1 {
@@ -258,7 +258,7 @@ func TestPanicFreesAllWaiters(t *testing.T) {
 		var freed atomic.Int64
 		for range 100 {
 			wg.Go(func() {
-				if e, outcome, err := c.Get("list"); e == nil && outcome == Error && err != nil {
+				if e, outcome, err := c.lookup("list"); e == nil && outcome == Error && err != nil {
 					freed.Add(1)
 				}
 			})
@@ -308,14 +308,14 @@ func TestUnfitAnswerIsNeverStored(t *testing.T) {
 			opts.Recode = func(*Entry) []Variant { return variants }
 			o := &fakeOrigin{shape: func(e *Entry) { e.Content = content }, early: true}
 			bubble(t, o, opts, func(t *testing.T, c *Cache) {
-				c.Adopt([]Saved{{Entry: &Entry{Key: "adopted", Content: content}, Warm: true}, {Entry: &Entry{Content: answer("", 1).Content}}})
+				c.Adopt([]Saved{{Key: "adopted", Content: content, Warm: true}, {Content: answer("", 1).Content}})
 				c.Publish(o.generation(), nil)
 				fails(t, c, "filled", ErrUnfit)
 				set := c.Prepare(t.Context(), o.generation(), []string{"warm"}, func(Warmed) {})
 				if w := set[0]; w.Entry != nil || !errors.Is(w.Err, ErrUnfit) {
 					t.Errorf("prepared: %+v", w)
 				}
-				c.Publish(o.generation(), set)
+				c.Publish(o.generation(), keysOf(set))
 				for _, key := range []string{"adopted", "filled", "warm", ""} {
 					where(t, c, key, "")
 				}
@@ -331,7 +331,7 @@ func TestUnfitAnswerIsNeverStored(t *testing.T) {
 				o.shape = nil
 				good := get(t, c, "recoded", Miss, strconv.FormatInt(o.calls.Load()+1, 10))
 				synctest.Wait()
-				if e, outcome, _ := c.Get("recoded"); e != good || outcome != Hit {
+				if e, outcome, _ := c.lookup("recoded"); e != good || outcome != Hit {
 					t.Errorf("%s, and the variants %+v", outcome, e.Variants)
 				}
 			})
@@ -380,7 +380,7 @@ func TestFillsAtOnce(t *testing.T) {
 		var wg sync.WaitGroup
 		for i := range keys {
 			wg.Go(func() {
-				if _, outcome, err := c.Get(key("list", i)); outcome != Miss {
+				if _, outcome, err := c.lookup(key("list", i)); outcome != Miss {
 					t.Error(outcome, err)
 				}
 			})
@@ -476,7 +476,7 @@ func TestCloseDuringRequests(t *testing.T) {
 		for i := range 8 {
 			wg.Go(func() {
 				for j := range 20 {
-					if _, _, err := c.Get(key("list", (i+j)%10)); err != nil && !errors.Is(err, context.Canceled) {
+					if _, _, err := c.lookup(key("list", (i+j)%10)); err != nil && !errors.Is(err, context.Canceled) {
 						t.Error(err)
 					}
 				}

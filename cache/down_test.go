@@ -21,10 +21,10 @@ func substituted() Options {
 // sees checks what a request for a key would be, and then is.
 func sees(t *testing.T, c *Cache, key string, want Outcome) {
 	t.Helper()
-	if got := c.Peek(key).Outcome; got != want {
+	if got := c.sight(key).Outcome; got != want {
 		t.Errorf("%s would be a %s, want %s", key, got, want)
 	}
-	if _, got, err := c.Get(key); got != want || (err != nil) != (want == Error) {
+	if _, got, err := c.lookup(key); got != want || (err != nil) != (want == Error) {
 		t.Errorf("%s is a %s and error %v, want %s", key, got, err, want)
 	}
 }
@@ -36,8 +36,8 @@ func TestFillsWhileDown(t *testing.T) {
 		get(t, c, "list?old", Miss, "3")
 		time.Sleep(40 * time.Second)
 		get(t, c, "list?young", Miss, "4")
-		c.Publish(o.moveTo("2", "team"), []Warmed{{Key: "list?warm", Entry: c.Peek("list?warm").Entry}, {Key: "team?warm", Entry: c.Peek("team?warm").Entry}})
-		c.Publish(o.moveTo("3", "team", "list"), []Warmed{{Key: "list?warm", Entry: c.Peek("list?warm").Entry}, {Key: "team?warm", Entry: c.Peek("team?warm").Entry}})
+		c.Publish(o.moveTo("2", "team"), []string{"list?warm", "team?warm"})
+		c.Publish(o.moveTo("3", "team", "list"), []string{"list?warm", "team?warm"})
 		time.Sleep(instant)
 		c.outage.Down(errDown)
 
@@ -60,6 +60,8 @@ func TestFillsWhileDown(t *testing.T) {
 		sees(t, c, "list?new", Hit)
 
 		c.outage.Up()
+		sees(t, c, "list?new", Stale) // its answer is not the origin's
+		synctest.Wait()
 		sees(t, c, "list?new", Hit)
 		sees(t, c, "team?warm", Hit)
 		sees(t, c, "team?new", Miss)
@@ -111,6 +113,33 @@ func TestFillsWhileDownFromTheStart(t *testing.T) {
 		sees(t, c, "team", Error)
 		calls(t, o, 2)
 	})
+}
+
+// Times of an earlier run count as ages: neither a clock that was ahead when an entry was
+// saved, nor one that is set back later, keeps the entry young.
+func TestAdoptedEntryAges(t *testing.T) {
+	for name, filled := range map[string]time.Duration{"a day ahead": 24 * time.Hour, "now": 0, "half a minute ago": -30 * time.Second} {
+		t.Run(name, func(t *testing.T) {
+			o := &fakeOrigin{early: true}
+			bubble(t, o, substituted(), func(t *testing.T, c *Cache) {
+				e := answer("list", 10)
+				e.Filled, e.Took = time.Unix(0, time.Now().Add(filled).UnixNano()), -time.Second
+				c.Adopt([]Saved{saved(e, false, false)})
+				c.PublishFirst(o.generation())
+				adopted := c.sight("list").Entry
+				if age := time.Since(adopted.Filled); age != max(0, -filled) || adopted.Took != 0 {
+					t.Errorf("%v old, took %v", age, adopted.Took)
+				}
+				c.outage.Down(errDown)
+				sees(t, c, "list", Hit)
+				time.Sleep(time.Minute - max(0, -filled))
+				sees(t, c, "list", Stale)
+				synctest.Wait()
+				sees(t, c, "list", Hit)
+				calls(t, o, 1)
+			})
+		})
+	}
 }
 
 // What was filled in an outage takes the place of what is older, though the

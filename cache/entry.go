@@ -37,10 +37,6 @@ type Entry struct {
 	Took   time.Duration
 }
 
-// ErrUnfit is the error of an answer that may not be stored, and is wrapped by
-// the reason.
-var ErrUnfit = errors.New("the answer may not be stored")
-
 // newEntry returns an entry of the given content, or an error that wraps ErrUnfit.
 func (c *Cache) newEntry(key string, content Content, filled time.Time, took time.Duration) (*Entry, error) {
 	err := content.check()
@@ -121,7 +117,7 @@ func (v *Variant) Reader() interface {
 }
 
 // hold holds all variants, or none.
-func (e *Entry) hold() bool {
+func (e *Content) hold() bool {
 	for i := range e.Variants {
 		if !e.Variants[i].Hold() {
 			for j := range i {
@@ -134,7 +130,7 @@ func (e *Entry) hold() bool {
 }
 
 // release releases all variants.
-func (e *Entry) release() {
+func (e *Content) release() {
 	for i := range e.Variants {
 		e.Variants[i].Release()
 	}
@@ -145,10 +141,13 @@ func (e *Entry) release() {
 const entryOverhead = 512
 
 // Cost is the room that the entry takes, in bytes.
-func (e *Entry) Cost() int64 {
-	cost := int64(entryOverhead + len(e.Key))
-	for _, v := range e.Variants {
-		cost += v.Cost()
+func (e *Entry) Cost() int64 { return e.room(e.Key) }
+
+// room is what an entry of the content takes, in bytes.
+func (c *Content) room(key string) int64 {
+	cost := int64(entryOverhead + len(key))
+	for i := range c.Variants {
+		cost += c.Variants[i].Cost()
 	}
 	return cost
 }
@@ -162,21 +161,19 @@ func (v *Variant) Cost() int64 {
 	return cost
 }
 
-func (e *Entry) began() time.Time { return e.Filled.Add(-e.Took) }
-
-// Outcome tells how a request was answered.
+// Outcome is how a request was answered.
 type Outcome uint8
 
 // The outcomes, each the label of a metric and the detail in Cache-Status.
 const (
-	Hit        Outcome = iota // from the cache, and true
-	Stale                     // from the cache while it is refreshed
-	StaleError                // from the cache because its origin fails
+	Hit        Outcome = iota // served fresh from the cache
+	Stale                     // served from the cache while it is refreshed
+	StaleError                // served from the cache because the origin fails
 	Miss                      // by a fill that this request began
 	Coalesced                 // by a fill that another request began
 	Pass                      // not for the cache
-	Error                     // not at all
-	Outcomes                  // how many there are
+	Error                     // not answered
+	Outcomes                  // the number of outcomes
 )
 
 var outcomeNames = [Outcomes]string{"hit", "stale", "stale_error", "miss", "coalesced", "pass", "error"}

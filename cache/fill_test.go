@@ -22,7 +22,7 @@ func TestOutage(t *testing.T) {
 		publish(t, c, o.generation(), "warm")
 		get(t, c, "dated", Miss, "2")
 		get(t, c, "list", Miss, "3")
-		c.Publish(o.moveTo("2", "list"), []Warmed{{Key: "warm", Entry: c.Peek("warm").Entry}})
+		c.Publish(o.moveTo("2", "list"), []string{"warm"})
 		fills := o.calls.Load()
 
 		o.gate = make(chan struct{})
@@ -44,7 +44,7 @@ func TestOutage(t *testing.T) {
 		fails(t, c, "new", errDown)
 		for range promoteAfter {
 			for _, key := range []string{"warm", "dated", "list"} {
-				if e, outcome, err := c.Get(key); e == nil || outcome != StaleError || err != nil {
+				if e, outcome, err := c.lookup(key); e == nil || outcome != StaleError || err != nil {
 					t.Errorf("%s: %s, %v", key, outcome, err)
 				}
 			}
@@ -61,7 +61,7 @@ func TestOutage(t *testing.T) {
 			t.Errorf("up again: down since %v, %v, confirmed %v", since, cause, c.outage.Confirmed())
 		}
 		for _, key := range []string{"dated", "list"} {
-			if _, outcome, _ := c.Get(key); outcome != Hit {
+			if _, outcome, _ := c.lookup(key); outcome != Hit {
 				t.Errorf("%s: %s after the outage", key, outcome)
 			}
 		}
@@ -114,7 +114,7 @@ func TestFillRaisesTheAlarm(t *testing.T) {
 				if since, cause := c.outage.Since(); !since.Equal(start) || !errors.Is(cause, errDown) {
 					t.Errorf("down since %v, %v", since, cause)
 				}
-				e, outcome, err := c.Get("old")
+				e, outcome, err := c.lookup("old")
 				if e == nil || outcome != StaleError || err != nil {
 					t.Errorf("%s, %v", outcome, err)
 				}
@@ -214,11 +214,11 @@ func TestUpAndDownDuringRequests(t *testing.T) {
 		})
 		wg.Go(func() {
 			for n := range 1000 {
-				if e, outcome, err := c.Get("warm"); e == nil || outcome != Hit && outcome != StaleError || err != nil {
+				if e, outcome, err := c.lookup("warm"); e == nil || outcome != Hit && outcome != StaleError || err != nil {
 					t.Error(outcome, err)
 				}
 				k := key("cold"+strconv.Itoa(i), n)
-				if _, outcome, err := c.Get(k); outcome != Miss && !errors.Is(err, ErrDown) {
+				if _, outcome, err := c.lookup(k); outcome != Miss && !errors.Is(err, ErrDown) {
 					t.Error(outcome, err)
 				}
 			}
@@ -227,7 +227,7 @@ func TestUpAndDownDuringRequests(t *testing.T) {
 	wg.Wait()
 	c.outage.Up()
 	get(t, c, "warm", Hit, "1")
-	if _, _, err := c.Get("cold"); err != nil {
+	if _, _, err := c.lookup("cold"); err != nil {
 		t.Error(err)
 	}
 }
@@ -260,7 +260,7 @@ func TestRefreshesAtOnce(t *testing.T) {
 			synctest.Wait()
 			for range lists { // a skipped one is refreshed by a later request
 				for n := range lists {
-					c.Get(key("list", n))
+					c.lookup(key("list", n))
 				}
 				synctest.Wait()
 			}

@@ -23,10 +23,10 @@ func TestHitAllocatesNothing(t *testing.T) {
 	publish(t, c, o.generation(), "warm")
 	for _, key := range []string{"warm", "list", "absent"} {
 		for range 2 * promoteAfter {
-			c.Get(key)
+			c.lookup(key)
 		}
 		ref := &Ref{Key: key}
-		for name, hit := range map[string]func(){"Get": func() { c.Get(key) }, "Follow": func() { c.Follow(ref) }} {
+		for name, hit := range map[string]func(){"Get": func() { c.Get(ref) }, "Peek": func() { c.Peek(ref) }, "Count": func() { c.Count(ref) }} {
 			if allocs := testing.AllocsPerRun(1000, hit); allocs != 0 {
 				t.Errorf("%s(%s) allocates %v times", name, key, allocs)
 			}
@@ -60,7 +60,7 @@ func TestHitRatio(t *testing.T) {
 			n := int(zipf.Uint64())
 			asked[n]++
 			refs[n].Key = key("list", n)
-			if _, outcome, _ := c.Follow(&refs[n]); outcome == Hit {
+			if _, outcome, _ := c.Get(&refs[n]); outcome == Hit {
 				hits++
 			}
 		}

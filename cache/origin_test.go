@@ -139,6 +139,7 @@ func answer(key string, size int) *Entry {
 func newCache(t testing.TB, o *fakeOrigin, opts Options) *Cache {
 	t.Helper()
 	opts.Fill = o.fill
+	opts.Absent = func(c *Content) bool { return c.Status != 200 }
 	c, err := New(opts)
 	if err != nil {
 		t.Fatal(err)
@@ -148,8 +149,10 @@ func newCache(t testing.TB, o *fakeOrigin, opts Options) *Cache {
 	}
 	t.Cleanup(func() {
 		c.Close()
-		for _, s := range c.shelves() {
-			s.slots.Close()
+		for _, p := range c.parts.all {
+			if p.policy != nil {
+				p.policy.slots.Close()
+			}
 		}
 	})
 	return c
@@ -173,7 +176,7 @@ var gated = make(chan struct{})
 // get asks for key and checks how it is answered, and by which fill.
 func get(t testing.TB, c *Cache, key string, want Outcome, fill string) *Entry {
 	t.Helper()
-	e, outcome, err := c.Get(key)
+	e, outcome, err := c.lookup(key)
 	if outcome != want || err != nil || e == nil {
 		t.Errorf("Get(%s): %s and error %v, want %s", key, outcome, err, want)
 		return &Entry{}
@@ -193,13 +196,13 @@ func publish(t testing.TB, c *Cache, g Generation, keys ...string) {
 			t.Errorf("%s: %v", w.Key, w.Err)
 		}
 	}
-	c.Publish(g, set)
+	c.Publish(g, keys)
 }
 
 // where checks in which part of the cache a key is.
 func where(t testing.TB, c *Cache, key, want string) {
 	t.Helper()
-	if got := c.Peek(key).Where; got != want {
+	if got := c.sight(key).Where; got != want {
 		t.Errorf("%s is in %q, want %q", key, got, want)
 	}
 }
@@ -207,7 +210,7 @@ func where(t testing.TB, c *Cache, key, want string) {
 // fails asks for key and checks with which error it is not answered.
 func fails(t testing.TB, c *Cache, key string, want error) {
 	t.Helper()
-	if e, outcome, err := c.Get(key); e != nil || outcome != Error || !errors.Is(err, want) {
+	if e, outcome, err := c.lookup(key); e != nil || outcome != Error || !errors.Is(err, want) {
 		t.Errorf("Get(%s): %v, %s and error %v, want the error %v", key, e, outcome, err, want)
 	}
 }
@@ -229,4 +232,40 @@ func keys(kind string, n int) (all []string) {
 		all = append(all, key(kind, i))
 	}
 	return all
+}
+
+// lookup asks for a key that no ref remembers.
+func (c *Cache) lookup(key string) (*Entry, Outcome, error) { return c.Get(&Ref{Key: key}) }
+
+// sight peeks at a key that no ref remembers.
+func (c *Cache) sight(key string) Sight { return c.Peek(&Ref{Key: key}) }
+
+// storeEntry stores an entry as a fill that begins now does.
+func (c *Cache) storeEntry(e *Entry) {
+	v := newVersion(e, c.began())
+	c.store(v)
+	c.ended(v.read)
+}
+
+// version returns the version that is served for a key.
+func (c *Cache) version(key string) *version { return c.find(&Ref{Key: key}).version }
+
+// entries returns how many slots a part has.
+func (c *Cache) entries(at place) int64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return int64(len(c.parts.at(at).slots))
+}
+
+// keysOf returns the keys of a warm set that was prepared.
+func keysOf(set []Warmed) (keys []string) {
+	for _, w := range set {
+		keys = append(keys, w.Key)
+	}
+	return keys
+}
+
+// saved returns an entry as it is kept between two runs.
+func saved(e *Entry, warm, purged bool) Saved {
+	return Saved{Key: e.Key, Content: e.Content, Filled: e.Filled, Took: e.Took, Warm: warm, Purged: purged}
 }

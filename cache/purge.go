@@ -1,85 +1,116 @@
 package cache
 
-import (
-	"slices"
-	"time"
-)
+import "sync/atomic"
 
-// longestFill bounds, in fill timeouts, how long after its begin an entry may
-// still be put in: one that Prepare has filled waits for all others.
-const longestFill = 10
-
-// purge is what was purged, and when.
-type purge struct {
-	match func(*Entry) bool
-	at    time.Time
+// moment is when the read of an answer began.
+type moment struct {
+	order  int64 // among all reads of the cache; zero for an entry of an earlier run
+	purges int64 // how many purges there had been
 }
 
-// filled returns the slot of an entry that was just filled: one that is stale
-// already if a purge came after its fill began. c.writes is held.
-func (c *Cache) filled(e *Entry) *slot {
-	s := newSlot(e)
-	for _, p := range c.purges {
-		if e.began().Before(p.at) && p.match(e) {
-			s.purged.Store(true)
+// reads are the reads under way, and the purges which any of them may have begun
+// before. All but purges is guarded by Cache.mu.
+type reads struct {
+	begun    int64
+	underway map[int64]moment // by order
+	purges   atomic.Int64     // how many there were
+	recent   []purge          // in their order
+}
+
+// purge is a purge that an answer under way may be from before.
+type purge struct {
+	number int64
+	match  func(*Entry) bool
+	hard   bool
+}
+
+// began notes that the read of an answer begins. ended must follow, once the answer is
+// stored or dropped.
+func (c *Cache) began() moment {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := &c.reads
+	r.begun++
+	if r.underway == nil {
+		r.underway = map[int64]moment{}
+	}
+	m := moment{r.begun, r.purges.Load()}
+	r.underway[m.order] = m
+	return m
+}
+
+// ended notes that a read is no longer under way, and forgets purges which no read
+// under way began before.
+func (c *Cache) ended(m moment) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	r := &c.reads
+	delete(r.underway, m.order)
+	oldest := r.purges.Load()
+	for _, m := range r.underway {
+		oldest = min(oldest, m.purges)
+	}
+	n := 0
+	for n < len(r.recent) && r.recent[n].number <= oldest {
+		n++
+	}
+	r.recent = append([]purge(nil), r.recent[n:]...)
+}
+
+// purged applies the purges since a version was read. It reports whether one of them
+// was hard, so that the version must not be stored, and marks it otherwise.
+func (r *reads) purged(v *version) (hard bool) {
+	for _, p := range r.recent {
+		if v.read.purges < p.number && p.match(&v.Entry) {
+			if p.hard {
+				return true
+			}
+			v.purged.Store(true)
 		}
 	}
-	return s
+	return false
 }
 
-// Purge makes the entries that match stale: each is served once more while it
-// is refreshed. Hard, it drops them. It returns how many matched.
+// Purge makes the entries that match stale: each is served once more while it is
+// refreshed. Hard, it drops them. Both apply to answers whose read is under way, too.
+// It returns how many keys matched.
 func (c *Cache) Purge(match func(*Entry) bool, hard bool) (n int) {
-	c.writes.Lock()
-	defer c.writes.Unlock()
-	now := time.Now()
-	c.purges = slices.DeleteFunc(c.purges, func(p purge) bool { return now.Sub(p.at) > longestFill*c.opts.FillTimeout })
-	c.purges = append(c.purges, purge{match, now})
-	c.purged.Add(1)
-	var drop []*slot
-	c.each(func(s *slot, _ string) {
-		if !match(s.entry) {
-			return
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	number := c.reads.purges.Add(1)
+	if len(c.reads.underway) > 0 {
+		c.reads.recent = append(c.reads.recent, purge{number, match, hard})
+	}
+	for _, s := range c.index.all() {
+		served, next := s.served.Load(), s.next.Load()
+		dropNext := next != nil && match(&next.Entry)
+		dropServed := served != nil && match(&served.Entry)
+		if !dropNext && !dropServed {
+			continue
 		}
 		n++
-		s.purged.Store(true)
-		drop = append(drop, s)
-	})
-	if !hard {
-		return n
-	}
-	c.set(c.current.Load().without(drop...))
-	for _, s := range drop {
-		for _, shelf := range c.shelves() {
-			if shelf.get(s.entry.Key) != nil {
-				shelf.remove(s.entry.Key)
+		if !hard {
+			for _, v := range s.versions() {
+				if match(&v.Entry) {
+					v.purged.Store(true)
+				}
 			}
+			continue
 		}
+		if dropNext {
+			s.prepare(nil, nil)
+		}
+		if dropServed || served == nil {
+			c.leave(s)
+		}
+	}
+	for key, v := range c.prepared.ahead {
+		if match(&v.Entry) {
+			delete(c.prepared.ahead, key)
+		}
+	}
+	if hard {
+		c.share(c.parts.at(warm).bytes)
 	}
 	return n
-}
-
-// Sight is what the cache would do with a key now.
-type Sight struct {
-	Entry   *Entry  // nil if there is none
-	Where   string  // warm, or the name of a shelf
-	Outcome Outcome // of a request for it; Miss if there is none
-	Asked   uint32  // how often it was asked for, halved with each refresh
-}
-
-// Peek tells what the cache would do with a key, without doing it.
-func (c *Cache) Peek(key string) Sight {
-	now := c.current.Load()
-	s := c.look(now, key)
-	if s == nil {
-		if c.outage.now() != nil && !c.opts.FillsWhileDown(key) {
-			return Sight{Outcome: Error}
-		}
-		return Sight{Outcome: Miss}
-	}
-	sight := Sight{Entry: s.entry, Where: "warm", Outcome: c.outcome(now, s), Asked: s.asked.Load()}
-	if s.shelf != nil {
-		sight.Where = s.shelf.name
-	}
-	return sight
 }

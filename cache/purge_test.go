@@ -59,7 +59,7 @@ func TestPurge(t *testing.T) {
 							first = Stale
 						}
 						for _, want := range []Outcome{first, Hit} {
-							if e, outcome, _ := c.Get(key); outcome != want {
+							if e, outcome, _ := c.lookup(key); outcome != want {
 								t.Errorf("%s: %s of %s, want %s", key, outcome, e.Key, want)
 							}
 							synctest.Wait()
@@ -83,27 +83,27 @@ func TestPurgedEntryStaysPurged(t *testing.T) {
 		"published again": func(t *testing.T, c *Cache, o *fakeOrigin) {
 			set := c.Prepare(t.Context(), o.generation(), []string{"list"}, func(Warmed) {})
 			c.Purge(all, false)
-			c.Publish(o.generation(), set)
+			c.Publish(o.generation(), keysOf(set))
 		},
 		"not warmed": func(t *testing.T, c *Cache, o *fakeOrigin) {
 			c.Purge(all, false)
 			o.script = []error{errFails}
-			c.Publish(o.generation(), c.Prepare(t.Context(), o.generation(), []string{"list"}, func(Warmed) {}))
+			c.Publish(o.generation(), keysOf(c.Prepare(t.Context(), o.generation(), []string{"list"}, func(Warmed) {})))
 		},
 		"no longer warm": func(_ *testing.T, c *Cache, o *fakeOrigin) {
 			c.Purge(all, false)
 			c.Publish(o.generation(), nil)
 		},
 		"recoded": func(_ *testing.T, c *Cache, _ *fakeOrigin) {
-			e := c.Peek("list").Entry
-			better := *e
+			v := c.version("list")
+			better := v.Entry
 			c.Purge(all, false)
-			c.replace(e, &better)
+			c.replace(v, &better)
 		},
 		"promoted": func(_ *testing.T, c *Cache, o *fakeOrigin) {
 			c.Publish(o.generation(), nil)
 			c.Purge(all, false)
-			c.promote("list")
+			c.promote(c.index.get("list"))
 		},
 	}
 	for name, move := range tests {
@@ -115,7 +115,7 @@ func TestPurgedEntryStaysPurged(t *testing.T) {
 				fills := o.calls.Load()
 				get(t, c, "list", Stale, "1")
 				synctest.Wait()
-				if _, outcome, _ := c.Get("list"); outcome != Hit {
+				if _, outcome, _ := c.lookup("list"); outcome != Hit {
 					t.Errorf("%s after its refresh", outcome)
 				}
 				calls(t, o, fills+1)
@@ -134,12 +134,12 @@ func TestPeek(t *testing.T) {
 			fills := o.calls.Load()
 			for range 2 * promoteAfter {
 				for key, part := range parts {
-					s := c.Peek(key)
+					s := c.sight(key)
 					if s.Entry == nil || s.Entry.Key != key || s.Where != part || s.Outcome != found || s.Asked != asked[key] {
 						t.Errorf("%s: %s: %+v", when, key, s)
 					}
 				}
-				if s := c.Peek("missing"); s != (Sight{Outcome: missing}) {
+				if s := c.sight("missing"); s != (Sight{Outcome: missing}) {
 					t.Errorf("%s: missing: %+v", when, s)
 				}
 			}
@@ -148,7 +148,7 @@ func TestPeek(t *testing.T) {
 		}
 		request := func() {
 			for key := range parts {
-				c.Get(key)
+				c.lookup(key)
 				asked[key]++
 			}
 			synctest.Wait()
@@ -175,7 +175,7 @@ func TestPurgeDuringAFill(t *testing.T) {
 		c.Publish(fakeGeneration{id: "any"}, nil)
 		answered := make(chan Outcome, 2)
 		ask := func() {
-			_, outcome, err := c.Get("list")
+			_, outcome, err := c.lookup("list")
 			if err != nil {
 				t.Error(err)
 			}
@@ -200,7 +200,7 @@ func TestPanicInARecoding(t *testing.T) {
 	opts := times
 	opts.Recode = func(*Entry) []Variant { panic("in a recoding") }
 	bubble(t, &fakeOrigin{}, opts, func(t *testing.T, c *Cache) {
-		if _, _, err := c.Get("list"); err != nil {
+		if _, _, err := c.lookup("list"); err != nil {
 			t.Error(err)
 		}
 		synctest.Wait()

@@ -9,77 +9,90 @@ import (
 // queue full keeps its form.
 const recodeQueue = 1024
 
-// waiting is an entry in the queue. The queue holds no entry in memory: an entry
+// weakVersion is a version in the queue. The queue holds no entry in memory: an entry
 // that has left the cache is neither kept nor recoded.
-type waiting = weak.Pointer[Entry]
+type weakVersion = weak.Pointer[version]
 
-// enqueue schedules an entry for recoding.
-func (c *Cache) enqueue(e *Entry) {
+// enqueue schedules a version for recoding.
+func (c *Cache) enqueue(v *version) {
 	if c.opts.Recode == nil {
 		return
 	}
 	select {
-	case c.recodes <- weak.Make(e):
+	case c.recodes <- weak.Make(v):
 	default:
 	}
 }
 
-// recodeAll recodes entries until Close.
+// recodeAll recodes versions until Close.
 func (c *Cache) recodeAll() {
 	for {
 		select {
-		case <-c.ctx.Done():
+		case <-c.life.ctx.Done():
 			return
 		case next := <-c.recodes:
-			if e := next.Value(); e != nil && c.serves(e) && e.hold() {
-				c.recode(e)
-				e.release()
+			if v := next.Value(); v != nil && c.has(v) && v.hold() {
+				c.recode(v)
+				v.release()
 			}
 		}
 	}
 }
 
-// serves reports whether the cache serves this very entry.
-func (c *Cache) serves(e *Entry) bool {
-	_, s := c.lookAgain(e.Key)
-	return s != nil && s.entry == e
+// has reports whether the cache serves this very version, or will.
+func (c *Cache) has(v *version) bool {
+	s := c.index.get(v.Key)
+	if s == nil {
+		return false
+	}
+	next := s.next.Load()
+	return s.served.Load() == v || next != nil && next.version == v
 }
 
-// recode replaces an entry by another form of the entry. A panic costs that form.
-func (c *Cache) recode(e *Entry) {
+// recode replaces a version by another form of it. A panic costs that form.
+func (c *Cache) recode(v *version) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.counts.panics.Add(1)
-			c.opts.Logger.Error("panic in a recoding", "key", e.Key, "panic", p, "stack", string(debug.Stack()))
+			c.opts.Logger.Error("panic in a recoding", "key", v.Key, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
-	variants := c.opts.Recode(e)
+	variants := c.opts.Recode(&v.Entry)
 	if variants == nil {
 		return
 	}
-	content := e.Content
+	content := v.Content
 	content.Variants = variants
-	better, err := c.newEntry(e.Key, content, e.Filled, e.Took)
+	better, err := c.newEntry(v.Key, content, v.Filled, v.Took)
 	if err != nil {
-		c.opts.Logger.Error("recoding failed", "key", e.Key, "error", err)
+		c.opts.Logger.Error("recoding failed", "key", v.Key, "error", err)
 		return
 	}
-	c.replace(e, better)
+	c.replace(v, better)
 	better.release()
 }
 
-// replace puts an entry in the place of another entry, if the cache still holds
-// the other one.
-func (c *Cache) replace(old, by *Entry) {
-	c.writes.Lock()
-	defer c.writes.Unlock()
-	now := c.current.Load()
-	s := c.look(now, old.Key)
-	switch {
-	case s == nil || s.entry != old:
-	case now.warm[old.Key] == nil:
-		s.shelf.put(s.moved(by))
-	case now.bytes-s.cost+by.Cost() <= c.warmBudget():
-		c.set(now.with(s.moved(by)))
+// replace puts another form of a version in its place, if the version is still there
+// and the other form fits where the slot is kept.
+func (c *Cache) replace(v *version, better *Entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.index.get(v.Key)
+	if s == nil {
+		return
+	}
+	by := v.recoded(better)
+	if s.served.Load() == v {
+		at := place(s.place.Load())
+		if !c.parts.at(at).fits(by.cost - v.cost) {
+			return
+		}
+		c.move(s, by, at)
+		if at == warm {
+			c.share(c.parts.at(warm).bytes)
+		}
+	}
+	if next := s.next.Load(); next != nil && next.version == v {
+		s.prepare(by, next.of)
 	}
 }

@@ -58,14 +58,15 @@ func TestRecode(t *testing.T) {
 // A form of an entry that has been replaced meanwhile is thrown away.
 func TestRecodeComesTooLate(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
-	old := get(t, c, "list", Miss, "1")
-	c.store(answer("list", 10))
-	better := *old
+	get(t, c, "list", Miss, "1")
+	old := c.version("list")
+	c.storeEntry(answer("list", 10))
+	better := old.Entry
 	c.replace(old, &better)
-	if e, _, _ := c.Get("list"); e == &better || e == old {
+	if e, _, _ := c.lookup("list"); string(e.Variants[0].ETag) != "0" {
 		t.Error("an old answer came back in another form")
 	}
-	c.replace(answer("nowhere", 1), &better)
+	c.replace(newVersion(answer("nowhere", 1), moment{}), &better)
 	checkShelves(t, c)
 }
 
@@ -81,7 +82,7 @@ func TestRecodeDuringPrepare(t *testing.T) {
 		set := c.Prepare(t.Context(), g, []string{"dated"}, func(Warmed) {})
 		close(gate)
 		synctest.Wait()
-		c.Publish(g, set)
+		c.Publish(g, keysOf(set))
 		if e := get(t, c, "dated", Hit, "1"); len(e.Variants) != 2 {
 			t.Error("the other form was lost")
 		}
@@ -117,7 +118,7 @@ func TestRecodeQueueHoldsNoEntries(t *testing.T) {
 	}})
 	var alive atomic.Int32
 	for i := range entries {
-		e, _, err := c.Get(strconv.Itoa(i))
+		e, _, err := c.lookup(strconv.Itoa(i))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -125,7 +126,7 @@ func TestRecodeQueueHoldsNoEntries(t *testing.T) {
 		runtime.AddCleanup(e, func(int) { alive.Add(-1) }, 0)
 	}
 	held := func() (n int32) {
-		c.each(func(*slot, string) { n++ })
+		c.each(func(*slot, *version) { n++ })
 		return n
 	}
 	// One more: the entry that is being recoded.

@@ -6,59 +6,69 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+
+	"github.com/dgraph-io/ristretto/v2"
 )
 
 // follow asks by a ref and expects an outcome and what Get would answer.
 func follow(t *testing.T, c *Cache, r *Ref, want Outcome) {
 	t.Helper()
-	before := c.Peek(r.Key).Entry // a stale one may be replaced at any moment
-	e, outcome, err := c.Follow(r)
+	before := c.Peek(r).Entry // a stale one may be replaced at any moment
+	e, outcome, err := c.Get(r)
 	if err != nil || outcome != want {
 		t.Fatalf("%s: %v, %v, want %v", r.Key, outcome, err, want)
 	}
-	if e != before && e != c.Peek(r.Key).Entry {
+	if e != before && e != c.Peek(r).Entry {
 		t.Errorf("%s: not the entry that is in the cache", r.Key)
 	}
 }
 
-// TestRef: a ref knows where its entry is, wherever it goes, and forgets one that
-// the cache has let go of.
+// A ref finds its slot wherever that is kept, and holds no entry that the cache has let
+// go of.
 func TestRef(t *testing.T) {
 	o := &fakeOrigin{size: 1 << 10}
 	c := newCache(t, o, Options{Bytes: 1 << 20})
 	r := &Ref{Key: "list"}
 	follow(t, c, r, Miss)
-	for range promoteAfter + 1 { // the last of them finds it on the hot shelf
+	for range promoteAfter + 1 { // the last of them finds it hot
 		follow(t, c, r, Hit)
 	}
-	if where(t, c, r.Key, "hot"); r.slot() == nil {
-		t.Error("the hot entry is not near")
+	s := r.near.Load()
+	near := func(when string) {
+		t.Helper()
+		if r.near.Load() != s || s.served.Load() == nil {
+			t.Errorf("%s: not the slot that it was", when)
+		}
 	}
+	where(t, c, r.Key, "hot")
+	near("hot")
 	publish(t, c, o.generation(), r.Key)
-	if where(t, c, r.Key, "warm"); r.near.Load() != nil {
-		t.Error("the slot on the shelf is held still")
-	}
+	where(t, c, r.Key, "warm")
 	follow(t, c, r, Hit)
-	if s := r.slot(); s == nil || s.shelf != nil {
-		t.Error("the warm entry is not near")
-	}
+	near("warm")
 	c.Publish(o.moveTo("2"), nil)
 	follow(t, c, r, Stale)
-	c.running.Wait()
+	c.life.running.Wait()
 	follow(t, c, r, Hit)
+	near("refreshed")
 	publish(t, c, o.generation(), r.Key)
 	follow(t, c, r, Hit)
+	near("warm again")
 	for _, part := range []string{"warm", "tail"} {
-		if c.Purge(func(*Entry) bool { return true }, true); r.near.Load() != nil {
-			t.Errorf("the %s slot is held after it was dropped", part)
+		old := r.near.Load()
+		if c.Purge(func(*Entry) bool { return true }, true); old.served.Load() != nil || old.next.Load() != nil {
+			t.Errorf("the %s slot holds an entry after it was dropped", part)
 		}
 		follow(t, c, r, Miss)
 		follow(t, c, r, Hit)
+		if r.near.Load() == old {
+			t.Error("a slot that has left the cache is near")
+		}
 	}
 }
 
-// TestRefs: of many refs with one key, one holds the slot, and none when it is
-// gone.
+// Many refs with one key find its slot, and none of them holds an entry when the key has
+// left the cache.
 func TestRefs(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	var refs [20]Ref
@@ -68,7 +78,7 @@ func TestRefs(t *testing.T) {
 			refs[i].Key = "list"
 			all.Go(func() {
 				for range 20 {
-					if _, _, err := c.Follow(&refs[i]); err != nil {
+					if _, _, err := c.Get(&refs[i]); err != nil {
 						t.Error(err)
 					}
 				}
@@ -78,38 +88,50 @@ func TestRefs(t *testing.T) {
 		all.Wait()
 		c.Purge(func(*Entry) bool { return true }, true)
 		for i := range refs {
-			if refs[i].near.Load() != nil {
-				t.Fatal("a ref holds a slot that is gone")
+			if s := refs[i].near.Load(); s != nil && s.served.Load() != nil {
+				t.Fatal("a ref holds an entry that has left the cache")
 			}
 		}
 	}
 }
 
-// TestRefIsCounted: ristretto hears of a share of the requests for what is near,
-// and a slot that it has dropped is not found.
-func TestRefIsCounted(t *testing.T) {
-	c := newCache(t, &fakeOrigin{}, Options{})
-	r := &Ref{Key: "list"}
-	for range 10 {
-		c.Follow(r)
-	}
-	s := r.near.Load()
-	c.hot.slots.Clear() // tells nobody
-	gone := false
-	for range nearTimes {
-		gone = gone || r.slot() == nil
-		s.asked.Add(1)
-	}
-	if !gone {
-		t.Errorf("none of %d requests came by the shelf", nearTimes)
+// The admission policy hears of the first requests for a slot and of a share of the
+// others, wherever they find it; hot slots may come back to the tail.
+func TestPolicyHearsOfRequests(t *testing.T) {
+	for key, at := range map[string]place{"list": tail, "absent": absent} {
+		o := &fakeOrigin{shape: func(e *Entry) {
+			if e.Key == "absent" {
+				e.Status = 404
+			}
+		}}
+		c := newCache(t, o, Options{})
+		r := &Ref{Key: key}
+		follow(t, c, r, Miss)
+		slots, err := ristretto.NewCache(&ristretto.Config[string, *slot]{NumCounters: 1000, MaxCost: 1000, BufferItems: 64, Metrics: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer slots.Close()
+		c.parts.at(at).policy.slots.Close()
+		c.parts.at(at).policy.slots = slots
+		heard := func() uint64 { return slots.Metrics.Hits() + slots.Metrics.Misses() }
+		for n := uint64(1); n <= 10*touchEvery; n++ {
+			c.Get(r)
+			if want := min(n, touchEvery-1) + n/touchEvery; !(n > promoteAfter && at == tail) && heard() != want {
+				t.Errorf("%s: %d of %d requests were heard of, want %d", key, heard(), n, want)
+			}
+		}
+		if n := heard(); n < touchEvery+9 || n > touchEvery+19 { // a promotion makes some, too
+			t.Errorf("%s: %d of %d requests were heard of", key, n, 10*touchEvery)
+		}
 	}
 }
 
-// TestFollowFails: a ref tells of an error as Get does.
-func TestFollowFails(t *testing.T) {
+// A request by a ref gets the error of its fill.
+func TestGetFails(t *testing.T) {
 	broken := errors.New("broken")
 	o := &fakeOrigin{script: []error{broken}}
-	if _, outcome, err := newCache(t, o, Options{}).Follow(&Ref{Key: "list"}); outcome != Error || !errors.Is(err, broken) {
+	if _, outcome, err := newCache(t, o, Options{}).Get(&Ref{Key: "list"}); outcome != Error || !errors.Is(err, broken) {
 		t.Error(outcome, err)
 	}
 }
@@ -131,7 +153,7 @@ func TestFollowWhilePublished(t *testing.T) {
 	for range 4 {
 		readers.Go(func() {
 			for n := 0; !stop.Load(); n++ {
-				if _, outcome, err := c.Follow(&refs[n%len(refs)]); outcome != Hit || err != nil {
+				if _, outcome, err := c.Get(&refs[n%len(refs)]); outcome != Hit || err != nil {
 					t.Errorf("%s: %v, %v", keys[n%len(keys)], outcome, err)
 					return
 				}
@@ -145,60 +167,59 @@ func TestFollowWhilePublished(t *testing.T) {
 	readers.Wait()
 }
 
-// TestGlance: a glance finds what the ref remembers if that is a hit, and nothing
-// comes of it.
-func TestGlance(t *testing.T) {
+// A peek shows what a request would get, and changes nothing; what is counted separately
+// counts like a request.
+func TestPeekChangesNothing(t *testing.T) {
 	o := &fakeOrigin{}
 	c := newCache(t, o, Options{})
 	r := &Ref{Key: "k"}
-	glance := func(when string, hit bool) {
+	peek := func(when string, want Outcome) {
 		t.Helper()
-		before := c.Peek(r.Key)
-		if e := c.Glance(r); e != nil != hit || hit && e != before.Entry {
-			t.Errorf("%s: %v, want one: %v", when, e, hit)
+		before := c.sight(r.Key)
+		s := c.Peek(r)
+		if s.Outcome != want || (s.Entry == nil) != (want == Miss || want == Error) || s != before {
+			t.Errorf("%s: %+v, want a %s", when, s, want)
 		}
-		if after := c.Peek(r.Key); after != before {
-			t.Errorf("%s: the glance changed %+v into %+v", when, before, after)
+		if after := c.sight(r.Key); after != before {
+			t.Errorf("%s: the peek changed %+v into %+v", when, before, after)
 		}
 	}
-	glance("before the first fill", false)
+	peek("before the first fill", Miss)
+	c.Count(r) // of nothing
 	follow(t, c, r, Miss)
-	glance("before it was found", false)
-	follow(t, c, r, Hit)
-	glance("found", true)
-	before := c.Peek(r.Key).Asked
-	if c.Count(r); c.Peek(r.Key).Asked != before+1 {
-		t.Errorf("asked %d times, then %d", before, c.Peek(r.Key).Asked)
+	peek("filled", Hit)
+	before := c.Peek(r).Asked
+	if c.Count(r); c.Peek(r).Asked != before+1 {
+		t.Errorf("asked %d times, then %d", before, c.Peek(r).Asked)
 	}
 	c.outage.Down(errDown)
-	glance("down", false)
+	peek("down", StaleError)
 	c.outage.Up()
-	glance("up", true)
+	peek("up", Hit)
 	c.Purge(func(*Entry) bool { return true }, false)
-	glance("stale", false)
+	peek("stale", Stale)
 	c.Purge(func(*Entry) bool { return true }, true)
-	glance("gone", false)
+	peek("gone", Miss)
 	c.Count(r) // of nothing
+	c.outage.Down(errDown)
+	peek("gone and down", Error)
 	calls(t, o, 1)
 }
 
-// TestFindWhileReplaced: an entry that takes the place of another, on a shelf that
-// must take that off first, is there all the time.
+// An entry that grows is found all the time, although the policy must forget it first.
 func TestFindWhileReplaced(t *testing.T) {
 	o := &fakeOrigin{size: 1 << 10}
 	c := newCache(t, o, Options{Bytes: 1 << 20})
-	if _, outcome, err := c.Get("k"); err != nil || outcome != Miss {
+	if _, outcome, err := c.lookup("k"); err != nil || outcome != Miss {
 		t.Fatal(outcome, err)
 	}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for i := range 5000 {
-			e := *c.Peek("k").Entry
+			e := *c.sight("k").Entry
 			e.Variants = []Variant{{Body: make([]byte, 1<<10+i), ETag: []byte("1")}} // larger than the last
-			c.writes.Lock()
-			c.shelve(newSlot(&e))
-			c.writes.Unlock()
+			c.storeEntry(&e)
 		}
 	}()
 	for n := 0; ; n++ {
@@ -208,7 +229,7 @@ func TestFindWhileReplaced(t *testing.T) {
 			return
 		default:
 		}
-		if _, outcome, err := c.Get("k"); err != nil || outcome != Hit {
+		if _, outcome, err := c.lookup("k"); err != nil || outcome != Hit {
 			t.Fatalf("request %d: %v, %v", n, outcome, err)
 		}
 	}

@@ -36,12 +36,12 @@ func TestFilesAreThoseOfEntries(t *testing.T) {
 			synctest.Wait()
 			files := map[*memfile.File]bool{}
 			var bytes int64
-			c.each(func(s *slot, where string) {
-				if f := s.entry.Variants[0].File; f != nil && !files[f] {
+			c.each(func(_ *slot, v *version) {
+				if f := v.Variants[0].File; f != nil && !files[f] {
 					files[f] = true
 					bytes += f.Cost()
-					if s.entry.Cost() < f.Cost() {
-						t.Errorf("%s: the entry's cost is %d, its file's %d", s.entry.Key, s.entry.Cost(), f.Cost())
+					if v.cost < f.Cost() {
+						t.Errorf("%s: the entry's cost is %d, its file's %d", v.Key, v.cost, f.Cost())
 					}
 				}
 			})
@@ -58,7 +58,7 @@ func TestFilesAreThoseOfEntries(t *testing.T) {
 			publish(t, c, o.moveTo(fmt.Sprint(g)), keys...)
 			check()
 			for range 400 {
-				if _, _, err := c.Get(fmt.Sprint("page ", int(rand.ExpFloat64()*30))); err != nil {
+				if _, _, err := c.lookup(fmt.Sprint("page ", int(rand.ExpFloat64()*30))); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -67,9 +67,9 @@ func TestFilesAreThoseOfEntries(t *testing.T) {
 			check()
 		}
 		c.Purge(func(*Entry) bool { return true }, true)
-		c.Get("held")
+		c.lookup("held")
 		synctest.Wait()
-		e, _, _ := c.Get("held")
+		e, _, _ := c.lookup("held")
 		if e.Variants[0].File == nil || !e.Variants[0].Hold() {
 			t.Fatal("not held")
 		}
@@ -95,7 +95,7 @@ func TestHoldWhileEvicted(t *testing.T) {
 			for range 2000 {
 				key := fmt.Sprint(int(rand.ExpFloat64() * 20))
 				for tries := 0; ; tries++ {
-					e, _, err := c.Get(key)
+					e, _, err := c.lookup(key)
 					if err != nil || tries == 1000 {
 						t.Errorf("%s: %d tries, %v", key, tries, err)
 						return
@@ -114,11 +114,6 @@ func TestHoldWhileEvicted(t *testing.T) {
 	all.Wait()
 	c.Close()
 	c.Purge(func(*Entry) bool { return true }, true)
-	for range 2 {
-		for _, s := range c.shelves() {
-			s.slots.Wait()
-		}
-	}
 	if m.Files() != 0 {
 		t.Errorf("%d files are left", m.Files())
 	}

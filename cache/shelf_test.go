@@ -1,6 +1,8 @@
 package cache
 
 import (
+	"errors"
+	"fmt"
 	"math/rand"
 	"slices"
 	"strconv"
@@ -10,60 +12,76 @@ import (
 	"time"
 )
 
-// checkShelves checks that what the shelves count is what is on them. No write
-// may be under way but those that the lock keeps out.
+// checkShelves checks that each part counts what it keeps, within its budget, that each
+// slot is in the index and in one part, and that the policies agree.
 func checkShelves(t testing.TB, c *Cache) {
 	t.Helper()
-	c.writes.Lock()
-	defer c.writes.Unlock()
-	total := checkWarm(t, c)
-	for _, s := range c.shelves() {
-		s.slots.Wait()
-		var bytes, entries int64
-		var held []*slot
-		s.slots.IterValues(func(s *slot) bool {
-			bytes += s.entry.Cost()
-			entries++
-			held = append(held, s)
-			return false
-		})
-		for _, in := range held {
-			if s.get(in.entry.Key) != in {
-				t.Errorf("%s: %s can't be read", s.name, in.entry.Key)
-			}
-		}
-		if got := s.bytes.Load(); got != bytes || got > s.budget.Load() || got < 0 {
-			t.Errorf("%s: counts %d bytes, holds %d, budget %d", s.name, got, bytes, s.budget.Load())
-		}
-		if got := s.entries.Load(); got != entries {
-			t.Errorf("%s: counts %d entries, holds %d", s.name, got, entries)
-		}
-		if free := s.slots.RemainingCost(); free != s.budget.Load()-bytes {
-			t.Errorf("%s: ristretto has room for %d bytes, want %d", s.name, free, s.budget.Load()-bytes)
-		}
-		total += bytes
-	}
-	if total > c.opts.Bytes {
-		t.Errorf("%d bytes in all, %d over the budget", total, total-c.opts.Bytes)
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if err := c.consistent(); err != nil {
+		t.Error(err)
 	}
 }
 
-// checkWarm checks the warm set likewise, and returns its size.
-func checkWarm(t testing.TB, c *Cache) (bytes int64) {
-	t.Helper()
-	now := c.current.Load()
-	for key, s := range now.warm {
-		bytes += s.entry.Cost()
-		for _, shelf := range c.shelves() {
-			if shelf.get(key) != nil || s.entry.Key != key {
-				t.Errorf("%s is warm and on the %s shelf", key, shelf.name)
+// consistent returns how the bookkeeping contradicts itself. c.mu is held.
+func (c *Cache) consistent() error {
+	var errs []error
+	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
+	var total int64
+	kept := 0
+	for at := warm; at < places; at++ {
+		p := c.parts.at(at)
+		var bytes int64
+		for i, s := range p.slots {
+			v := s.served.Load()
+			if v == nil || place(s.place.Load()) != at || s.position != i || c.index.slots[s.key] != s || v.Key != s.key {
+				wrong("%s: the slot of %s is not in order", p.name, s.key)
+				continue
+			}
+			if v.cost != v.Entry.Cost() || v.users == 0 {
+				wrong("%s: %s is charged %d bytes, and takes %d", p.name, s.key, v.cost, v.Entry.Cost())
+			}
+			bytes += v.cost
+			if p.policy != nil {
+				if in, _ := p.policy.slots.Get(s.key); in != s {
+					wrong("%s: the policy does not have %s", p.name, s.key)
+				}
 			}
 		}
+		if bytes != p.bytes || bytes > p.budget {
+			wrong("%s: counts %d bytes, holds %d, budget %d", p.name, p.bytes, bytes, p.budget)
+		}
+		if p.policy != nil {
+			p.policy.slots.Wait()
+			if free := p.policy.slots.RemainingCost(); free != p.budget-bytes {
+				wrong("%s: ristretto has room for %d bytes, want %d", p.name, free, p.budget-bytes)
+			}
+		}
+		total += bytes
+		kept += len(p.slots)
 	}
-	if now.bytes != bytes || bytes > c.warmBudget() {
-		t.Errorf("warm: counts %d bytes, holds %d, budget %d", now.bytes, bytes, c.warmBudget())
+	if total > c.opts.Bytes {
+		wrong("%d bytes in all, %d over the budget", total, total-c.opts.Bytes)
 	}
-	return bytes
+	for key, s := range c.index.slots {
+		switch served, next := s.served.Load(), s.next.Load(); {
+		case served == nil && next == nil:
+			wrong("%s has a slot and no version", key)
+		case (served == nil) != (place(s.place.Load()) == nowhere):
+			wrong("%s is in %q", key, c.parts.name(s))
+		case next != nil:
+			if _, ok := c.prepared.slots[s]; !ok {
+				wrong("%s has a next version that no preparation knows", key)
+			}
+		}
+		if s.served.Load() == nil {
+			kept++
+		}
+	}
+	if kept != len(c.index.slots) {
+		wrong("%d slots in the index, %d in the parts", len(c.index.slots), kept)
+	}
+	return errors.Join(errs...)
 }
 
 // ask requests each key the given number of times.
@@ -71,7 +89,7 @@ func ask(t testing.TB, c *Cache, kind string, keys int, times func(n int) int) {
 	t.Helper()
 	for n := range keys {
 		for range times(n) {
-			if _, _, err := c.Get(key(kind, n)); err != nil {
+			if _, _, err := c.lookup(key(kind, n)); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -84,7 +102,7 @@ func always(times int) func(int) int { return func(int) int { return times } }
 func hits(t testing.TB, c *Cache, kind string, keys int) (hits int) {
 	t.Helper()
 	for n := range keys {
-		_, outcome, err := c.Get(key(kind, n))
+		_, outcome, err := c.lookup(key(kind, n))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,11 +116,11 @@ func hits(t testing.TB, c *Cache, kind string, keys int) (hits int) {
 func TestPromotion(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	ask(t, c, "list", 1, always(promoteAfter))
-	if c.tail.entries.Load() != 1 || c.hot.entries.Load() != 0 {
+	if c.entries(tail) != 1 || c.entries(hot) != 0 {
 		t.Error("not on the tail shelf before it was asked for often")
 	}
 	get(t, c, key("list", 0), Hit, "1")
-	if c.tail.entries.Load() != 0 || c.hot.entries.Load() != 1 {
+	if c.entries(tail) != 0 || c.entries(hot) != 1 {
 		t.Error("not on the hot shelf after it was asked for often")
 	}
 	get(t, c, key("list", 0), Hit, "1")
@@ -112,7 +130,7 @@ func TestPromotion(t *testing.T) {
 // Half of what an entry was asked for counts on across its refreshes: a
 // visitor's page gets to the hot shelf in spite of them, a crawler's does not.
 func TestRefreshedEntryIsPromotedToo(t *testing.T) {
-	for asked, hot := range map[int]int64{1: 0, promoteAfter - 1: 1} {
+	for asked, want := range map[int]int64{1: 0, promoteAfter - 1: 1} {
 		o := &fakeOrigin{}
 		bubble(t, o, times, func(t *testing.T, c *Cache) {
 			get(t, c, "list", Miss, "1")
@@ -124,8 +142,8 @@ func TestRefreshedEntryIsPromotedToo(t *testing.T) {
 				get(t, c, "list", Stale, strconv.Itoa(fill))
 				synctest.Wait()
 			}
-			if c.hot.entries.Load() != hot {
-				t.Errorf("asked for %d times between refreshes: %d on the hot shelf", asked, c.hot.entries.Load())
+			if c.entries(hot) != want {
+				t.Errorf("asked for %d times between refreshes: %d on the hot shelf", asked, c.entries(hot))
 			}
 		})
 	}
@@ -137,15 +155,15 @@ func TestStatusDecidesOnTheShelf(t *testing.T) {
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
 		for i, tt := range []struct {
 			status int
-			want   *shelf
-		}{{200, c.tail}, {404, c.absent}, {200, c.tail}, {422, c.absent}, {404, c.absent}} {
+			want   place
+		}{{200, tail}, {404, absent}, {200, tail}, {422, absent}, {404, absent}} {
 			status = tt.status
 			c.Publish(o.moveTo(strconv.Itoa(i+2)), nil)
-			c.Get("list")
+			c.lookup("list")
 			synctest.Wait()
-			for _, s := range c.shelves() {
-				if got := s.entries.Load() == 1; got != (s == tt.want) {
-					t.Errorf("status %d: on the %s shelf: %t", tt.status, s.name, got)
+			for at := warm; at < places; at++ {
+				if got := c.entries(at) == 1; got != (at == tt.want) {
+					t.Errorf("status %d: in part %q: %t", tt.status, c.parts.at(at).name, got)
 				}
 			}
 		}
@@ -226,10 +244,9 @@ func TestBudgetHolds(t *testing.T) {
 	c := newCache(t, o, Options{Bytes: 1 << 19})
 	publish := func(rounds int) {
 		for n := range rounds {
-			var set []Warmed
+			var set []string
 			for i := range lists / 2 {
-				k := key("list", n+i)
-				set = append(set, Warmed{Key: k, Entry: c.Peek(k).Entry})
+				set = append(set, key("list", n+i))
 			}
 			c.Publish(never, set)
 		}
@@ -242,7 +259,7 @@ func TestBudgetHolds(t *testing.T) {
 			zipf := rand.NewZipf(random, 1.1, 4, lists-1)
 			for round := range rounds {
 				for k := key("list", int(zipf.Uint64())); random.Intn(promoteAfter+1) > 0; {
-					if e, outcome, err := c.Get(k); e == nil || outcome == StaleError || err != nil {
+					if e, outcome, err := c.lookup(k); e == nil || outcome == StaleError || err != nil {
 						t.Error(outcome, err)
 					}
 				}
@@ -273,10 +290,10 @@ func TestTooLargeAnswerIsServed(t *testing.T) {
 		get(t, c, "list", Stale, "1")
 		synctest.Wait()
 		for n := int64(1); n < 4; n++ {
-			if got := c.tail.tooLarge.Load(); got != n {
+			if got := c.parts.at(tail).tooLarge.Load(); got != n {
 				t.Errorf("%d counted as too large, want %d", got, n)
 			}
-			if c.tail.entries.Load() != 0 { // nor the small one before it
+			if c.entries(tail) != 0 { // nor the small one before it
 				t.Error("something was stored")
 			}
 			e := get(t, c, "list", Miss, strconv.FormatInt(n+2, 10))
@@ -292,9 +309,9 @@ func TestLargestEntry(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{Bytes: 1 << 20})
 	for over := range int64(2) {
 		e := answer("list", 0)
-		e.Variants[0].Body = zeros[: 0 : c.tail.budget.Load()/largestShare+over-e.Cost()]
-		c.store(e)
-		if got := 1 - c.tail.entries.Load(); got != over || c.tail.tooLarge.Load() != over {
+		e.Variants[0].Body = zeros[: 0 : c.parts.at(tail).budget/largestShare+over-e.Cost()]
+		c.storeEntry(e)
+		if got := 1 - c.entries(tail); got != over || c.parts.at(tail).tooLarge.Load() != over {
 			t.Errorf("%d bytes over the limit: %+v", over, c.Stats().Shelves[2])
 		}
 	}
@@ -304,15 +321,12 @@ func TestPromotionDoesNotBringBackAnOldEntry(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	for i := range 2000 {
 		k := key("list", i)
-		c.store(numbered(answer(k, 100), "old"))
+		c.storeEntry(numbered(answer(k, 100), "old"))
 		var wg sync.WaitGroup
-		wg.Go(func() { c.promote(k) })
-		wg.Go(func() { c.store(numbered(answer(k, i%200), "new")) })
+		wg.Go(func() { c.promote(c.index.get(k)) })
+		wg.Go(func() { c.storeEntry(numbered(answer(k, i%200), "new")) })
 		wg.Wait()
 		get(t, c, k, Hit, "new")
-		if c.hot.get(k) != nil && c.tail.get(k) != nil {
-			t.Fatalf("%s is on two shelves", k)
-		}
 	}
 	checkShelves(t, c)
 }
@@ -329,7 +343,7 @@ func TestReadersNeverGoBack(t *testing.T) {
 			wg.Go(func() {
 				last := 0
 				for range 100 {
-					e, _, err := c.Get(k)
+					e, _, err := c.lookup(k)
 					if err != nil {
 						t.Error(err)
 						return
@@ -377,7 +391,7 @@ func TestStats(t *testing.T) {
 		if s.Generation != "1" || !s.Published.Equal(published) || !s.Confirmed.Equal(confirmed) || s.Stale != 0 {
 			t.Errorf("with a generation: %+v", s)
 		}
-		if warm := s.Shelves[0]; warm.Entries != 3 || warm.Bytes != 3*c.Peek(key("dated", 0)).Entry.Cost() {
+		if warm := s.Shelves[0]; warm.Entries != 3 || warm.Bytes != 3*c.sight(key("dated", 0)).Entry.Cost() {
 			t.Errorf("with a warm set: %+v", warm)
 		}
 		time.Sleep(time.Second)
@@ -398,26 +412,33 @@ func TestStats(t *testing.T) {
 	})
 }
 
+// A key whose hash the policy takes for that of another key is not kept.
 func TestTwoKeysWithOneHash(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
-	other := numbered(answer("other", 1), "0")
-	c.tail.slots.Set("list", &slot{entry: other, cost: other.Cost()}, other.Cost())
-	c.tail.slots.Wait()
+	other := &slot{key: "list"}
+	p := c.parts.at(tail).policy
+	p.slots.Set("list", other, 1)
+	p.slots.Wait()
+	if kept, dropped, victims := p.admit(&slot{key: "other"}, 1); !kept || dropped || len(victims) > 0 {
+		t.Errorf("another key: kept %t, dropped %t, %d victims", kept, dropped, len(victims))
+	}
 	get(t, c, "list", Miss, "1")
 	get(t, c, "list", Hit, "1")
 }
 
 // A ristretto that is closed refuses writes as a full one does.
 func TestDroppedWrite(t *testing.T) {
-	s, err := newShelf("tail", 1<<20)
-	if err != nil {
-		t.Fatal(err)
+	c := newCache(t, &fakeOrigin{}, Options{})
+	get(t, c, "list", Miss, "1")
+	c.parts.at(tail).policy.slots.Close()
+	for fill := 2; fill < 4; fill++ {
+		get(t, c, "page", Miss, strconv.Itoa(fill))
 	}
-	s.slots.Close()
-	e := answer("list", 1)
-	if s.put(&slot{entry: e, cost: e.Cost()}) || s.dropped.Load() != 1 || s.bytes.Load() != 0 || s.entries.Load() != 0 {
-		t.Errorf("dropped %d, %d bytes, %d entries", s.dropped.Load(), s.bytes.Load(), s.entries.Load())
+	s := c.Stats().Shelves[2]
+	if s.Dropped != 2 || s.Entries != 1 || s.Bytes != c.sight("list").Entry.Cost() {
+		t.Errorf("%+v", s)
 	}
+	where(t, c, "page", "")
 }
 
 // TestRoomLeftByTheWarmSet: the shelves get what the warm set does not need, and
@@ -436,7 +457,7 @@ func TestRoomLeftByTheWarmSet(t *testing.T) {
 	}
 	checkShelves(t, c)
 	publish(t, c, o.generation(), keys("other", 40)...)
-	if warm := checkWarm(t, c); warm < 400<<10 {
+	if warm := c.Stats().Shelves[0].Bytes; warm < 400<<10 {
 		t.Errorf("%d bytes are warm", warm)
 	}
 	checkShelves(t, c)

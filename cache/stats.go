@@ -12,10 +12,11 @@ type Stats struct {
 	Waiting   int64        // requests waiting for a fill now
 	Filling   int64        // fills running now
 
-	Generation string    // the current one; empty before the first
-	Published  time.Time // since when it is
-	Confirmed  time.Time // when it was last known to be the origin's
-	Stale      int64     // entries that are not of it
+	Generation string    // the current generation; empty before the first
+	Published  time.Time // when it was published
+	Confirmed  time.Time // when the origin was last known to be up
+	Stale      int64     // entries that are not fresh in it
+	Prepared   int64     // bytes of entries that will be published with the next
 	DownSince  time.Time // zero while the origin is up
 }
 
@@ -26,40 +27,57 @@ type ShelfStats struct {
 	Bytes    int64
 	Entries  int64
 	Evicted  int64 // pushed out by others
-	Rejected int64 // thought less worth than what was there
+	Rejected int64 // refused by the admission policy
 	TooLarge int64 // over the share that one entry may take, or over the warm set's
-	Dropped  int64 // lost in a rush of writes
+	Dropped  int64 // lost because a write buffer was full
 }
 
-// Stats returns the figures of this moment. It looks at every entry.
+// Stats returns the figures of this moment. It visits every entry.
 func (c *Cache) Stats() Stats {
 	now := c.current.Load()
 	stats := Stats{
 		Fills: c.counts.fills.Load(), Failures: c.counts.failures.Load(), Refreshes: c.counts.refreshed.Load(),
-		Panics: c.counts.panics.Load(), Waiting: c.counts.waiting.Load(), Filling: int64(len(c.slots)),
-		Published: now.at, Confirmed: c.outage.Confirmed(),
+		Panics: c.counts.panics.Load(), Waiting: c.counts.waiting.Load(), Filling: int64(len(c.flights.turns)),
+		Published: now.at, Confirmed: c.outage.Confirmed(), Shelves: c.shelfStats(),
 	}
 	stats.DownSince, _ = c.outage.Since()
 	if now.Generation != nil {
 		stats.Generation = now.ID()
 	}
-	warm := ShelfStats{Name: "warm", Budget: c.opts.Bytes, TooLarge: c.counts.tooLargeToWarm.Load()}
-	c.each(func(s *slot, where string) {
-		if where == warm.Name {
-			warm.Bytes += s.cost
-			warm.Entries++
-		}
-		if !now.holds(s) {
+	for _, s := range c.index.all() {
+		served := s.served.Load()
+		if served != nil && !now.holds(served) {
 			stats.Stale++
 		}
-	})
-	stats.Shelves = append(stats.Shelves, warm)
-	for _, s := range c.shelves() { // which have what the warm set leaves them
-		stats.Shelves[0].Budget -= s.budget.Load()
-		stats.Shelves = append(stats.Shelves, ShelfStats{
-			Name: s.name, Budget: s.budget.Load(), Bytes: s.bytes.Load(), Entries: s.entries.Load(), Evicted: s.evicted.Load(),
-			Rejected: s.rejected.Load(), TooLarge: s.tooLarge.Load(), Dropped: s.dropped.Load(),
-		})
+		if next := s.next.Load(); next != nil && next.version != served {
+			stats.Prepared += next.cost
+		}
 	}
 	return stats
+}
+
+// shelfStats returns the figures of each part. The warm set's budget is what the others
+// leave.
+func (c *Cache) shelfStats() (all []ShelfStats) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for at := warm; at < places; at++ {
+		p := c.parts.at(at)
+		all = append(all, ShelfStats{
+			Name: p.name, Budget: p.budget, Bytes: p.bytes, Entries: int64(len(p.slots)), Evicted: p.evicted.Load(),
+			Rejected: p.rejected.Load(), TooLarge: p.tooLarge.Load(), Dropped: p.dropped.Load(),
+		})
+	}
+	all[0].Budget = c.opts.Bytes
+	for _, other := range all[1:] {
+		all[0].Budget -= other.Budget
+	}
+	return all
+}
+
+// Warm returns how many entries the warm set has.
+func (c *Cache) Warm() int {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return len(c.parts.at(warm).slots)
 }

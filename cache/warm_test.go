@@ -30,7 +30,7 @@ func TestPrepare(t *testing.T) {
 			read := func() { // a second of visitors
 				for range 10 {
 					for _, k := range old {
-						if e, outcome, _ := c.Get(k); outcome != Hit || e.Generation != "1" {
+						if e, outcome, _ := c.lookup(k); outcome != Hit || e.Generation != "1" {
 							t.Errorf("%s: %s of generation %s", k, outcome, e.Generation)
 						}
 					}
@@ -64,9 +64,9 @@ func TestPrepare(t *testing.T) {
 				}
 			}
 			start := time.Now()
-			c.Publish(g, set)
+			c.Publish(g, keysOf(set))
 			for _, k := range all {
-				if e, outcome, _ := c.Get(k); outcome != Hit || !g.Holds(e) {
+				if e, outcome, _ := c.lookup(k); outcome != Hit || !g.Holds(e) {
 					t.Errorf("%s: %s of generation %s", k, outcome, e.Generation)
 				}
 			}
@@ -95,7 +95,7 @@ func TestPublishInOneStep(t *testing.T) {
 			for last < generations {
 				for _, k := range all {
 					last = max(last, published.Load())
-					e, outcome, err := c.Get(k)
+					e, outcome, err := c.lookup(k)
 					if outcome != Hit || err != nil {
 						t.Errorf("%s: %s, %v", k, outcome, err)
 						return
@@ -131,7 +131,7 @@ func TestEntryMovesWithoutAGap(t *testing.T) {
 		readers.Go(func() {
 			for !stop.Load() {
 				for _, k := range all {
-					if _, outcome, err := c.Get(k); outcome != Hit && outcome != Coalesced || err != nil {
+					if _, outcome, err := c.lookup(k); outcome != Hit && outcome != Coalesced || err != nil {
 						t.Errorf("%s: %s, %v", k, outcome, err)
 					}
 				}
@@ -159,7 +159,7 @@ func TestFillFromBeforeAPublish(t *testing.T) {
 		"refresh": func(t *testing.T, c *Cache, _ *fakeOrigin) *sync.WaitGroup {
 			old := answer("list", 1)
 			old.Generation = "0"
-			c.store(old)
+			c.storeEntry(old)
 			get(t, c, "list", Stale, "0")
 			return new(sync.WaitGroup)
 		},
@@ -209,7 +209,7 @@ func TestReaderDoesNotJoinAnOlderFill(t *testing.T) {
 		close(older)
 		early.Wait()
 		synctest.Wait()
-		if s := c.Peek("list"); s.Outcome != Stale {
+		if s := c.sight("list"); s.Outcome != Stale {
 			t.Errorf("%+v", s)
 		}
 		close(o.gate)
@@ -231,7 +231,7 @@ func TestDataMovesOnDuringPrepare(t *testing.T) {
 				t.Errorf("%+v", w)
 			}
 		}
-		if e, outcome, _ := c.Get("list"); outcome != Hit || e.Generation != "1" {
+		if e, outcome, _ := c.lookup("list"); outcome != Hit || e.Generation != "1" {
 			t.Errorf("%s of generation %s before the next publish", outcome, e.Generation)
 		}
 	})
@@ -249,7 +249,7 @@ func TestFailedKeyKeepsItsEntry(t *testing.T) {
 				if w := set[0]; w.Err == nil || w.Filled || w.Entry == nil || w.Entry.Generation != "1" {
 					t.Errorf("%+v", w)
 				}
-				c.Publish(g, set)
+				c.Publish(g, keysOf(set))
 				where(t, c, "list", "warm")
 				get(t, c, "list", Stale, "1")
 				synctest.Wait()
@@ -297,7 +297,7 @@ func TestWarmBudget(t *testing.T) {
 	bubble(t, o, Options{Bytes: 1 << 20}, func(t *testing.T, c *Cache) {
 		left := key("list", lists-1)
 		for range promoteAfter + 1 { // an old one of it is hot
-			if _, _, err := c.Get(left); err != nil {
+			if _, _, err := c.lookup(left); err != nil {
 				t.Error(err)
 			}
 		}
@@ -308,7 +308,7 @@ func TestWarmBudget(t *testing.T) {
 			t.Errorf("%+v", warm)
 		}
 		for i, k := range keys("list", lists) {
-			if got := c.Peek(k).Where == "warm"; got != (i < room) {
+			if got := c.sight(k).Where == "warm"; got != (i < room) {
 				t.Errorf("%s: warm %t", k, got)
 			}
 		}
@@ -327,7 +327,7 @@ func TestWarmEntryOutgrowsTheWarmSet(t *testing.T) {
 		publish(t, c, o.generation(), keys("list", 9)...)
 		c.Purge(func(e *Entry) bool { return e.Key == "list?0" }, false)
 		o.size = 75_000
-		c.Get("list?0")
+		c.lookup("list?0")
 		synctest.Wait()
 		where(t, c, "list?0", "tail")
 		get(t, c, "list?0", Hit, "10")
@@ -353,7 +353,7 @@ func TestKeysThatLeaveTheWarmSet(t *testing.T) {
 		if n := hits(t, c, "dated", 3); n != 3 {
 			t.Errorf("%d of 3 hit", n)
 		}
-		if _, outcome, _ := c.Get("list"); outcome != Stale {
+		if _, outcome, _ := c.lookup("list"); outcome != Stale {
 			t.Errorf("list: %s", outcome)
 		}
 		synctest.Wait()
@@ -365,8 +365,8 @@ func TestKeysThatLeaveTheWarmSet(t *testing.T) {
 // A key that is named twice is charged once.
 func TestKeyTwiceInTheWarmSet(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
-	e := answer("list", 10)
-	c.Publish(fakeGeneration{id: "1"}, []Warmed{{Key: "list", Entry: e}, {Key: "list", Entry: e}})
+	get(t, c, "list", Miss, "1")
+	c.Publish(fakeGeneration{id: "1"}, []string{"list", "list"})
 	checkShelves(t, c)
 }
 
@@ -406,18 +406,18 @@ func TestPopularityFades(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	list := key("dated", 1)
 	for range 1 + 8*promoteAfter { // the first is a miss
-		if _, _, err := c.Get(list); err != nil {
+		if _, _, err := c.lookup(list); err != nil {
 			t.Fatal(err)
 		}
 	}
-	asked := c.Peek(list).Asked
+	asked := c.sight(list).Asked
 	for i := range 4 {
 		if got := c.Popular(1); (len(got) == 1) != (asked >= promoteAfter) {
 			t.Fatalf("popular: %v, after %d generations, asked %d", got, i, asked)
 		}
 		c.Publish(fakeGeneration{id: strconv.Itoa(i + 1)}, nil)
-		if asked /= 2; c.Peek(list).Asked != asked {
-			t.Errorf("asked %d, want %d", c.Peek(list).Asked, asked)
+		if asked /= 2; c.sight(list).Asked != asked {
+			t.Errorf("asked %d, want %d", c.sight(list).Asked, asked)
 		}
 	}
 	if got := c.Popular(1); len(got) != 0 {

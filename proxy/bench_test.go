@@ -40,7 +40,7 @@ func benchProxy(b testing.TB, size int) *Proxy {
 	}
 	p.generations.Once(context.Background())
 	await(b, "the page is in brotli", func() bool {
-		forms := p.cache.Peek(p.opts.Pages[0]).Entry.Variants
+		forms := p.cache.Peek(&cache.Ref{Key: p.opts.Pages[0]}).Entry.Variants
 		return len(body) <= content.CompressAbove || forms[content.Small].Coding == "br"
 	})
 	return p
@@ -178,7 +178,7 @@ func BenchmarkLookup(b *testing.B) {
 	}
 	b.ReportAllocs()
 	for b.Loop() {
-		if _, _, err := p.cache.Get(key); err != nil {
+		if _, _, err := p.cache.Get(&cache.Ref{Key: key}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -189,7 +189,7 @@ func BenchmarkRespond(b *testing.B) {
 	p := benchProxy(b, 12<<10)
 	ctx := requestCtx("GET", siteTarget, append(browserHeaders, "Accept-Encoding", "gzip, deflate, br, zstd")...)
 	key, _ := keyOf(p, strings.TrimPrefix(siteTarget, "/iz/xcri/api"))
-	entry, outcome, err := p.cache.Get(key)
+	entry, outcome, err := p.cache.Get(&cache.Ref{Key: key})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -84,11 +84,11 @@ func (f *fastPath) find(request []byte) (*target, *cache.Entry) {
 	if known == nil {
 		return nil, nil
 	}
-	e := f.p.cache.Glance(&known.ref)
-	if e == nil || e.Status != fasthttp.StatusOK {
+	sight := f.p.cache.Peek(&known.ref)
+	if sight.Outcome != cache.Hit || sight.Entry.Status != fasthttp.StatusOK {
 		return nil, nil
 	}
-	return known, e
+	return known, sight.Entry
 }
 
 // prepare appends the header of the answer to a request, and returns the form that

@@ -251,7 +251,7 @@ func TestFastPathPanic(t *testing.T) {
 	}
 	broken := &target{ref: cache.Ref{Key: key}} // without a route
 	for range 2 {
-		p.cache.Follow(&broken.ref)
+		p.cache.Get(&broken.ref)
 	}
 	p.targets.Put([]byte("/teams/?broken"), broken)
 	if got := exchange(t, base, lines("GET /teams/?broken HTTP/1.1", "Host: a")); got != "" {

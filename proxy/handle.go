@@ -122,13 +122,14 @@ func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t *target) cache.Outcome {
 // not in maintenance mode.
 func (p *Proxy) answer(ref *cache.Ref) (*cache.Entry, cache.Outcome, error) {
 	if !p.maintenance.On() {
-		return p.cache.Follow(ref)
+		return p.cache.Get(ref)
 	}
-	entry, outcome, ok := p.cache.Cached(ref.Key)
-	if !ok {
+	sight := p.cache.Peek(ref)
+	if sight.Entry == nil {
 		return nil, cache.Error, maintenance.ErrOn
 	}
-	return entry, outcome, nil
+	p.cache.Count(ref)
+	return sight.Entry, sight.Outcome, nil
 }
 
 // fill loads the answer that key names from the origin.

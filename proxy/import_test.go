@@ -482,7 +482,7 @@ func awaitHit(t *testing.T, p *Proxy, base, target string) *cache.Entry {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return p.cache.Peek(key).Entry
+	return p.cache.Peek(&cache.Ref{Key: key}).Entry
 }
 
 // checkRequests demands that no request of a proxy has failed.
@@ -595,7 +595,7 @@ func checkHeld(t *testing.T, p *Proxy, entries map[string]*cache.Entry, changed 
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := p.cache.Peek(e.Key)
+		s := p.cache.Peek(&cache.Ref{Key: e.Key})
 		switch {
 		case changed(scope) && s.Outcome == cache.Hit && s.Entry == e:
 			t.Errorf("%s of %s is still what it was", target, e.Scope)
@@ -843,7 +843,7 @@ func TestOlderFillEndsLast(t *testing.T) {
 		c.Publish(numbered(g), nil)
 		go func() {
 			defer close(read[g])
-			c.Get("list")
+			c.Get(&cache.Ref{Key: "list"})
 		}()
 		<-began
 	}
@@ -852,7 +852,7 @@ func TestOlderFillEndsLast(t *testing.T) {
 		close(hold[g])
 		<-read[g]
 	}
-	if s := c.Peek("list"); s.Outcome != cache.Stale || s.Entry.Generation != "2" {
+	if s := c.Peek(&cache.Ref{Key: "list"}); s.Outcome != cache.Stale || s.Entry.Generation != "2" {
 		t.Errorf("%s of generation %s", s.Outcome, s.Entry.Generation)
 	}
 }

@@ -235,7 +235,7 @@ func TestRollback(t *testing.T) {
 		}
 		for _, target := range warm {
 			key, _ := keyOf(p, target)
-			await(t, target+" comes from "+to.String(), func() bool { return p.cache.Peek(key).Outcome == cache.Hit })
+			await(t, target+" comes from "+to.String(), func() bool { return p.cache.Peek(&cache.Ref{Key: key}).Outcome == cache.Hit })
 		}
 		took := time.Since(begun)
 		await(t, "what was under way has ended", func() bool { return time.Since(begun) > time.Second })

@@ -14,7 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
@@ -259,12 +258,12 @@ func TestMaintenanceAfterRestart(t *testing.T) {
 	var before, asked atomic.Int64
 	first, _ := start(t, Options{Origin: countingOrigin(&before), Poll: time.Hour})
 	awaitLook(t, first, first.generations.Poll([]string{"/teams/"}))
-	entry, _, ok := first.cache.Cached("/teams/")
-	if !ok {
+	saved := first.cache.Export()
+	if len(saved) != 1 || saved[0].Key != "/teams/" {
 		t.Fatal("not warm")
 	}
 	var log lockedLog
-	p, err := New(Options{Origin: countingOrigin(&asked), Saved: []cache.Saved{{Entry: entry, Warm: true}}, Poll: time.Millisecond,
+	p, err := New(Options{Origin: countingOrigin(&asked), Saved: saved, Poll: time.Millisecond,
 		State: State{Maintenance: &maintenance.Period{Since: time.Now(), Message: "still"}}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)

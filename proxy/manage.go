@@ -169,7 +169,7 @@ func (p *Proxy) serveEntry(ctx *fasthttp.RequestCtx) {
 		p.fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("path %q: %s", path, err))
 		return
 	}
-	seen := p.cache.Peek(s.Key)
+	seen := p.cache.Peek(&cache.Ref{Key: s.Key})
 	out := api.Entry{Path: path, Route: s.Route.Path(), Key: s.Key, Scope: s.Query.Scope().String(), Outcome: seen.Outcome.String()}
 	if g, _ := p.generations.Published(); g != nil {
 		out.Current = g.Of(s.Query.Scope())

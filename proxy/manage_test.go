@@ -10,6 +10,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/store"
@@ -251,7 +252,7 @@ func TestWarmOverHTTP(t *testing.T) {
 		after.HasSnapshot == nil || !*after.HasSnapshot || after.Published != before.Published+1 || after.Current != before.Current {
 		t.Errorf("%+v", after)
 	}
-	if s := p.cache.Peek("/athletes/team/714/roster?season_year=2025"); s.Where != "warm" || s.Outcome.String() != "hit" {
+	if s := p.cache.Peek(&cache.Ref{Key: "/athletes/team/714/roster?season_year=2025"}); s.Where != "warm" || s.Outcome.String() != "hit" {
 		t.Errorf("%+v", s)
 	}
 	get(t, base, "/cache/warm?snapshot=2099-01-01").into(t, &after)
@@ -268,7 +269,7 @@ func TestWarmOverHTTP(t *testing.T) {
 	post(t, base, "/cache/warm", `{"paths":["`+now+`"]}`).into(t, &ticket)
 	awaitLook(t, p, ticket.Ticket)
 	for _, target := range []string{later, now} {
-		if s := p.cache.Peek(target); s.Entry == nil {
+		if s := p.cache.Peek(&cache.Ref{Key: target}); s.Entry == nil {
 			t.Errorf("%s is not there", target)
 		}
 	}

@@ -180,7 +180,7 @@ func awaitHits(t *testing.T, p *Proxy, targets []string) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		await(t, target+" is a hit again", func() bool { return p.cache.Peek(key).Outcome == cache.Hit })
+		await(t, target+" is a hit again", func() bool { return p.cache.Peek(&cache.Ref{Key: key}).Outcome == cache.Hit })
 	}
 }
 

@@ -184,7 +184,7 @@ func New(opts Options) (*Proxy, error) {
 		return nil, err
 	}
 	opts.Cache.Fill, opts.Cache.Recode, opts.Cache.IsDown, opts.Cache.Logger = p.fill, content.Recoder(opts.Memory), isDown, opts.Logger
-	opts.Cache.FillsWhileDown, opts.Cache.Check = p.origins.FillsWhileDown, content.Check
+	opts.Cache.FillsWhileDown, opts.Cache.Check, opts.Cache.Absent = p.origins.FillsWhileDown, content.Check, content.Absent
 	if opts.Cache.DownAge == 0 {
 		opts.Cache.DownAge = opts.MaxAge
 	}

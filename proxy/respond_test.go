@@ -154,7 +154,7 @@ func TestAge(t *testing.T) {
 	// An answer that the origin gave 90 s ago.
 	p, base := start(t, Options{Origin: &fakeOrigin{}})
 	get(t, base, "/teams/")
-	e, _, err := p.cache.Get("/teams/")
+	e, _, err := p.cache.Get(&cache.Ref{Key: "/teams/"})
 	if err != nil {
 		t.Fatal(err)
 	}

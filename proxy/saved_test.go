@@ -14,15 +14,15 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// filled returns the entry that a fill of target makes.
-func filled(t testing.TB, p *Proxy, target string, size int) *cache.Entry {
+// filled returns the entry that a fill of target makes, from the warm set.
+func filled(t testing.TB, p *Proxy, target string, size int) *cache.Saved {
 	t.Helper()
 	q, err := p.router.Resolve(target)
 	if err != nil {
 		t.Fatal(err)
 	}
 	body := []byte(strings.Repeat("x", size))
-	return &cache.Entry{Key: q.Key, Content: cache.Content{Status: 200, Size: size, Variants: content.Variants(body), Scope: q.Query.Scope().String()}}
+	return &cache.Saved{Key: q.Key, Content: cache.Content{Status: 200, Size: size, Variants: content.Variants(body), Scope: q.Query.Scope().String()}, Warm: true}
 }
 
 // TestUsable: an entry from a file is one that a fill of its key could have
@@ -38,38 +38,38 @@ func TestUsable(t *testing.T) {
 		if !p.usable(e) {
 			t.Errorf("%d bytes: not usable", size)
 		}
-		if better := content.Recoder(p.opts.Memory)(e); better != nil {
+		if better := content.Recoder(p.opts.Memory)(&cache.Entry{Content: e.Content}); better != nil {
 			if e.Variants = better; !p.usable(e) {
 				t.Errorf("%d bytes, recoded: not usable", size)
 			}
 		}
 	}
-	for name, change := range map[string]func(*cache.Entry){
-		"another spelling":  func(e *cache.Entry) { e.Key = strings.ToLower(e.Key) },
-		"no path of ours":   func(e *cache.Entry) { e.Key = "/nowhere" },
-		"no key":            func(e *cache.Entry) { e.Key = "" },
-		"wrong parameter":   func(e *cache.Entry) { e.Key = "/teams/?limit=x" },
-		"default given":     func(e *cache.Entry) { e.Key = "/teams/?offset=0" },
-		"line break":        func(e *cache.Entry) { e.Key += "\r\n" },
-		"absolute":          func(e *cache.Entry) { e.Key = "http://x" + e.Key },
-		"another scope":     func(e *cache.Entry) { e.Scope = "2025/2031/M/live" },
-		"no scope":          func(e *cache.Entry) { e.Scope = "" },
-		"redirect":          func(e *cache.Entry) { e.Status = 302 },
-		"no body":           func(e *cache.Entry) { e.Variants = nil },
-		"only identity":     func(e *cache.Entry) { e.Variants = e.Variants[:1] },
-		"br alone":          func(e *cache.Entry) { e.Variants = []cache.Variant{e.Variants[0], e.Variants[2]} },
-		"identity twice":    func(e *cache.Entry) { e.Variants[2].Coding = "" },
-		"gzip first":        func(e *cache.Entry) { e.Variants[0].Coding = "gzip" },
-		"unknown coding":    func(e *cache.Entry) { e.Variants[2].Coding = "rot13" },
-		"empty br":          func(e *cache.Entry) { e.Variants[2].Body = nil },
-		"both bodies":       func(e *cache.Entry) { e.Variants[0].Body = make([]byte, e.Size) },
-		"large, plain":      func(e *cache.Entry) { e.Variants = []cache.Variant{{Body: make([]byte, e.Size), ETag: []byte(`"x"`)}} },
-		"no gzip":           func(e *cache.Entry) { e.Variants[1].Body = []byte("hello, hello, hello, hello") },
-		"short gzip":        func(e *cache.Entry) { e.Variants[1].Body = e.Variants[1].Body[:5] },
-		"another size":      func(e *cache.Entry) { e.Size++ },
-		"no ETag":           func(e *cache.Entry) { e.Variants[1].ETag = nil },
-		"weak ETag":         func(e *cache.Entry) { e.Variants[1].ETag = []byte(`W/"x"`) },
-		"header in an ETag": func(e *cache.Entry) { e.Variants[1].ETag = []byte("\"x\r\nSet-Cookie: y\"") },
+	for name, change := range map[string]func(*cache.Saved){
+		"another spelling":  func(e *cache.Saved) { e.Key = strings.ToLower(e.Key) },
+		"no path of ours":   func(e *cache.Saved) { e.Key = "/nowhere" },
+		"no key":            func(e *cache.Saved) { e.Key = "" },
+		"wrong parameter":   func(e *cache.Saved) { e.Key = "/teams/?limit=x" },
+		"default given":     func(e *cache.Saved) { e.Key = "/teams/?offset=0" },
+		"line break":        func(e *cache.Saved) { e.Key += "\r\n" },
+		"absolute":          func(e *cache.Saved) { e.Key = "http://x" + e.Key },
+		"another scope":     func(e *cache.Saved) { e.Scope = "2025/2031/M/live" },
+		"no scope":          func(e *cache.Saved) { e.Scope = "" },
+		"redirect":          func(e *cache.Saved) { e.Status = 302 },
+		"no body":           func(e *cache.Saved) { e.Variants = nil },
+		"only identity":     func(e *cache.Saved) { e.Variants = e.Variants[:1] },
+		"br alone":          func(e *cache.Saved) { e.Variants = []cache.Variant{e.Variants[0], e.Variants[2]} },
+		"identity twice":    func(e *cache.Saved) { e.Variants[2].Coding = "" },
+		"gzip first":        func(e *cache.Saved) { e.Variants[0].Coding = "gzip" },
+		"unknown coding":    func(e *cache.Saved) { e.Variants[2].Coding = "rot13" },
+		"empty br":          func(e *cache.Saved) { e.Variants[2].Body = nil },
+		"both bodies":       func(e *cache.Saved) { e.Variants[0].Body = make([]byte, e.Size) },
+		"large, plain":      func(e *cache.Saved) { e.Variants = []cache.Variant{{Body: make([]byte, e.Size), ETag: []byte(`"x"`)}} },
+		"no gzip":           func(e *cache.Saved) { e.Variants[1].Body = []byte("hello, hello, hello, hello") },
+		"short gzip":        func(e *cache.Saved) { e.Variants[1].Body = e.Variants[1].Body[:5] },
+		"another size":      func(e *cache.Saved) { e.Size++ },
+		"no ETag":           func(e *cache.Saved) { e.Variants[1].ETag = nil },
+		"weak ETag":         func(e *cache.Saved) { e.Variants[1].ETag = []byte(`W/"x"`) },
+		"header in an ETag": func(e *cache.Saved) { e.Variants[1].ETag = []byte("\"x\r\nSet-Cookie: y\"") },
 	} {
 		t.Run(name, func(t *testing.T) {
 			e := filled(t, p, target, 10<<10)
@@ -105,7 +105,7 @@ func TestSaved(t *testing.T) {
 				return store.Answer{}, errors.New("not to be asked")
 			},
 		},
-		Saved:     []cache.Saved{{Entry: good, Warm: true}, {Entry: foreign, Warm: true}},
+		Saved:     []cache.Saved{*good, *foreign},
 		OnPublish: func() { published.Add(1) },
 		Logger:    slog.New(slog.NewTextHandler(&log, nil)),
 	})

@@ -307,7 +307,7 @@ func TestLegacyWithoutDatabase(t *testing.T) {
 	generation.Store(&store.Generation{})
 	await(t, "the database is there", func() bool { _, cause := p.outage.Since(); return cause == nil })
 	// Nothing is known of when it was made.
-	if s := p.cache.Peek("/teams/"); s.Entry == nil || s.Outcome != cache.Stale {
+	if s := p.cache.Peek(&cache.Ref{Key: "/teams/"}); s.Entry == nil || s.Outcome != cache.Stale {
 		t.Errorf("%+v", s)
 	}
 	if a := get(t, base, "/teams/"); a.outcome() != "stale" {
@@ -321,15 +321,15 @@ func TestLegacyWithoutDatabase(t *testing.T) {
 func TestSourceChangeRefillsTheWarmSet(t *testing.T) {
 	old := oldAPI(t, nil)
 	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, Poll: time.Hour, Pages: []string{"/teams/", "/athletes/"}})
-	before := p.cache.Peek("/athletes/").Entry
+	before := p.cache.Peek(&cache.Ref{Key: "/athletes/"}).Entry
 	if s := change(t, base, `{"source":"legacy","routes":["/teams/"]}`); *s.Purged != 1 {
 		t.Errorf("%d entries made stale", *s.Purged)
 	}
 	await(t, "the warm set is filled", func() bool {
-		s := p.cache.Peek("/teams/")
+		s := p.cache.Peek(&cache.Ref{Key: "/teams/"})
 		return s.Outcome == cache.Hit && s.Where == "warm" && s.Entry.Size == len(`{"target":"/teams/"} `)
 	})
-	if after := p.cache.Peek("/athletes/"); after.Entry != before || after.Outcome != cache.Hit {
+	if after := p.cache.Peek(&cache.Ref{Key: "/athletes/"}); after.Entry != before || after.Outcome != cache.Hit {
 		t.Errorf("the entry of another route: %v", after.Outcome)
 	}
 	asked := old.asked.Load()

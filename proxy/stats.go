@@ -72,7 +72,7 @@ const hottestKeys = 20
 func (p *Proxy) hottest() []api.HotKey {
 	hot := []api.HotKey{}
 	for _, key := range p.cache.Popular(hottestKeys) {
-		if sight := p.cache.Peek(key); sight.Entry != nil {
+		if sight := p.cache.Peek(&cache.Ref{Key: key}); sight.Entry != nil {
 			hot = append(hot, api.HotKey{Key: key, Asked: sight.Asked, Where: sight.Where, Outcome: sight.Outcome.String()})
 		}
 	}

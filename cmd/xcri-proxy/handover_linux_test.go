@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/snapshot"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
@@ -188,7 +188,7 @@ func (s *service) refuse(t *testing.T, why string) {
 func (s *service) warmPaths(t *testing.T) (paths []string) {
 	t.Helper()
 	s.awaitLog(t, "cache saved", 1)
-	file, err := cache.Load(s.cacheFile, 1<<30)
+	file, err := snapshot.Load(s.cacheFile, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}

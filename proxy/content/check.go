@@ -16,6 +16,9 @@ var storable = []int{200, 400, 404, 501}
 // Storable reports whether an answer with a status may be stored.
 func Storable(status int) bool { return slices.Contains(storable, status) }
 
+// Absent reports whether an answer says that there is nothing.
+func Absent(c *cache.Content) bool { return c.Status != 200 }
+
 // Check returns why an answer is none that this program stores; nil if it is one.
 func Check(c *cache.Content) error {
 	switch {

@@ -36,7 +36,7 @@ func (w *Watcher) publish(ctx context.Context, g generation, t *work) error {
 	if err := w.obstacle(ctx, g, set); err != nil {
 		return err
 	}
-	w.opts.Cache.Publish(g, set)
+	w.opts.Cache.Publish(g, keys)
 	w.confirm(g.Generation)
 	w.progress.published(g.ID(), set, w.opts.Now())
 	w.requests.published(t, g.ID())

@@ -79,7 +79,7 @@ func newFixture(t *testing.T, pages ...string) *fixture {
 func (f *fixture) isWarm(t *testing.T, when string, keys ...string) {
 	t.Helper()
 	for _, key := range keys {
-		if s := f.cache.Peek(key); s.Outcome != cache.Hit || s.Where != "warm" {
+		if s := f.cache.Peek(&cache.Ref{Key: key}); s.Outcome != cache.Hit || s.Where != "warm" {
 			t.Errorf("%s: %s: %v in %q", when, key, s.Outcome, s.Where)
 		}
 	}

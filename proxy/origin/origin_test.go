@@ -254,14 +254,14 @@ func TestLateFillIsNotStored(t *testing.T) {
 	f.store.trip(time.Now(), "it fails")
 	f.legacy.trip(time.Now(), "it fails")
 	for range 2 {
-		if e, outcome, err := c.Get("/teams/"); e != nil || outcome != cache.Error || !errors.Is(err, context.DeadlineExceeded) {
+		if e, outcome, err := c.Get(&cache.Ref{Key: "/teams/"}); e != nil || outcome != cache.Error || !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%+v, %s, %v", e, outcome, err)
 		}
 	}
 	f.store.reset()
 	f.legacy.reset()
 	for range 2 {
-		if e, _, err := c.Get("/teams/"); err != nil || e.Status != 200 {
+		if e, _, err := c.Get(&cache.Ref{Key: "/teams/"}); err != nil || e.Status != 200 {
 			t.Errorf("both sources are well: %v", err)
 		}
 	}

@@ -17,9 +17,10 @@ const module = "github.com/lewistv/xcri-proxy/"
 const allowed = `
 cache: cache/memfile
 cache/memfile:
+cache/snapshot: cache
 cmd/internal/accesslog:
 cmd/internal/adminclient: proxy/admin/api
-cmd/internal/app: cache cache/memfile cmd/internal/handover config proxy proxy/admin/gate proxy/content proxy/legacy proxy/maintenance proxy/origin proxy/site store
+cmd/internal/app: cache cache/memfile cache/snapshot cmd/internal/handover config proxy proxy/admin/gate proxy/content proxy/legacy proxy/maintenance proxy/origin proxy/site store
 cmd/internal/handover:
 cmd/internal/load: cmd/internal/accesslog
 cmd/internal/logging:
@@ -28,7 +29,7 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/app cmd/internal/load cmd/internal/logging config proxy/admin/api
 config:
 config/deploy:
-proxy: cache cache/memfile proxy/accept proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/route proxy/site proxy/verify proxy/visitor store store/jsontext
+proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/route proxy/site proxy/verify proxy/visitor store store/jsontext
 proxy/accept:
 proxy/admin/api:
 proxy/admin/gate: proxy/visitor

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/snapshot"
 	"github.com/lewistv/xcri-proxy/config"
 )
 
@@ -23,7 +24,7 @@ func load(cfg config.Config, version string, log *slog.Logger) []cache.Saved {
 		return nil
 	}
 	start := time.Now()
-	file, err := cache.Load(cfg.Cache.File, cfg.Cache.Bytes)
+	file, err := snapshot.Load(cfg.Cache.File, cfg.Cache.Bytes)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		log.Info("no cache file yet, starting with a cold cache", "path", cfg.Cache.File)

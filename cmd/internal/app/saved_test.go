@@ -19,7 +19,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/snapshot"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
@@ -43,7 +43,7 @@ func warmed(t *testing.T, flags map[string]string) (keys []string) {
 
 func savedKeys(t *testing.T, path string) (keys []string) {
 	t.Helper()
-	file, err := cache.Load(path, 1<<30)
+	file, err := snapshot.Load(path, 1<<30)
 	if err != nil {
 		t.Fatal(err)
 	}

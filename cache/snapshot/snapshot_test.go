@@ -1,4 +1,4 @@
-package cache
+package snapshot
 
 import (
 	"bufio"
@@ -19,43 +19,88 @@ import (
 	"sync"
 	"syscall"
 	"testing"
-	"testing/synctest"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
-// warmAndHot returns a cache with a warm set and something on its hot shelf, of
-// all shapes that an entry can have.
-func warmAndHot(t testing.TB) *Cache {
-	c := newCache(t, &fakeOrigin{shape: func(e *Entry) {
-		e.Took = 3 * time.Millisecond
-		switch e.Key {
-		case "list?0":
-			e.Size = 10
-			e.Variants = []Variant{{ETag: []byte(`"x"`)}, {Coding: "gzip", Body: []byte("\x1f\x8b"), ETag: []byte(`"x-gzip"`)}, {Coding: "br", Body: []byte{}}}
-		case "list?1":
-			e.Status, e.Scope, e.Generation = 404, "*/ü/*", ""
-		}
-	}, size: 20}, Options{Bytes: 1 << 20})
-	g, _ := c.Published()
-	publish(t, c, fakeGeneration{g.ID(), map[string]string{"*/ü/*": ""}}, "list?0", "list?1", "list?\n", "list?2")
-	for range 2 * promoteAfter {
-		for _, k := range []string{"team?1", "list?2"} {
-			if _, _, err := c.Get(k); err != nil {
-				t.Fatal(err)
+// generation holds every entry.
+type generation struct{}
+
+func (generation) ID() string              { return "1" }
+func (generation) Holds(*cache.Entry) bool { return true }
+
+// newCache returns a cache whose answers have bodies of a size, or as shape says.
+func newCache(t testing.TB, size int, shape func(key string, c *cache.Content)) *cache.Cache {
+	t.Helper()
+	c, err := cache.New(cache.Options{
+		Bytes:  32 << 20,
+		Absent: func(c *cache.Content) bool { return c.Status != 200 },
+		Fill: func(_ context.Context, key string) (cache.Content, error) {
+			content := cache.Content{Status: 200, Size: size, Scope: "2025", Generation: "1", Variants: []cache.Variant{{Body: make([]byte, size), ETag: []byte(`"0"`)}}}
+			if shape != nil {
+				shape(key, &content)
 			}
-		}
+			return content, nil
+		},
+	})
+	if err != nil {
+		t.Fatal(err)
 	}
-	c.Get("page?1") // on the tail shelf
-	c.Purge(func(e *Entry) bool { return e.Key == "list?\n" }, false)
-	where(t, c, "team?1", "hot")
+	t.Cleanup(c.Close)
 	return c
 }
 
-func save(t testing.TB, c *Cache, path string) []byte {
+func publish(c *cache.Cache, keys ...string) {
+	c.Prepare(context.Background(), generation{}, keys, func(cache.Warmed) {})
+	c.Publish(generation{}, keys)
+}
+
+func lists(n int) (keys []string) {
+	for i := range n {
+		keys = append(keys, fmt.Sprint("list?", i))
+	}
+	return keys
+}
+
+func get(t testing.TB, c *cache.Cache, key string) (*cache.Entry, cache.Outcome) {
 	t.Helper()
-	if n, err := c.Save(path, "test"); n == 0 || err != nil {
+	e, outcome, err := c.Get(&cache.Ref{Key: key})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e, outcome
+}
+
+// warmAndHot returns a cache with a warm set and a hot entry, of all shapes that an entry
+// can have.
+func warmAndHot(t testing.TB) *cache.Cache {
+	c := newCache(t, 20, func(key string, c *cache.Content) {
+		switch key {
+		case "list?0":
+			c.Size = 10
+			c.Variants = []cache.Variant{{ETag: []byte(`"x"`)}, {Coding: "gzip", Body: []byte("\x1f\x8b"), ETag: []byte(`"x-gzip"`)}, {Coding: "br", Body: []byte{}}}
+		case "list?1":
+			c.Status, c.Scope, c.Generation = 404, "*/ü/*", ""
+		}
+	})
+	publish(c, "list?0", "list?1", "list?\n", "list?2")
+	for range 8 {
+		get(t, c, "team?1")
+		get(t, c, "list?2")
+	}
+	get(t, c, "page?1") // in the tail
+	c.Purge(func(e *cache.Entry) bool { return e.Key == "list?\n" }, false)
+	if where := c.Peek(&cache.Ref{Key: "team?1"}).Where; where != "hot" {
+		t.Fatalf("in the part %q", where)
+	}
+	return c
+}
+
+func save(t testing.TB, c *cache.Cache, path string) []byte {
+	t.Helper()
+	if n, err := Save(path, "test", c.Export()); n == 0 || err != nil {
 		t.Fatalf("%d entries, %v", n, err)
 	}
 	data, err := os.ReadFile(path)
@@ -76,178 +121,113 @@ func alone(t testing.TB, path string) {
 
 // What is saved, loaded and adopted is saved as the same bytes again.
 func TestSaveAndLoad(t *testing.T) {
-	folder := t.TempDir()
-	synctest.Test(t, func(t *testing.T) {
-		c := warmAndHot(t)
-		path := filepath.Join(folder, "cache [*?]")
-		if err := os.WriteFile(path, []byte("older"), 0o644); err != nil {
-			t.Fatal(err)
-		}
-		data := save(t, c, path)
-		if info, _ := os.Stat(path); info.Mode() != 0o600 {
-			t.Errorf("mode %v", info.Mode())
-		}
-		alone(t, path)
-
-		file, err := Load(path, 1<<30)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if file.By != "test" || !file.At.Equal(time.Now()) || file.Size != int64(len(data)) {
-			t.Errorf("by %s at %v, %d bytes", file.By, file.At, file.Size)
-		}
-		var keys []string
-		for _, s := range file.Entries {
-			keys = append(keys, s.Key)
-			now := c.Peek(s.Key)
-			want := *now.Entry
-			got := *s.Entry
-			if !got.Filled.Equal(want.Filled) {
-				t.Errorf("%s: filled %v, want %v", s.Key, got.Filled, want.Filled)
-			}
-			got.Filled, want.Filled = time.Time{}, time.Time{}
-			if !reflect.DeepEqual(got, want) {
-				t.Errorf("got  %+v\nwant %+v", got, want)
-			}
-			if s.Asked != now.Asked || s.Warm != (now.Where == "warm") || s.Purged != (s.Key == "list?\n") {
-				t.Errorf("%s: %+v, want as %+v", s.Key, s, now)
-			}
-		}
-		if want := []string{"list?2", "list?\n", "list?0", "list?1", "team?1"}; !slices.Equal(keys, want) {
-			t.Errorf("keys %q, want %q", keys, want)
-		}
-
-		next := newCache(t, &fakeOrigin{early: true}, Options{Bytes: 1 << 20})
-		next.Adopt(file.Entries)
-		if again := save(t, next, path); !bytes.Equal(again, data) {
-			t.Errorf("saved again: %d other bytes than the %d before", len(again), len(data))
-		}
-	})
-}
-
-// Before the first generation what was adopted is stale, or served as it is
-// while the origin is down. After it, what is true is a hit.
-func TestAdopt(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		o := &fakeOrigin{early: true}
-		c := newCache(t, o, Options{})
-		purged, old := answer("list?1", 10), answer("list?2", 10)
-		old.Generation = "0"
-		gone := answer("team?1", 10)
-		gone.Status = 404
-		c.Adopt([]Saved{
-			{Entry: answer("list?0", 10), Warm: true}, {Entry: purged, Warm: true, Purged: true}, {Entry: old, Warm: true},
-			{Entry: answer("page?1", 10), Asked: 9}, {Entry: gone}, {Entry: answer("list?0", 99)},
-		})
-		for k, place := range map[string]string{"list?0": "warm", "list?1": "warm", "list?2": "warm", "page?1": "hot", "team?1": "absent"} {
-			where(t, c, k, place)
-			if s := c.Peek(k); s.Outcome != Stale {
-				t.Errorf("%s: %s before the first generation", k, s.Outcome)
-			}
-		}
-		if g, at := c.Published(); g != nil || !at.IsZero() {
-			t.Errorf("generation %v of %v", g, at)
-		}
-		c.outage.Down(errDown)
-		for _, k := range []string{"list?0", "list?1", "list?2", "page?1", "team?1"} {
-			get(t, c, k, StaleError, "0")
-		}
-		fails(t, c, "page?2", ErrDown)
-		calls(t, o, 0)
-
-		c.outage.Up()
-		c.PublishFirst(o.generation())
-		for k, outcome := range map[string]Outcome{"list?0": Hit, "list?1": Stale, "list?2": Stale, "page?1": Hit, "team?1": Hit} {
-			get(t, c, k, outcome, "0")
-		}
-		synctest.Wait()
-		calls(t, o, 2)
-		for _, k := range []string{"list?0", "list?1", "list?2"} {
-			where(t, c, k, "warm")
-			if s := c.Peek(k); s.Outcome != Hit {
-				t.Errorf("%s: %s after the refresh", k, s.Outcome)
-			}
-		}
-		checkShelves(t, c)
-	})
-}
-
-// What a smaller cache has no room for is left out, the least wanted first.
-func TestAdoptInLessRoom(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "cache")
-	big := newCache(t, &fakeOrigin{size: 10 << 10}, Options{Bytes: 1 << 20})
-	g, _ := big.Published()
-	publish(t, big, g, keys("list", 40)...)
-	for i := range 5 {
-		big.Get(key("list", i))
+	path := filepath.Join(t.TempDir(), "cache [*?]")
+	c := warmAndHot(t)
+	if err := os.WriteFile(path, []byte("older"), 0o644); err != nil {
+		t.Fatal(err)
 	}
-	save(t, big, path)
+	before := time.Now()
+	data := save(t, c, path)
+	if info, _ := os.Stat(path); info.Mode() != 0o600 {
+		t.Errorf("mode %v", info.Mode())
+	}
+	alone(t, path)
+
+	file, err := Load(path, 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if file.By != "test" || file.At.Before(before) || file.At.After(time.Now()) || file.Size != int64(len(data)) {
+		t.Errorf("by %s at %v, %d bytes", file.By, file.At, file.Size)
+	}
+	var keys []string
+	for _, s := range file.Entries {
+		keys = append(keys, s.Key)
+		now := c.Peek(&cache.Ref{Key: s.Key})
+		want := now.Entry
+		if !s.Filled.Equal(want.Filled) || s.Took != want.Took || !reflect.DeepEqual(s.Content, want.Content) {
+			t.Errorf("got  %+v\nwant %+v", s, want)
+		}
+		if s.Asked != now.Asked || s.Warm != (now.Where == "warm") || s.Purged != (s.Key == "list?\n") {
+			t.Errorf("%s: %+v, want as %+v", s.Key, s, now)
+		}
+	}
+	if want := []string{"list?2", "list?\n", "list?0", "list?1", "team?1"}; !slices.Equal(keys, want) {
+		t.Errorf("keys %q, want %q", keys, want)
+	}
+
+	next := newCache(t, 20, nil)
+	next.Adopt(file.Entries)
+	again, err := Load(path, 1<<30)
+	if err != nil {
+		t.Fatal(err)
+	}
+	save(t, next, path)
+	if now, err := Load(path, 1<<30); err != nil || !reflect.DeepEqual(now.Entries, again.Entries) {
+		t.Errorf("saved again: %v, other entries than before: %+v", err, now.Entries)
+	}
+}
+
+// What a smaller cache has no room for is left out, the least requested first.
+func TestLoadInLessRoom(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache")
+	c := newCache(t, 10<<10, nil)
+	publish(c, lists(40)...)
+	for i := range 5 {
+		get(t, c, fmt.Sprint("list?", i))
+	}
+	save(t, c, path)
 	file, err := Load(path, 100<<10)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if n := len(file.Entries); n != 9 || file.Entries[0].Asked == 0 {
-		t.Errorf("%d entries of 10 KB in 100 KB, the first asked for %d times", n, file.Entries[0].Asked)
+		t.Errorf("%d entries of 10 KB in 100 KB, the first requested %d times", n, file.Entries[0].Asked)
 	}
-	small := newCache(t, &fakeOrigin{early: true}, Options{Bytes: 100 << 10})
-	small.Adopt(file.Entries)
-	for i := range 4 {
-		where(t, small, key("list", i), "warm")
-	}
-	if warm := small.Stats().Shelves[0]; warm.Bytes > warm.Budget {
-		t.Errorf("%d bytes in a warm set of %d", warm.Bytes, warm.Budget)
-	}
-	checkShelves(t, small)
-}
-
-// Adopted entries come from outside and get their other form like filled ones.
-func TestAdoptRecodes(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		c := newCache(t, &fakeOrigin{early: true}, Options{Recode: func(e *Entry) []Variant {
-			return append(slices.Clone(e.Variants), Variant{Coding: "br"})
-		}})
-		c.Adopt([]Saved{{Entry: answer("list?0", 10), Warm: true}})
-		synctest.Wait()
-		if e := c.Peek("list?0").Entry; len(e.Variants) != 2 {
-			t.Errorf("%d variants", len(e.Variants))
-		}
-	})
 }
 
 // A cache without warm set has nothing that is worth a good file.
 func TestSaveNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache")
 	data := save(t, warmAndHot(t), path)
-	c := newCache(t, &fakeOrigin{}, Options{})
-	c.Get("page?1")
-	if n, err := c.Save(path, ""); n != 0 || err != nil {
-		t.Errorf("%d entries, %v", n, err)
+	c := newCache(t, 10, nil)
+	for range 8 {
+		get(t, c, "page?1")
+	}
+	exported := c.Export()
+	if len(exported) != 1 {
+		t.Fatalf("%d entries are exported", len(exported))
+	}
+	for _, exported := range [][]cache.Saved{nil, exported} {
+		if n, err := Save(path, "", exported); n != 0 || err != nil {
+			t.Errorf("%d entries, %v", n, err)
+		}
 	}
 	if now, _ := os.ReadFile(path); !bytes.Equal(now, data) {
 		t.Error("another file")
 	}
 }
 
-var fileErrors = []error{ErrForeignFile, ErrFileVersion, ErrDamagedFile}
+var fileErrors = []error{ErrForeign, ErrVersion, ErrDamaged}
 
 // A file that is cut anywhere, longer, or has any bit flipped is refused.
 func TestDamage(t *testing.T) {
 	data := save(t, warmAndHot(t), filepath.Join(t.TempDir(), "cache"))
 	check := func(what string, at int, data []byte, want ...error) {
 		t.Helper()
-		file, err := readFile(bytes.NewReader(data), int64(len(data)), 1<<30)
+		file, err := read(bytes.NewReader(data), int64(len(data)), 1<<30)
 		if file != nil || !slices.ContainsFunc(want, func(w error) bool { return errors.Is(err, w) }) {
 			t.Errorf("%s at %d of %d: %v", what, at, len(data), err)
 		}
 	}
 	for n := range data {
-		check("cut", n, data[:n], ErrDamagedFile)
+		check("cut", n, data[:n], ErrDamaged)
 	}
-	check("more", len(data), append(bytes.Clone(data), 0), ErrDamagedFile)
+	check("more", len(data), append(bytes.Clone(data), 0), ErrDamaged)
 	for i := range data {
-		want := []error{ErrDamagedFile}
-		if i < len(fileHeader) {
-			want = []error{ErrForeignFile, ErrFileVersion}
+		want := []error{ErrDamaged}
+		if i < len(header) {
+			want = []error{ErrForeign, ErrVersion}
 		}
 		for bit := range 8 {
 			flipped := bytes.Clone(data)
@@ -259,7 +239,7 @@ func TestDamage(t *testing.T) {
 
 // signed returns a file of our format with anything in it.
 func signed(body string) []byte {
-	data := []byte(fileHeader + body)
+	data := []byte(header + body)
 	sum := sha256.Sum256(data)
 	return append(data, sum[:]...)
 }
@@ -276,31 +256,31 @@ func allocated(f func()) uint64 {
 // A length that the file can't hold reserves nothing, even where the checksum
 // is right.
 func TestLengths(t *testing.T) {
-	for name, write := range map[string]func(fileWriter){
-		"text":     func(w fileWriter) { w.number(1); w.number(1 << 40) },
-		"below 0":  func(w fileWriter) { w.number(1); w.number(-2) },
-		"variants": func(w fileWriter) { entryUpTo(w); w.number(1 << 40) },
-		"none":     func(w fileWriter) { entryUpTo(w); w.number(0); w.number(markEnd) },
-		"body": func(w fileWriter) {
+	for name, write := range map[string]func(writer){
+		"text":     func(w writer) { w.number(1); w.number(1 << 40) },
+		"below 0":  func(w writer) { w.number(1); w.number(-2) },
+		"variants": func(w writer) { entryUpTo(w); w.number(1 << 40) },
+		"none":     func(w writer) { entryUpTo(w); w.number(0); w.number(markEnd) },
+		"body": func(w writer) {
 			entryUpTo(w)
 			w.number(1)
 			w.text("")
 			w.bytes(nil)
 			w.number(1 << 29)
 		},
-		"varint": func(w fileWriter) { w.Write(bytes.Repeat([]byte{0xff}, 20)) },
-		"mark":   func(w fileWriter) { w.number(1); w.text(""); w.number(7); w.number(0) },
-		"after":  func(w fileWriter) { w.number(1); w.text(""); w.number(markEnd); w.number(0) },
+		"varint": func(w writer) { w.Write(bytes.Repeat([]byte{0xff}, 20)) },
+		"mark":   func(w writer) { w.number(1); w.text(""); w.number(7); w.number(0) },
+		"after":  func(w writer) { w.number(1); w.text(""); w.number(markEnd); w.number(0) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
-			w := fileWriter{bufio.NewWriter(&b)}
+			w := writer{bufio.NewWriter(&b)}
 			write(w)
 			w.Flush()
 			data := signed(b.String())
 			var err error
-			n := allocated(func() { _, err = readFile(bytes.NewReader(data), int64(len(data)), 1<<30) })
-			if !errors.Is(err, ErrDamagedFile) || n > 1<<20 {
+			n := allocated(func() { _, err = read(bytes.NewReader(data), int64(len(data)), 1<<30) })
+			if !errors.Is(err, ErrDamaged) || n > 1<<20 {
 				t.Errorf("%v, %d bytes allocated", err, n)
 			}
 		})
@@ -308,7 +288,7 @@ func TestLengths(t *testing.T) {
 }
 
 // entryUpTo writes all that comes before the number of an entry's variants.
-func entryUpTo(w fileWriter) {
+func entryUpTo(w writer) {
 	w.number(1)
 	w.text("test")
 	w.number(markEntry)
@@ -335,18 +315,18 @@ func TestLoadRefuses(t *testing.T) {
 		want error
 	}{
 		"missing":   {func(string) error { return nil }, fs.ErrNotExist},
-		"empty":     {func(p string) error { return os.WriteFile(p, nil, 0o600) }, ErrDamagedFile},
-		"short":     {func(p string) error { return os.WriteFile(p, []byte("hello\n"), 0o600) }, ErrForeignFile},
-		"foreign":   {func(p string) error { return os.WriteFile(p, bytes.Repeat([]byte("hello\n"), 99), 0o600) }, ErrForeignFile},
-		"later":     {func(p string) error { return os.WriteFile(p, []byte(fileKind+"22\nand more"), 0o600) }, ErrFileVersion},
-		"half":      {func(p string) error { return os.WriteFile(p, data[:len(data)/2], 0o600) }, ErrDamagedFile},
-		"directory": {func(p string) error { return os.Mkdir(p, 0o700) }, ErrForeignFile},
-		"link":      {func(p string) error { return os.Symlink(good, p) }, ErrForeignFile},
-		"loop":      {func(p string) error { return os.Symlink(p, p) }, ErrForeignFile},
-		"pipe":      {func(p string) error { return syscall.Mkfifo(p, 0o600) }, ErrForeignFile},
+		"empty":     {func(p string) error { return os.WriteFile(p, nil, 0o600) }, ErrDamaged},
+		"short":     {func(p string) error { return os.WriteFile(p, []byte("hello\n"), 0o600) }, ErrForeign},
+		"foreign":   {func(p string) error { return os.WriteFile(p, bytes.Repeat([]byte("hello\n"), 99), 0o600) }, ErrForeign},
+		"later":     {func(p string) error { return os.WriteFile(p, []byte(kind+"22\nand more"), 0o600) }, ErrVersion},
+		"half":      {func(p string) error { return os.WriteFile(p, data[:len(data)/2], 0o600) }, ErrDamaged},
+		"directory": {func(p string) error { return os.Mkdir(p, 0o700) }, ErrForeign},
+		"link":      {func(p string) error { return os.Symlink(good, p) }, ErrForeign},
+		"loop":      {func(p string) error { return os.Symlink(p, p) }, ErrForeign},
+		"pipe":      {func(p string) error { return syscall.Mkfifo(p, 0o600) }, ErrForeign},
 		"huge": {func(p string) error {
-			return errors.Join(os.WriteFile(p, data, 0o600), os.Truncate(p, largestFile+1))
-		}, ErrForeignFile},
+			return errors.Join(os.WriteFile(p, data, 0o600), os.Truncate(p, largest+1))
+		}, ErrForeign},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if err := tt.make(in(name)); err != nil {
@@ -378,7 +358,7 @@ func TestSaveFails(t *testing.T) {
 		"at once":  func(io.Writer) error { return full },
 		"half-way": func(w io.Writer) error { w.Write(data[:len(data)/2]); return full },
 		"when flushed": func(w io.Writer) error {
-			return writeEntries(&limited{w, 100, full}, "test", c.worthSaving())
+			return writeEntries(&limited{w, 100, full}, "test", c.Export())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -392,14 +372,14 @@ func TestSaveFails(t *testing.T) {
 		})
 	}
 	t.Run("no folder", func(t *testing.T) {
-		if _, err := c.Save(filepath.Join(folder, "nowhere", "cache"), ""); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := Save(filepath.Join(folder, "nowhere", "cache"), "", c.Export()); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("a folder in its place", func(t *testing.T) {
 		taken := filepath.Join(t.TempDir(), "cache")
 		os.Mkdir(taken, 0o700)
-		if _, err := c.Save(taken, ""); err == nil {
+		if _, err := Save(taken, "", c.Export()); err == nil {
 			t.Error("no error")
 		}
 		alone(t, taken)
@@ -408,7 +388,7 @@ func TestSaveFails(t *testing.T) {
 		need.OrdinaryUser(t)
 		os.Chmod(folder, 0o500)
 		defer os.Chmod(folder, 0o700)
-		if _, err := c.Save(path, ""); !errors.Is(err, fs.ErrPermission) {
+		if _, err := Save(path, "", c.Export()); !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -438,7 +418,7 @@ const killedAt = "XCRI_TEST_KILLED_AT"
 func TestSaveKilled(t *testing.T) {
 	if path := os.Getenv(killedAt); path != "" {
 		replaceFile(path, func(w io.Writer) error {
-			w.Write([]byte(fileHeader + "half a"))
+			w.Write([]byte(header + "half a"))
 			fmt.Println("half-way")
 			select {}
 		})
@@ -497,28 +477,26 @@ func TestSaveReplacesLink(t *testing.T) {
 // Saves come one after the other, and readers and publishes go on meanwhile.
 func TestSaveWhileInUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache")
-	o := &fakeOrigin{size: 1 << 10}
-	c := newCache(t, o, Options{})
-	g := o.generation()
-	publish(t, c, g, keys("list", 50)...)
+	c := newCache(t, 1<<10, nil)
+	publish(c, lists(50)...)
 	ctx, stop := context.WithCancel(t.Context())
 	var busy sync.WaitGroup
 	busy.Go(func() {
 		for n := 0; ctx.Err() == nil; n++ {
-			c.Get(key("list", n%50))
-			c.Get(key("page", n%30))
+			get(t, c, fmt.Sprint("list?", n%50))
+			get(t, c, fmt.Sprint("page?", n%30))
 		}
 	})
 	busy.Go(func() {
 		for ctx.Err() == nil {
-			publish(t, c, g, keys("list", 50)...)
+			publish(c, lists(50)...)
 		}
 	})
 	var saves sync.WaitGroup
 	for range 4 {
 		saves.Go(func() {
 			for range 5 {
-				if n, err := c.Save(path, ""); n < 50 || err != nil {
+				if n, err := Save(path, "", c.Export()); n < 50 || err != nil {
 					t.Errorf("%d entries, %v", n, err)
 				}
 				if file, err := Load(path, 1<<30); err != nil || len(file.Entries) < 50 {
@@ -533,15 +511,14 @@ func TestSaveWhileInUse(t *testing.T) {
 	alone(t, path)
 }
 
-// fullCache has a warm set of production's size: 25 MB in 42 lists.
-func fullCache(t testing.TB) *Cache {
-	c := newCache(t, &fakeOrigin{size: 600 << 10}, Options{})
-	g, _ := c.Published()
-	publish(t, c, g, keys("list", 42)...)
+// fullCache has a warm set of production's size: 13 MB in 42 lists.
+func fullCache(t testing.TB) *cache.Cache {
+	c := newCache(t, 320<<10, nil)
+	publish(c, lists(42)...)
 	return c
 }
 
-// Requests go on as before while 25 MB are saved.
+// Requests go on as before while 13 MB are saved.
 func TestSaveBlocksNobody(t *testing.T) {
 	c := fullCache(t)
 	path := filepath.Join(t.TempDir(), "cache")
@@ -565,7 +542,7 @@ func TestSaveBlocksNobody(t *testing.T) {
 			return
 		default:
 			start := time.Now()
-			if _, outcome, _ := c.Get(key("list", requests%42)); outcome != Hit {
+			if _, outcome := get(t, c, fmt.Sprint("list?", requests%42)); outcome != cache.Hit {
 				t.Fatal(outcome)
 			}
 			requests, slowest = requests+1, max(slowest, time.Since(start))
@@ -598,19 +575,19 @@ func BenchmarkLoad(b *testing.B) {
 func FuzzLoad(f *testing.F) {
 	c := warmAndHot(f)
 	var b bytes.Buffer
-	if err := writeEntries(&b, "test", c.worthSaving()); err != nil {
+	if err := writeEntries(&b, "test", c.Export()); err != nil {
 		f.Fatal(err)
 	}
 	good := b.Bytes()
 	f.Add(good)
-	f.Add(good[len(fileHeader) : len(good)-sha256.Size])
-	f.Add([]byte(fileKind + "2\n"))
+	f.Add(good[len(header) : len(good)-sha256.Size])
+	f.Add([]byte(kind + "2\n"))
 	f.Add([]byte(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, data := range [][]byte{data, signed(string(data))} {
 			var file *File
 			var err error
-			used := allocated(func() { file, err = readFile(bytes.NewReader(data), int64(len(data)), 1<<30) })
+			used := allocated(func() { file, err = read(bytes.NewReader(data), int64(len(data)), 1<<30) })
 			if most := uint64(1<<20 + 100*len(data)); used > most {
 				t.Errorf("%d bytes of memory for %d", used, len(data))
 			}
@@ -624,7 +601,7 @@ func FuzzLoad(f *testing.F) {
 			if err := writeEntries(&again, file.By, file.Entries); err != nil {
 				t.Fatal(err)
 			}
-			if next, err := readFile(&again, int64(again.Len()), 1<<30); err != nil || !reflect.DeepEqual(next.Entries, file.Entries) {
+			if next, err := read(&again, int64(again.Len()), 1<<30); err != nil || !reflect.DeepEqual(next.Entries, file.Entries) {
 				t.Errorf("written again: %v", err)
 			}
 		}

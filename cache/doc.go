@@ -1,0 +1,39 @@
+// Package cache is a read-through cache of answers in bounded memory. What an answer
+// is and where it comes from is the business of the fill that the owner provides;
+// which answers are fresh follows from the generation that the owner publishes.
+//
+// # How it behaves
+//
+// A key has one slot for as long as it is cached. The slot holds the version of the
+// answer that is served and, while a generation is being prepared, the version that
+// will be served in that generation. A reader picks between the two by the published
+// generation alone, so that Publish switches all of them with one atomic store. Where
+// a slot is kept is a label on it: the warm set and the hot part keep their entries;
+// in the tail and among the absent answers, ristretto decides which entries stay.
+//
+// A missing key is filled once, however many requests wait for it. A stale entry is
+// served while one background fill refreshes it. While the origin is down, entries are
+// served as they are.
+//
+// # Invariants
+//
+// These hold at every moment, for any interleaving of fills, refreshes, purges,
+// publishes, outages, promotions, recodings, saves and loads; TestModel and FuzzModel
+// check them.
+//
+//   - Never incomplete: every entry has a status and a body, and was accepted by
+//     Options.Check.
+//   - Never back: once a request for a key was answered by a version, no later request
+//     is answered by a version that was read earlier, unless the later request calls
+//     its answer fresh in the current generation and the first did not.
+//   - Never older than the last publish: after Publish, a warm key that was prepared
+//     without error is answered by the version that was prepared or a later one.
+//   - Never from before a hard purge: after a hard purge, no request that begins is
+//     answered by anything whose read began before the purge.
+//   - Never fresh from before a purge: after a soft purge, such an answer is at most
+//     stale.
+//   - Eventually fresh: while the origin is up and fills succeed, a key that is
+//     requested again and again becomes a hit.
+//   - Bytes add up: each part counts the cost of the entries that it holds, no part
+//     exceeds its budget, and all of them together do not exceed Options.Bytes.
+package cache

@@ -1,0 +1,91 @@
+package cache
+
+import (
+	"cmp"
+	"slices"
+	"time"
+)
+
+// Saved is an entry as it is kept between two runs.
+type Saved struct {
+	Key string
+	Content
+	Filled time.Time
+	Took   time.Duration
+	Warm   bool   // from the warm set; otherwise from the hot part
+	Purged bool   // stale, whatever its generation
+	Asked  uint32 // how often it was requested
+}
+
+// Cost is the room that the entry takes in a cache, in bytes.
+func (s *Saved) Cost() int64 { return s.room(s.Key) }
+
+// Release gives up the bodies of an exported entry.
+func (s *Saved) Release() { s.release() }
+
+// Export returns the warm set and then the hot part, each with the most requested entries
+// first. The caller releases each of them.
+func (c *Cache) Export() (all []Saved) {
+	c.each(func(s *slot, v *version) {
+		if at := place(s.place.Load()); (at == warm || at == hot) && v.hold() {
+			all = append(all, Saved{
+				Key: v.Key, Content: v.Content, Filled: v.Filled, Took: v.Took,
+				Warm: at == warm, Purged: v.purged.Load() || v.doubtful, Asked: s.asked.Load(),
+			})
+		}
+	})
+	slices.SortFunc(all, func(a, b Saved) int {
+		switch {
+		case a.Warm != b.Warm && a.Warm:
+			return -1
+		case a.Warm != b.Warm:
+			return 1
+		}
+		return cmp.Or(cmp.Compare(b.Asked, a.Asked), cmp.Compare(a.Key, b.Key))
+	})
+	return all
+}
+
+// Adopt puts entries of an earlier run where they were, as far as there is room. It is for
+// a new cache: keys that are cached already are left alone, and after the first purge it
+// does nothing, because the entries may be from before. Before a generation is published
+// they are stale. Entries that may not be stored are left out.
+func (c *Cache) Adopt(entries []Saved) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reads.purges.Load() > 0 {
+		return
+	}
+	now := time.Now()
+	for _, e := range entries {
+		// The age, not the time, is kept: the clock may have been ahead, or be set back.
+		age := max(0, now.Sub(e.Filled))
+		made, err := c.newEntry(e.Key, e.Content, now.Add(-age), max(0, e.Took))
+		if err != nil {
+			c.opts.Logger.Warn("saved entry left out", "key", e.Key, "error", err)
+			continue
+		}
+		if c.index.get(e.Key) == nil {
+			c.adopt(made, e)
+		}
+	}
+	c.share(c.parts.at(warm).bytes)
+}
+
+func (c *Cache) adopt(made *Entry, e Saved) {
+	v, s := newVersion(made, moment{}), &slot{key: e.Key}
+	v.purged.Store(e.Purged)
+	s.asked.Store(e.Asked)
+	h, kept := c.parts.at(hot), false
+	switch {
+	case e.Warm && c.parts.at(warm).fits(v.cost):
+		kept = c.move(s, v, warm)
+	case !c.opts.Absent(&v.Content) && h.fits(v.cost) && v.cost <= h.budget/largestShare:
+		kept = c.move(s, v, hot)
+	default:
+		kept = c.shelve(s, v)
+	}
+	if kept {
+		c.enqueue(v)
+	}
+}

@@ -1,0 +1,184 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime/debug"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+)
+
+// flights are the fills: those that requests share, and the turns of all of them.
+type flights struct {
+	group     singleflight.Group
+	turns     chan struct{} // holds a value for each running fill
+	refreshes chan struct{} // holds a value for each of them that is a refresh
+}
+
+// flight names the fill of a key. A request after a publish or a purge does not join a
+// fill from before it.
+func (c *Cache) flight(now *published, key string) string {
+	id := ""
+	if now.Generation != nil {
+		id = now.ID()
+	}
+	return fmt.Sprint(key, " ", id, " ", c.reads.purges.Load())
+}
+
+// wait joins or begins the fill of key in the generation of now.
+func (c *Cache) wait(now *published, key string) (*Entry, Outcome, error) {
+	era := c.outage.Era()
+	down := era.ctx.Done()
+	if c.opts.FillsWhileDown(key) {
+		down = nil // the fill is worth waiting for all the same
+	} else if err := era.err(); err != nil {
+		return nil, Error, err
+	}
+	c.counts.waiting.Add(1)
+	defer c.counts.waiting.Add(-1)
+	began := false
+	flight := c.flights.group.DoChan(c.flight(now, key), func() (any, error) {
+		return c.load(key, func() { began = true })
+	})
+	timer := time.NewTimer(c.opts.WaitTimeout)
+	defer timer.Stop()
+	select {
+	case r := <-flight:
+		switch {
+		case r.Err != nil:
+			return nil, Error, r.Err
+		case began:
+			return r.Val.(*Entry), Miss, nil
+		}
+		return r.Val.(*Entry), Coalesced, nil
+	case <-down:
+		return nil, Error, era.err()
+	case <-timer.C:
+		return nil, Error, ErrWait
+	}
+}
+
+// refresh begins a fill of a slot's key that no request waits for, unless one is under
+// way or as many are as may be.
+func (c *Cache) refresh(now *published, s *slot) {
+	if !s.refreshing.CompareAndSwap(false, true) {
+		return
+	}
+	select {
+	case c.flights.refreshes <- struct{}{}:
+	default:
+		s.refreshing.Store(false)
+		return
+	}
+	done := func() {
+		<-c.flights.refreshes
+		s.refreshing.Store(false)
+	}
+	if !c.life.begin() {
+		done()
+		return
+	}
+	go func() {
+		defer c.life.running.Done()
+		defer done()
+		_, err, _ := c.flights.group.Do(c.flight(now, s.key), func() (any, error) {
+			return c.load(s.key, func() { c.counts.refreshed.Add(1) })
+		})
+		if err != nil && !errors.Is(err, ErrDown) { // an outage is known, and no failure of the key
+			s.failedUntil.Store(int64(c.clock() + retryAfter))
+			c.opts.Logger.Warn("refresh failed, serving the stale entry", "key", s.key, "error", err)
+		}
+	}()
+}
+
+// load runs inside the flight of key: it calls began and fills, unless another flight
+// ended with a fresh entry after the lookup that led here.
+func (c *Cache) load(key string, began func()) (*Entry, error) {
+	if f := c.find(&Ref{Key: key}); f.version != nil && c.fresh(f.now.state, f.version) {
+		return &f.version.Entry, nil
+	}
+	began()
+	v, err := c.fill(c.life.ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	c.store(v)
+	c.ended(v.read)
+	return &v.Entry, nil
+}
+
+// fill waits for its turn and loads the answer that key names. A panic becomes an
+// error: in a flight it would end the process. A fill that needs the origin ends with
+// the era that it began in, so that it does not keep its turn beyond an outage. After a
+// fill without error, ended must follow, once its version is stored.
+func (c *Cache) fill(parent context.Context, key string) (v *version, err error) {
+	if !c.life.begin() {
+		c.counts.failures.Add(1)
+		return nil, c.life.ctx.Err()
+	}
+	defer c.life.running.Done()
+	era, needed := c.outage.Era(), !c.opts.FillsWhileDown(key)
+	defer func() {
+		if err == nil {
+			v.doubtful = !needed && era.err() != nil
+			return
+		}
+		c.counts.failures.Add(1)
+		switch down := era.err(); {
+		case parent.Err() != nil || c.life.ctx.Err() != nil:
+		case needed && down != nil:
+			err = down
+		case c.opts.IsDown(err):
+			era.Down(err)
+		}
+	}()
+	ctx, cancel := context.WithTimeout(parent, c.opts.FillTimeout)
+	defer cancel()
+	defer context.AfterFunc(c.life.ctx, cancel)() // the parent may know nothing of Close
+	if needed {
+		var end context.CancelFunc
+		ctx, end = era.WhileUp(ctx)
+		defer end()
+	}
+	select {
+	case c.flights.turns <- struct{}{}:
+		defer func() { <-c.flights.turns }()
+	case <-ctx.Done():
+	}
+	if err := ctx.Err(); err != nil { // also if the turn came at the same moment
+		return nil, err
+	}
+	if err := era.err(); needed && err != nil { // ctx is about to end
+		return nil, err
+	}
+	return c.read(ctx, key)
+}
+
+// read calls Options.Fill and makes a version of its answer.
+func (c *Cache) read(ctx context.Context, key string) (v *version, err error) {
+	began := c.began()
+	defer func() {
+		if p := recover(); p != nil {
+			c.counts.panics.Add(1)
+			c.opts.Logger.Error("panic in a fill", "key", key, "panic", p, "stack", string(debug.Stack()))
+			v, err = nil, fmt.Errorf("fill of %s: panic: %v", key, p)
+		}
+		if err != nil {
+			c.ended(began)
+		}
+	}()
+	start := time.Now()
+	c.counts.fills.Add(1)
+	content, err := c.opts.Fill(ctx, key)
+	if err != nil {
+		return nil, err
+	}
+	filled := time.Now()
+	e, err := c.newEntry(key, content, filled, filled.Sub(start))
+	if err != nil {
+		return nil, err
+	}
+	return newVersion(e, began), nil
+}

@@ -1,0 +1,317 @@
+package cache
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"sync"
+	"time"
+)
+
+// warmFills limits concurrent fills that prepare a warm set: visitors need the others.
+const warmFills = 4
+
+// published is the current generation. It is immutable.
+type published struct {
+	*state
+	at time.Time
+}
+
+// preparation is the state that is being prepared. It is guarded by Cache.mu.
+type preparation struct {
+	*state
+	slots map[*slot]struct{} // those that hold a next version
+	// ahead holds versions that were read from a newer generation, which may be the
+	// next to be prepared, so that a preparation which the data overtakes again and
+	// again still makes progress.
+	ahead map[string]*version
+}
+
+func newPreparation(g Generation) *preparation {
+	return &preparation{&state{g}, map[*slot]struct{}{}, map[string]*version{}}
+}
+
+// after returns the preparation of g that takes over from p.
+func (p *preparation) after(g Generation) *preparation {
+	return &preparation{&state{g}, p.slots, p.ahead}
+}
+
+// Warmed is the result of preparing one key.
+type Warmed struct {
+	Key string
+	// Entry is what will be published: an entry of the new generation, or if Err is
+	// not nil an older entry of the cache; may be nil then.
+	Entry *Entry
+	// Filled is whether the entry was loaded, rather than found to be fresh.
+	Filled bool
+	Err    error
+}
+
+// Prepare fills the keys that are not fresh in g, a few concurrently, while readers go on
+// getting the entries of the current generation. It calls each, once at a time, for every
+// key. Publish makes the result current. A preparation that is not published is dropped
+// by the next, which keeps the entries that are fresh in its own generation.
+func (c *Cache) Prepare(ctx context.Context, g Generation, keys []string, each func(Warmed)) []Warmed {
+	c.mu.Lock()
+	p := c.prepared.after(g)
+	c.prepared = p
+	c.mu.Unlock()
+
+	var calls sync.Mutex
+	done := make([]Warmed, len(keys))
+	turns := make(chan struct{}, min(warmFills, c.opts.Fills))
+	var all sync.WaitGroup
+	for i, key := range keys {
+		turns <- struct{}{}
+		all.Go(func() {
+			defer func() { <-turns }()
+			done[i] = c.prepare(ctx, p, key)
+			calls.Lock()
+			defer calls.Unlock()
+			each(done[i])
+		})
+	}
+	all.Wait()
+	return done
+}
+
+// prepare makes a version of one key for a preparation.
+func (c *Cache) prepare(ctx context.Context, p *preparation, key string) Warmed {
+	if v := c.keepPrepared(p, key, true); v != nil {
+		return Warmed{Key: key, Entry: &v.Entry}
+	}
+	v, err := c.prepareFill(ctx, key)
+	if err == nil {
+		defer c.ended(v.read)
+		if v = c.storePrepared(p, v); v != nil {
+			return Warmed{Key: key, Entry: &v.Entry, Filled: true}
+		}
+		err = ErrMoved
+	}
+	w := Warmed{Key: key, Err: err}
+	if v := c.keepPrepared(p, key, false); v != nil {
+		w.Entry = &v.Entry
+	}
+	return w
+}
+
+func (c *Cache) prepareFill(ctx context.Context, key string) (*version, error) {
+	if err := c.outage.Era().err(); err != nil {
+		return nil, err
+	}
+	return c.fill(ctx, key)
+}
+
+// keepPrepared makes a version that the cache has the next version of a key, and returns
+// it: of the served version and those of earlier preparations the one that wins. It does
+// nothing and returns nil if that is not fresh in the prepared state but has to be.
+func (c *Cache) keepPrepared(p *preparation, key string, fresh bool) *version {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.prepared != p {
+		return nil
+	}
+	var best *version
+	if s := c.index.get(key); s != nil {
+		for _, v := range s.versions() {
+			if c.wins(p.state, v, best) {
+				best = v
+			}
+		}
+	}
+	if v := p.ahead[key]; v != nil && p.holds(v) && c.wins(p.state, v, best) {
+		best = v
+	}
+	if best == nil || fresh && !p.holds(best) {
+		return nil
+	}
+	c.setNext(p, key, best)
+	return best
+}
+
+// storePrepared makes a version that was filled for a preparation the next version of
+// its slot, unless what is there wins, and returns the winner. It returns nil if the
+// version is not fresh in the prepared state, or was purged meanwhile.
+func (c *Cache) storePrepared(p *preparation, v *version) *version {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.reads.purged(v) || c.prepared != p {
+		return nil
+	}
+	if !p.holds(v) {
+		p.ahead[v.Key] = v
+		return nil
+	}
+	winner := v
+	if s := c.index.get(v.Key); s != nil {
+		for _, other := range s.versions() {
+			if !c.wins(p.state, winner, other) {
+				winner = other
+			}
+		}
+	}
+	c.setNext(p, v.Key, winner)
+	return winner
+}
+
+// setNext makes a version the next version of a key, whose slot it makes if there is none.
+func (c *Cache) setNext(p *preparation, key string, v *version) {
+	s := c.index.get(key)
+	if s == nil {
+		s = &slot{key: key}
+		c.index.put(s)
+	}
+	s.prepare(v, p.state)
+	p.slots[s] = struct{}{}
+	if p.ahead[key] == v {
+		delete(p.ahead, key)
+	}
+}
+
+// Publish makes g the current generation and the keys its warm set, in one step: with the
+// versions that Prepare has made for g, and the served versions of all other keys.
+// Entries that find no room in the warm set's share of the budget, the last keys first,
+// are kept like any other entry.
+func (c *Cache) Publish(g Generation, keys []string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p := c.prepared
+	if p.Generation == nil || p.ID() != g.ID() {
+		p = c.prepared.after(g)
+	}
+	c.prepared = newPreparation(nil)
+	set, bytes := c.warmSet(p, keys)
+
+	c.current.Store(&published{p.state, time.Now()})
+
+	// Readers have switched. What follows only changes where slots are kept.
+	c.forget()
+	c.share(min(bytes, c.parts.at(warm).bytes)) // room for what leaves the warm set
+	for _, s := range slices.Clone(c.parts.at(warm).slots) {
+		if !set[s] {
+			c.settle(p, s, c.shelve)
+		}
+	}
+	keep := func(s *slot, v *version) bool { return c.move(s, v, warm) }
+	for s := range set {
+		c.settle(p, s, keep)
+	}
+	others := func(s *slot, v *version) bool { return v == s.served.Load() || c.shelve(s, v) }
+	for s := range p.slots {
+		c.settle(p, s, others)
+	}
+	c.share(c.parts.at(warm).bytes)
+}
+
+// warmSet returns the slots of the keys that have a version in a preparation and fit in
+// the warm set, and their size.
+func (c *Cache) warmSet(p *preparation, keys []string) (set map[*slot]bool, bytes int64) {
+	w, left := c.parts.at(warm), int64(0)
+	set = make(map[*slot]bool, len(keys))
+	for _, key := range keys {
+		s := c.index.get(key)
+		if s == nil || set[s] {
+			continue
+		}
+		switch v := p.version(s); {
+		case v == nil:
+		case bytes+v.cost > w.budget:
+			left++
+		default:
+			set[s] = true
+			bytes += v.cost
+		}
+	}
+	if left > 0 {
+		w.tooLarge.Add(left)
+		c.opts.Logger.Warn("the warm set finds no room in its share of the cache", "left_out", left)
+	}
+	return set, bytes
+}
+
+// version returns the version of a slot that is served once the preparation is published.
+func (p *preparation) version(s *slot) *version {
+	if next := s.next.Load(); next != nil && next.of == p.state {
+		return next.version
+	}
+	return s.served.Load()
+}
+
+// settle makes the version that readers get since the publish of p the served one, and
+// keeps the slot where place puts it.
+func (c *Cache) settle(p *preparation, s *slot, place func(*slot, *version) bool) {
+	v, before := p.version(s), s.served.Load()
+	if v != nil && place(s, v) && v != before {
+		s.failedUntil.Store(0)
+		c.enqueue(v)
+	}
+	s.prepare(nil, nil)
+	delete(p.slots, s)
+	if s.served.Load() == nil {
+		c.leave(s)
+	}
+}
+
+// forget halves all counts of requests, so that what was popular once does not stay. It
+// is the one place where counts fade with time.
+func (c *Cache) forget() {
+	for _, s := range c.index.all() {
+		s.asked.Store(s.asked.Load() / 2)
+	}
+}
+
+// PublishFirst makes g the current generation with the warm set that there is: from now
+// on, entries which g holds are fresh.
+func (c *Cache) PublishFirst(g Generation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current.Store(&published{&state{g}, time.Now()})
+}
+
+// Published returns the current generation and since when it is; nil before the first.
+func (c *Cache) Published() (Generation, time.Time) {
+	p := c.current.Load()
+	return p.Generation, p.at
+}
+
+// Popular returns the keys that were requested most, most first, at most n: those of
+// entries that answer with something, and were requested more often than a crawl does.
+func (c *Cache) Popular(n int) []string {
+	type popular struct {
+		key   string
+		asked uint32
+	}
+	var all []popular
+	c.each(func(s *slot, v *version) {
+		if asked := s.asked.Load(); asked >= promoteAfter && !c.opts.Absent(&v.Content) {
+			all = append(all, popular{s.key, asked})
+		}
+	})
+	slices.SortFunc(all, func(a, b popular) int {
+		return cmp.Or(cmp.Compare(b.asked, a.asked), cmp.Compare(a.key, b.key))
+	})
+	keys := make([]string, 0, n)
+	for _, p := range all[:min(n, len(all))] {
+		keys = append(keys, p.key)
+	}
+	return keys
+}
+
+// each calls f for every slot with the version that is served.
+func (c *Cache) each(f func(*slot, *version)) {
+	for _, s := range c.index.all() {
+		if v := s.served.Load(); v != nil {
+			f(s, v)
+		}
+	}
+}
+
+// EachStale calls f for every entry that is not fresh in the current generation.
+func (c *Cache) EachStale(f func(*Entry)) {
+	now := c.current.Load()
+	c.each(func(_ *slot, v *version) {
+		if !now.holds(v) {
+			f(&v.Entry)
+		}
+	})
+}

@@ -1,0 +1,151 @@
+package cache
+
+import (
+	"sync/atomic"
+	"time"
+)
+
+// Ref is a key that remembers its slot, for a key that is requested again and again. It
+// is safe for concurrent use and must not be copied. It keeps no entry in memory that
+// has left the cache.
+type Ref struct {
+	Key  string
+	near atomic.Pointer[slot]
+}
+
+// Sight is what a request for a key would get.
+type Sight struct {
+	Entry   *Entry  // nil if there is none
+	Where   string  // the name of the part that keeps the entry; empty if there is none
+	Outcome Outcome // Miss or Error if there is no entry
+	Asked   uint32  // how often the entry was requested; see slot.asked
+}
+
+// found is a version that a lookup found, and the generation in which it is served.
+type found struct {
+	slot    *slot
+	version *version
+	now     *published
+	outcome Outcome
+}
+
+// Get returns the answer for the ref's key: from the cache if possible, otherwise by a
+// fill that all requests for the key share. The outcome says which.
+func (c *Cache) Get(r *Ref) (*Entry, Outcome, error) {
+	f := c.find(r)
+	if f.version == nil {
+		c.parts.at(tail).touch(r.Key)
+		return c.wait(f.now, r.Key)
+	}
+	c.count(f.slot)
+	if f.outcome == Stale {
+		c.refresh(f.now, f.slot)
+	}
+	return &f.version.Entry, f.outcome, nil
+}
+
+// Peek returns what Get would answer. It fills, refreshes and counts nothing.
+func (c *Cache) Peek(r *Ref) Sight {
+	f := c.find(r)
+	if f.version == nil {
+		if c.outage.now() != nil && !c.opts.FillsWhileDown(r.Key) {
+			return Sight{Outcome: Error}
+		}
+		return Sight{Outcome: Miss}
+	}
+	return Sight{&f.version.Entry, c.parts.name(f.slot), f.outcome, f.slot.asked.Load()}
+}
+
+// Count counts a request that was answered with what Peek returned.
+func (c *Cache) Count(r *Ref) {
+	if s := r.near.Load(); s != nil {
+		c.count(s)
+	}
+}
+
+// find looks up the version that is served for the ref's key. A version that is not
+// fresh may have been read just before a publish, and is looked up again then.
+func (c *Cache) find(r *Ref) found {
+	s := r.near.Load()
+	for {
+		if s != nil {
+			// In this order: a slot gives up its next version after the publish.
+			next, served := s.next.Load(), s.served.Load()
+			f := found{slot: s, version: served, now: c.current.Load()}
+			if next != nil && next.of == f.now.state {
+				f.version = next.version
+			}
+			if f.version != nil {
+				f.outcome = c.outcome(f.now, f.slot, f.version)
+				if f.outcome == Hit || next == s.next.Load() && served == s.served.Load() {
+					return f
+				}
+				continue
+			}
+		}
+		indexed := c.index.get(r.Key)
+		if indexed == nil || indexed == s {
+			return found{now: c.current.Load()}
+		}
+		s = indexed
+		r.near.Store(s)
+	}
+}
+
+// outcome returns how a request is answered with a version.
+func (c *Cache) outcome(now *published, s *slot, v *version) Outcome {
+	down := c.outage.now()
+	switch {
+	case down == nil:
+		if now.holds(v) {
+			return Hit
+		}
+	case !c.opts.FillsWhileDown(s.key):
+		return StaleError
+	case c.recent(now.state, v, down):
+		return Hit
+	}
+	if c.failing(s) {
+		return StaleError
+	}
+	return Stale
+}
+
+// fresh reports whether a version need not be filled again.
+func (c *Cache) fresh(now *state, v *version) bool {
+	if down := c.outage.now(); down != nil && c.opts.FillsWhileDown(v.Key) {
+		return c.recent(now, v, down)
+	}
+	return now.holds(v)
+}
+
+// recent reports whether a version that can be refreshed during an outage is younger
+// than Options.DownAge, and was either filled in the outage or fresh when it began.
+func (c *Cache) recent(now *state, v *version, down *cause) bool {
+	if v.purged.Load() || time.Since(v.Filled) >= c.opts.DownAge {
+		return false
+	}
+	return !v.Filled.Before(down.at) || now.holds(v)
+}
+
+// Requests of which the admission policy hears: the first ones for a slot, and then
+// every touchEvery-th. More make the hit ratio of TestHitRatio no better.
+const touchEvery = 16
+
+// count counts a request for a slot, and promotes a slot that is requested often. A
+// slot that finds no room in the hot part is tried again at growing intervals.
+func (c *Cache) count(s *slot) {
+	asked := s.asked.Add(1)
+	at := place(s.place.Load())
+	if asked < touchEvery || asked%touchEvery == 0 {
+		switch at {
+		case hot, tail: // a hot slot may come back to the tail
+			c.parts.at(tail).touch(s.key)
+		case absent:
+			c.parts.at(absent).touch(s.key)
+		}
+	}
+	if at == tail && asked >= promoteAfter && asked&(asked-1) == 0 {
+		c.promote(s)
+	}
+}

@@ -1,0 +1,110 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+)
+
+var (
+	// ErrWait is returned to a request that has waited for a fill for
+	// Options.WaitTimeout. The fill goes on, and its answer is stored.
+	ErrWait = errors.New("still waiting for the answer")
+	// ErrDown is returned immediately while the origin is known to be down.
+	ErrDown = errors.New("the origin is down")
+	// ErrUnfit is the error of an answer that may not be stored, and wraps the reason.
+	ErrUnfit = errors.New("the answer may not be stored")
+	// ErrMoved is the error of a key whose fill read another generation than the
+	// generation being prepared.
+	ErrMoved = errors.New("the data moved on meanwhile")
+)
+
+// Fill loads the answer that key names. Its context ends with the fill's deadline. At
+// most Options.Fills run concurrently, and at most one for a key and generation. An
+// error is not stored, nor is an answer that may not be stored: that becomes an error
+// that wraps ErrUnfit.
+type Fill func(ctx context.Context, key string) (Content, error)
+
+// Generation is one state of all data that answers come from.
+type Generation interface {
+	// Holds reports whether an entry is fresh in this generation: filled from this
+	// generation, or from an earlier generation in which the entry's data was the same.
+	Holds(*Entry) bool
+	// ID names the generation; two generations with one name are the same.
+	ID() string
+}
+
+// Options configure a Cache. Fill is required.
+type Options struct {
+	Fill Fill
+	// Check returns why an answer may not be stored, beyond being incomplete, and
+	// nil if it may be. It applies to each answer, whether it was filled, adopted
+	// or recoded. Nil allows all complete answers.
+	Check func(*Content) error
+	// Absent reports whether an answer says that there is nothing. Such answers have
+	// a small part of the budget to themselves. Nil means that none does.
+	Absent func(*Content) bool
+	// Recode returns other variants of an entry that has just been stored, which
+	// take too long to make while a request waits, or nil to leave it as it is. The
+	// caller holds the entry meanwhile; Recode holds the variants that it returns,
+	// and the cache releases them. It runs in the background, one entry at a time.
+	// May be nil.
+	Recode func(*Entry) []Variant
+	// IsDown reports whether the error of a fill means that the origin is down,
+	// rather than that one key fails. Nil means that no error does.
+	IsDown func(error) bool
+	// Outage is shared with whoever else learns of outages of the origin; nil means
+	// that only fills do.
+	Outage *Outage
+	// FillsWhileDown reports whether key can be filled during an outage, from
+	// elsewhere. Such a key is filled for the request that misses it, and refreshed
+	// once its entry was filled longer than DownAge ago, since nobody reports new
+	// generations meanwhile. It may be called often and from any goroutine. Nil means
+	// that no key can be; a DownAge of zero means 1 min.
+	FillsWhileDown func(key string) bool
+	DownAge        time.Duration
+	// Bytes is the budget of all entries; zero means 64 MiB.
+	Bytes int64
+	// FillTimeout bounds a fill, and WaitTimeout a request's wait for a fill; zero
+	// means 20 s and 15 s.
+	FillTimeout, WaitTimeout time.Duration
+	// Fills limits concurrent fills; at most half may be refreshes. Zero means 8.
+	Fills int
+	// Logger takes failures that no request sees; nil discards them.
+	Logger *slog.Logger
+}
+
+func (o Options) withDefaults() Options {
+	setDefault(&o.Bytes, 64<<20)
+	setDefault(&o.FillTimeout, 20*time.Second)
+	setDefault(&o.WaitTimeout, 15*time.Second)
+	setDefault(&o.Fills, 8)
+	setDefault(&o.DownAge, time.Minute)
+	if o.Check == nil {
+		o.Check = func(*Content) error { return nil }
+	}
+	if o.Absent == nil {
+		o.Absent = func(*Content) bool { return false }
+	}
+	if o.IsDown == nil {
+		o.IsDown = func(error) bool { return false }
+	}
+	if o.FillsWhileDown == nil {
+		o.FillsWhileDown = func(string) bool { return false }
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.Outage == nil {
+		o.Outage = NewOutage(o.Logger)
+	}
+	return o
+}
+
+func setDefault[T comparable](value *T, standard T) {
+	var zero T
+	if *value == zero {
+		*value = standard
+	}
+}

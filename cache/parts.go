@@ -1,0 +1,164 @@
+package cache
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/dgraph-io/ristretto/v2"
+)
+
+// place is where a slot is kept.
+type place uint32
+
+const (
+	nowhere place = iota // a slot that only holds what Prepare has filled
+	warm                 // the warm set, which is published with a generation
+	hot                  // entries that are requested again and again
+	tail                 // all others
+	absent               // answers that say that there is nothing
+	places
+)
+
+// Shares of the budget, in percent: the limit of the warm set, and the room of absent
+// answers. The hot part gets hotShare of what these leave, the tail gets the rest.
+const (
+	warmShare   = 45
+	absentShare = 5
+	hotShare    = 40
+)
+
+const (
+	// largestShare of the tail or of the absent part is the most that one entry may
+	// take: a larger entry would evict many and might then be refused itself.
+	largestShare = 4
+	// smallestEntry is used to guess how many entries a part may hold.
+	smallestEntry = 2 << 10
+)
+
+// part is a share of the cache with a budget of its own, so that the entries of one
+// part never evict those of another. All but the counts is guarded by Cache.mu.
+type part struct {
+	name   string
+	budget int64
+	bytes  int64
+	slots  []*slot
+	policy *policy // nil for a part that evicts nothing by itself
+	hand   int     // where the search for a slot to displace goes on
+
+	evicted  atomic.Int64 // pushed out by other entries
+	rejected atomic.Int64 // refused by the admission policy
+	tooLarge atomic.Int64 // over the share of the part that one entry may take
+	dropped  atomic.Int64 // lost because the policy's write buffer was full
+}
+
+// parts are all parts of a cache, by place.
+type parts struct {
+	all   [places]*part
+	bytes int64 // the budget of all of them
+}
+
+func newParts(bytes int64) (*parts, error) {
+	p := &parts{bytes: bytes}
+	for at, name := range [places]string{nowhere: "", warm: "warm", hot: "hot", tail: "tail", absent: "absent"} {
+		p.all[at] = &part{name: name}
+	}
+	p.at(warm).budget = bytes * warmShare / 100
+	hotBytes, tailBytes, absentBytes := p.shares(0)
+	p.at(hot).budget, p.at(tail).budget, p.at(absent).budget = hotBytes, tailBytes, absentBytes
+	for _, at := range [...]place{tail, absent} {
+		made, err := newPolicy(p.at(at).budget)
+		if err != nil {
+			return nil, fmt.Errorf("cache: the budget of %d bytes: %s part: %w", bytes, p.at(at).name, err)
+		}
+		p.at(at).policy = made
+	}
+	return p, nil
+}
+
+func (p *parts) at(at place) *part { return p.all[at] }
+
+// of returns the part that keeps a slot.
+func (p *parts) of(s *slot) *part { return p.all[s.place.Load()] }
+
+func (p *parts) name(s *slot) string { return p.of(s).name }
+
+// shares divides what a warm set of that size leaves of the budget.
+func (p *parts) shares(warmBytes int64) (hot, tail, absent int64) {
+	absent = p.bytes * absentShare / 100
+	rest := p.bytes - absent - warmBytes
+	hot = rest * hotShare / 100
+	return hot, rest - hot, absent
+}
+
+// add puts a slot that is nowhere in a part.
+func (p *part) add(s *slot, at place, cost int64) {
+	s.place.Store(uint32(at))
+	s.position = len(p.slots)
+	p.slots = append(p.slots, s)
+	p.bytes += cost
+}
+
+// remove takes a slot out of the part. The policy must hear of it separately.
+func (p *part) remove(s *slot, cost int64) {
+	last := p.slots[len(p.slots)-1]
+	p.slots[s.position], last.position = last, s.position
+	p.slots[len(p.slots)-1] = nil
+	p.slots = p.slots[:len(p.slots)-1]
+	p.bytes -= cost
+	s.place.Store(uint32(nowhere))
+}
+
+// fits reports whether the part has room for more bytes without evicting anything.
+func (p *part) fits(bytes int64) bool { return p.bytes+bytes <= p.budget }
+
+// touch tells the part's policy of a request for a key, which need not be there.
+func (p *part) touch(key string) {
+	if p.policy != nil {
+		p.policy.slots.Get(key)
+	}
+}
+
+// policy decides which slots of a part stay. It counts costs and requests; that a slot
+// has left it is for the cache to carry out.
+type policy struct {
+	slots   *ristretto.Cache[string, *slot]
+	mu      sync.Mutex
+	victims []*slot // evicted since the last call of admit
+}
+
+func newPolicy(budget int64) (*policy, error) {
+	p := &policy{}
+	slots, err := ristretto.NewCache(&ristretto.Config[string, *slot]{
+		NumCounters:        max(1000, 10*budget/smallestEntry),
+		MaxCost:            budget,
+		BufferItems:        64,
+		IgnoreInternalCost: true,
+		OnEvict: func(item *ristretto.Item[*slot]) {
+			if item.Value != nil {
+				p.mu.Lock()
+				defer p.mu.Unlock()
+				p.victims = append(p.victims, item.Value)
+			}
+		},
+	})
+	p.slots = slots
+	return p, err
+}
+
+// admit puts a slot in the policy, or changes its cost, and returns once that is done.
+// It reports whether the slot stays, whether the write was dropped, and which slots
+// were evicted for it.
+func (p *policy) admit(s *slot, cost int64) (kept, dropped bool, victims []*slot) {
+	if !p.slots.Set(s.key, s, cost) {
+		return false, true, nil
+	}
+	p.slots.Wait()
+	now, ok := p.slots.Get(s.key)
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	victims, p.victims = p.victims, nil
+	return ok && now == s, false, victims
+}
+
+func (p *policy) remove(s *slot) { p.slots.Del(s.key) }

@@ -1,0 +1,95 @@
+// Package snapshot saves the entries of a cache in a file, and loads them for the next
+// run. A file appears whole or not at all, is checked in full before anything of it is
+// used, and reserves no more memory than its size accounts for.
+package snapshot
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+)
+
+// The errors of a file that Load refuses.
+var (
+	ErrForeign = errors.New("not a cache file")
+	ErrVersion = errors.New("a cache file of another version")
+	ErrDamaged = errors.New("a damaged cache file")
+)
+
+// A file is a line that names its format, when and by which program it was written,
+// the entries, and the SHA-256 of all of these. Numbers are varints; texts and bodies
+// are preceded by their length.
+const (
+	kind   = "xcri-proxy cache "
+	header = kind + "1\n"
+	// largest and mostEntries bound what Load accepts.
+	largest     = 1 << 30
+	mostEntries = 1 << 20
+	mostForms   = 16
+)
+
+// Marks of what follows in a file.
+const (
+	markEnd = iota
+	markEntry
+)
+
+// File is what an earlier run saved.
+type File struct {
+	By      string    // the program that saved it
+	At      time.Time // when
+	Size    int64     // bytes
+	Entries []cache.Saved
+}
+
+// Save writes what a cache exports to a file, which appears whole or not at all, and
+// releases it. By names the program, for File.By. It returns how many entries it wrote:
+// none, and no file, if there is no warm set, which is worth less than a file that may be
+// there.
+func Save(path, by string, exported []cache.Saved) (entries int, err error) {
+	defer func() {
+		for i := range exported {
+			exported[i].Release()
+		}
+	}()
+	if len(exported) == 0 || !exported[0].Warm {
+		return 0, nil
+	}
+	if err := replaceFile(path, func(w io.Writer) error { return writeEntries(w, by, exported) }); err != nil {
+		return 0, fmt.Errorf("save the cache: %w", err)
+	}
+	return len(exported), nil
+}
+
+// Load reads what Save wrote. The file must be regular, not a link to a file. Entries that
+// go beyond room bytes are left out. The error is ErrForeign, ErrVersion, ErrDamaged, or
+// an error of package os.
+func Load(path string, room int64) (*File, error) {
+	info, err := os.Lstat(path)
+	switch {
+	case err != nil:
+		return nil, err
+	case !info.Mode().IsRegular():
+		return nil, fmt.Errorf("%s: %w: no regular file", path, ErrForeign)
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	if info, err = f.Stat(); err != nil { // a save may have replaced the file
+		return nil, err
+	}
+	if info.Size() > largest {
+		return nil, fmt.Errorf("%s: %w: its %d bytes are too many", path, ErrForeign, info.Size())
+	}
+	file, err := read(f, info.Size(), room)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return file, nil
+}
