@@ -1,6 +1,6 @@
 // Package logging writes the log of a server. Logging never blocks the server and
 // never ends it: whatever the reader of the log does, a line waits in a bounded queue
-// or is dropped and counted.
+// or is dropped and counted. A message that is repeated takes a bounded number of lines.
 package logging
 
 import (
@@ -49,7 +49,7 @@ func New(w io.Writer, opts Options) *Log {
 		return line.Bytes()
 	}
 	q := newQueue(w, dropped)
-	return &Log{slog.New(newHandler(q, opts)), q}
+	return &Log{slog.New(newLimit(newHandler(q, opts))), q}
 }
 
 // Close writes the lines that wait, for at most patience. Later lines are dropped.

@@ -52,7 +52,7 @@ func TestSlowReader(t *testing.T) {
 		l := New(g, Options{})
 		const logged = 5000
 		for i := range logged {
-			l.Info("line", "n", i, "text", strings.Repeat("x", 1000))
+			l.Info(fmt.Sprint("line ", i), "n", i, "text", strings.Repeat("x", 1000))
 		}
 		synctest.Wait()
 		dropped := l.Dropped()
@@ -139,7 +139,7 @@ func TestCloseWritesAll(t *testing.T) {
 	for g := range 4 {
 		all.Go(func() {
 			for n := range 200 {
-				l.Info("line", "by", g, "n", n)
+				l.Info(fmt.Sprint("line ", g, n), "by", g, "n", n)
 			}
 		})
 	}

@@ -1,0 +1,84 @@
+package logging
+
+import (
+	"bytes"
+	"fmt"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// safeBuffer may be written by timers.
+type safeBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *safeBuffer) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(p)
+}
+
+func (s *safeBuffer) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.String()
+}
+
+// A message that a loop repeats takes a bounded number of lines, and the count of
+// the others is written. Other messages are not concerned.
+func TestRepeatedMessagesAreBounded(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b safeBuffer
+		log := slog.New(newLimit(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug})))
+		with := log.With("part", "store")
+		for range 50_000 {
+			log.Warn("loop")
+			with.Error("loop", "of", "another")
+			log.Debug("asked for")
+		}
+		log.Info("other")
+		lines := func(text string) int { return strings.Count(b.String(), text) }
+		if n := lines("msg=loop"); n != burst {
+			t.Errorf("%d lines of the loop, want %d", n, burst)
+		}
+		if lines("msg=other") != 1 || lines("asked for") != 50_000 {
+			t.Error("other messages are limited")
+		}
+		time.Sleep(window)
+		synctest.Wait()
+		if n := lines(fmt.Sprintf("suppressed=%d", 100_000-burst)); n != 1 {
+			t.Errorf("%d lines count the suppressed ones", n)
+		}
+		before := lines("\n")
+		log.Warn("loop")
+		time.Sleep(window)
+		synctest.Wait()
+		if n := lines("\n") - before; n != 1 {
+			t.Errorf("%d lines in a calm window", n)
+		}
+	})
+}
+
+// Messages that differ in their text do not fill the memory.
+func TestManyMessages(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var b bytes.Buffer
+		h := newLimit(slog.NewTextHandler(&b, nil))
+		log := slog.New(h)
+		for i := range 10 * maxMessages {
+			log.Warn(fmt.Sprint("message ", i))
+			time.Sleep(time.Millisecond)
+		}
+		if n := len(h.(limit).counts.all); n > maxMessages {
+			t.Errorf("%d messages are counted", n)
+		}
+		if n := strings.Count(b.String(), "\n"); n != 10*maxMessages {
+			t.Errorf("%d lines", n)
+		}
+	})
+}
