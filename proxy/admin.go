@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
@@ -61,10 +62,10 @@ func (p *Proxy) serveAdmin(ctx *fasthttp.RequestCtx, path []byte, private bool) 
 // refuse answers a request that the gate does not admit.
 func (p *Proxy) refuse(ctx *fasthttp.RequestCtx, facts *gate.Request, v gate.Verdict) {
 	if page := p.gate.Refuse(ctx, facts, v); page != nil {
-		p.headers.send(ctx, v.Status, page)
+		reply.Send(ctx, v.Status, page)
 		return
 	}
-	p.fail(ctx, v.Status, v.Reason)
+	reply.Fail(ctx, v.Status, v.Reason)
 }
 
 // servePrivate answers on the admin pages' own listener: them, and the probes.
@@ -72,7 +73,7 @@ func (p *Proxy) servePrivate(ctx *fasthttp.RequestCtx) {
 	p.headers.common(&ctx.Response.Header)
 	at := p.router.Locate(ctx.RequestURI())
 	if at.Site || !p.serveAdmin(ctx, at.Path, true) && !p.serveProbe(ctx, at.Path) {
-		p.fail(ctx, fasthttp.StatusNotFound, "Not Found")
+		reply.Fail(ctx, fasthttp.StatusNotFound, "Not Found")
 	}
 }
 
@@ -81,7 +82,7 @@ func (p *Proxy) serveLogin(ctx *fasthttp.RequestCtx) {
 	path, _ := route.SplitTarget(ctx.RequestURI())
 	ctx.Response.Header.SetContentType(pageTypes[".html"])
 	ctx.Response.Header.Set(fasthttp.HeaderContentSecurityPolicy, gate.LoginPolicy)
-	p.headers.send(ctx, fasthttp.StatusOK, gate.LoginPage(string(path), ""))
+	reply.Send(ctx, fasthttp.StatusOK, gate.LoginPage(string(path), ""))
 }
 
 // logIn opens a session.
@@ -91,13 +92,13 @@ func (p *Proxy) logIn(ctx *fasthttp.RequestCtx) {
 		p.refuse(ctx, facts, v)
 		return
 	}
-	p.headers.send(ctx, fasthttp.StatusSeeOther, nil)
+	reply.Send(ctx, fasthttp.StatusSeeOther, nil)
 }
 
 // logOut ends the session.
 func (p *Proxy) logOut(ctx *fasthttp.RequestCtx) {
 	p.gate.LogOut(ctx, gate.FactsOf(ctx, p.opts.TrustedProxies, false), p.opts.TrustedProxies.Of(ctx).Proto)
-	p.headers.send(ctx, fasthttp.StatusSeeOther, nil)
+	reply.Send(ctx, fasthttp.StatusSeeOther, nil)
 }
 
 // sendJSON answers with v, indented for people.
@@ -109,7 +110,7 @@ func (p *Proxy) sendJSON(ctx *fasthttp.RequestCtx, status int, v any) {
 	if err := enc.Encode(v); err != nil {
 		panic(err) // plain numbers and strings
 	}
-	p.headers.send(ctx, status, body.Bytes())
+	reply.Send(ctx, status, body.Bytes())
 }
 
 func (p *Proxy) serveStats(ctx *fasthttp.RequestCtx) {

@@ -26,12 +26,12 @@ type browser struct {
 
 	mu       sync.Mutex
 	calls    int
-	waiting  map[int]chan reply
+	waiting  map[int]chan browserReply
 	trouble  []string // what the page wrote on the console, and requests that failed
 	requests []string
 }
 
-type reply struct {
+type browserReply struct {
 	ID     int             `json:"id"`
 	Method string          `json:"method"`
 	Params json.RawMessage `json:"params"`
@@ -62,7 +62,7 @@ func openBrowser(t testing.TB) *browser {
 	}
 	in.Close()
 	out.Close()
-	b := &browser{t: t, to: to, waiting: map[int]chan reply{}}
+	b := &browser{t: t, to: to, waiting: map[int]chan browserReply{}}
 	done := make(chan struct{})
 	go func() { defer close(done); b.listen(from) }()
 	t.Cleanup(func() {
@@ -99,7 +99,7 @@ func (b *browser) listen(from *os.File) {
 		if err != nil {
 			return
 		}
-		var r reply
+		var r browserReply
 		if json.Unmarshal(message[:len(message)-1], &r) != nil {
 			continue
 		}
@@ -114,7 +114,7 @@ func (b *browser) listen(from *os.File) {
 }
 
 // note keeps what a test may want to know later.
-func (b *browser) note(r reply) {
+func (b *browser) note(r browserReply) {
 	switch r.Method {
 	case "Network.requestWillBeSent":
 		var p struct{ Request struct{ URL string } }
@@ -130,7 +130,7 @@ func (b *browser) call(method string, params map[string]any, result any) {
 	b.t.Helper()
 	b.mu.Lock()
 	b.calls++
-	id, answer := b.calls, make(chan reply, 1)
+	id, answer := b.calls, make(chan browserReply, 1)
 	b.waiting[id] = answer
 	b.mu.Unlock()
 	message := map[string]any{"id": id, "method": method}

@@ -21,6 +21,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 )
 
 // wired returns a client and the server's end of its connection, in a bubble.
@@ -277,7 +278,7 @@ func TestSendGivenUp(t *testing.T) {
 			t.Error("there is no body to give up")
 		}
 		ctx.Response.Reset()
-		p.fail(ctx, fasthttp.StatusInternalServerError, "given up")
+		reply.Fail(ctx, fasthttp.StatusInternalServerError, "given up")
 	}
 	base := listen(t, p)
 	for range 2 {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"strconv"
 	"sync/atomic"
 	"time"
 
@@ -13,9 +12,9 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
-	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
 // Texts of errors.
@@ -90,9 +89,9 @@ func (p *Proxy) failQuestion(ctx *fasthttp.RequestCtx, r *route.Route, err error
 	}
 	f := failureOf(err, false)
 	if f.status != fasthttp.StatusInternalServerError {
-		setRetryAfter(ctx, store.ClassOf(err).RetryAfter())
+		reply.RetryAfter(ctx, store.ClassOf(err).RetryAfter())
 	}
-	p.fail(ctx, f.status, f.detail)
+	reply.Fail(ctx, f.status, f.detail)
 }
 
 // failPassed answers a request that could not be passed to the old API. A client
@@ -105,22 +104,9 @@ func (p *Proxy) failPassed(ctx *fasthttp.RequestCtx, err error) {
 	case sent && !ctx.IsGet() && !ctx.IsHead():
 		f.detail = legacyUnsure
 	default:
-		setRetryAfter(ctx, 5*time.Second)
+		reply.RetryAfter(ctx, 5*time.Second)
 	}
-	p.fail(ctx, f.status, f.detail)
-}
-
-// fail answers in the shape of the API's errors.
-func (p *Proxy) fail(ctx *fasthttp.RequestCtx, status int, detail string) {
-	p.headers.send(ctx, status, errorBody(detail))
-}
-
-func errorBody(detail string) []byte {
-	return append(jsontext.AppendString([]byte(`{"detail":`), detail), '}')
-}
-
-func setRetryAfter(ctx *fasthttp.RequestCtx, wait time.Duration) {
-	ctx.Response.Header.Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
+	reply.Fail(ctx, f.status, f.detail)
 }
 
 // complainEvery is the least time between two failures of the old API that are

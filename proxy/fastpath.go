@@ -8,6 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 )
 
 // fastPath answers most requests before the server has read them: those of the
@@ -119,7 +120,7 @@ func (f *fastPath) appendHeader(to []byte, v *cache.Variant, tag []byte, age int
 		begin = beginNotModified
 	}
 	to = append(append(to, begin...), f.dateOf(now)...)
-	to = append(to, "\r\nContent-Type: "+contentJSON...)
+	to = append(to, "\r\nContent-Type: "+reply.JSON...)
 	if v != nil {
 		if v.Coding != "" {
 			to = append(append(to, "\r\nContent-Encoding: "...), v.Coding...)

@@ -13,6 +13,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -23,7 +24,7 @@ func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 		if r := recover(); r != nil {
 			p.panicked(string(ctx.RequestURI()), r)
 			ctx.Response.Reset()
-			p.fail(ctx, fasthttp.StatusInternalServerError, "Internal Server Error")
+			reply.Fail(ctx, fasthttp.StatusInternalServerError, "Internal Server Error")
 		}
 		if p.stopping.Load() {
 			ctx.SetConnectionClose()
@@ -72,7 +73,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 		p.pass(ctx, at)
 	case !ctx.IsGet() && !ctx.IsHead():
 		ctx.Response.Header.Set("Allow", "GET, HEAD, OPTIONS")
-		p.fail(ctx, fasthttp.StatusMethodNotAllowed, "Method Not Allowed")
+		reply.Fail(ctx, fasthttp.StatusMethodNotAllowed, "Method Not Allowed")
 	case m == nil:
 		p.serveHealth(ctx, rootPage)
 	case m.Route.Path() == route.HealthPath:
@@ -87,7 +88,7 @@ func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, m *route.Match) {
 	key := m.Key()
 	if key == nil {
 		p.metrics.Rejected.Add(1)
-		p.headers.send(ctx, fasthttp.StatusUnprocessableEntity, m.Refusal())
+		reply.Send(ctx, fasthttp.StatusUnprocessableEntity, m.Refusal())
 		return
 	}
 	t := &target{route: m.Route, ref: cache.Ref{Key: string(key)}}
@@ -193,6 +194,6 @@ func badRequest(ctx *fasthttp.RequestCtx, err error) {
 		status, detail = fasthttp.StatusRequestTimeout, "The request took too long to arrive"
 	}
 	ctx.Response.SetStatusCode(status)
-	ctx.Response.Header.SetContentType(contentJSON)
-	ctx.Response.SetBodyRaw(errorBody(detail))
+	ctx.Response.Header.SetContentType(reply.JSON)
+	ctx.Response.SetBodyRaw(reply.Error(detail))
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
@@ -76,7 +77,7 @@ func (p *Proxy) serveHealth(ctx *fasthttp.RequestCtx, words page) {
 	body = strconv.AppendBool(body, connected)
 	body = append(append(body, `,"database_tables":`...), tables...)
 	body = append(body, `,"timestamp":"`+timestamp(time.Now())+`"}`...)
-	p.headers.send(ctx, fasthttp.StatusOK, body)
+	reply.Send(ctx, fasthttp.StatusOK, body)
 }
 
 // timestamp writes a local time as Python's isoformat does: microseconds in six

@@ -12,6 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
@@ -166,5 +167,5 @@ func (p *Proxy) serveHistory(ctx *fasthttp.RequestCtx) {
 	if err != nil {
 		panic(err) // plain numbers and strings
 	}
-	p.headers.send(ctx, fasthttp.StatusOK, body)
+	reply.Send(ctx, fasthttp.StatusOK, body)
 }

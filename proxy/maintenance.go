@@ -11,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
@@ -23,10 +24,10 @@ func (p *Proxy) serveNotice(ctx *fasthttp.RequestCtx, at route.Place, period *ma
 		p.failMaintenance(ctx)
 	case opensPage(ctx, at.Path):
 		now := time.Now()
-		setRetryAfter(ctx, period.RetryAfter(now))
+		reply.RetryAfter(ctx, period.RetryAfter(now))
 		ctx.Response.Header.SetContentType("text/html; charset=utf-8")
 		ctx.Response.Header.Set("Content-Security-Policy", p.notice.Policy())
-		p.headers.send(ctx, fasthttp.StatusServiceUnavailable, p.notice.Render(period, now))
+		reply.Send(ctx, fasthttp.StatusServiceUnavailable, p.notice.Render(period, now))
 	case p.opts.Site != nil:
 		p.serveSite(ctx, at)
 	default:
@@ -47,8 +48,8 @@ func (p *Proxy) failMaintenance(ctx *fasthttp.RequestCtx) {
 	if period == nil {
 		period = &maintenance.Period{Until: &now} // it has just ended
 	}
-	setRetryAfter(ctx, period.RetryAfter(now))
-	p.fail(ctx, fasthttp.StatusServiceUnavailable, "The rankings are closed for maintenance. "+period.Notice(now)+".")
+	reply.RetryAfter(ctx, period.RetryAfter(now))
+	reply.Fail(ctx, fasthttp.StatusServiceUnavailable, "The rankings are closed for maintenance. "+period.Notice(now)+".")
 }
 
 // newMaintenanceStats returns nil while maintenance mode is off.
@@ -70,7 +71,7 @@ func (p *Proxy) changeMaintenance(ctx *fasthttp.RequestCtx) {
 	}
 	next, err := newPeriod(req, time.Now())
 	if err != nil {
-		p.fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
+		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}
 	if next == nil && !p.maintenance.On() {

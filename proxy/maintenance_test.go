@@ -17,6 +17,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -145,7 +146,7 @@ func checkFiles(t *testing.T, base string, served bool) {
 			t.Errorf("%s: Retry-After %q", target, retry)
 		}
 	}
-	if a := ask(t, base, "POST", "/iz/xcri/", "Content-Length", "0"); a.status != 503 || a.header.Get("Content-Type") != contentJSON {
+	if a := ask(t, base, "POST", "/iz/xcri/", "Content-Length", "0"); a.status != 503 || a.header.Get("Content-Type") != reply.JSON {
 		t.Errorf("POST: %d %s", a.status, a.body)
 	}
 }

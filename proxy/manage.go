@@ -13,6 +13,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -34,7 +35,7 @@ func (p *Proxy) readJSON(ctx *fasthttp.RequestCtx, v any) bool {
 		err = errors.New("there is more after the JSON object")
 	}
 	if err != nil {
-		p.fail(ctx, fasthttp.StatusBadRequest, "The body is not as it should be: "+err.Error())
+		reply.Fail(ctx, fasthttp.StatusBadRequest, "The body is not as it should be: "+err.Error())
 	}
 	return err == nil
 }
@@ -46,7 +47,7 @@ func (p *Proxy) serveWarm(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if len(req.Paths) > maxWarmPaths {
-		p.fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("paths: %d are too many, the most at once is %d", len(req.Paths), maxWarmPaths))
+		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("paths: %d are too many, the most at once is %d", len(req.Paths), maxWarmPaths))
 		return
 	}
 	answer := api.WarmTicket{Ignored: []api.IgnoredPath{}}
@@ -87,7 +88,7 @@ func (p *Proxy) serveWarmStatus(ctx *fasthttp.RequestCtx) {
 	if ctx.QueryArgs().Has("snapshot") {
 		date := string(ctx.QueryArgs().Peek("snapshot"))
 		if _, err := time.Parse(time.DateOnly, date); err != nil {
-			p.fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("snapshot: %q is not a date as in 2025-10-27", date))
+			reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("snapshot: %q is not a date as in 2025-10-27", date))
 			return
 		}
 		state.HasSnapshot = new(g != nil && g.Has(date))
@@ -103,7 +104,7 @@ func (p *Proxy) servePurge(ctx *fasthttp.RequestCtx) {
 	}
 	match, err := p.selects(req)
 	if err != nil {
-		p.fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
+		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}
 	purged := p.cache.Purge(match, req.Hard)
@@ -161,12 +162,12 @@ func inScope(text string) (func(*cache.Entry) bool, error) {
 func (p *Proxy) serveEntry(ctx *fasthttp.RequestCtx) {
 	path := string(ctx.QueryArgs().Peek("path"))
 	if path == "" {
-		p.fail(ctx, fasthttp.StatusUnprocessableEntity, "path: a request target is wanted, percent-encoded, as in /cache/entry?path=%2Fteams%2F%3Flimit%3D10")
+		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, "path: a request target is wanted, percent-encoded, as in /cache/entry?path=%2Fteams%2F%3Flimit%3D10")
 		return
 	}
 	s, err := p.router.Resolve(path)
 	if err != nil {
-		p.fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("path %q: %s", path, err))
+		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("path %q: %s", path, err))
 		return
 	}
 	seen := p.cache.Peek(&cache.Ref{Key: s.Key})

@@ -7,6 +7,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
@@ -30,7 +31,7 @@ func (p *Proxy) servePage(ctx *fasthttp.RequestCtx) {
 	switch {
 	case name == "cache" && !bytes.HasSuffix(target, []byte("/")):
 		ctx.Response.Header.Set("Location", "cache/")
-		p.headers.send(ctx, fasthttp.StatusPermanentRedirect, nil)
+		reply.Send(ctx, fasthttp.StatusPermanentRedirect, nil)
 		return
 	case name == "cache":
 		name = "index.html"
@@ -41,5 +42,5 @@ func (p *Proxy) servePage(ctx *fasthttp.RequestCtx) {
 	}
 	ctx.Response.Header.SetContentType(pageTypes[path.Ext(name)])
 	ctx.Response.Header.Set("Content-Security-Policy", pagePolicy)
-	p.headers.send(ctx, fasthttp.StatusOK, body)
+	reply.Send(ctx, fasthttp.StatusOK, body)
 }

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
@@ -22,19 +23,19 @@ const legacyMissing = "This is answered by the old API, and none is set up here.
 func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at route.Place) {
 	if p.opts.Legacy == nil {
 		if slices.Contains(legacyPaths, strings.TrimSuffix(string(at.Path), "/")) {
-			p.fail(ctx, fasthttp.StatusServiceUnavailable, legacyMissing)
+			reply.Fail(ctx, fasthttp.StatusServiceUnavailable, legacyMissing)
 			return
 		}
-		p.fail(ctx, fasthttp.StatusNotFound, "Not Found")
+		reply.Fail(ctx, fasthttp.StatusNotFound, "Not Found")
 		return
 	}
 	if ctx.IsConnect() || ctx.IsTrace() {
-		p.fail(ctx, fasthttp.StatusMethodNotAllowed, "Method Not Allowed")
+		reply.Fail(ctx, fasthttp.StatusMethodNotAllowed, "Method Not Allowed")
 		return
 	}
 	err := p.opts.Legacy.Forward(ctx, legacy.Visitor{Path: at.Path, Query: rawQuery(ctx.RequestURI()), Prefix: at.Prefix})
 	if errors.Is(err, legacy.ErrTarget) {
-		p.fail(ctx, fasthttp.StatusNotFound, "Not Found")
+		reply.Fail(ctx, fasthttp.StatusNotFound, "Not Found")
 		return
 	}
 	p.metrics.Passed.Add(1)

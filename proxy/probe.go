@@ -1,6 +1,9 @@
 package proxy
 
-import "github.com/valyala/fasthttp"
+import (
+	"github.com/lewistv/xcri-proxy/proxy/reply"
+	"github.com/valyala/fasthttp"
+)
 
 // serveProbe answers the two probes of a supervisor. It returns false for other
 // paths. Alive is who answers at all; ready is who has a warm set to answer
@@ -8,13 +11,13 @@ import "github.com/valyala/fasthttp"
 func (p *Proxy) serveProbe(ctx *fasthttp.RequestCtx, path []byte) bool {
 	switch string(path) {
 	case "/livez":
-		p.headers.send(ctx, fasthttp.StatusOK, []byte(`{"status":"alive"}`))
+		reply.Send(ctx, fasthttp.StatusOK, []byte(`{"status":"alive"}`))
 	case "/readyz":
 		if p.Ready() {
-			p.headers.send(ctx, fasthttp.StatusOK, []byte(`{"status":"ready"}`))
+			reply.Send(ctx, fasthttp.StatusOK, []byte(`{"status":"ready"}`))
 		} else {
 			ctx.Response.Header.Set("Retry-After", "1")
-			p.headers.send(ctx, fasthttp.StatusServiceUnavailable, []byte(`{"status":"not ready"}`))
+			reply.Send(ctx, fasthttp.StatusServiceUnavailable, []byte(`{"status":"not ready"}`))
 		}
 	default:
 		return false

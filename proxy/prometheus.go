@@ -13,6 +13,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
@@ -69,7 +70,7 @@ func (p *Proxy) serveMetrics(ctx *fasthttp.RequestCtx) {
 	m.stats(p.Stats())
 	m.durations(p.router.Routes(), p.metrics)
 	ctx.Response.Header.SetContentType(contentMetrics)
-	p.headers.send(ctx, fasthttp.StatusOK, m.text)
+	reply.Send(ctx, fasthttp.StatusOK, m.text)
 }
 
 // stats writes a metric for every number of the stats.

@@ -9,10 +9,10 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 )
 
 const (
-	contentJSON = "application/json"
 	// uncopied is the size of a body from which on it is sent from where it is. A
 	// smaller one fits the server's buffer together with its header.
 	uncopied = 2 << 10
@@ -50,7 +50,7 @@ func newHeaders(opts Options) *headers {
 		{"X-Frame-Options", "DENY"},
 		{"Referrer-Policy", "strict-origin-when-cross-origin"},
 		{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
-		{"Content-Type", contentJSON},
+		{"Content-Type", reply.JSON},
 		{"Vary", "Accept-Encoding, Origin"},
 	} {
 		h.every.Set(kv[0], kv[1])
@@ -74,13 +74,6 @@ func newHeaders(opts Options) *headers {
 
 // common begins a header with what every answer carries.
 func (h *headers) common(to *fasthttp.ResponseHeader) { h.every.CopyTo(to) }
-
-// send answers with a body that is not for any cache.
-func (h *headers) send(ctx *fasthttp.RequestCtx, status int, body []byte) {
-	ctx.Response.SetStatusCode(status)
-	ctx.Response.Header.SetCanonical(headerCacheControl, []byte("no-store"))
-	ctx.Response.SetBodyRaw(body)
-}
 
 // cacheStatus holds the Cache-Status of each outcome. Its detail is the
 // outcome's name. Source: RFC 9211.

@@ -7,6 +7,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 )
@@ -26,7 +27,7 @@ var (
 func (p *Proxy) serveSite(ctx *fasthttp.RequestCtx, at route.Place) {
 	h := &ctx.Response.Header
 	if p.opts.Site == nil {
-		p.fail(ctx, fasthttp.StatusNotFound, "Not Found")
+		reply.Fail(ctx, fasthttp.StatusNotFound, "Not Found")
 		return
 	}
 	p.metrics.SiteRequests.Add(1)

@@ -19,6 +19,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 )
 
@@ -227,7 +228,7 @@ func TestSiteBesideTheAPI(t *testing.T) {
 func TestNoSite(t *testing.T) {
 	p, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri"})
 	for _, path := range []string{"/iz/xcri", "/iz/xcri/", "/iz/xcri/index.html"} {
-		if a := get(t, base, path); a.status != 404 || a.body != `{"detail":"Not Found"}` || a.header.Get("Content-Type") != contentJSON {
+		if a := get(t, base, path); a.status != 404 || a.body != `{"detail":"Not Found"}` || a.header.Get("Content-Type") != reply.JSON {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}

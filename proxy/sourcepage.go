@@ -9,6 +9,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
@@ -69,10 +70,10 @@ func (p *Proxy) serveSourceChange(ctx *fasthttp.RequestCtx) {
 	moved, err := p.override(req)
 	switch {
 	case errors.Is(err, origin.ErrNoLegacy):
-		p.fail(ctx, fasthttp.StatusConflict, err.Error())
+		reply.Fail(ctx, fasthttp.StatusConflict, err.Error())
 		return
 	case err != nil:
-		p.fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
+		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}
 	purged, unkept := p.moved(moved)

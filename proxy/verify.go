@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/verify"
 )
 
@@ -39,19 +40,19 @@ func (p *Proxy) serveVerify(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if p.opts.Legacy == nil {
-		p.fail(ctx, fasthttp.StatusUnprocessableEntity, noLegacy)
+		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, noLegacy)
 		return
 	}
 	timeout, err := timeoutOf(req)
 	if err != nil {
-		p.fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
+		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}
 	c, err := p.verify.Compare(req.Path, timeout)
 	switch {
 	case errors.Is(err, verify.ErrBusy):
 		ctx.Response.Header.Set("Retry-After", "1")
-		p.fail(ctx, fasthttp.StatusTooManyRequests, err.Error())
+		reply.Fail(ctx, fasthttp.StatusTooManyRequests, err.Error())
 	case err != nil:
 		p.sendJSON(ctx, fasthttp.StatusOK, api.Comparison{Path: req.Path, Verdict: string(verify.Skipped), Error: err.Error()})
 	default:
@@ -83,7 +84,7 @@ func (p *Proxy) verifyStats() api.Verify {
 // serveVerifySubjects lists the keys that can be compared.
 func (p *Proxy) serveVerifySubjects(ctx *fasthttp.RequestCtx) {
 	if p.opts.Legacy == nil {
-		p.fail(ctx, fasthttp.StatusUnprocessableEntity, noLegacy)
+		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, noLegacy)
 		return
 	}
 	keys := slices.DeleteFunc(p.generations.WarmSet(), func(key string) bool {

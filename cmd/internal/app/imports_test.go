@@ -29,7 +29,7 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/app cmd/internal/load cmd/internal/logging config proxy/admin/api
 config:
 config/deploy:
-proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/route proxy/site proxy/verify proxy/visitor store store/jsontext
+proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/site proxy/verify proxy/visitor store store/jsontext
 proxy/accept:
 proxy/admin/api:
 proxy/admin/gate: proxy/visitor
@@ -43,6 +43,7 @@ proxy/origin: cache proxy/content proxy/legacy proxy/route store
 proxy/proxytest/apache: store/storetest/need
 proxy/proxytest/conformance: store/storetest
 proxy/proxytest/oldapi: store/storetest
+proxy/reply: store/jsontext
 proxy/route: store store/jsontext
 proxy/site: cache
 proxy/verify: proxy/compare proxy/legacy proxy/route store
