@@ -68,6 +68,10 @@ func startDatabase() (*database, error) {
 // secondaryIndex is a line of CREATE TABLE with the comma before it.
 var secondaryIndex = regexp.MustCompile(`,\s*KEY \w+ \([\w, ]+\)`)
 
+// deviation is the standard deviation of a score. MariaDB shows eight decimals
+// where this server shows those of the column.
+var deviation = regexp.MustCompile(`STDDEV\((r\.\w+_score)\)`)
+
 // indexDropper leaves the secondary indexes out of the tables that clients
 // create. They cost time and save none here: the server sorts each of them anew
 // for every INSERT, finds a row no faster through them, and plans its joins
@@ -83,6 +87,7 @@ func (d indexDropper) ComQuery(ctx context.Context, c *vitess.Conn, query string
 	if strings.HasPrefix(query, "CREATE TABLE ") {
 		query = secondaryIndex.ReplaceAllString(query, "")
 	}
+	query = deviation.ReplaceAllString(query, "ROUND(STDDEV(CAST($1 AS DOUBLE)), 8)")
 	return d.Handler.ComQuery(ctx, c, query, rows)
 }
 

@@ -58,6 +58,14 @@ func AppendRounded(dst []byte, f float64, digits int) []byte {
 	return AppendFloat(dst, rounded)
 }
 
+// AppendPercent appends part of whole in percent with one decimal, rounded half
+// up, as ROUND(part * 100.0 / whole, 1). Neither number may be negative.
+func AppendPercent(dst []byte, part, whole int64) []byte {
+	tenths := (2000*part + whole) / (2 * whole)
+	dst = strconv.AppendInt(dst, tenths/10, 10)
+	return append(dst, '.', byte('0'+tenths%10))
+}
+
 // exactDigits is how many decimal digits a float64 always keeps: a decimal with
 // at most exactDigits digits is its own shortest form.
 const exactDigits = 15

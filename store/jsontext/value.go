@@ -78,26 +78,35 @@ func AppendValue(dst []byte, kind Kind, v driver.Value) ([]byte, error) {
 		return appendText(dst, kind, v), nil
 	case int64:
 		switch kind {
-		case Integer:
+		case Integer, Exact:
 			return strconv.AppendInt(dst, v, 10), nil
 		case Boolean:
 			return strconv.AppendBool(dst, v != 0), nil
 		}
 		var digits [20]byte
 		return appendText(dst, kind, strconv.AppendInt(digits[:0], v, 10)), nil
-	case float64:
+	case float64: // DOUBLE
 		var digits [32]byte
-		return appendText(dst, kind, strconv.AppendFloat(digits[:0], v, 'f', -1, 64)), nil
+		return appendNumber(dst, kind, strconv.AppendFloat(digits[:0], v, 'g', -1, 64)), nil
+	case float32: // FLOAT
+		var digits [32]byte
+		return appendNumber(dst, kind, strconv.AppendFloat(digits[:0], float64(v), 'g', -1, 32)), nil
 	case uint64: // BIGINT UNSIGNED, which a production column may be
 		var digits [20]byte
 		return appendText(dst, kind, strconv.AppendUint(digits[:0], v, 10)), nil
-	case float32: // FLOAT
-		var digits [64]byte
-		return appendText(dst, kind, strconv.AppendFloat(digits[:0], float64(v), 'f', -1, 32)), nil
 	case string:
 		return appendText(dst, kind, []byte(v)), nil
 	}
 	return dst, fmt.Errorf("column of type %T", v)
+}
+
+// appendNumber appends a FLOAT or a DOUBLE, which is a number also where a
+// DECIMAL is text.
+func appendNumber(dst []byte, kind Kind, v []byte) []byte {
+	if kind == Exact {
+		kind = Float
+	}
+	return appendText(dst, kind, v)
 }
 
 func appendText(dst []byte, kind Kind, v []byte) []byte {

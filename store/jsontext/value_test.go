@@ -179,7 +179,8 @@ func TestAppendValue(t *testing.T) {
 		{Text, bytes(`a"b`), `"a\"b"`}, {Text, "ñ", `"ñ"`}, {Text, int64(5), `"5"`}, {Text, uint64(5), `"5"`}, {Text, bytes{}, `""`},
 		{Float, bytes("999.0000"), "999.0"}, {Float, int64(3), "3.0"}, {Float, float64(0.5), "0.5"}, {Float, 1e16, "1e+16"},
 		{Float, 5e-05, "5e-05"}, {Float, float32(0.1), "0.1"}, {Float, "1.50", "1.5"},
-		{Exact, bytes("790.7600"), `"790.7600"`}, {Exact, bytes("0.0000"), `"0.0000"`},
+		{Exact, bytes("790.7600"), `"790.7600"`}, {Exact, float64(790.76), "790.76"}, {Exact, float32(790.76), "790.76"}, {Exact, int64(790), "790"},
+		{Exact, float64(790), "790.0"}, {Float, float32(1e10), "10000000000.0"}, {Float, float32(1e20), "1e+20"}, {Float, 1e300, "1e+300"}, {Float, 0.0, "0.0"}, {Exact, bytes("0.0000"), `"0.0000"`},
 		{Date, bytes("2025-10-20"), `"2025-10-20"`}, {Date, bytes("0000-00-00"), `"0000-00-00"`},
 		{DateTime, bytes("2025-10-26 22:25:00"), `"2025-10-26T22:25:00"`},
 		{Boolean, int64(0), "false"}, {Boolean, int64(1), "true"}, {Boolean, int64(2), "true"}, {Boolean, bytes("0"), "false"},
@@ -228,5 +229,31 @@ func TestAsInt(t *testing.T) {
 	}
 	if AsText(nil) != "" || AsText([]byte("x")) != "x" || AsText("y") != "y" || AsText(int64(3)) != "3" {
 		t.Error("asText")
+	}
+}
+
+// TestPercent's figures are ROUND(part * 100.0 / whole, 1) of MariaDB 10.11:
+// half of the last digit rounds up.
+func TestPercent(t *testing.T) {
+	for _, tt := range []struct {
+		part, whole int64
+		want        string
+	}{{0, 7, "0.0"}, {7, 7, "100.0"}, {1, 3, "33.3"}, {2, 3, "66.7"}, {1, 8, "12.5"}, {1, 16, "6.3"}, {1, 80, "1.3"}, {3, 80, "3.8"}, {1, 2000, "0.1"}, {1, 2001, "0.0"}} {
+		if got := string(AppendPercent([]byte("x"), tt.part, tt.whole)); got != "x"+tt.want {
+			t.Errorf("%d of %d: got %s, want %s", tt.part, tt.whole, got[1:], tt.want)
+		}
+	}
+}
+
+// TestRounded's figures are Python's round(f, digits): halves round to even.
+func TestRounded(t *testing.T) {
+	for _, tt := range []struct {
+		f      float64
+		digits int
+		want   string
+	}{{3.75, 1, "3.8"}, {6.25, 1, "6.2"}, {2.675, 2, "2.67"}, {-0.04, 1, "-0.0"}, {99.95, 1, "100.0"}, {12, 0, "12.0"}, {1.123456789, 8, "1.12345679"}} {
+		if got := string(AppendRounded([]byte("x"), tt.f, tt.digits)); got != "x"+tt.want {
+			t.Errorf("%v to %d: got %s, want %s", tt.f, tt.digits, got[1:], tt.want)
+		}
 	}
 }

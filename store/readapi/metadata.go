@@ -82,23 +82,16 @@ type processing struct {
 	Latest       jsontext.Raw `json:"latest_calculation"`
 }
 
-// summary answers with totals and averages over the live calculations. The
-// averages are divided here: servers differ in the digits that they keep.
+// summary answers with totals and averages over the live calculations.
 func summary(r *Read) error {
 	_, err := r.one("SELECT COUNT(*), SUM(r.total_athletes), SUM(r.total_teams),"+
-		" SUM(r.processing_time_seconds), COUNT(r.processing_time_seconds),"+
-		" SUM(r.cache_hit_rate), COUNT(r.cache_hit_rate), MIN(r.calculated_at), MAX(r.calculated_at)"+
+		" AVG(r.processing_time_seconds), AVG(r.cache_hit_rate), MIN(r.calculated_at), MAX(r.calculated_at)"+
 		" FROM "+MetadataTable+" r WHERE "+liveDivision, nil, func(row []driver.Value) {
 		r.object(processing{
 			Calculations: jsontext.AsInt(row[0]), Athletes: integer.Of(row[1]), Teams: integer.Of(row[2]),
-			AverageTime: mean(row[3], row[4], 2), HitRate: mean(row[5], row[6], 4),
-			First: datetime.Of(row[7]), Latest: datetime.Of(row[8]),
+			AverageTime: float.Of(row[3]), HitRate: float.Of(row[4]),
+			First: datetime.Of(row[5]), Latest: datetime.Of(row[6]),
 		})
 	})
 	return err
-}
-
-// mean is sum/n of a column with the given number of decimals.
-func mean(sum, n driver.Value, scale int) jsontext.Raw {
-	return jsontext.AppendMean(nil, jsontext.ParseNumber([]byte(jsontext.AsText(sum))), jsontext.AsInt(n), scale)
 }

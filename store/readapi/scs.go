@@ -189,15 +189,17 @@ type spread struct {
 	Context scsContext `json:"context"`
 }
 
-// distribution answers with the distribution of one component's scores. The
-// figures are computed here: servers differ in the digits of AVG and STDDEV.
+// distribution answers with the distribution of one component's scores. The mean
+// and the deviation are the server's own: how many digits they have depends on
+// the server and on the column's type.
 func distribution(r *Read) error {
 	c := r.Arg("component").Text
 	condition, args := r.where()
-	var scores []jsontext.Number
-	err := r.Rows("SELECT r."+c+"_score FROM "+ComponentTable+" r WHERE "+condition+" AND r."+c+"_score IS NOT NULL"+
-		" ORDER BY r."+c+"_score", args, func(row []driver.Value) error {
-		scores = append(scores, jsontext.ParseNumber([]byte(jsontext.AsText(row[0]))))
+	column := "r." + c + "_score"
+	from := " FROM " + ComponentTable + " r WHERE " + condition + " AND " + column + " IS NOT NULL"
+	var scores []jsontext.Raw
+	err := r.Rows("SELECT "+column+from+" ORDER BY "+column, args, func(row []driver.Value) error {
+		scores = append(scores, float.Of(row[0]))
 		return nil
 	})
 	if err != nil {
@@ -208,16 +210,17 @@ func distribution(r *Read) error {
 		if n == 0 {
 			return nil
 		}
-		return jsontext.AppendDecimal(nil, scores[i].Text())
+		return scores[i]
 	}
 	answer := spread{Component: strings.ToUpper(c), Context: contextOf(r.Query)}
 	s, p := &answer.Statistics, &answer.Percentiles
 	s.Min, s.Max, s.Count = zeroAsNull(score(0)), zeroAsNull(score(n-1)), n
-	s.Mean = zeroAsNull(jsontext.AppendMean(nil, jsontext.Sum(scores), int64(n), 4))
-	s.Std = zeroAsNull(jsontext.AppendDeviation(nil, scores))
 	p.Lower, p.Middle, p.Upper = score(n*25/100), score(n*50/100), score(n*75/100)
+	_, err = r.one("SELECT AVG("+column+"), STDDEV("+column+")"+from, args, func(row []driver.Value) {
+		s.Mean, s.Std = zeroAsNull(float.Of(row[0])), zeroAsNull(float.Of(row[1]))
+	})
 	r.object(answer)
-	return nil
+	return err
 }
 
 // zeroAsNull makes a score of zero a missing one, as the old API does here.
