@@ -39,6 +39,9 @@ type App struct {
 // takes the socket that the process was started with. It does not connect to the
 // database.
 func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
+	if err := checkFiles(cfg, log); err != nil {
+		return nil, err
+	}
 	origin, err := openStore(cfg.Database, log)
 	if err != nil {
 		return nil, err

@@ -20,7 +20,8 @@ cache/memfile:
 cache/snapshot: cache
 cmd/internal/accesslog:
 cmd/internal/adminclient: proxy/admin/api
-cmd/internal/app: cache cache/memfile cache/snapshot cmd/internal/handover config proxy proxy/admin/gate proxy/content proxy/legacy proxy/maintenance proxy/origin proxy/site store
+cmd/internal/app: cache cache/memfile cache/snapshot cmd/internal/atomicfile cmd/internal/handover config proxy proxy/admin/gate proxy/content proxy/legacy proxy/maintenance proxy/origin proxy/site store
+cmd/internal/atomicfile:
 cmd/internal/handover:
 cmd/internal/load: cmd/internal/accesslog
 cmd/internal/logging:

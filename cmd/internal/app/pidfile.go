@@ -1,23 +1,26 @@
 package app
 
 import (
+	"fmt"
+	"io"
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/atomicfile"
 )
 
-// writePID puts our process ID in PID_FILE, in place of that of the last
-// process. Without it the proxy serves all the same.
+// writePID replaces the process ID in PID_FILE by ours. The proxy serves without the
+// file, too.
 func (a *App) writePID() {
 	path := a.cfg.PIDFile
 	if path == "" || holdsPID(path) {
 		return
 	}
-	temporary := path + ".new"
-	err := os.WriteFile(temporary, []byte(strconv.Itoa(os.Getpid())+"\n"), 0o644)
-	if err == nil {
-		err = os.Rename(temporary, path)
-	}
+	err := atomicfile.Replace(path, 0o644, func(w io.Writer) error {
+		_, err := fmt.Fprintln(w, os.Getpid())
+		return err
+	})
 	if err != nil {
 		a.log.Error("PID_FILE not written", "path", path, "error", err)
 	}
@@ -36,6 +39,7 @@ func (a *App) removePID() {
 
 // holdsPID reports whether the file holds our process ID.
 func holdsPID(path string) bool {
-	text, err := os.ReadFile(path)
+	const longest = 100
+	text, err := atomicfile.Read(path, longest)
 	return err == nil && strings.TrimSpace(string(text)) == strconv.Itoa(os.Getpid())
 }

@@ -4,13 +4,16 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
-	"os"
-	"path/filepath"
 
+	"github.com/lewistv/xcri-proxy/cmd/internal/atomicfile"
 	"github.com/lewistv/xcri-proxy/proxy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 )
+
+// largestState is the size from which a file is no state file.
+const largestState = 1 << 20
 
 // errNoStateFile is told to who changes something while running.
 var errNoStateFile = errors.New("it will not survive a restart: STATE_FILE is not set")
@@ -21,10 +24,10 @@ func loadState(path string) (state proxy.State, err error) {
 	if path == "" {
 		return state, nil
 	}
-	text, err := os.ReadFile(path)
+	text, err := atomicfile.Read(path, largestState)
 	if errors.Is(err, fs.ErrNotExist) {
-		if _, err := os.Stat(filepath.Dir(path)); err != nil {
-			return state, fmt.Errorf("STATE_FILE %q: there is no such folder: %w", path, err)
+		if err := atomicfile.Check(path); err != nil {
+			return state, fmt.Errorf("STATE_FILE %q: %w", path, err)
 		}
 		return state, nil
 	}
@@ -37,8 +40,7 @@ func loadState(path string) (state proxy.State, err error) {
 	return state, nil
 }
 
-// keepState returns what writes the file: to a temporary one that takes its
-// place when it is whole.
+// keepState returns a function that writes the state to the file at path.
 func keepState(path string) func(proxy.State) error {
 	return func(state proxy.State) error {
 		if path == "" {
@@ -56,19 +58,10 @@ func writeState(path string, state proxy.State) error {
 	if err != nil {
 		return err
 	}
-	temporary, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+".*")
-	if err != nil {
+	return atomicfile.Replace(path, 0o600, func(w io.Writer) error {
+		_, err := w.Write(append(text, '\n'))
 		return err
-	}
-	_, err = temporary.Write(append(text, '\n'))
-	err = errors.Join(err, temporary.Sync(), temporary.Close())
-	if err == nil {
-		err = os.Rename(temporary.Name(), path)
-	}
-	if err != nil {
-		return errors.Join(err, os.Remove(temporary.Name()))
-	}
-	return nil
+	})
 }
 
 // MaintenancePage is the page that people get in maintenance mode; see

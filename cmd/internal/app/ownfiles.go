@@ -1,0 +1,36 @@
+package app
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/atomicfile"
+	"github.com/lewistv/xcri-proxy/config"
+)
+
+// checkFiles returns an error if a setting names a file that the proxy would have to
+// replace and must not, such as a device. A missing folder is an error for the state
+// file alone: without the others the proxy serves as well.
+func checkFiles(cfg config.Config, log *slog.Logger) error {
+	taken := map[string]string{}
+	for _, f := range []struct{ setting, path string }{
+		{"STATE_FILE", cfg.StateFile}, {"CACHE_FILE", cfg.Cache.File}, {"PID_FILE", cfg.PIDFile},
+	} {
+		if f.path == "" {
+			continue
+		}
+		if other := taken[f.path]; other != "" {
+			return fmt.Errorf("%s %q: it is the file of %s, too", f.setting, f.path, other)
+		}
+		taken[f.path] = f.setting
+		switch err := atomicfile.Check(f.path); {
+		case err == nil:
+		case f.setting == "STATE_FILE" || errors.Is(err, atomicfile.ErrNotRegular):
+			return fmt.Errorf("%s %q: %w", f.setting, f.path, err)
+		default:
+			log.Warn("a file can't be written", "setting", f.setting, "path", f.path, "error", err)
+		}
+	}
+	return nil
+}
