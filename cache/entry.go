@@ -117,11 +117,11 @@ func (v *Variant) Reader() interface {
 }
 
 // hold holds all variants, or none.
-func (e *Content) hold() bool {
-	for i := range e.Variants {
-		if !e.Variants[i].Hold() {
+func (c *Content) hold() bool {
+	for i := range c.Variants {
+		if !c.Variants[i].Hold() {
 			for j := range i {
-				e.Variants[j].Release()
+				c.Variants[j].Release()
 			}
 			return false
 		}
@@ -130,9 +130,9 @@ func (e *Content) hold() bool {
 }
 
 // release releases all variants.
-func (e *Content) release() {
-	for i := range e.Variants {
-		e.Variants[i].Release()
+func (c *Content) release() {
+	for i := range c.Variants {
+		c.Variants[i].Release()
 	}
 }
 

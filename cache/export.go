@@ -76,7 +76,8 @@ func (c *Cache) adopt(made *Entry, e Saved) {
 	v, s := newVersion(made, moment{}), &slot{key: e.Key}
 	v.purged.Store(e.Purged)
 	s.asked.Store(e.Asked)
-	h, kept := c.parts.at(hot), false
+	h := c.parts.at(hot)
+	var kept bool
 	switch {
 	case e.Warm && c.parts.at(warm).fits(v.cost):
 		kept = c.move(s, v, warm)

@@ -124,7 +124,7 @@ func TestAutoLeavesTheStore(t *testing.T) {
 	db := newFragile(nil)
 	log := &logged{}
 	p, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Source: origin.FromAuto, Logger: log.logger()})
-	slow := error(store.ErrTimeout)
+	slow := store.ErrTimeout
 	db.with.Store(&slow)
 	for n := range 2 * minLoads {
 		if a := get(t, base, fmt.Sprintf("/teams/?limit=%d", n+1)); a.status != 200 || !ofLegacy(t, a) {
@@ -168,7 +168,7 @@ func TestAutoWithBothDown(t *testing.T) {
 	p, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Source: origin.FromAuto, Cache: cache.Options{DownAge: time.Millisecond}})
 	get(t, base, "/teams/")
 	old.Close()
-	away := error(store.ErrUnavailable)
+	away := store.ErrUnavailable
 	db.with.Store(&away)
 	for n := range 3 * minLoads {
 		begun := time.Now()

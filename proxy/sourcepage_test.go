@@ -32,7 +32,7 @@ func TestPageShowsSources(t *testing.T) {
 	if !p.Routes || p.Note || len(p.Open) > 0 || !strings.Contains(p.Text, "auto") || !strings.Contains(p.Text, "/athletes/") {
 		t.Errorf("at first: %+v", p)
 	}
-	slow := error(store.ErrTimeout)
+	slow := store.ErrTimeout
 	db.with.Store(&slow)
 	for n := range 2 * minLoads {
 		get(t, base, fmt.Sprintf("/teams/?limit=%d", n+1))

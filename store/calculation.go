@@ -19,12 +19,12 @@ type Calculation struct {
 func NewGeneration(calculations ...Calculation) *Generation {
 	g := &Generation{}
 	for _, c := range calculations {
-		print := fingerprint{1, c.ID, c.At.UTC().Format(time.DateTime), c.At.Unix(), c.Rows}
+		sum := fingerprint{1, c.ID, c.At.UTC().Format(time.DateTime), c.At.Unix(), c.Rows}
 		if i := slices.Index(g.scopes, c.Scope); i >= 0 {
-			g.prints[i] = g.prints[i].plus(print)
+			g.prints[i] = g.prints[i].plus(sum)
 			continue
 		}
-		g.scopes, g.prints = append(g.scopes, c.Scope), append(g.prints, print)
+		g.scopes, g.prints = append(g.scopes, c.Scope), append(g.prints, sum)
 	}
 	return g
 }

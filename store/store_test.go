@@ -82,11 +82,6 @@ func insert(t testing.TB, db *sql.DB, table string, values map[string]any) {
 	scratch.Insert(t, db, table, values)
 }
 
-func endpointAt(t testing.TB, path string) *Endpoint { return scratch.Endpoint(t, path) }
-
-// question is a Query of the texts given, and the first problem with them.
-func question(e *Endpoint, given texts) (Query, Problem) { return scratch.Question(e, given) }
-
 type texts = map[string]string
 
 // query returns a question with the defaults of the parameters not named.
@@ -102,9 +97,6 @@ func ask(t testing.TB, s *Store, status int, path string, given texts) Answer {
 type object = map[string]any
 
 func decoded(t testing.TB, a Answer) object { return scratch.Decoded(t, a) }
-
-// fieldOf returns one field of each object in a list.
-func fieldOf(list any, name string) []any { return scratch.FieldOf(list, name) }
 
 func TestCheck(t *testing.T) {
 	ctx := t.Context()

@@ -12,7 +12,3 @@ const (
 	knockoutTable  = readapi.KnockoutTable
 	matchupTable   = readapi.MatchupTable
 )
-
-// shallow is the limit of package readapi: how deep in a list a page may end to be
-// cut out before the join.
-const shallow = 1000

@@ -18,12 +18,12 @@ func TestProgressOnATerminal(t *testing.T) {
 	p.show(&api.WarmState{WarmStatus: api.WarmStatus{Done: 45, Keys: 45, Bytes: 5 << 20, Seconds: 2, Failed: 1}})
 	p.say("trying again")
 	p.end()
-	const empty, clear = "..............................", "\r\x1b[K"
+	const empty, clearLine = "..............................", "\r\x1b[K"
 	want := "no snapshot yet\n" +
 		"\r[" + empty + "] 0 of 0 answers, 0 B, 0.0 s\x1b[K" +
 		"\r[##########....................] 15 of 45 answers, 1.5 MiB, 1.3 s\x1b[K" +
 		"\r[##############################] 45 of 45 answers, 5.0 MiB, 2.0 s, 1 failed\x1b[K" +
-		clear + "trying again\n"
+		clearLine + "trying again\n"
 	if got := out.String(); got != want {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}

@@ -23,7 +23,7 @@ func Day(text string) (day string, known bool) {
 // one punctuation mark between each two, or eight digits. A text without a digit names no day on
 // any server, and neither does a day beyond the end of its month.
 func appendDay(dst, raw []byte) (out []byte, known bool) {
-	if bytes.IndexAny(raw, "0123456789") < 0 {
+	if !bytes.ContainsAny(raw, "0123456789") {
 		return append(dst, NoDate...), true
 	}
 	year, month, day, plain := plainDate(raw)

@@ -110,10 +110,10 @@ var athleteComponents = selection{
 		fields(integer, "total_opponents"), fields(datetime, "created_at", "updated_at")),
 }
 
-func byComponent[T any](make func(component string) T) map[string]T {
+func byComponent[T any](build func(component string) T) map[string]T {
 	all := map[string]T{}
 	for _, c := range components {
-		all[c] = make(c)
+		all[c] = build(c)
 	}
 	return all
 }

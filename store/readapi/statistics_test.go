@@ -28,6 +28,7 @@ func TestPercentOnServer(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	defer rows.Close()
 	compared := 0
 	for rows.Next() {
 		var part, whole int64

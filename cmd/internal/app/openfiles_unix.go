@@ -17,5 +17,5 @@ func raiseOpenFiles() (uint64, error) {
 	if raised := (syscall.Rlimit{Cur: limit.Max, Max: limit.Max}); syscall.Setrlimit(syscall.RLIMIT_NOFILE, &raised) == nil {
 		limit = raised // otherwise the lower limit is what there is
 	}
-	return uint64(limit.Cur), nil
+	return uint64(limit.Cur), nil //nolint:unconvert // int64 on FreeBSD
 }

@@ -137,6 +137,9 @@ func logged(t *testing.T, root *sql.DB) (reads func() []string) {
 			}
 			all = append(all, text)
 		}
+		if err := rows.Err(); err != nil {
+			t.Fatal(err)
+		}
 		return all
 	}
 }

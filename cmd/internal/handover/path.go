@@ -10,19 +10,19 @@ import (
 // version will be. A symbolic link is not resolved: by then it may point to
 // another file.
 func OwnPath() string {
-	real, err := os.Executable()
+	executable, err := os.Executable()
 	if err != nil {
 		return os.Args[0]
 	}
 	path, err := exec.LookPath(os.Args[0])
 	if err != nil {
-		return real
+		return executable
 	}
 	path, err = filepath.Abs(path)
 	given, errGiven := os.Stat(path)
-	running, errRunning := os.Stat(real)
+	running, errRunning := os.Stat(executable)
 	if err != nil || errGiven != nil || errRunning != nil || !os.SameFile(given, running) {
-		return real
+		return executable
 	}
 	return path
 }

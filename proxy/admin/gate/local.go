@@ -41,10 +41,10 @@ func (g *Gate) notLocal(r *Request) string {
 // isLocalHost reports whether a Host names this machine, with any port. A name
 // that only resolves to it does not count.
 func isLocalHost(host string) bool {
-	name, port := host, ""
+	name := host
 	if i := strings.LastIndexByte(host, ':'); i >= 0 && !strings.HasSuffix(host, "]") {
-		name, port = host[:i], host[i+1:]
-		if n, err := strconv.ParseUint(port, 10, 16); err != nil || n == 0 {
+		name = host[:i]
+		if n, err := strconv.ParseUint(host[i+1:], 10, 16); err != nil || n == 0 {
 			return false
 		}
 	}
