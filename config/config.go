@@ -18,12 +18,14 @@ import (
 // Config is the whole configuration, checked. It is read-only after Load and so
 // safe for concurrent use; nobody may modify its slices.
 type Config struct {
-	EnvFile         string         // file the settings were read from; empty = none
-	ListenAddr      string         // host:port; an empty host means every address, port 0 any free port
-	BasePath        string         // path prefix without a final slash; empty = none
-	LogLevel        slog.Level     // least level that is logged
-	CORSOrigins     []string       // allowed origins; a single "*" = all, empty = none
-	AdminToken      Secret         // bearer token of the admin endpoints; empty = none set
+	EnvFile         string     // file the settings were read from; empty = none
+	ListenAddr      string     // host:port, where an empty host means every address and port 0 any free port; or unix: and a path
+	ListenMode      SocketMode // of a Unix socket at ListenAddr
+	BasePath        string     // path prefix without a final slash; empty = none
+	LogLevel        slog.Level // least level that is logged
+	CORSOrigins     []string   // allowed origins; a single "*" = all, empty = none
+	AdminToken      Secret     // bearer token of the admin endpoints; empty = none set
+	Admin           Admin
 	ShutdownTimeout time.Duration  // longest wait for open requests at shutdown
 	MemoryLimit     int64          // soft limit of the whole process in bytes
 	TrustedProxies  []netip.Prefix // whose X-Forwarded-* headers are believed
@@ -161,7 +163,7 @@ func (c Config) Validate() error {
 // and a second complaint about it would only mislead.
 func (c Config) brokenRelations(bad map[string]bool) (problems []error) {
 	most := c.MemoryLimit / 10 * 7
-	base, old := c.BasePath != "", c.Legacy.URL != ""
+	base, old, token := c.BasePath != "", c.Legacy.URL != "", c.AdminToken != ""
 	for _, r := range []struct {
 		holds             bool
 		name, rule, other string
@@ -172,6 +174,9 @@ func (c Config) brokenRelations(bad map[string]bool) (problems []error) {
 		{c.Database.TLS != "off" || c.Database.TLSCert == "", "DATABASE_TLS_CERT", "needs DATABASE_TLS", "DATABASE_TLS"},
 		{c.Database.TLSCert != "" || c.Database.TLSKey == "", "DATABASE_TLS_KEY", "needs a DATABASE_TLS_CERT", "DATABASE_TLS_CERT"},
 		{c.Database.TLSKey != "" || c.Database.TLSCert == "", "DATABASE_TLS_CERT", "needs a DATABASE_TLS_KEY", "DATABASE_TLS_KEY"},
+		{!sameAddr(c.Admin.Addr, c.ListenAddr), "ADMIN_ADDR", "must differ from LISTEN_ADDR", "LISTEN_ADDR"},
+		{token || staysHere(c.Admin.Addr), "ADMIN_ADDR", "can be reached from other machines, so it needs an ADMIN_TOKEN", "ADMIN_TOKEN"},
+		{token || !bool(c.Admin.LocalToken), "ADMIN_LOCAL_TOKEN", "needs an ADMIN_TOKEN", "ADMIN_TOKEN"},
 		{base || c.StaticDir == "", "STATIC_DIR", "needs a BASE_PATH for the site to be under", "BASE_PATH"},
 		{old || c.Legacy.Source == "store", "SOURCE", "needs a LEGACY_URL", "LEGACY_URL"},
 		{old || !c.Legacy.hasOtherRoutes(), "SOURCE_ROUTES", "needs a LEGACY_URL", "LEGACY_URL"},

@@ -45,6 +45,8 @@ func TestDefaults(t *testing.T) {
 	got.origins = nil
 	want := Config{
 		ListenAddr:      "127.0.0.1:8000",
+		ListenMode:      0o666,
+		Admin:           Admin{SocketMode: 0o600},
 		BasePath:        "/iz/xcri",
 		LogLevel:        slog.LevelInfo,
 		CORSOrigins:     []string{"https://web4.ustfccca.org"},
@@ -78,6 +80,10 @@ func TestKeysReachTheirFields(t *testing.T) {
 		got       func(Config) any
 	}{
 		{"LISTEN_ADDR", "[::1]:0", "[::1]:0", func(c Config) any { return c.ListenAddr }},
+		{"LISTEN_SOCKET_MODE", "0660", SocketMode(0o660), func(c Config) any { return c.ListenMode }},
+		{"ADMIN_ADDR", "unix:/run/admin.sock", "unix:/run/admin.sock", func(c Config) any { return c.Admin.Addr }},
+		{"ADMIN_SOCKET_MODE", "640", SocketMode(0o640), func(c Config) any { return c.Admin.SocketMode }},
+		{"ADMIN_LOCAL_TOKEN", "Required", Demand(true), func(c Config) any { return c.Admin.LocalToken }},
 		{"BASE_PATH", "/a/b-c.d", "/a/b-c.d", func(c Config) any { return c.BasePath }},
 		{"LOG_LEVEL", "debug", slog.LevelDebug, func(c Config) any { return c.LogLevel }},
 		{"API_CORS_ORIGINS", "*", []string{"*"}, func(c Config) any { return c.CORSOrigins }},
@@ -121,6 +127,7 @@ func TestKeysReachTheirFields(t *testing.T) {
 		"DATABASE_TLS_CA":   {"DATABASE_TLS": "verify"},
 		"DATABASE_TLS_CERT": {"DATABASE_TLS": "required", "DATABASE_TLS_CERT": "/c.pem", "DATABASE_TLS_KEY": "/k.pem"},
 		"DATABASE_TLS_KEY":  {"DATABASE_TLS": "required", "DATABASE_TLS_CERT": "/c.pem", "DATABASE_TLS_KEY": "/k.pem"},
+		"ADMIN_LOCAL_TOKEN": {"ADMIN_TOKEN": "0123456789abcdef"},
 	}
 	for _, tt := range tests {
 		tested = append(tested, tt.key)
@@ -151,6 +158,16 @@ func TestSpecialValues(t *testing.T) {
 	tests := []struct{ key, text, want string }{
 		{"LISTEN_ADDR", ":0", ":0"},
 		{"LISTEN_ADDR", "some-host.example:65535", "some-host.example:65535"},
+		{"LISTEN_ADDR", "unix:/run/xcri-proxy.sock", "unix:/run/xcri-proxy.sock"},
+		{"LISTEN_ADDR", "unix:/run/a b/é", "unix:/run/a b/é"},
+		{"LISTEN_ADDR", "unix:/" + strings.Repeat("x", maxSocketPath-1), "unix:/" + strings.Repeat("x", maxSocketPath-1)},
+		{"LISTEN_SOCKET_MODE", "0000", "0000"},
+		{"LISTEN_SOCKET_MODE", "777", "0777"},
+		{"ADMIN_ADDR", "", ""},
+		{"ADMIN_ADDR", "127.0.0.1:0", "127.0.0.1:0"},
+		{"ADMIN_ADDR", "[::1]:9000", "[::1]:9000"},
+		{"ADMIN_ADDR", "localhost:9000", "localhost:9000"},
+		{"ADMIN_LOCAL_TOKEN", "OPTIONAL", "optional"},
 		{"BASE_PATH", "", ""},
 		{"BASE_PATH", "/", ""},
 		{"BASE_PATH", "/.well-known/x_y~z", "/.well-known/x_y~z"},
@@ -216,7 +233,10 @@ func TestSpecialValues(t *testing.T) {
 
 func TestBadValues(t *testing.T) {
 	const (
-		addr     = "must be host:port with a port from 0 to 65535, an IPv6 address in brackets"
+		addr     = "must be host:port with a port from 0 to 65535, an IPv6 address in brackets, or unix: and a path"
+		socket   = "must be unix: and the absolute path of a socket, of at most 103 bytes"
+		mode     = "must be the octal mode of a socket, such as 0660"
+		demand   = "must be required or optional"
 		base     = "must be a path like /iz/xcri of letters, digits, - _ ~ and single dots, without a slash at the end"
 		levels   = "must be debug, info, warn (warning) or error (critical)"
 		token    = "must be at least 16 printable ASCII characters without a space"
@@ -254,6 +274,24 @@ func TestBadValues(t *testing.T) {
 		{"LISTEN_ADDR", "::1:8000", addr},
 		{"LISTEN_ADDR", "my host:8000", addr},
 		{"LISTEN_ADDR", "http://host:8000", addr},
+		{"LISTEN_ADDR", "/run/xcri-proxy.sock", addr},
+		{"LISTEN_ADDR", "UNIX:/run/xcri-proxy.sock", addr},
+		{"LISTEN_ADDR", "unix:", socket},
+		{"LISTEN_ADDR", "unix:/", socket},
+		{"LISTEN_ADDR", "unix:run/x", socket},
+		{"LISTEN_ADDR", "unix:/run/", socket},
+		{"LISTEN_ADDR", "unix:/run/../x", socket},
+		{"LISTEN_ADDR", "unix:/a\x7f", socket},
+		{"LISTEN_ADDR", "unix:/a\x1f", socket},
+		{"LISTEN_SOCKET_MODE", "", mode},
+		{"LISTEN_SOCKET_MODE", "66", mode},
+		{"LISTEN_SOCKET_MODE", "0668", mode},
+		{"LISTEN_SOCKET_MODE", "01666", mode},
+		{"LISTEN_SOCKET_MODE", "rw-rw----", mode},
+		{"ADMIN_SOCKET_MODE", "0o600", mode},
+		{"ADMIN_ADDR", "9000", addr},
+		{"ADMIN_LOCAL_TOKEN", "", demand},
+		{"ADMIN_LOCAL_TOKEN", "true", demand},
 		{"BASE_PATH", "iz/xcri", base},
 		{"BASE_PATH", "/iz/xcri/", base},
 		{"BASE_PATH", "/iz//xcri", base},
@@ -399,6 +437,11 @@ func TestBadValues(t *testing.T) {
 			}
 		})
 	}
+	for _, long := range []string{"unix:@x", "unix:/" + strings.Repeat("x", maxSocketPath)} {
+		if _, err := parseAddr(long); err == nil || err.Error() != socket {
+			t.Errorf("%s: %v", long, err)
+		}
+	}
 	for _, bad := range []string{"short", "has a space in it", "0123456789abcdé", "tab\tin-the-middle-of-it"} {
 		_, err := Load(map[string]string{"ADMIN_TOKEN": bad}, environment(nil))
 		if want := "ADMIN_TOKEN (flag --admin-token): " + token; err == nil || err.Error() != want {
@@ -420,6 +463,22 @@ func TestRelations(t *testing.T) {
 			`CACHE_BYTES="64MiB" (default): must be at most 56MiB, 70% of MEMORY_LIMIT, which is 80MiB (flag --memory-limit)`},
 		{"fill as short as a statement", map[string]string{"FILL_TIMEOUT": "10s"},
 			`FILL_TIMEOUT="10s" (flag --fill-timeout): must be longer than DATABASE_STATEMENT_TIMEOUT, which is 10s (default)`},
+		{"admin at the same address", map[string]string{"ADMIN_ADDR": "127.0.0.1:8000"},
+			`ADMIN_ADDR="127.0.0.1:8000" (flag --admin-addr): must differ from LISTEN_ADDR, which is 127.0.0.1:8000 (default)`},
+		{"admin at the same socket", map[string]string{"ADMIN_ADDR": "unix:/x", "LISTEN_ADDR": "unix:/x"},
+			`ADMIN_ADDR="unix:/x" (flag --admin-addr): must differ from LISTEN_ADDR, which is unix:/x (flag --listen-addr)`},
+		{"any two free ports", map[string]string{"ADMIN_ADDR": "127.0.0.1:0", "LISTEN_ADDR": "127.0.0.1:0"}, ""},
+		{"admin for the world", map[string]string{"ADMIN_ADDR": ":9000"},
+			`ADMIN_ADDR=":9000" (flag --admin-addr): can be reached from other machines, so it needs an ADMIN_TOKEN, which is (not set) (default)`},
+		{"admin for a network", map[string]string{"ADMIN_ADDR": "10.0.0.1:9000"},
+			`ADMIN_ADDR="10.0.0.1:9000" (flag --admin-addr): can be reached from other machines, so it needs an ADMIN_TOKEN, which is (not set) (default)`},
+		{"admin for the world with a token", map[string]string{"ADMIN_ADDR": ":9000", "ADMIN_TOKEN": "0123456789abcdef"}, ""},
+		{"admin for whoever a name is", map[string]string{"ADMIN_ADDR": "localhost.example:9000"},
+			`ADMIN_ADDR="localhost.example:9000" (flag --admin-addr): can be reached from other machines, so it needs an ADMIN_TOKEN, which is (not set) (default)`},
+		{"a token that is not there is required", map[string]string{"ADMIN_LOCAL_TOKEN": "required"},
+			`ADMIN_LOCAL_TOKEN="required" (flag --admin-local-token): needs an ADMIN_TOKEN, which is (not set) (default)`},
+		{"a token that is not known is required", map[string]string{"ADMIN_LOCAL_TOKEN": "required", "ADMIN_TOKEN": "x"},
+			`ADMIN_TOKEN (flag --admin-token): must be at least 16 printable ASCII characters without a space`},
 		{"one side is not known", map[string]string{"MEMORY_LIMIT": "none", "CACHE_BYTES": "1GiB"},
 			`MEMORY_LIMIT="none" (flag --memory-limit): must be a size of at least 64MiB, such as 512MiB, 512MB or 536870912`},
 		{"a site without a path", map[string]string{"STATIC_DIR": "/srv", "BASE_PATH": "/"},
@@ -632,6 +691,7 @@ func TestKeyTable(t *testing.T) {
 func FuzzLoad(f *testing.F) {
 	f.Add("127.0.0.1:8000", "/iz/xcri", "https://a.example", "http://127.0.0.1:8001", "64MiB", "1m30s", "127.0.0.0/8,::1", "/teams/=legacy", "5%")
 	f.Add("[::1%eth0]:0", "/.a/..", "*, *", "http://u:p@h:1/%zz?#", "1.5.5GiB", "-9223372036854775808", "::ffff:1.2.3.4,fe80::1%x", "/a==auto,/b=store", "NaN")
+	f.Add("unix:/run/a.sock", "/", "", "", "1MiB", "1", "", "", "1")
 	f.Add(":", "//", "://", "http://[", "٣٣", "1h1h", "0.0.0.0/0, 1.2.3.4/00", "/=LEGACY, ,", "0.33333333333333%")
 	f.Fuzz(func(t *testing.T, addr, base, origins, legacy, size, duration, networks, routes, share string) {
 		flags := map[string]string{

@@ -6,7 +6,6 @@ import (
 	"log/slog"
 	"maps"
 	"math"
-	"net"
 	"net/netip"
 	"net/url"
 	"regexp"
@@ -50,14 +49,6 @@ func matching[T ~string](pattern, rule string) func(string) (T, error) {
 		}
 		return T(text), nil
 	}
-}
-
-func parseAddr(text string) (string, error) {
-	host, port, err := net.SplitHostPort(text)
-	if err != nil || host != "" && !isHost(host) || !isPort(port, 0) {
-		return "", errors.New("must be host:port with a port from 0 to 65535, an IPv6 address in brackets")
-	}
-	return text, nil
 }
 
 // parseHosts reads one host or several, and writes them without spaces.

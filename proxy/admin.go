@@ -68,15 +68,6 @@ func (p *Proxy) refuse(ctx *fasthttp.RequestCtx, facts *gate.Request, v gate.Ver
 	reply.Fail(ctx, v.Status, v.Reason)
 }
 
-// servePrivate answers on the admin pages' own listener: them, and the probes.
-func (p *Proxy) servePrivate(ctx *fasthttp.RequestCtx) {
-	p.headers.common(&ctx.Response.Header)
-	at := p.router.Locate(ctx.RequestURI())
-	if at.Site || !p.serveAdmin(ctx, at.Path, true) && !p.serveProbe(ctx, at.Path) {
-		reply.Fail(ctx, fasthttp.StatusNotFound, "Not Found")
-	}
-}
-
 // serveLogin sends the page that asks for the admin token.
 func (p *Proxy) serveLogin(ctx *fasthttp.RequestCtx) {
 	path, _ := route.SplitTarget(ctx.RequestURI())

@@ -19,10 +19,15 @@ func (p *Proxy) Drain(ctx context.Context, quiet time.Duration) {
 	p.stopping.Store(true)
 	p.verify.Close()
 	p.conns.closeListener()
+	p.private.conns.closeListener()
 	left := map[*conn]bool{}
 	tick := time.NewTicker(drainTick)
 	defer tick.Stop()
-	for p.conns.release(left, quiet) {
+	for {
+		public, private := p.conns.release(left, quiet), p.private.conns.release(left, quiet)
+		if !public && !private {
+			return
+		}
 		select {
 		case <-ctx.Done():
 			return
@@ -75,7 +80,7 @@ func (c *conns) closeListener() {
 
 // add makes a connection one of the server's.
 func (c *conns) add(accepted net.Conn) *conn {
-	added := &conn{Conn: accepted, timeouts: c.timeouts, fast: c.fast, closing: c.remove, opened: time.Now()}
+	added := &conn{Conn: followUnix(accepted), timeouts: c.timeouts, fast: c.fast, closing: c.remove, opened: time.Now()}
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.open == nil {
@@ -108,6 +113,9 @@ func (c *conns) release(left map[*conn]bool, quiet time.Duration) bool {
 // quietFor returns for how long nothing has come on a connection: where the
 // kernel does not tell, since it was opened.
 func quietFor(conn net.Conn, opened time.Time) time.Duration {
+	if unix, ok := conn.(*unixConn); ok {
+		return unix.quiet()
+	}
 	if quiet, known := sinceLastData(conn); known {
 		return quiet
 	}

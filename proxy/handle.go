@@ -18,8 +18,11 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// handle answers one request. A panic in a handler would end the process.
-func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
+// handle answers one request of the public listener.
+func (p *Proxy) handle(ctx *fasthttp.RequestCtx) { p.guard(ctx, p.serve) }
+
+// guard calls serve for one request. A panic in a handler would end the process.
+func (p *Proxy) guard(ctx *fasthttp.RequestCtx, serve func(*fasthttp.RequestCtx)) {
 	defer func() {
 		if r := recover(); r != nil {
 			p.panicked(string(ctx.RequestURI()), r)
@@ -30,7 +33,7 @@ func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 			ctx.SetConnectionClose()
 		}
 	}()
-	p.serve(ctx)
+	serve(ctx)
 }
 
 // panicked counts and logs a panic that a request led to.

@@ -126,6 +126,7 @@ type Proxy struct {
 	// stopping is set from the call of Drain or Shutdown on.
 	stopping atomic.Bool
 	conns    conns
+	private  private
 }
 
 // New returns a Proxy that does not serve yet.
@@ -199,6 +200,7 @@ func New(opts Options) (*Proxy, error) {
 	p.adopt(saved)
 	p.conns.timeouts, p.conns.fast = clientTimeouts, newFastPath(p)
 	p.server = newServer(p)
+	p.private.init(p)
 	return p, nil
 }
 
@@ -228,7 +230,7 @@ func (p *Proxy) Serve(ln net.Listener) error {
 // fills. Drain before it spares the clients.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.Drain(ctx, 0)
-	err := p.server.ShutdownWithContext(ctx)
+	err := errors.Join(p.server.ShutdownWithContext(ctx), p.private.server.ShutdownWithContext(ctx))
 	p.cache.Close()
 	return err
 }

@@ -15,8 +15,8 @@ import (
 // addClientFlags adds to cmd the flags of the commands that call a running proxy:
 // --url, which it returns, and the keys that they read, more among them.
 func addClientFlags(cmd *cobra.Command, more ...string) (at *string) {
-	at = cmd.Flags().String("url", "", "where the proxy is, if not on LISTEN_ADDR: http://host:port, or the site's URL with BASE_PATH")
-	wanted := append(more, "ENV_FILE", "LISTEN_ADDR", "ADMIN_TOKEN")
+	at = cmd.Flags().String("url", "", "where the proxy is, if not on ADMIN_ADDR or LISTEN_ADDR: http://host:port, or the site's URL with BASE_PATH")
+	wanted := append(more, "ENV_FILE", "LISTEN_ADDR", "ADMIN_ADDR", "ADMIN_TOKEN")
 	addKeyFlags(cmd, slices.DeleteFunc(config.Keys(), func(k config.Key) bool { return !slices.Contains(wanted, k.Name) }))
 	return at
 }
@@ -27,15 +27,29 @@ func addAskFlags(cmd *cobra.Command) (asJSON *bool, timeout *time.Duration) {
 		cmd.Flags().Duration("timeout", adminclient.MaxTimeout, "longest wait for the answer")
 }
 
-// client reads the configuration of cmd and returns it with a client of the proxy
-// at LISTEN_ADDR, or at the URL if that is not empty. Timeout limits one call.
+// client reads the configuration of cmd and returns it with a client of the admin
+// pages: at ADMIN_ADDR, else LISTEN_ADDR, or at the URL if that is not empty. Timeout
+// limits one call.
 func (p *program) client(cmd *cobra.Command, at string, timeout time.Duration) (*adminclient.Client, config.Config, error) {
 	cfg, err := p.load(cmd)
 	if err != nil {
 		return nil, cfg, err
 	}
-	c, err := adminclient.New(adminclient.Options{URL: at, Addr: cfg.ListenAddr, Token: string(cfg.AdminToken), Timeout: timeout})
+	opts := adminclient.Options{URL: at, Setting: "ADMIN_ADDR", Addr: cfg.Admin.Addr, Token: string(cfg.AdminToken), Timeout: timeout}
+	if opts.Addr == "" {
+		opts.Setting, opts.Addr = "LISTEN_ADDR", cfg.ListenAddr
+	}
+	c, err := adminclient.New(opts)
 	return c, cfg, err
+}
+
+// publicClient is client for what visitors see: at LISTEN_ADDR.
+func (p *program) publicClient(cmd *cobra.Command, at string, timeout time.Duration) (*adminclient.Client, error) {
+	cfg, err := p.load(cmd)
+	if err != nil {
+		return nil, err
+	}
+	return adminclient.New(adminclient.Options{URL: at, Setting: "LISTEN_ADDR", Addr: cfg.ListenAddr, Timeout: timeout})
 }
 
 // printJSON writes v on a line of its own.

@@ -73,6 +73,8 @@ func TestReplace(t *testing.T) {
 	}
 	t.Run("socket activation", func(t *testing.T) { testSocketActivation(t, newService(t, programs)) })
 	t.Run("wrong sockets", func(t *testing.T) { testWrongSockets(t, newService(t, programs)) })
+	t.Run("listeners", func(t *testing.T) { testListeners(t, newService(t, programs)) })
+	t.Run("activated listeners", func(t *testing.T) { testActivatedListeners(t, newService(t, programs)) })
 	t.Run("hand-over", func(t *testing.T) { testHandOver(t, newService(t, programs), filepath.Join(programs, "v2")) })
 }
 

@@ -26,7 +26,7 @@ func (p *program) healthCommand() *cobra.Command {
 	quiet := cmd.Flags().BoolP("quiet", "q", false, "print nothing, only set the exit status")
 	at := addClientFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
-		c, _, err := p.client(cmd, *at, *timeout)
+		c, err := p.publicClient(cmd, *at, *timeout)
 		if err != nil {
 			return err
 		}

@@ -56,7 +56,7 @@ func TestWrongCommandLines(t *testing.T) {
 			"xcri-proxy: flag needs an argument: --listen-addr\nsee xcri-proxy serve --help\n"},
 		{"malformed value", nil, []string{"serve", "--listen-addr", "8000"},
 			"xcri-proxy: the configuration is wrong:\n" +
-				"  LISTEN_ADDR=\"8000\" (flag --listen-addr): must be host:port with a port from 0 to 65535, an IPv6 address in brackets\n" +
+				"  LISTEN_ADDR=\"8000\" (flag --listen-addr): must be host:port with a port from 0 to 65535, an IPv6 address in brackets, or unix: and a path\n" +
 				"see xcri-proxy serve --help\n"},
 		{"malformed values of the environment", []string{"DATABASE_PORT=x", "DATABASE_HOSTT=y", "ADMIN_TOKEN=hunter2", "PATH=/bin"}, []string{"config"},
 			"xcri-proxy: the configuration is wrong:\n" +

@@ -14,6 +14,8 @@ import (
 	"net/url"
 	"strings"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/config"
 )
 
 const (
@@ -25,7 +27,8 @@ const (
 
 // Client calls one proxy. It is safe for concurrent use.
 type Client struct {
-	base    string
+	base    string // of all URLs
+	name    string // of the proxy, in errors
 	token   string
 	timeout time.Duration
 	http    *http.Client
@@ -36,8 +39,9 @@ type Options struct {
 	// URL is http://host:port, or the URL of the site with the proxy's base path.
 	// If it is empty, Addr counts.
 	URL string
-	// Addr is the address that the proxy listens on, as host:port.
-	Addr string
+	// Addr is the address that the proxy listens on, as host:port or unix:/path. The
+	// setting that holds it is for errors.
+	Addr, Setting string
 	// Token is the admin token; empty means none.
 	Token string
 	// Timeout limits one call; zero means MaxTimeout.
@@ -46,29 +50,46 @@ type Options struct {
 
 // New returns a Client.
 func New(opts Options) (*Client, error) {
-	base, err := strings.TrimRight(opts.URL, "/"), error(nil)
-	if opts.URL == "" {
-		base, err = baseURL(opts.Addr)
-	} else if u, parseErr := url.Parse(base); parseErr != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil {
-		err = errors.New("--url: want http://host:port or https://host/path")
+	c := &Client{base: strings.TrimRight(opts.URL, "/"), token: opts.Token, timeout: opts.Timeout, http: Direct()}
+	if c.timeout == 0 {
+		c.timeout = MaxTimeout
 	}
-	if err != nil {
-		return nil, err
+	path, isSocket := config.UnixPath(opts.Addr)
+	switch u, err := url.Parse(c.base); {
+	case opts.URL == "" && isSocket:
+		c.base, c.name, c.http = "http://localhost", opts.Addr, overSocket(path)
+		return c, nil
+	case opts.URL == "":
+		if c.base, err = baseURL(opts.Addr); err != nil {
+			return nil, fmt.Errorf("%s=%q %w with --%s", opts.Setting, opts.Addr, err, config.Key{Name: opts.Setting}.Flag())
+		}
+	case err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.User != nil:
+		return nil, errors.New("--url: want http://host:port or https://host/path")
 	}
-	if opts.Timeout == 0 {
-		opts.Timeout = MaxTimeout
-	}
-	return &Client{base, opts.Token, opts.Timeout, Direct()}, nil
+	c.name = c.base
+	return c, nil
 }
 
 // Direct returns an HTTP client that ignores the proxies that the environment
 // names, and that does not follow redirects.
-func Direct() *http.Client {
+func Direct() *http.Client { return over(&http.Transport{DisableKeepAlives: true}) }
+
+// overSocket returns a client like Direct that connects to a Unix socket, whatever
+// the URL's host is.
+func overSocket(path string) *http.Client {
+	return over(&http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}})
+}
+
+func over(transport *http.Transport) *http.Client {
 	return &http.Client{
-		Transport:     &http.Transport{DisableKeepAlives: true},
+		Transport:     transport,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
+
+var errOpenPort = errors.New("leaves the port open; give the one in use")
 
 // baseURL returns the URL of a proxy that listens on addr. A wildcard address is
 // replaced by the loopback address.
@@ -78,7 +99,7 @@ func baseURL(addr string) (string, error) {
 		return "", err
 	}
 	if port == "0" {
-		return "", fmt.Errorf("LISTEN_ADDR=%q leaves the port open; give the one in use with --listen-addr", addr)
+		return "", errOpenPort
 	}
 	ip, _ := netip.ParseAddr(host)
 	switch {
@@ -133,9 +154,9 @@ func (c *Client) send(req *http.Request) (status int, body []byte, err error) {
 		err = urlErr.Err
 	}
 	if errors.Is(err, context.DeadlineExceeded) {
-		return 0, nil, &Error{Unreachable, c.base, "no answer", err}
+		return 0, nil, &Error{Unreachable, c.name, "no answer", err}
 	}
-	return 0, nil, &Error{Unreachable, c.base, err.Error(), err}
+	return 0, nil, &Error{Unreachable, c.name, err.Error(), err}
 }
 
 // read decodes an answer.

@@ -52,7 +52,7 @@ func NothingListens(err error) bool {
 	return errors.As(err, &e) && errors.As(e.cause, &op) && op.Op == "dial"
 }
 
-func (c *Client) fail(kind Kind, detail string) error { return &Error{kind, c.base, detail, nil} }
+func (c *Client) fail(kind Kind, detail string) error { return &Error{kind, c.name, detail, nil} }
 
 // Gone returns an Error of the kind Unreachable.
 func (c *Client) Gone(detail string) error { return c.fail(Unreachable, detail) }

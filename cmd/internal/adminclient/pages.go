@@ -79,7 +79,7 @@ func (c *Client) Verify(ctx context.Context, q api.VerifyRequest) (api.Compariso
 
 // Health returns nil if the proxy answers that it is healthy.
 func (c *Client) Health(ctx context.Context) error {
-	at := &Client{c.base + "/health", c.token, c.timeout, c.http} // names the page in errors
+	at := &Client{c.base + "/health", c.name + "/health", c.token, c.timeout, c.http} // names the page in errors
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.base, nil)
 	if err != nil {
 		return at.fail(Failed, err.Error())

@@ -32,6 +32,7 @@ type App struct {
 	proxy     *proxy.Proxy
 	published chan struct{} // has one in it after a publish that was not saved yet
 	listener  *handover.Socket
+	admin     *handover.Socket // nil if the admin pages are on the first
 	handOver  *handOver
 }
 
@@ -69,7 +70,7 @@ func (a *App) build(version string) (err error) {
 		OnPublish: a.toSave,
 		Memory:    &memfile.Memory{Changed: newMemoryLimit(cfg.MemoryLimit).follow},
 		BasePath:  cfg.BasePath, CORSOrigins: cfg.CORSOrigins, TrustedProxies: cfg.TrustedProxies,
-		Admin:  gate.Options{Token: string(cfg.AdminToken)},
+		Admin:  gate.Options{Token: string(cfg.AdminToken), LocalToken: bool(cfg.Admin.LocalToken), Separate: cfg.Admin.Addr != ""},
 		MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate,
 		MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown, VerifySample: float64(cfg.Legacy.VerifySample),
 		OnState: a.handOver.owning(keepState(cfg.StateFile)),
@@ -117,9 +118,7 @@ func sourcesOf(cfg config.Legacy) (all origin.Source, routes map[string]origin.S
 
 // close closes what there is, in the reverse order of its making.
 func (a *App) close() error {
-	if a.listener != nil {
-		a.listener.Close() // an error means that the server has closed it
-	}
+	a.closeSockets()
 	if a.legacy != nil {
 		a.legacy.Close()
 	}

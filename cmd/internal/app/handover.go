@@ -3,6 +3,8 @@ package app
 import (
 	"context"
 	"errors"
+	"io/fs"
+	"net"
 	"os"
 	"sync"
 	"time"
@@ -67,7 +69,11 @@ func (a *App) mayHandOver(underWay bool) bool {
 func (a *App) succeed(ctx context.Context) error {
 	a.save("another process takes over") // so that it starts with a warm cache
 	a.handOver.release(true)
-	next, err := handover.Start(a.handOver.command, a.listener)
+	var admin []net.Listener
+	if a.admin != nil {
+		admin = append(admin, a.admin)
+	}
+	next, err := handover.Start(a.handOver.command, a.listener, admin...)
 	if err == nil {
 		a.log.Info("hand-over begun", "program", a.handOver.command[0], "pid", next.PID())
 		if err = next.Await(ctx, a.handOver.patience); err == nil {
@@ -130,10 +136,14 @@ func (a *App) takeOver() {
 	}
 }
 
-// open opens the App's socket. A successor leaves the files to its predecessor
+// open opens the App's sockets. A successor leaves the files to its predecessor
 // until it serves.
 func (a *App) open() (err error) {
-	if a.listener, err = handover.Open(a.cfg.ListenAddr); err != nil {
+	cfg := a.cfg
+	a.listener, a.admin, err = handover.Open(
+		handover.Want{Setting: "LISTEN_ADDR", Addr: cfg.ListenAddr, Mode: fs.FileMode(cfg.ListenMode)},
+		handover.Want{Setting: "ADMIN_ADDR", Addr: cfg.Admin.Addr, Mode: fs.FileMode(cfg.Admin.SocketMode)})
+	if err != nil {
 		return err
 	}
 	if a.listener.Predecessor != nil {
@@ -141,7 +151,19 @@ func (a *App) open() (err error) {
 	}
 	if from := a.listener.From; from != "" {
 		a.log.Info("listening on a socket that was passed on, LISTEN_ADDR is not used", "address", a.Addr().String(),
-			"from", from, "listen_addr", a.cfg.ListenAddr)
+			"from", from, "listen_addr", cfg.ListenAddr)
 	}
 	return nil
+}
+
+// closeSockets closes the sockets, and removes their files unless a successor
+// serves them.
+func (a *App) closeSockets() {
+	for _, s := range []*handover.Socket{a.listener, a.admin} {
+		if s == nil {
+			continue
+		}
+		s.Close() // an error means that the server has closed it
+		s.Remove()
+	}
 }

@@ -19,7 +19,7 @@ cache: cache/memfile
 cache/memfile:
 cache/snapshot: cache
 cmd/internal/accesslog:
-cmd/internal/adminclient: proxy/admin/api
+cmd/internal/adminclient: config proxy/admin/api
 cmd/internal/app: cache cache/memfile cache/snapshot cmd/internal/atomicfile cmd/internal/handover config proxy proxy/admin/gate proxy/content proxy/legacy proxy/maintenance proxy/origin proxy/site store
 cmd/internal/atomicfile:
 cmd/internal/handover:

@@ -21,7 +21,7 @@ func (a *App) serve(ctx context.Context) error {
 	working, stop := context.WithCancel(ctx)
 	defer stop()
 	usable := make(chan struct{}) // closed once nothing is known that a person must mend
-	checked, served := make(chan error, 1), make(chan error, 1)
+	checked, served := make(chan error, 1), make(chan error, 2)
 	if a.proxy.Maintenance() == nil {
 		go func() { checked <- a.awaitDatabase(working, sync.OnceFunc(func() { close(usable) })) }()
 	} else {
@@ -36,6 +36,10 @@ func (a *App) serve(ctx context.Context) error {
 		select {
 		case <-begin:
 			a.log.Info("serving", "address", a.Addr().String(), "base_path", a.cfg.BasePath)
+			if a.admin != nil {
+				a.log.Info("serving the admin pages", "address", a.admin.Addr().String())
+				go func() { served <- a.proxy.ServeAdmin(a.admin.Listener) }()
+			}
 			served <- a.proxy.Serve(a.listener.Listener)
 		case <-working.Done():
 		}

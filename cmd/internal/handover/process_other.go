@@ -4,6 +4,7 @@ package handover
 
 import (
 	"errors"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -21,3 +22,7 @@ func killGroup(cmd *exec.Cmd) { cmd.Process.Kill() }
 func listenerOf(*os.File) (net.Listener, error) { return nil, errNoHandOver }
 
 func duplicate(net.Listener) (*os.File, error) { return nil, errNoHandOver }
+
+func bindUnix(string, fs.FileMode) (net.Listener, error) { return nil, errNoHandOver }
+
+func removeUnix(string) error { return errNoHandOver }

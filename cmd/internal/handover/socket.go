@@ -1,75 +1,166 @@
 // Package handover replaces a running process by its successor on the same
-// listening socket: it opens the socket or takes it over, starts the successor,
-// and carries the successor's report that it serves.
+// listening sockets: it opens the sockets or takes them over, starts the
+// successor, and carries the successor's report that it serves.
 package handover
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/coreos/go-systemd/v22/activation"
 )
 
 const (
-	// successorVar marks a process as a successor. Its listening socket and the
-	// pipe to its predecessor then have the file descriptors below.
+	// successorVar marks a process as a successor and holds the number of its
+	// listening sockets. The first of them and the pipe to its predecessor then have
+	// the file descriptors below, the second socket the one after.
 	successorVar = "XCRI_PROXY_HANDOVER"
 	socketFD     = 3
 	reportFD     = 4
+	adminFD      = 5
 )
 
-// Socket is the listening socket of the process and where it came from.
+// adminNames are the names that systemd may give to the admin socket: by
+// FileDescriptorName=, or after the socket unit that is shipped.
+var adminNames = []string{"admin", "xcri-proxy-admin.socket"}
+
+// Want says where a socket is to be opened.
+type Want struct {
+	Setting string      // names the address in errors
+	Addr    string      // host:port or unix:/path; empty for no socket
+	Mode    fs.FileMode // of a Unix socket
+}
+
+// Socket is a listening socket of the process and where it came from.
 type Socket struct {
 	net.Listener
 	From        string       // the process that passed the socket on; empty if Open made it
 	Predecessor *Predecessor // waits for this process to serve; nil means no predecessor
 	Supervised  bool         // systemd started the process
+
+	path string // of a Unix socket that this process removes at its end; empty for none
 }
 
-// Open returns the socket that the predecessor or systemd passed on, else a new
-// one at addr. It removes the variables that announce the socket from the
-// environment, so call it only once.
-func Open(addr string) (*Socket, error) {
-	if os.Getenv(successorVar) != "" {
-		os.Unsetenv(successorVar)
-		last := &Predecessor{inherited(reportFD, "predecessor")}
-		s, err := take(inherited(socketFD, "listener"), "the last process")
-		if err != nil {
-			last.pipe.Close()
-			return nil, err
-		}
-		s.Predecessor = last
-		return s, nil
+// Open returns the sockets that the predecessor or systemd passed on, else new
+// ones. The second is nil if no admin socket is wanted; the Predecessor is in the
+// first. Open removes the variables that announce sockets from the environment,
+// so call it only once.
+func Open(public, admin Want) (*Socket, *Socket, error) {
+	passed, err := takePassed()
+	if err != nil {
+		return nil, nil, err
 	}
-	supervised := supervised() // activation.Files removes the variables
-	var s *Socket
-	var err error
-	switch files := activation.Files(true); len(files) {
-	case 0:
-		s, err = bind(addr)
-	case 1:
-		s, err = take(files[0], "systemd")
-	default:
-		for _, f := range files {
+	if passed.admin != nil && passed.admin.From != fromSystemd && (admin.Addr == "" || !passed.admin.isAt(admin.Addr)) {
+		passed.admin.Close() // the settings have changed
+		passed.admin.Remove()
+		passed.admin = nil
+	}
+	if passed.admin != nil && admin.Addr == "" {
+		err = fmt.Errorf("systemd passed an admin socket, but %s is not set; set it to the same address", admin.Setting)
+	}
+	if err == nil && passed.public == nil {
+		passed.public, err = bind(public)
+	}
+	if err == nil && passed.admin == nil && admin.Addr != "" {
+		passed.admin, err = bind(admin)
+	}
+	if err != nil {
+		passed.close()
+		return nil, nil, err
+	}
+	passed.public.Predecessor, passed.public.Supervised = passed.last, passed.supervised
+	return passed.public, passed.admin, nil
+}
+
+// passedOn are the sockets that another process opened.
+type passedOn struct {
+	public, admin *Socket // nil for none
+	last          *Predecessor
+	supervised    bool
+}
+
+const fromSystemd, fromLast = "systemd", "the last process"
+
+// takePassed takes the sockets over that the environment announces.
+func takePassed() (p passedOn, err error) {
+	count := os.Getenv(successorVar)
+	if count == "" {
+		p.supervised = supervised() // activation.Files removes the variables
+		return p, p.activate(activation.Files(true))
+	}
+	os.Unsetenv(successorVar)
+	p.last = &Predecessor{inherited(reportFD, "predecessor")}
+	if p.public, err = take(inherited(socketFD, "listener"), fromLast); err == nil && count == "2" {
+		p.admin, err = take(inherited(adminFD, "admin listener"), fromLast)
+	}
+	if err != nil {
+		p.close()
+	}
+	return p, err
+}
+
+// activate takes the sockets over that systemd holds.
+func (p *passedOn) activate(files []*os.File) (err error) {
+	var public []*os.File
+	for _, f := range files {
+		switch isAdmin := slices.Contains(adminNames, f.Name()); {
+		case !isAdmin:
+			public = append(public, f)
+		case err == nil && p.admin == nil:
+			p.admin, err = take(f, fromSystemd)
+		default:
 			f.Close()
 		}
-		err = fmt.Errorf("LISTEN_FDS: systemd passed %d sockets instead of one; give the socket unit a single ListenStream", len(files))
+	}
+	switch {
+	case len(public) > 1:
+		for _, f := range public {
+			f.Close()
+		}
+		err = errors.Join(err, fmt.Errorf("LISTEN_FDS: systemd passed %d sockets instead of one; give the socket unit a single ListenStream", len(public)))
+	case len(public) == 1:
+		var failed error
+		p.public, failed = take(public[0], fromSystemd)
+		err = errors.Join(err, failed)
 	}
 	if err != nil {
-		return nil, err
+		p.close()
 	}
-	s.Supervised = supervised
-	return s, nil
+	return err
 }
 
-func bind(addr string) (*Socket, error) {
-	ln, err := net.Listen("tcp", addr)
-	if err != nil {
-		return nil, fmt.Errorf("LISTEN_ADDR %q: %w", addr, err)
+func (p *passedOn) close() {
+	for _, s := range []*Socket{p.public, p.admin} {
+		if s != nil {
+			s.Close()
+		}
 	}
-	return &Socket{Listener: ln}, nil
+	if p.last != nil {
+		p.last.pipe.Close()
+	}
+}
+
+const unixScheme = "unix:"
+
+func bind(want Want) (*Socket, error) {
+	s := &Socket{}
+	var err error
+	if path, ok := strings.CutPrefix(want.Addr, unixScheme); ok {
+		s.path = path
+		s.Listener, err = bindUnix(path, want.Mode)
+	} else {
+		s.Listener, err = net.Listen("tcp", want.Addr)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s %q: %w", want.Setting, want.Addr, err)
+	}
+	return s, nil
 }
 
 // take makes a listener of a socket that another process opened.
@@ -79,7 +170,34 @@ func take(socket *os.File, from string) (*Socket, error) {
 	if err != nil {
 		return nil, fmt.Errorf("the socket passed by %s: %w", from, err)
 	}
-	return &Socket{Listener: ln, From: from}, nil
+	s := &Socket{Listener: ln, From: from}
+	if unix, ok := ln.(*net.UnixListener); ok && from == fromLast {
+		s.path = unix.Addr().String()
+	}
+	return s, nil
+}
+
+// isAt reports whether the socket's address is the one that a setting names.
+func (s *Socket) isAt(addr string) bool {
+	if path, ok := strings.CutPrefix(addr, unixScheme); ok {
+		return s.Addr().Network() == "unix" && s.Addr().String() == path
+	}
+	want, err := net.ResolveTCPAddr("tcp", addr)
+	is, ok := s.Addr().(*net.TCPAddr)
+	if err != nil || !ok {
+		return false
+	}
+	anywhere := len(want.IP) == 0 && is.IP.IsUnspecified()
+	return (want.Port == 0 || want.Port == is.Port) && (anywhere || want.IP.Equal(is.IP))
+}
+
+// Remove removes the file of a Unix socket that this process opened, or took over
+// from its predecessor, unless another process accepts connections there. Call it
+// after Close.
+func (s *Socket) Remove() {
+	if s != nil && s.path != "" {
+		removeUnix(s.path) // after an error the next start removes it
+	}
 }
 
 // supervised reports whether systemd started this process. systemd takes the end

@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"os/exec"
+	"strconv"
 	"time"
 )
 
@@ -23,26 +24,35 @@ type Successor struct {
 	ended  chan struct{} // closed after the process has ended
 }
 
-// Start runs command with a copy of the socket of ln and a pipe for its report.
-// The command gets a process group of its own, so that Kill reaches all of it.
-func Start(command []string, ln net.Listener) (*Successor, error) {
-	if s, ok := ln.(*Socket); ok {
-		ln = s.Listener
+// Start runs command with copies of the sockets of the listeners, the public one
+// first, and a pipe for its report. The command gets a process group of its own, so
+// that Kill reaches all of it.
+func Start(command []string, public net.Listener, admin ...net.Listener) (*Successor, error) {
+	var sockets []*os.File
+	defer func() {
+		for _, s := range sockets {
+			s.Close()
+		}
+	}()
+	for _, ln := range append([]net.Listener{public}, admin...) {
+		if s, ok := ln.(*Socket); ok {
+			ln = s.Listener
+		}
+		socket, err := duplicate(ln)
+		if err != nil {
+			return nil, err
+		}
+		sockets = append(sockets, socket)
 	}
-	socket, err := duplicate(ln)
-	if err != nil {
-		return nil, err
-	}
-	defer socket.Close()
 	report, writer, err := os.Pipe()
 	if err != nil {
 		return nil, err
 	}
 	defer writer.Close()
 	cmd := exec.Command(command[0], command[1:]...)
-	cmd.Env = append(os.Environ(), successorVar+"=1")
+	cmd.Env = append(os.Environ(), successorVar+"="+strconv.Itoa(len(sockets)))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.ExtraFiles = []*os.File{socket, writer} // socketFD and reportFD
+	cmd.ExtraFiles = append([]*os.File{sockets[0], writer}, sockets[1:]...) // socketFD, reportFD and adminFD
 	setGroup(cmd)
 	if err := cmd.Start(); err != nil {
 		report.Close()

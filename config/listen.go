@@ -1,0 +1,104 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"path/filepath"
+	"regexp"
+	"strconv"
+	"strings"
+)
+
+// Admin says where the admin pages are and who may use them. ADMIN_TOKEN is in
+// Config.
+type Admin struct {
+	Addr       string     // as ListenAddr; empty = on the public listener
+	SocketMode SocketMode // of a Unix socket at Addr
+	LocalToken Demand     // of the token, also on this machine
+}
+
+// SocketMode holds the permission bits of a Unix socket.
+type SocketMode fs.FileMode
+
+// String returns the mode as in chmod: 0660.
+func (m SocketMode) String() string { return fmt.Sprintf("%04o", uint32(m)) }
+
+// Demand says whether something is required.
+type Demand bool
+
+// String returns required or optional.
+func (d Demand) String() string {
+	if d {
+		return "required"
+	}
+	return "optional"
+}
+
+const (
+	unixScheme = "unix:"
+	// maxSocketPath is the longest path of a Unix socket that each system takes.
+	maxSocketPath = 103
+)
+
+// UnixPath returns the path of an address that names a Unix socket.
+func UnixPath(addr string) (path string, ok bool) { return strings.CutPrefix(addr, unixScheme) }
+
+var socketMode = regexp.MustCompile(`^0?[0-7]{3}$`)
+
+func parseAddr(text string) (string, error) {
+	if path, ok := UnixPath(text); ok {
+		if !filepath.IsAbs(path) || filepath.Clean(path) != path || path == "/" || len(path) > maxSocketPath || strings.ContainsFunc(path, isControl) {
+			return "", fmt.Errorf("must be unix: and the absolute path of a socket, of at most %d bytes", maxSocketPath)
+		}
+		return text, nil
+	}
+	host, port, err := net.SplitHostPort(text)
+	if err != nil || host != "" && !isHost(host) || !isPort(port, 0) {
+		return "", errors.New("must be host:port with a port from 0 to 65535, an IPv6 address in brackets, or unix: and a path")
+	}
+	return text, nil
+}
+
+func isControl(c rune) bool { return c < ' ' || c == 0x7f }
+
+// parseAdminAddr takes what parseAddr takes, and nothing for none.
+func parseAdminAddr(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	return parseAddr(text)
+}
+
+func parseSocketMode(text string) (SocketMode, error) {
+	if !socketMode.MatchString(text) {
+		return 0, errors.New("must be the octal mode of a socket, such as 0660")
+	}
+	mode, err := strconv.ParseUint(text, 8, 32)
+	return SocketMode(mode), err
+}
+
+func parseDemand(text string) (Demand, error) {
+	switch strings.ToLower(text) {
+	case "required":
+		return true, nil
+	case "optional":
+		return false, nil
+	}
+	return false, errors.New("must be required or optional")
+}
+
+// staysHere reports whether an address can be reached from this machine alone.
+func staysHere(addr string) bool {
+	if _, ok := UnixPath(addr); ok || addr == "" {
+		return true
+	}
+	host, _, _ := net.SplitHostPort(addr)
+	ip, _ := netip.ParseAddr(host)
+	return strings.EqualFold(host, "localhost") || ip.IsLoopback()
+}
+
+// sameAddr reports whether two listeners can't both have their address.
+func sameAddr(a, b string) bool { return a == b && !strings.HasSuffix(a, ":0") }
