@@ -87,7 +87,7 @@ func Start(opts Options) (*Server, error) {
 
 func (s *Server) install() error {
 	cmd := exec.Command("mariadb-install-db", "--no-defaults", "--datadir="+s.data(), "--user="+user(),
-		"--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M")
+		"--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M", "--tmpdir="+s.dir)
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
 	}
@@ -105,7 +105,9 @@ func (s *Server) Run() error {
 	s.cmd = exec.Command("mariadbd", append([]string{"--no-defaults", "--datadir=" + s.data(), "--user=" + user(),
 		"--socket=" + s.Socket, "--bind-address=" + s.Host, "--port=" + strconv.Itoa(s.Port), "--pid-file=" + filepath.Join(s.dir, "pid"),
 		"--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=512M",
-		"--max-connections=100", "--local-infile=1", "--skip-log-bin", "--performance-schema=OFF"}, s.args...)...)
+		"--max-connections=100", "--local-infile=1", "--skip-log-bin", "--performance-schema=OFF",
+		// A server that starts removes the temporary tables of its folder.
+		"--tmpdir=" + s.dir}, s.args...)...)
 	s.cmd.Stdout, s.cmd.Stderr = logfile, logfile
 	// The server dies with the test, also when that is killed.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
