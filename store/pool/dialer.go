@@ -23,7 +23,7 @@ const (
 	firstRest, longestRest = time.Second, 30 * time.Second
 )
 
-// host is one server. The fields of its rest belong to the dialer's mutex.
+// host is one server. The fields from rest on belong to the dialer's mutex.
 type host struct {
 	name      string
 	connector driver.Connector
@@ -33,6 +33,7 @@ type host struct {
 
 	rest      time.Duration // pause after the next failure
 	restUntil time.Time
+	reported  bool // that it refuses variables of the session
 }
 
 // dialer opens connections to the first host that answers.
@@ -149,6 +150,10 @@ func (d *dialer) use(h *host, l *link) {
 	}
 	if l != nil {
 		l.term = d.term
+	}
+	if err := h.session.missing(); err != nil && !h.reported {
+		h.reported = true
+		d.log.Warn("the database does not set all variables of a session, which keep the server's values", "error", err)
 	}
 }
 

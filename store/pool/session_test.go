@@ -1,0 +1,201 @@
+package pool
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"io"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+)
+
+// Global values that would change answers do not reach a read.
+func TestSessionIsPinned(t *testing.T) {
+	srv := shared(t)
+	db := root(t, srv)
+	globals := map[string]string{
+		"autocommit": "0", "sql_select_limit": "2", "max_join_size": "3", "sql_big_selects": "0", "group_concat_max_len": "4",
+		"sql_mode": "'ANSI_QUOTES,NO_BACKSLASH_ESCAPES,PIPES_AS_CONCAT'", "tx_isolation": "'READ-UNCOMMITTED'",
+		"init_connect": "'SET NAMES latin1'", "max_statement_time": "77",
+	}
+	for name, value := range globals {
+		var before string
+		if err := db.QueryRow("SELECT @@GLOBAL." + name).Scan(&before); err != nil {
+			t.Fatal(err)
+		}
+		execute(t, db, "SET GLOBAL "+name+" = "+value)
+		if strings.HasPrefix(value, "'") {
+			before = "'" + before + "'"
+		}
+		defer execute(t, db, "SET GLOBAL "+name+" = "+before)
+	}
+	opts := optionsOf(srv)
+	opts.StatementTimeout, opts.MaxConns = 1500*time.Millisecond, 1
+	p := open(t, opts)
+	for variable, want := range map[string]string{
+		"autocommit": "1", "sql_select_limit": unlimited, "max_join_size": unlimited, "sql_big_selects": "1",
+		"group_concat_max_len": "1048576", "sql_mode": "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION", "tx_isolation": "REPEATABLE-READ",
+		"character_set_client": "utf8mb4", "character_set_results": "utf8mb4", "collation_connection": collation,
+		"max_statement_time": "1.5",
+	} {
+		if got := mustRead(t, p, "SELECT @@SESSION."+variable); got != want {
+			t.Errorf("%s is %s, want %s", variable, got, want)
+		}
+	}
+	rows := 0
+	err := p.Read(t.Context(), "rows", func(c *Conn) error {
+		rows = 0
+		return c.Rows("SELECT 'é' FROM "+metadata, nil, func(row []driver.Value) error {
+			if rows++; asText(row[0]) != "é" {
+				t.Errorf("é is %q", row[0])
+			}
+			return nil
+		})
+	})
+	if err != nil || rows <= 2 {
+		t.Errorf("%d rows, %v", rows, err)
+	}
+	// A poll sees what was committed since the last one.
+	execute(t, db, "CREATE TABLE polled (a INT)")
+	defer execute(t, db, "DROP TABLE polled")
+	for _, want := range []string{"0", "1", "2"} {
+		if got, err := pollOnce(t.Context(), p, "SELECT COUNT(*) FROM polled"); err != nil || got != want {
+			t.Errorf("%s rows, %v, want %s", got, err, want)
+		}
+		execute(t, db, "INSERT INTO polled VALUES (1)", "COMMIT")
+	}
+}
+
+// A MariaDB that calls itself MySQL 8 is used as the server that it is.
+func TestServerByAnotherName(t *testing.T) {
+	srv, err := mariadb.Start(mariadb.Options{Empty: true, Args: []string{"--version=8.0.11"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(srv.Close)
+	opts := optionsOf(srv)
+	opts.StatementTimeout = 200 * time.Millisecond
+	p := open(t, opts)
+	if version := mustRead(t, p, "SELECT VERSION()"); version != "8.0.11" {
+		t.Fatalf("the server calls itself %s", version)
+	}
+	if _, err := read(t.Context(), p, "SELECT SLEEP(60)"); !errors.Is(err, ErrTimeout) || numberOf(err) != 1969 {
+		t.Errorf("the limit of a statement: %v", err)
+	}
+}
+
+// fakeConn is a connection to a server that refuses some statements.
+type fakeConn struct {
+	driver.Conn
+	refuse map[string]uint16 // parts of statements, and the error number
+	done   []string
+	closed bool
+}
+
+func (c *fakeConn) Close() error  { c.closed = true; return nil }
+func (c *fakeConn) IsValid() bool { return !c.closed }
+
+func (c *fakeConn) ExecContext(_ context.Context, q string, _ []driver.NamedValue) (driver.Result, error) {
+	c.done = append(c.done, q)
+	for part, number := range c.refuse {
+		if strings.Contains(q, part) {
+			return nil, &mysql.MySQLError{Number: number, Message: "refused"}
+		}
+	}
+	return driver.ResultNoRows, nil
+}
+
+func (c *fakeConn) QueryContext(_ context.Context, q string, _ []driver.NamedValue) (driver.Rows, error) {
+	if number, ok := c.refuse[q]; ok {
+		return nil, &mysql.MySQLError{Number: number}
+	}
+	return &fakeRows{}, nil
+}
+
+// fakeRows is one row with the number 7.
+type fakeRows struct {
+	driver.Rows
+	read bool
+}
+
+func (*fakeRows) Columns() []string { return []string{"a"} }
+func (*fakeRows) Close() error      { return nil }
+
+func (r *fakeRows) Next(row []driver.Value) error {
+	if r.read {
+		return io.EOF
+	}
+	row[0], r.read = int64(7), true
+	return nil
+}
+
+type fakeConnector struct {
+	driver.Connector
+	conns []*fakeConn
+}
+
+func (c *fakeConnector) Connect(context.Context) (driver.Conn, error) {
+	next := c.conns[0]
+	c.conns = c.conns[1:]
+	return next, nil
+}
+
+// TestSetUp: each server's variables are found out on the first connection, and
+// set in one statement from the second on.
+func TestSetUp(t *testing.T) {
+	for name, tt := range map[string]struct {
+		refuse  map[string]uint16
+		without []string // variables that are not set from the second connection on
+		missing string
+	}{
+		"MariaDB":        {map[string]uint16{"max_execution_time": 1193}, []string{"max_execution_time"}, ""},
+		"MySQL":          {map[string]uint16{"max_statement_time": 1193, "sql_big_selects": 1193}, []string{"max_statement_time", "sql_big_selects"}, "sql_big_selects"},
+		"another number": {map[string]uint16{"max_execution_time": 1105}, []string{"max_execution_time"}, ""},
+		"no privilege":   {map[string]uint16{"group_concat_max_len": 1227, "max_execution_time": 1193}, []string{"group_concat_max_len", "max_execution_time"}, "group_concat_max_len"},
+		"no time limit":  {map[string]uint16{"max_execution_time": 1193, "max_statement_time": 1193}, []string{"max_execution_time", "max_statement_time"}, "max_statement_time"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := &session{pins: pins(300 * time.Millisecond)}
+			for n := range 2 {
+				conn := &fakeConn{refuse: tt.refuse}
+				if err := s.setUp(t.Context(), &link{conn: conn}); err != nil {
+					t.Fatal(err)
+				}
+				last := conn.done[len(conn.done)-1]
+				if n == 0 {
+					if len(conn.done) != 3+len(s.pins) {
+						t.Errorf("the first connection is set up by %q", conn.done)
+					}
+					continue
+				}
+				if len(conn.done) != 3 {
+					t.Errorf("the second connection is set up by %q", conn.done)
+				}
+				for _, p := range s.pins {
+					if strings.Contains(last, "SESSION "+p.name+" = "+p.value) == slices.Contains(tt.without, p.name) {
+						t.Errorf("%s: %s", p.name, last)
+					}
+				}
+			}
+			if err := s.missing(); (err != nil) != (tt.missing != "") || err != nil && !strings.Contains(err.Error(), tt.missing) {
+				t.Errorf("missing: %v, want %q", err, tt.missing)
+			}
+		})
+	}
+	for _, refuse := range []map[string]uint16{
+		nil, {"SET NAMES": 1115}, {"ISOLATION": 1193}, {"autocommit": 1193}, {"sql_mode": 1927}, {"SELECT CONNECTION_ID()": 1064},
+	} {
+		conn := &fakeConn{refuse: refuse}
+		h := &host{connector: &fakeConnector{conns: []*fakeConn{conn}}, session: &session{pins: pins(time.Second)}, timeout: time.Second}
+		l, err := h.open(t.Context())
+		if (err != nil) != (refuse != nil) || conn.closed != (refuse != nil) || err == nil && l.id != 7 {
+			t.Errorf("%v is refused: error %v, closed %v", refuse, err, conn.closed)
+		}
+	}
+}
