@@ -7,10 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
+	"syscall"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/atomicfile"
 )
 
 // The errors of a file that Load refuses.
@@ -59,31 +60,23 @@ func Save(path, by string, exported []cache.Saved) (entries int, err error) {
 	if len(exported) == 0 || !exported[0].Warm {
 		return 0, nil
 	}
-	if err := replaceFile(path, func(w io.Writer) error { return writeEntries(w, by, exported) }); err != nil {
+	if err := atomicfile.Replace(path, 0o600, func(w io.Writer) error { return writeEntries(w, by, exported) }); err != nil {
 		return 0, fmt.Errorf("save the cache: %w", err)
 	}
 	return len(exported), nil
 }
 
-// Load reads what Save wrote. The file must be regular, not a link to a file. Entries that
-// go beyond room bytes are left out. The error is ErrForeign, ErrVersion, ErrDamaged, or
-// an error of package os.
+// Load reads what Save wrote to a regular file. Entries that go beyond room bytes are
+// left out. The error is ErrForeign, ErrVersion, ErrDamaged, or an error of package os.
 func Load(path string, room int64) (*File, error) {
-	info, err := os.Lstat(path)
+	f, info, err := atomicfile.Open(path)
 	switch {
+	case errors.Is(err, atomicfile.ErrNotRegular), errors.Is(err, syscall.ELOOP):
+		return nil, fmt.Errorf("%w: %w", ErrForeign, err)
 	case err != nil:
-		return nil, err
-	case !info.Mode().IsRegular():
-		return nil, fmt.Errorf("%s: %w: no regular file", path, ErrForeign)
-	}
-	f, err := os.Open(path)
-	if err != nil {
 		return nil, err
 	}
 	defer f.Close()
-	if info, err = f.Stat(); err != nil { // a save may have replaced the file
-		return nil, err
-	}
 	if info.Size() > largest {
 		return nil, fmt.Errorf("%s: %w: its %d bytes are too many", path, ErrForeign, info.Size())
 	}

@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/atomicfile"
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
@@ -321,7 +322,7 @@ func TestLoadRefuses(t *testing.T) {
 		"later":     {func(p string) error { return os.WriteFile(p, []byte(kind+"22\nand more"), 0o600) }, ErrVersion},
 		"half":      {func(p string) error { return os.WriteFile(p, data[:len(data)/2], 0o600) }, ErrDamaged},
 		"directory": {func(p string) error { return os.Mkdir(p, 0o700) }, ErrForeign},
-		"link":      {func(p string) error { return os.Symlink(good, p) }, ErrForeign},
+		"device":    {func(p string) error { return os.Symlink("/dev/zero", p) }, ErrForeign},
 		"loop":      {func(p string) error { return os.Symlink(p, p) }, ErrForeign},
 		"pipe":      {func(p string) error { return syscall.Mkfifo(p, 0o600) }, ErrForeign},
 		"huge": {func(p string) error {
@@ -362,7 +363,7 @@ func TestSaveFails(t *testing.T) {
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if err := replaceFile(path, write); !errors.Is(err, full) {
+			if err := atomicfile.Replace(path, 0o600, write); !errors.Is(err, full) {
 				t.Errorf("got %v", err)
 			}
 			if now, err := os.ReadFile(path); !bytes.Equal(now, data) {
@@ -417,7 +418,7 @@ const killedAt = "XCRI_TEST_KILLED_AT"
 // use to anyone.
 func TestSaveKilled(t *testing.T) {
 	if path := os.Getenv(killedAt); path != "" {
-		replaceFile(path, func(w io.Writer) error {
+		atomicfile.Replace(path, 0o600, func(w io.Writer) error {
 			w.Write([]byte(header + "half a"))
 			fmt.Println("half-way")
 			select {}
@@ -443,7 +444,7 @@ func TestSaveKilled(t *testing.T) {
 	if now, err := os.ReadFile(path); !bytes.Equal(now, data) {
 		t.Errorf("another file, %v", err)
 	}
-	left, _ := filepath.Glob(path + ".*" + temporary)
+	left, _ := filepath.Glob(path + ".*")
 	if len(left) != 1 {
 		t.Fatalf("left behind: %v", left)
 	}
@@ -451,7 +452,7 @@ func TestSaveKilled(t *testing.T) {
 	if _, err := os.Stat(left[0]); err != nil {
 		t.Errorf("a young file of another process: %v", err)
 	}
-	old := time.Now().Add(-2 * leftBehind)
+	old := time.Now().Add(-time.Hour)
 	if err := os.Chtimes(left[0], old, old); err != nil {
 		t.Fatal(err)
 	}
@@ -459,18 +460,23 @@ func TestSaveKilled(t *testing.T) {
 	alone(t, path)
 }
 
-// A link in the file's place is replaced, and what it points to stays.
-func TestSaveReplacesLink(t *testing.T) {
+// The target of a link is replaced and loaded, and the link stays.
+func TestSaveToLink(t *testing.T) {
 	path, elsewhere := filepath.Join(t.TempDir(), "cache"), filepath.Join(t.TempDir(), "other")
-	if err := errors.Join(os.WriteFile(elsewhere, []byte("mine"), 0o600), os.Symlink(elsewhere, path)); err != nil {
+	if err := os.Symlink(elsewhere, path); err != nil {
 		t.Fatal(err)
 	}
-	save(t, warmAndHot(t), path)
-	if now, err := os.ReadFile(elsewhere); string(now) != "mine" {
-		t.Errorf("%q, %v", now, err)
-	}
-	if _, err := Load(path, 1<<30); err != nil {
-		t.Error(err)
+	for range 2 {
+		data := save(t, warmAndHot(t), path)
+		if now, err := os.ReadFile(elsewhere); !bytes.Equal(now, data) {
+			t.Errorf("%d bytes, %v", len(now), err)
+		}
+		if to, err := os.Readlink(path); to != elsewhere || err != nil {
+			t.Errorf("the link leads to %s, %v", to, err)
+		}
+		if _, err := Load(path, 1<<30); err != nil {
+			t.Error(err)
+		}
 	}
 }
 

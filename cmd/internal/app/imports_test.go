@@ -16,12 +16,12 @@ const module = "github.com/lewistv/xcri-proxy/"
 // may import.
 const allowed = `
 cache: cache/memfile
+cache/atomicfile:
 cache/memfile:
-cache/snapshot: cache
+cache/snapshot: cache cache/atomicfile
 cmd/internal/accesslog:
 cmd/internal/adminclient: config proxy/admin/api
-cmd/internal/app: cache cache/memfile cache/snapshot cmd/internal/atomicfile cmd/internal/handover config proxy proxy/admin/gate proxy/content proxy/legacy proxy/maintenance proxy/origin proxy/site store
-cmd/internal/atomicfile:
+cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/atomicfile cmd/internal/handover config proxy proxy/admin/gate proxy/content proxy/legacy proxy/maintenance proxy/origin proxy/site store
 cmd/internal/handover:
 cmd/internal/load: cmd/internal/accesslog
 cmd/internal/logging:

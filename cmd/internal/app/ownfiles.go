@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 
-	"github.com/lewistv/xcri-proxy/cmd/internal/atomicfile"
+	"github.com/lewistv/xcri-proxy/cache/atomicfile"
 	"github.com/lewistv/xcri-proxy/config"
 )
 

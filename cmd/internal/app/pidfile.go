@@ -7,7 +7,7 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/lewistv/xcri-proxy/cmd/internal/atomicfile"
+	"github.com/lewistv/xcri-proxy/cache/atomicfile"
 )
 
 // writePID replaces the process ID in PID_FILE by ours. The proxy serves without the

@@ -7,7 +7,7 @@ import (
 	"io"
 	"io/fs"
 
-	"github.com/lewistv/xcri-proxy/cmd/internal/atomicfile"
+	"github.com/lewistv/xcri-proxy/cache/atomicfile"
 	"github.com/lewistv/xcri-proxy/proxy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 )
