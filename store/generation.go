@@ -13,15 +13,17 @@ import (
 	"github.com/lewistv/xcri-proxy/store/readapi"
 )
 
-// fingerprint sums up calculations. That of several is the sum of theirs, so
-// it can be had of the table at large and of one scope alike.
+// fingerprint summarizes calculations. It is additive across scopes, so that the
+// server can compute it of all calculations or of one scope.
 type fingerprint struct {
 	count, newest int64
 	latest        string // calculated_at
 	times, rows   int64  // sums over calculated_at and the numbers of rows
 }
 
-const fingerprintColumns = "COUNT(*), MAX(metadata_id), MAX(calculated_at), SUM(UNIX_TIMESTAMP(calculated_at))," +
+// fingerprintColumns are the expressions of a fingerprint. None depends on the
+// time zone of the server: UNIX_TIMESTAMP would.
+const fingerprintColumns = "COUNT(*), MAX(metadata_id), MAX(calculated_at), SUM(TIMESTAMPDIFF(SECOND, '1970-01-01', calculated_at))," +
 	" SUM(COALESCE(total_athletes, 0) + COALESCE(total_teams, 0) + COALESCE(total_performances, 0))"
 
 func newFingerprint(row []driver.Value) fingerprint {
@@ -32,7 +34,7 @@ func (f fingerprint) plus(o fingerprint) fingerprint {
 	return fingerprint{f.count + o.count, max(f.newest, o.newest), max(f.latest, o.latest), f.times + o.times, f.rows + o.rows}
 }
 
-// String is the text by which two states of a scope are told apart.
+// String returns a text that differs between two states of a scope.
 func (f fingerprint) String() string {
 	return fmt.Sprintf("%d-%d-%s-%d-%d", f.count, f.newest, strings.ReplaceAll(f.latest, " ", "T"), f.times, f.rows)
 }
@@ -44,8 +46,8 @@ type Generation struct {
 	prints []fingerprint
 }
 
-// Of returns the text that names the state of a scope: another one after every
-// import into it, and after none elsewhere.
+// Of returns the text that names the state of a scope. An import into the scope
+// changes it, and an import elsewhere does not.
 func (g *Generation) Of(s Scope) string {
 	var sum fingerprint
 	for i := range g.scopes {
