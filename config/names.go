@@ -43,7 +43,7 @@ func misspelt(envNames []string) (problems []error) {
 }
 
 func unknown(name string) error {
-	if known := Nearest(name); known != "" {
+	if known := nearestKey(name); known != "" {
 		return fmt.Errorf("unknown key %s, did you mean %s?", name, known)
 	}
 	return fmt.Errorf("unknown key %s", name)
@@ -66,20 +66,30 @@ func isNearMiss(name string) bool {
 	})
 }
 
-// Nearest returns the key most like name, or "" if none is much like it.
-func Nearest(name string) string {
+// Nearest returns the most similar of the known names, or "" if no known name is
+// similar.
+func Nearest(name string, known ...string) string {
 	best, least := "", len(name)/2+1
-	for _, k := range keys {
-		d := distance(name, k.Name)
+	for _, k := range known {
+		d := distance(name, k)
 		// DATABASE_PASS is nearer to DATABASE_PASSWORD than to DATABASE_PORT.
-		if strings.HasPrefix(k.Name, name) || strings.HasPrefix(name, k.Name) {
+		if strings.HasPrefix(k, name) || strings.HasPrefix(name, k) {
 			d = min(d, 1)
 		}
 		if d < least {
-			best, least = k.Name, d
+			best, least = k, d
 		}
 	}
 	return best
+}
+
+// nearestKey returns the key most similar to name, or "".
+func nearestKey(name string) string {
+	names := make([]string, len(keys))
+	for i, k := range keys {
+		names[i] = k.Name
+	}
+	return Nearest(name, names...)
 }
 
 // distance counts the letters to add, drop, change or swap with a neighbour to

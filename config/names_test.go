@@ -58,7 +58,7 @@ func TestNearest(t *testing.T) {
 		"TIMEOUT":        "",
 		"":               "",
 	} {
-		if got := Nearest(name); got != want {
+		if got := nearestKey(name); got != want {
 			t.Errorf("Nearest(%q) = %q, want %q", name, got, want)
 		}
 	}

@@ -50,7 +50,7 @@ func (p *Proxy) Stats() api.Stats {
 	}
 	stats.Requests.Outcomes[cache.Pass.String()] += p.metrics.Passed.Load()
 	stats.Legacy = newLegacyStats(p.opts.Legacy)
-	stats.Requests.HitRatio, stats.Requests.Latency = hitRatio(stats.Requests.Outcomes), newLatency(&all)
+	stats.Requests.HitRatio, stats.Requests.Latency = api.HitRatio(stats.Requests.Outcomes), newLatency(&all)
 	stats.Sources = newSources(p.origins.Stats())
 	stats.Site, stats.Hottest = p.siteStats(), p.hottest()
 	pool := p.opts.Origin.Stats()
@@ -97,16 +97,6 @@ func (p *Proxy) staleRoutes() map[string]api.Stale {
 
 func newLatency(s *metrics.Spread) api.Latency {
 	return api.Latency{Count: s.Count(), P50MS: s.Percentile(0.5), P95MS: s.Percentile(0.95), P99MS: s.Percentile(0.99)}
-}
-
-// hitRatio is the share of answers that no fill was needed for.
-func hitRatio(outcomes map[string]int64) float64 {
-	hits := outcomes[cache.Hit.String()] + outcomes[cache.Stale.String()] + outcomes[cache.StaleError.String()]
-	all := hits + outcomes[cache.Miss.String()] + outcomes[cache.Coalesced.String()] + outcomes[cache.Error.String()]
-	if all == 0 {
-		return 0
-	}
-	return float64(hits) / float64(all)
 }
 
 // orNull makes the zero time null in JSON.

@@ -88,8 +88,8 @@ func (p *program) load(cmd *cobra.Command) (config.Config, error) {
 	return cfg, nil
 }
 
-// flagError names the flag that was probably meant. It never repeats what
-// follows the = of a flag, which may be a secret.
+// flagError adds the most similar flag of cmd to the error for an unknown flag. It
+// never repeats the text after the = of a flag, which may be a secret.
 func flagError(cmd *cobra.Command, err error) error {
 	var missing *pflag.NotExistError
 	if !errors.As(err, &missing) {
@@ -101,11 +101,10 @@ func flagError(cmd *cobra.Command, err error) error {
 	}
 	name, _, _ = strings.Cut(name, "=")
 	err = fmt.Errorf("unknown flag: %s%s", dashes, name)
-	meant := config.Nearest(strings.ToUpper(strings.ReplaceAll(name, "-", "_")))
-	for _, k := range config.Keys() {
-		if k.Name == meant && cmd.Flags().Lookup(k.Flag()) != nil {
-			return fmt.Errorf("%w, did you mean --%s?", err, k.Flag())
-		}
+	var known []string
+	cmd.Flags().VisitAll(func(f *pflag.Flag) { known = append(known, f.Name) })
+	if meant := config.Nearest(name, known...); meant != "" && len(name) > 1 {
+		return fmt.Errorf("%w, did you mean --%s?", err, meant)
 	}
 	return err
 }

@@ -39,6 +39,8 @@ type loadFlags struct {
 	rate        float64
 	seed        uint64
 	timeout     time.Duration
+	maxP99      time.Duration // zero means no limit
+	maxErrors   int64
 	production  bool
 	json        bool
 	quiet       bool
@@ -65,13 +67,15 @@ Exit status:
   0  every answer was as it should be
   1  something else went wrong, or it was interrupted
   2  the command line or the configuration is wrong
-  4  some answers were wrong or did not come
+  4  more answers than --max-errors were wrong or did not come
   5  the API could not be reached, or has nothing to ask for
+  8  the p99 of the answers was over --max-p99
 
 ` + precedence,
 		Example: `  xcri-proxy load http://127.0.0.1:8000/iz/xcri/api
   xcri-proxy load http://127.0.0.1:8000 --requests 720000 --connections 200 --warm-up 100000
   xcri-proxy load http://127.0.0.1:8000 --rate 500 --duration 1m --json
+  xcri-proxy load http://127.0.0.1:8000 --rate 500 --duration 1m --max-p99 200ms --max-errors 0
   xcri-proxy load http://127.0.0.1:8000 --from-log /var/log/apache2/access.log.1.gz`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) != 1 {
@@ -112,6 +116,8 @@ func (f *loadFlags) add(flags *pflag.FlagSet) {
 	flags.Float64Var(&f.rate, "rate", 0, "how many requests a second are due; 0 for as many as there are answers")
 	flags.Uint64Var(&f.seed, "seed", 1, "which visitors come")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "longest wait for an answer")
+	flags.DurationVar(&f.maxP99, "max-p99", 0, "exit with status 8 if the p99 of the times is longer; 0 for no limit")
+	flags.Int64Var(&f.maxErrors, "max-errors", 0, "exit with status 4 if there are more errors")
 	flags.BoolVar(&f.production, "yes-production", false, "allow a URL that is not this machine: its server gets all that it can take, and its visitors what is left")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON, times in seconds")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing, only set the exit status")
@@ -137,6 +143,8 @@ func (f loadFlags) check(text string) (*url.URL, error) {
 		return nil, errors.New("--rate: want a number from 0 to 1000000")
 	case f.timeout < time.Millisecond || f.timeout > time.Minute:
 		return nil, errors.New("--timeout: want 1ms to 1m")
+	case f.maxP99 < 0 || f.maxErrors < 0:
+		return nil, errors.New("--max-p99 and --max-errors: want a limit from 0 on")
 	case f.json && f.quiet:
 		return nil, errors.New("--json and --quiet exclude each other")
 	}
@@ -164,7 +172,7 @@ func (p *program) runLoad(ctx context.Context, at *url.URL, base string, f loadF
 	}
 	progress.end()
 	if err == nil {
-		err = report.judge(ctx.Err() != nil)
+		err = report.judge(ctx.Err() != nil, f.maxErrors, f.maxP99)
 	}
 	return p.endLoad(&report, err, f)
 }

@@ -159,6 +159,42 @@ func TestLoadCommandLine(t *testing.T) {
 	}
 }
 
+// TestLoadLimits holds that each limit has its exit status and its word, and that
+// a limit that is not exceeded has no effect.
+func TestLoadLimits(t *testing.T) {
+	report := func(errors int64, p99 float64) *loadReport {
+		r := &loadReport{Report: &loads.Report{Requests: 100, Errors: errors, Latency: loads.Latency{P99: p99}}}
+		for range errors {
+			r.Failures = []loads.Failure{{Kind: "status 503", Count: errors}}
+		}
+		return r
+	}
+	for _, tt := range []struct {
+		report    *loadReport
+		maxErrors int64
+		maxP99    time.Duration
+		status    int
+		word      string
+	}{
+		{report(0, 0.3), 0, 0, 0, "ok"},
+		{report(1, 0.3), 0, 0, exitPartly, "errors"},
+		{report(5, 0.3), 5, 0, 0, "ok"},
+		{report(6, 0.3), 5, 0, exitPartly, "errors"},
+		{report(0, 0.2), 0, 200 * time.Millisecond, 0, "ok"},
+		{report(0, 0.201), 0, 200 * time.Millisecond, exitTooSlow, "too_slow"},
+		{report(1, 0.201), 0, 200 * time.Millisecond, exitPartly, "errors"},
+	} {
+		got := statusOf(tt.report.judge(false, tt.maxErrors, tt.maxP99))
+		if got != tt.status || loadResults[got] != tt.word {
+			t.Errorf("%d errors of %d, p99 %v of %v: status %d, %q; want %d", tt.report.Errors, tt.maxErrors, tt.report.Latency.P99, tt.maxP99, got, loadResults[got], tt.status)
+		}
+	}
+	addr := startProxy(t)
+	expect(t, 8, []string{"load", "http://" + addr, "--requests", "20", "--max-p99", "1ns"}, "20 requests in ", "xcri-proxy: the p99 is ", " ms, over --max-p99 1ns\n")
+	expect(t, 0, []string{"load", "http://" + addr, "--requests", "20", "--max-p99", "1m"}, "20 requests in ")
+	expect(t, 2, []string{"load", "http://" + addr, "--max-errors", "-1"}, "--max-p99 and --max-errors: want a limit from 0 on")
+}
+
 func TestShowLoad(t *testing.T) {
 	var out strings.Builder
 	p := newProgress(&out, false, false)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	loads "github.com/lewistv/xcri-proxy/cmd/internal/load"
 )
@@ -25,10 +26,11 @@ type loadReport struct {
 }
 
 // loadResults are the words for the exit statuses.
-var loadResults = map[int]string{0: "ok", exitRuntime: "failed", exitUsage: "failed", exitPartly: "errors", exitUnreachable: "unreachable"}
+var loadResults = map[int]string{0: "ok", exitRuntime: "failed", exitUsage: "failed", exitPartly: "errors", exitUnreachable: "unreachable", exitTooSlow: "too_slow"}
 
-// judge tells what the requests have shown.
-func (r *loadReport) judge(interrupted bool) error {
+// judge returns an error with the exit status unless all requests were sent and
+// the limits hold. Zero for maxP99 means no limit.
+func (r *loadReport) judge(interrupted bool, maxErrors int64, maxP99 time.Duration) error {
 	problem := func(status int, format string, args ...any) error {
 		return runtimeError{error: fmt.Errorf(format, args...), status: status}
 	}
@@ -36,12 +38,14 @@ func (r *loadReport) judge(interrupted bool) error {
 	switch {
 	case r.Errors > 0 && r.Errors >= all && r.Failures[0].Kind == loads.NoConnection && len(r.Failures) == 1:
 		return problem(exitUnreachable, "%s", r.Failures[0].Example)
-	case r.Errors > 0:
+	case r.Errors > maxErrors:
 		return problem(exitPartly, "%d errors in %d requests", r.Errors, all)
 	case interrupted:
 		return problem(exitRuntime, "interrupted after %d requests", all)
 	case r.Requests == 0:
 		return runtimeError{error: errors.New("no request came after the warm-up")}
+	case maxP99 > 0 && r.Latency.P99 > maxP99.Seconds():
+		return problem(exitTooSlow, "the p99 is %.1f ms, over --max-p99 %s", r.Latency.P99*1e3, maxP99)
 	}
 	return nil
 }

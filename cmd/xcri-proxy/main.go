@@ -19,8 +19,8 @@ import (
 // Exit statuses: a problem at run time can pass by itself, a wrong command line
 // or configuration cannot. From exitNothingNew on they are for warm, and of
 // those exitUnreachable for all that ask a running proxy. verify and load share
-// exitPartly, for what could not be compared and for wrong answers, and verify has
-// exitDifferent for itself.
+// exitPartly, for what could not be compared and for wrong answers, verify has
+// exitDifferent and load has exitTooSlow for itself.
 const (
 	exitRuntime     = 1
 	exitUsage       = 2
@@ -29,6 +29,7 @@ const (
 	exitUnreachable = 5
 	exitNoDatabase  = 6
 	exitDifferent   = 7
+	exitTooSlow     = 8
 )
 
 // runtimeError is an error that is not the fault of the command line or the
@@ -128,10 +129,13 @@ passes on to the old API.`,
   xcri-proxy source legacy
   xcri-proxy verify --rate 5
   xcri-proxy load http://127.0.0.1:8000`,
-		SilenceUsage:      true,
-		SilenceErrors:     true,
-		CompletionOptions: cobra.CompletionOptions{DisableDefaultCmd: true},
+		SilenceUsage:  true,
+		SilenceErrors: true,
+		Version:       versionText(),
+		// xcri-proxy completion bash | zsh | fish | powershell
+		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
 	root.SetOut(p.stdout)
 	root.SetErr(p.stderr)
 	root.SetFlagErrorFunc(flagError)

@@ -64,6 +64,10 @@ func TestWrongCommandLines(t *testing.T) {
 				"  ADMIN_TOKEN (environment): must be at least 16 printable ASCII characters without a space\n" +
 				"  DATABASE_PORT=\"x\" (environment): must be a whole number from 1 to 65535\n" +
 				"see xcri-proxy config --help\n"},
+		{"unknown flag like one that is no setting", nil, []string{"purge", "--al"},
+			"xcri-proxy: unknown flag: --al, did you mean --all?\nsee xcri-proxy purge --help\n"},
+		{"unknown short flag", nil, []string{"warm", "-x"},
+			"xcri-proxy: unknown flag: -x\nsee xcri-proxy warm --help\n"},
 		{"malformed value for health", nil, []string{"health", "--timeout", "soon"},
 			"xcri-proxy: invalid argument \"soon\" for \"--timeout\" flag: time: invalid duration \"soon\"\nsee xcri-proxy health --help\n"},
 		{"health without a port", nil, []string{"health", "--listen-addr", ":0"},
@@ -141,9 +145,27 @@ func TestVersion(t *testing.T) {
 	if status != 0 || !strings.HasPrefix(stdout, "xcri-proxy v1.2.3 (commit ") || !strings.Contains(stdout, ", go1.") {
 		t.Errorf("status %d: %s", status, stdout)
 	}
+	for _, flag := range []string{"--version", "-v"} {
+		if status, out, _ := command(nil, flag); status != 0 || out != stdout {
+			t.Errorf("%s: status %d: %s", flag, status, out)
+		}
+	}
 	version = ""
 	if buildVersion() == "" {
 		t.Error("no version without -ldflags")
+	}
+}
+
+// TestCompletion holds that scripts for the shells can be made, and that they
+// complete a source.
+func TestCompletion(t *testing.T) {
+	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
+		if status, stdout, stderr := command(nil, "completion", shell); status != 0 || !strings.Contains(stdout, "xcri-proxy") || stderr != "" {
+			t.Errorf("%s: status %d, %d bytes, %s", shell, status, len(stdout), stderr)
+		}
+	}
+	if status, stdout, _ := command(nil, "__complete", "source", "le"); status != 0 || !strings.HasPrefix(stdout, "legacy\n") {
+		t.Errorf("status %d: %s", status, stdout)
 	}
 }
 

@@ -27,6 +27,7 @@ where answers come from. The exit status is 5 if the proxy could not be reached,
 2 for a wrong command line, otherwise 0 or 1.
 
 ` + precedence,
+		ValidArgs: []string{"store", "legacy", "auto"},
 		Example: `  xcri-proxy source
   xcri-proxy source legacy
   xcri-proxy source auto --route /teams/ --route /athletes/{athlete_hnd}

@@ -18,10 +18,13 @@ func (p *program) versionCommand() *cobra.Command {
 		Short: "Show the version",
 		Args:  noArgs,
 		Run: func(*cobra.Command, []string) {
-			fmt.Fprintf(p.stdout, "xcri-proxy %s (commit %s, %s %s/%s)\n",
-				buildVersion(), commit(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
+			fmt.Fprintln(p.stdout, versionText())
 		},
 	}
+}
+
+func versionText() string {
+	return fmt.Sprintf("xcri-proxy %s (commit %s, %s %s/%s)", buildVersion(), commit(), runtime.Version(), runtime.GOOS, runtime.GOARCH)
 }
 
 func buildVersion() string {

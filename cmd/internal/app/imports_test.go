@@ -23,7 +23,7 @@ cmd/internal/accesslog:
 cmd/internal/adminclient: config proxy/admin/api
 cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/atomicfile cmd/internal/handover config proxy proxy/admin/gate proxy/content proxy/legacy proxy/maintenance proxy/origin proxy/site store
 cmd/internal/handover:
-cmd/internal/load: cmd/internal/accesslog
+cmd/internal/load: cmd/internal/accesslog proxy/admin/api
 cmd/internal/logging:
 cmd/xcri-bench: store/storetest store/storetest/importer store/storetest/mariadb
 cmd/xcri-bench/bare:

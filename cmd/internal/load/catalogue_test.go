@@ -10,9 +10,9 @@ import (
 	"testing"
 )
 
-// api answers what Learn asks, but for the targets in instead, which get another
+// fakeAPI answers what Learn asks, but for the targets in instead, which get another
 // body.
-func api(t *testing.T, instead map[string]string) (root string) {
+func fakeAPI(t *testing.T, instead map[string]string) (root string) {
 	t.Helper()
 	answers := map[string]string{
 		"/snapshots/": `{"total":2,"snapshots":[{"date":"2025-10-13"},{"date":"2025-10-20"}]}`,
@@ -44,7 +44,7 @@ func api(t *testing.T, instead map[string]string) (root string) {
 func TestLearn(t *testing.T) {
 	empty := athleteList(2025, &Scope{Division: 2031, Gender: "F"})
 	heard := ""
-	c, err := Learn(t.Context(), http.DefaultClient, api(t, map[string]string{empty: `{"results":[]}`}), func(done, all int) { heard += fmt.Sprint(done, "/", all, " ") })
+	c, err := Learn(t.Context(), http.DefaultClient, fakeAPI(t, map[string]string{empty: `{"results":[]}`}), func(done, all int) { heard += fmt.Sprint(done, "/", all, " ") })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,14 +74,14 @@ func TestLearnFails(t *testing.T) {
 		"broken a list": {"/teams/", `{"results":[{"anet_team_hnd":"x"}]}`, "/api/teams/?season_year=2025"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if c, err := Learn(t.Context(), http.DefaultClient, api(t, map[string]string{tt.target: tt.body}), nil); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if c, err := Learn(t.Context(), http.DefaultClient, fakeAPI(t, map[string]string{tt.target: tt.body}), nil); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%+v, %v", c, err)
 			}
 		})
 	}
 	ended, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := Learn(ended, http.DefaultClient, api(t, nil), nil); err == nil {
+	if _, err := Learn(ended, http.DefaultClient, fakeAPI(t, nil), nil); err == nil {
 		t.Error("no error though it was to end")
 	}
 }

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
 // statusError is a status that was not expected.
@@ -19,13 +21,11 @@ func (e statusError) Error() string {
 	return fmt.Sprintf("got %d %s", int(e), http.StatusText(int(e)))
 }
 
-// outcomes are the details of Cache-Status that are told apart; the last is for
-// all others, and for none.
-var outcomes = [...]string{"hit", "stale", "stale_error", "miss", "coalesced", "pass", "error", "none"}
+// outcomes are the details of Cache-Status. A request that failed without one
+// counts as failed, and any other answer as none.
+var outcomes = [...]string{"hit", "stale", "stale_error", "miss", "coalesced", "pass", failed, none}
 
-// fromCache and fromOrigin are how many of the first outcomes mean that the
-// answer was in the cache, and that it could have been.
-const fromCache, fromOrigin = 3, 5
+const failed, none = "error", "none"
 
 // NoConnection is the kind of failures to connect.
 const NoConnection = "no connection"
@@ -51,20 +51,25 @@ type tally struct {
 	failures map[string]*Failure
 }
 
-// count counts a request that counts, with its answer unless that failed.
+// count counts a request after the warm-up. The answer is incomplete if err is not
+// about its status or body.
 func (t *tally) count(k Kind, a *answer, took time.Duration, err error) {
 	t.kinds[k].Record(took)
 	var wrong statusError
+	outcome := string(a.outcome)
 	if err != nil && !errors.As(err, &wrong) && !errors.Is(err, errBody) {
-		return // there is no answer
+		outcome = ""
+	} else {
+		t.statuses[a.status].Add(1)
+		t.bytes.Add(a.bytes)
 	}
-	t.statuses[a.status].Add(1)
-	t.bytes.Add(a.bytes)
-	i := slices.Index(outcomes[:], string(a.outcome))
-	if i < 0 {
-		i = len(outcomes) - 1
+	if !slices.Contains(outcomes[:], outcome) {
+		outcome = none
+		if err != nil {
+			outcome = failed
+		}
 	}
-	t.outcomes[k][i].Add(1)
+	t.outcomes[k][slices.Index(outcomes[:], outcome)].Add(1)
 }
 
 func (t *tally) fail(target string, err error) {
@@ -124,7 +129,7 @@ type Report struct {
 	Reconnects int64            `json:"reconnects"`
 	Statuses   map[string]int64 `json:"statuses"`
 	Outcomes   map[string]int64 `json:"outcomes"`  // of Cache-Status
-	HitRatio   float64          `json:"hit_ratio"` // of what the cache could have answered
+	HitRatio   float64          `json:"hit_ratio"` // see api.HitRatio; a failed request is no hit
 	Bytes      int64            `json:"bytes"`     // of the bodies, as they were sent
 	Latency    Latency          `json:"latency"`
 	Kinds      []KindReport     `json:"kinds"`
@@ -164,37 +169,20 @@ func (r *run) report(ended time.Time) *Report {
 	return out
 }
 
-// addKinds adds what is told apart by kind, and the outcomes.
+// addKinds adds the figures of each kind, and the outcomes of all.
 func (out *Report) addKinds(t *tally) {
-	var all [len(outcomes)]int64
 	for k := range t.kinds {
-		var of [len(outcomes)]int64
-		for i := range of {
-			of[i] = t.outcomes[k][i].Load()
-			all[i] += of[i]
+		of := map[string]int64{}
+		for i, name := range outcomes {
+			if n := t.outcomes[k][i].Load(); n > 0 {
+				of[name] = n
+				out.Outcomes[name] += n
+			}
 		}
 		times := &Times{}
 		if times.Add(&t.kinds[k]); times.Total() > 0 {
-			out.Kinds = append(out.Kinds, KindReport{Kind(k).String(), times.Total(), hitRatio(of), times.Latency()})
+			out.Kinds = append(out.Kinds, KindReport{Kind(k).String(), times.Total(), api.HitRatio(of), times.Latency()})
 		}
 	}
-	for i, n := range all {
-		if n > 0 {
-			out.Outcomes[outcomes[i]] = n
-		}
-	}
-	out.HitRatio = hitRatio(all)
-}
-
-// hitRatio is the share that came from the cache, and zero where there was
-// nothing to come.
-func hitRatio(of [len(outcomes)]int64) float64 {
-	var cached, all int64
-	for i, n := range of[:fromOrigin] {
-		all += n
-		if i < fromCache {
-			cached += n
-		}
-	}
-	return float64(cached) / float64(max(1, all))
+	out.HitRatio = api.HitRatio(out.Outcomes)
 }

@@ -184,6 +184,29 @@ func TestFailures(t *testing.T) {
 	}
 }
 
+// TestFailuresLowerTheHitRatio holds that a request that fails, with an answer or
+// without, is no hit.
+func TestFailuresLowerTheHitRatio(t *testing.T) {
+	const busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
+	for name, wrong := range map[string]string{
+		"with a Cache-Status": busy + "Cache-Status: xcri-proxy; detail=error\r\n\r\n", "of a server in front": busy + "\r\n", "truncated": "HTTP/1.1 200 OK\r\nCache-Status: xcri-proxy; hit; detail=hit\r\nContent-Length: 9\r\n\r\n{}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				report := mustRun(t, piped(times(5, Request{Target: "/"}), func(n int64, _ string) (string, bool) {
+					if n == 3 {
+						return wrong, true
+					}
+					return good, false
+				}))
+				if report.Errors != 1 || report.Outcomes["hit"] != 4 || report.Outcomes["error"] != 1 || report.HitRatio != 0.8 || report.Kinds[0].HitRatio != 0.8 {
+					t.Errorf("%d errors, outcomes %v, hit ratio %v, %+v", report.Errors, report.Outcomes, report.HitRatio, report.Kinds)
+				}
+			})
+		})
+	}
+}
+
 func TestNoConnection(t *testing.T) {
 	o := piped(times(3, Request{Target: "/"}), nil)
 	o.dial = func(context.Context) (net.Conn, error) { return nil, errors.New("refused") }

@@ -44,10 +44,19 @@ type Stale struct {
 	Oldest  *time.Time `json:"oldest_filled_at"`
 }
 
+// HitRatio returns the share of requests that were answered from the cache (hit,
+// stale, stale_error) among all that the cache handled (miss, coalesced and error
+// too). It is zero if there were none. Requests that pass the cache do not count.
+func HitRatio(outcomes map[string]int64) float64 {
+	hits := outcomes["hit"] + outcomes["stale"] + outcomes["stale_error"]
+	all := hits + outcomes["miss"] + outcomes["coalesced"] + outcomes["error"]
+	return float64(hits) / float64(max(1, all))
+}
+
 // Requests counts the requests of all routes.
 type Requests struct {
 	Outcomes    map[string]int64 `json:"outcomes"`
-	HitRatio    float64          `json:"hit_ratio"` // of the requests that the cache got
+	HitRatio    float64          `json:"hit_ratio"` // see the function HitRatio
 	NotModified int64            `json:"not_modified"`
 	Rejected    int64            `json:"rejected"` // 422
 	Inflated    int64            `json:"inflated"` // sent without a coding, from a compressed body
