@@ -150,9 +150,16 @@ type subject struct {
 }
 
 var (
-	errNoPath   = fmt.Errorf("%w: not a path of the API", ErrSkipped)
+	errNoPath   = noSubject(route.ErrNoRoute.Error())
 	errHasClock = fmt.Errorf("%w: the answer tells the time", ErrSkipped)
 )
+
+// noSubject is the reason why a target can't be compared.
+type noSubject string
+
+func (n noSubject) Error() string { return string(n) }
+
+func (n noSubject) Unwrap() error { return ErrSkipped }
 
 // subject returns the subject of a target. The error wraps ErrSkipped.
 func (v *Verifier) subject(target string) (*subject, error) {
