@@ -48,6 +48,7 @@ func (p *Proxy) serveAdmin(ctx *fasthttp.RequestCtx, path []byte, private bool) 
 	page := adminPages[string(bytes.TrimSuffix(path, []byte("/")))]
 	facts := gate.FactsOf(ctx, p.opts.TrustedProxies, private)
 	verdict := p.gate.Decide(facts, gate.Page{Read: page.answer != nil, Change: page.change != nil, Form: page.form, Open: page.open})
+	ctx.SetUserValue(credentialKey, verdict.By)
 	switch {
 	case !verdict.Admitted():
 		p.refuse(ctx, facts, verdict)
@@ -58,6 +59,9 @@ func (p *Proxy) serveAdmin(ctx *fasthttp.RequestCtx, path []byte, private bool) 
 	}
 	return true
 }
+
+// credentialKey is the user value of a request that holds its gate.Credential.
+const credentialKey = "credential"
 
 // refuse answers a request that the gate does not admit.
 func (p *Proxy) refuse(ctx *fasthttp.RequestCtx, facts *gate.Request, v gate.Verdict) {

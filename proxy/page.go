@@ -7,6 +7,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
@@ -18,7 +19,7 @@ var pageFiles embed.FS
 
 // pagePolicy lets the page load its own files and figures, and nothing else.
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
-	"frame-ancestors 'none'; base-uri 'none'; form-action 'none'"
+	"frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 var pageTypes = map[string]string{".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
@@ -39,6 +40,9 @@ func (p *Proxy) servePage(ctx *fasthttp.RequestCtx) {
 	body, err := pageFiles.ReadFile("page/" + name)
 	if err != nil {
 		panic(err) // embedded
+	}
+	if ctx.UserValue(credentialKey) == gate.BySession {
+		body = bytes.Replace(body, []byte(`id="logout" hidden`), []byte(`id="logout"`), 1)
 	}
 	ctx.Response.Header.SetContentType(pageTypes[path.Ext(name)])
 	ctx.Response.Header.Set("Content-Security-Policy", pagePolicy)

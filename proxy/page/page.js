@@ -71,6 +71,7 @@ async function ask(path, options = {}) {
   } catch (e) {
     throw new Error(e.name === 'TimeoutError' ? 'The proxy does not answer.' : 'The proxy can’t be reached.');
   }
+  if (answer.status === 401) location.reload(); // the session has ended: the answer is the login page
   const body = await answer.json().catch(() => null);
   if (!answer.ok) throw new Error((body && typeof body.detail === 'string' && body.detail) || `The proxy answered ${answer.status}.`);
   if (!body) throw new Error('The proxy’s answer could not be read.');

@@ -104,7 +104,7 @@ func (g *Gate) Refuse(ctx *fasthttp.RequestCtx, r *Request, v Verdict) (page []b
 	}
 	message := ""
 	if tried {
-		message = v.Reason + "."
+		message = "Refused: " + strings.TrimPrefix(v.Reason, onlyHere) + "."
 	}
 	h.Set(fasthttp.HeaderContentSecurityPolicy, LoginPolicy)
 	h.SetContentType("text/html; charset=utf-8")

@@ -130,7 +130,7 @@ func TestRefuse(t *testing.T) {
 		"a program that says nothing":     {[]string{"GET /cache/ HTTP/1.1"}, denied, ""},
 		"metrics, outside of the session": {[]string{"GET /metrics HTTP/1.1", html}, denied, ""},
 		"no way to log in":                {[]string{"GET /cache/ HTTP/1.1", html}, refuse(403, CauseNotLocal, "no"), ""},
-		"a wrong login":                   {[]string{"POST /cache/login HTTP/1.1", html}, refuse(403, CauseToken, `the <token> is wrong`), "login"},
+		"a wrong login":                   {[]string{"POST /cache/login HTTP/1.1", html}, refuse(403, CauseToken, onlyHere+`the <token> is wrong`), "login"},
 		"a wrong login of a program":      {[]string{"POST /cache/login HTTP/1.1", "Accept: */*"}, refuse(403, CauseToken, "no"), ""},
 		"a limited login":                 {[]string{"POST /cache/login HTTP/1.1", html}, Verdict{Status: 429, Cause: CauseLimited, Reason: "later", Wait: 1}, "login"},
 		"another page's wrong token":      {[]string{"POST /cache/purge HTTP/1.1", html}, refuse(403, CauseToken, "no"), ""},
@@ -149,7 +149,7 @@ func TestRefuse(t *testing.T) {
 			}
 			wrong := ctx.IsPost() && page != ""
 			if strings.Contains(page, "<token>") || strings.Contains(page, `role="alert" hidden`) == wrong && page != "" ||
-				wrong && !strings.Contains(strings.NewReplacer("&lt;", "<", "&gt;", ">").Replace(page), ">"+tt.v.Reason+".<") || strings.Contains(page, "{{") {
+				wrong && !strings.Contains(strings.NewReplacer("&lt;", "<", "&gt;", ">").Replace(page), ">Refused: "+strings.TrimPrefix(tt.v.Reason, onlyHere)+".<") || strings.Contains(page, "{{") {
 				t.Errorf("the message:\n%s", page)
 			}
 			if challenged := len(h.Peek("WWW-Authenticate")) > 0; challenged != (tt.v.Status == 401) {
