@@ -69,7 +69,7 @@ func TestHostsInOrder(t *testing.T) {
 			later := relays[2].Accepted()
 			mustRead(t, p, "SELECT 1")
 			fill(t, p, 3)
-			for l := range p.links {
+			for _, l := range p.stock.all() {
 				if l.server != p.dialer.hosts[0] {
 					t.Errorf("a connection to %s is still used", l.server.name)
 				}

@@ -24,11 +24,16 @@ type gate struct {
 	limit          int
 	used, normal   int // places taken; by normal callers
 	urgent, queue  []*waiter
-	pause          time.Duration // between attempts to grow
-	growAt         time.Time
-	grown          bool // the last attempt to grow was not refused yet
+	growth         growth
 	waits, refused int64
 	waited         time.Duration
+}
+
+// growth says when a lowered limit is raised next.
+type growth struct {
+	pause time.Duration // between two attempts
+	at    time.Time
+	tried bool // the last attempt was not refused yet
 }
 
 type waiter struct {
@@ -36,22 +41,26 @@ type waiter struct {
 	urgent bool
 }
 
-func newGate(most int) *gate { return &gate{most: most, limit: most, pause: firstGrowth} }
+func newGate(most int) *gate {
+	return &gate{most: most, limit: most, growth: growth{pause: firstGrowth}}
+}
 
 // enter takes a place and returns ctx's error if there is none in its time.
 func (g *gate) enter(ctx context.Context, urgent bool) error {
-	g.mu.Lock()
-	g.grow(time.Now(), !g.fits(urgent))
-	if g.fits(urgent) && len(g.urgent) == 0 && (urgent || len(g.queue) == 0) {
-		g.take(urgent)
-		g.mu.Unlock()
-		return nil
-	}
 	w := &waiter{make(chan struct{}), urgent}
+	g.mu.Lock()
 	queue := g.queueOf(urgent)
 	*queue = append(*queue, w)
-	g.waits++
+	g.grow(time.Now(), !g.fits(urgent))
+	g.admit()
+	admitted := !slices.Contains(*queue, w)
+	if !admitted {
+		g.waits++
+	}
 	g.mu.Unlock()
+	if admitted {
+		return nil
+	}
 	start := time.Now()
 	select {
 	case <-w.ready:
@@ -86,10 +95,10 @@ func (g *gate) shrink(granted int) (limit int, shrunk bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.refused++
-	if g.grown {
-		g.pause, g.grown = min(2*g.pause, longestGrowth), false
+	if g.growth.tried {
+		g.growth.pause, g.growth.tried = min(2*g.growth.pause, longestGrowth), false
 	}
-	g.growAt = time.Now().Add(g.pause)
+	g.growth.at = time.Now().Add(g.growth.pause)
 	if granted = max(granted, 1); granted < g.limit {
 		g.limit, shrunk = granted, true
 	}
@@ -99,14 +108,14 @@ func (g *gate) shrink(granted int) (limit int, shrunk bool) {
 // grow raises a lowered limit by one if there is demand and the last refusal is
 // long enough ago. The caller holds mu.
 func (g *gate) grow(now time.Time, demand bool) {
-	if !demand || g.limit == g.most || now.Before(g.growAt) {
+	if !demand || g.limit == g.most || now.Before(g.growth.at) {
 		return
 	}
-	if g.grown { // and no refusal followed
-		g.pause = firstGrowth
+	if g.growth.tried { // and no refusal followed
+		g.growth.pause = firstGrowth
 	}
 	g.limit++
-	g.grown, g.growAt = true, now.Add(g.pause)
+	g.growth.tried, g.growth.at = true, now.Add(g.growth.pause)
 }
 
 // kept is the number of places that normal callers may not take.

@@ -99,8 +99,7 @@ func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 	}
 	sent := time.Now().Add(-hedgeAfter).UnixNano()
 	dropped := 0
-	p.mu.Lock()
-	for waiting := range p.links {
+	for _, waiting := range p.stock.all() {
 		at := waiting.awaits.Load()
 		drop := waiting.drop.Load()
 		if at == 0 || at > sent || drop == nil || waiting.server != l.server || works[waiting.id] {
@@ -109,7 +108,6 @@ func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 		(*drop)()
 		dropped++
 	}
-	p.mu.Unlock()
 	if dropped > 0 {
 		p.dialer.retire()
 		p.opts.Logger.Warn("the server has lost connections, their reads are repeated", "connections", dropped)

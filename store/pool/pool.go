@@ -9,6 +9,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"sync/atomic"
@@ -77,12 +78,7 @@ type Pool struct {
 	work   sync.WaitGroup // reads and background work
 	probes flight
 	good   atomic.Int64 // when a statement last succeeded, Unix nanoseconds
-
-	mu     sync.Mutex
-	idle   []*link        // the most recently used last
-	links  map[*link]bool // open, idle ones too
-	dials  int            // connections being opened for reads
-	closed bool
+	stock  stock
 }
 
 // New returns a Pool. It does not connect.
@@ -92,7 +88,7 @@ func New(opts Options) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{opts: opts, dialer: d, gate: newGate(opts.MaxConns), links: map[*link]bool{}}
+	p := &Pool{opts: opts, dialer: d, gate: newGate(opts.MaxConns), stock: stock{open: map[*link]bool{}}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -102,30 +98,17 @@ var errClosed = errors.New("the pool of connections is closed")
 
 // Close closes the connections once their reads have ended.
 func (p *Pool) Close() error {
-	p.mu.Lock()
-	p.closed = true
-	p.mu.Unlock()
+	p.stock.close()
 	p.stop()
 	p.work.Wait()
-	p.mu.Lock()
-	idle := p.idle
-	p.idle = nil
-	p.mu.Unlock()
-	for _, l := range idle {
+	for _, l := range p.stock.all() {
 		p.discard(l)
 	}
 	return nil
 }
 
-// begin registers work that Close waits for.
-func (p *Pool) begin() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if !p.closed {
-		p.work.Add(1)
-	}
-	return !p.closed
-}
+// begin registers work that Close waits for. It reports false after Close.
+func (p *Pool) begin() bool { return p.stock.begin(&p.work) }
 
 // Stats are figures of the pool.
 type Stats struct {
@@ -139,10 +122,7 @@ type Stats struct {
 
 // Stats returns the pool's figures of this moment.
 func (p *Pool) Stats() Stats {
-	p.mu.Lock()
-	open := len(p.links)
-	p.mu.Unlock()
-	g := p.gate
+	open, g := p.stock.size(), p.gate
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	return Stats{g.limit, open, g.used, g.waits, g.waited, g.refused}
@@ -155,7 +135,7 @@ func (p *Pool) acquire(ctx context.Context, urgent, fresh bool) (*link, error) {
 	for begun := time.Now(); ; {
 		if err := p.gate.enter(ctx, urgent); err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {
-				err = errors.Join(ErrBusy, err)
+				err = fmt.Errorf("%w: %w", ErrBusy, err)
 			}
 			return nil, err
 		}
@@ -164,7 +144,7 @@ func (p *Pool) acquire(ctx context.Context, urgent, fresh bool) (*link, error) {
 			l.urgent = urgent
 			return l, nil
 		}
-		open := p.granted()
+		open := p.stock.granted()
 		p.gate.leave(urgent)
 		if conditionOf(err).class != NoRoom {
 			return nil, err
@@ -190,7 +170,7 @@ func (p *Pool) acquire(ctx context.Context, urgent, fresh bool) (*link, error) {
 // a place.
 func (p *Pool) take(ctx context.Context, fresh bool) (*link, error) {
 	for {
-		l := p.pop(fresh)
+		l := p.stock.pop(fresh, p.Stats().Limit)
 		switch {
 		case l == nil:
 			return p.open(ctx)
@@ -201,45 +181,11 @@ func (p *Pool) take(ctx context.Context, fresh bool) (*link, error) {
 	}
 }
 
-// pop returns an idle connection to reuse, or nil. With fresh it is the oldest
-// one, to make room, once all places have a connection.
-func (p *Pool) pop(fresh bool) (l *link) {
-	limit := p.Stats().Limit
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	n := len(p.idle)
-	switch {
-	case n == 0, fresh && len(p.links)+p.dials < limit:
-		return nil
-	case fresh:
-		l, p.idle = p.idle[0], p.idle[1:]
-	default:
-		l, p.idle = p.idle[n-1], p.idle[:n-1]
-	}
-	return l
-}
-
 // open opens a connection for a read.
-func (p *Pool) open(ctx context.Context) (*link, error) {
-	p.mu.Lock()
-	p.dials++
-	p.mu.Unlock()
-	l, err := p.dialer.open(ctx)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.dials--
-	if err == nil {
-		p.links[l] = true
-	}
-	return l, err
-}
-
-// granted is the number of connections that the server grants, as far as is
-// known: those that are open or being opened.
-func (p *Pool) granted() int {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return len(p.links) + p.dials
+func (p *Pool) open(ctx context.Context) (l *link, err error) {
+	p.stock.dial()
+	defer func() { p.stock.dialled(l) }()
+	return p.dialer.open(ctx)
 }
 
 // usable reports whether an idle connection may be lent again.
@@ -249,23 +195,11 @@ func (p *Pool) usable(ctx context.Context, l *link) bool {
 
 // release takes a connection back.
 func (p *Pool) release(l *link) {
-	keep := l.valid() && p.dialer.current(l)
-	limit := p.Stats().Limit
-	p.mu.Lock()
-	keep = keep && !p.closed && len(p.links) <= limit
-	if keep {
-		l.released = time.Now()
-		p.idle = append(p.idle, l)
+	surplus := []*link{l}
+	if l.valid() && p.dialer.current(l) {
+		surplus = p.stock.push(l, p.Stats().Limit)
 	}
-	var stale *link
-	if len(p.idle) > 1 && time.Since(p.idle[0].released) > connLifetime {
-		stale, p.idle = p.idle[0], p.idle[1:]
-	}
-	p.mu.Unlock()
-	if stale != nil {
-		p.discard(stale)
-	}
-	if !keep {
+	for _, l := range surplus {
 		p.discard(l)
 	}
 	p.gate.leave(l.urgent)
@@ -274,9 +208,7 @@ func (p *Pool) release(l *link) {
 // discard closes a connection that no read uses.
 func (p *Pool) discard(l *link) {
 	l.conn.Close() // an error means that it is closed already
-	p.mu.Lock()
-	delete(p.links, l)
-	p.mu.Unlock()
+	p.stock.remove(l)
 }
 
 // Ping reports whether the server answers.

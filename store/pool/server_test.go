@@ -441,7 +441,7 @@ func TestForgottenConnections(t *testing.T) {
 	p := open(t, opts)
 	fill(t, p, 4)
 	old := map[*link]bool{}
-	for l := range p.links {
+	for _, l := range p.stock.all() {
 		old[l] = true
 	}
 	r.Freeze()
@@ -468,7 +468,7 @@ func TestForgottenConnections(t *testing.T) {
 		}
 	}
 	all.Wait()
-	for l := range p.links {
+	for _, l := range p.stock.all() {
 		if old[l] {
 			t.Error("an old connection is still open")
 		}

@@ -1,0 +1,202 @@
+package pool
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// entering lets n callers enter and returns how many have.
+func entering(g *gate, urgent bool, n int) *atomic.Int64 {
+	var entered atomic.Int64
+	for range n {
+		go func() {
+			if g.enter(context.Background(), urgent) == nil {
+				entered.Add(1)
+			}
+		}()
+	}
+	synctest.Wait()
+	return &entered
+}
+
+// The limit falls to what the server grants, keeps a place for urgent callers, and
+// rises by one after a pause that doubles with each refusal.
+func TestGateShrinksAndGrows(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(8)
+		first := entering(g, false, 8)
+		if first.Load() != 8 {
+			t.Fatalf("%d of 8 enter", first.Load())
+		}
+		for granted := 7; granted >= 2; granted-- {
+			if limit, shrunk := g.shrink(granted); limit != granted || !shrunk {
+				t.Errorf("granted %d: limit %d, %v", granted, limit, shrunk)
+			}
+		}
+		if limit, shrunk := g.shrink(4); limit != 2 || shrunk {
+			t.Errorf("more granted: limit %d, %v", limit, shrunk)
+		}
+		for range 8 {
+			g.leave(false)
+		}
+		readers := entering(g, false, 2)
+		if readers.Load() != 1 {
+			t.Errorf("%d readers with a limit of 2, one place of which is the poll's", readers.Load())
+		}
+		if polls := entering(g, true, 1); polls.Load() != 1 {
+			t.Error("no place for the poll")
+		}
+		g.leave(true)
+
+		// A refused attempt to grow doubles the pause.
+		pause := firstGrowth
+		for range 8 {
+			time.Sleep(pause - time.Millisecond)
+			g.leave(false)
+			synctest.Wait()
+			g.enter(t.Context(), true)
+			entering(g, false, 2) // someone always waits
+			if g.limit != 2 {
+				t.Fatalf("limit %d before the pause of %v has ended", g.limit, pause)
+			}
+			time.Sleep(time.Millisecond)
+			g.leave(true)
+			if g.limit != 3 {
+				t.Fatalf("limit %d after a pause of %v", g.limit, pause)
+			}
+			g.shrink(2)
+			pause = min(2*pause, longestGrowth)
+			if g.used > g.limit {
+				g.leave(false)
+			}
+		}
+		// A success brings the short pause back.
+		time.Sleep(pause)
+		g.leave(false)
+		time.Sleep(pause)
+		g.leave(false)
+		if g.limit != 4 || g.growth.pause != firstGrowth {
+			t.Errorf("limit %d, next attempt in %v", g.limit, g.growth.pause)
+		}
+		for g.used > 0 || len(g.queue) > 0 {
+			g.leave(false)
+			synctest.Wait()
+		}
+		if limit, _ := g.shrink(0); limit != 1 {
+			t.Errorf("nothing granted: limit %d", limit)
+		}
+	})
+}
+
+// A caller whose time is up leaves the queue, and takes no place with it.
+func TestGateWaitEnds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(1)
+		if err := g.enter(t.Context(), false); err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		begun := time.Now()
+		if err := g.enter(ctx, true); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Second {
+			t.Errorf("%v after %v", err, time.Since(begun))
+		}
+		g.leave(false)
+		if err := g.enter(t.Context(), false); err != nil || g.used != 1 || g.waits != 1 || g.waited != time.Second {
+			t.Errorf("%v, %d in use, %d waits of %v", err, g.used, g.waits, g.waited)
+		}
+	})
+}
+
+// Whatever the order of calls, the limits hold, urgent callers overtake, normal
+// ones are served in order, and no free place is left while a caller fits.
+func TestGateInAnyOrder(t *testing.T) {
+	for seed := range uint64(200) {
+		synctest.Test(t, func(t *testing.T) {
+			random := rand.New(rand.NewPCG(seed, 1))
+			g := newGate(1 + random.IntN(6))
+			var mu sync.Mutex
+			var inside []bool               // urgent
+			served := map[time.Time][]int{} // turns by the time of admission
+			enter := func(urgent bool, turn int) {
+				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(1+random.IntN(100_000))*time.Millisecond)
+				go func() {
+					defer cancel()
+					if g.enter(ctx, urgent) != nil {
+						return
+					}
+					mu.Lock()
+					defer mu.Unlock()
+					inside = append(inside, urgent)
+					if !urgent {
+						served[time.Now()] = append(served[time.Now()], turn)
+					}
+				}()
+				synctest.Wait()
+			}
+			out := func(random *rand.Rand) (urgent, ok bool) { // picks a caller to leave
+				mu.Lock()
+				defer mu.Unlock()
+				if len(inside) == 0 {
+					return false, false
+				}
+				i := random.IntN(len(inside))
+				urgent = inside[i]
+				inside = slices.Delete(inside, i, i+1)
+				return urgent, true
+			}
+			for turn := range 60 {
+				g.mu.Lock()
+				before := g.used
+				g.mu.Unlock()
+				switch random.IntN(5) {
+				case 0, 1:
+					enter(false, turn)
+				case 2:
+					enter(true, turn)
+				case 3:
+					if urgent, ok := out(random); ok {
+						g.leave(urgent)
+					}
+				case 4:
+					g.shrink(random.IntN(g.most + 1))
+				}
+				time.Sleep(time.Duration(random.IntN(8000)) * time.Millisecond)
+				synctest.Wait()
+				mu.Lock()
+				g.mu.Lock()
+				wrong := g.used != len(inside) || g.used > max(g.limit, before) || g.limit < 1 || g.limit > g.most ||
+					len(g.urgent) > 0 && g.fits(true) || len(g.urgent) == 0 && len(g.queue) > 0 && g.fits(false)
+				state := fmt.Sprintf("seed %d: %d of %d places used (before %d), %d and %d wait, %d callers inside", seed, g.used, g.limit, before, len(g.urgent), len(g.queue), len(inside))
+				g.mu.Unlock()
+				mu.Unlock()
+				if wrong {
+					t.Fatal(state)
+				}
+			}
+			for urgent, ok := out(random); ok; urgent, ok = out(random) {
+				g.leave(urgent)
+				synctest.Wait()
+			}
+			time.Sleep(200 * time.Second) // all have given up
+			mu.Lock()
+			defer mu.Unlock()
+			last := -1
+			for _, at := range slices.SortedFunc(maps.Keys(served), time.Time.Compare) {
+				if first := slices.Min(served[at]); first < last {
+					t.Errorf("seed %d: reader %d served after %d", seed, first, last)
+				}
+				last = slices.Max(served[at])
+			}
+		})
+	}
+}
