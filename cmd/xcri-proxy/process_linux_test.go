@@ -24,6 +24,7 @@ func TestProcess(t *testing.T) {
 	t.Run("the reader of the log ends", func(t *testing.T) { testLogReader(t, newService(t, programs), true) })
 	t.Run("the reader of the log stops reading", func(t *testing.T) { testLogReader(t, newService(t, programs), false) })
 	t.Run("few open files", func(t *testing.T) { testFewOpenFiles(t, newService(t, programs)) })
+	t.Run("the predecessor ends", func(t *testing.T) { testPredecessorEnds(t, newService(t, programs)) })
 	t.Run("the journal", func(t *testing.T) { testJournal(t, newService(t, programs)) })
 }
 
@@ -160,5 +161,41 @@ func testJournal(t *testing.T, s *service) {
 		if !strings.HasPrefix(line, "<6>{") && !strings.HasPrefix(line, "<4>{") {
 			t.Errorf("no priority: %s", line)
 		}
+	}
+}
+
+// testPredecessorEnds: whenever in a hand-over the predecessor is stopped or killed,
+// the successor takes over, and is the only process left.
+func testPredecessorEnds(t *testing.T, s *service) {
+	adoptOrphans(t)
+	s.start(t, `exec "$0" "$@"`, nil)
+	await(t, "the program serves", func() bool { return s.status("/readyz") == http.StatusOK })
+	await(t, "a PID file", func() bool { return s.pid() == s.process.Pid })
+	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
+		for _, delay := range []time.Duration{0, 5, 10, 20, 30, 40, 50, 70, 100, 150, 250} {
+			begun := strings.Count(s.log(t), "hand-over begun")
+			old := s.process
+			if err := old.Signal(syscall.SIGHUP); err != nil {
+				t.Fatal(err)
+			}
+			if signal == syscall.SIGKILL { // before this there is no successor
+				s.awaitLog(t, "hand-over begun", begun+1)
+			}
+			<-time.After(delay * time.Millisecond)
+			old.Signal(signal) // an error means that it has ended
+			old.Wait()
+			await(t, fmt.Sprintf("a successor after %v %d ms after SIGHUP", signal, delay), func() bool {
+				return s.pid() != 0 && s.pid() != old.Pid && s.status("/readyz") == http.StatusOK
+			})
+			successor, err := os.FindProcess(s.pid())
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.process = successor
+		}
+	}
+	s.stop(t)
+	if got := s.status("/livez"); got != 0 {
+		t.Errorf("another process answers with status %d", got)
 	}
 }

@@ -76,17 +76,23 @@ func startApp(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	if err != nil {
 		return err
 	}
+	running, stop := context.WithCancel(context.WithoutCancel(ctx))
+	defer stop()
 	go func() {
+		defer stop()
 		for {
 			select {
 			case <-hangups:
 				a.HandOver()
 			case <-ctx.Done():
+				if len(hangups) > 0 { // it came first
+					a.HandOver()
+				}
 				return
 			}
 		}
 	}()
-	return a.Run(ctx)
+	return a.Run(running)
 }
 
 func isTerminal(w io.Writer) bool {

@@ -56,6 +56,13 @@ func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 
 // build makes what needs the store. What it made before an error is for close.
 func (a *App) build(version string) (err error) {
+	// First, as a predecessor writes its files before they are read here.
+	if err := a.open(); err != nil {
+		return err
+	}
+	if last := a.listener.Predecessor; last != nil {
+		last.AwaitSaved(savePatience)
+	}
 	cfg := a.cfg
 	opts := proxy.Options{
 		Origin: a.store,
@@ -96,10 +103,8 @@ func (a *App) build(version string) (err error) {
 			return fmt.Errorf("STATIC_DIR: %w", err)
 		}
 	}
-	if a.proxy, err = proxy.New(opts); err != nil {
-		return err
-	}
-	return a.open()
+	a.proxy, err = proxy.New(opts)
+	return err
 }
 
 // sourcesOf turns the settings into what the proxy wants.

@@ -19,6 +19,9 @@ const (
 	handOverPatience = 30 * time.Second
 	// readyTick is the pause between two checks of a successor's warm set.
 	readyTick = 20 * time.Millisecond
+	// savePatience is the longest wait of a successor for the files of its
+	// predecessor.
+	savePatience = 10 * time.Second
 )
 
 // errHandingOver refuses a change of state during a hand-over.
@@ -67,15 +70,17 @@ func (a *App) mayHandOver(underWay bool) bool {
 // succeed starts a successor and waits until it serves. After an error no
 // successor runs and nothing has changed.
 func (a *App) succeed(ctx context.Context) error {
-	a.save("another process takes over") // so that it starts with a warm cache
 	a.handOver.release(true)
 	var admin []net.Listener
 	if a.admin != nil {
 		admin = append(admin, a.admin)
 	}
+	// From here on the successor takes over, whatever happens to this process.
 	next, err := handover.Start(a.handOver.command, a.listener, admin...)
 	if err == nil {
 		a.log.Info("hand-over begun", "program", a.handOver.command[0], "pid", next.PID())
+		a.writeCache("another process takes over") // so that it starts with a warm cache
+		next.Saved()
 		if err = next.Await(ctx, a.handOver.patience); err == nil {
 			a.log.Info("handed over", "pid", next.PID())
 			return nil
@@ -83,6 +88,7 @@ func (a *App) succeed(ctx context.Context) error {
 		next.Kill()
 	}
 	a.handOver.release(false)
+	a.toSave()   // in case of a publish meanwhile
 	a.writePID() // the successor may have replaced it
 	return err
 }
@@ -107,15 +113,17 @@ func (h *handOver) owning(keep func(proxy.State) error) func(proxy.State) error 
 	}
 }
 
-// awaitWarm returns true once p has a warm set to replace another process with,
-// or false when ctx ends.
-func awaitWarm(ctx context.Context, p *proxy.Proxy) bool {
+// awaitWarm returns true once p has a warm set to replace the predecessor with, or the
+// predecessor has ended, and false when ctx ends.
+func awaitWarm(ctx context.Context, p *proxy.Proxy, gone <-chan struct{}) bool {
 	tick := time.NewTicker(readyTick)
 	defer tick.Stop()
 	for !p.Ready() {
 		select {
 		case <-ctx.Done():
 			return false
+		case <-gone:
+			return true
 		case <-tick.C:
 		}
 	}

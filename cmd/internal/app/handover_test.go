@@ -90,7 +90,8 @@ func TestSuccessorServes(t *testing.T) {
 	}
 }
 
-// TestStopDuringHandOver: who is told to stop takes the successor along.
+// A stop waits for the successor. If that does not serve within SHUTDOWN_TIMEOUT, it
+// ends, too.
 func TestStopDuringHandOver(t *testing.T) {
 	started := filepath.Join(t.TempDir(), "started")
 	r, flags := impatient(t, "touch "+started+"; sleep 1000", time.Minute)
@@ -100,6 +101,60 @@ func TestStopDuringHandOver(t *testing.T) {
 	if _, err := os.Stat(flags["PID_FILE"]); err == nil {
 		t.Error("the PID file is still there")
 	}
+}
+
+// A stop that comes during a hand-over leaves the successor to serve.
+func TestSuccessorOutlivesStop(t *testing.T) {
+	dir := t.TempDir()
+	started, ready := filepath.Join(dir, "started"), filepath.Join(dir, "ready")
+	r, _ := impatient(t, "echo $$ >"+started+".new; mv "+started+".new "+started+"; while [ ! -e "+ready+" ]; do sleep 0.01; done; echo ready >&4; exec sleep 1000", time.Minute)
+	r.HandOver()
+	awaitFile(t, started)
+	r.stop()
+	r.awaitLog(t, "stopping once the successor serves")
+	if status, _ := get(t, r.url("/teams/")); status != 200 {
+		t.Errorf("meanwhile: status %d", status)
+	}
+	if err := os.WriteFile(ready, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := r.wait(t); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+	text, err := os.ReadFile(started)
+	if err != nil {
+		t.Fatal(err)
+	}
+	successor, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := syscall.Kill(successor, syscall.SIGKILL); err != nil {
+		t.Errorf("the successor: %v", err)
+	}
+}
+
+// What is published during a hand-over that fails is saved after it.
+func TestSavedAfterFailedHandOver(t *testing.T) {
+	dir := t.TempDir()
+	started, fail := filepath.Join(dir, "started"), filepath.Join(dir, "fail")
+	r, flags := impatient(t, "touch "+started+"; while [ ! -e "+fail+" ]; do sleep 0.01; done; exit 1", time.Minute)
+	r.HandOver()
+	awaitFile(t, started)
+	r.awaitLog(t, "another process takes over") // the cache is saved for it
+	if err := os.Remove(flags["CACHE_FILE"]); err != nil {
+		t.Fatal(err)
+	}
+	r.toSave() // as after a publish
+	for len(r.published) > 0 {
+		time.Sleep(time.Millisecond)
+	}
+	if err := os.WriteFile(fail, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	r.awaitLog(t, "hand-over failed")
+	awaitFile(t, flags["CACHE_FILE"])
+	r.finish(t)
 }
 
 // TestNoPIDFile: one that can't be written is reported, and stops nothing.

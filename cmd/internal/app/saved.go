@@ -72,12 +72,16 @@ func (a *App) keepSaved(ctx context.Context) {
 // A failure costs no more than a cold start. A file that is another process's to write
 // is left alone.
 func (a *App) save(why string) {
-	if a.cfg.Cache.File == "" {
-		return
-	}
 	a.handOver.mu.Lock()
 	defer a.handOver.mu.Unlock()
-	if a.handOver.released {
+	if !a.handOver.released {
+		a.writeCache(why)
+	}
+}
+
+// writeCache writes the cache file, whether or not it is this process's.
+func (a *App) writeCache(why string) {
+	if a.cfg.Cache.File == "" {
 		return
 	}
 	start := time.Now()

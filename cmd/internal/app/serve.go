@@ -48,19 +48,27 @@ func (a *App) serve(ctx context.Context) error {
 	return errors.Join(err, a.drain(quiet))
 }
 
-// attend returns when serving is to end, and how long a connection must have
-// been quiet then to be closed. Its channels tell that the App is ready, what
-// became of the look at the database, and that the server has failed.
+// attend returns when serving is to end, and for how long a connection must have been
+// quiet then to be closed. Its channels report that the App is ready, what became of
+// the check of the database, and that the server has failed.
 func (a *App) attend(ctx context.Context, ready <-chan struct{}, checked, served <-chan error) (quiet time.Duration, err error) {
 	var succeeded chan error // not nil while a successor starts
-	working, stop := context.WithCancel(ctx)
+	var tooLate <-chan time.Time
+	// A stop does not end a hand-over: the successor may be all that serves then.
+	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	defer func() {
 		stop()
 		if succeeded != nil && <-succeeded == nil {
 			quiet = quietAfterHandOver
 		}
 	}()
-	for {
+	replace := func() {
+		if a.mayHandOver(succeeded != nil) {
+			succeeded = make(chan error, 1)
+			go func() { succeeded <- a.succeed(working) }()
+		}
+	}
+	for stopped := ctx.Done(); ; {
 		select {
 		case <-ready:
 			ready = nil
@@ -73,17 +81,28 @@ func (a *App) attend(ctx context.Context, ready <-chan struct{}, checked, served
 		case err := <-served:
 			return quietAtStop, fmt.Errorf("serve: %w", err)
 		case <-a.handOver.requests:
-			if a.mayHandOver(succeeded != nil) {
-				succeeded = make(chan error, 1)
-				go func() { succeeded <- a.succeed(working) }()
-			}
+			replace()
 		case err := <-succeeded:
 			succeeded = nil
-			if err == nil {
+			switch {
+			case err == nil:
 				return quietAfterHandOver, nil
+			case stopped == nil:
+				a.log.Error("hand-over failed, stopping", "error", err)
+				return quietAtStop, nil
 			}
 			a.log.Error("hand-over failed, going on as before", "error", err)
-		case <-ctx.Done():
+		case <-stopped:
+			if len(a.handOver.requests) > 0 { // it came before the stop
+				<-a.handOver.requests
+				replace()
+			}
+			if succeeded == nil {
+				return quietAtStop, nil
+			}
+			a.log.Info("stopping once the successor serves", "timeout", a.cfg.ShutdownTimeout)
+			stopped, tooLate = nil, time.After(a.cfg.ShutdownTimeout)
+		case <-tooLate:
 			return quietAtStop, nil
 		}
 	}
@@ -101,7 +120,7 @@ func (a *App) awaitReady(ctx context.Context, usable <-chan struct{}) <-chan str
 				return
 			}
 		}
-		if a.listener.Predecessor == nil || awaitWarm(ctx, a.proxy) {
+		if last := a.listener.Predecessor; last == nil || awaitWarm(ctx, a.proxy, last.Gone()) {
 			close(ready)
 		}
 	}()

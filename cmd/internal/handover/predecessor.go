@@ -1,20 +1,64 @@
 package handover
 
 import (
+	"bufio"
 	"errors"
+	"io"
 	"os"
+	"time"
 )
 
-// readyLine is the successor's report that it serves.
-const readyLine = "ready\n"
+const (
+	// readyLine is the successor's report that it serves.
+	readyLine = "ready\n"
+	// savedLine is the predecessor's report that its files are written.
+	savedLine = "saved\n"
+)
 
 // Predecessor is the process that started this one and that serves until this
 // one is ready.
-type Predecessor struct{ pipe *os.File }
+type Predecessor struct {
+	line  *os.File
+	saved chan struct{} // closed once the predecessor writes no file any more
+	gone  chan struct{} // closed once the predecessor has ended
+}
+
+// newPredecessor returns the process at the other end of line.
+func newPredecessor(line *os.File) *Predecessor {
+	p := &Predecessor{line, make(chan struct{}), make(chan struct{})}
+	go p.listen()
+	return p
+}
+
+// listen reads what the predecessor reports. An earlier version of the program
+// reports nothing: its end of the line can't be read.
+func (p *Predecessor) listen() {
+	from := bufio.NewReader(p.line)
+	text, err := from.ReadString('\n')
+	close(p.saved)
+	if text == savedLine {
+		_, err = from.ReadByte()
+	}
+	if errors.Is(err, io.EOF) || isReset(err) {
+		close(p.gone)
+	}
+}
+
+// AwaitSaved waits until the predecessor has written its files, or has ended, or
+// patience has passed.
+func (p *Predecessor) AwaitSaved(patience time.Duration) {
+	select {
+	case <-p.saved:
+	case <-time.After(patience):
+	}
+}
+
+// Gone returns a channel that is closed if the predecessor ends before Ready.
+func (p *Predecessor) Gone() <-chan struct{} { return p.gone }
 
 // Ready tells the predecessor that this process serves, so that it ends. Call it
 // once. The error means that the predecessor does not listen any more.
 func (p *Predecessor) Ready() error {
-	_, err := p.pipe.WriteString(readyLine)
-	return errors.Join(err, p.pipe.Close())
+	_, err := p.line.WriteString(readyLine)
+	return errors.Join(err, p.line.Close())
 }

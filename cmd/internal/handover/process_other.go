@@ -15,6 +15,12 @@ var errNoHandOver = errors.New("this system can't pass a socket on")
 
 func inherited(fd int, name string) *os.File { return os.NewFile(uintptr(fd), name) }
 
+func inheritedLine() *os.File { return inherited(lineFD, "predecessor") }
+
+func newLine() (ours, theirs *os.File, err error) { return nil, nil, errNoHandOver }
+
+func isReset(error) bool { return false }
+
 func setGroup(*exec.Cmd) {}
 
 func killGroup(cmd *exec.Cmd) { cmd.Process.Kill() }

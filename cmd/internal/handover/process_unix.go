@@ -17,6 +17,30 @@ func inherited(fd int, name string) *os.File {
 	return os.NewFile(uintptr(fd), name)
 }
 
+// inheritedLine returns the line to the predecessor.
+func inheritedLine() *os.File {
+	syscall.SetNonblock(lineFD, true) // so that Close ends a Read; without it the Read goes on
+	return inherited(lineFD, "predecessor")
+}
+
+// newLine returns both ends of a connection between this process and a successor.
+func newLine() (ours, theirs *os.File, err error) {
+	syscall.ForkLock.RLock()
+	defer syscall.ForkLock.RUnlock()
+	ends, err := syscall.Socketpair(syscall.AF_UNIX, syscall.SOCK_STREAM, 0)
+	if err != nil {
+		return nil, nil, os.NewSyscallError("socketpair", err)
+	}
+	for _, fd := range ends {
+		syscall.CloseOnExec(fd)
+	}
+	syscall.SetNonblock(ends[0], true) // see inheritedLine
+	return os.NewFile(uintptr(ends[0]), "successor"), os.NewFile(uintptr(ends[1]), "successor's end"), nil
+}
+
+// isReset reports whether the other end of a line ended with bytes unread.
+func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
+
 // setGroup makes a command that has not started yet run in a new process group.
 func setGroup(cmd *exec.Cmd) { cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true} }
 

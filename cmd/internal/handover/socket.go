@@ -18,11 +18,11 @@ import (
 
 const (
 	// successorVar marks a process as a successor and holds the number of its
-	// listening sockets. The first of them and the pipe to its predecessor then have
+	// listening sockets. The first of them and the line to its predecessor then have
 	// the file descriptors below, the second socket the one after.
 	successorVar = "XCRI_PROXY_HANDOVER"
 	socketFD     = 3
-	reportFD     = 4
+	lineFD       = 4
 	adminFD      = 5
 )
 
@@ -95,7 +95,7 @@ func takePassed() (p passedOn, err error) {
 		return p, p.activate(activation.Files(true))
 	}
 	os.Unsetenv(successorVar)
-	p.last = &Predecessor{inherited(reportFD, "predecessor")}
+	p.last = newPredecessor(inheritedLine())
 	if p.public, err = take(inherited(socketFD, "listener"), fromLast); err == nil && count == "2" {
 		p.admin, err = take(inherited(adminFD, "admin listener"), fromLast)
 	}
@@ -142,7 +142,7 @@ func (p *passedOn) close() {
 		}
 	}
 	if p.last != nil {
-		p.last.pipe.Close()
+		p.last.line.Close()
 	}
 }
 

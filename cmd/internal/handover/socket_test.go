@@ -224,7 +224,7 @@ func TestIsAt(t *testing.T) {
 	}
 }
 
-// TestSuccessorHasBothSockets: the second socket follows the pipe.
+// TestSuccessorHasBothSockets: the second socket follows the line to the predecessor.
 func TestSuccessorHasBothSockets(t *testing.T) {
 	dir := socketDir(t)
 	public, admin, err := Open(Want{"", "unix:" + filepath.Join(dir, "p"), 0o600}, Want{"", "unix:" + filepath.Join(dir, "a"), 0o600})
@@ -233,7 +233,7 @@ func TestSuccessorHasBothSockets(t *testing.T) {
 	}
 	defer public.Close()
 	defer admin.Close()
-	s, err := Start([]string{"/bin/sh", "-c", `[ "$XCRI_PROXY_HANDOVER" = 2 ] && [ -S /dev/fd/3 ] && [ -p /dev/fd/4 ] && [ -S /dev/fd/5 ] && echo ready >&4; exec sleep 1000`}, public, admin)
+	s, err := Start([]string{"/bin/sh", "-c", `[ "$XCRI_PROXY_HANDOVER" = 2 ] && [ -S /dev/fd/3 ] && [ -S /dev/fd/4 ] && [ -S /dev/fd/5 ] && echo ready >&4; exec sleep 1000`}, public, admin)
 	if err != nil {
 		t.Fatal(err)
 	}

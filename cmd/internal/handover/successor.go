@@ -19,13 +19,13 @@ var (
 
 // Successor is a process that is to take over.
 type Successor struct {
-	cmd    *exec.Cmd
-	report *os.File      // carries readyLine
-	ended  chan struct{} // closed after the process has ended
+	cmd   *exec.Cmd
+	line  *os.File      // carries readyLine and savedLine
+	ended chan struct{} // closed after the process has ended
 }
 
 // Start runs command with copies of the sockets of the listeners, the public one
-// first, and a pipe for its report. The command gets a process group of its own, so
+// first, and a line for its report. The command gets a process group of its own, so
 // that Kill reaches all of it.
 func Start(command []string, public net.Listener, admin ...net.Listener) (*Successor, error) {
 	var sockets []*os.File
@@ -44,21 +44,21 @@ func Start(command []string, public net.Listener, admin ...net.Listener) (*Succe
 		}
 		sockets = append(sockets, socket)
 	}
-	report, writer, err := os.Pipe()
+	line, theirs, err := newLine()
 	if err != nil {
 		return nil, err
 	}
-	defer writer.Close()
+	defer theirs.Close()
 	cmd := exec.Command(command[0], command[1:]...)
 	cmd.Env = append(os.Environ(), successorVar+"="+strconv.Itoa(len(sockets)))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = os.Stdin, os.Stdout, os.Stderr
-	cmd.ExtraFiles = append([]*os.File{sockets[0], writer}, sockets[1:]...) // socketFD, reportFD and adminFD
+	cmd.ExtraFiles = append([]*os.File{sockets[0], theirs}, sockets[1:]...) // socketFD, lineFD and adminFD
 	setGroup(cmd)
 	if err := cmd.Start(); err != nil {
-		report.Close()
+		line.Close()
 		return nil, err
 	}
-	s := &Successor{cmd: cmd, report: report, ended: make(chan struct{})}
+	s := &Successor{cmd: cmd, line: line, ended: make(chan struct{})}
 	go func() {
 		defer close(s.ended)
 		cmd.Wait() // its error is in cmd.ProcessState
@@ -69,13 +69,17 @@ func Start(command []string, public net.Listener, admin ...net.Listener) (*Succe
 // PID returns the process ID of the successor.
 func (s *Successor) PID() int { return s.cmd.Process.Pid }
 
+// Saved tells the successor that this process writes no file any more, which the
+// successor waits for. Call it before Await.
+func (s *Successor) Saved() { s.line.WriteString(savedLine) } // an error means that it has ended, as Await says
+
 // Await returns nil once the successor serves, and an error if it ends, if
 // patience or ctx does before. Call it once.
 func (s *Successor) Await(ctx context.Context, patience time.Duration) error {
-	defer s.report.Close()
+	defer s.line.Close()
 	serves := make(chan struct{})
 	go func() {
-		if line, _ := bufio.NewReader(s.report).ReadString('\n'); line == readyLine {
+		if line, _ := bufio.NewReader(s.line).ReadString('\n'); line == readyLine {
 			close(serves)
 		}
 	}()

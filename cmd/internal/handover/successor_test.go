@@ -99,3 +99,67 @@ func TestStartFails(t *testing.T) {
 		t.Errorf("no socket: %v", err)
 	}
 }
+
+// What the predecessor reports, and its end, reach the successor, whatever end of a
+// line it has: that of an earlier version can't be read.
+func TestPredecessorReports(t *testing.T) {
+	ended := func(c <-chan struct{}) bool {
+		select {
+		case <-c:
+			return true
+		case <-time.After(20 * time.Second):
+			return false
+		}
+	}
+	ours, theirs, err := newLine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPredecessor(theirs)
+	(&Successor{line: ours}).Saved()
+	p.AwaitSaved(time.Hour)
+	select {
+	case <-p.Gone():
+		t.Error("it is gone while it serves")
+	default:
+	}
+	ours.Close()
+	if !ended(p.Gone()) {
+		t.Error("its end is not noticed")
+	}
+	if err := p.Ready(); err == nil {
+		t.Error("it listens after its end")
+	}
+
+	// Killed before it has saved.
+	ours, theirs, err = newLine()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p = newPredecessor(theirs)
+	ours.Close()
+	p.AwaitSaved(time.Hour)
+	if !ended(p.Gone()) {
+		t.Error("its end is not noticed")
+	}
+
+	// An earlier version passes the writing end of a pipe.
+	r, w, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer r.Close()
+	p = newPredecessor(w)
+	p.AwaitSaved(time.Hour)
+	if err := p.Ready(); err != nil {
+		t.Error(err)
+	}
+	if text, err := io.ReadAll(r); string(text) != readyLine || err != nil {
+		t.Errorf("reported %q, %v", text, err)
+	}
+	select {
+	case <-p.Gone():
+		t.Error("an earlier version counts as gone")
+	default:
+	}
+}
