@@ -3,6 +3,7 @@ package store
 import (
 	"github.com/lewistv/xcri-proxy/store/param"
 	"github.com/lewistv/xcri-proxy/store/readapi"
+	"github.com/lewistv/xcri-proxy/store/scope"
 )
 
 // The types of the read API under the names that callers of a Store use.
@@ -11,9 +12,12 @@ type (
 	Query    = readapi.Query
 	Arg      = readapi.Arg
 	Answer   = readapi.Answer
-	Scope    = readapi.Scope
+	Scope    = scope.Scope
 	Param    = param.Param
 	Problem  = param.Problem
+
+	Generation  = scope.Generation
+	Calculation = scope.Calculation
 )
 
 // The kinds of parameters.
@@ -38,8 +42,8 @@ const (
 
 // The checkpoints that are no date.
 const (
-	Live  = readapi.Live
-	Dated = readapi.Dated
+	Live  = scope.Live
+	Dated = scope.Dated
 )
 
 // Endpoints returns the read API. The slice and its elements must not be
@@ -47,4 +51,10 @@ const (
 func Endpoints() []*Endpoint { return readapi.Endpoints() }
 
 // ParseScope reads the text that Scope.String writes.
-func ParseScope(text string) (Scope, error) { return readapi.ParseScope(text) }
+func ParseScope(text string) (Scope, error) { return scope.Parse(text) }
+
+// NewGeneration returns the generation of calculations, in the order of their
+// scopes.
+func NewGeneration(calculations ...Calculation) *Generation {
+	return scope.NewGeneration(calculations...)
+}

@@ -89,39 +89,9 @@ func TestScopeOfNoDate(t *testing.T) {
 		if err != nil {
 			t.Fatalf("%q: %v", date, err)
 		}
-		if none := (fingerprint{}).String(); a.Generation != none || g.Of(scope) != none {
+		if none := (&Generation{}).ID(); a.Generation != none || g.Of(scope) != none {
 			t.Errorf("%q, scope %s: %s in the fill, %s in the poll", date, scope, a.Generation, g.Of(scope))
 		}
-	}
-}
-
-func TestParseScopeRefuses(t *testing.T) {
-	for _, text := range []string{"", "2025", "2025/2030/M", "2025/2030/M/live/", "a/b/c/d/e"} {
-		if s, err := ParseScope(text); err == nil {
-			t.Errorf("%q is read as %s", text, s)
-		}
-	}
-}
-
-func TestScopeCovers(t *testing.T) {
-	d1Men := Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: Live}
-	for _, tt := range []struct {
-		scope Scope
-		want  bool
-	}{
-		{Scope{}, true}, {d1Men, true},
-		{Scope{Season: "2025"}, true}, {Scope{Season: "2024"}, false},
-		{Scope{Division: "2030"}, true}, {Scope{Division: "203"}, false},
-		{Scope{Gender: "M"}, true}, {Scope{Gender: "F"}, false},
-		{Scope{Checkpoint: Live}, true}, {Scope{Checkpoint: "2025-10-20"}, false},
-		{Scope{Season: "2025", Division: "", Gender: "M", Checkpoint: ""}, true}, {Scope{Season: "2025", Division: "2030", Gender: "F", Checkpoint: Live}, false},
-	} {
-		if got := tt.scope.Covers(d1Men); got != tt.want {
-			t.Errorf("%s covers %s: %t", tt.scope, d1Men, got)
-		}
-	}
-	if d1Men.Covers(Scope{}) {
-		t.Error("one calculation covers all")
 	}
 }
 
@@ -166,7 +136,7 @@ func TestGenerationOfTheSample(t *testing.T) {
 		t.Error("the whole is not the state of all scopes")
 	}
 	seen := map[string]Scope{}
-	for _, s := range g.scopes {
+	for _, s := range g.Scopes() {
 		if other, ok := seen[g.Of(s)]; ok {
 			t.Errorf("%s and %s are alike", s, other)
 		}
@@ -181,7 +151,7 @@ func TestGenerationWithoutData(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	none := (fingerprint{}).String()
+	none := (&Generation{}).ID()
 	if g.ID() != none || g.Calculated() != "" || g.Live() != nil || g.Snapshot() != nil || g.Has("2025-10-20") {
 		t.Errorf("%s, %q, %v, %v", g.ID(), g.Calculated(), g.Live(), g.Snapshot())
 	}
@@ -237,7 +207,7 @@ func TestGenerationTellsChanges(t *testing.T) {
 		if before.ID() == after.ID() {
 			t.Errorf("%s: not noticed", tt.statement)
 		}
-		for _, s := range before.scopes {
+		for _, s := range before.Scopes() {
 			if changed := before.Of(s) != after.Of(s); changed != (s == tt.scope) {
 				t.Errorf("%s: %s has changed: %t", tt.statement, s, changed)
 			}
@@ -283,15 +253,4 @@ func importRow(t *testing.T, db *sql.DB) {
 	t.Helper()
 	insert(t, db, teamTable, map[string]any{"season_year": 2024, "team_rank": 2})
 	execute(t, db, "UPDATE "+metadataTable+" SET total_teams = 2")
-}
-
-// TestDated: the list of snapshots depends on all of them, and on nothing live.
-func TestDated(t *testing.T) {
-	all, snapshot, live := Scope{Checkpoint: Dated}, Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: "2025-10-20"}, Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: Live}
-	if !all.Covers(snapshot) || all.Covers(live) || snapshot.Covers(all) {
-		t.Error("Covers")
-	}
-	if !all.Overlaps(snapshot) || !snapshot.Overlaps(all) || all.Overlaps(live) || live.Overlaps(all) || !all.Overlaps(Scope{}) || !(Scope{}).Overlaps(all) {
-		t.Error("Overlaps")
-	}
 }

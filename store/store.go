@@ -9,6 +9,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/store/pool"
 	"github.com/lewistv/xcri-proxy/store/readapi"
+	"github.com/lewistv/xcri-proxy/store/scope"
 )
 
 // Options say which database to read, and with how many connections.
@@ -73,7 +74,8 @@ func ClassOf(err error) Class { return pool.ClassOf(err) }
 
 // Store answers queries from the database. It is safe for concurrent use.
 type Store struct {
-	pool *pool.Pool
+	pool   *pool.Pool
+	totals readapi.Totals
 }
 
 // Open returns a Store. It does not connect: see Check.
@@ -82,7 +84,7 @@ func Open(opts Options) (*Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Store{p}, nil
+	return &Store{pool: p}, nil
 }
 
 // Close closes the connections once their reads have ended.
@@ -120,11 +122,11 @@ func (s *Store) Run(ctx context.Context, q Query) (answer Answer, err error) {
 		return *a, nil
 	}
 	err = s.pool.Read(ctx, q.Path, func(c *pool.Conn) error {
-		generation, err := readScope(c, q.Scope())
+		generation, err := scope.State(c, q.Scope())
 		if err != nil {
 			return err
 		}
-		answer, err = q.Run(c)
+		answer, err = q.Run(c, readapi.State{Generation: generation, Totals: &s.totals})
 		answer.Generation = generation
 		return err
 	})
@@ -132,4 +134,10 @@ func (s *Store) Run(ctx context.Context, q Query) (answer Answer, err error) {
 		return Answer{}, err
 	}
 	return answer, nil
+}
+
+// Generation reads the state of all calculations: one query on the small
+// metadata table, which goes before the reads of answers.
+func (s *Store) Generation(ctx context.Context) (*Generation, error) {
+	return pool.Poll(ctx, s.pool, "read the generation", func(c *pool.Conn) (*Generation, error) { return scope.Read(c) })
 }

@@ -31,6 +31,7 @@ func pins(statement time.Duration) []pin {
 		{"max_join_size", unlimited, true},
 		{"sql_big_selects", "1", true},
 		{"group_concat_max_len", "1048576", true},
+		{statsExpiry, "0", true},
 		// The limit has another name in each server, and each refuses the other's.
 		{maxStatementTime, fmt.Sprintf("%f", statement.Seconds()), true},
 		{maxExecutionTime, fmt.Sprint(statement.Milliseconds()), true},
@@ -40,6 +41,10 @@ func pins(statement time.Duration) []pin {
 const (
 	maxStatementTime = "max_statement_time" // MariaDB
 	maxExecutionTime = "max_execution_time" // MySQL
+
+	// statsExpiry is for how long MySQL may give the time of a table's last
+	// change from memory. MariaDB always gives the present one.
+	statsExpiry = "information_schema_stats_expiry"
 )
 
 // isRefusal reports whether the server answered that it does not set a
@@ -116,7 +121,7 @@ func (s *session) missing() error {
 	var all []error
 	for _, p := range s.pins {
 		switch err := s.refused[p.name]; {
-		case err == nil:
+		case err == nil, p.name == statsExpiry:
 		case p.name == maxStatementTime && s.refused[maxExecutionTime] == nil:
 		case p.name == maxExecutionTime && s.refused[maxStatementTime] == nil:
 		default:

@@ -5,7 +5,7 @@ import "github.com/lewistv/xcri-proxy/store/param"
 var athleteEndpoints = []*Endpoint{
 	{
 		Path: "/athletes/",
-		Params: join(scope, paged, []param.Param{searchPeople,
+		Params: join(oneCalculation, paged, []param.Param{searchPeople,
 			{Name: "min_races", Kind: param.Int, Min: new(int64(1)), Where: "r.races_count >= ?"},
 			region.On("t.regl_group_name = ?"), conference.On("t.conf_group_name = ?")}),
 		Reads: []string{AthleteTable, TeamTable}, Lane: WholeList,
@@ -13,14 +13,14 @@ var athleteEndpoints = []*Endpoint{
 	},
 	{
 		Path:   "/athletes/{athlete_hnd}",
-		Params: join([]param.Param{handle("athlete_hnd", "r.anet_athlete_hnd = ?")}, scope),
+		Params: join([]param.Param{handle("athlete_hnd", "r.anet_athlete_hnd = ?")}, oneCalculation),
 		Reads:  []string{AthleteTable}, Lane: ByKey,
 		Answer:   single(athletes.ordered("r.calculated_at DESC, r.ranking_id")),
 		NotFound: "Athlete {athlete_hnd} not found for season {season_year}",
 	},
 	{
 		Path:   "/athletes/team/{team_hnd}/roster",
-		Params: join([]param.Param{handle("team_hnd", "r.anet_team_hnd = ?")}, scope, []param.Param{limit("100", 500)}),
+		Params: join([]param.Param{handle("team_hnd", "r.anet_team_hnd = ?")}, oneCalculation, []param.Param{limit("100", 500)}),
 		Reads:  []string{AthleteTable}, Lane: ByKey,
 		Answer: list(athletes),
 	},

@@ -11,6 +11,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/param"
 	"github.com/lewistv/xcri-proxy/store/readapi"
+	"github.com/lewistv/xcri-proxy/store/scope"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
@@ -188,7 +189,7 @@ func TestDateScope(t *testing.T) {
 	}
 	for text, checkpoint := range map[string]string{
 		"2025-10-20": "2025-10-20", "20251020": "2025-10-20", "2025-1-5": "2025-01-05", "2025-02-30": param.NoDate, "foo": param.NoDate,
-		"2025-10-20T00:00:00": readapi.Dated, "25-10-20": readapi.Dated, " 20251020": readapi.Dated, "2025-10-00": readapi.Dated,
+		"2025-10-20T00:00:00": scope.Dated, "25-10-20": scope.Dated, " 20251020": scope.Dated, "2025-10-00": scope.Dated,
 	} {
 		q := scratch.Query(t, "/athletes/", texts{"checkpoint_date": text, "season_year": "2025"})
 		if got := q.Scope().Checkpoint; got != checkpoint {
@@ -203,7 +204,7 @@ func TestDateScope(t *testing.T) {
 // TestDateFails: a question fails with the statement that reads its date.
 func TestDateFails(t *testing.T) {
 	q := scratch.Query(t, "/athletes/", texts{"checkpoint_date": "25/10/20"})
-	if _, err := q.Run(failing{}); !errors.Is(err, errFails) {
+	if _, err := q.Run(failing{}, readapi.State{}); !errors.Is(err, errFails) {
 		t.Errorf("got %v", err)
 	}
 }

@@ -53,9 +53,9 @@ func team(name, where string) param.Param {
 }
 
 var (
-	// scope is the set of parameters that names one calculation.
-	scope = []param.Param{season("2024"), division, gender, scoringGroup, checkpoint, algorithm}
-	paged = []param.Param{limit("100", 50000), offset}
+	// oneCalculation is the set of parameters that names one calculation.
+	oneCalculation = []param.Param{season("2024"), division, gender, scoringGroup, checkpoint, algorithm}
+	paged          = []param.Param{limit("100", 50000), offset}
 )
 
 func join(lists ...[]param.Param) (all []param.Param) {

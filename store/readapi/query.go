@@ -7,6 +7,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/scope"
 )
 
 // Arg is the value of a parameter, in canonical form.
@@ -69,6 +70,40 @@ func (q Query) where() (condition string, args []any) {
 		}
 	}
 	return strings.Join(parts, " AND "), args
+}
+
+// Scope returns the calculations that the answer to q depends on.
+func (q Query) Scope() scope.Scope {
+	var s scope.Scope
+	switch q.Span {
+	case SpanAll:
+		return s
+	case SpanDated:
+		return scope.Scope{Checkpoint: scope.Dated}
+	}
+	for i := range q.Params {
+		p, arg := &q.Params[i], q.Args[i]
+		switch {
+		case p.Name == season("").Name:
+			s.Season = arg.Text
+		case p.Name == division.Name && arg.Given:
+			s.Division = arg.Text
+		case p.Name == group.Name && arg.Given && q.Arg(groupType.Name).Text == "D":
+			s.Division = arg.Text
+		case p.Name == gender.Name || p.Name == genderCode.Name:
+			if g := strings.ToUpper(arg.Text); g == "M" || g == "F" {
+				s.Gender = g
+			}
+		case p.Kind == param.Date && arg.Given:
+			s.Checkpoint = scope.Dated // whichever day the server reads
+			if day, known := param.Day(arg.Text); known {
+				s.Checkpoint = day
+			}
+		case p.Kind == param.Date && p.Absent != "":
+			s.Checkpoint = scope.Live
+		}
+	}
+	return s
 }
 
 // midnight ends the text of a DATETIME that equals a DATE.

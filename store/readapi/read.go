@@ -6,20 +6,18 @@ import (
 	"errors"
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
+	"github.com/lewistv/xcri-proxy/store/scope"
 )
 
 // Database runs SELECTs that all see one state of the data.
-type Database interface {
-	// Rows calls row for each row of the result. The values are valid during
-	// the call.
-	Rows(query string, args []any, row func([]driver.Value) error) error
-}
+type Database = scope.Database
 
 // Read is a question while it is answered.
 type Read struct {
 	Query
 	Database
-	Body []byte // the answer so far
+	State State
+	Body  []byte // the answer so far
 }
 
 // refusedError carries an answer other than 200 out of a read.
@@ -27,8 +25,8 @@ type refusedError struct{ answer Answer }
 
 func (e *refusedError) Error() string { return string(e.answer.Body) }
 
-// Run answers q from db.
-func (q Query) Run(db Database) (Answer, error) {
+// Run answers q from db, which is in the given state.
+func (q Query) Run(db Database, at State) (Answer, error) {
 	if a := q.Refused(); a != nil {
 		return *a, nil
 	}
@@ -36,7 +34,7 @@ func (q Query) Run(db Database) (Answer, error) {
 	if err != nil {
 		return Answer{}, err
 	}
-	r := &Read{Query: q, Database: db}
+	r := &Read{Query: q, Database: db, State: at}
 	var refused *refusedError
 	switch err := q.Answer(r); {
 	case errors.As(err, &refused):

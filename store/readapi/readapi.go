@@ -9,13 +9,14 @@ import (
 	"slices"
 
 	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/scope"
 )
 
 // The tables that the endpoints read.
 const (
 	AthleteTable   = "iz_rankings_xcri_athlete_rankings"
 	TeamTable      = "iz_rankings_xcri_team_rankings"
-	MetadataTable  = "iz_rankings_xcri_calculation_metadata"
+	MetadataTable  = scope.MetadataTable
 	ComponentTable = "iz_rankings_xcri_scs_components"
 	KnockoutTable  = "iz_rankings_xcri_team_knockout"
 	MatchupTable   = "iz_rankings_xcri_team_knockout_matchups"

@@ -119,7 +119,7 @@ func (s *selection) rows(r *Read, from string, args []any) (n int64, err error) 
 
 // array returns the rows of a SELECT as a JSON array, and their number.
 func (s *selection) array(r *Read, tail string, args []any) (jsontext.Raw, int64, error) {
-	part := &Read{Query: r.Query, Database: r.Database, Body: []byte{'['}}
+	part := &Read{Query: r.Query, Database: r.Database, State: r.State, Body: []byte{'['}}
 	n, err := s.rows(part, s.from+tail, args)
 	return append(part.Body, ']'), n, err
 }
@@ -138,7 +138,7 @@ func (s *selection) page(r *Read, limit, offset int64) (total int64, err error) 
 		return offset + shown, nil
 	}
 	count, args := s.counted(r.Query)
-	return r.count(count, args)
+	return r.total(count, args)
 }
 
 // pageHead is the part of a page before its rows.

@@ -1,7 +1,9 @@
 package readapi
 
 import (
+	"cmp"
 	"database/sql/driver"
+	"slices"
 	"strings"
 	"time"
 
@@ -18,7 +20,7 @@ var snapshotScope = []param.Param{snapshot, division.KeepZero().Needed(), gender
 var snapshotEndpoints = []*Endpoint{
 	{
 		Path:  "/snapshots/",
-		Reads: []string{AthleteTable}, Lane: WholeList, Span: SpanDated,
+		Reads: []string{AthleteTable, MetadataTable}, Lane: WholeList, Span: SpanDated,
 		Answer: snapshotDates,
 	},
 	{
@@ -67,31 +69,41 @@ var snapshotEndpoints = []*Endpoint{
 type snapshotDate struct {
 	Date      string `json:"date"`
 	Season    int64  `json:"season"`
-	Divisions int64  `json:"divisions"`
-	Genders   int64  `json:"genders"`
+	Divisions int    `json:"divisions"`
+	Genders   int    `json:"genders"`
 	Athletes  int64  `json:"total_athletes"`
 	Name      string `json:"display_name"`
 }
 
 // snapshotDates answers with all snapshots, newest first.
 func snapshotDates(r *Read) error {
+	groups, err := r.datedGroups()
+	if err != nil {
+		return err
+	}
+	slices.SortFunc(groups, func(a, b datedGroup) int {
+		return cmp.Or(cmp.Compare(b.Checkpoint, a.Checkpoint), cmp.Compare(param.ClampInt(a.Season), param.ClampInt(b.Season)))
+	})
 	var answer struct {
 		Total     int            `json:"total"`
 		Snapshots []snapshotDate `json:"snapshots"`
 	}
-	err := r.Rows("SELECT r.checkpoint_date, r.season_year, COUNT(DISTINCT r.division_code),"+
-		" COUNT(DISTINCT r.gender_code), COUNT(*) FROM "+AthleteTable+" r"+
-		" WHERE r.checkpoint_date IS NOT NULL AND "+lightDivision+
-		" GROUP BY r.checkpoint_date, r.season_year ORDER BY r.checkpoint_date DESC, r.season_year", nil,
-		func(row []driver.Value) error {
-			day := jsontext.AsText(row[0])
-			answer.Snapshots = append(answer.Snapshots, snapshotDate{
-				day, jsontext.AsInt(row[1]), jsontext.AsInt(row[2]), jsontext.AsInt(row[3]), jsontext.AsInt(row[4]), longDate(day)})
-			return nil
-		})
+	for len(groups) > 0 {
+		first, n := groups[0], 0
+		divisions, genders := map[string]bool{}, map[string]bool{}
+		day := snapshotDate{Date: first.Checkpoint, Season: param.ClampInt(first.Season), Name: longDate(first.Checkpoint)}
+		for n < len(groups) && groups[n].Checkpoint == first.Checkpoint && groups[n].Season == first.Season {
+			divisions[groups[n].Division], genders[groups[n].Gender] = true, true
+			day.Athletes += groups[n].athletes
+			n++
+		}
+		day.Divisions, day.Genders = len(divisions), len(genders)
+		answer.Snapshots = append(answer.Snapshots, day)
+		groups = groups[n:]
+	}
 	answer.Total = len(answer.Snapshots)
 	r.object(answer)
-	return err
+	return nil
 }
 
 // longDate writes 2025-10-05 as October 05, 2025. Other text stays as it is.

@@ -8,13 +8,13 @@ func teamEndpoints(root string) []*Endpoint {
 	return []*Endpoint{
 		{
 			Path:   root + "/",
-			Params: join(scope, paged, []param.Param{searchTeam, region, conference}),
+			Params: join(oneCalculation, paged, []param.Param{searchTeam, region, conference}),
 			Reads:  []string{TeamTable}, Lane: WholeList,
 			Answer: list(teams),
 		},
 		{
 			Path:   root + "/{team_hnd}",
-			Params: join([]param.Param{handle("team_hnd", "r.anet_team_hnd = ?")}, scope),
+			Params: join([]param.Param{handle("team_hnd", "r.anet_team_hnd = ?")}, oneCalculation),
 			Reads:  []string{TeamTable}, Lane: ByKey,
 			Answer:   single(teams.ordered("r.calculated_at DESC, r.ranking_id")),
 			NotFound: "Team {team_hnd} not found for season {season_year}",

@@ -49,11 +49,12 @@ proxy/route: store store/jsontext
 proxy/site: cache
 proxy/verify: proxy/compare proxy/legacy proxy/route store
 proxy/visitor:
-store: store/jsontext store/param store/pool store/readapi
+store: store/jsontext store/param store/pool store/readapi store/scope
 store/jsontext:
 store/param:
 store/pool:
-store/readapi: store/jsontext store/param
+store/readapi: store/jsontext store/param store/scope
+store/scope: store/jsontext store/param
 store/storetest:
 store/storetest/importer:
 store/storetest/mariadb: store/storetest

@@ -1,7 +1,6 @@
-package store
+package scope
 
 import (
-	"context"
 	"database/sql/driver"
 	"fmt"
 	"slices"
@@ -9,12 +8,20 @@ import (
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 	"github.com/lewistv/xcri-proxy/store/param"
-	"github.com/lewistv/xcri-proxy/store/pool"
-	"github.com/lewistv/xcri-proxy/store/readapi"
 )
 
-// fingerprint summarizes calculations. It is additive across scopes, so that the
-// server can compute it of all calculations or of one scope.
+// Database runs SELECTs that all see one state of the data.
+type Database interface {
+	// Rows calls row for each row of the result. The values are valid during
+	// the call.
+	Rows(query string, args []any, row func([]driver.Value) error) error
+}
+
+// MetadataTable has a row for each calculation.
+const MetadataTable = "iz_rankings_xcri_calculation_metadata"
+
+// fingerprint summarizes calculations. It is additive across scopes: the server
+// computes the fingerprint of the whole table and of one scope alike.
 type fingerprint struct {
 	count, newest int64
 	latest        string // calculated_at
@@ -34,20 +41,20 @@ func (f fingerprint) plus(o fingerprint) fingerprint {
 	return fingerprint{f.count + o.count, max(f.newest, o.newest), max(f.latest, o.latest), f.times + o.times, f.rows + o.rows}
 }
 
-// String returns a text that differs between two states of a scope.
+// String is the text that names the state of a scope.
 func (f fingerprint) String() string {
 	return fmt.Sprintf("%d-%d-%s-%d-%d", f.count, f.newest, strings.ReplaceAll(f.latest, " ", "T"), f.times, f.rows)
 }
 
-// Generation is what the metadata table says of all calculations at one moment.
-// It is immutable.
+// Generation is the state of all calculations at one moment, by the metadata
+// table. It is immutable.
 type Generation struct {
 	scopes []Scope // each with all fields
 	prints []fingerprint
 }
 
-// Of returns the text that names the state of a scope. An import into the scope
-// changes it, and an import elsewhere does not.
+// Of returns the text that names the state of a scope. It changes with every
+// import into the scope, and with no other import.
 func (g *Generation) Of(s Scope) string {
 	var sum fingerprint
 	for i := range g.scopes {
@@ -61,8 +68,8 @@ func (g *Generation) Of(s Scope) string {
 // ID names the state of everything.
 func (g *Generation) ID() string { return g.Of(Scope{}) }
 
-// Calculated returns when the newest calculation was made, as ISO 8601; empty
-// if there is none.
+// Calculated returns the time of the newest calculation as ISO 8601, or an empty
+// text if there is none.
 func (g *Generation) Calculated() string {
 	var sum fingerprint
 	for _, f := range g.prints {
@@ -86,7 +93,7 @@ func (g *Generation) Has(date string) bool {
 	return slices.ContainsFunc(g.scopes, func(s Scope) bool { return s.Checkpoint == date })
 }
 
-// newest returns the scopes that by takes for the newest among those wanted.
+// newest returns the wanted scopes whose by is the greatest.
 func (g *Generation) newest(wanted func(Scope) bool, by func(Scope) string) (scopes []Scope) {
 	for _, s := range g.scopes {
 		if !wanted(s) || len(scopes) > 0 && by(s) < by(scopes[0]) {
@@ -100,16 +107,12 @@ func (g *Generation) newest(wanted func(Scope) bool, by func(Scope) string) (sco
 	return scopes
 }
 
-// Generation reads the state of all calculations: one query on the small
-// metadata table, which goes before the reads of answers.
-func (s *Store) Generation(ctx context.Context) (*Generation, error) {
-	return pool.Poll(ctx, s.pool, "read the generation", readGeneration)
-}
-
-func readGeneration(c *pool.Conn) (*Generation, error) {
+// Read reads the state of all calculations: one query on the small metadata
+// table.
+func Read(db Database) (*Generation, error) {
 	g := &Generation{}
-	err := c.Rows("SELECT season_year, division_code, gender_code, checkpoint_date, "+fingerprintColumns+
-		" FROM "+readapi.MetadataTable+" GROUP BY season_year, division_code, gender_code, checkpoint_date"+
+	err := db.Rows("SELECT season_year, division_code, gender_code, checkpoint_date, "+fingerprintColumns+
+		" FROM "+MetadataTable+" GROUP BY season_year, division_code, gender_code, checkpoint_date"+
 		" ORDER BY season_year, division_code, gender_code, checkpoint_date", nil, func(row []driver.Value) error {
 		scope := Scope{Season: jsontext.AsText(row[0]), Division: jsontext.AsText(row[1]), Gender: jsontext.AsText(row[2]), Checkpoint: jsontext.AsText(row[3])}
 		if row[3] == nil {
@@ -122,9 +125,10 @@ func readGeneration(c *pool.Conn) (*Generation, error) {
 	return g, err
 }
 
-// readScope reads the state of a scope. It is the first read of a transaction,
-// so that all following reads are of this generation and no other.
-func readScope(c *pool.Conn, s Scope) (generation string, err error) {
+// State reads the text that names the state of a scope, as Generation.Of does. It
+// is the first read of a transaction, so that all following reads are of this
+// generation and no other.
+func State(db Database, s Scope) (generation string, err error) {
 	var parts []string
 	var args []any
 	add := func(condition string, value any) { parts, args = append(parts, condition), append(args, value) }
@@ -148,13 +152,17 @@ func readScope(c *pool.Conn, s Scope) (generation string, err error) {
 	default:
 		add("checkpoint_date = ?", s.Checkpoint)
 	}
-	text := "SELECT " + fingerprintColumns + " FROM " + readapi.MetadataTable
+	text := "SELECT " + fingerprintColumns + " FROM " + MetadataTable
 	if len(parts) > 0 {
 		text += " WHERE " + strings.Join(parts, " AND ")
 	}
-	err = c.Rows(text, args, func(row []driver.Value) error {
+	err = db.Rows(text, args, func(row []driver.Value) error {
 		generation = newFingerprint(row).String()
 		return nil
 	})
 	return generation, err
 }
+
+// Scopes returns the scopes that have calculations, each with all fields. The
+// slice must not be changed.
+func (g *Generation) Scopes() []Scope { return g.scopes }

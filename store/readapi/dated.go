@@ -1,0 +1,149 @@
+package readapi
+
+import (
+	"database/sql/driver"
+	"strings"
+
+	"github.com/lewistv/xcri-proxy/store/jsontext"
+	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/scope"
+)
+
+// datedGroup is one division and gender of a snapshot.
+type datedGroup struct {
+	scope.Scope
+	ranks    string // least and greatest rank
+	athletes int64
+}
+
+// datedCounts are the numbers of athletes of the snapshots at one moment. A
+// snapshot does not change unless it is calculated again, so a number holds while
+// the generation of its scope and its ranks stay. A change of the table that no
+// generation explains is one by hand: then no number holds.
+type datedCounts struct {
+	generation string // of all calculations
+	stamp      stamp  // of the athlete table
+	groups     map[scope.Scope]datedCount
+}
+
+type datedCount struct {
+	generation, ranks string
+	athletes          int64
+}
+
+// explains reports whether all changes of the table between c and a later moment
+// belong to calculations between them.
+func (c datedCounts) explains(generation string, now stamp) bool {
+	if generation != c.generation {
+		return true
+	}
+	// A second change within the same second leaves the stamp as it is.
+	return now.text == c.stamp.text && now.text != "" && c.stamp.quiet
+}
+
+// datedGroups reads the groups of all snapshots with their numbers of athletes. It
+// counts those that the Totals do not know.
+func (r *Read) datedGroups() ([]datedGroup, error) {
+	groups, err := r.datedScopes()
+	if err != nil || len(groups) == 0 {
+		return nil, err
+	}
+	g, err := scope.Read(r.Database)
+	if err != nil {
+		return nil, err
+	}
+	now, err := r.changed([]string{AthleteTable})
+	if err != nil {
+		return nil, err
+	}
+	known := r.State.Totals.datedCounts()
+	if !known.explains(g.ID(), now) {
+		known.groups = nil
+	}
+	none := (&scope.Generation{}).ID()
+	var missing []*datedGroup
+	next := datedCounts{g.ID(), now, map[scope.Scope]datedCount{}}
+	for i := range groups {
+		group := &groups[i]
+		count, ok := known.groups[group.Scope]
+		if generation := g.Of(group.Scope); !ok || count.generation != generation || generation == none || count.ranks != group.ranks {
+			missing = append(missing, group)
+			continue
+		}
+		group.athletes = count.athletes
+	}
+	if err := r.countAthletes(missing, len(missing) == len(groups)); err != nil {
+		return nil, err
+	}
+	for _, group := range groups {
+		next.groups[group.Scope] = datedCount{g.Of(group.Scope), group.ranks, group.athletes}
+	}
+	r.State.Totals.setDatedCounts(next)
+	return groups, nil
+}
+
+// datedScopes reads the groups of all snapshots. The server skips from group to
+// group in the index: it reads a few entries of each.
+func (r *Read) datedScopes() (groups []datedGroup, err error) {
+	const names = "r.season_year, r.division_code, r.gender_code, r.checkpoint_date, r.algorithm_type, r.scoring_group"
+	err = r.Rows("SELECT "+names+", MIN(r.athlete_rank), MAX(r.athlete_rank) FROM "+AthleteTable+" r GROUP BY "+names+
+		" HAVING r.checkpoint_date IS NOT NULL AND "+lightDivision, nil, func(row []driver.Value) error {
+		groups = append(groups, datedGroup{Scope: scopeOf(row), ranks: jsontext.AsText(row[6]) + "-" + jsontext.AsText(row[7])})
+		return nil
+	})
+	return groups, err
+}
+
+// scopeOf reads a scope from the first columns of a row.
+func scopeOf(row []driver.Value) scope.Scope {
+	return scope.Scope{Season: jsontext.AsText(row[0]), Division: jsontext.AsText(row[1]),
+		Gender: strings.ToUpper(jsontext.AsText(row[2])), Checkpoint: jsontext.AsText(row[3])}
+}
+
+// countAthletes fills in the numbers of athletes of groups, which may be all
+// groups that there are.
+func (r *Read) countAthletes(groups []*datedGroup, all bool) error {
+	if len(groups) == 0 {
+		return nil
+	}
+	const names = "r.season_year, r.division_code, r.gender_code, r.checkpoint_date"
+	condition := "r.checkpoint_date IS NOT NULL"
+	var args []any
+	at := map[scope.Scope]*datedGroup{}
+	var some []string
+	for _, g := range groups {
+		at[g.Scope] = g
+		some = append(some, "(r.season_year = ? AND r.division_code = ? AND r.gender_code = ? AND r.checkpoint_date = ? AND "+lightDivision+")")
+		args = append(args, param.ClampInt(g.Season), param.ClampInt(g.Division), g.Gender, g.Checkpoint)
+	}
+	if all {
+		args = nil
+	} else {
+		condition = "(" + strings.Join(some, " OR ") + ")"
+	}
+	return r.Rows("SELECT "+names+", COUNT(*) FROM "+AthleteTable+" r WHERE "+condition+" AND "+lightDivision+" GROUP BY "+names, args,
+		func(row []driver.Value) error {
+			if g := at[scopeOf(row)]; g != nil {
+				g.athletes = jsontext.AsInt(row[4])
+			}
+			return nil
+		})
+}
+
+func (t *Totals) datedCounts() datedCounts {
+	if t == nil {
+		return datedCounts{}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.dated
+}
+
+func (t *Totals) setDatedCounts(c datedCounts) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.dated = c
+}

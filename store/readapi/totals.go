@@ -1,0 +1,104 @@
+package readapi
+
+import (
+	"crypto/sha256"
+	"database/sql/driver"
+	"fmt"
+	"strings"
+	"sync"
+
+	"github.com/lewistv/xcri-proxy/store/jsontext"
+)
+
+// Totals remembers how many rows matched a question, so that another page of it
+// need not count them again. A total holds for one generation of the question's
+// scope and one state of its tables, by the time that the server gives for their
+// last change. That time has whole seconds: a total counted within settle of a
+// change is not kept. The zero Totals is ready; a nil Totals remembers nothing.
+// It is safe for concurrent use.
+type Totals struct {
+	mu    sync.Mutex
+	pages map[[sha256.Size]byte]int64
+	dated datedCounts
+}
+
+const (
+	// settle is for how many seconds a table must have been quiet.
+	settle = 1
+	// maxTotals bounds the totals of pages. They are 40 bytes each.
+	maxTotals = 8192
+)
+
+// State is the state of the data that a read sees.
+type State struct {
+	Generation string  // of the query's Scope
+	Totals     *Totals // nil remembers nothing
+}
+
+// stamp is the server's word on the last change of some tables.
+type stamp struct {
+	text  string // empty if the server does not know
+	quiet bool   // no change within settle seconds
+}
+
+// changed reads the stamp of tables. It must not be called before the first read
+// of the data: a change after that read then shows in the stamp.
+func (r *Read) changed(tables []string) (s stamp, err error) {
+	var text strings.Builder
+	known, quiet := true, true
+	for _, table := range tables {
+		found, err := r.one("SELECT update_time, update_time < NOW() - INTERVAL "+fmt.Sprint(settle)+" SECOND"+
+			" FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", []any{table},
+			func(row []driver.Value) {
+				known = known && row[0] != nil
+				quiet = quiet && jsontext.AsInt(row[1]) == 1
+				fmt.Fprintf(&text, "%s=%s ", table, jsontext.AsText(row[0]))
+			})
+		if err != nil {
+			return stamp{}, err
+		}
+		known = known && found
+	}
+	if !known {
+		return stamp{}, nil
+	}
+	return stamp{text.String(), quiet}, nil
+}
+
+// total is count for a SELECT that other pages of the question need, too.
+func (r *Read) total(query string, args []any) (n int64, err error) {
+	if r.State.Totals == nil {
+		return r.count(query, args)
+	}
+	now, err := r.changed(r.Reads)
+	if err != nil {
+		return 0, err
+	}
+	key := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%q", r.State.Generation, now.text, query, args))
+	if n, ok := r.State.Totals.get(key); ok && now.text != "" {
+		return n, nil
+	}
+	n, err = r.count(query, args)
+	if err == nil && now.text != "" && now.quiet {
+		r.State.Totals.put(key, n)
+	}
+	return n, err
+}
+
+func (t *Totals) get(key [sha256.Size]byte) (n int64, ok bool) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	n, ok = t.pages[key]
+	return n, ok
+}
+
+// put keeps a total. A full map starts anew: totals of older generations are of
+// no use, and each of the others costs one count.
+func (t *Totals) put(key [sha256.Size]byte, n int64) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.pages == nil || len(t.pages) >= maxTotals {
+		t.pages = map[[sha256.Size]byte]int64{}
+	}
+	t.pages[key] = n
+}

@@ -1,0 +1,268 @@
+package readapi_test
+
+import (
+	"database/sql"
+	"database/sql/driver"
+	"fmt"
+	"strings"
+	"testing"
+
+	"github.com/lewistv/xcri-proxy/store/readapi"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
+)
+
+// settled waits until no table of the database has changed for longer than the
+// server's stamps are coarse.
+func settled(t *testing.T, db *sql.DB) {
+	t.Helper()
+	for range 100 {
+		var quiet bool
+		err := db.QueryRow("SELECT SLEEP(0.1) = 0 AND COALESCE(MAX(update_time), 0) < NOW() - INTERVAL 1 SECOND" +
+			" FROM information_schema.tables WHERE table_schema = DATABASE()").Scan(&quiet)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if quiet {
+			return
+		}
+	}
+	t.Fatal("the tables do not settle")
+}
+
+// counting returns a question that reports how many of its statements count rows
+// of the API's tables, other than calculations.
+func counting(q readapi.Query, counts *int) readapi.Query {
+	e := *q.Endpoint
+	answer := e.Answer
+	e.Answer = func(r *readapi.Read) error {
+		r.Database = spy{r.Database, func(query string) {
+			if strings.Contains(query, "COUNT(*)") && !strings.Contains(query, "FROM "+readapi.MetadataTable) {
+				*counts++
+			}
+		}}
+		return answer(r)
+	}
+	q.Endpoint = &e
+	return q
+}
+
+// TestTotalIsRemembered: another page of a question does not count again, unless
+// a table of the question or the generation of its scope has changed.
+func TestTotalIsRemembered(t *testing.T) {
+	t.Parallel()
+	opts := options(t)
+	var db *sql.DB
+	opts.Name, db = scratch.Sample(t)
+	s := open(t, opts)
+	given := texts{"season_year": "2025", "division": "2030", "gender": "M", "limit": "3"}
+	page := func(offset string, more ...string) (total, counts int) {
+		t.Helper()
+		all := texts{"offset": offset}
+		for name, value := range given {
+			all[name] = value
+		}
+		for i := 0; i < len(more); i += 2 {
+			all[more[i]] = more[i+1]
+		}
+		a, err := s.Run(t.Context(), counting(scratch.Query(t, "/athletes/", all), &counts))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := fmt.Sscanf(string(a.Body), `{"total":%d,`, &total); err != nil {
+			t.Fatal(err)
+		}
+		return total, counts
+	}
+	expect := func(what string, offset string, total, counts int, more ...string) {
+		t.Helper()
+		if gotTotal, gotCounts := page(offset, more...); gotTotal != total || gotCounts != counts {
+			t.Errorf("%s: total %d after %d counts, want %d after %d", what, gotTotal, gotCounts, total, counts)
+		}
+	}
+	n, _ := page("0")
+	const one = " WHERE season_year = 2025 AND division_code = 2030 AND gender_code = 'M' AND checkpoint_date IS NULL" +
+		" AND algorithm_type = 'light' AND scoring_group = 'division' AND athlete_rank = 20"
+	scratch.Execute(t, db, "UPDATE "+readapi.AthleteTable+" SET races_count = races_count"+one) // no change
+	scratch.Execute(t, db, "UPDATE "+readapi.AthleteTable+" SET races_count = races_count + 1"+one)
+	expect("just after a change", "0", n, 1)
+	expect("again, too soon", "3", n, 1)
+	settled(t, db)
+	expect("first page", "0", n, 1)
+	expect("second page", "3", n, 0)
+	expect("another size", "6", n, 0, "limit", "7")
+	women, counts := page("0", "gender", "F")
+	if counts != 1 || women == n {
+		t.Errorf("another question: total %d after %d counts", women, counts)
+	}
+	few, counts := page("0", "search", "an", "limit", "1")
+	if counts != 1 || few == n {
+		t.Errorf("a search: total %d after %d counts", few, counts)
+	}
+	expect("the search's second page", "1", few, 0, "search", "an", "limit", "1")
+
+	scratch.Execute(t, db, "DELETE FROM "+readapi.AthleteTable+one)
+	expect("a row deleted by hand", "0", n-1, 1)
+	settled(t, db)
+	expect("once more", "0", n-1, 1)
+	expect("and known", "0", n-1, 0)
+	scratch.Execute(t, db, "UPDATE "+readapi.MetadataTable+" SET total_athletes = total_athletes + 1 WHERE checkpoint_date IS NULL")
+	expect("another generation", "0", n-1, 1)
+	scratch.Execute(t, db, "INSERT INTO "+readapi.TeamTable+" (season_year, division_code, gender_code, algorithm_type, scoring_group, anet_team_hnd,"+
+		" team_rank, calculated_at) SELECT 2025, 2030, 'M', 'heavy', 'x', anet_team_hnd, 1, NOW() FROM "+readapi.AthleteTable+
+		" WHERE season_year = 2025 AND division_code = 2030 AND gender_code = 'M' AND checkpoint_date IS NULL LIMIT 1")
+	if total, counts := page("0"); counts != 1 || total <= n-1 {
+		t.Errorf("a change of the other table: total %d after %d counts, before %d", total, counts, n-1)
+	}
+}
+
+// TestSnapshotTotals: a Store that has counted before answers as one that has
+// not, and counts no snapshot that has not changed.
+func TestSnapshotTotals(t *testing.T) {
+	t.Parallel()
+	opts := options(t)
+	var db *sql.DB
+	opts.Name, db = scratch.Sample(t)
+	s := open(t, opts)
+	copied := func(set string) {
+		const columns = "season_year, division_code, gender_code, checkpoint_date, algorithm_type, scoring_group, anet_athlete_hnd, anet_team_hnd, athlete_rank, calculated_at"
+		scratch.Execute(t, db, "INSERT INTO "+readapi.AthleteTable+" ("+columns+") SELECT "+set+", algorithm_type, scoring_group, anet_athlete_hnd,"+
+			" anet_team_hnd, athlete_rank, NOW() FROM "+readapi.AthleteTable+" WHERE season_year = 2025 AND division_code = 2030 AND gender_code = 'M' AND checkpoint_date = '2025-10-20'")
+	}
+	calculated := func(scope string) {
+		scratch.Execute(t, db, "INSERT INTO "+readapi.MetadataTable+" (season_year, division_code, gender_code, checkpoint_date, algorithm_type,"+
+			" scoring_group, calculated_at) SELECT "+scope+", 'light', 'division', NOW()")
+	}
+	remove := func(condition string) {
+		scratch.Execute(t, db, "DELETE FROM "+readapi.AthleteTable+" WHERE "+condition)
+	}
+	for _, step := range []struct {
+		name   string
+		change func()
+		counts int // statements that count
+	}{
+		{"first", func() {}, 1},
+		{"nothing", func() {}, 0},
+		{"a live import", func() {
+			remove("season_year = 2025 AND division_code = 2030 AND gender_code = 'M' AND checkpoint_date IS NULL AND athlete_rank > 50")
+			calculated("2025, 2030, 'M', NULL")
+		}, 0},
+		{"a snapshot calculated again", func() {
+			remove("checkpoint_date = '2025-10-20' AND division_code = 2030 AND gender_code = 'M' AND athlete_rank BETWEEN 5 AND 9")
+			calculated("2025, 2030, 'M', '2025-10-20'")
+		}, 1},
+		{"a row deleted by hand", func() {
+			remove("checkpoint_date = '2025-10-13' AND division_code = 2030 AND gender_code = 'F' AND athlete_rank = 5")
+		}, 1},
+		{"a last row deleted by hand, and a live import", func() {
+			remove("checkpoint_date = '2025-10-13' AND division_code = 2030 AND gender_code = 'F' ORDER BY athlete_rank DESC LIMIT 1")
+			calculated("2025, 2030, 'F', NULL")
+		}, 1},
+		{"a new snapshot", func() { copied("2025, 2030, 'M', '2025-10-27'"); calculated("2025, 2030, 'M', '2025-10-27'") }, 1},
+		{"a snapshot without a calculation", func() { copied("2024, 2099, 'm', '2024-10-28'") }, 1},
+		{"a snapshot without a calculation, again", func() {}, 1},
+		{"a division removed", func() {
+			remove("checkpoint_date = '2025-10-20' AND division_code = 2032")
+			calculated("2025, 2030, 'F', NULL")
+		}, 1},
+		{"all removed", func() { remove("checkpoint_date IS NOT NULL") }, 0},
+	} {
+		step.change()
+		settled(t, db)
+		counts := 0
+		got, err := s.Run(t.Context(), counting(scratch.Query(t, "/snapshots/", nil), &counts))
+		if err != nil {
+			t.Fatalf("%s: %v", step.name, err)
+		}
+		if want := counted(t, db); string(got.Body) != want || counts != step.counts {
+			t.Errorf("%s: %d counts, want %d\n got %s\nwant %s", step.name, counts, step.counts, got.Body, want)
+		}
+	}
+}
+
+// TestSnapshotTotalsAtOnce: changes that follow each other within the resolution
+// of the server's stamps are counted, too.
+func TestSnapshotTotalsAtOnce(t *testing.T) {
+	t.Parallel()
+	opts := options(t)
+	var db *sql.DB
+	opts.Name, db = scratch.Sample(t)
+	s := open(t, opts)
+	for rank := range 20 {
+		scratch.Execute(t, db, fmt.Sprintf("DELETE FROM %s WHERE checkpoint_date = '2025-10-20' AND athlete_rank = %d", readapi.AthleteTable, 5+rank))
+		if got, want := scratch.Ask(t, s, 200, "/snapshots/", nil), counted(t, db); string(got.Body) != want {
+			t.Fatalf("after %d changes:\n got %s\nwant %s", rank+1, got.Body, want)
+		}
+	}
+}
+
+// counted is the answer of /snapshots/ from one plain statement.
+func counted(t *testing.T, db *sql.DB) string {
+	t.Helper()
+	rows, err := db.Query("SELECT checkpoint_date, season_year, COUNT(DISTINCT division_code), COUNT(DISTINCT gender_code), COUNT(*)," +
+		" DATE_FORMAT(checkpoint_date, '%M %d, %Y') FROM " + readapi.AthleteTable +
+		" WHERE checkpoint_date IS NOT NULL AND algorithm_type = 'light' AND scoring_group = 'division'" +
+		" GROUP BY checkpoint_date, season_year ORDER BY checkpoint_date DESC, season_year")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	var all []string
+	for rows.Next() {
+		var day, name string
+		var season, divisions, genders, athletes int
+		if err := rows.Scan(&day, &season, &divisions, &genders, &athletes, &name); err != nil {
+			t.Fatal(err)
+		}
+		all = append(all, fmt.Sprintf(`{"date":"%s","season":%d,"divisions":%d,"genders":%d,"total_athletes":%d,"display_name":"%s"}`,
+			day, season, divisions, genders, athletes, name))
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return fmt.Sprintf(`{"total":%d,"snapshots":[%s]}`, len(all), strings.Join(all, ","))
+}
+
+// TestTotalsFail: an answer fails with any of its statements, and nothing is
+// remembered of it.
+func TestTotalsFail(t *testing.T) {
+	t.Parallel()
+	s := open(t, options(t))
+	for _, path := range []string{"/snapshots/", "/athletes/"} {
+		given := texts{}
+		if path == "/athletes/" {
+			given = texts{"season_year": "2025", "limit": "1"}
+		}
+		want := scratch.Ask(t, s, 200, path, given)
+		for fail := range 10 {
+			q := scratch.Query(t, path, given)
+			e := *q.Endpoint
+			ran := 0
+			e.Answer = func(r *readapi.Read) error {
+				r.Database = breaking{r.Database, fail, &ran}
+				return q.Endpoint.Answer(r)
+			}
+			a, err := s.Run(t.Context(), readapi.Query{Endpoint: &e, Args: q.Args})
+			if ran > fail && err == nil || ran <= fail && string(a.Body) != string(want.Body) {
+				t.Errorf("%s: statement %d of %d fails: %v %.200s", path, fail, ran, err, a.Body)
+			}
+			if again := scratch.Ask(t, s, 200, path, given); string(again.Body) != string(want.Body) {
+				t.Errorf("%s: after a failure: %.200s", path, again.Body)
+			}
+		}
+	}
+}
+
+// breaking fails one statement.
+type breaking struct {
+	readapi.Database
+	fail int
+	ran  *int
+}
+
+func (b breaking) Rows(query string, args []any, row func([]driver.Value) error) error {
+	*b.ran++
+	if *b.ran == b.fail+1 {
+		return errFails
+	}
+	return b.Database.Rows(query, args, row)
+}
