@@ -2,6 +2,9 @@ package store
 
 import (
 	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -115,5 +118,45 @@ func TestBrokenCollationsAreAnError(t *testing.T) {
 		if errors.Is(err, ErrUnavailable) || errors.Is(err, ErrSetup) {
 			t.Errorf("search=%s: %v", search, err)
 		}
+	}
+}
+
+// Tables that an import empties and fills statement by statement give reads that
+// meet it a new snapshot, not an error.
+func TestReadsBesideTruncates(t *testing.T) {
+	s, do := sampleDatabase(t)
+	do("CREATE TABLE kept AS SELECT * FROM " + athleteTable)
+	do("CREATE TABLE kept_metadata AS SELECT * FROM " + metadataTable)
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		for range 3 {
+			do("TRUNCATE TABLE " + athleteTable)
+			do("INSERT INTO " + athleteTable + " SELECT * FROM kept")
+			do("TRUNCATE TABLE " + metadataTable)
+			do("INSERT INTO " + metadataTable + " SELECT * FROM kept_metadata")
+		}
+	}()
+	var reads atomic.Int64
+	var all sync.WaitGroup
+	for i := range 4 {
+		all.Go(func() {
+			for n := 0; ; n++ {
+				select {
+				case <-ended:
+					return
+				default:
+				}
+				q := query(t, "/athletes/", texts{"season_year": "2025", "limit": fmt.Sprint(1 + i*1000 + n%1000)})
+				if a, err := s.Run(t.Context(), q); err != nil || a.Status != 200 {
+					t.Errorf("read %d of reader %d: %d, %v", n, i, a.Status, err)
+				}
+				reads.Add(1)
+			}
+		})
+	}
+	all.Wait()
+	if reads.Load() < 20 {
+		t.Errorf("only %d reads", reads.Load())
 	}
 }

@@ -9,8 +9,9 @@ import (
 )
 
 // Read calls do with a connection in a read-only transaction: all its queries
-// see one state of the database. If the connection or the snapshot is lost, do
-// is called once more, with a new connection, so it must begin anew each time.
+// see one state of the database. If the connection is lost, do is called once more
+// with a new connection, and if the snapshot is lost, with a new snapshot, so do
+// must begin anew each time.
 // When ctx ends, the statement under way is ended in the server too.
 func (p *Pool) Read(ctx context.Context, op string, do func(*Conn) error) error {
 	if !p.begin() {
@@ -19,13 +20,26 @@ func (p *Pool) Read(ctx context.Context, op string, do func(*Conn) error) error 
 	defer p.work.Done()
 	begun := time.Now()
 	err := p.attempt(ctx, false, do)
-	// A connection that was silent for longer than a statement may take hangs,
-	// and the next one would too.
-	if conditionOf(err).class == TryAgain && ctx.Err() == nil && time.Since(begun) < p.opts.StatementTimeout {
-		err = p.attempt(ctx, true, do)
+	for repeats := 0; p.repeat(ctx, err, begun, repeats); repeats++ {
+		err = p.attempt(ctx, conditionOf(err).err != ErrInterrupted, do)
 	}
 	return p.judge(ctx, op, err)
 }
+
+// repeat reports whether a read that failed begins again. A connection that was
+// silent for longer than a statement may take hangs, and the next one would too.
+func (p *Pool) repeat(ctx context.Context, err error, begun time.Time, repeats int) bool {
+	c := conditionOf(err)
+	most := 1
+	if c.err == ErrInterrupted { // only the snapshot was lost
+		most = maxSnapshots
+	}
+	return c.class == TryAgain && repeats < most && ctx.Err() == nil && time.Since(begun) < p.opts.StatementTimeout
+}
+
+// maxSnapshots is how often a read begins again because an import has redefined a
+// table since its snapshot.
+const maxSnapshots = 3
 
 // attempt calls do once, in a transaction.
 func (p *Pool) attempt(ctx context.Context, fresh bool, do func(*Conn) error) (err error) {

@@ -2,14 +2,17 @@ package app
 
 import (
 	"database/sql"
+	"errors"
 	"fmt"
+	"log/slog"
+	"maps"
+	"net/http"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"log/slog"
 
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
@@ -104,3 +107,90 @@ func TestRoomLog(t *testing.T) {
 		lines(3)
 	})
 }
+
+// A fill that holds the only connection for longer than a poll may take is no
+// outage: other entries stay hits, and the next poll gets the connection.
+func TestOneConnectionIsEnough(t *testing.T) {
+	db := database(t)
+	root, err := db.Root(mariadb.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	flags := settings(db)
+	flags["DATABASE_MAX_CONNS"], flags["GENERATION_POLL"] = "1", "100ms"
+	r := run(t, flags)
+	r.awaitLog(t, "generation published")
+	lock, err := root.Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer lock.Close()
+	if _, err := lock.ExecContext(t.Context(), "LOCK TABLES iz_rankings_xcri_team_rankings WRITE"); err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan int, 1)
+	go func() {
+		status, _ := get(t, r.url("/teams/?season_year=2025&limit=7"))
+		answered <- status
+	}()
+	// Polls wait behind the fill, and each gives up when its time is over.
+	before := r.store.Stats().Waits
+	for deadline := time.Now().Add(20 * time.Second); r.store.Stats().Waits < before+3; time.Sleep(10 * time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("no poll waits: %+v", r.store.Stats())
+		}
+	}
+	if _, outcome, _, err := ask(http.DefaultClient, r.url("/metadata/latest")); outcome != "hit" || err != nil {
+		t.Errorf("an entry is a %s beside a slow fill, %v", outcome, err)
+	}
+	if _, err := lock.ExecContext(t.Context(), "UNLOCK TABLES"); err != nil {
+		t.Fatal(err)
+	}
+	if status := <-answered; status != 200 {
+		t.Errorf("the slow answer: %d", status)
+	}
+	r.stop()
+	if err := r.wait(t); err != nil {
+		t.Error(err)
+	}
+	if log := r.log.String(); strings.Contains(log, "is down") {
+		t.Errorf("an outage:\n%s", log)
+	}
+}
+
+// The error that ends the program names the settings that belong to its reason.
+func TestAdvice(t *testing.T) {
+	for name, tt := range map[string]struct {
+		option string
+		change map[string]string
+		want   []string
+	}{
+		"a locked account":              {"ACCOUNT LOCK", nil, []string{"locked", "DATABASE_USER"}},
+		"a wrong password":              {"", map[string]string{"DATABASE_PASSWORD": "x"}, []string{"DATABASE_PASSWORD", "DATABASE_SOCKET", "host part", "advised"}},
+		"a wrong password, on a socket": {"", map[string]string{"DATABASE_PASSWORD": "x", "DATABASE_SOCKET": database(t).Socket}, []string{"DATABASE_PASSWORD", "host part", "localhost"}},
+		"no TLS at the server":          {"", map[string]string{"DATABASE_TLS": "required"}, []string{"DATABASE_TLS", "no TLS"}},
+		"a missing database":            {"", map[string]string{"DATABASE_NAME": "nowhere"}, []string{"DATABASE_NAME", "rights"}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			flags, _ := limitedAccount(t, fmt.Sprintf("advised%d", number.Add(1)), tt.option)
+			maps.Copy(flags, tt.change)
+			err := run(t, flags).wait(t)
+			if !errors.Is(err, store.ErrSetup) {
+				t.Fatalf("got %v", err)
+			}
+			for _, want := range tt.want {
+				if !strings.Contains(err.Error(), want) {
+					t.Errorf("%q does not name %s", err, want)
+				}
+			}
+		})
+	}
+	for _, reason := range []store.Reason{store.NeedsTLS, store.BadCertificate} {
+		if advice := adviceFor(reason, false); !strings.Contains(advice, "DATABASE_TLS") || strings.Contains(advice, "DATABASE_PASSWORD") {
+			t.Errorf("%d: %s", reason, advice)
+		}
+	}
+}
+
+var number atomic.Int64
