@@ -92,7 +92,13 @@ type process struct {
 // startProxy runs the proxy on a free port until the test ends.
 func startProxy(t testing.TB, more ...string) *process {
 	t.Helper()
-	p := &process{addr: freeAddr(t), envFile: filepath.Join(t.TempDir(), "env"), log: &lockedBuffer{}}
+	return startProxyAt(t, freeAddr(t), more...)
+}
+
+// startProxyAt runs the proxy at an address, which may be a Unix socket's.
+func startProxyAt(t testing.TB, addr string, more ...string) *process {
+	t.Helper()
+	p := &process{addr: addr, envFile: filepath.Join(t.TempDir(), "env"), log: &lockedBuffer{}}
 	if err := os.WriteFile(p.envFile, []byte(settings(t, p.addr, more...)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +177,11 @@ func (r request) send(base string) (*answer, error) {
 	if r.from != "" {
 		dialer.LocalAddr = &net.TCPAddr{IP: net.ParseIP(r.from)}
 	}
-	conn, err := dialer.Dial("tcp", strings.TrimPrefix(base, "http://"))
+	network, addr := "tcp", strings.TrimPrefix(base, "http://")
+	if path, ok := strings.CutPrefix(addr, "unix:"); ok {
+		network, addr, dialer.LocalAddr = "unix", path, nil
+	}
+	conn, err := dialer.Dial(network, addr)
 	if err != nil {
 		return nil, err
 	}

@@ -43,6 +43,7 @@ proxy/metrics: cache proxy/route
 proxy/origin: cache proxy/content proxy/legacy proxy/route store
 proxy/proxytest/apache: store/storetest/need
 proxy/proxytest/conformance: store/storetest
+proxy/proxytest/nginx: store/storetest/need
 proxy/proxytest/oldapi: store/storetest
 proxy/reply: store/jsontext
 proxy/route: store store/jsontext

@@ -1,0 +1,99 @@
+// Package nginx starts an nginx of a test's own in a temporary folder, on loopback
+// and a free port, and stops it when the test ends.
+package nginx
+
+import (
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/store/storetest/need"
+)
+
+const patience = 20 * time.Second
+
+// Start runs an nginx whose server holds conf, and returns its URL. Its workers are
+// those of Debian's account for web servers if the test runs as root. Where no
+// nginx is installed the test is skipped, but fails in CI.
+func Start(t testing.TB, conf string) (url string) {
+	t.Helper()
+	bin := need.Program(t, "nginx", "nginx-light")
+	dir, err := os.MkdirTemp("", "xcri-nginx-") // for the account of the workers
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	if err := os.Chmod(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	addr := ln.Addr().String()
+	ln.Close()
+	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(config(dir, addr, conf)), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(bin, "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", filepath.Join(dir, "nginx.conf"))
+	// In a group of its own, to end with its workers; and with the test, also when
+	// that is killed.
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
+	var output strings.Builder
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() { cmd.Wait(); close(ended) }()
+	t.Cleanup(func() {
+		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
+		<-ended
+		if t.Failed() {
+			log, _ := os.ReadFile(filepath.Join(dir, "error.log"))
+			t.Logf("nginx: %s\n%s", output.String(), log)
+		}
+	})
+	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
+		conn, err := net.Dial("tcp", addr)
+		if err == nil {
+			conn.Close()
+			return "http://" + addr
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("nginx does not answer: %v\n%s", err, output.String())
+		}
+	}
+}
+
+// config is a whole configuration around that of the server.
+func config(dir, addr, conf string) string {
+	user := ""
+	if os.Geteuid() == 0 {
+		user = "user www-data;\n"
+	}
+	return fmt.Sprintf(`%[1]sdaemon off;
+worker_processes 1;
+pid %[2]s/pid;
+error_log %[2]s/error.log warn;
+events {}
+http {
+	access_log off;
+	client_body_temp_path %[2]s/body;
+	proxy_temp_path %[2]s/proxy;
+	fastcgi_temp_path %[2]s/fastcgi;
+	uwsgi_temp_path %[2]s/uwsgi;
+	scgi_temp_path %[2]s/scgi;
+	server {
+		listen %[3]s;
+		%[4]s
+	}
+}
+`, user, dir, addr, conf)
+}
