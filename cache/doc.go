@@ -23,9 +23,9 @@
 //
 //   - Never incomplete: every entry has a status and a body, and was accepted by
 //     Options.Check.
-//   - Never back: once a request for a key was answered by a version, no later request
-//     is answered by a version that was read earlier, unless the later request calls
-//     its answer fresh in the current generation and the first did not.
+//   - Never back: while a key is cached, the version that is served gives way to a version
+//     that was read earlier only if the earlier one is fresh in the current generation and
+//     the later one is not.
 //   - Never older than the last publish: after Publish, a warm key that was prepared
 //     without error is answered by the version that was prepared or a later one.
 //   - Never from before a hard purge: after a hard purge, no request that begins is

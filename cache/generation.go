@@ -180,6 +180,11 @@ func (c *Cache) Publish(g Generation, keys []string) {
 		p = c.prepared.after(g)
 	}
 	c.prepared = newPreparation(nil)
+	for s := range p.slots { // a purge may have made the prepared version stale
+		if next, served := p.version(s), s.served.Load(); served != nil && next != served && !c.wins(p.state, next, served) {
+			s.prepare(served, p.state)
+		}
+	}
 	set, bytes := c.warmSet(p, keys)
 
 	c.current.Store(&published{p.state, time.Now()})

@@ -12,6 +12,8 @@ import (
 	"testing"
 )
 
+const raceEnabled = false
+
 // The absent answer is on the shelf that is looked at last.
 func TestHitAllocatesNothing(t *testing.T) {
 	o := &fakeOrigin{shape: func(e *Entry) {

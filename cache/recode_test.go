@@ -89,19 +89,38 @@ func TestRecodeDuringPrepare(t *testing.T) {
 	})
 }
 
+// An entry keeps its form if the other form does not fit where the entry is kept, and
+// pushes out nothing.
 func TestRecodedEntryFindsNoRoom(t *testing.T) {
-	o := &fakeOrigin{}
-	var gate chan struct{}
-	bubble(t, o, recoded(&gate, 1<<19), func(t *testing.T, c *Cache) {
-		gate = make(chan struct{})
-		close(gate)
-		publish(t, c, o.generation(), "list")
-		synctest.Wait()
-		if e := get(t, c, "list", Hit, "1"); len(e.Variants) != 1 {
-			t.Error("recoded beyond the warm set's budget")
-		}
-		checkShelves(t, c)
-	})
+	for _, place := range []string{"warm", "hot", "tail"} {
+		t.Run(place, func(t *testing.T) {
+			o := &fakeOrigin{}
+			var gate chan struct{}
+			bubble(t, o, recoded(&gate, 600<<10), func(t *testing.T, c *Cache) {
+				gate = make(chan struct{})
+				close(gate)
+				switch get(t, c, "list", Miss, "1"); place {
+				case "warm":
+					publish(t, c, o.generation(), "list")
+				case "hot":
+					for range promoteAfter {
+						get(t, c, "list", Hit, "1")
+					}
+				}
+				synctest.Wait()
+				where(t, c, "list", place)
+				if e := get(t, c, "list", Hit, "1"); len(e.Variants) != 1 {
+					t.Error("recoded beyond the budget")
+				}
+				for _, s := range c.Stats().Shelves {
+					if s.Evicted+s.Rejected+s.TooLarge > 0 {
+						t.Errorf("%+v", s)
+					}
+				}
+				checkShelves(t, c)
+			})
+		})
+	}
 }
 
 // The recoding queue keeps no entry in memory that has left the cache, and such

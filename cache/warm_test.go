@@ -237,6 +237,67 @@ func TestDataMovesOnDuringPrepare(t *testing.T) {
 	})
 }
 
+// What a preparation has read of a newer generation is not read again when that is
+// prepared: data that moves faster than a warm set fills gets published all the same.
+func TestOvertakenPreparationMakesProgress(t *testing.T) {
+	for name, purge := range map[string]func(*Cache){
+		"":              func(*Cache) {},
+		"purged softly": func(c *Cache) { c.Purge(func(e *Entry) bool { return e.Key == "list" }, false) },
+		"purged hard":   func(c *Cache) { c.Purge(func(e *Entry) bool { return e.Key == "list" }, true) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := &fakeOrigin{}
+			bubble(t, o, times, func(t *testing.T, c *Cache) {
+				publish(t, c, o.generation(), "list", "team")
+				before := o.moveTo("2")
+				next := o.moveTo("3")
+				c.Prepare(t.Context(), before, []string{"list", "team"}, func(Warmed) {})
+				calls(t, o, 4)
+				purge(c)
+				publish(t, c, next, "list", "team")
+				want := int64(4)
+				if name != "" {
+					want++
+				}
+				calls(t, o, want)
+				for _, key := range []string{"list", "team"} {
+					if e, outcome, _ := c.lookup(key); outcome != Hit || e.Generation != "3" {
+						t.Errorf("%s: %s of generation %s", key, outcome, e.Generation)
+					}
+				}
+				if len(c.prepared.ahead) > 0 {
+					t.Errorf("%d versions are kept after the publish", len(c.prepared.ahead))
+				}
+				checkShelves(t, c)
+			})
+		})
+	}
+}
+
+// A preparation that is given up costs nothing that the next can use, and leaves nothing
+// behind.
+func TestPreparationIsGivenUp(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		publish(t, c, o.generation(), "list")
+		g := o.moveTo("2", "list")
+		c.Prepare(t.Context(), g, []string{"list", "team", "page"}, func(Warmed) {})
+		calls(t, o, 3)
+		if s := c.Stats(); s.Prepared == 0 {
+			t.Error("the prepared entries take no room")
+		}
+		next := o.moveTo("3", "list", "team")
+		publish(t, c, next, "list", "team")
+		calls(t, o, 3)
+		get(t, c, "team", Hit, string(c.sight("team").Entry.Variants[0].ETag))
+		where(t, c, "page", "")
+		if s := c.Stats(); s.Prepared != 0 {
+			t.Errorf("%d bytes are prepared after the publish", s.Prepared)
+		}
+		checkShelves(t, c)
+	})
+}
+
 func TestFailedKeyKeepsItsEntry(t *testing.T) {
 	for name, failure := range map[string]error{"error": errFails, "panic": errPanic} {
 		t.Run(name, func(t *testing.T) {

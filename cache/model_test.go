@@ -1,0 +1,583 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// A model runs one schedule: a sequence of actions on a cache, with each fill, preparation
+// and recoding going on until an action ends it. The model knows what the database holds
+// and which reads may still be served, and checks each answer against that.
+type model struct {
+	t      testing.TB
+	choose func(n int) int // the next choice of the schedule, from 0 to n-1
+	c      *Cache
+	log    []string
+
+	// The database: the state of each scope, and how often any has changed.
+	states map[string]int
+	writes int
+	down   bool
+	seen   *fakeGeneration // what the last poll returned
+
+	mu       sync.Mutex // guards what fills change
+	reads    int        // begun so far; an answer carries the number of its read
+	fills    []*modelFill
+	recodes  []chan int
+	results  []modelResult
+	prepared []Warmed
+	done     bool // the preparation has ended
+
+	preparing *fakeGeneration
+	set       []string
+	stop      context.CancelFunc // of the preparation
+
+	// Reads up to these may not be served any more, and not as hits.
+	dropped, purged map[string]int
+	// published is the read of a key that was published last, and served the read that
+	// was served last, and whether it was fresh.
+	published, served map[string]int
+	fresh             map[string]bool
+}
+
+type modelFill struct {
+	key   string
+	read  int
+	state int
+	down  bool
+	end   chan error
+}
+
+type modelResult struct {
+	key             string
+	dropped, purged int // when the request began
+	reads           int
+	immediate       bool
+	entry           *Entry
+	outcome         Outcome
+	err             error
+}
+
+var (
+	modelScopes = []string{"list", "team", "dated"}
+	modelKeys   = []string{"list?0", "list?1", "team?0", "team?1", "team?none", "dated?0"}
+)
+
+func scopeOf(key string) string { scope, _, _ := strings.Cut(key, "?"); return scope }
+
+func newModel(t testing.TB, choose func(int) int) *model {
+	m := &model{t: t, choose: choose, states: map[string]int{"list": 5, "team": 5, "dated": 5}, dropped: map[string]int{}, purged: map[string]int{}, published: map[string]int{}}
+	m.start(nil)
+	return m
+}
+
+// start makes a new cache, which adopts what an earlier one has saved.
+func (m *model) start(saved []Saved) {
+	opts := Options{
+		Fill: m.fill, Recode: m.recode, Absent: func(c *Content) bool { return c.Status != 200 },
+		IsDown:         func(err error) bool { return errors.Is(err, errDown) },
+		FillsWhileDown: func(key string) bool { return scopeOf(key) == "list" },
+		Bytes:          []int64{1 << 20, 40 << 10}[m.choose(2)], Fills: 64, FillTimeout: time.Hour, WaitTimeout: time.Hour,
+	}
+	c, err := New(opts)
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	m.c = c
+	m.served, m.fresh = map[string]int{}, map[string]bool{}
+	if m.down {
+		c.outage.Down(errDown)
+	}
+	c.Adopt(saved)
+	if m.seen = nil; !m.down {
+		m.poll()
+	}
+}
+
+// fill is the cache's Fill: it reads the database as it is at its begin, or elsewhere
+// during an outage, and returns once the schedule says so.
+func (m *model) fill(ctx context.Context, key string) (Content, error) {
+	m.mu.Lock()
+	m.reads++
+	f := &modelFill{key, m.reads, m.states[scopeOf(key)], m.down, make(chan error)}
+	m.fills = append(m.fills, f)
+	m.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.fills = slices.DeleteFunc(m.fills, func(g *modelFill) bool { return g == f })
+		return Content{}, ctx.Err()
+	case err := <-f.end:
+		if err == errPanic {
+			panic(err)
+		}
+		if err != nil {
+			return Content{}, err
+		}
+	}
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	label := strconv.Itoa(f.state)
+	if f.down || m.down { // from elsewhere, which may lag behind, and is labelled by the last poll
+		f.state--
+		label = "unknown"
+		if m.seen != nil {
+			label = m.seen.state(scopeOf(key))
+		}
+	}
+	status := 200
+	if strings.HasSuffix(key, "none") {
+		status = 404
+	}
+	size := []int{10, 900, 4000}[(f.read+len(key))%3]
+	return Content{Status: status, Size: size, Scope: scopeOf(key), Generation: label,
+		Variants: []Variant{{Body: zeros[:size:size], ETag: fmt.Appendf(nil, "%d/%d", f.state, f.read)}}}, nil
+}
+
+// recode is the cache's Recode: it returns once the schedule says so.
+func (m *model) recode(e *Entry) []Variant {
+	size := make(chan int)
+	m.mu.Lock()
+	m.recodes = append(m.recodes, size)
+	m.mu.Unlock()
+	n := <-size
+	if n == 0 {
+		return nil
+	}
+	return []Variant{{ETag: e.Variants[0].ETag}, {Coding: "br", Body: zeros[:n:n]}}
+}
+
+// describe returns which state an entry is of and by which read.
+func describe(e *Entry) (state, read int) {
+	a, b, _ := strings.Cut(string(e.Variants[0].ETag), "/")
+	state, _ = strconv.Atoi(a)
+	read, _ = strconv.Atoi(b)
+	return state, read
+}
+
+func (m *model) note(format string, args ...any) { m.log = append(m.log, fmt.Sprintf(format, args...)) }
+
+func (m *model) wrong(format string, args ...any) {
+	m.t.Helper()
+	m.t.Fatalf("%s\nafter:\n  %s", fmt.Sprintf(format, args...), strings.Join(m.log, "\n  "))
+}
+
+// generation is what the database would tell now.
+func (m *model) generation() *fakeGeneration {
+	g := &fakeGeneration{id: strconv.Itoa(m.writes), of: map[string]string{}}
+	for scope, state := range m.states {
+		g.of[scope] = strconv.Itoa(state)
+	}
+	return g
+}
+
+// poll asks the database, if it is up.
+func (m *model) poll() {
+	if m.down {
+		return
+	}
+	m.seen = m.generation()
+	m.c.outage.Up()
+	if g, _ := m.c.Published(); g == nil {
+		m.c.PublishFirst(*m.seen)
+	}
+}
+
+// request asks for a key in a goroutine of its own.
+func (m *model) request(key string) {
+	m.mu.Lock()
+	r := modelResult{key: key, dropped: m.dropped[key], purged: m.purged[key], reads: m.reads}
+	m.mu.Unlock()
+	asked := make(chan struct{})
+	go func() {
+		r.entry, r.outcome, r.err = m.c.Get(&Ref{Key: key})
+		select {
+		case <-asked:
+		default:
+			r.immediate = true
+		}
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.results = append(m.results, r)
+	}()
+	synctest.Wait()
+	close(asked)
+}
+
+// key and match choose what an action is for.
+func (m *model) key() string { return modelKeys[m.choose(len(modelKeys))] }
+
+func (m *model) match() (func(key string) bool, string) {
+	switch key := m.key(); m.choose(3) {
+	case 0:
+		return func(k string) bool { return k == key }, key
+	case 1:
+		return func(k string) bool { return scopeOf(k) == scopeOf(key) }, scopeOf(key)
+	}
+	return func(string) bool { return true }, "all"
+}
+
+// modelActions are what a schedule is made of. Each reports whether it was possible.
+var modelActions = []struct {
+	name string
+	do   func(*model) bool
+}{
+	{"request", func(m *model) bool { key := m.key(); m.note("  %s", key); m.request(key); return true }},
+	{"requests", func(m *model) bool {
+		key := m.key()
+		m.note("  %s", key)
+		for range 2 * promoteAfter {
+			m.request(key)
+		}
+		return true
+	}},
+	{"end a fill", func(m *model) bool { return m.endFill(nil) }},
+	{"end a fill", func(m *model) bool { return m.endFill(nil) }},
+	{"end a fill", func(m *model) bool { return m.endFill(nil) }},
+	{"fail a fill", func(m *model) bool {
+		return m.endFill([]error{errFails, errPanic, errDown}[m.choose(3)])
+	}},
+	{"write", func(m *model) bool {
+		scope := modelScopes[m.choose(2)]
+		m.states[scope]++
+		m.writes++
+		m.note("  %s is %d", scope, m.states[scope])
+		return true
+	}},
+	{"poll", func(m *model) bool { m.poll(); return !m.down }},
+	{"go down", func(m *model) bool {
+		m.down = true
+		m.c.outage.Down(errDown)
+		return true
+	}},
+	{"come back", func(m *model) bool {
+		m.down = false
+		m.poll()
+		return true
+	}},
+	{"prepare", (*model).prepare},
+	{"publish", (*model).publish},
+	{"purge", func(m *model) bool { return m.purge(false) }},
+	{"purge hard", func(m *model) bool { return m.purge(true) }},
+	{"wait", func(m *model) bool {
+		d := []time.Duration{time.Second, retryAfter, time.Minute}[m.choose(3)]
+		m.note("  %v", d)
+		time.Sleep(d)
+		return true
+	}},
+	{"recode", func(m *model) bool {
+		if len(m.recodes) == 0 {
+			return false
+		}
+		m.recodes[0] <- []int{0, 1, 300, 12000}[m.choose(4)]
+		m.recodes = m.recodes[1:]
+		return true
+	}},
+	{"restart", (*model).restart},
+}
+
+func (m *model) endFill(err error) bool {
+	m.mu.Lock()
+	if len(m.fills) == 0 {
+		m.mu.Unlock()
+		return false
+	}
+	i := m.choose(len(m.fills))
+	f := m.fills[i]
+	m.fills = slices.Delete(m.fills, i, i+1)
+	m.mu.Unlock()
+	m.note("  %s, read %d of state %d: %v", f.key, f.read, f.state, err)
+	f.end <- err
+	return true
+}
+
+func (m *model) prepare() bool {
+	if m.preparing != nil || m.seen == nil || m.down {
+		return false
+	}
+	m.preparing, m.done, m.set = m.seen, false, nil
+	for i, key := range modelKeys {
+		if m.choose(4) > 0 {
+			m.set = append(m.set, modelKeys[(i+len(key))%len(modelKeys)])
+		}
+	}
+	m.note("  generation %s: %v", m.preparing.id, m.set)
+	ctx, stop := context.WithCancel(context.Background())
+	m.stop = stop
+	go func() {
+		set := m.c.Prepare(ctx, *m.preparing, m.set, func(Warmed) {})
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		m.prepared, m.done = set, true
+	}()
+	return true
+}
+
+// publish publishes what was prepared, or gives it up.
+func (m *model) publish() bool {
+	if m.preparing == nil || !m.done {
+		return false
+	}
+	defer func() { m.preparing = nil }()
+	m.stop()
+	if m.choose(4) == 0 {
+		m.note("  given up")
+		return true
+	}
+	floors := map[string]int{}
+	for _, w := range m.prepared {
+		if w.Err == nil {
+			_, floors[w.Key] = describe(w.Entry)
+		}
+	}
+	m.c.Publish(*m.preparing, m.set)
+	for key, read := range floors {
+		m.published[key] = max(m.published[key], read)
+	}
+	for key, read := range floors {
+		s := m.c.sight(key)
+		if s.Entry == nil || read <= max(m.purged[key], m.dropped[key]) || m.c.outage.now() != nil {
+			continue
+		}
+		// A later read may have won during an outage.
+		if _, now := describe(s.Entry); now == read && s.Outcome != Hit {
+			m.wrong("%s is a %s after its publish", key, s.Outcome)
+		}
+	}
+	return true
+}
+
+func (m *model) purge(hard bool) bool {
+	match, name := m.match()
+	m.note("  %s", name)
+	m.c.Purge(func(e *Entry) bool { return match(e.Key) }, hard)
+	floors := m.purged
+	if hard {
+		floors = m.dropped
+	}
+	for _, key := range modelKeys {
+		if match(key) {
+			floors[key] = m.reads
+			if s := m.c.sight(key); hard && s.Entry != nil {
+				m.wrong("%s is there after a hard purge", key)
+			}
+		}
+	}
+	return true
+}
+
+// restart saves the cache, ends it and loads what it saved in a new one.
+func (m *model) restart() bool {
+	if m.choose(4) > 0 { // a new cache takes most of a schedule's time
+		return false
+	}
+	saved := m.c.Export()
+	m.end()
+	m.start(saved)
+	return true
+}
+
+// end ends the cache with all that is going on.
+func (m *model) end() {
+	if m.preparing != nil {
+		m.stop()
+		m.preparing = nil
+	}
+	for {
+		m.mu.Lock()
+		recodes := m.recodes
+		m.recodes = nil
+		m.mu.Unlock()
+		if len(recodes) == 0 {
+			break
+		}
+		for _, r := range recodes {
+			r <- 0
+		}
+		synctest.Wait()
+	}
+	m.c.Close()
+	synctest.Wait()
+	for _, p := range m.c.parts.all {
+		if p.policy != nil {
+			p.policy.slots.Close()
+		}
+	}
+	m.results = nil
+}
+
+// check checks the answers since the last call, and that the bookkeeping is in order.
+func (m *model) check() {
+	synctest.Wait()
+	m.mu.Lock()
+	results := m.results
+	m.results = nil
+	m.mu.Unlock()
+	for _, r := range results {
+		if r.err == nil {
+			m.checkAnswer(r)
+			state, read := describe(r.entry)
+			m.note("    %s: %s of state %d by read %d", r.key, r.outcome, state, read)
+		}
+	}
+	for _, key := range modelKeys { // as a request would see it
+		if f := m.c.find(&Ref{Key: key}); f.version != nil {
+			m.checkAnswer(modelResult{key: key, dropped: m.dropped[key], purged: m.purged[key], immediate: true, entry: &f.version.Entry, outcome: f.outcome})
+			m.checkOrder(key, &f.version.Entry, f.now.holds(f.version))
+		} else {
+			delete(m.served, key) // it has left the cache
+		}
+	}
+	m.c.mu.Lock()
+	defer m.c.mu.Unlock()
+	if err := m.c.consistent(); err != nil {
+		m.wrong("%v", err)
+	}
+}
+
+func (m *model) checkAnswer(r modelResult) {
+	state, read := describe(r.entry)
+	if r.entry.Key != r.key || r.entry.Content.check() != nil {
+		m.wrong("%s: an entry of %s: %v", r.key, r.entry.Key, r.entry.Content.check())
+	}
+	if read <= r.dropped {
+		m.wrong("%s: %s by read %d, which was dropped with those up to %d", r.key, r.outcome, read, r.dropped)
+	}
+	if !r.immediate {
+		return
+	}
+	if read <= r.purged && r.outcome == Hit {
+		m.wrong("%s: a hit by read %d, which was purged with those up to %d", r.key, read, r.purged)
+	}
+	if r.outcome == Hit && !m.down && m.c.outage.now() == nil {
+		if g, _ := m.c.Published(); g.(fakeGeneration).of[scopeOf(r.key)] != strconv.Itoa(state) {
+			m.wrong("%s: a hit of state %d, published is %s", r.key, state, g.(fakeGeneration).of[scopeOf(r.key)])
+		}
+	}
+	if floor := m.published[r.key]; read < floor {
+		m.wrong("%s: %s by read %d, read %d was published", r.key, r.outcome, read, floor)
+	}
+}
+
+// checkOrder checks that the version which is served does not give way to an earlier one,
+// unless that is fresh in the current generation and the later one was not.
+func (m *model) checkOrder(key string, e *Entry, fresh bool) {
+	_, read := describe(e)
+	if last := m.served[key]; read < last && (m.fresh[key] || !fresh) {
+		m.wrong("%s: read %d after read %d, fresh: %t after %t", key, read, last, fresh, m.fresh[key])
+	}
+	m.served[key], m.fresh[key] = read, fresh
+}
+
+// settle lets everything end well, and checks that each key becomes a hit of the database's
+// present state.
+func (m *model) settle() {
+	m.down = false
+	m.poll()
+	fill := func() {
+		for synctest.Wait(); len(m.fills) > 0; synctest.Wait() {
+			m.endFill(nil)
+		}
+	}
+	fill()
+	for m.preparing != nil && !m.done {
+		fill()
+	}
+	m.preparing = nil
+	m.c.Publish(*m.seen, nil)
+	m.check()
+	time.Sleep(retryAfter)
+	for _, key := range modelKeys {
+		var s Sight
+		for range 4 {
+			m.request(key)
+			fill()
+			m.check()
+			if s = m.c.sight(key); s.Outcome == Hit {
+				break
+			}
+		}
+		if s.Entry == nil { // a small cache may refuse it
+			continue
+		}
+		if state, _ := describe(s.Entry); s.Outcome != Hit || state != m.states[scopeOf(key)] {
+			m.wrong("%s: %s of state %d in the end, want a hit of %d", key, s.Outcome, state, m.states[scopeOf(key)])
+		}
+	}
+}
+
+// runModel runs a schedule of at most the given number of actions.
+func runModel(t testing.TB, actions int, choose func(int) int) {
+	m := newModel(t, choose)
+	defer m.end()
+	for range actions {
+		a := modelActions[choose(len(modelActions))]
+		m.note("%s", a.name)
+		if a.do(m) {
+			m.check()
+		}
+	}
+	m.settle()
+}
+
+// TestModel runs random schedules: a thousand in a second and processor.
+func TestModel(t *testing.T) {
+	schedules := 2000
+	if testing.Short() || raceEnabled {
+		schedules = 200
+	}
+	workers := runtime.GOMAXPROCS(0)
+	for worker := range workers {
+		t.Run(strconv.Itoa(worker), func(t *testing.T) {
+			t.Parallel()
+			start, done := time.Now(), 0
+			for seed := worker; seed < schedules && !t.Failed(); seed += workers {
+				synctest.Test(t, func(t *testing.T) {
+					random := rand.New(rand.NewPCG(uint64(seed), 1))
+					runModel(t, 60, random.IntN)
+				})
+				done++
+			}
+			t.Logf("%.0f schedules of 60 actions in a second", float64(done)/time.Since(start).Seconds())
+		})
+	}
+}
+
+// FuzzModel runs schedules that the fuzzer makes up.
+func FuzzModel(f *testing.F) {
+	for seed := range 8 {
+		random := rand.New(rand.NewPCG(uint64(seed), 2))
+		schedule := make([]byte, 200)
+		for i := range schedule {
+			schedule[i] = byte(random.IntN(256))
+		}
+		f.Add(schedule)
+	}
+	f.Fuzz(func(t *testing.T, schedule []byte) {
+		if len(schedule) > 1000 {
+			return
+		}
+		synctest.Test(t, func(t *testing.T) {
+			left := schedule
+			runModel(t, len(schedule)/2, func(n int) int {
+				if len(left) == 0 {
+					return 0
+				}
+				b := left[0]
+				left = left[1:]
+				return int(b) % n
+			})
+		})
+	})
+}
