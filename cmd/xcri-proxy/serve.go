@@ -27,7 +27,8 @@ func (p *program) serveCommand() *cobra.Command {
 		Long: `serve answers the API until SIGINT or SIGTERM, then lets open requests finish. A
 second signal ends it at once. At SIGHUP it starts the program that is now in its
 place, on the same socket, and ends once that serves; under systemd, and on a
-terminal, it does not. It logs to stderr: text on a terminal, otherwise one JSON
+terminal, it does not. At SIGUSR1 it opens its log file again, for a rotation that
+has renamed it. It logs to stderr: text on a terminal, otherwise one JSON
 object a line, with the priority before it for systemd's journal. The exit status is 2 for a wrong flag or setting and 1 for a
 failure at run time.
 
@@ -54,6 +55,9 @@ func (p *program) serve(cfg config.Config) error {
 	// A reader of stderr that goes away costs lines of the log. Without this the next
 	// line would end the process.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
+	if f, ok := p.stderr.(*os.File); ok {
+		reopenLog(logging.FileOf(f, os.Stdout), log.Logger)
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	// With the handler gone the next signal has its usual effect, so an operator
@@ -64,6 +68,25 @@ func (p *program) serve(cfg config.Config) error {
 		return errSilent
 	}
 	return nil
+}
+
+// reopenLog opens the log file again at each SIGUSR1, after another program has renamed
+// it. A nil file stays as it is.
+func reopenLog(file *logging.File, log *slog.Logger) {
+	if file == nil {
+		return
+	}
+	signals := make(chan os.Signal, 1)
+	signal.Notify(signals, syscall.SIGUSR1)
+	go func() {
+		for range signals {
+			if err := file.Reopen(); err != nil {
+				log.Error("log file not opened again", "error", err)
+				continue
+			}
+			log.Info("log file opened again")
+		}
+	}()
 }
 
 func startApp(ctx context.Context, cfg config.Config, log *slog.Logger) error {

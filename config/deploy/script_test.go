@@ -239,6 +239,96 @@ func TestScriptKeepsTheLogShort(t *testing.T) {
 	}
 }
 
+// The log of a running proxy is rotated without a copy, the proxy goes on in the new
+// file, and nothing keeps the old one on the disk.
+func TestScriptRotatesWithoutACopy(t *testing.T) {
+	t.Parallel()
+	in := install(t)
+	in.expect(0, "started", "start")
+	in.awaitHealthy()
+	log := in.path("xcri-proxy.log")
+	for range 2 {
+		f, err := os.OpenFile(log, os.O_APPEND|os.O_WRONLY, 0)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.WriteString(strings.Repeat("a line\n", 1_500_000))
+		f.Close()
+		before, err := os.Stat(log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		in.expect(0, "already running", "keep")
+		await(t, "the new log", func() bool {
+			text, _ := os.ReadFile(log)
+			return strings.Contains(string(text), "log file opened again")
+		})
+		if after, err := os.Stat(log + ".1"); err != nil || !os.SameFile(before, after) {
+			t.Errorf("the old log was copied: %v", err)
+		}
+		for _, fd := range []string{"1", "2"} {
+			if to, err := os.Readlink(fmt.Sprintf("/proc/%d/fd/%s", in.pid(), fd)); err != nil || to != log {
+				t.Errorf("descriptor %s is %s, %v", fd, to, err)
+			}
+		}
+	}
+	// A proxy that does not open a new log can't fill the disk.
+	in.write("xcri-proxy.log.1", strings.Repeat("a line\n", 3_000_000))
+	in.expect(0, "already running", "keep")
+	if size := len(read(t, log+".1")); size != 0 {
+		t.Errorf("%d bytes are left in .1", size)
+	}
+}
+
+// The binary may be a link, which leads to another version after an upgrade, and so may
+// the script.
+func TestScriptWithLinks(t *testing.T) {
+	t.Parallel()
+	in := install(t)
+	move := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(in.path(from), in.path(to)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	link := func(to string) {
+		t.Helper()
+		if err := os.Symlink(to, in.path("link")); err != nil {
+			t.Fatal(err)
+		}
+		move("link", "xcri-proxy")
+	}
+	move("xcri-proxy", "xcri-proxy-1.0")
+	link("xcri-proxy-1.0")
+	in.expect(0, "started, process ", "start")
+	in.awaitHealthy()
+	first := in.pid()
+	in.expect(0, "already running, process "+strconv.Itoa(first), "keep")
+
+	in.write("xcri-proxy-1.1", read(t, in.path("xcri-proxy-1.0"))+"another")
+	link("xcri-proxy-1.1")
+	in.expect(0, "running, process "+strconv.Itoa(first), "status")
+	in.expect(0, "took the place of "+strconv.Itoa(first), "upgrade")
+	if exe, err := os.Readlink(fmt.Sprintf("/proc/%d/exe", in.pid())); err != nil || exe != in.path("xcri-proxy-1.1") {
+		t.Errorf("it runs %s, %v", exe, err)
+	}
+
+	in.write("next", read(t, in.path("xcri-proxy-1.0"))+"a third")
+	in.expect(0, "took the place of", "upgrade", in.path("next"))
+	if to, err := os.Readlink(in.path("xcri-proxy.old")); err != nil || to != "xcri-proxy-1.1" {
+		t.Errorf("the way back is %s, %v", to, err)
+	}
+
+	elsewhere := filepath.Join(t.TempDir(), "xcri")
+	if err := os.Symlink(in.path("xcri-proxy.sh"), elsewhere); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("sh", elsewhere, "stop").CombinedOutput(); err != nil || !strings.Contains(string(out), "stopped") {
+		t.Errorf("through a link: %v\n%s", err, out)
+	}
+	in.expect(3, "not running", "status")
+}
+
 // TestScriptUpgrade: another binary takes over under load, through Apache, and
 // nobody is sent away. One that does not run is not put in place.
 func TestScriptUpgrade(t *testing.T) {

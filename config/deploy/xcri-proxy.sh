@@ -1,8 +1,8 @@
 #!/bin/sh
 # Runs xcri-proxy on a host without systemd. Everything is in the folder of this
-# script: the binary xcri-proxy, its settings xcri-proxy.env, and what they make:
-# xcri-proxy.pid, xcri-proxy.log (the last 10 MB, and in .1 those before), cache
-# and state.json.
+# script: the binary xcri-proxy or a link to it, its settings xcri-proxy.env, and the
+# files that they make: xcri-proxy.pid, xcri-proxy.log (the last 10 MB, and in .1 the
+# 10 MB before), cache and state.json.
 #
 #   xcri-proxy.sh start          start it, unless it runs
 #   xcri-proxy.sh keep           the same, unless it was stopped by hand: for cron,
@@ -16,7 +16,7 @@
 #   xcri-proxy.sh log            follow the log
 
 set -u
-home=$(cd "$(dirname "$0")" && pwd -P) || exit 1
+home=$(cd "$(dirname "$(readlink -f "$0")")" && pwd -P) || exit 1
 bin=$home/xcri-proxy
 log=$home/xcri-proxy.log
 pidfile=$home/xcri-proxy.pid
@@ -34,17 +34,19 @@ fail() {
 }
 
 # running prints the process ID if our proxy runs. A number in the file that has
-# become another process's, or is of a command such as warm, counts for nothing.
+# become another process's, or is of a command such as warm, counts for nothing. Our
+# proxy is the program at $bin, or behind the link there, or was started with our
+# PID_FILE: a link may lead to another version by now.
 running() {
 	[ -r "$pidfile" ] && read -r pid <"$pidfile" || return 1
 	case $pid in
 	'' | *[!0-9]*) return 1 ;;
 	esac
-	case $(readlink "/proc/$pid/exe" 2>/dev/null) in
-	"$bin" | "$bin (deleted)") ;;
-	*) return 1 ;;
-	esac
 	tr '\0' '\n' <"/proc/$pid/cmdline" 2>/dev/null | grep -qx serve || return 1
+	case $(readlink "/proc/$pid/exe" 2>/dev/null) in
+	"$bin" | "$bin (deleted)" | "$(readlink -f "$bin")") ;;
+	*) tr '\0' '\n' <"/proc/$pid/environ" 2>/dev/null | grep -qxF "PID_FILE=$pidfile" || return 1 ;;
+	esac
 	echo "$pid"
 }
 
@@ -64,11 +66,17 @@ replaced() { next=$(running) && [ "$next" != "$1" ]; }
 served() { running >/dev/null || gone "$1"; }
 healthy() { "$bin" health --quiet 2>/dev/null; }
 
-# shorten keeps the log's size bounded. The proxy appends to it, so that it goes
-# on at the new beginning.
+# shorten keeps the log's size bounded without a copy, which a full disk has no room
+# for: the log is renamed, and the proxy opens a new one at SIGUSR1. One that does not,
+# such as an earlier version, goes on in .1, which is emptied then.
 shorten() {
+	if [ -f "$log.1" ] && [ "$(wc -c <"$log.1")" -gt $((2 * max_log)) ]; then
+		: >"$log.1"
+	fi
 	[ -f "$log" ] && [ "$(wc -c <"$log")" -gt "$max_log" ] || return 0
-	cp "$log" "$log.1" && : >"$log"
+	mv -f "$log" "$log.1"
+	pid=$(running) && kill -USR1 "$pid"
+	return 0
 }
 
 start() {
@@ -103,12 +111,15 @@ stop() {
 		echo "not running"
 		return
 	}
-	kill -TERM "$pid"
-	within 20 gone "$pid" || {
-		# The second one ends it at once.
-		kill -TERM "$pid" 2>/dev/null
-		within 10 gone "$pid" || fail "process $pid does not end"
-	}
+	while [ -n "$pid" ]; do
+		kill -TERM "$pid"
+		within 20 gone "$pid" || {
+			# The second one ends it at once.
+			kill -TERM "$pid" 2>/dev/null
+			within 10 gone "$pid" || fail "process $pid does not end"
+		}
+		pid=$(running) # a successor that has just taken over
+	done
 	echo "stopped"
 }
 
