@@ -41,8 +41,7 @@ var adminPages = map[string]adminPage{
 // admits them. Private says that a request came in on the admin pages' own
 // listener. It returns false for other paths. Its answers carry no CORS headers.
 func (p *Proxy) serveAdmin(ctx *fasthttp.RequestCtx, path []byte, private bool) bool {
-	rest, ok := bytes.CutPrefix(path, []byte("/cache"))
-	if (!ok || len(rest) > 0 && rest[0] != '/') && string(path) != "/metrics" {
+	if !isAdminPath(path) {
 		return false
 	}
 	page := adminPages[string(bytes.TrimSuffix(path, []byte("/")))]
@@ -58,6 +57,12 @@ func (p *Proxy) serveAdmin(ctx *fasthttp.RequestCtx, path []byte, private bool) 
 		page.answer(p, ctx)
 	}
 	return true
+}
+
+// isAdminPath reports whether a path is that of an admin page, or would be.
+func isAdminPath(path []byte) bool {
+	rest, ok := bytes.CutPrefix(path, []byte("/cache"))
+	return ok && (len(rest) == 0 || rest[0] == '/') || string(path) == "/metrics"
 }
 
 // credentialKey is the user value of a request that holds its gate.Credential.

@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"net"
 	"sync/atomic"
 	"time"
 
@@ -9,12 +8,12 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
+	"github.com/lewistv/xcri-proxy/proxy/wire"
 )
 
-// fastPath answers most requests before the server has read them: those of the
-// plainest form for a target that is known and whose answer is a hit. All others
-// it leaves to the server as they are. Its answers are, to the byte, those that
-// the server would give. It is safe for concurrent use.
+// fastPath answers most requests before they are parsed in full: plain requests for a
+// target that is known and whose answer is a hit. It leaves all others to the handler.
+// Its answers are, to the byte, those of the handler. It is safe for concurrent use.
 type fastPath struct {
 	p     *Proxy
 	lines []byte // of a hit's header, the same for all
@@ -43,42 +42,40 @@ func newFastPath(p *Proxy) *fastPath {
 	return f
 }
 
-// answer answers a request, which is all that has come on a connection since its
-// last answer, or reports that it is left to the server. After an error the
-// connection is closed.
-func (f *fastPath) answer(c *conn, request []byte) (answered bool, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			f.p.panicked(string(plainTarget(request)), r)
-			c.Close()
-			answered, err = false, net.ErrClosed
-		}
-	}()
-	known, e := f.find(request)
+// answer is the Answer of wire.Options.
+func (f *fastPath) answer(dst []byte, h *wire.Head) (header []byte, v *cache.Variant, ok bool) {
+	known, e := f.find(h.Target)
 	if e == nil {
-		return false, nil
+		return nil, nil, false
 	}
-	now := time.Now()
-	header, v := f.prepare(c.body.header[:0], request, e, now)
-	if header == nil {
-		return false, nil
+	now, counted := time.Now(), f.p.metrics.Route(known.route.ID)
+	if header, v = f.prepare(dst, h, e, now); header == nil {
+		return nil, nil, false
 	}
 	f.p.cache.Count(&known.ref)
-	counted := f.p.metrics.Route(known.route.ID)
 	counted.Outcomes[cache.Hit].Add(1)
 	counted.Latency.Record(time.Since(now))
-	if err := c.answer(header, v); err != nil {
-		c.Close() // what was begun can't be taken back
-		return false, net.ErrClosed
-	}
-	return true, nil
+	return header, v, true
 }
 
-// find returns what is asked for and the entry that answers it; nil if it is not
-// found at once.
-func (f *fastPath) find(request []byte) (*target, *cache.Entry) {
-	text := plainTarget(request)
-	if text == nil || f.p.stopping.Load() || f.p.maintenance.On() {
+// prepare appends the header of the answer to a request, and returns the variant that
+// follows it, held; none follows a 304. The header is nil if the handler must answer.
+func (f *fastPath) prepare(to []byte, h *wire.Head, e *cache.Entry, now time.Time) (header []byte, v *cache.Variant) {
+	age := f.p.age(e, cache.Hit, now)
+	v, tag := f.p.negotiator.Select(e.Variants, h.AcceptEncoding, h.IfNoneMatch)
+	if tag != nil {
+		f.p.metrics.NotModified.Add(1)
+		return f.appendHeader(to, nil, tag, age, now), nil
+	}
+	if !v.HasBody() || !v.Hold() {
+		return nil, nil // the body is made while it is sent, or has left the cache
+	}
+	return f.appendHeader(to, v, v.ETag, age, now), v
+}
+
+// find returns the known target and the hit that answers it, or nil.
+func (f *fastPath) find(text []byte) (*target, *cache.Entry) {
+	if f.p.stopping.Load() || f.p.maintenance.On() {
 		return nil, nil
 	}
 	known := f.p.targets.Get(text)
@@ -90,27 +87,6 @@ func (f *fastPath) find(request []byte) (*target, *cache.Entry) {
 		return nil, nil
 	}
 	return known, sight.Entry
-}
-
-// prepare appends the header of the answer to a request, and returns the form that
-// is sent after it: none with a 304. The header is nil if the request is for the
-// server.
-func (f *fastPath) prepare(to, request []byte, e *cache.Entry, now time.Time) (header []byte, v *cache.Variant) {
-	plain := plainReaders.Get().(*plainReader)
-	defer plainReaders.Put(plain)
-	if !plain.read(request) {
-		return nil, nil
-	}
-	age := f.p.age(e, cache.Hit, now)
-	v, tag := f.p.negotiator.Select(e.Variants, plain.header.PeekCanonical(headerAcceptEncoding), plain.header.PeekCanonical(headerIfNoneMatch))
-	if tag != nil {
-		f.p.metrics.NotModified.Add(1)
-		return f.appendHeader(to, nil, tag, age, now), nil
-	}
-	if !v.HasBody() || !v.Hold() {
-		return nil, nil // the body is made while it is sent, or has left the cache
-	}
-	return f.appendHeader(to, v, v.ETag, age, now), v
 }
 
 // appendHeader appends the header of an answer, of a 304 if there is no variant.

@@ -18,6 +18,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/wire"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -25,8 +26,8 @@ import (
 // the fast path answers do not. It must run before the proxy serves.
 func counting(p *Proxy) *atomic.Int64 {
 	var came atomic.Int64
-	handle := p.server.Handler
-	p.server.Handler = func(ctx *fasthttp.RequestCtx) {
+	handle := p.handler
+	p.handler = func(ctx *fasthttp.RequestCtx) {
 		came.Add(1)
 		handle(ctx)
 	}
@@ -52,15 +53,11 @@ func exchange(t testing.TB, base, text string) string {
 	return string(all)
 }
 
-// slow makes connections that it accepts do without the fast path.
-type slow struct{ *listener }
-
-func (s slow) Accept() (net.Conn, error) {
-	c, err := s.listener.Accept()
-	if err == nil {
-		c.(*conn).fast = nil
-	}
-	return c, err
+// slowServer returns a server of p without the fast path. Its requests are not counted.
+func slowServer(p *Proxy) *wire.Server {
+	o := p.wireOptions()
+	o.Handler, o.Answer = p.handle, nil
+	return wire.New(o)
 }
 
 // listenSlow serves p without the fast path, until the test ends.
@@ -70,9 +67,9 @@ func listenSlow(t testing.TB, p *Proxy) (base string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := newServer(p) // whose requests are not counted
-	go s.Serve(slow{&listener{Listener: ln, conns: &p.conns}})
-	t.Cleanup(func() { s.Shutdown() })
+	s := slowServer(p)
+	go s.Serve(ln)
+	t.Cleanup(func() { s.Shutdown(context.Background()) })
 	return "http://" + ln.Addr().String()
 }
 
@@ -141,9 +138,8 @@ func TestFastPathLeaves(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	request := []byte(lines("GET /teams/ HTTP/1.1", "Host: a"))
 	hit := func() bool {
-		known, e := p.conns.fast.find(request)
+		known, e := newFastPath(p).find([]byte("/teams/"))
 		return known != nil && e != nil
 	}
 	ask := func() {
@@ -287,9 +283,3 @@ func TestFastPathCounts(t *testing.T) {
 		t.Errorf("%d hits, %d latencies, %d not modified", hits, latencies, unmodified)
 	}
 }
-
-// sink is a connection that takes all that is written.
-type sink struct{ net.Conn }
-
-func (sink) Write(b []byte) (int, error)      { return len(b), nil }
-func (sink) SetWriteDeadline(time.Time) error { return nil }

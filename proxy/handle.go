@@ -3,7 +3,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"net"
 	"runtime/debug"
 	"time"
 
@@ -181,22 +180,4 @@ func (p *Proxy) loaded(l origin.Load) {
 // isDown tells an outage of the origin from what concerns one question.
 func isDown(err error) bool {
 	return errors.Is(err, store.ErrUnavailable)
-}
-
-// badRequest answers what is no HTTP request.
-func badRequest(ctx *fasthttp.RequestCtx, err error) {
-	status, detail := fasthttp.StatusBadRequest, "The request could not be read"
-	var tooLarge *fasthttp.ErrSmallBuffer
-	var late net.Error
-	switch {
-	case errors.As(err, &tooLarge):
-		status, detail = fasthttp.StatusRequestHeaderFieldsTooLarge, "The request's header is too large"
-	case errors.Is(err, fasthttp.ErrBodyTooLarge):
-		status, detail = fasthttp.StatusRequestEntityTooLarge, "The request's body is too large"
-	case errors.As(err, &late) && late.Timeout():
-		status, detail = fasthttp.StatusRequestTimeout, "The request took too long to arrive"
-	}
-	ctx.Response.SetStatusCode(status)
-	ctx.Response.Header.SetContentType(reply.JSON)
-	ctx.Response.SetBodyRaw(reply.Error(detail))
 }

@@ -12,8 +12,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// wire is an answer as it is sent.
-func wire(p *Proxy, method, target string, headers ...string) string {
+// sent is an answer as it is sent.
+func sent(p *Proxy, method, target string, headers ...string) string {
 	ctx := requestCtx(method, target, headers...)
 	p.handle(ctx)
 	var b bytes.Buffer
@@ -37,15 +37,15 @@ func TestKnownTarget(t *testing.T) {
 			p := benchProxy(t, 900)
 			p.cors = newCORS([]string{"https://web4.ustfccca.org"})
 			for _, uri := range []string{siteTarget, "/api/teams/?search=St%20Mary&gender=m", "/athletes/12345?season_year=2025&unknown=x", "http://a/teams/"} {
-				wire(p, "GET", uri) // fills
+				sent(p, "GET", uri) // fills
 				for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS"} {
 					p.targets = content.NewMemo[target](knownTargets)
-					unknown := wire(p, method, uri, headers...)
-					wire(p, "GET", uri)
+					unknown := sent(p, method, uri, headers...)
+					sent(p, "GET", uri)
 					if p.targets.Get([]byte(uri)) == nil {
 						t.Fatalf("%s is not known", uri)
 					}
-					if known := wire(p, method, uri, headers...); known != unknown {
+					if known := sent(p, method, uri, headers...); known != unknown {
 						t.Errorf("%s %s:\n%s\nand once it is known:\n%s", method, uri, unknown, known)
 					}
 				}
@@ -64,24 +64,24 @@ func TestKnownTargetOfNothing(t *testing.T) {
 	p.generations.Once(t.Context())
 	const uri = "/teams/"
 	for range 2 {
-		wire(p, "GET", uri)
+		sent(p, "GET", uri)
 	}
 	known := p.targets.Get([]byte(uri))
 	other := &target{route: known.route, ref: cache.Ref{Key: known.ref.Key + "?limit=1"}}
 	p.targets.Put([]byte("/elsewhere"), other)
 
 	err = store.ErrTimeout
-	failed := wire(p, "GET", "/elsewhere", "Origin", "https://a")
+	failed := sent(p, "GET", "/elsewhere", "Origin", "https://a")
 	for _, want := range []string{"HTTP/1.1 504", "X-Frame-Options: DENY", "Access-Control-Allow-Origin: https://a", "Cache-Control: no-store", "Content-Type: application/json"} {
 		if !strings.Contains(failed, want) {
 			t.Errorf("no %q in:\n%s", want, failed)
 		}
 	}
 	body, err = "after", nil
-	if a := wire(p, "GET", "/elsewhere"); !strings.HasSuffix(a, "after") || !strings.Contains(a, "detail=miss") {
+	if a := sent(p, "GET", "/elsewhere"); !strings.HasSuffix(a, "after") || !strings.Contains(a, "detail=miss") {
 		t.Errorf("after the failure:\n%s", a)
 	}
-	if a := wire(p, "GET", uri); !strings.HasSuffix(a, "before") {
+	if a := sent(p, "GET", uri); !strings.HasSuffix(a, "before") {
 		t.Errorf("the other answer:\n%s", a)
 	}
 }
@@ -92,7 +92,7 @@ func TestOnlyHitsAreKnown(t *testing.T) {
 	p := benchProxy(t, 900)
 	for uri, times := range map[string]int{"/teams/": 1, "/teams/?limit=x": 3, "/nowhere": 3, "/": 3, "/health": 3, "/livez": 3, "/cache/stats": 3} {
 		for range times {
-			wire(p, "GET", uri)
+			sent(p, "GET", uri)
 		}
 		if p.targets.Get([]byte(uri)) != nil {
 			t.Errorf("%s is known", uri)

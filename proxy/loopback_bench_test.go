@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/proxy/wire"
 )
 
 // loopback runs serve on a free port until the benchmark ends.
@@ -27,10 +29,11 @@ func loopback(b *testing.B, serve func(net.Listener) error) (address string) {
 
 // bareServer is fasthttp with the limits of the real server and nothing else.
 func bareServer(p *Proxy, handler fasthttp.RequestHandler) *fasthttp.Server {
-	s := newServer(p)
-	s.Handler = handler
-	s.ReadTimeout, s.IdleTimeout, s.WriteTimeout = clientTimeouts.read, clientTimeouts.idle, clientTimeouts.write
-	return s
+	t := wire.DefaultTimeouts
+	return &fasthttp.Server{
+		Handler: handler, Name: serverName, ReadBufferSize: wire.MaxHead, MaxRequestBodySize: wire.MaxBody, Concurrency: p.opts.MaxConns,
+		NoDefaultContentType: true, ReadTimeout: t.Read, IdleTimeout: t.Idle, WriteTimeout: t.Write,
+	}
 }
 
 // client is a connection that asks one thing again and again, with as little
@@ -123,7 +126,7 @@ func BenchmarkLoopback(b *testing.B) {
 			})
 		}
 		p, slow := benchProxy(b, hit.size), benchProxy(b, hit.size)
-		slow.conns.fast = nil
+		slow.server = slowServer(slow)
 		for range 3 {
 			ctx.Response.Reset()
 			p.handle(ctx)

@@ -281,7 +281,7 @@ func TestPageTellsOfTrouble(t *testing.T) {
 	b.open(base + "/cache/")
 	b.await("document.querySelector('#state').dataset.state === 'good'")
 	b.await("document.querySelector('#charts').innerText.includes('first figures')")
-	p.server.Shutdown()
+	p.server.Shutdown(t.Context())
 	b.eval("readStats()", nil)
 	b.await(`document.querySelector('#trouble').innerText.includes('reached') && document.querySelector('#state').dataset.state === 'bad'`)
 	b.eval("statsAt -= 65000; showAge()", nil)

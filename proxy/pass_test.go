@@ -14,6 +14,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
+	"github.com/lewistv/xcri-proxy/proxy/wire"
 )
 
 // beforeOld serves a proxy in front of an old API.
@@ -135,7 +136,7 @@ func TestPassBodies(t *testing.T) {
 		t.Errorf("%d %s, %q", a.status, a.body, body())
 	}
 	before := old.Count("", "")
-	if a := post(t, base, "/feedback/", strings.Repeat("x", maxBodyBytes+1)); a.status != 413 || old.Count("", "") != before {
+	if a := post(t, base, "/feedback/", strings.Repeat("x", wire.MaxBody+1)); a.status != 413 || old.Count("", "") != before {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 }

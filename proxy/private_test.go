@@ -143,11 +143,10 @@ func TestDoors(t *testing.T) {
 // TestAdminHasRoom: the admin listener answers while the public one is full, and
 // is full itself at its own limit.
 func TestAdminHasRoom(t *testing.T) {
-	p, err := New(Options{Origin: &fakeOrigin{}, Pages: []string{}, Admin: gate.Options{Separate: true}})
+	p, err := New(Options{Origin: &fakeOrigin{}, Pages: []string{}, Admin: gate.Options{Separate: true}, MaxConns: 2})
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.server.Concurrency = 2
 	public, admin := opened(t, p, "tcp")
 	hold := func(d door, target string) net.Conn {
 		conn := d.dial(t)
@@ -160,8 +159,11 @@ func TestAdminHasRoom(t *testing.T) {
 	}
 	hold(public, "/livez")
 	hold(public, "/livez")
-	if a := public.get(t, "/livez"); a.status != 503 {
+	if a := public.get(t, "/teams/"); a.status != 503 {
 		t.Errorf("the public listener is not full: %d", a.status)
+	}
+	if a := public.get(t, "/livez"); a.status != 200 {
+		t.Errorf("a probe has no room: %d", a.status)
 	}
 	for _, target := range []string{"/livez", "/cache/stats", "/metrics"} {
 		if a := admin.get(t, target); a.status != 200 {
@@ -221,59 +223,5 @@ func TestUnixSocketServes(t *testing.T) {
 		if last := got[len(got)-1]; strings.Join(last.Header["X-Forwarded-For"], "|") != want || last.Header.Get("X-Forwarded-Host") != "www.example.org" {
 			t.Errorf("%s: the old API got %v", line, last.Header)
 		}
-	}
-}
-
-// TestDrainOfUnixSocket: a connection on which something came a moment ago is
-// left alone, one that has been quiet is closed.
-func TestDrainOfUnixSocket(t *testing.T) {
-	dir, err := os.MkdirTemp("", "xcri-drain-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	ln, err := net.Listen("unix", filepath.Join(dir, "s"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	client, err := net.Dial("unix", filepath.Join(dir, "s"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer client.Close()
-	accepted, err := ln.Accept()
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer accepted.Close()
-	conn := followUnix(accepted).(*unixConn)
-	long := time.Now().Add(-time.Hour)
-	conn.opened = long
-	if quiet := quietFor(conn, time.Now()); quiet < time.Hour {
-		t.Errorf("quiet for %v", quiet)
-	}
-	client.Write([]byte("x"))
-	if _, err := conn.Read(make([]byte, 1)); err != nil {
-		t.Fatal(err)
-	}
-	if quiet := quietFor(conn, long); quiet > 30*time.Minute {
-		t.Errorf("quiet for %v after a byte", quiet)
-	}
-	if conn.NetConn() != accepted {
-		t.Error("another connection")
-	}
-	tcp, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer tcp.Close()
-	other, err := net.Dial("tcp", tcp.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer other.Close()
-	if followUnix(other) != other {
-		t.Error("a TCP connection is wrapped")
 	}
 }

@@ -25,6 +25,9 @@ func (p *Proxy) serveProbe(ctx *fasthttp.RequestCtx, path []byte) bool {
 	return true
 }
 
+// isProbe reports whether a path is that of a probe.
+func isProbe(path []byte) bool { return string(path) == "/livez" || string(path) == "/readyz" }
+
 // Ready reports whether requests are still taken and there is a warm set to
 // answer from: a published one, or while the database can't be asked a saved one.
 func (p *Proxy) Ready() bool {

@@ -7,7 +7,6 @@ package proxy
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"net"
 	"sync"
@@ -30,6 +29,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/proxy/verify"
 	"github.com/lewistv/xcri-proxy/proxy/visitor"
+	"github.com/lewistv/xcri-proxy/proxy/wire"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -106,7 +106,9 @@ type Proxy struct {
 	metrics    *metrics.Metrics
 	cache      *cache.Cache
 	outage     *cache.Outage
-	server     *fasthttp.Server
+	server     *wire.Server
+	private    *wire.Server            // of the admin pages' own listener
+	handler    fasthttp.RequestHandler // handle
 	cors       cors
 	gate       *gate.Gate
 	headers    *headers
@@ -125,8 +127,6 @@ type Proxy struct {
 	started      time.Time
 	// stopping is set from the call of Drain or Shutdown on.
 	stopping atomic.Bool
-	conns    conns
-	private  private
 }
 
 // New returns a Proxy that does not serve yet.
@@ -198,9 +198,7 @@ func New(opts Options) (*Proxy, error) {
 		OnPublish: opts.OnPublish, Paused: p.maintenance.On, Logger: opts.Logger,
 	})
 	p.adopt(saved)
-	p.conns.timeouts, p.conns.fast = clientTimeouts, newFastPath(p)
-	p.server = newServer(p)
-	p.private.init(p)
+	p.handler, p.server, p.private = p.handle, wire.New(p.wireOptions()), wire.New(p.privateOptions())
 	return p, nil
 }
 
@@ -217,26 +215,33 @@ func (p *Proxy) Run(ctx context.Context) {
 // Serve answers the connections of ln until Drain or Shutdown, which close it.
 // It may be called once.
 func (p *Proxy) Serve(ln net.Listener) error {
-	listener := p.conns.listen(accept.New(ln, p.opts.Logger))
-	if listener == nil {
-		return ln.Close()
-	}
-	defer p.conns.served()
-	return p.server.Serve(listener)
+	return p.server.Serve(accept.New(ln, p.opts.Logger))
 }
 
-// Shutdown stops accepting connections, closes those that wait for a request,
-// and waits, as long as ctx allows, for the answers under way; then for the
-// fills. Drain before it spares the clients.
+// Drain stops accepting connections and closes those that are open without losing a
+// request: each answer from now on closes its connection, and a connection on which
+// nothing has arrived for quiet is closed. It returns when none is left, or ctx ends.
+// The listeners are closed, not shut down, so that another process that holds them too
+// goes on accepting.
+func (p *Proxy) Drain(ctx context.Context, quiet time.Duration) {
+	p.stopping.Store(true)
+	p.verify.Close()
+	var servers sync.WaitGroup
+	for _, s := range []*wire.Server{p.server, p.private} {
+		servers.Go(func() { s.Drain(ctx, quiet) })
+	}
+	servers.Wait()
+}
+
+// Shutdown stops accepting connections, closes those that wait for a request, and
+// waits for the answers under way, as long as ctx allows; then for the fills. Drain
+// before it spares the clients.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.Drain(ctx, 0)
-	err := errors.Join(p.server.ShutdownWithContext(ctx), p.private.server.ShutdownWithContext(ctx))
+	err := errors.Join(p.server.Shutdown(ctx), p.private.Shutdown(ctx))
 	p.cache.Close()
 	return err
 }
-
-// clientTimeouts are how long a client may take.
-var clientTimeouts = timeouts{read: 10 * time.Second, idle: 60 * time.Second, write: 90 * time.Second, slack: 10 * time.Second}
 
 // A site has a few thousand pages that visitors ask for again and again. A large cache
 // has room for the targets of more: for a target for each bytesPerTarget.
@@ -251,43 +256,21 @@ const serverName = "xcri-proxy"
 // MostConns is how many connections of clients there may be if Options do not say.
 const MostConns = 4000
 
-// Limits of the server. A request's target and headers must fit the read buffer.
-const (
-	maxHeaderBytes = 16 << 10
-	maxBodyBytes   = 64 << 10
-	// poolBuffers is the largest body buffer that is kept for reuse: stored
-	// bodies are sent without one.
-	poolBuffers = 64 << 10
-)
+// poolBuffers is the largest body buffer that is kept for reuse: stored bodies are sent
+// without one.
+const poolBuffers = 64 << 10
 
-func newServer(p *Proxy) *fasthttp.Server {
+func (p *Proxy) wireOptions() wire.Options {
 	fasthttp.SetBodySizePoolLimit(poolBuffers, poolBuffers)
-	return &fasthttp.Server{
-		Handler:                      p.handle,
-		ErrorHandler:                 badRequest,
-		ConnState:                    followConn,
-		ContinueHandler:              func(*fasthttp.RequestHeader) bool { return false },
-		Name:                         serverName,
-		ReadBufferSize:               maxHeaderBytes,
-		MaxRequestBodySize:           maxBodyBytes,
-		Concurrency:                  p.opts.MaxConns,
-		CloseOnShutdown:              true,
-		NoDefaultContentType:         true,
-		DisablePreParseMultipartForm: true,
-		Logger:                       logger{p.opts.Logger},
+	return wire.Options{
+		Handler: func(ctx *fasthttp.RequestCtx) { p.handler(ctx) }, Answer: newFastPath(p).answer, OnPanic: p.panicked,
+		Name: serverName, MaxConns: p.opts.MaxConns, Reserved: p.reserved, Logger: p.opts.Logger,
 	}
 }
 
-// followConn passes the state of a connection on to it.
-func followConn(c net.Conn, state fasthttp.ConnState) {
-	if ours, ok := c.(*conn); ok {
-		ours.follow(state)
-	}
-}
-
-// logger writes what fasthttp has to say at debug level: broken connections.
-type logger struct{ *slog.Logger }
-
-func (l logger) Printf(format string, args ...any) {
-	l.Debug("http server", "message", fmt.Sprintf(format, args...))
+// reserved reports whether a request is served although there are too many
+// connections: those of operators and of their supervisors.
+func (p *Proxy) reserved(target []byte) bool {
+	at := p.router.Locate(target)
+	return !at.Site && (isAdminPath(at.Path) || isProbe(at.Path))
 }

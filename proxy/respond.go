@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -10,16 +9,10 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
+	"github.com/lewistv/xcri-proxy/proxy/wire"
 )
 
-const (
-	// uncopied is the size of a body from which on it is sent from where it is. A
-	// smaller one fits the server's buffer together with its header.
-	uncopied = 2 << 10
-)
-
-// Header names in the form in which they are sent, so that nothing rewrites
-// them on the way.
+// Header names in their canonical form, which nothing needs to rewrite.
 var (
 	headerAge          = []byte("Age")
 	headerCacheControl = []byte("Cache-Control")
@@ -27,12 +20,9 @@ var (
 	headerETag         = []byte("Etag")
 	headerVary         = []byte("Vary")
 
-	headerAcceptEncoding   = []byte("Accept-Encoding")
-	headerContentLength    = []byte("Content-Length")
-	headerExpect           = []byte("Expect")
-	headerIfNoneMatch      = []byte("If-None-Match")
-	headerOrigin           = []byte("Origin")
-	headerTransferEncoding = []byte("Transfer-Encoding")
+	headerAcceptEncoding = []byte("Accept-Encoding")
+	headerIfNoneMatch    = []byte("If-None-Match")
+	headerOrigin         = []byte("Origin")
 )
 
 // headers are what is the same for many answers. They are made once and then
@@ -142,33 +132,9 @@ func (p *Proxy) sendVariant(ctx *fasthttp.RequestCtx, v *cache.Variant, variants
 	case !v.Hold():
 		return false
 	default:
-		sendHeld(ctx, v)
+		wire.Send(ctx, v)
 	}
 	return true
-}
-
-// sendHeld sends a variant's body and then releases the variant.
-func sendHeld(ctx *fasthttp.RequestCtx, v *cache.Variant) {
-	if c, ok := ctx.Conn().(*conn); ok && v.Len() >= uncopied {
-		c.send(&ctx.Response, v)
-		return
-	}
-	if v.File != nil {
-		ctx.Response.SetBodyStream(&heldBody{v.Reader(), v}, v.Len()) // which closes it
-		return
-	}
-	ctx.Response.SetBodyRaw(v.Body)
-}
-
-// heldBody reads the body of a variant and releases the variant.
-type heldBody struct {
-	io.Reader
-	variant *cache.Variant
-}
-
-func (h *heldBody) Close() error {
-	h.variant.Release()
-	return nil
 }
 
 // age is for how many seconds nobody has known whether an entry is true still.

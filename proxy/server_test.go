@@ -17,6 +17,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/wire"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
@@ -106,7 +107,10 @@ func TestMalformed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	p.conns.timeouts.read = 500 * time.Millisecond // for what looks unfinished
+	o := p.wireOptions()
+	o.Timeouts = wire.DefaultTimeouts
+	o.Timeouts.Read = 500 * time.Millisecond // for what looks unfinished
+	p.server = wire.New(o)
 	base := listen(t, p)
 	for name, tt := range map[string]struct {
 		request string
@@ -123,7 +127,7 @@ func TestMalformed(t *testing.T) {
 		"long body":            {"POST /teams/ HTTP/1.1\r\nHost: a\r\nContent-Length: 100000\r\n\r\n", 413},
 		"a body that waits":    {"POST /teams/ HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\nExpect: 100-continue\r\n\r\n", 417},
 		"a GET with a body":    {"GET /teams/ HTTP/1.1\r\nHost: a\r\nContent-Length: 2\r\n\r\nhi", 200},
-		"bare line feeds":      {"GET /teams/ HTTP/1.1\nHost: a\n\n", 408},
+		"bare line feeds":      {"GET /teams/ HTTP/1.1\nHost: a\n\n", 400},
 		"control in the value": {"GET /teams/ HTTP/1.1\r\nHost: a\r\nX: a\rb\r\n\r\n", 400},
 		"HTTP/1.0":             {"GET /teams/ HTTP/1.0\r\n\r\n", 200},
 		"a header without end": {"GET /teams/ HTTP/1.1\r\nHost: a\r\nX-", 408},
@@ -154,9 +158,8 @@ func TestServerHasLimits(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, t0 := p.server, p.conns.timeouts
-	if t0.read == 0 || t0.idle == 0 || t0.write == 0 || s.Concurrency == 0 || s.MaxRequestBodySize == 0 || s.ReadBufferSize == 0 {
-		t.Errorf("a limit is missing: %+v, %+v", t0, s)
+	if t0 := wire.DefaultTimeouts; t0.Read == 0 || t0.Idle == 0 || t0.Write == 0 || p.wireOptions().MaxConns == 0 || wire.MaxHead == 0 || wire.MaxBody == 0 {
+		t.Errorf("a limit is missing: %+v", t0)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/lewistv/xcri-proxy/proxy/wire"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -24,24 +25,26 @@ import (
 // when it does. It must run in a bubble.
 func converse(p *Proxy, withFastPath bool, pieces ...string) (received string, took time.Duration) {
 	client, end := net.Pipe() // a Write there is a Read here
-	own := conns{timeouts: clientTimeouts}
-	if withFastPath {
-		own.fast = p.conns.fast
+	server := p.server
+	if !withFastPath {
+		server = slowServer(p)
 	}
 	begun, served := time.Now(), make(chan struct{})
 	go func() {
 		defer close(served)
-		p.server.ServeConn(own.add(end))
+		server.ServeConn(end)
 	}()
 	go func() {
-		for _, piece := range pieces {
+		for i, piece := range pieces {
 			if piece == "" {
 				continue
 			}
 			if _, err := io.WriteString(client, piece); err != nil {
 				return // the server has closed the connection
 			}
-			synctest.Wait()
+			if i < len(pieces)-1 {
+				synctest.Wait()
+			}
 		}
 	}()
 	var all bytes.Buffer
@@ -146,22 +149,22 @@ func TestTimeoutsOfRequests(t *testing.T) {
 	p := streamProxy(t, 40<<10)
 	miss := lines("GET /nowhere HTTP/1.1", "Host: a")
 	post := lines("POST /nowhere HTTP/1.1", "Host: a", "Content-Length: 10")
-	limits := clientTimeouts
+	limits := wire.DefaultTimeouts
 	for name, tt := range map[string]struct {
 		pieces        []string
 		statuses      []int
 		least, latest time.Duration
 	}{
-		"nothing":                       {nil, nil, limits.read, limits.read},
-		"a hit, then nothing":           {[]string{inner}, []int{200}, limits.idle, limits.idle + limits.slack},
-		"hits, then nothing":            {[]string{inner, inner, inner}, []int{200, 200, 200}, limits.idle, limits.idle + limits.slack},
-		"a miss, then nothing":          {[]string{miss}, []int{404}, limits.idle, limits.idle + limits.slack},
-		"half a header":                 {[]string{"GET /te"}, []int{408}, limits.read, limits.read},
-		"a hit, then half a header":     {[]string{inner, "GET /te"}, []int{200, 408}, limits.read, limits.read},
-		"half a body":                   {[]string{post + "1"}, []int{408}, limits.read, limits.read},
-		"a hit, then half a body":       {[]string{inner, post + "1"}, []int{200, 408}, limits.read, limits.read},
-		"half a body, sent with a hit":  {[]string{inner + post, "1"}, []int{200, 408}, limits.read, limits.read},
-		"half a body, sent with a miss": {[]string{miss + post, "1"}, []int{404, 408}, limits.read, limits.read},
+		"nothing":                       {nil, nil, limits.Read, limits.Read},
+		"a hit, then nothing":           {[]string{inner}, []int{200}, limits.Idle, limits.Idle + limits.Slack},
+		"hits, then nothing":            {[]string{inner, inner, inner}, []int{200, 200, 200}, limits.Idle, limits.Idle + limits.Slack},
+		"a miss, then nothing":          {[]string{miss}, []int{404}, limits.Idle, limits.Idle + limits.Slack},
+		"half a header":                 {[]string{"GET /te"}, []int{408}, limits.Read, limits.Read},
+		"a hit, then half a header":     {[]string{inner, "GET /te"}, []int{200, 408}, limits.Read, limits.Read},
+		"half a body":                   {[]string{post + "1"}, []int{408}, limits.Read, limits.Read},
+		"a hit, then half a body":       {[]string{inner, post + "1"}, []int{200, 408}, limits.Read, limits.Read},
+		"half a body, sent with a hit":  {[]string{inner + post, "1"}, []int{200, 408}, limits.Read, limits.Read},
+		"half a body, sent with a miss": {[]string{miss + post, "1"}, []int{404, 408}, limits.Read, limits.Read},
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -182,17 +185,16 @@ func TestWriteTimeoutPerAnswer(t *testing.T) {
 	p := streamProxy(t, 40<<10)
 	inBubble(t, func(t *testing.T) {
 		client, end := net.Pipe()
-		own := conns{timeouts: clientTimeouts}
 		served := make(chan struct{})
 		go func() {
 			defer close(served)
-			p.server.ServeConn(own.add(end))
+			p.server.ServeConn(end)
 		}()
 		const answers = 5
 		go io.WriteString(client, strings.Repeat(inner, answers))
 		from := bufio.NewReader(client)
 		for i := range answers {
-			time.Sleep(clientTimeouts.write - time.Second) // the client is slow
+			time.Sleep(wire.DefaultTimeouts.Write - time.Second) // the client is slow
 			resp, err := http.ReadResponse(from, nil)
 			if err != nil {
 				t.Fatalf("answer %d: %v", i, err)

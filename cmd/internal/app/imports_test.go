@@ -30,7 +30,7 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/app cmd/internal/load cmd/internal/logging config proxy/admin/api
 config:
 config/deploy:
-proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/site proxy/verify proxy/visitor store store/jsontext
+proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/site proxy/verify proxy/visitor proxy/wire store store/jsontext
 proxy/accept:
 proxy/admin/api:
 proxy/admin/gate: proxy/visitor
@@ -50,6 +50,7 @@ proxy/route: store store/jsontext
 proxy/site: cache
 proxy/verify: proxy/compare proxy/legacy proxy/route store
 proxy/visitor:
+proxy/wire: cache cache/memfile
 store: store/jsontext store/param store/pool store/readapi store/scope
 store/jsontext:
 store/param:

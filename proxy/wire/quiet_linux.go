@@ -1,4 +1,4 @@
-package proxy
+package wire
 
 import (
 	"net"
@@ -8,7 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// sinceLastData asks the kernel for how long nothing has come on a connection.
+// sinceLastData returns for how long nothing has arrived on a connection, as the kernel
+// reports it. Known is false where it does not.
 // Source: tcp(7), TCP_INFO.
 func sinceLastData(conn net.Conn) (quiet time.Duration, known bool) {
 	tcp, ok := conn.(syscall.Conn)

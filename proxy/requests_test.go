@@ -1,13 +1,6 @@
 package proxy
 
-import (
-	"bufio"
-	"bytes"
-	"strings"
-	"testing"
-
-	"github.com/valyala/fasthttp"
-)
+import "strings"
 
 // lines joins the lines of a request.
 func lines(of ...string) string { return strings.Join(of, "\r\n") + "\r\n\r\n" }
@@ -67,57 +60,4 @@ var oddRequests = map[string]string{
 	"a folded line":          lines(plainGet, "Host: a", "X: 1", " 2"),
 	"a tab in a value":       lines(plainGet, "Host: a", "X:\ta"),
 	"a bare line feed":       plainGet + "\nHost: a\r\n\r\n",
-}
-
-func TestPlain(t *testing.T) {
-	for name, tt := range plainRequests {
-		r, request := newPlainReader(), []byte(tt.request)
-		target, ok := plainTarget(request), r.read(request)
-		accept, tags := r.header.PeekCanonical(headerAcceptEncoding), r.header.PeekCanonical(headerIfNoneMatch)
-		if !ok || string(target) != tt.target || string(accept) != tt.accept || string(tags) != tt.tags {
-			t.Errorf("%s: %v, %q %q %q", name, ok, target, accept, tags)
-		}
-	}
-	for name, request := range otherRequests {
-		if isPlain([]byte(request)) {
-			t.Errorf("%s is taken for a plain request", name)
-		}
-	}
-}
-
-func isPlain(request []byte) bool {
-	return plainTarget(request) != nil && newPlainReader().read(request)
-}
-
-// FuzzPlain: what is taken for a plain request is one that the server takes, as a
-// whole and with the same target, and after which it goes on.
-func FuzzPlain(f *testing.F) {
-	for _, tt := range plainRequests {
-		f.Add([]byte(tt.request))
-	}
-	for _, requests := range []map[string]string{oddRequests, otherRequests} {
-		for _, request := range requests {
-			f.Add([]byte(request))
-		}
-	}
-	f.Fuzz(func(t *testing.T, request []byte) {
-		if len(request) > maxHeaderBytes || !isPlain(bytes.Clone(request)) {
-			return
-		}
-		var r fasthttp.Request
-		from := bufio.NewReaderSize(bytes.NewReader(request), maxHeaderBytes)
-		if err := r.Read(from); err != nil {
-			t.Fatal(err)
-		}
-		if err := (&fasthttp.URI{}).Parse(r.Header.Host(), r.Header.RequestURI()); err != nil {
-			t.Error(err)
-		}
-		if target := plainTarget(request); !bytes.Equal(target, r.Header.RequestURI()) {
-			t.Errorf("the target is %q, the server reads %q", target, r.Header.RequestURI())
-		}
-		if from.Buffered() > 0 || len(r.Body()) > 0 || r.MayContinue() || r.ConnectionClose() || !r.Header.IsGet() {
-			t.Errorf("%d bytes left, %d of a body, expects %v, closes %v, GET %v",
-				from.Buffered(), len(r.Body()), r.MayContinue(), r.ConnectionClose(), r.Header.IsGet())
-		}
-	})
 }

@@ -1,0 +1,97 @@
+package wire
+
+import (
+	"errors"
+	"io"
+	"net"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/memfile"
+)
+
+// uncopied is the size of a body from which it is sent from where it is. A smaller body
+// fits the write buffer together with its header.
+const uncopied = 2 << 10
+
+// Send makes the body of a variant that the caller holds the body of the answer to a
+// request other than HEAD, and releases the variant after it.
+func Send(ctx *fasthttp.RequestCtx, v *cache.Variant) {
+	if c, ok := ctx.Conn().(*Conn); ok && v.Len() >= uncopied {
+		c.session.body.prepare(c, v)
+		ctx.Response.SetBodyStream(&c.session.body, v.Len()) // which closes it
+		ctx.Response.ImmediateHeaderFlush = true
+		return
+	}
+	if v.File != nil {
+		ctx.Response.SetBodyStream(&heldBody{v.Reader(), v}, v.Len()) // which closes it
+		return
+	}
+	ctx.Response.SetBodyRaw(v.Body)
+}
+
+// heldBody reads the body of a variant and releases the variant.
+type heldBody struct {
+	io.Reader
+	variant *cache.Variant
+}
+
+func (h *heldBody) Close() error {
+	h.variant.Release()
+	return nil
+}
+
+// body is the body of the answer that a connection is about to send.
+type body struct {
+	conn    *Conn
+	variant *cache.Variant // nil for a body that goes through the write buffer
+	header  []byte         // written before the body; also the buffer for headers
+
+	parts  [2][]byte
+	vector net.Buffers
+	sender sender
+}
+
+func (b *body) prepare(c *Conn, v *cache.Variant) {
+	b.conn, b.variant, b.header = c, v, b.header[:0]
+}
+
+// WriteTo sends the header and the body. It does not need the writer.
+func (b *body) WriteTo(io.Writer) (sent int64, err error) {
+	c, v := b.conn, b.variant
+	if err := c.limitWrite(); err != nil {
+		return 0, err
+	}
+	if v.File != nil {
+		sent, err = b.sender.send(c.Conn, b.header, v.File)
+	} else {
+		b.parts = [2][]byte{b.header, v.Body}
+		b.vector = b.parts[:]
+		sent, err = b.vector.WriteTo(c.Conn)
+		b.parts, b.vector = [2][]byte{}, nil
+	}
+	return max(0, sent-int64(len(b.header))), err
+}
+
+// Read is not used: a copy prefers WriteTo.
+func (b *body) Read([]byte) (int, error) { return 0, errors.ErrUnsupported }
+
+// Close releases the body, whether or not it was sent.
+func (b *body) Close() error {
+	if v := b.variant; v != nil {
+		b.conn, b.variant = nil, nil
+		v.Release()
+	}
+	return nil
+}
+
+// copyTo writes head and then the file, which the caller holds.
+func copyTo(to io.Writer, head []byte, file *memfile.File) (sent int64, err error) {
+	n, err := to.Write(head)
+	if err != nil {
+		return int64(n), err
+	}
+	m, err := io.Copy(to, file.Reader())
+	return int64(n) + m, err
+}

@@ -1,0 +1,135 @@
+package wire
+
+import (
+	"bufio"
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net"
+	"os"
+	"runtime"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/memfile"
+)
+
+// connected returns a connection of a server, and a request on it.
+func connected(s *Server, end net.Conn) (*Conn, *fasthttp.RequestCtx) {
+	c, _ := s.add(end)
+	c.session = newSession()
+	c.session.ctx.Init2(c, quiet{}, true)
+	return c, &c.session.ctx
+}
+
+// TestSend: what is sent is the header and the body, in this order, from a file
+// too, and nothing of it waits for the next answer.
+func TestSend(t *testing.T) {
+	text := make([]byte, 3<<20)
+	rand.NewChaCha8([32]byte{}).Read(text)
+	for name, tt := range map[string]struct {
+		header, body int
+		file         bool
+	}{
+		"copied":                        {header: 500, body: 100_000},
+		"from a file":                   {header: 500, body: 100_000, file: true},
+		"more than a socket takes":      {header: 500, body: len(text) - 500, file: true},
+		"a header longer than a buffer": {header: 10_000, body: 100_000},
+		"no header of its own":          {body: 100_000, file: true},
+	} {
+		t.Run(name, func(t *testing.T) {
+			client, end := joined(t)
+			c, ctx := connected(testServer(nil), end)
+			header, body := text[:tt.header], text[tt.header:tt.header+tt.body]
+			v := &cache.Variant{Body: body}
+			if tt.file && runtime.GOOS == "linux" {
+				v = &cache.Variant{File: fileOf(t, body)}
+			}
+			for range 3 {
+				sent := make(chan error, 1)
+				go func() {
+					v.Hold()
+					Send(ctx, v)
+					w := bufio.NewWriter(c)
+					w.Write(header)
+					w.Flush()
+					n, err := c.session.body.WriteTo(nil)
+					if n != int64(len(body)) {
+						err = fmt.Errorf("%d bytes, %w", n, err)
+					}
+					ctx.Response.Reset()
+					sent <- err
+				}()
+				got := make([]byte, len(header)+len(body))
+				if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, text[:len(got)]) {
+					t.Fatalf("not what was written: %v", err)
+				}
+				if err := <-sent; err != nil {
+					t.Error(err)
+				}
+				if n, err := c.Write(text[:1]); n != 1 || err != nil {
+					t.Error(n, err)
+				}
+				if _, err := io.ReadFull(client, got[:1]); err != nil {
+					t.Error(err)
+				}
+			}
+		})
+	}
+}
+
+// TestSendFails: who has hung up, or takes nothing, is noticed, and no more is said
+// to be sent than was.
+func TestSendFails(t *testing.T) {
+	body := make([]byte, 16<<20) // more than a socket takes
+	if runtime.GOOS != "linux" {
+		t.Skip("no memory files here")
+	}
+	for name, v := range map[string]*cache.Variant{"copied": {Body: body}, "from a file": {File: fileOf(t, body)}, "from one too short": {File: cut(t, fileOf(t, body), 1<<20)}} {
+		for _, gone := range []bool{true, false} {
+			t.Run(fmt.Sprintf("%s, gone %t", name, gone), func(t *testing.T) {
+				client, end := joined(t)
+				c, ctx := connected(testServer(func(o *Options) { o.Timeouts = Timeouts{Write: 50 * time.Millisecond} }), end)
+				if gone {
+					client.Close()
+				}
+				Send(ctx, v)
+				if n, err := c.Write(body[:500]); n != 500 || err != nil {
+					t.Fatal(n, err)
+				}
+				if n, err := c.session.body.WriteTo(nil); err == nil || n < 0 || n >= int64(len(body)) {
+					t.Errorf("%d, %v", n, err)
+				}
+			})
+		}
+	}
+}
+
+// cut makes a file shorter than it says.
+func cut(t *testing.T, file *memfile.File, to int64) *memfile.File {
+	t.Helper()
+	err := file.Control(func(fd uintptr) {
+		if err := os.NewSyscallError("ftruncate", syscall.Ftruncate(int(fd), to)); err != nil {
+			t.Error(err)
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+// fileOf returns a memory file that holds b; nil, for a copy, where there are none.
+func fileOf(t *testing.T, b []byte) *memfile.File {
+	t.Helper()
+	file, err := new(memfile.Memory).New(b)
+	if err != nil && runtime.GOOS == "linux" {
+		t.Fatal(err)
+	}
+	return file
+}

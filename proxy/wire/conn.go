@@ -1,0 +1,85 @@
+package wire
+
+import (
+	"net"
+	"sync"
+	"time"
+)
+
+// Conn is a connection of a Server. It sets deadlines for the Timeouts itself and
+// moves a deadline only when too little of it is left: that takes less time than a
+// deadline for each step. It belongs to the goroutine that serves it; others may Close
+// or leave it.
+type Conn struct {
+	net.Conn
+	server   *Server
+	closed   sync.Once
+	session  *session // nil before the first byte
+	reserved bool     // over the limit: only reserved targets are served, and one only
+
+	// The times below count from when the connection was opened: that takes half as
+	// long to read as the time of day.
+	opened          time.Time
+	readBy, writeBy time.Duration // the deadlines that are set
+	answered        bool          // a request was answered
+	writing         bool          // the write deadline is set for the present answer
+}
+
+// expect sets the deadline for the first byte of a request.
+func (c *Conn) expect() error {
+	if !c.answered {
+		return c.limitRequest()
+	}
+	c.writing = false
+	return c.extend(&c.readBy, c.server.opts.Timeouts.Idle, c.SetReadDeadline)
+}
+
+// limitRequest sets the deadline for the rest of a request. That of the first counts
+// from when the connection was opened.
+func (c *Conn) limitRequest() error {
+	c.readBy = c.server.opts.Timeouts.Read
+	if c.answered {
+		c.readBy += time.Since(c.opened)
+	}
+	return c.SetReadDeadline(c.opened.Add(c.readBy))
+}
+
+// extend moves a deadline unless at least must is left of it.
+func (c *Conn) extend(deadline *time.Duration, must time.Duration, set func(time.Time) error) error {
+	now := time.Since(c.opened)
+	if *deadline-now >= must {
+		return nil
+	}
+	*deadline = now + must + c.server.opts.Timeouts.Slack
+	return set(c.opened.Add(*deadline))
+}
+
+// limitWrite sets the deadline for an answer before its first part.
+func (c *Conn) limitWrite() error {
+	if c.writing {
+		return nil
+	}
+	c.writing = true
+	return c.extend(&c.writeBy, c.server.opts.Timeouts.Write, c.SetWriteDeadline)
+}
+
+// Write sends a part of an answer, or keeps it for the body that follows.
+func (c *Conn) Write(b []byte) (int, error) {
+	if s := c.session; s.body.variant != nil {
+		s.body.header = append(s.body.header, b...)
+		return len(b), nil
+	}
+	if err := c.limitWrite(); err != nil {
+		return 0, err
+	}
+	return c.Conn.Write(b)
+}
+
+// NetConn returns the connection itself.
+func (c *Conn) NetConn() net.Conn { return c.Conn }
+
+// Close closes the connection. It may be called more than once.
+func (c *Conn) Close() error {
+	c.closed.Do(func() { c.server.conns.remove(c) })
+	return c.Conn.Close()
+}

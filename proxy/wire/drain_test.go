@@ -1,0 +1,107 @@
+package wire
+
+import (
+	"io"
+	"net"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// TestLeave: a wait that is cut short loses nothing that has come by then.
+func TestLeave(t *testing.T) {
+	client, c := joined(t)
+	io.WriteString(client, "a request")
+	b := make([]byte, 1)
+	if _, err := c.Read(b); err != nil { // or the rest may not have come yet
+		t.Fatal(err)
+	}
+	leave(c)
+	rest, err := io.ReadAll(c)
+	if string(rest) != " request" || err != nil {
+		t.Errorf("read %q, %v", rest, err)
+	}
+	if _, err := io.WriteString(c, "an answer"); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestRelease: a connection is let go of once, when nothing has come on it for so
+// long.
+func TestRelease(t *testing.T) {
+	s, fake, left := testServer(nil), &fakeConn{}, map[*Conn]bool{}
+	c := &s.conns
+	if c.release(left, 0) {
+		t.Error("something is open before the first connection")
+	}
+	added, _ := s.add(fake)
+	if !c.release(left, time.Hour) || fake.left != 0 {
+		t.Error("hung up too soon")
+	}
+	for range 2 {
+		if !c.release(left, 0) || fake.left != 1 {
+			t.Errorf("hung up %d times", fake.left)
+		}
+	}
+	added.Close()
+	if c.release(left, 0) {
+		t.Error("a closed connection still counts")
+	}
+}
+
+// fakeConn counts how often it was let go of.
+type fakeConn struct {
+	net.Conn
+	left int
+}
+
+func (c *fakeConn) CloseRead() error {
+	c.left++
+	return nil
+}
+
+func (c *fakeConn) Close() error { return nil }
+
+// TestQuietFor: what comes on a connection ends its quiet, and nothing else does.
+func TestQuietFor(t *testing.T) {
+	client, conn := joined(t)
+	long := time.Now().Add(-time.Hour)
+	if _, known := sinceLastData(conn); known != (runtime.GOOS == "linux") {
+		t.Errorf("the kernel tells: %t", known)
+	}
+	if runtime.GOOS != "linux" {
+		return
+	}
+	io.WriteString(conn, "an answer")
+	for quietFor(conn, long) < 50*time.Millisecond {
+		time.Sleep(time.Millisecond)
+	}
+	for deadline := time.Now().Add(10 * time.Second); quietFor(conn, long) >= 50*time.Millisecond; {
+		if time.Now().After(deadline) {
+			t.Fatal("a request does not end the quiet")
+		}
+		io.WriteString(client, "a request")
+		if _, err := conn.Read(make([]byte, 9)); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// joined returns the two ends of a connection that the end of the test closes.
+func joined(t *testing.T) (client, server net.Conn) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	if client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { client.Close() })
+	if server, err = ln.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { server.Close() })
+	return client, server
+}

@@ -1,0 +1,79 @@
+package wire
+
+import (
+	"errors"
+	"io"
+	"net"
+	"time"
+
+	"github.com/valyala/fasthttp"
+)
+
+const (
+	// lingerTime and lingerBytes limit how long a refused client may go on sending.
+	lingerTime  = time.Second
+	lingerBytes = 256 << 10
+	// retryAfter is the value of Retry-After where connections are refused, in seconds.
+	retryAfter = "5"
+)
+
+// refuse answers a request that is not served, in the shape of the API's errors, if
+// err is a problem. Other errors mean that nobody reads the answer.
+func (c *Conn) refuse(err error) {
+	var p *problem
+	if !errors.As(err, &p) {
+		return
+	}
+	r := &c.session.ctx.Response
+	r.Reset()
+	r.SkipBody = c.session.head.isHead
+	r.SetStatusCode(p.status)
+	r.Header.SetContentType("application/json")
+	r.Header.Set(fasthttp.HeaderCacheControl, "no-store")
+	if p.status == fasthttp.StatusServiceUnavailable {
+		r.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
+	}
+	r.SetBodyString(`{"detail":"` + p.detail + `"}`)
+	if c.respond(true, false) == errClosing {
+		c.linger()
+	}
+}
+
+// linger ends a connection whose client may still be sending. If it were closed with
+// unread bytes, the kernel would reset it, and the client might lose the answer.
+// Source: RFC 9112, 9.6.
+func (c *Conn) linger() {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if !ok || half.CloseWrite() != nil || c.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+		return
+	}
+	io.CopyN(io.Discard, c.Conn, lingerBytes) // an error leaves nothing to wait for
+}
+
+// turnAway refuses a connection on which not even a request is read.
+func (c *Conn) turnAway() {
+	c.countRefusal()
+	c.SetWriteDeadline(time.Now().Add(lingerTime))
+	go func() {
+		defer c.Close()
+		s := c.server.sessions.Get().(*session)
+		defer c.server.sessions.Put(s)
+		c.session, s.head.isHead = s, false
+		s.to.Reset(c)
+		c.refuse(errNoRoom)
+		s.reset()
+		s.to.Reset(nil)
+	}()
+}
+
+// countRefusal counts a refused connection, and logs the first in a while.
+func (c *Conn) countRefusal() {
+	s := c.server
+	total := s.refused.Add(1)
+	if s.lastRefusal.now() {
+		s.opts.Logger.Warn("connection limit reached; further connections get a 503",
+			"limit", s.opts.MaxConns, "open", s.conns.count(), "refused", total)
+	}
+}
+
+var _ net.Conn = (*Conn)(nil)

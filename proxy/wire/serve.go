@@ -1,0 +1,260 @@
+package wire
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"io"
+	"os"
+
+	"github.com/valyala/fasthttp"
+)
+
+// session holds what a connection needs to serve requests. It is reused for another
+// connection.
+type session struct {
+	from *bufio.Reader // the only reader of the connection
+	to   *bufio.Writer
+	ctx  fasthttp.RequestCtx
+	head Head
+	body body
+}
+
+func newSession() *session {
+	return &session{from: bufio.NewReaderSize(nil, MaxHead), to: bufio.NewWriterSize(nil, 4<<10)}
+}
+
+// serve answers the requests of the connection and closes it.
+func (c *Conn) serve() {
+	s := c.server.sessions.Get().(*session)
+	s.from.Reset(c.Conn)
+	s.to.Reset(c)
+	s.body.sender = sender{}
+	c.session = s
+	defer func() {
+		if r := recover(); r != nil {
+			c.server.opts.OnPanic("", r)
+		}
+		c.Close()
+		s.reset()
+		s.from.Reset(nil)
+		s.to.Reset(nil)
+		c.server.sessions.Put(s)
+	}()
+	for c.next() {
+		c.answered = true
+	}
+}
+
+// reset releases everything that belongs to a request and its answer.
+func (s *session) reset() {
+	s.ctx.ResetUserValues()
+	s.ctx.Request.Reset()
+	s.ctx.Response.Reset() // which closes a body
+	s.body.Close()
+}
+
+// next serves one request, and reports whether the connection goes on.
+func (c *Conn) next() bool {
+	h := &c.session.head
+	size, err := c.readHead(h)
+	if err != nil {
+		c.refuse(err)
+		return false
+	}
+	if c.reserved && !c.server.opts.Reserved(h.Target) {
+		c.countRefusal()
+		c.refuse(errNoRoom)
+		return false
+	}
+	if c.server.opts.Answer != nil && h.plain() && !c.reserved {
+		switch done, err := c.answer(h); {
+		case err != nil:
+			return false
+		case done:
+			c.session.from.Discard(size)
+			return true
+		}
+	}
+	return c.handle(h, size) && !c.reserved
+}
+
+// readHead waits for a request and reads its head, which stays in the read buffer. It
+// returns the head's length, and io.EOF if no request comes. An empty line before a
+// request is skipped.
+func (c *Conn) readHead(h *Head) (int, error) {
+	from := c.session.from
+	h.isHead = false
+	if from.Buffered() == 0 {
+		if err := c.expect(); err != nil {
+			return 0, io.EOF
+		}
+		if _, err := from.Peek(1); err != nil {
+			return 0, io.EOF
+		}
+	}
+	limited, skipped, searched := false, false, 0
+	for {
+		b, _ := from.Peek(from.Buffered())
+		if !skipped && bytes.HasPrefix(b, []byte("\r\n")) {
+			from.Discard(2)
+			skipped, searched = true, 0
+			continue
+		}
+		size, err := headEnd(b, searched)
+		if err == nil {
+			if p := h.parse(b[:size]); p != nil {
+				return 0, p
+			}
+			return size, nil
+		}
+		if err != errIncomplete {
+			return 0, err
+		}
+		if len(b) == MaxHead {
+			return 0, errHeadSize
+		}
+		searched = len(b)
+		if !limited {
+			limited = true
+			if err := c.limitRequest(); err != nil {
+				return 0, io.EOF
+			}
+		}
+		if _, err := from.Peek(len(b) + 1); err != nil {
+			return 0, c.cut(err, len(b) == 0)
+		}
+	}
+}
+
+// cut returns the reason to refuse a request of which a read failed, or io.EOF if
+// nothing of it has arrived.
+func (c *Conn) cut(err error, nothing bool) error {
+	switch {
+	case nothing:
+		return io.EOF
+	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
+		return errEnd
+	case errors.Is(err, os.ErrDeadlineExceeded):
+		return errLate
+	}
+	return err
+}
+
+// answer lets the fast path answer a request. After an error the connection is closed.
+func (c *Conn) answer(h *Head) (done bool, err error) {
+	b := &c.session.body
+	defer func() {
+		if r := recover(); r != nil {
+			c.server.opts.OnPanic(string(h.Target), r)
+			done, err = false, errors.New("panic")
+		}
+		b.Close()
+	}()
+	header, v, ok := c.server.opts.Answer(b.header[:0], h)
+	if !ok {
+		return false, nil
+	}
+	c.writing = false
+	if v != nil {
+		b.conn, b.variant, b.header = c, v, header
+		if v.Len() >= uncopied {
+			_, err := b.WriteTo(nil)
+			return true, err
+		}
+		header = append(header, v.Body...)
+	}
+	b.header = header
+	if err := c.limitWrite(); err != nil {
+		return false, err
+	}
+	_, err = c.Conn.Write(header)
+	return true, err
+}
+
+// handle reads the body of a request and lets the Handler answer. It reports whether
+// the connection goes on.
+func (c *Conn) handle(h *Head, size int) bool {
+	s := c.session
+	defer s.reset()
+	ctx := &s.ctx
+	before := s.from.Buffered()
+	if err := ctx.Request.Header.Read(s.from); err != nil || before-s.from.Buffered() != size {
+		c.refuse(bad("The request could not be read"))
+		return false
+	}
+	if err := c.readRequest(h); err != nil {
+		c.refuse(err)
+		return false
+	}
+	ctx.Init2(c, quiet{}, true)
+	ctx.Response.Header.SetNoDefaultContentType(true)
+	closes, http10 := h.closes, h.http10
+	c.server.opts.Handler(ctx)
+	return c.respond(closes, http10) == nil
+}
+
+// readRequest gives ctx what fasthttp's parser does not: joined fields, and the body.
+func (c *Conn) readRequest(h *Head) error {
+	r := &c.session.ctx.Request
+	joined := [repeatable]struct {
+		name  string
+		value []byte
+	}{acceptEncoding: {fasthttp.HeaderAcceptEncoding, h.AcceptEncoding}, ifNoneMatch: {fasthttp.HeaderIfNoneMatch, h.IfNoneMatch}}
+	for i, field := range joined {
+		if h.lines[i] > 1 {
+			r.Header.SetBytesV(field.name, field.value) // the first line of the field
+		}
+	}
+	if !h.hasBody() {
+		return nil
+	}
+	if h.expects && !h.http10 {
+		return errExpect
+	}
+	if err := c.limitRequest(); err != nil {
+		return err
+	}
+	err := readBody(c.session.from, h, func(b []byte) { r.AppendBody(b) })
+	if p := (*problem)(nil); err != nil && !errors.As(err, &p) {
+		return c.cut(err, false)
+	}
+	return err
+}
+
+// errClosing is the error of an answer after which the connection is closed.
+var errClosing = errors.New("the connection is closed after the answer")
+
+// respond sends the answer that ctx holds.
+func (c *Conn) respond(closes, http10 bool) error {
+	ctx := &c.session.ctx
+	header := &ctx.Response.Header
+	if ctx.IsHead() {
+		ctx.Response.SkipBody = true
+	}
+	closes = closes || header.ConnectionClose() || c.reserved
+	if closes {
+		header.SetConnectionClose()
+	} else if http10 {
+		header.Set(fasthttp.HeaderConnection, "keep-alive")
+	}
+	if len(header.Server()) == 0 {
+		header.SetServer(c.server.opts.Name)
+	}
+	c.writing = false
+	if err := ctx.Response.Write(c.session.to); err != nil {
+		return err
+	}
+	if err := c.session.to.Flush(); err != nil {
+		return err
+	}
+	if closes {
+		return errClosing
+	}
+	return nil
+}
+
+// quiet is the logger of a RequestCtx, which has nothing to log.
+type quiet struct{}
+
+func (quiet) Printf(string, ...any) {}

@@ -1,0 +1,176 @@
+// Package wire serves HTTP/1.1 connections. It reads requests strictly, so that no
+// bytes of a body can be taken for a request, sets the deadlines of each step, offers
+// plain requests to a fast path before they are parsed in full, and sends bodies
+// without copying them.
+//
+// A connection has one reader. It finds the end of a request's head, checks the head
+// and decides by it who answers: the fast path, which sees only requests without a
+// body, or the handler, for which the body is read first. Requests of a pipeline are
+// answered one after the other.
+package wire
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
+)
+
+// Limits of a request.
+const (
+	// MaxHead is the most bytes that the head of a request may have.
+	MaxHead = 16 << 10
+	// MaxBody is the most bytes that the body of a request may have.
+	MaxBody = 64 << 10
+)
+
+// Options say how a Server serves. Handler is required.
+type Options struct {
+	// Handler answers a request. It must not panic.
+	Handler fasthttp.RequestHandler
+	// Answer is the fast path: it may append the header of the answer to a plain
+	// request to dst. The body, which may be nil, follows it; the Server releases it.
+	// If Answer returns false, the Handler gets the request. Nil means no fast path.
+	Answer func(dst []byte, h *Head) (header []byte, body *cache.Variant, ok bool)
+	// OnPanic is told of a panic in Answer, which costs the connection; nil ignores it.
+	OnPanic func(target string, cause any)
+	// Name is the value of the header Server.
+	Name     string
+	Timeouts Timeouts
+	// MaxConns is the most connections that are served at a time; zero means 4000. On
+	// up to ReservedConns more, zero means 64, one request is served if Reserved
+	// returns true for its target; nil reserves nothing. All other connections get a
+	// 503, or are closed if even those are too many.
+	MaxConns, ReservedConns int
+	Reserved                func(target []byte) bool
+	// Logger gets the events that an operator should know; nil discards them.
+	Logger *slog.Logger
+}
+
+// Timeouts limit the time of a client.
+type Timeouts struct {
+	Read  time.Duration // to send a request; the first, from the start of the connection
+	Idle  time.Duration // to begin the next request
+	Write time.Duration // to receive an answer
+	// Slack is by how much a deadline may be late, so that it need not be moved for
+	// each request.
+	Slack time.Duration
+}
+
+// DefaultTimeouts are the Timeouts of Options without any.
+var DefaultTimeouts = Timeouts{Read: 10 * time.Second, Idle: 60 * time.Second, Write: 90 * time.Second, Slack: 10 * time.Second}
+
+func (o Options) withDefaults() Options {
+	if o.Timeouts == (Timeouts{}) {
+		o.Timeouts = DefaultTimeouts
+	}
+	if o.MaxConns == 0 {
+		o.MaxConns = 4000
+	}
+	if o.ReservedConns == 0 {
+		o.ReservedConns = 64
+	}
+	if o.Reserved == nil {
+		o.Reserved = func([]byte) bool { return false }
+	}
+	if o.OnPanic == nil {
+		o.OnPanic = func(string, any) {}
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	return o
+}
+
+// Server serves the connections of a listener. It is safe for concurrent use.
+type Server struct {
+	opts        Options
+	sessions    sync.Pool
+	conns       conns
+	refused     atomic.Int64
+	lastRefusal rarely // logged
+}
+
+// New returns a Server.
+func New(opts Options) *Server {
+	s := &Server{opts: opts.withDefaults()}
+	s.sessions.New = func() any { return newSession() }
+	return s
+}
+
+// Stats is a snapshot of a Server's connections.
+type Stats struct {
+	Open    int64 // connections
+	Refused int64 // connections that got a 503 since the start, for want of room
+}
+
+// Stats returns the counts of this moment.
+func (s *Server) Stats() Stats { return Stats{Open: int64(s.conns.count()), Refused: s.refused.Load()} }
+
+// Serve answers the connections of ln until Drain or Shutdown, which close it. It may
+// be called once.
+func (s *Server) Serve(ln net.Listener) error {
+	if !s.conns.listen(ln) {
+		return ln.Close()
+	}
+	defer s.conns.served()
+	for {
+		accepted, err := ln.Accept()
+		if errors.Is(err, net.ErrClosed) {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c, number := s.add(accepted)
+		switch most := s.opts.MaxConns; {
+		case number > most+2*s.opts.ReservedConns:
+			c.countRefusal()
+			c.Close()
+			continue
+		case number > most+s.opts.ReservedConns:
+			c.turnAway()
+			continue
+		case number > most:
+			c.reserved = true
+		}
+		go c.serve()
+	}
+}
+
+// ServeConn answers the requests of one connection and closes it.
+func (s *Server) ServeConn(accepted net.Conn) {
+	c, _ := s.add(accepted)
+	c.serve()
+}
+
+func (s *Server) add(accepted net.Conn) (c *Conn, number int) {
+	c = &Conn{Conn: followUnix(accepted), server: s, opened: time.Now()}
+	return c, s.conns.add(c)
+}
+
+// Shutdown is a Drain that spares no idle connection. The error is that of ctx if
+// connections are left.
+func (s *Server) Shutdown(ctx context.Context) error {
+	s.Drain(ctx, 0)
+	if s.conns.count() > 0 {
+		return ctx.Err()
+	}
+	return nil
+}
+
+// rarely tells when an event was last logged.
+type rarely struct{ last atomic.Int64 }
+
+// now reports whether the event should be logged now: once a minute.
+func (r *rarely) now() bool {
+	now, last := time.Now().UnixNano(), r.last.Load()
+	return (last == 0 || now-last >= int64(time.Minute)) && r.last.CompareAndSwap(last, now)
+}

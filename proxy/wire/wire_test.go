@@ -1,0 +1,496 @@
+package wire
+
+import (
+	"bufio"
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
+)
+
+// echo answers with the method, the target and the body of a request.
+func echo(ctx *fasthttp.RequestCtx) {
+	fmt.Fprintf(ctx, "%s %s %q", ctx.Method(), ctx.RequestURI(), ctx.Request.Body())
+}
+
+// hitHeader is the header of the fast path's answers in these tests.
+const hitHeader = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-Fast: yes\r\n\r\n"
+
+// fast answers plain requests below /hit.
+func fast(dst []byte, h *Head) ([]byte, *cache.Variant, bool) {
+	if !bytes.HasPrefix(h.Target, []byte("/hit")) {
+		return nil, nil, false
+	}
+	return append(dst, hitHeader...), &cache.Variant{Body: []byte("hit")}, true
+}
+
+func testServer(change func(*Options)) *Server {
+	o := Options{Handler: echo, Answer: fast, Name: "test"}
+	if change != nil {
+		change(&o)
+	}
+	return New(o)
+}
+
+// inBubble runs test in a bubble, after fasthttp has started its clock outside of it.
+func inBubble(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	var h fasthttp.ResponseHeader
+	h.Header()
+	synctest.Test(t, test)
+}
+
+// converse sends pieces to a server, each as a packet of its own, and then nothing
+// more. It returns the answers, the rest of what the server sends, and when the server
+// closes the connection. It must run in a bubble.
+func converse(t *testing.T, s *Server, pieces ...string) (answers []answer, rest string, took time.Duration) {
+	t.Helper()
+	client, end := net.Pipe() // a Write there is a Read here
+	begun, served := time.Now(), make(chan struct{})
+	go func() {
+		defer close(served)
+		s.ServeConn(end)
+	}()
+	go func() {
+		for i, piece := range pieces {
+			if _, err := io.WriteString(client, piece); err != nil {
+				return // the server has closed the connection
+			}
+			if i < len(pieces)-1 {
+				synctest.Wait()
+			}
+		}
+	}()
+	var all bytes.Buffer
+	io.Copy(&all, client)
+	took = time.Since(begun)
+	<-served
+	client.Close()
+	answers, rest = answersIn(all.String())
+	return answers, rest, took
+}
+
+type answer struct {
+	status int
+	header http.Header
+	body   string
+}
+
+// answersIn returns the answers that a stream begins with, and the rest of it.
+func answersIn(stream string) (answers []answer, rest string) {
+	read := strings.NewReader(stream)
+	from := bufio.NewReader(read)
+	for {
+		rest = stream[len(stream)-read.Len()-from.Buffered():]
+		resp, err := http.ReadResponse(from, nil)
+		if err != nil {
+			return answers, rest
+		}
+		body, err := io.ReadAll(resp.Body)
+		if err != nil {
+			return answers, rest
+		}
+		if resp.Close {
+			resp.Header.Set("Connection", "close") // which ReadResponse takes off
+		}
+		answers = append(answers, answer{resp.StatusCode, resp.Header, string(body)})
+	}
+}
+
+func bodies(answers []answer) (all []string) {
+	for _, a := range answers {
+		all = append(all, a.body)
+	}
+	return all
+}
+
+// TestServe: each request is answered once and in order, by the fast path if it is
+// plain, and the connection goes on unless one side closes it.
+func TestServe(t *testing.T) {
+	hit, miss := lines("GET /hit HTTP/1.1", "Host: a"), lines("GET /miss HTTP/1.1", "Host: a")
+	post := lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 5") + "hello"
+	chunks := lines("POST /c HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "2;x=y\r\nhe\r\n003\r\nllo\r\n0\r\nX: y\r\n\r\n"
+	const wasHit, wasMiss, wasPost, wasChunks = "hit", `GET /miss ""`, `POST /p "hello"`, `POST /c "hello"`
+	for name, tt := range map[string]struct {
+		stream string
+		want   []string
+	}{
+		"a hit":                         {hit, []string{wasHit}},
+		"a miss":                        {miss, []string{wasMiss}},
+		"all kinds":                     {hit + miss + post + hit + chunks + hit + hit + miss, []string{wasHit, wasMiss, wasPost, wasHit, wasChunks, wasHit, wasHit, wasMiss}},
+		"an empty line before each":     {"\r\n" + hit + "\r\n" + post + "\r\n" + hit, []string{wasHit, wasPost, wasHit}},
+		"a hit, with a body":            {lines("GET /hit HTTP/1.1", "Host: a", "Content-Length: 2") + "hi" + hit, []string{`GET /hit "hi"`, wasHit}},
+		"a hit, with an empty body":     {lines("GET /hit HTTP/1.1", "Host: a", "Content-Length: 0") + hit, []string{`GET /hit ""`, wasHit}},
+		"a hit of HTTP/1.0":             {lines("GET /hit HTTP/1.0", "Connection: keep-alive") + hit, []string{`GET /hit ""`, wasHit}},
+		"a hit that is the last":        {lines("GET /hit HTTP/1.1", "Host: a", "Connection: close") + hit, []string{`GET /hit ""`}},
+		"the last of HTTP/1.0":          {lines("GET /miss HTTP/1.0") + hit, []string{wasMiss}},
+		"an expectation, and no body":   {lines("GET /miss HTTP/1.1", "Host: a", "Expect: 100-continue") + hit, []string{wasMiss, wasHit}},
+		"an expectation of HTTP/1.0":    {lines("POST /p HTTP/1.0", "Expect: 100-continue", "Content-Length: 5") + "hello", []string{wasPost}},
+		"a body that is a request":      {lines("POST /p HTTP/1.1", "Host: a", fmt.Sprint("Content-Length: ", len(hit))) + hit + hit, []string{fmt.Sprintf("POST /p %q", hit), wasHit}},
+		"chunks that are requests":      {lines("POST /p HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(hit), hit) + hit, []string{fmt.Sprintf("POST /p %q", hit), wasHit}},
+		"a trailer that looks like one": {lines("POST /c HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "0\r\nGET: /hit HTTP/1.1\r\nHost: a\r\n\r\n" + hit, []string{`POST /c ""`, wasHit}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := testServer(nil)
+			step := max(1, len(tt.stream)/97)
+			for cut := 0; cut < len(tt.stream); cut += step {
+				pieces := []string{tt.stream}
+				if cut > 0 {
+					pieces = []string{tt.stream[:cut], tt.stream[cut:]}
+				}
+				inBubble(t, func(t *testing.T) {
+					answers, rest, _ := converse(t, s, pieces...)
+					if got := bodies(answers); fmt.Sprintf("%q", got) != fmt.Sprintf("%q", tt.want) || rest != "" {
+						t.Fatalf("cut at %d: %q, want %q; then %q", cut, got, tt.want, rest)
+					}
+				})
+			}
+			inBubble(t, func(t *testing.T) { // byte by byte
+				answers, _, _ := converse(t, s, strings.Split(tt.stream, "")...)
+				if got := bodies(answers); fmt.Sprintf("%q", got) != fmt.Sprintf("%q", tt.want) {
+					t.Fatalf("byte by byte: %q, want %q", got, tt.want)
+				}
+			})
+		})
+	}
+}
+
+// TestRefused: a request that is refused is answered in the API's shape and ends the
+// connection: nothing after it is read.
+func TestRefused(t *testing.T) {
+	requests := map[string]struct {
+		text   string
+		status int
+	}{
+		"no request":             {"hello\r\n\r\n", 400},
+		"a bare LF":              {"GET /hit HTTP/1.1\n", 400},
+		"two empty lines":        {"\r\n\r\n" + lines("GET /hit HTTP/1.1", "Host: a"), 400},
+		"too long":               {"GET /hit HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", MaxHead), 431},
+		"too long, with its end": {lines("GET /hit HTTP/1.1", "Host: a", "X: "+strings.Repeat("x", MaxHead)), 431},
+		"a long body":            {lines("POST /p HTTP/1.1", "Host: a", fmt.Sprint("Content-Length: ", MaxBody+1)), 413},
+		"a body that waits":      {lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 2", "Expect: 100-continue") + "hi", 417},
+		"another expectation":    {lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 2", "Expect: x") + "hi", 417},
+		"a trailer for fasthttp": {lines("GET /miss HTTP/1.1", "Host: a", "Trailer: Content-Length"), 400},
+	}
+	for name, tt := range refusedHeads {
+		requests["head: "+name] = struct {
+			text   string
+			status int
+		}{tt.head, tt.status}
+	}
+	for name, chunks := range refusedChunks {
+		status := 400
+		if strings.HasPrefix(name, "too large") {
+			status = 413
+		}
+		requests["chunks: "+name] = struct {
+			text   string
+			status int
+		}{lines("POST /c HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + chunks, status}
+	}
+	s := testServer(nil)
+	for name, tt := range requests {
+		t.Run(name, func(t *testing.T) {
+			hit := lines("GET /hit HTTP/1.1", "Host: a")
+			inBubble(t, func(t *testing.T) {
+				answers, rest, took := converse(t, s, hit+tt.text+hit)
+				if len(answers) != 2 || answers[0].body != "hit" || rest != "" || took >= DefaultTimeouts.Read {
+					t.Fatalf("%q, then %q, after %v", bodies(answers), rest, took)
+				}
+				a := answers[1]
+				if a.status != tt.status || a.header.Get("Connection") != "close" || a.header.Get("Content-Type") != "application/json" ||
+					a.header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(a.body, `{"detail":"`) {
+					t.Errorf("%+v, want %d", a, tt.status)
+				}
+			})
+		})
+	}
+}
+
+// refusedChunks are bodies in chunks that are not valid.
+var refusedChunks = map[string]string{
+	"no size":                  "\r\nhello\r\n0\r\n\r\n",
+	"no number":                "x\r\nhello\r\n0\r\n\r\n",
+	"a sign":                   "+5\r\nhello\r\n0\r\n\r\n",
+	"a prefix":                 "0x5\r\nhello\r\n0\r\n\r\n",
+	"a space before":           " 5\r\nhello\r\n0\r\n\r\n",
+	"a space after":            "5 \r\nhello\r\n0\r\n\r\n",
+	"a tab after":              "5\t;x\r\nhello\r\n0\r\n\r\n",
+	"an underscore":            "1_0\r\nhello\r\n0\r\n\r\n",
+	"many digits":              "000000005\r\nhello\r\n0\r\n\r\n",
+	"too large":                "10001\r\n",
+	"too large in all":         "ffff\r\n" + strings.Repeat("x", 0xffff) + "\r\n2\r\n",
+	"too large a number":       "ffffffff\r\n",
+	"a bare LF after the size": "5\nhello\r\n0\r\n\r\n",
+	"a bare LF after the data": "5\r\nhello\n0\r\n\r\n",
+	"a bare LF after the last": "0\n\r\n",
+	"a bare LF at the end":     "0\r\n\n",
+	"a CR in a size":           "5\rx\r\nhello\r\n0\r\n\r\n",
+	"data that is longer":      "4\r\nhello\r\n0\r\n\r\n",
+	"data that is shorter":     "6\r\nhello\r\n0\r\n\r\n",
+	"an extension with a NUL":  "5;x=\x00\r\nhello\r\n0\r\n\r\n",
+	"an extension with an LF":  "5;x=\n\r\nhello\r\n0\r\n\r\n",
+	"a long extension":         "5;" + strings.Repeat("x", maxChunkLine) + "\r\nhello\r\n0\r\n\r\n",
+	"an extension without end": "5;" + strings.Repeat("x", 2<<20),
+	"many extensions":          strings.Repeat("1;"+strings.Repeat("x", 200)+"\r\nh\r\n", 30),
+	"a trailer without a name": "0\r\n: x\r\n\r\n",
+	"a trailer without colon":  "0\r\nx\r\n\r\n",
+	"a trailer with a NUL":     "0\r\nx: \x00\r\n\r\n",
+	"a folded trailer":         "0\r\nx: y\r\n z\r\n\r\n",
+	"a long trailer":           "0\r\nx: " + strings.Repeat("x", maxTrailers) + "\r\n\r\n",
+	"many trailers":            "0\r\n" + strings.Repeat("x: "+strings.Repeat("y", 1000)+"\r\n", 6) + "\r\n",
+}
+
+// TestJoinedFields: the Handler sees the lines of a repeated field as one, and those of
+// other fields in their order.
+func TestJoinedFields(t *testing.T) {
+	s := testServer(func(o *Options) {
+		o.Handler = func(ctx *fasthttp.RequestCtx) {
+			h := &ctx.Request.Header
+			fmt.Fprintf(ctx, "%q%q%q", h.Peek("Accept-Encoding"), h.Peek("If-None-Match"), h.PeekAll("X"))
+		}
+	})
+	inBubble(t, func(t *testing.T) {
+		request := lines("POST / HTTP/1.1", "Host: a", "Accept-Encoding: br", "If-None-Match: \"x\"", "X: 1", "accept-encoding: gzip", "X: 2", "if-none-match: \"y\"")
+		answers, _, _ := converse(t, s, request)
+		if want := `"br, gzip""\"x\", \"y\""["1" "2"]`; len(answers) != 1 || answers[0].body != want {
+			t.Errorf("%q, want %s", bodies(answers), want)
+		}
+	})
+}
+
+// TestPanicOfFastPath: a panic costs its connection alone, and is reported.
+func TestPanicOfFastPath(t *testing.T) {
+	var told []string
+	s := testServer(func(o *Options) {
+		o.Answer = func([]byte, *Head) ([]byte, *cache.Variant, bool) { panic("in the fast path") }
+		o.OnPanic = func(target string, cause any) { told = append(told, fmt.Sprint(target, " ", cause)) }
+	})
+	inBubble(t, func(t *testing.T) {
+		answers, rest, _ := converse(t, s, lines("GET /hit HTTP/1.1", "Host: a"))
+		if len(answers) > 0 || rest != "" || fmt.Sprint(told) != "[/hit in the fast path]" || s.Stats().Open != 0 {
+			t.Errorf("%q, %q, %q, %+v", bodies(answers), rest, told, s.Stats())
+		}
+	})
+	s = testServer(func(o *Options) {
+		o.Handler = func(*fasthttp.RequestCtx) { panic("in the handler") }
+		o.OnPanic = func(_ string, cause any) { told = append(told, fmt.Sprint(cause)) }
+	})
+	inBubble(t, func(t *testing.T) {
+		told = nil
+		answers, rest, _ := converse(t, s, lines("GET /miss HTTP/1.1", "Host: a"))
+		if len(answers) > 0 || rest != "" || fmt.Sprint(told) != "[in the handler]" || s.Stats().Open != 0 {
+			t.Errorf("%q, %q, %q, %+v", bodies(answers), rest, told, s.Stats())
+		}
+	})
+}
+
+// TestHandlerCloses: an answer that says so is the last.
+func TestHandlerCloses(t *testing.T) {
+	s := testServer(func(o *Options) {
+		o.Handler = func(ctx *fasthttp.RequestCtx) {
+			echo(ctx)
+			ctx.SetConnectionClose()
+		}
+	})
+	inBubble(t, func(t *testing.T) {
+		answers, _, took := converse(t, s, strings.Repeat(lines("GET /miss HTTP/1.1", "Host: a"), 3))
+		if len(answers) != 1 || answers[0].header.Get("Connection") != "close" || took > 0 {
+			t.Errorf("%+v after %v", answers, took)
+		}
+	})
+}
+
+// TestVersions: a client of HTTP/1.0 is told whether the connection goes on.
+func TestVersions(t *testing.T) {
+	s := testServer(nil)
+	inBubble(t, func(t *testing.T) {
+		for request, want := range map[string]string{
+			lines("GET /miss HTTP/1.0"):                                 "close",
+			lines("GET /miss HTTP/1.0", "Connection: keep-alive"):       "keep-alive",
+			lines("GET /miss HTTP/1.1", "Host: a"):                      "",
+			lines("GET /miss HTTP/1.1", "Host: a", "Connection: close"): "close",
+		} {
+			answers, _, _ := converse(t, s, request)
+			if len(answers) != 1 || answers[0].header.Get("Connection") != want || answers[0].header.Get("Server") != "test" {
+				t.Errorf("%q: %+v, want Connection %q", request, answers, want)
+			}
+		}
+	})
+}
+
+// full returns a server with its connections taken, and a function that makes one more
+// and returns the answer to a request on it.
+func full(t *testing.T, most, reserved int, log io.Writer) (s *Server, ask func(request string) string) {
+	t.Helper()
+	s = testServer(func(o *Options) {
+		o.MaxConns, o.ReservedConns = most, reserved
+		o.Reserved = func(target []byte) bool { return string(target) == "/livez" }
+		o.Logger = slog.New(slog.NewTextHandler(log, nil))
+	})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ln) }()
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		conn.SetDeadline(time.Now().Add(30 * time.Second))
+		return conn
+	}
+	t.Cleanup(func() {
+		if err := errors.Join(s.Shutdown(t.Context()), <-served); err != nil && !errors.Is(err, t.Context().Err()) {
+			t.Error(err)
+		}
+	})
+	for range most {
+		conn := dial()
+		t.Cleanup(func() { conn.Close() })
+		io.WriteString(conn, lines("GET /hit HTTP/1.1", "Host: a"))
+		if _, err := io.ReadFull(conn, make([]byte, len(hitHeader)+3)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return s, func(request string) string {
+		conn := dial()
+		defer conn.Close()
+		io.WriteString(conn, request)
+		all, err := io.ReadAll(conn)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(all)
+	}
+}
+
+// TestConnectionLimit: a connection above the limit is refused in the API's shape,
+// counted, and logged once; but a reserved target is served.
+func TestConnectionLimit(t *testing.T) {
+	var log lockedBuffer
+	s, ask := full(t, 3, 2, &log)
+	for range 4 {
+		answers, rest := answersIn(ask(lines("GET /hit HTTP/1.1", "Host: a")))
+		if len(answers) != 1 || rest != "" {
+			t.Fatalf("%+v, %q", answers, rest)
+		}
+		a := answers[0]
+		if a.status != 503 || a.header.Get("Retry-After") == "" || a.header.Get("Content-Type") != "application/json" || a.header.Get("Connection") != "close" || !strings.HasPrefix(a.body, `{"detail":"`) {
+			t.Errorf("%+v", a)
+		}
+		answers, rest = answersIn(ask(strings.Repeat(lines("GET /livez HTTP/1.1", "Host: a"), 2)))
+		if len(answers) != 1 || rest != "" || answers[0].status != 200 || answers[0].header.Get("Connection") != "close" {
+			t.Errorf("a probe: %+v, %q", answers, rest)
+		}
+	}
+	if got := s.Stats(); got.Refused != 4 {
+		t.Errorf("%+v", got)
+	}
+	if n := strings.Count(log.String(), "connection limit reached"); n != 1 {
+		t.Errorf("%d lines in the log:\n%s", n, log.String())
+	}
+}
+
+// TestConnectionFlood: connections that send nothing can take the reserved room too.
+// The next ones get a 503 without a request, and those after them are closed.
+func TestConnectionFlood(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := testServer(func(o *Options) { o.MaxConns, o.ReservedConns = 2, 2 })
+		ln := &pipes{accept: make(chan net.Conn)}
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(ln) }()
+		var got []string
+		for range 8 {
+			client, end := net.Pipe()
+			defer client.Close()
+			ln.accept <- end
+			client.SetReadDeadline(time.Now().Add(time.Second))
+			all, _ := io.ReadAll(client)
+			got = append(got, string(all[:min(len(all), len("HTTP/1.1 503"))]))
+		}
+		if want := []string{"", "", "", "", "HTTP/1.1 503", "HTTP/1.1 503", "HTTP/1.1 503", "HTTP/1.1 503"}; !slices.Equal(got, want) {
+			t.Errorf("%q", got)
+		}
+		if stats := s.Stats(); stats.Open != 4 || stats.Refused != 4 {
+			t.Errorf("%+v", stats)
+		}
+		close(ln.accept)
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		time.Sleep(DefaultTimeouts.Read)
+		if stats := s.Stats(); stats.Open != 0 {
+			t.Errorf("%+v", stats)
+		}
+	})
+}
+
+// pipes is a listener whose connections are made by a test.
+type pipes struct {
+	net.Listener
+	accept chan net.Conn
+}
+
+func (p *pipes) Accept() (net.Conn, error) {
+	if conn, ok := <-p.accept; ok {
+		return conn, nil
+	}
+	return nil, net.ErrClosed
+}
+
+// lockedBuffer is a buffer for a logger.
+type lockedBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *lockedBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *lockedBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// TestNothingIsKept: what a request leaves in its context is not there for the next, on
+// the same connection or on another one that reuses the session.
+func TestNothingIsKept(t *testing.T) {
+	s := testServer(func(o *Options) {
+		o.Handler = func(ctx *fasthttp.RequestCtx) {
+			kept := ctx.UserValue("who")
+			ctx.SetUserValue("who", "an operator")
+			fmt.Fprintf(ctx, "%v %q %q", kept, ctx.Request.Body(), ctx.Request.Header.Peek("X"))
+			ctx.Response.Header.Set("X", "set")
+		}
+	})
+	first := lines("POST /p HTTP/1.1", "Host: a", "X: 1", "Content-Length: 5") + "hello"
+	second := lines("POST /p HTTP/1.1", "Host: a")
+	for range 3 {
+		inBubble(t, func(t *testing.T) {
+			answers, _, _ := converse(t, s, first+second)
+			if got := bodies(answers); fmt.Sprintf("%q", got) != `["<nil> \"hello\" \"1\"" "<nil> \"\" \"\""]` {
+				t.Errorf("%q", got)
+			}
+		})
+	}
+}
