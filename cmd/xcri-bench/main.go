@@ -59,7 +59,7 @@ func parse(args []string) (s settings, err error) {
 	only := flags.String("only", strings.Join(known, ","), "what to measure")
 	flags.BoolVar(&s.short, "short", false, "fewer and shorter rounds")
 	flags.BoolVar(&s.why, "why", false, "show the system calls and the profile of each server that is compared, with strace and perf")
-	flags.BoolVar(&s.markdown, "markdown", false, "print tables for the README")
+	flags.BoolVar(&s.markdown, "markdown", false, "print tables for README.md")
 	flags.StringVar(&s.data, "data", "", "folder to keep the generated data in from run to run; empty to make them anew")
 	flags.StringVar(&s.chart, "chart", "cmd/xcri-bench/speed.svg", "file to draw the comparison to; empty for none")
 	flags.Parse(args)

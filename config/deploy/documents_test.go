@@ -1,0 +1,138 @@
+package deploy
+
+import (
+	"cmp"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/lewistv/xcri-proxy/config"
+)
+
+// root is the folder of the project.
+const root = "../.."
+
+// filesWith returns the files of the project whose names end in suffix, and their
+// texts.
+func filesWith(t *testing.T, suffix string) map[string]string {
+	t.Helper()
+	texts := map[string]string{}
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.Name() == ".git" {
+			return cmp.Or(err, fs.SkipDir)
+		}
+		if d.IsDir() || !strings.HasSuffix(path, suffix) {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		texts[path] = string(text)
+		return err
+	})
+	if err != nil || len(texts) == 0 {
+		t.Fatalf("%d files *%s: %v", len(texts), suffix, err)
+	}
+	return texts
+}
+
+var (
+	link      = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading   = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	fence     = regexp.MustCompile("(?ms)^```.*?^```")
+	notInSlug = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// TestLinks holds that each relative link of a document leads to a file, and each
+// anchor to a heading.
+func TestLinks(t *testing.T) {
+	documents := filesWith(t, ".md")
+	anchors := map[string]map[string]bool{}
+	for path, text := range documents {
+		anchors[path] = map[string]bool{}
+		for _, m := range heading.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+			anchors[path][strings.ReplaceAll(notInSlug.ReplaceAllString(strings.ToLower(m[1]), ""), " ", "-")] = true
+		}
+	}
+	checked := 0
+	for path, text := range documents {
+		for _, m := range link.FindAllStringSubmatch(fence.ReplaceAllString(text, ""), -1) {
+			if strings.Contains(m[1], "://") {
+				continue
+			}
+			checked++
+			file, anchor, _ := strings.Cut(m[1], "#")
+			target := path
+			if file != "" {
+				target = filepath.Join(filepath.Dir(path), file)
+			}
+			if _, err := os.Stat(target); err != nil {
+				t.Errorf("%s: %s: %v", path, m[1], err)
+			} else if anchor != "" && !anchors[target][anchor] {
+				t.Errorf("%s: %s: no such heading", path, m[1])
+			}
+		}
+	}
+	if checked < 20 {
+		t.Errorf("%d links: the pattern finds too few", checked)
+	}
+}
+
+// TestConfigurationTable holds that README has a row for each setting, with its
+// default, and for no other name.
+func TestConfigurationTable(t *testing.T) {
+	text := filesWith(t, "README.md")[filepath.Join(root, "README.md")]
+	_, table, _ := strings.Cut(text, "| key | default | meaning |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	name := regexp.MustCompile("`([A-Z][A-Z0-9_]+)`")
+	rows := map[string]string{}
+	for line := range strings.Lines(table) {
+		keys, _, _ := strings.Cut(strings.TrimPrefix(line, "|"), "|")
+		for _, m := range name.FindAllStringSubmatch(keys, -1) {
+			rows[m[1]] = line
+		}
+	}
+	for _, k := range config.Keys() {
+		row, known := rows[k.Name]
+		delete(rows, k.Name)
+		switch {
+		case !known:
+			t.Errorf("README has no row for %s", k.Name)
+		case k.Default != "" && !strings.Contains(row, "`"+k.Default+"`") && !strings.Contains(row, "as the old API"):
+			t.Errorf("%s: the default is %s, but README says: %s", k.Name, k.Default, row)
+		}
+	}
+	for name := range rows {
+		t.Errorf("README has a row for %s, which is no setting", name)
+	}
+}
+
+// TestLogMessages holds that each log message in README.md is a text of the
+// program, so that operators can search the log for it.
+func TestLogMessages(t *testing.T) {
+	text := filesWith(t, "README.md")[filepath.Join(root, "config/deploy/README.md")]
+	_, table, _ := strings.Cut(text, "| message | meaning, and what to do |")
+	var program strings.Builder
+	for path, text := range filesWith(t, ".go") {
+		if !strings.HasSuffix(path, "_test.go") {
+			program.WriteString(text)
+		}
+	}
+	source := program.String()
+	checked := 0
+	for line := range strings.Lines(table) {
+		messages, _, _ := strings.Cut(strings.TrimPrefix(line, "|"), " | ")
+		for _, m := range regexp.MustCompile("`([^`]+)`").FindAllStringSubmatch(messages, -1) {
+			for part := range strings.SplitSeq(m[1], "…") {
+				if part = strings.TrimSpace(part); !strings.Contains(source, part) {
+					t.Errorf("no text of the program contains %q of %q", part, m[1])
+				}
+				checked++
+			}
+		}
+	}
+	if checked < 15 {
+		t.Errorf("%d messages: the table was not found", checked)
+	}
+}
