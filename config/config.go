@@ -52,6 +52,7 @@ type Database struct {
 	User             string
 	Password         Secret
 	MaxConns         int           // most connections open at once
+	ExtraColumns     []string      // RESOURCE.COLUMN, shown besides the known columns
 	StatementTimeout time.Duration // longest run of one statement on the server
 }
 

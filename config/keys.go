@@ -92,6 +92,8 @@ var keys = []Key{
 		bind(func(c *Config) *int { return &c.Database.MaxConns }, "number", intBetween(1, 100))},
 	{"DATABASE_STATEMENT_TIMEOUT", database, "10s", "longest run of one statement before the server ends it, at least 100ms",
 		bind(func(c *Config) *duration { return &c.Database.StatementTimeout }, "duration", durationFrom(100*time.Millisecond))},
+	{"EXTRA_COLUMNS", database, "", "columns that lists and single rows show besides the known ones: athletes.national_rank, comma separated; of athletes, teams or team-knockout",
+		bind(func(c *Config) *[]string { return &c.Database.ExtraColumns }, "columns", parseColumns)},
 
 	{"CACHE_BYTES", caching, "64MiB", "most bytes of stored answers, at least 1MiB and at most 70% of MEMORY_LIMIT",
 		bind(func(c *Config) *int64 { return &c.Cache.Bytes }, "size", sizeFrom(1<<20))},

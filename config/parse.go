@@ -29,9 +29,10 @@ type (
 const maxDuration = 365 * 24 * time.Hour
 
 var (
-	hostName  = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
-	basePath  = regexp.MustCompile(`^(/\.?[\w~-]+(\.[\w~-]+)*)*$`)
-	routePath = regexp.MustCompile(`^/[!-~]*$`)
+	hostName   = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
+	basePath   = regexp.MustCompile(`^(/\.?[\w~-]+(\.[\w~-]+)*)*$`)
+	columnName = regexp.MustCompile(`^(athletes|teams|team-knockout)\.[A-Za-z_][A-Za-z0-9_]*$`)
+	routePath  = regexp.MustCompile(`^/[!-~]*$`)
 
 	parsePath   = matching[string](`^[^\x00-\x1f\x7f]*$`, "must be a path without control characters")
 	parseSocket = matching[string](`^(/[^\x00-\x1f\x7f]+)?$`, "must be a path that begins with /")
@@ -123,6 +124,21 @@ func parseOrigins(text string) (list []string, err error) {
 			list = append(list, item)
 		default:
 			return nil, fmt.Errorf("must be origins like https://host or https://host:port, comma separated; %s is none", shown(item))
+		}
+	}
+	return list, nil
+}
+
+// parseColumns reads names such as athletes.national_rank.
+func parseColumns(text string) (list []string, err error) {
+	for item := range strings.SplitSeq(text, ",") {
+		item = strings.TrimSpace(item)
+		switch {
+		case item == "":
+		case !columnName.MatchString(item):
+			return nil, fmt.Errorf("must be columns like athletes.national_rank, comma separated; %s is none", shown(item))
+		default:
+			list = append(list, item)
 		}
 	}
 	return list, nil

@@ -6,6 +6,7 @@ package store
 import (
 	"context"
 	"database/sql/driver"
+	"strings"
 
 	"github.com/lewistv/xcri-proxy/store/pool"
 	"github.com/lewistv/xcri-proxy/store/readapi"
@@ -76,32 +77,50 @@ func ClassOf(err error) Class { return pool.ClassOf(err) }
 type Store struct {
 	pool   *pool.Pool
 	totals readapi.Totals
+	extra  *readapi.Extra
 }
 
-// Open returns a Store. It does not connect: see Check.
-func Open(opts Options) (*Store, error) {
+// Open returns a Store. It does not connect: see Check. columns are shown by the
+// answers about a resource in addition to those that the table of endpoints
+// names: athletes.national_rank is one.
+func Open(opts Options, columns ...string) (*Store, error) {
+	extra, err := readapi.NewExtra(columns)
+	if err != nil {
+		return nil, err
+	}
 	p, err := pool.New(opts)
 	if err != nil {
 		return nil, err
 	}
-	return &Store{pool: p}, nil
+	return &Store{pool: p, extra: extra}, nil
 }
 
 // Close closes the connections once their reads have ended.
 func (s *Store) Close() error { return s.pool.Close() }
 
-// Check connects and reads a row of every table. It returns ErrSetup if only a
+// Check connects and reads a row of every table, with the extra columns. It returns ErrSetup if only a
 // person can mend the failure, and another error if it may pass.
 func (s *Store) Check(ctx context.Context) error {
 	for _, table := range readapi.Tables() {
 		err := s.pool.Read(ctx, "read table "+table, func(c *pool.Conn) error {
-			return c.Rows("SELECT 1 FROM "+table+" LIMIT 1", nil, func([]driver.Value) error { return nil })
+			columns := strings.Join(append([]string{"1"}, s.extra.Tables()[table]...), ", ")
+			return c.Rows("SELECT "+columns+" FROM "+table+" LIMIT 1", nil, func([]driver.Value) error { return nil })
 		})
 		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// Unshown returns the columns that the tables of the lists have and no answer
+// shows, by table.
+func (s *Store) Unshown(ctx context.Context) (columns map[string][]string, err error) {
+	err = s.pool.Read(ctx, "read the names of columns", func(c *pool.Conn) (err error) {
+		columns, err = s.extra.Unshown(c)
+		return err
+	})
+	return columns, err
 }
 
 // Capacity asks the server for its limits on connections.
@@ -126,7 +145,7 @@ func (s *Store) Run(ctx context.Context, q Query) (answer Answer, err error) {
 		if err != nil {
 			return err
 		}
-		answer, err = q.Run(c, readapi.State{Generation: generation, Totals: &s.totals})
+		answer, err = q.Run(c, readapi.State{Generation: generation, Totals: &s.totals, Extra: s.extra})
 		answer.Generation = generation
 		return err
 	})

@@ -41,7 +41,7 @@ var athleteColumns = cols(
 // athletes have null for region, conference and date of the last race: only the
 // list of the API shows them.
 var athletes = selection{
-	from:  AthleteTable + " r",
+	table: AthleteTable, from: AthleteTable + " r",
 	order: "r.athlete_rank, r.ranking_id",
 	columns: swapped(athleteColumns, column{name: "regl_group_name", kind: null},
 		column{name: "conf_group_name", kind: null}, column{name: "most_recent_race_date", kind: null}),
@@ -54,7 +54,7 @@ const withTeam = " LEFT JOIN " + TeamTable + " t ON t.anet_team_hnd = r.anet_tea
 // athletesWithTeams joins on neither algorithm nor scoring group, as the API
 // does: a team with several rows repeats its athletes.
 var athletesWithTeams = selection{
-	from:  athletes.from + withTeam,
+	table: AthleteTable, from: athletes.from + withTeam,
 	order: athletes.order + ", t.ranking_id",
 	late: &lateJoin{from: athletes.from, order: athletes.order, text: withTeam,
 		by: "r.anet_team_hnd, r.season_year, r.division_code, r.gender_code, r.checkpoint_date"},

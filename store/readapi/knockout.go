@@ -57,7 +57,7 @@ var knockoutEndpoints = []*Endpoint{
 }
 
 var knockouts = selection{
-	from: KnockoutTable + " r", order: "r.knockout_rank, r.id",
+	table: KnockoutTable, from: KnockoutTable + " r", order: "r.knockout_rank, r.id",
 	columns: cols(
 		fields(integer, "id", "team_id"), fields(text, "team_name", "team_code", "rank_group_type"),
 		fields(integer, "rank_group_fk"), fields(text, "gender_code"), fields(integer, "regl_group_fk", "conf_group_fk"),

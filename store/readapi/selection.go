@@ -62,6 +62,7 @@ type selection struct {
 	fixed   string // a condition that holds for every question
 	order   string // ends with the primary key, so that no two rows tie
 	late    *lateJoin
+	table   string // the table whose extra columns the answers show, if any
 
 	encoder jsontext.Encoder
 	fields  string // the SELECT's expressions
@@ -106,6 +107,9 @@ func (s *selection) where(q Query) (string, []any) {
 // rows appends the rows of a SELECT from the given clauses to the Body, with
 // commas between them, and returns their number.
 func (s *selection) rows(r *Read, from string, args []any) (n int64, err error) {
+	if s, err = r.State.Extra.in(s, r.Database); err != nil {
+		return 0, err
+	}
 	err = r.Rows("SELECT "+s.fields+" FROM "+from, args, func(row []driver.Value) error {
 		if n++; n > 1 {
 			r.Body = append(r.Body, ',')

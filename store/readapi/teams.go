@@ -38,7 +38,7 @@ func teamEndpoints(root string) []*Endpoint {
 }
 
 var teams = selection{
-	from: TeamTable + " r", order: "r.team_rank, r.ranking_id",
+	table: TeamTable, from: TeamTable + " r", order: "r.team_rank, r.ranking_id",
 	columns: cols(
 		fields(integer, "ranking_id"), calculation,
 		fields(integer, "anet_team_hnd"), fields(text, "team_name"), fields(integer, "team_group_fk"),

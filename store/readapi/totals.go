@@ -33,6 +33,7 @@ const (
 type State struct {
 	Generation string  // of the query's Scope
 	Totals     *Totals // nil remembers nothing
+	Extra      *Extra  // nil adds no columns
 }
 
 // stamp is the server's word on the last change of some tables.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/config"
@@ -27,7 +28,7 @@ func openStore(cfg config.Database, log *slog.Logger) (*store.Store, error) {
 		Name: cfg.Name, User: cfg.User, Password: string(cfg.Password),
 		MaxConns: cfg.MaxConns, StatementTimeout: cfg.StatementTimeout,
 		OnRoom: (&roomLog{log: log}).note, Logger: log,
-	})
+	}, cfg.ExtraColumns...)
 }
 
 // awaitDatabase checks the database until it is as needed. It gives up on what
@@ -64,6 +65,7 @@ func (a *App) awaitDatabase(ctx context.Context, usable func()) error {
 func (a *App) databaseReady(ctx context.Context) {
 	asking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
+	a.logUnshown(asking)
 	c, err := a.store.Capacity(asking)
 	if err != nil {
 		a.log.Info("database ready", "limits", err)
@@ -73,6 +75,18 @@ func (a *App) databaseReady(ctx context.Context) {
 	a.log.Info("database ready", limits...)
 	if room := c.Room(); room < c.Wanted {
 		a.log.Warn("the database has no room for DATABASE_MAX_CONNS connections now", append(limits, "wanted", c.Wanted, "room", room)...)
+	}
+}
+
+// logUnshown logs the columns that the lists do not show: the old API may show
+// them by now.
+func (a *App) logUnshown(ctx context.Context) {
+	unshown, err := a.store.Unshown(ctx)
+	if err != nil {
+		a.log.Info("the names of the tables' columns are not known", "error", err)
+	}
+	for table, columns := range unshown {
+		a.log.Info("a table has columns that no answer shows; EXTRA_COLUMNS can add them", "table", table, "columns", strings.Join(columns, " "))
 	}
 }
 

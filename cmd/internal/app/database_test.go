@@ -194,3 +194,38 @@ func TestAdvice(t *testing.T) {
 }
 
 var number atomic.Int64
+
+// Columns that a table has and no list shows are logged at the start, and
+// EXTRA_COLUMNS shows them.
+func TestUnshownColumnsAreLogged(t *testing.T) {
+	db := database(t)
+	root, err := db.Root(mariadb.Database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { root.Close() })
+	alter := func(change string) {
+		if _, err := root.Exec("ALTER TABLE iz_rankings_xcri_team_rankings " + change); err != nil {
+			t.Error(err)
+		}
+	}
+	alter("ADD national_rank INT NOT NULL DEFAULT 3, ADD other_rank INT NULL")
+	t.Cleanup(func() { alter("DROP national_rank, DROP other_rank") })
+	flags := settings(db)
+	r := run(t, flags)
+	r.awaitLog(t, `columns="national_rank other_rank"`)
+	r.stop()
+	if err := r.wait(t); err != nil {
+		t.Error(err)
+	}
+	flags["EXTRA_COLUMNS"] = "teams.national_rank"
+	r = run(t, flags)
+	r.awaitLog(t, "columns=other_rank")
+	if status, body := get(t, r.url("/teams/?season_year=2025&limit=1")); status != 200 || !strings.Contains(body, `"national_rank":3}`) {
+		t.Errorf("%d %s", status, body)
+	}
+	r.stop()
+	if err := r.wait(t); err != nil {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,137 @@
+package readapi
+
+import (
+	"database/sql/driver"
+	"fmt"
+	"maps"
+	"regexp"
+	"slices"
+	"strings"
+	"sync"
+
+	"github.com/lewistv/xcri-proxy/store/jsontext"
+)
+
+// resources are the answers that extra columns can be added to, by the first
+// part of their paths: lists and single rows that show a whole row of the table.
+var resources = map[string]*selection{
+	"athletes": athletesWithTeams.build(), "teams": teams.build(), "team-knockout": knockouts.build(),
+}
+
+// Extra holds columns that an operator adds to the answers about a resource: the
+// tables, and with them the old API's answers, may get columns that this program
+// does not know. A nil Extra adds none. It is safe for concurrent use.
+type Extra struct {
+	columns map[string][]string // by table
+
+	mu    sync.Mutex
+	built map[*selection]*selection // with the extra columns
+}
+
+var extraName = regexp.MustCompile(`^([a-z-]+)\.([A-Za-z_][A-Za-z0-9_]{0,63})$`)
+
+// NewExtra reads names such as athletes.national_rank.
+func NewExtra(names []string) (*Extra, error) {
+	x := &Extra{columns: map[string][]string{}, built: map[*selection]*selection{}}
+	for _, name := range names {
+		parts := extraName.FindStringSubmatch(name)
+		if parts == nil || resources[parts[1]] == nil {
+			return nil, fmt.Errorf("extra column %q: want RESOURCE.COLUMN, where RESOURCE is one of %s",
+				name, strings.Join(slices.Sorted(maps.Keys(resources)), ", "))
+		}
+		s := resources[parts[1]]
+		if slices.Contains(s.names(), parts[2]) || slices.Contains(x.columns[s.table], parts[2]) {
+			return nil, fmt.Errorf("extra column %q: the answers show it already", name)
+		}
+		x.columns[s.table] = append(x.columns[s.table], parts[2])
+	}
+	return x, nil
+}
+
+// names are the names of the selection's columns.
+func (s *selection) names() (names []string) {
+	for _, c := range s.columns {
+		names = append(names, c.name)
+	}
+	return names
+}
+
+// Tables returns the extra columns by table.
+func (x *Extra) Tables() map[string][]string {
+	if x == nil {
+		return nil
+	}
+	return x.columns
+}
+
+// in returns s with the extra columns behind its own.
+func (x *Extra) in(s *selection, db Database) (*selection, error) {
+	if x == nil || s.table == "" || len(x.columns[s.table]) == 0 {
+		return s, nil
+	}
+	x.mu.Lock()
+	built := x.built[s]
+	x.mu.Unlock()
+	if built != nil {
+		return built, nil
+	}
+	more := *s
+	more.columns = slices.Clone(s.columns)
+	err := eachColumn(db, s.table, func(name, sqlType string) {
+		if slices.Contains(x.columns[s.table], name) {
+			more.columns = append(more.columns, column{name, kindOf(sqlType), "r.`" + name + "`"})
+		}
+	})
+	if err != nil {
+		return nil, err
+	}
+	built = more.build()
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.built[s] = built
+	return built, nil
+}
+
+// eachColumn calls see for each column of a table, in the table's order.
+func eachColumn(db Database, table string, see func(name, sqlType string)) error {
+	return db.Rows("SELECT column_name, data_type FROM information_schema.columns"+
+		" WHERE table_schema = DATABASE() AND table_name = ? ORDER BY ordinal_position", []any{table},
+		func(row []driver.Value) error {
+			see(jsontext.AsText(row[0]), jsontext.AsText(row[1]))
+			return nil
+		})
+}
+
+// kindOf says how a value of an SQL type is written: as the old API writes a
+// field of that type.
+func kindOf(sqlType string) jsontext.Kind {
+	switch strings.ToLower(sqlType) {
+	case "tinyint", "smallint", "mediumint", "int", "bigint", "year":
+		return integer
+	case "decimal", "float", "double":
+		return float
+	case "date":
+		return date
+	case "datetime", "timestamp":
+		return datetime
+	}
+	return text
+}
+
+// Unshown returns the columns that the resources' tables have and no answer
+// shows, by table.
+func (x *Extra) Unshown(db Database) (map[string][]string, error) {
+	unshown := map[string][]string{}
+	for _, s := range resources {
+		shown := append(s.names(), x.Tables()[s.table]...)
+		err := eachColumn(db, s.table, func(name, _ string) {
+			if !slices.Contains(shown, name) {
+				unshown[s.table] = append(unshown[s.table], name)
+			}
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return unshown, nil
+}
