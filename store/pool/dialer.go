@@ -57,9 +57,6 @@ func newDialer(opts Options) (*dialer, error) {
 		if err != nil {
 			return nil, fmt.Errorf("database settings: %w", err)
 		}
-		if len(names) > 1 {
-			h.timeout = nextTimeout
-		}
 		d.hosts = append(d.hosts, h)
 	}
 	return d, nil
@@ -73,12 +70,12 @@ func newHost(opts Options, name string) (*host, error) {
 	if opts.Socket != "" {
 		cfg.Net, cfg.Addr = "unix", opts.Socket
 	}
-	cfg.Timeout, cfg.WriteTimeout = dialTimeout, dialTimeout
+	cfg.Timeout, cfg.WriteTimeout = opts.DialTimeout, writeTimeout
 	cfg.ReadTimeout = opts.StatementTimeout + readMargin
 	cfg.InterpolateParams = true // one round trip a statement
 	cfg.Collation = collation
 	cfg.Logger = &mysql.NopLogger{} // errors are returned, and logged there
-	h := &host{name: name, session: &session{pins: pins(opts.StatementTimeout)}, timeout: dialTimeout}
+	h := &host{name: name, session: &session{pins: pins(opts.StatementTimeout)}, timeout: opts.DialTimeout}
 	var err error
 	if cfg.TLS, err = opts.TLS.config(name); err != nil {
 		return nil, err

@@ -123,9 +123,7 @@ func (p *Pool) preferFirst() {
 	}
 	p.dialer.failed(h) // until the next attempt
 	p.work.Go(func() {
-		ctx, cancel := context.WithTimeout(p.ctx, dialTimeout)
-		defer cancel()
-		if l, err := h.open(ctx); err == nil {
+		if l, err := h.open(p.ctx); err == nil {
 			l.conn.Close()
 			p.dialer.use(h, nil)
 		}

@@ -11,6 +11,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -31,6 +32,9 @@ type Options struct {
 	// StatementTimeout limits the server's work on one statement; zero means
 	// 10 s.
 	StatementTimeout time.Duration
+	// DialTimeout limits the opening of a connection, with login and session; zero
+	// means 2 s, or less with several hosts, so that a poll has time for two.
+	DialTimeout time.Duration
 	// OnRoom is called when the server grants fewer connections than MaxConns.
 	// It must not block. Nil means no caller wants to know.
 	OnRoom func(Room)
@@ -45,6 +49,12 @@ func (o Options) withDefaults() Options {
 	if o.StatementTimeout == 0 {
 		o.StatementTimeout = 10 * time.Second
 	}
+	if o.DialTimeout == 0 {
+		o.DialTimeout = dialTimeout
+		if strings.Contains(o.Host, ",") && o.Socket == "" {
+			o.DialTimeout = nextTimeout
+		}
+	}
 	if o.OnRoom == nil {
 		o.OnRoom = func(Room) {}
 	}
@@ -55,9 +65,11 @@ func (o Options) withDefaults() Options {
 }
 
 const (
-	// dialTimeout limits the opening of a connection, with login and session; with
-	// several hosts it is nextTimeout, so that a poll has time for two of them.
+	// dialTimeout is the default of Options.DialTimeout for one host, and nextTimeout
+	// for several.
 	dialTimeout, nextTimeout = 2 * time.Second, 800 * time.Millisecond
+	// writeTimeout limits the sending of a statement.
+	writeTimeout = 2 * time.Second
 	// readMargin is how much longer the client waits than the server works, so
 	// that the server ends a slow statement.
 	readMargin = 2 * time.Second
