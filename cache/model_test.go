@@ -280,8 +280,9 @@ var modelActions = []struct {
 		if len(m.recodes) == 0 {
 			return false
 		}
-		m.recodes[0] <- []int{0, 1, 300, 12000}[m.choose(4)]
+		next := m.recodes[0]
 		m.recodes = m.recodes[1:]
+		next <- []int{0, 1, 300, 12000}[m.choose(4)]
 		return true
 	}},
 	{"restart", (*model).restart},
@@ -299,6 +300,7 @@ func (m *model) endFill(err error) bool {
 	m.mu.Unlock()
 	m.note("  %s, read %d of state %d: %v", f.key, f.read, f.state, err)
 	f.end <- err
+	synctest.Wait() // the fill reads what later actions change
 	return true
 }
 
