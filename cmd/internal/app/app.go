@@ -8,10 +8,12 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"sync"
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/cmd/internal/cgroup"
 	"github.com/lewistv/xcri-proxy/cmd/internal/handover"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy"
@@ -43,6 +45,7 @@ func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 	if err := checkFiles(cfg, log); err != nil {
 		return nil, err
 	}
+	cfg = withinGroup(cfg, cgroup.MemoryLimit(os.DirFS("/")), log)
 	origin, err := openStore(cfg.Database, log)
 	if err != nil {
 		return nil, err

@@ -1,8 +1,11 @@
 package app
 
 import (
+	"log/slog"
 	"runtime/debug"
 	"sync"
+
+	"github.com/lewistv/xcri-proxy/config"
 )
 
 const (
@@ -41,3 +44,19 @@ func (l *memoryLimit) follow(files int64) {
 }
 
 func (l *memoryLimit) apply() { debug.SetMemoryLimit(max(leastHeap, l.total-runtimeShare-l.files)) }
+
+// withinGroup returns the settings with a MEMORY_LIMIT that the memory limit of the
+// process's control group has room for, and the cache smaller in the same proportion.
+// A group limit of 0 is none.
+func withinGroup(cfg config.Config, group int64, log *slog.Logger) config.Config {
+	// The group's limit is hard, and counts the kernel's buffers for connections too.
+	most := group / 10 * 9
+	if group == 0 || cfg.MemoryLimit <= most {
+		return cfg
+	}
+	cache := int64(float64(cfg.Cache.Bytes) * float64(most) / float64(cfg.MemoryLimit))
+	log.Warn("the control group allows less than MEMORY_LIMIT: using less memory, and a smaller cache; lower MEMORY_LIMIT or raise the group's limit",
+		"group_limit", group, "memory_limit", cfg.MemoryLimit, "used_limit", most, "cache_bytes", cfg.Cache.Bytes, "used_cache_bytes", cache)
+	cfg.MemoryLimit, cfg.Cache.Bytes = most, cache
+	return cfg
+}

@@ -1,8 +1,13 @@
 package app
 
 import (
+	"bytes"
+	"log/slog"
 	"runtime/debug"
+	"strings"
 	"testing"
+
+	"github.com/lewistv/xcri-proxy/config"
 )
 
 // Go gets what the memory files leave of the memory, whichever way they change, and
@@ -23,6 +28,26 @@ func TestMemoryLimitFollowsFiles(t *testing.T) {
 	} {
 		if l.follow(tt.files); debug.SetMemoryLimit(-1) != tt.want {
 			t.Errorf("%d bytes of files: limit %d, want %d", tt.files, debug.SetMemoryLimit(-1), tt.want)
+		}
+	}
+}
+
+// A control group that allows less than MEMORY_LIMIT lowers it, with the cache, and the
+// log says so.
+func TestMemoryLimitFollowsControlGroup(t *testing.T) {
+	for _, tt := range []struct{ group, limit, cache int64 }{
+		{0, 150 << 20, 60 << 20}, {1 << 40, 150 << 20, 60 << 20}, {200 << 20, 150 << 20, 60 << 20},
+		{100 << 20, 90 << 20, 36 << 20}, {50 << 20, 45 << 20, 18 << 20},
+	} {
+		var cfg config.Config
+		cfg.MemoryLimit, cfg.Cache.Bytes = 150<<20, 60<<20
+		var log bytes.Buffer
+		got := withinGroup(cfg, tt.group, slog.New(slog.NewTextHandler(&log, nil)))
+		if got.MemoryLimit != tt.limit || got.Cache.Bytes != tt.cache {
+			t.Errorf("group %d: limit %d and cache %d, want %d and %d", tt.group, got.MemoryLimit, got.Cache.Bytes, tt.limit, tt.cache)
+		}
+		if warned := strings.Contains(log.String(), "level=WARN"); warned != (tt.limit != cfg.MemoryLimit) {
+			t.Errorf("group %d: log %s", tt.group, &log)
 		}
 	}
 }
