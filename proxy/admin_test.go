@@ -22,6 +22,7 @@ func TestStats(t *testing.T) {
 		get(t, base, target)
 	}
 	get(t, base, "/teams/", "If-None-Match", "*")
+	get(t, base, "/cache/stats", "Via", "1.1 x")
 	a := get(t, base, "/cache/stats")
 	if a.status != 200 || a.header.Get("Cache-Control") != "no-store" {
 		t.Fatalf("%d %v", a.status, a.header)
@@ -37,6 +38,9 @@ func TestStats(t *testing.T) {
 	}
 	if o := s.Requests.Outcomes; o["miss"] != 3 || o["hit"] != 2 || s.Requests.NotModified != 1 || s.Requests.Rejected != 1 || s.Requests.Inflated != 3 {
 		t.Errorf("requests: %+v", s.Requests)
+	}
+	if s.Requests.AdminRefused["not_local"] != 1 {
+		t.Errorf("refusals: %v", s.Requests.AdminRefused)
 	}
 	if s.Requests.HitRatio != 0.4 {
 		t.Errorf("hit ratio %v", s.Requests.HitRatio)
@@ -109,6 +113,59 @@ func TestWhoMaySeeStats(t *testing.T) {
 	ctx.SetRemoteAddr(remoteAddr("192.0.2.7"))
 	if p.handle(ctx); ctx.Response.StatusCode() != 403 {
 		t.Errorf("from another machine: %d", ctx.Response.StatusCode())
+	}
+}
+
+// TestNoCORSOnAdminPages: no other site's page reads an admin answer, whichever
+// sites may read the API and whatever the answer is.
+func TestNoCORSOnAdminPages(t *testing.T) {
+	const site, token = "https://web4.ustfccca.org", "a long enough token"
+	for _, origins := range [][]string{{site}, {"*"}} {
+		_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri", CORSOrigins: origins, Admin: gate.Options{Token: token}})
+		if a := get(t, base, "/teams/", "Origin", site); a.header.Get("Access-Control-Allow-Origin") != site {
+			t.Fatalf("the API itself: %v", a.header)
+		}
+		for _, tt := range []struct {
+			method, target string
+			status         int
+			headers        []string
+		}{
+			{"GET", "/cache/stats", 200, nil}, {"GET", "/iz/xcri/api/cache/stats", 200, nil}, {"GET", "/metrics", 200, nil}, {"GET", "/cache/", 200, nil},
+			{"GET", "/cache", 308, nil}, {"GET", "/cache/login", 200, nil}, {"GET", "/cache/nowhere", 404, nil}, {"HEAD", "/cache/stats", 200, nil},
+			{"GET", "/cache/stats", 401, []string{"X-Forwarded-For", "203.0.113.7"}}, {"GET", "/cache/stats", 403, []string{"Authorization", "Bearer x"}},
+			{"POST", "/cache/purge", 403, []string{"Content-Type", "application/json"}}, {"POST", "/cache/stats", 405, nil},
+			{"OPTIONS", "/cache/stats", 405, []string{"Access-Control-Request-Method", "GET", "Access-Control-Request-Headers", "authorization"}},
+			{"OPTIONS", "/cache/purge", 405, []string{"Access-Control-Request-Method", "POST", "Access-Control-Request-Private-Network", "true"}},
+			{"OPTIONS", "/metrics", 403, []string{"Access-Control-Request-Method", "GET", "X-Forwarded-For", ""}},
+		} {
+			a := ask(t, base, tt.method, tt.target, append(tt.headers, "Origin", site)...)
+			if a.status != tt.status {
+				t.Errorf("%s %s %q: %d, want %d", tt.method, tt.target, tt.headers, a.status, tt.status)
+			}
+			for name := range a.header {
+				if strings.HasPrefix(name, "Access-Control-") {
+					t.Errorf("%s %s %q: %s", tt.method, tt.target, tt.headers, name)
+				}
+			}
+		}
+	}
+}
+
+// TestAdminNeedsJSON: a change needs the content type that no form of another site
+// can send.
+func TestAdminNeedsJSON(t *testing.T) {
+	_, base := start(t, Options{Origin: &fakeOrigin{}})
+	for contentType, want := range map[string]int{
+		"application/json": 422, "application/json; charset=utf-8": 422, // for want of a body
+		"text/plain": 415, "application/x-www-form-urlencoded": 415, "multipart/form-data; boundary=x": 415, "": 415,
+	} {
+		headers := []string{"Content-Type", contentType}
+		if contentType == "" {
+			headers = nil
+		}
+		if a := ask(t, base, "POST", "/cache/maintenance", append(headers, "Content-Length", "0")...); a.status != want {
+			t.Errorf("%q: %d %s", contentType, a.status, a.body)
+		}
 	}
 }
 

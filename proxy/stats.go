@@ -22,6 +22,7 @@ func (p *Proxy) Stats() api.Stats {
 		Requests: api.Requests{
 			Outcomes: map[string]int64{}, NotModified: p.metrics.NotModified.Load(), Rejected: p.metrics.Rejected.Load(),
 			Inflated: p.metrics.Inflated.Load(), Panics: p.metrics.Panics.Load(), Open: p.server.Stats().Open,
+			AdminRefused: p.gate.Refused(),
 		},
 		Routes: map[string]api.Route{}, Memory: processMemory(p.opts.Memory), Maintenance: newMaintenanceStats(p.maintenance.Period()), Verify: p.verifyStats(),
 	}

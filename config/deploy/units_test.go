@@ -74,6 +74,25 @@ func TestUnitsFitTheDefaults(t *testing.T) {
 	}
 }
 
+// TestAdminSocket: the proxy knows the admin socket by the name that the unit gives
+// it, and the unit names the setting that has to go with it.
+func TestAdminSocket(t *testing.T) {
+	unit := read(t, "xcri-proxy-admin.socket")
+	path := value(t, unit, "ListenStream")
+	if name := value(t, unit, "FileDescriptorName"); name != "admin" {
+		t.Errorf("the socket is named %s", name)
+	}
+	if !strings.Contains(unit, "ADMIN_ADDR=unix:"+path+".") {
+		t.Errorf("the unit does not say ADMIN_ADDR=unix:%s", path)
+	}
+	if _, err := config.Load(map[string]string{"ADMIN_ADDR": "unix:" + path}, func(string) (string, bool) { return "", false }); err != nil {
+		t.Error(err)
+	}
+	if mode := value(t, unit, "SocketMode"); mode != defaults(t).Admin.SocketMode.String() {
+		t.Errorf("mode %s", mode)
+	}
+}
+
 // TestUnits has systemd read the units, with the binary where it is here.
 func TestUnits(t *testing.T) {
 	need.Program(t, "systemd-analyze", "systemd")
@@ -84,6 +103,12 @@ func TestUnits(t *testing.T) {
 		paths := []string{filepath.Join(here, "xcri-proxy.service"), filepath.Join(here, "xcri-proxy.socket")}
 		for i, text := range []string{service, read(t, filepath.Join(dir, "xcri-proxy.socket"))} {
 			if err := os.WriteFile(paths[i], []byte(text), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if dir == "" {
+			paths = append(paths, filepath.Join(here, "xcri-proxy-admin.socket"))
+			if err := os.WriteFile(paths[2], []byte(read(t, "xcri-proxy-admin.socket")), 0o644); err != nil {
 				t.Fatal(err)
 			}
 		}

@@ -62,7 +62,9 @@ type Requests struct {
 	Inflated    int64            `json:"inflated"` // sent without a coding, from a compressed body
 	Panics      int64            `json:"panics"`
 	Open        int64            `json:"open_connections"`
-	Latency     Latency          `json:"latency"`
+	// AdminRefused counts the requests for admin pages that were refused, by cause.
+	AdminRefused map[string]int64 `json:"admin_refused"`
+	Latency      Latency          `json:"latency"`
 }
 
 // Route counts the requests of one route.
