@@ -34,7 +34,7 @@ type found struct {
 func (c *Cache) Get(r *Ref) (*Entry, Outcome, error) {
 	f := c.find(r)
 	if f.version == nil {
-		c.parts.at(tail).touch(r.Key)
+		c.parts.at(tail).policy.Touch(r.Key) // so that admission hears of the key
 		return c.wait(f.now, r.Key)
 	}
 	c.count(f.slot)
@@ -132,17 +132,28 @@ func (c *Cache) recent(now *state, v *version, down *cause) bool {
 // every touchEvery-th. More make the hit ratio of TestHitRatio no better.
 const touchEvery = 16
 
+func heard(asked uint32) bool { return asked < touchEvery || asked%touchEvery == 0 }
+
+// hearsOf returns the part whose policy hears of requests for a slot that is kept at a
+// place: a hot slot may come back to the tail.
+func hearsOf(at place) place {
+	switch at {
+	case hot, tail:
+		return tail
+	case absent:
+		return absent
+	}
+	return nowhere
+}
+
 // count counts a request for a slot, and promotes a slot that is requested often. A
 // slot that finds no room in the hot part is tried again at growing intervals.
 func (c *Cache) count(s *slot) {
 	asked := s.asked.Add(1)
 	at := place(s.place.Load())
-	if asked < touchEvery || asked%touchEvery == 0 {
-		switch at {
-		case hot, tail: // a hot slot may come back to the tail
-			c.parts.at(tail).touch(s.key)
-		case absent:
-			c.parts.at(absent).touch(s.key)
+	if heard(asked) {
+		if by := hearsOf(at); by != nowhere {
+			c.parts.at(by).policy.Touch(s.key)
 		}
 	}
 	if at == tail && asked >= promoteAfter && asked&(asked-1) == 0 {

@@ -413,7 +413,7 @@ func (m *model) end() {
 	synctest.Wait()
 	for _, p := range m.c.parts.all {
 		if p.policy != nil {
-			p.policy.slots.Close()
+			p.policy.Close()
 		}
 	}
 	m.results = nil
@@ -488,7 +488,7 @@ func (m *model) settle() {
 	m.down = false
 	m.poll()
 	fill := func() {
-		for synctest.Wait(); len(m.fills) > 0; synctest.Wait() {
+		for synctest.Wait(); len(m.fills) > 0; m.check() {
 			m.endFill(nil)
 		}
 	}

@@ -151,7 +151,7 @@ func newCache(t testing.TB, o *fakeOrigin, opts Options) *Cache {
 		c.Close()
 		for _, p := range c.parts.all {
 			if p.policy != nil {
-				p.policy.slots.Close()
+				p.policy.Close()
 			}
 		}
 	})

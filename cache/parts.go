@@ -2,10 +2,9 @@ package cache
 
 import (
 	"fmt"
-	"sync"
 	"sync/atomic"
 
-	"github.com/dgraph-io/ristretto/v2"
+	"github.com/lewistv/xcri-proxy/cache/admission"
 )
 
 // place is where a slot is kept.
@@ -28,13 +27,9 @@ const (
 	hotShare    = 40
 )
 
-const (
-	// largestShare of the tail or of the absent part is the most that one entry may
-	// take: a larger entry would evict many and might then be refused itself.
-	largestShare = 4
-	// smallestEntry is used to guess how many entries a part may hold.
-	smallestEntry = 2 << 10
-)
+// largestShare of the tail or of the absent part is the most that one entry may take: a
+// larger entry would evict many and might then be refused itself.
+const largestShare = 4
 
 // part is a share of the cache with a budget of its own, so that the entries of one
 // part never evict those of another. All but the counts is guarded by Cache.mu.
@@ -43,8 +38,8 @@ type part struct {
 	budget int64
 	bytes  int64
 	slots  []*slot
-	policy *policy // nil for a part that evicts nothing by itself
-	hand   int     // where the search for a slot to displace goes on
+	policy *admission.Policy[*slot] // nil for a part that evicts nothing by itself
+	hand   int                      // where the search for a slot to displace goes on
 
 	evicted  atomic.Int64 // pushed out by other entries
 	rejected atomic.Int64 // refused by the admission policy
@@ -67,7 +62,7 @@ func newParts(bytes int64) (*parts, error) {
 	hotBytes, tailBytes, absentBytes := p.shares(0)
 	p.at(hot).budget, p.at(tail).budget, p.at(absent).budget = hotBytes, tailBytes, absentBytes
 	for _, at := range [...]place{tail, absent} {
-		made, err := newPolicy(p.at(at).budget)
+		made, err := admission.New[*slot](p.at(at).budget)
 		if err != nil {
 			return nil, fmt.Errorf("cache: the budget of %d bytes: %s part: %w", bytes, p.at(at).name, err)
 		}
@@ -111,54 +106,3 @@ func (p *part) remove(s *slot, cost int64) {
 
 // fits reports whether the part has room for more bytes without evicting anything.
 func (p *part) fits(bytes int64) bool { return p.bytes+bytes <= p.budget }
-
-// touch tells the part's policy of a request for a key, which need not be there.
-func (p *part) touch(key string) {
-	if p.policy != nil {
-		p.policy.slots.Get(key)
-	}
-}
-
-// policy decides which slots of a part stay. It counts costs and requests; that a slot
-// has left it is for the cache to carry out.
-type policy struct {
-	slots   *ristretto.Cache[string, *slot]
-	mu      sync.Mutex
-	victims []*slot // evicted since the last call of admit
-}
-
-func newPolicy(budget int64) (*policy, error) {
-	p := &policy{}
-	slots, err := ristretto.NewCache(&ristretto.Config[string, *slot]{
-		NumCounters:        max(1000, 10*budget/smallestEntry),
-		MaxCost:            budget,
-		BufferItems:        64,
-		IgnoreInternalCost: true,
-		OnEvict: func(item *ristretto.Item[*slot]) {
-			if item.Value != nil {
-				p.mu.Lock()
-				defer p.mu.Unlock()
-				p.victims = append(p.victims, item.Value)
-			}
-		},
-	})
-	p.slots = slots
-	return p, err
-}
-
-// admit puts a slot in the policy, or changes its cost, and returns once that is done.
-// It reports whether the slot stays, whether the write was dropped, and which slots
-// were evicted for it.
-func (p *policy) admit(s *slot, cost int64) (kept, dropped bool, victims []*slot) {
-	if !p.slots.Set(s.key, s, cost) {
-		return false, true, nil
-	}
-	p.slots.Wait()
-	now, ok := p.slots.Get(s.key)
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	victims, p.victims = p.victims, nil
-	return ok && now == s, false, victims
-}
-
-func (p *policy) remove(s *slot) { p.slots.Del(s.key) }

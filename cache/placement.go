@@ -3,6 +3,8 @@ package cache
 import (
 	"cmp"
 	"slices"
+
+	"github.com/lewistv/xcri-proxy/cache/admission"
 )
 
 const (
@@ -101,7 +103,7 @@ func (c *Cache) move(s *slot, v *version, to place) (kept bool) {
 		source := c.parts.at(from)
 		source.remove(s, old.cost)
 		if source.policy != nil && (from != to || v.cost > old.cost) {
-			source.policy.remove(s) // also before it grows: the policy never evicts for an update
+			source.policy.Remove(s.key) // also before its cost rises
 		}
 	}
 	target.add(s, to, v.cost)
@@ -112,21 +114,21 @@ func (c *Cache) move(s *slot, v *version, to place) (kept bool) {
 	if target.policy == nil {
 		return true
 	}
-	kept, dropped, victims := target.policy.admit(s, v.cost)
+	verdict, victims := target.policy.Admit(s.key, s, v.cost)
 	for _, victim := range victims {
 		target.evicted.Add(1)
 		c.leave(victim)
 	}
-	switch {
-	case kept:
-	case dropped:
-		target.dropped.Add(1)
-		c.leave(s)
-	default:
+	switch verdict {
+	case admission.Kept:
+		return true
+	case admission.Refused:
 		target.rejected.Add(1)
-		c.leave(s)
+	case admission.Dropped:
+		target.dropped.Add(1)
 	}
-	return kept
+	c.leave(s)
+	return false
 }
 
 // leave removes the served version of a slot from the cache, and with it the slot unless
@@ -136,7 +138,7 @@ func (c *Cache) leave(s *slot) {
 		p := c.parts.at(at)
 		p.remove(s, s.served.Load().cost)
 		if p.policy != nil {
-			p.policy.remove(s)
+			p.policy.Remove(s.key)
 		}
 	}
 	s.serve(nil)
@@ -206,7 +208,7 @@ func (c *Cache) share(warmBytes int64) {
 		return
 	}
 	h.budget, t.budget = hotBytes, tailBytes
-	t.policy.slots.UpdateMaxCost(tailBytes)
+	t.policy.Resize(tailBytes)
 	t.shrink(func(s *slot) {
 		t.evicted.Add(1)
 		c.leave(s)

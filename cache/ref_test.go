@@ -6,8 +6,6 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
-
-	"github.com/dgraph-io/ristretto/v2"
 )
 
 // follow asks by a ref and expects an outcome and what Get would answer.
@@ -95,34 +93,17 @@ func TestRefs(t *testing.T) {
 	}
 }
 
-// The admission policy hears of the first requests for a slot and of a share of the
-// others, wherever they find it; hot slots may come back to the tail.
+// The admission policy hears of the first requests for a slot and of a share of the others,
+// wherever the slot is kept, as a hot one may come back to the tail; not of the warm set.
 func TestPolicyHearsOfRequests(t *testing.T) {
-	for key, at := range map[string]place{"list": tail, "absent": absent} {
-		o := &fakeOrigin{shape: func(e *Entry) {
-			if e.Key == "absent" {
-				e.Status = 404
-			}
-		}}
-		c := newCache(t, o, Options{})
-		r := &Ref{Key: key}
-		follow(t, c, r, Miss)
-		slots, err := ristretto.NewCache(&ristretto.Config[string, *slot]{NumCounters: 1000, MaxCost: 1000, BufferItems: 64, Metrics: true})
-		if err != nil {
-			t.Fatal(err)
+	for n := uint32(1); n <= 10*touchEvery; n++ {
+		if want := n < touchEvery || n%touchEvery == 0; heard(n) != want {
+			t.Errorf("request %d is heard of: %t", n, !want)
 		}
-		defer slots.Close()
-		c.parts.at(at).policy.slots.Close()
-		c.parts.at(at).policy.slots = slots
-		heard := func() uint64 { return slots.Metrics.Hits() + slots.Metrics.Misses() }
-		for n := uint64(1); n <= 10*touchEvery; n++ {
-			c.Get(r)
-			if want := min(n, touchEvery-1) + n/touchEvery; !(n > promoteAfter && at == tail) && heard() != want {
-				t.Errorf("%s: %d of %d requests were heard of, want %d", key, heard(), n, want)
-			}
-		}
-		if n := heard(); n < touchEvery+9 || n > touchEvery+19 { // a promotion makes some, too
-			t.Errorf("%s: %d of %d requests were heard of", key, n, 10*touchEvery)
+	}
+	for at, want := range [places]place{nowhere: nowhere, warm: nowhere, hot: tail, tail: tail, absent: absent} {
+		if got := hearsOf(place(at)); got != want {
+			t.Errorf("of requests in part %d hears part %d, want %d", at, got, want)
 		}
 	}
 }

@@ -43,7 +43,7 @@ func (c *Cache) consistent() error {
 			}
 			bytes += v.cost
 			if p.policy != nil {
-				if in, _ := p.policy.slots.Get(s.key); in != s {
+				if !p.policy.Has(s.key, s) {
 					wrong("%s: the policy does not have %s", p.name, s.key)
 				}
 			}
@@ -52,8 +52,7 @@ func (c *Cache) consistent() error {
 			wrong("%s: counts %d bytes, holds %d, budget %d", p.name, p.bytes, bytes, p.budget)
 		}
 		if p.policy != nil {
-			p.policy.slots.Wait()
-			if free := p.policy.slots.RemainingCost(); free != p.budget-bytes {
+			if free := p.policy.Room(); free != p.budget-bytes {
 				wrong("%s: ristretto has room for %d bytes, want %d", p.name, free, p.budget-bytes)
 			}
 		}
@@ -412,25 +411,11 @@ func TestStats(t *testing.T) {
 	})
 }
 
-// A key whose hash the policy takes for that of another key is not kept.
-func TestTwoKeysWithOneHash(t *testing.T) {
-	c := newCache(t, &fakeOrigin{}, Options{})
-	other := &slot{key: "list"}
-	p := c.parts.at(tail).policy
-	p.slots.Set("list", other, 1)
-	p.slots.Wait()
-	if kept, dropped, victims := p.admit(&slot{key: "other"}, 1); !kept || dropped || len(victims) > 0 {
-		t.Errorf("another key: kept %t, dropped %t, %d victims", kept, dropped, len(victims))
-	}
-	get(t, c, "list", Miss, "1")
-	get(t, c, "list", Hit, "1")
-}
-
-// A ristretto that is closed refuses writes as a full one does.
+// An entry that the policy drops is answered with and not kept.
 func TestDroppedWrite(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	get(t, c, "list", Miss, "1")
-	c.parts.at(tail).policy.slots.Close()
+	c.parts.at(tail).policy.Close()
 	for fill := 2; fill < 4; fill++ {
 		get(t, c, "page", Miss, strconv.Itoa(fill))
 	}

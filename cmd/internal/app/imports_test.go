@@ -15,7 +15,8 @@ const module = "github.com/lewistv/xcri-proxy/"
 // allowed lists each package of ours, a colon, and the packages of ours that it
 // may import.
 const allowed = `
-cache: cache/memfile
+cache: cache/admission cache/memfile
+cache/admission:
 cache/atomicfile:
 cache/memfile:
 cache/snapshot: cache cache/atomicfile
@@ -72,7 +73,7 @@ const homes = `
 database/sql: store cmd/xcri-bench
 github.com/andybalholm/brotli: proxy cmd/internal/load
 github.com/coreos/go-systemd: cmd/internal/app cmd/internal/handover
-github.com/dgraph-io/ristretto: cache
+github.com/dgraph-io/ristretto: cache/admission
 github.com/dustin/go-humanize: config
 github.com/go-sql-driver/mysql: store
 github.com/klauspost/compress: proxy cmd/internal/load
