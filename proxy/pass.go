@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"bytes"
 	"errors"
 	"slices"
 	"strings"
@@ -8,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
@@ -42,7 +44,38 @@ func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at route.Place) {
 	ctx.Response.Header.AddBytesV("Cache-Status", statusOf(cache.Pass))
 	if err != nil {
 		p.failPassed(ctx, err)
+		return
 	}
+	p.compressPassed(ctx)
+}
+
+// compressPassed compresses an answer of the old API that came plain although the
+// client accepts a coding: a page had to come plain to be changed. An answer with
+// an ETag keeps the form that the tag is of.
+func (p *Proxy) compressPassed(ctx *fasthttp.RequestCtx) {
+	h, body := &ctx.Response.Header, ctx.Response.Body()
+	if ctx.Response.StatusCode() != fasthttp.StatusOK || len(body) <= content.CompressAbove || len(h.ContentEncoding()) > 0 ||
+		len(h.PeekCanonical(headerETag)) > 0 || !isText(h.ContentType()) {
+		return
+	}
+	v, _ := p.negotiator.Select(content.Variants(body), ctx.Request.Header.PeekCanonical(headerAcceptEncoding), nil)
+	if !varies(h) {
+		h.Add("Vary", "Accept-Encoding")
+	}
+	if v.Coding != "" {
+		h.SetContentEncoding(v.Coding)
+		ctx.Response.SetBodyRaw(v.Body)
+	}
+}
+
+// isText reports whether a content type is one that compresses.
+func isText(contentType []byte) bool {
+	return bytes.HasPrefix(contentType, []byte("application/json")) || bytes.HasPrefix(contentType, []byte("text/"))
+}
+
+// varies reports whether an answer names Accept-Encoding in its Vary.
+func varies(h *fasthttp.ResponseHeader) bool {
+	return slices.ContainsFunc(h.PeekAll("Vary"), func(v []byte) bool { return bytes.Contains(bytes.ToLower(v), []byte("accept-encoding")) })
 }
 
 // rawQuery is the query of a target as it came, with its question mark.

@@ -4,9 +4,13 @@ import (
 	"bufio"
 	"encoding/json"
 	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -112,6 +116,67 @@ func TestPassHeaders(t *testing.T) {
 	}
 	if a = get(t, base, "/iz/xcri/api/feedback?x=1"); a.status != 307 || a.header.Get("Location") != "/iz/xcri/api/feedback/?x=1" {
 		t.Errorf("redirect: %d %s", a.status, a.header.Get("Location"))
+	}
+}
+
+// TestPassCompresses: the description of the API below a prefix, which has to come
+// plain to be changed, goes compressed to a client that accepts a coding, and HEAD
+// has the headers of GET.
+func TestPassCompresses(t *testing.T) {
+	old := oldapi.Start(t, oldapi.Options{})
+	_, base := beforeOld(t, old.URL(), legacy.Options{})
+	const target = "/iz/xcri/api/openapi.json"
+	plain := get(t, base, target, "Accept-Encoding", "identity")
+	if plain.header.Get("Content-Encoding") != "" || plain.header.Get("Vary") != "Accept-Encoding" || !strings.HasPrefix(plain.body, `{"servers":[{"url":"/iz/xcri/api"}]`) {
+		t.Errorf("plain: %v %.100s", plain.header, plain.body)
+	}
+	for accept, want := range map[string]string{
+		"gzip": "gzip", "br": "br", "gzip;q=0, *;q=0": "", "deflate": "", "gzip, deflate, br, zstd": "br", "gzip;q=0.5, identity;q=0.1": "gzip",
+	} {
+		a := get(t, base, target, "Accept-Encoding", accept)
+		if a.header.Get("Content-Encoding") != want || a.plainBody(t) != plain.body || want != "" && len(a.body) > len(plain.body)/3 {
+			t.Errorf("%s: %q, %d bytes: %v", accept, a.header.Get("Content-Encoding"), len(a.body), a.header)
+		}
+		if vary := a.header["Vary"]; !slices.Equal(vary, []string{"Accept-Encoding"}) {
+			t.Errorf("%s: Vary %q", accept, vary)
+		}
+		head := ask(t, base, "HEAD", target, "Accept-Encoding", accept)
+		if head.status != 200 || head.body != "" || head.header.Get("Content-Length") != strconv.Itoa(len(a.body)) ||
+			head.header.Get("Content-Encoding") != want || head.header.Get("Content-Type") != a.header.Get("Content-Type") {
+			t.Errorf("HEAD, %s: %d %v, want %d bytes", accept, head.status, head.header, len(a.body))
+		}
+	}
+	// A small page stays plain, and its HEAD has a length, too.
+	docs := get(t, base, "/iz/xcri/api/docs", "Accept-Encoding", "gzip")
+	head := ask(t, base, "HEAD", "/iz/xcri/api/docs", "Accept-Encoding", "gzip")
+	if docs.header.Get("Content-Encoding") != "" || head.status != 200 || head.header.Get("Content-Length") != strconv.Itoa(len(docs.body)) {
+		t.Errorf("docs: %v, HEAD %d %v", docs.header, head.status, head.header)
+	}
+	if !strings.Contains(docs.body, "oauth2RedirectUrl: window.location.origin + '/iz/xcri/api/docs/oauth2-redirect'") {
+		t.Errorf("docs: %s", docs.body)
+	}
+}
+
+// TestPassKeepsTaggedAnswers: an ETag names one form of an answer, so that form is
+// passed on.
+func TestPassKeepsTaggedAnswers(t *testing.T) {
+	body := `{"text":"` + strings.Repeat("again ", 500) + `"}`
+	for _, tt := range []struct{ header, value, contentType, coding string }{
+		{"X-Other", "1", "application/json", "gzip"}, {"Etag", `"1"`, "application/json", ""}, {"X-Other", "1", "image/png", ""},
+		{"X-Other", "1", "text/html; charset=utf-8", "gzip"},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", tt.contentType)
+			w.Header().Set(tt.header, tt.value)
+			w.Header().Set("Vary", "Origin, accept-encoding")
+			io.WriteString(w, body)
+		}))
+		t.Cleanup(server.Close)
+		_, base := beforeOld(t, server.URL, legacy.Options{})
+		a := get(t, base, "/elsewhere", "Accept-Encoding", "gzip")
+		if a.header.Get("Content-Encoding") != tt.coding || a.plainBody(t) != body || !slices.Equal(a.header["Vary"], []string{"Origin, accept-encoding"}) {
+			t.Errorf("%+v: %v", tt, a.header)
+		}
 	}
 }
 

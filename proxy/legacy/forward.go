@@ -36,6 +36,9 @@ func (c *Client) Forward(ctx *fasthttp.RequestCtx, v Visitor) error {
 		return fmt.Errorf("%w: %.100q", ErrTarget, v.Path)
 	}
 	p := pageOf(v)
+	if p != nil && ctx.IsHead() {
+		r.method = fasthttp.MethodGet // only the page itself tells its length
+	}
 	from := c.opts.TrustedProxies.Of(ctx)
 	r.begin(c.root, append(bytes.Clone(v.Path), v.Query...))
 	r.visitorHeaders(&ctx.Request.Header, p != nil)
@@ -84,7 +87,9 @@ func passBack(ctx *fasthttp.RequestCtx, resp *fasthttp.Response) {
 	}
 	if ctx.IsHead() {
 		out.SkipBody = true
-		if length := resp.Header.ContentLength(); length >= 0 {
+		if body := resp.Body(); len(body) > 0 {
+			out.SetBodyRaw(body) // for its length
+		} else if length := resp.Header.ContentLength(); length >= 0 {
 			out.Header.SetContentLength(length)
 		}
 		return

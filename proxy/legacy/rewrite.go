@@ -55,10 +55,16 @@ func pageOf(v Visitor) func([]byte, string) []byte {
 	return pages[string(v.Path)]
 }
 
-// referBelow puts a page's reference to the description below prefix.
+// references are the paths that a page names: of the description, and of the page
+// that a login with OAuth 2 comes back to.
+var references = []string{"/openapi.json", "/docs/oauth2-redirect"}
+
+// referBelow puts a page's references below prefix.
 func referBelow(html []byte, prefix string) []byte {
 	for _, quote := range []string{`'`, `"`} {
-		html = bytes.ReplaceAll(html, []byte(quote+"/openapi.json"+quote), []byte(quote+prefix+"/openapi.json"+quote))
+		for _, path := range references {
+			html = bytes.ReplaceAll(html, []byte(quote+path+quote), []byte(quote+prefix+path+quote))
+		}
 	}
 	return html
 }

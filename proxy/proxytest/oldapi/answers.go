@@ -29,7 +29,8 @@ type page struct{ contentType, body string }
 // pages have the references of FastAPI's own.
 var pages = map[string]page{
 	"/docs": {contentHTML, `<!DOCTYPE html><title>Docs</title><div id="docs"></div>
-<script>const ui = SwaggerUIBundle({url: '/openapi.json', dom_id: '#docs', deepLinking: true})</script>
+<script>const ui = SwaggerUIBundle({url: '/openapi.json', dom_id: '#docs', deepLinking: true,
+oauth2RedirectUrl: window.location.origin + '/docs/oauth2-redirect'})</script>
 `},
 	"/redoc": {contentHTML, `<!DOCTYPE html><title>Redoc</title>
 <redoc spec-url="/openapi.json"></redoc>
