@@ -125,6 +125,21 @@ func TestEachCombination(t *testing.T) {
 	}
 }
 
+// TestOperators: root and the proxy's own account are operators, whatever else the
+// own one is; of the others those of people.
+func TestOperators(t *testing.T) {
+	for _, own := range []int{0, 500, 61184, 1000, 65534} {
+		for uid, person := range map[int]bool{0: true, 1: false, 33: false, 999: false, 1000: true, 1001: true, 61183: true, 61184: false, 65534: false, 65535: false, 65536: true, 500: false} {
+			if why := notOperator(uid, own, nil); (why == "") != (person || uid == own) {
+				t.Errorf("%d asks %d: %q", uid, own, why)
+			}
+			if why := notOperator(uid, own, errors.New("x")); why == "" {
+				t.Errorf("%d asks %d, and nobody knows: admitted", uid, own)
+			}
+		}
+	}
+}
+
 // TestForwardingHeaders names the headers of proxies, in all their spellings, and
 // the ones that operators' programs send.
 func TestForwardingHeaders(t *testing.T) {
@@ -250,6 +265,9 @@ func TestWhoIsAdmitted(t *testing.T) {
 			}
 			if allow := map[Page]string{read: "GET, HEAD", change: "POST", both: "GET, HEAD, POST"}[tt.page]; v.Status == 405 && v.Allow != allow || v.Status != 405 && v.Allow != "" {
 				t.Errorf("Allow: %s, want %s", v.Allow, allow)
+			}
+			if len(g.Refused()) != int(causes)-1 {
+				t.Errorf("%v", g.Refused())
 			}
 			for label, n := range g.Refused() {
 				if want := map[bool]int64{true: 1}[!v.Admitted() && label == v.Cause.String()]; n != want {

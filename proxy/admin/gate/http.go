@@ -66,7 +66,7 @@ func seeOther(ctx *fasthttp.RequestCtx) {
 
 // setSession has the browser keep a session's ID for the admin pages alone.
 func setSession(ctx *fasthttp.RequestCtx, proto, id string, life time.Duration) {
-	path := string(ctx.RequestURI())
+	path, _, _ := strings.Cut(string(ctx.RequestURI()), "?")
 	path = path[:strings.LastIndex(path, "/cache/")] + "/cache"
 	if _, rest, absolute := strings.Cut(path, "://"); absolute && path[0] != '/' {
 		path = rest[strings.IndexByte(rest, '/'):]

@@ -2,6 +2,8 @@ package gate
 
 import (
 	"bufio"
+	"crypto/sha256"
+	"encoding/base64"
 	"net"
 	"slices"
 	"strconv"
@@ -76,6 +78,7 @@ func TestLogIn(t *testing.T) {
 		"/iz/xcri/api/cache/login/":                {"http", "/iz/xcri/api/cache", ""},
 		"http://site.example/cache/login":          {"https", "/cache", "; Secure"},
 		"http://site.example/iz/xcri/cache/login/": {"", "/iz/xcri/cache", ""},
+		"/cache/login?to=http://x/a/cache/b":       {"http", "/cache", ""},
 	} {
 		ctx := form(target, token)
 		if v := g.LogIn(ctx, FactsOf(ctx, nil, false), tt.proto); !v.Admitted() || ctx.Response.StatusCode() != 303 || string(ctx.Response.Header.Peek("Location")) != "./" {
@@ -133,6 +136,7 @@ func TestRefuse(t *testing.T) {
 		"a wrong login":                   {[]string{"POST /cache/login HTTP/1.1", html}, refuse(403, CauseToken, onlyHere+`the <token> is wrong`), "login"},
 		"a wrong login of a program":      {[]string{"POST /cache/login HTTP/1.1", "Accept: */*"}, refuse(403, CauseToken, "no"), ""},
 		"a limited login":                 {[]string{"POST /cache/login HTTP/1.1", html}, Verdict{Status: 429, Cause: CauseLimited, Reason: "later", Wait: 1}, "login"},
+		"limited for a whole second":      {[]string{"GET /cache/ HTTP/1.1"}, Verdict{Status: 429, Cause: CauseLimited, Reason: "later", Wait: 1e9}, ""},
 		"another page's wrong token":      {[]string{"POST /cache/purge HTTP/1.1", html}, refuse(403, CauseToken, "no"), ""},
 		"a login page that is not there":  {[]string{"GET /cache/login HTTP/1.1", html}, refuse(404, CauseMissing, "no"), ""},
 	} {
@@ -155,6 +159,9 @@ func TestRefuse(t *testing.T) {
 			if challenged := len(h.Peek("WWW-Authenticate")) > 0; challenged != (tt.v.Status == 401) {
 				t.Errorf("%d: %v", tt.v.Status, h)
 			}
+			if len(h.Peek("Allow")) > 0 {
+				t.Errorf("Allow: %q", h.Peek("Allow"))
+			}
 			if wait := string(h.Peek("Retry-After")); (wait == "1") != (tt.v.Wait > 0) || tt.v.Wait == 0 && wait != "" {
 				t.Errorf("Retry-After: %s", wait)
 			}
@@ -164,5 +171,20 @@ func TestRefuse(t *testing.T) {
 	New(Options{}).Refuse(ctx, FactsOf(ctx, nil, false), Verdict{Status: 405, Allow: "GET, HEAD", Wait: 1500e6})
 	if h := &ctx.Response.Header; string(h.Peek("Allow")) != "GET, HEAD" || string(h.Peek("Retry-After")) != "2" {
 		t.Errorf("%v", h)
+	}
+}
+
+// TestLoginPolicy: the browser takes the page's own style and no other, and no
+// script.
+func TestLoginPolicy(t *testing.T) {
+	page := string(LoginPage("/cache/", ""))
+	_, style, _ := strings.Cut(page, "<style>")
+	style, _, _ = strings.Cut(style, "</style>")
+	hash := sha256.Sum256([]byte(style))
+	if want := "style-src 'sha256-" + base64.StdEncoding.EncodeToString(hash[:]) + "';"; len(style) < 100 || !strings.Contains(LoginPolicy, want) {
+		t.Errorf("%s lacks %s", LoginPolicy, want)
+	}
+	if !strings.HasPrefix(LoginPolicy, "default-src 'none';") || strings.Contains(LoginPolicy, "script-src") || strings.Contains(page, "<script") {
+		t.Errorf("%s", LoginPolicy)
 	}
 }

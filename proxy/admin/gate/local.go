@@ -35,7 +35,8 @@ func (g *Gate) notLocal(r *Request) string {
 	if r.Private {
 		return "" // its address or its mode says who can connect
 	}
-	return notOperator(r.Account())
+	uid, err := r.Account()
+	return notOperator(uid, os.Getuid(), err)
 }
 
 // isLocalHost reports whether a Host names this machine, with any port. A name
@@ -87,15 +88,15 @@ const (
 )
 
 // notOperator returns why an account is not that of an operator; empty if it is
-// root, the proxy's own, or a person's. An account that is not known is refused,
+// root, own, which is the proxy's, or a person's. An account that is not known is refused,
 // except where the system does not tell accounts.
-func notOperator(uid int, err error) string {
+func notOperator(uid, own int, err error) string {
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):
 		return ""
 	case err != nil:
 		return "the account that sent it is not known: " + err.Error()
-	case uid == 0 || uid == os.Getuid():
+	case uid == 0 || uid == own:
 		return ""
 	case uid <= lastSystemUID || uid >= firstDynamicUID && uid <= unusableID:
 		return fmt.Sprintf("it comes from a service, with user ID %d, such as a web server", uid)
