@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"fmt"
+	"maps"
 	"time"
 )
 
@@ -11,6 +12,9 @@ import (
 // a new one too: connections that a firewall or a failed host has forgotten hang
 // until a timeout.
 const hedgeAfter = 400 * time.Millisecond
+
+// recheckAfter is the pause before each look at the server's threads.
+const recheckAfter = 20 * time.Millisecond
 
 // polled is the result of one of the attempts of a poll.
 type polled[T any] struct {
@@ -20,9 +24,9 @@ type polled[T any] struct {
 
 // Poll calls do with a connection for a small, frequent query. It goes before
 // reads that wait for a connection. If the answer takes long, do is called
-// concurrently with a new connection, and the first answer counts; pooled
-// connections that the server no longer knows are dropped then, so that their
-// reads are repeated.
+// concurrently with a new connection, and the first answer counts. Connections of
+// reads that the server no longer knows are dropped with it, so that their reads
+// are repeated.
 func Poll[T any](ctx context.Context, p *Pool, op string, do func(*Conn) (T, error)) (value T, err error) {
 	if !p.begin() {
 		return value, fmt.Errorf("%s: %w", op, errClosed)
@@ -51,7 +55,9 @@ func poll[T any](parent context.Context, p *Pool, fresh bool, do func(*Conn) (T,
 	}
 	pooled := start(func() (r polled[T]) {
 		r.err = p.use(ctx, l, func(c *Conn) (err error) {
-			r.value, err = do(c)
+			if r.value, err = do(c); err == nil {
+				p.dropForgotten(ctx, c.link)
+			}
 			return err
 		})
 		return r
@@ -87,30 +93,42 @@ func poll[T any](parent context.Context, p *Pool, fresh bool, do func(*Conn) (T,
 }
 
 // dropForgotten ends the reads that wait for a statement of which the server,
-// asked through l, knows nothing.
+// asked through l, knows nothing. It asks twice: a statement may be on its way.
 func (p *Pool) dropForgotten(ctx context.Context, l *link) {
-	works := map[int64]bool{}
-	err := l.query(ctx, "SELECT id, command FROM information_schema.processlist", nil, func(row []driver.Value) error {
-		works[asInt(row[0])] = asText(row[1]) != "Sleep"
-		return nil
-	})
-	if err != nil {
-		return
-	}
+	suspects := map[*link]int64{} // with the time of the statement
 	sent := time.Now().Add(-hedgeAfter).UnixNano()
-	dropped := 0
-	for _, waiting := range p.stock.all() {
-		at := waiting.awaits.Load()
-		drop := waiting.drop.Load()
-		if at == 0 || at > sent || drop == nil || waiting.server != l.server || works[waiting.id] {
-			continue
+	for _, other := range p.stock.all() {
+		if at := other.awaits.Load(); at != 0 && at < sent && other.server == l.server && other != l {
+			suspects[other] = at
 		}
-		(*drop)()
-		dropped++
 	}
-	if dropped > 0 {
+	for range 2 {
+		if len(suspects) == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(recheckAfter):
+		}
+		works := map[int64]bool{}
+		err := l.query(ctx, "SELECT id, command FROM information_schema.processlist", nil, func(row []driver.Value) error {
+			works[asInt(row[0])] = asText(row[1]) != "Sleep"
+			return nil
+		})
+		if err != nil {
+			return
+		}
+		maps.DeleteFunc(suspects, func(l *link, at int64) bool { return works[l.id] || l.awaits.Load() != at })
+	}
+	for l := range suspects {
+		if drop := l.drop.Load(); drop != nil {
+			(*drop)()
+		}
+	}
+	if len(suspects) > 0 {
 		p.dialer.retire()
-		p.opts.Logger.Warn("the server has lost connections, their reads are repeated", "connections", dropped)
+		p.opts.Logger.Warn("the server has lost connections, their reads are repeated", "connections", len(suspects))
 	}
 }
 

@@ -475,6 +475,67 @@ func TestForgottenConnections(t *testing.T) {
 	}
 }
 
+// Connections that hang are found although the poll's own works.
+func TestForgottenConnectionsBesideAWorkingPoll(t *testing.T) {
+	opts, r := relayed(t, account(t, shared(t), ""), "127.0.0.1:0")
+	p := open(t, opts)
+	var all, begun sync.WaitGroup
+	begun.Add(3)
+	frozen := make(chan struct{})
+	for range 3 {
+		all.Go(func() {
+			tries := 0
+			err := p.Read(t.Context(), "read", func(c *Conn) error {
+				if tries++; tries == 1 {
+					begun.Done()
+					<-frozen
+				}
+				return c.Rows("SELECT 1", nil, func([]driver.Value) error { return nil })
+			})
+			if err != nil || tries != 2 {
+				t.Errorf("%v after %d tries", err, tries)
+			}
+		})
+	}
+	begun.Wait()
+	r.Freeze()
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second) // less than a read may take
+	defer cancel()
+	if _, err := pollOnce(ctx, p, "SELECT 1"); err != nil {
+		t.Fatal(err)
+	}
+	close(frozen)
+	for p.Stats().InUse > 0 {
+		if _, err := pollOnce(ctx, p, "SELECT 1"); err != nil {
+			t.Fatalf("poll: %v", err)
+		}
+	}
+	all.Wait()
+}
+
+// A slow statement that the server works on is no reason to drop its connection.
+func TestSlowReadsAreNotDropped(t *testing.T) {
+	p := open(t, account(t, shared(t), ""))
+	tries := 0
+	var slow sync.WaitGroup
+	slow.Go(func() {
+		err := p.Read(t.Context(), "slow", func(c *Conn) error {
+			tries++
+			return c.Rows("SELECT SLEEP(1.5)", nil, func([]driver.Value) error { return nil })
+		})
+		if err != nil || tries != 1 {
+			t.Errorf("%v after %d tries", err, tries)
+		}
+	})
+	await(t, "reading", func() bool { return p.Stats().InUse == 1 })
+	for p.Stats().InUse > 0 {
+		if _, err := pollOnce(t.Context(), p, "SELECT 1"); err != nil {
+			t.Error(err)
+		}
+	}
+	slow.Wait()
+}
+
 // A server that accepts connections and says nothing is unavailable, and found
 // out within the time of a poll.
 func TestSilentServer(t *testing.T) {

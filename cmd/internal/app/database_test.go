@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -16,6 +18,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/relay"
 )
 
 // limitedAccount creates a reader with an account option such as
@@ -227,5 +230,69 @@ func TestUnshownColumnsAreLogged(t *testing.T) {
 	r.stop()
 	if err := r.wait(t); err != nil {
 		t.Error(err)
+	}
+}
+
+// Failures of single connections are no outage: requests get their answers, and
+// what is cached stays a hit.
+func TestLostConnectionsAreNoOutage(t *testing.T) {
+	db := database(t)
+	root, err := db.Root("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer root.Close()
+	way := relay.Start(t, "127.0.0.1:0", net.JoinHostPort(db.Host, strconv.Itoa(db.Port)))
+	flags, _ := limitedAccount(t, fmt.Sprintf("lost%d", number.Add(1)), "")
+	host, port := way.Addr()
+	flags["DATABASE_HOST"], flags["DATABASE_PORT"], flags["GENERATION_POLL"] = host, strconv.Itoa(port), "100ms"
+	r := run(t, flags)
+	r.awaitLog(t, "generation published")
+	next := 0
+	load := func(what string) {
+		t.Helper()
+		var all sync.WaitGroup
+		for range 12 {
+			next++
+			path := fmt.Sprintf("/teams/?season_year=2025&limit=%d", 100+next)
+			all.Go(func() {
+				if status, body := get(t, r.url(path)); status != 200 {
+					t.Errorf("%s: %s is %d %s", what, path, status, body)
+				}
+				if _, outcome, _, err := ask(http.DefaultClient, r.url("/metadata/latest")); outcome != "hit" || err != nil {
+					t.Errorf("%s: a warm entry is a %s, %v", what, outcome, err)
+				}
+			})
+		}
+		all.Wait()
+	}
+	load("before")
+	way.Cut()
+	load("all connections reset")
+	way.Freeze()
+	load("all connections hang, new ones work")
+	var ids []int64
+	rows, err := root.Query("SELECT id FROM information_schema.processlist WHERE user = ?", flags["DATABASE_USER"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	rows.Close()
+	for _, id := range ids {
+		root.Exec(fmt.Sprint("KILL ", id)) // an error means that it has ended
+	}
+	load("all connections killed")
+	r.stop()
+	if err := r.wait(t); err != nil {
+		t.Error(err)
+	}
+	if log := r.log.String(); strings.Contains(log, "is down") || len(ids) == 0 {
+		t.Errorf("%d connections killed, log:\n%s", len(ids), log)
 	}
 }
