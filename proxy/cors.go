@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 )
@@ -21,6 +22,9 @@ func (c *cors) allows(origin []byte) bool {
 	return c.all || slices.ContainsFunc(c.origins, func(o string) bool { return o == string(origin) })
 }
 
+// corsMethods are the methods that a page of another site may use.
+var corsMethods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+
 // apply adds the headers that an answer needs if another site asks.
 func (c *cors) apply(ctx *fasthttp.RequestCtx) {
 	origin := ctx.Request.Header.PeekCanonical(headerOrigin)
@@ -32,8 +36,8 @@ func (c *cors) apply(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.Set(fasthttp.HeaderAccessControlAllowCredentials, "true")
 }
 
-// preflight answers a browser that asks whether it may ask. It returns false
-// for any other request.
+// preflight answers a browser that asks whether a page may send a request. It returns
+// false for any other request.
 func (c *cors) preflight(ctx *fasthttp.RequestCtx) bool {
 	h := &ctx.Request.Header
 	origin := h.Peek(fasthttp.HeaderOrigin)
@@ -41,15 +45,22 @@ func (c *cors) preflight(ctx *fasthttp.RequestCtx) bool {
 		return false
 	}
 	out := &ctx.Response.Header
-	out.Set(fasthttp.HeaderAccessControlAllowMethods, "DELETE, GET, HEAD, OPTIONS, PATCH, POST, PUT")
+	out.Set(fasthttp.HeaderAccessControlAllowMethods, strings.Join(corsMethods, ", "))
 	out.Set(fasthttp.HeaderAccessControlMaxAge, "600")
 	if asked := h.Peek(fasthttp.HeaderAccessControlRequestHeaders); len(asked) > 0 {
 		out.SetBytesV(fasthttp.HeaderAccessControlAllowHeaders, asked)
 	}
 	out.SetContentType("text/plain; charset=utf-8")
+	var refused []string
 	if !c.allows(origin) {
+		refused = append(refused, "origin")
+	}
+	if !slices.Contains(corsMethods, string(h.Peek(fasthttp.HeaderAccessControlRequestMethod))) {
+		refused = append(refused, "method")
+	}
+	if len(refused) > 0 {
 		ctx.Response.SetStatusCode(fasthttp.StatusBadRequest)
-		ctx.Response.SetBodyString("Disallowed CORS origin")
+		ctx.Response.SetBodyString("Disallowed CORS " + strings.Join(refused, ", "))
 		return true
 	}
 	ctx.Response.SetBodyString("OK")

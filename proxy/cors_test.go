@@ -54,3 +54,24 @@ func TestCORS(t *testing.T) {
 		})
 	}
 }
+
+// TestPreflightMethods: a preflight for a method that pages may not use is refused, in
+// the words of the old API.
+func TestPreflightMethods(t *testing.T) {
+	const site, other = "https://web4.ustfccca.org", "https://elsewhere.example"
+	_, base := start(t, Options{Origin: &fakeOrigin{}, CORSOrigins: []string{site}})
+	for _, tt := range []struct {
+		origin, method string
+		status         int
+		body           string
+	}{
+		{site, "GET", 200, "OK"}, {site, "DELETE", 200, "OK"}, {site, "PATCH", 200, "OK"},
+		{site, "FOO", 400, "Disallowed CORS method"}, {site, "get", 400, "Disallowed CORS method"}, {site, "GET, POST", 400, "Disallowed CORS method"},
+		{other, "GET", 400, "Disallowed CORS origin"}, {other, "FOO", 400, "Disallowed CORS origin, method"},
+	} {
+		a := ask(t, base, "OPTIONS", "/teams/", "Origin", tt.origin, "Access-Control-Request-Method", tt.method)
+		if a.status != tt.status || a.body != tt.body || a.header.Get("Content-Type") != "text/plain; charset=utf-8" {
+			t.Errorf("%s %s: %d %q", tt.origin, tt.method, a.status, a.body)
+		}
+	}
+}

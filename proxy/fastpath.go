@@ -96,8 +96,8 @@ func (f *fastPath) appendHeader(to []byte, v *cache.Variant, tag []byte, age int
 		begin = beginNotModified
 	}
 	to = append(append(to, begin...), f.dateOf(now)...)
-	to = append(to, "\r\nContent-Type: "+reply.JSON...)
 	if v != nil {
+		to = append(to, "\r\nContent-Type: "+reply.JSON...)
 		if v.Coding != "" {
 			to = append(append(to, "\r\nContent-Encoding: "...), v.Coding...)
 		}

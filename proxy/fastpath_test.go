@@ -75,9 +75,9 @@ func listenSlow(t testing.TB, p *Proxy) (base string) {
 
 var theDate, theAge = regexp.MustCompile(`\r\nDate: [^\r]+`), regexp.MustCompile(`\r\nAge: [^\r]+`)
 
-// still returns answers without what changes with time.
+// still returns answers with other values of the fields that change with time.
 func still(answers string) string {
-	return theAge.ReplaceAllString(theDate.ReplaceAllString(answers, ""), "")
+	return theAge.ReplaceAllString(theDate.ReplaceAllString(answers, "\r\nDate: now"), "\r\nAge: n")
 }
 
 // TestFastPathAnswersAlike: what the fast path says is what the server says, to
@@ -281,5 +281,80 @@ func TestFastPathCounts(t *testing.T) {
 	unmodified := after.Requests.NotModified - before.Requests.NotModified
 	if hits != 2 || latencies != 2 || unmodified != 1 {
 		t.Errorf("%d hits, %d latencies, %d not modified", hits, latencies, unmodified)
+	}
+}
+
+// TestFastPathAsks: its answers count for the popularity of their keys.
+func TestFastPathAsks(t *testing.T) {
+	p := streamProxy(t, 900)
+	known := p.targets.Get([]byte("/teams/"))
+	before := p.cache.Peek(&known.ref).Asked
+	came := counting(p)
+	inBubble(t, func(t *testing.T) { converse(p, true, strings.Repeat(inner, 5)) })
+	if asked := p.cache.Peek(&known.ref).Asked - before; asked != 5 || came.Load() != 0 {
+		t.Errorf("asked for %d times, %d by the handler", asked, came.Load())
+	}
+}
+
+// TestPreconditions: preconditions hold or not by the variant that the client would
+// get, on either way to an answer.
+func TestPreconditions(t *testing.T) {
+	for _, size := range []int{900, 40 << 10} {
+		p := benchProxy(t, size)
+		bases := map[string]string{"fast": listen(t, p), "slow": listenSlow(t, p)}
+		const target = "/teams/?limit=5"
+		for range 3 {
+			get(t, bases["slow"], target)
+		}
+		tags := map[string]string{}
+		for _, coding := range []string{"identity", "gzip", "br"} {
+			tags[coding] = get(t, bases["slow"], target, "Accept-Encoding", coding).header.Get("Etag")
+		}
+		small := size <= content.CompressAbove
+		for _, tt := range []struct {
+			headers []string
+			status  int
+			tag     string // of the answer
+		}{
+			{[]string{"If-None-Match", tags["identity"]}, 304, tags["identity"]},
+			{[]string{"Accept-Encoding", "gzip", "If-None-Match", tags["gzip"]}, 304, tags["gzip"]},
+			{[]string{"Accept-Encoding", "gzip", "If-None-Match", "W/" + tags["gzip"]}, 304, tags["gzip"]},
+			{[]string{"Accept-Encoding", "gzip", "If-None-Match", "*"}, 304, tags["gzip"]},
+			{[]string{"Accept-Encoding", "br, gzip", "If-None-Match", tags["gzip"]}, 304, tags["gzip"]},
+			{[]string{"If-None-Match", `"x"`, "If-None-Match", tags["identity"]}, 304, tags["identity"]},
+			{[]string{"If-None-Match", `"x"`}, 200, tags["identity"]},
+			{[]string{"Accept-Encoding", "gzip", "If-None-Match", `"x"`}, 200, tags["gzip"]},
+			{[]string{"Accept-Encoding", "gzip;q=0", "Accept-Encoding", "br"}, 200, tags["br"]},
+			{[]string{"Accept-Encoding", "gzip;q = 0"}, 200, tags["identity"]},
+			{[]string{"If-Match", tags["identity"]}, 200, tags["identity"]},
+			{[]string{"If-Match", "*"}, 200, tags["identity"]},
+			{[]string{"If-Match", `"x"`, "If-Match", tags["identity"]}, 200, tags["identity"]},
+			{[]string{"If-Match", tags["identity"], "If-None-Match", tags["identity"]}, 304, tags["identity"]},
+			{[]string{"If-Match", `"x"`}, 412, ""},
+			{[]string{"If-Match", "W/" + tags["identity"]}, 412, ""},
+			{[]string{"If-Match", `"x"`, "If-None-Match", "*"}, 412, ""},
+			{[]string{"If-Match", ""}, 412, ""},
+		} {
+			for name, base := range bases {
+				for _, method := range []string{"GET", "HEAD"} {
+					a := ask(t, base, method, target, tt.headers...)
+					if a.status != tt.status || tt.tag != "" && a.header.Get("Etag") != tt.tag {
+						t.Errorf("%s, %d bytes, %s %v: %d %s, want %d %s", name, size, method, tt.headers, a.status, a.header.Get("Etag"), tt.status, tt.tag)
+					}
+					if a.header.Get("Vary") == "" || a.header.Get("Cache-Control") == "" || (a.header.Get("Content-Type") == "") != (tt.status == 304) {
+						t.Errorf("%s, %s %v: %d %v", name, method, tt.headers, a.status, a.header)
+					}
+				}
+			}
+		}
+		if small {
+			continue // it has but one variant
+		}
+		for name, base := range bases { // the tag of a coding that the client does not accept
+			a := get(t, base, target, "Accept-Encoding", "br", "If-None-Match", tags["gzip"])
+			if a.status != 200 || a.header.Get("Etag") != tags["br"] {
+				t.Errorf("%s: %d %s", name, a.status, a.header.Get("Etag"))
+			}
+		}
 	}
 }

@@ -64,6 +64,10 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	if p.cors.preflight(ctx) || p.serveProbe(ctx, at.Path) {
 		return
 	}
+	if string(ctx.RequestURI()) == "*" {
+		sendAllow(ctx)
+		return
+	}
 	m := p.router.Match(at.Path, at.Query)
 	if m != nil {
 		defer m.Release()
@@ -73,8 +77,10 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 		p.failMaintenance(ctx)
 	case m == nil && !at.Root():
 		p.pass(ctx, at)
+	case ctx.IsOptions():
+		sendAllow(ctx)
 	case !ctx.IsGet() && !ctx.IsHead():
-		ctx.Response.Header.Set("Allow", "GET, HEAD, OPTIONS")
+		ctx.Response.Header.Set(fasthttp.HeaderAllow, allowed)
 		reply.Fail(ctx, fasthttp.StatusMethodNotAllowed, "Method Not Allowed")
 	case m == nil:
 		p.serveHealth(ctx, rootPage)
@@ -83,6 +89,16 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	default:
 		p.serveRoute(ctx, m)
 	}
+}
+
+// allowed are the methods of the read API, of the probes and of the site.
+const allowed = "GET, HEAD, OPTIONS"
+
+// sendAllow answers an OPTIONS request that is no preflight.
+func sendAllow(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set(fasthttp.HeaderAllow, allowed)
+	ctx.Response.Header.SetContentType("")
+	reply.Send(ctx, fasthttp.StatusNoContent, nil)
 }
 
 // serveRoute answers a question of the read API.

@@ -9,6 +9,10 @@ import (
 // paths. Alive is who answers at all; ready is who has a warm set to answer
 // from, also while the database is down, and is not about to stop.
 func (p *Proxy) serveProbe(ctx *fasthttp.RequestCtx, path []byte) bool {
+	if ctx.IsOptions() && isProbe(path) {
+		sendAllow(ctx)
+		return true
+	}
 	switch string(path) {
 	case "/livez":
 		reply.Send(ctx, fasthttp.StatusOK, []byte(`{"status":"alive"}`))

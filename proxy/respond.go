@@ -21,6 +21,7 @@ var (
 	headerVary         = []byte("Vary")
 
 	headerAcceptEncoding = []byte("Accept-Encoding")
+	headerIfMatch        = []byte("If-Match")
 	headerIfNoneMatch    = []byte("If-None-Match")
 	headerOrigin         = []byte("Origin")
 )
@@ -90,19 +91,35 @@ func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.
 	var digits [20]byte
 	h.SetCanonical(headerAge, fasthttp.AppendUint(digits[:0], p.age(e, outcome, ctx.Time())))
 
-	var match []byte
-	if e.Status == fasthttp.StatusOK {
-		match = ctx.Request.Header.PeekCanonical(headerIfNoneMatch)
-	}
-	v, tag := p.negotiator.Select(e.Variants, ctx.Request.Header.PeekCanonical(headerAcceptEncoding), match)
-	if tag != nil {
-		p.metrics.NotModified.Add(1)
-		h.SetCanonical(headerETag, tag)
-		ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
-		return true
-	}
 	ctx.Response.SetStatusCode(e.Status)
-	return p.sendVariant(ctx, v, e.Variants, e.Size)
+	v := p.selectVariant(ctx, e.Variants)
+	return v == nil || p.sendVariant(ctx, v, e.Variants, e.Size)
+}
+
+// selectVariant returns the variant to send. It returns nil after it has answered a
+// request whose preconditions do not hold: 412 if the client has another body than it
+// thinks, 304 if it has the body already. They count for a 200 alone.
+// Source: RFC 9110, 13.2.2 and 15.4.5.
+func (p *Proxy) selectVariant(ctx *fasthttp.RequestCtx, variants []cache.Variant) *cache.Variant {
+	in, out := &ctx.Request.Header, &ctx.Response.Header
+	var ifNoneMatch []byte
+	if ctx.Response.StatusCode() == fasthttp.StatusOK {
+		ifNoneMatch = in.PeekCanonical(headerIfNoneMatch)
+		if ifMatch := in.PeekCanonical(headerIfMatch); ifMatch != nil && !content.Matches(variants[content.Identity].ETag, ifMatch) {
+			out.SetContentType(reply.JSON)
+			reply.Fail(ctx, fasthttp.StatusPreconditionFailed, "Precondition Failed")
+			return nil
+		}
+	}
+	v, tag := p.negotiator.Select(variants, in.PeekCanonical(headerAcceptEncoding), ifNoneMatch)
+	if tag == nil {
+		return v
+	}
+	p.metrics.NotModified.Add(1)
+	out.SetCanonical(headerETag, tag)
+	out.SetContentType("")
+	ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
+	return nil
 }
 
 // sendVariant sends v, one of the variants of a body of size bytes. It returns false if

@@ -85,7 +85,7 @@ func TestBadPathParameter(t *testing.T) {
 
 func TestMethods(t *testing.T) {
 	_, base := start(t, Options{Origin: &fakeOrigin{}})
-	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "TRACE", "OPTIONS", "FOO", "get"} {
+	for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "TRACE", "FOO", "get"} {
 		for _, target := range []string{"/athletes/", "/health", "/"} {
 			a := ask(t, base, method, target)
 			if a.status != 405 || a.body != `{"detail":"Method Not Allowed"}` || a.header.Get("Allow") != "GET, HEAD, OPTIONS" {
@@ -125,5 +125,21 @@ func TestHead(t *testing.T) {
 				t.Errorf("HEAD %s %s: Content-Length %q, want %s", target, coding, got.header.Get("Content-Length"), n)
 			}
 		}
+	}
+}
+
+// TestOptions: a request that asks for the methods of a target is told them.
+func TestOptions(t *testing.T) {
+	_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri"})
+	for _, target := range []string{"*", "/", "/athletes/", "/athletes/7", "/athletes/?limit=x", "/health", "/livez", "/readyz", "/iz/xcri/api/teams/"} {
+		for _, headers := range [][]string{nil, {"Origin", "https://a"}, {"Access-Control-Request-Method", "GET"}} {
+			a := ask(t, base, "OPTIONS", target, headers...)
+			if a.status != 204 || a.body != "" || a.header.Get("Allow") != "GET, HEAD, OPTIONS" || a.header.Get("Content-Type") != "" || a.header.Get("Content-Length") != "" {
+				t.Errorf("%s %v: %d %s %v", target, headers, a.status, a.body, a.header)
+			}
+		}
+	}
+	if a := ask(t, base, "OPTIONS", "/nowhere"); a.status != 404 {
+		t.Errorf("/nowhere: %d", a.status)
 	}
 }

@@ -37,8 +37,10 @@ func (p *Proxy) serveSite(ctx *fasthttp.RequestCtx, at route.Place) {
 	h.Del("Content-Security-Policy")
 	h.DelBytes(headerVary)
 	switch {
+	case ctx.IsOptions():
+		sendAllow(ctx)
 	case !ctx.IsGet() && !ctx.IsHead():
-		h.Set("Allow", "GET, HEAD")
+		h.Set(fasthttp.HeaderAllow, allowed)
 		failSite(ctx, fasthttp.StatusMethodNotAllowed)
 	case len(at.Path) == 0:
 		redirect(ctx, at)
@@ -75,10 +77,8 @@ func (p *Proxy) serveFile(ctx *fasthttp.RequestCtx, path []byte) {
 	if len(file.Variants) > 1 {
 		h.SetCanonical(headerVary, varyEncoding)
 	}
-	v, tag := p.negotiator.Select(file.Variants, ctx.Request.Header.PeekCanonical(headerAcceptEncoding), ctx.Request.Header.PeekCanonical(headerIfNoneMatch))
-	if tag != nil {
-		h.SetCanonical(headerETag, tag)
-		ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
+	v := p.selectVariant(ctx, file.Variants)
+	if v == nil {
 		return
 	}
 	if file.Large() {

@@ -21,7 +21,7 @@ func (p *Proxy) Stats() api.Stats {
 		Version: p.opts.Version, Go: runtime.Version(), UptimeSeconds: time.Since(p.started).Seconds(),
 		Requests: api.Requests{
 			Outcomes: map[string]int64{}, NotModified: p.metrics.NotModified.Load(), Rejected: p.metrics.Rejected.Load(),
-			Inflated: p.metrics.Inflated.Load(), Panics: p.metrics.Panics.Load(), Open: p.server.Stats().Open,
+			Inflated: p.metrics.Inflated.Load(), Panics: p.metrics.Panics.Load(), Open: p.server.Stats().Open, Refused: p.server.Stats().Refused,
 			AdminRefused: p.gate.Refused(),
 		},
 		Routes: map[string]api.Route{}, Memory: processMemory(p.opts.Memory), Maintenance: newMaintenanceStats(p.maintenance.Period()), Verify: p.verifyStats(),

@@ -122,9 +122,10 @@ func oneHopOnly(connection [][]byte) map[string]bool {
 // visitor is. A page that is changed on its way back has to come plain and whole.
 func (r *request) visitorHeaders(h *fasthttp.RequestHeader, plain bool) {
 	skip := oneHopOnly(h.PeekAll(fasthttp.HeaderConnection))
-	for _, name := range []string{"Forwarded", "X-Real-Ip", fasthttp.HeaderCookie} {
+	for _, name := range []string{"Forwarded", "X-Real-Ip", fasthttp.HeaderCookie, fasthttp.HeaderVia, "Proxy"} {
 		skip[name] = true
 	}
+	r.header(fasthttp.HeaderVia, via(h))
 	if plain {
 		for _, name := range []string{"Accept-Encoding", "Range", "If-Range"} {
 			skip[name] = true
@@ -135,11 +136,24 @@ func (r *request) visitorHeaders(h *fasthttp.RequestHeader, plain bool) {
 		r.header("Cookie", string(cookies)) // All would write them anew
 	}
 	for name, value := range h.All() {
-		forwarded := bytes.HasPrefix(name, []byte("X-Forwarded-"))
+		// An underscore becomes a hyphen, or both become one, where a server hands
+		// headers on as variables: X_Forwarded_For would pass for our X-Forwarded-For.
+		forwarded := bytes.HasPrefix(name, []byte("X-Forwarded-")) || bytes.IndexByte(name, '_') >= 0
 		if !forwarded && !skip[string(name)] && isToken(name) && !bytes.ContainsAny(value, "\r\n") {
 			r.header(string(name), string(value))
 		}
 	}
+}
+
+// via returns the value of Via: of the proxies before this one, and its own.
+// Source: RFC 9110, 7.6.3.
+func via(h *fasthttp.RequestHeader) string {
+	version := "1.1"
+	if !h.IsHTTP11() {
+		version = "1.0"
+	}
+	hops := append(h.PeekAll(fasthttp.HeaderVia), []byte(version+" xcri-proxy"))
+	return string(bytes.Join(hops, []byte(", ")))
 }
 
 // isToken reports whether text can be a method or the name of a header.

@@ -87,7 +87,9 @@ func TestForwardRequest(t *testing.T) {
 		"Authorization", "Basic eA==", "X-Twice", "1", "X-Twice", "2", "Origin", "https://x",
 		"Connection", "close, X-Secret, x-forwarded-for, x-forwarded-proto", "X-Secret", "1", "Keep-Alive", "timeout=5", "Te", "trailers",
 		"Proxy-Connection", "keep-alive", "Proxy-Authorization", "Basic eA==", "Upgrade", "websocket", "Expect", "x",
-		"Forwarded", "for=9.9.9.9", "X-Real-Ip", "9.9.9.9", "X-Forwarded-Port", "99", "X-Forwarded-For", "203.0.113.7")
+		"Forwarded", "for=9.9.9.9", "X-Real-Ip", "9.9.9.9", "X-Forwarded-Port", "99", "X-Forwarded-For", "203.0.113.7",
+		"X_Forwarded_For", "9.9.9.9", "x-forwarded_for", "9.9.9.9", "X_Forwarded-Proto", "https", "X_Real_IP", "9.9.9.9", "Proxy", "http://evil.test", "Content_Length", "7",
+		"Via", "1.0 fred", "Via", "1.1 p.example (Apache)")
 	ctx.Request.SetBodyString(`{"text":"é"}`)
 	if err := c.Forward(ctx, at("/feedback/?a=b")); err != nil || ctx.Response.StatusCode() != 200 {
 		t.Fatal(ctx.Response.StatusCode(), err)
@@ -100,6 +102,7 @@ func TestForwardRequest(t *testing.T) {
 		"Content-Type": {"application/json; charset=x"}, "Cookie": {"a=1; b=2"}, "User-Agent": {"Browser/1"}, "Accept-Encoding": {"gzip, br"},
 		"Authorization": {"Basic eA=="}, "X-Twice": {"1", "2"}, "Origin": {"https://x"}, "Connection": {"close"}, "Content-Length": {"13"},
 		"X-Forwarded-For": {"203.0.113.7"}, "X-Forwarded-Proto": {"http"}, "X-Forwarded-Host": {"www.example.org"},
+		"Via": {"1.0 fred, 1.1 p.example (Apache), 1.1 xcri-proxy"},
 	}
 	for name, values := range want {
 		if fmt.Sprint(r.Header[name]) != fmt.Sprint(values) {

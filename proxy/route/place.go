@@ -42,7 +42,8 @@ func (rt *Router) Locate(target []byte) Place {
 	}
 	if below {
 		at.Path, at.Prefix = rest, b.site
-		at.Site = !bytes.HasPrefix(rest, []byte("/cache"))
+		page, own := bytes.CutPrefix(rest, []byte("/cache"))
+		at.Site = !own || len(page) > 0 && page[0] != '/'
 	}
 	return at
 }

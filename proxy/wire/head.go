@@ -16,6 +16,7 @@ type Head struct {
 	// repeated field are joined.
 	AcceptEncoding, IfNoneMatch []byte
 
+	ifMatch []byte // likewise
 	http10  bool
 	closes  bool // the client closes the connection after the answer
 	keeps   bool // an HTTP/1.0 client does not
@@ -39,6 +40,7 @@ const (
 const (
 	acceptEncoding = iota
 	ifNoneMatch
+	ifMatch
 	repeatable
 )
 
@@ -211,7 +213,10 @@ func (h *Head) field(name, value []byte) *problem {
 			h.special = true
 		}
 	case len("If-Match"):
-		h.special = h.special || equalFold(name, "if-match")
+		if equalFold(name, "if-match") {
+			h.special = true
+			h.join(ifMatch, &h.ifMatch, value)
+		}
 	case len("Connection"):
 		if equalFold(name, "connection") {
 			h.connection(value)

@@ -200,7 +200,11 @@ func (c *Conn) readRequest(h *Head) error {
 	joined := [repeatable]struct {
 		name  string
 		value []byte
-	}{acceptEncoding: {fasthttp.HeaderAcceptEncoding, h.AcceptEncoding}, ifNoneMatch: {fasthttp.HeaderIfNoneMatch, h.IfNoneMatch}}
+	}{
+		acceptEncoding: {fasthttp.HeaderAcceptEncoding, h.AcceptEncoding},
+		ifNoneMatch:    {fasthttp.HeaderIfNoneMatch, h.IfNoneMatch},
+		ifMatch:        {fasthttp.HeaderIfMatch, h.ifMatch},
+	}
 	for i, field := range joined {
 		if h.lines[i] > 1 {
 			r.Header.SetBytesV(field.name, field.value) // the first line of the field

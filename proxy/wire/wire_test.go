@@ -3,7 +3,6 @@ package wire
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -11,7 +10,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -332,79 +330,78 @@ func TestVersions(t *testing.T) {
 	})
 }
 
-// full returns a server with its connections taken, and a function that makes one more
-// and returns the answer to a request on it.
-func full(t *testing.T, most, reserved int, log io.Writer) (s *Server, ask func(request string) string) {
-	t.Helper()
-	s = testServer(func(o *Options) {
-		o.MaxConns, o.ReservedConns = most, reserved
-		o.Reserved = func(target []byte) bool { return string(target) == "/livez" }
-		o.Logger = slog.New(slog.NewTextHandler(log, nil))
-	})
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- s.Serve(ln) }()
-	dial := func() net.Conn {
-		conn, err := net.Dial("tcp", ln.Addr().String())
-		if err != nil {
-			t.Fatal(err)
-		}
-		conn.SetDeadline(time.Now().Add(30 * time.Second))
-		return conn
-	}
-	t.Cleanup(func() {
-		if err := errors.Join(s.Shutdown(t.Context()), <-served); err != nil && !errors.Is(err, t.Context().Err()) {
-			t.Error(err)
-		}
-	})
-	for range most {
-		conn := dial()
-		t.Cleanup(func() { conn.Close() })
-		io.WriteString(conn, lines("GET /hit HTTP/1.1", "Host: a"))
-		if _, err := io.ReadFull(conn, make([]byte, len(hitHeader)+3)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	return s, func(request string) string {
-		conn := dial()
-		defer conn.Close()
-		io.WriteString(conn, request)
-		all, err := io.ReadAll(conn)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return string(all)
-	}
-}
-
 // TestConnectionLimit: a connection above the limit is refused in the API's shape,
 // counted, and logged once; but a reserved target is served.
 func TestConnectionLimit(t *testing.T) {
-	var log lockedBuffer
-	s, ask := full(t, 3, 2, &log)
-	for range 4 {
-		answers, rest := answersIn(ask(lines("GET /hit HTTP/1.1", "Host: a")))
-		if len(answers) != 1 || rest != "" {
-			t.Fatalf("%+v, %q", answers, rest)
+	inBubble(t, func(t *testing.T) {
+		var log bytes.Buffer
+		s := testServer(func(o *Options) {
+			o.MaxConns, o.ReservedConns = 3, 2
+			o.Reserved = func(target []byte) bool { return string(target) == "/livez" }
+			o.Logger = slog.New(slog.NewTextHandler(&log, nil))
+		})
+		ln := &pipes{accept: make(chan net.Conn)}
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(ln) }()
+		ask := func(request string) (client net.Conn, said string) {
+			client, end := net.Pipe()
+			ln.accept <- end
+			io.WriteString(client, request)
+			client.SetReadDeadline(time.Now().Add(time.Second))
+			all, _ := io.ReadAll(client)
+			return client, string(all)
 		}
-		a := answers[0]
-		if a.status != 503 || a.header.Get("Retry-After") == "" || a.header.Get("Content-Type") != "application/json" || a.header.Get("Connection") != "close" || !strings.HasPrefix(a.body, `{"detail":"`) {
-			t.Errorf("%+v", a)
+		hit := lines("GET /hit HTTP/1.1", "Host: a")
+		for range 3 {
+			client, said := ask(hit)
+			defer client.Close()
+			if said != hitHeader+"hit" {
+				t.Fatalf("%q", said)
+			}
 		}
-		answers, rest = answersIn(ask(strings.Repeat(lines("GET /livez HTTP/1.1", "Host: a"), 2)))
-		if len(answers) != 1 || rest != "" || answers[0].status != 200 || answers[0].header.Get("Connection") != "close" {
-			t.Errorf("a probe: %+v, %q", answers, rest)
+		for range 4 {
+			for _, method := range []string{"GET", "HEAD"} {
+				client, said := ask(lines(method+" /hit HTTP/1.1", "Host: a"))
+				client.Close()
+				if method == "HEAD" && !strings.HasSuffix(said, "\r\n\r\n") {
+					t.Errorf("the answer to a HEAD has a body: %q", said)
+				}
+				if method == "GET" {
+					answers, rest := answersIn(said)
+					if len(answers) != 1 || rest != "" {
+						t.Fatalf("%q", said)
+					}
+					a := answers[0]
+					if a.status != 503 || a.header.Get("Retry-After") == "" || a.header.Get("Content-Type") != "application/json" || a.header.Get("Connection") != "close" || !strings.HasPrefix(a.body, `{"detail":"`) {
+						t.Errorf("%+v", a)
+					}
+				}
+			}
+			client, said := ask(strings.Repeat(lines("GET /livez HTTP/1.1", "Host: a"), 2))
+			client.Close()
+			answers, rest := answersIn(said)
+			if len(answers) != 1 || rest != "" || answers[0].status != 200 || answers[0].header.Get("Connection") != "close" {
+				t.Errorf("a probe: %q", said)
+			}
+			synctest.Wait()
 		}
-	}
-	if got := s.Stats(); got.Refused != 4 {
-		t.Errorf("%+v", got)
-	}
-	if n := strings.Count(log.String(), "connection limit reached"); n != 1 {
-		t.Errorf("%d lines in the log:\n%s", n, log.String())
-	}
+		if got := s.Stats(); got.Refused != 8 || got.Open != 3 {
+			t.Errorf("%+v", got)
+		}
+		if n := strings.Count(log.String(), "connection limit reached"); n != 1 {
+			t.Errorf("%d lines in the log:\n%s", n, log.String())
+		}
+		time.Sleep(DefaultTimeouts.Idle + DefaultTimeouts.Slack)
+		client, said := ask(hit)
+		client.Close()
+		if n := strings.Count(log.String(), "connection limit reached"); n != 1 || said != hitHeader+"hit" {
+			t.Errorf("after the others were closed: %q, %d lines in the log", said, n)
+		}
+		close(ln.accept)
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 // TestConnectionFlood: connections that send nothing can take the reserved room too.
@@ -454,24 +451,6 @@ func (p *pipes) Accept() (net.Conn, error) {
 	return nil, net.ErrClosed
 }
 
-// lockedBuffer is a buffer for a logger.
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
 // TestNothingIsKept: what a request leaves in its context is not there for the next, on
 // the same connection or on another one that reuses the session.
 func TestNothingIsKept(t *testing.T) {
@@ -494,3 +473,41 @@ func TestNothingIsKept(t *testing.T) {
 		})
 	}
 }
+
+// TestWriteFails: a connection whose client does not take an answer is closed, and no
+// further request is answered on it.
+func TestWriteFails(t *testing.T) {
+	for _, target := range []string{"/hit", "/hit/large", "/miss", "/large"} {
+		t.Run(target, func(t *testing.T) {
+			var answered int
+			s := largeServer()
+			handler, fast := s.opts.Handler, s.opts.Answer
+			s.opts.Handler = func(ctx *fasthttp.RequestCtx) { answered++; handler(ctx) }
+			s.opts.Answer = func(dst []byte, h *Head) ([]byte, *cache.Variant, bool) {
+				header, v, ok := fast(dst, h)
+				if ok {
+					answered++
+				}
+				return header, v, ok
+			}
+			conn := &deaf{request: lines("GET "+target+" HTTP/1.1", "Host: a")}
+			s.ServeConn(conn)
+			if answered != 1 || conn.closed == 0 || s.Stats().Open != 0 {
+				t.Errorf("%d answers, closed %d times, %+v", answered, conn.closed, s.Stats())
+			}
+		})
+	}
+}
+
+// deaf is a connection whose client sends requests and takes no answer.
+type deaf struct {
+	net.Conn
+	request string
+	closed  int
+}
+
+func (d *deaf) Read(b []byte) (int, error)     { return copy(b, d.request), nil }
+func (*deaf) Write([]byte) (int, error)        { return 0, io.ErrClosedPipe }
+func (*deaf) SetReadDeadline(time.Time) error  { return nil }
+func (*deaf) SetWriteDeadline(time.Time) error { return nil }
+func (d *deaf) Close() error                   { d.closed++; return nil }

@@ -62,6 +62,8 @@ type Requests struct {
 	Inflated    int64            `json:"inflated"` // sent without a coding, from a compressed body
 	Panics      int64            `json:"panics"`
 	Open        int64            `json:"open_connections"`
+	// Refused counts the connections that got a 503 because too many were open.
+	Refused int64 `json:"refused_connections"`
 	// AdminRefused counts the requests for admin pages that were refused, by cause.
 	AdminRefused map[string]int64 `json:"admin_refused"`
 	Latency      Latency          `json:"latency"`
