@@ -12,6 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/nginx"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
+	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
 // fronts are web servers in front that say as little of themselves as they can: a
@@ -141,13 +142,65 @@ func TestVirtualHostOverSocket(t *testing.T) {
 	t.Run("away", func(t *testing.T) { away(t, server.URL, proxy) })
 }
 
-// TestHtaccessOverSocket: so does the shipped .htaccess.
+// TestHtaccessOverSocket: so do the shipped .htaccess and its script.
 func TestHtaccessOverSocket(t *testing.T) {
 	t.Parallel()
-	path := socketPath(t)
-	proxy := startProxyAt(t, "unix:"+path)
+	for name, modules := range map[string][]string{"proxy": {"proxy", "proxy_http"}, "cgi": {"cgid"}} {
+		t.Run(name, func(t *testing.T) {
+			path := socketPath(t)
+			proxy := startProxyAt(t, "unix:"+path)
+			server := folder(t, proxy.addr, modules...)
+			server.Write(t, "iz/xcri/.htaccess", strings.ReplaceAll(read(t, "htaccess"), "http://127.0.0.1:8000/", "unix:"+path+"|http://localhost/"), 0o644)
+			server.Write(t, "iz/xcri/xcri-proxy.cgi", strings.ReplaceAll(read(t, "xcri-proxy.cgi"), "127.0.0.1:8000", path), 0o755)
+			if name == "cgi" {
+				need.Program(t, "curl", "curl")
+				t.Run("as asked directly", func(t *testing.T) { sameAnswers(t, server.URL, proxy.url(), plain(targets)) })
+			} else {
+				t.Run("conformance", func(t *testing.T) { conformance.Check(t, server.URL+base) })
+			}
+			t.Run("hidden", func(t *testing.T) { hidden(t, server.URL, proxy.url()) })
+		})
+	}
+}
+
+// TestLoginThroughHtaccess: with its rule taken out, .htaccess lets an operator log
+// in, although Apache then sends its own address as the Host. Other sites' forms
+// gain nothing by that.
+func TestLoginThroughHtaccess(t *testing.T) {
+	t.Parallel()
+	const token = "0123456789abcdef"
+	proxy := startProxy(t, "ADMIN_TOKEN="+token)
 	server := folder(t, proxy.addr, "proxy", "proxy_http")
-	server.Write(t, "iz/xcri/.htaccess", strings.ReplaceAll(read(t, "htaccess"), "http://127.0.0.1:8000/", "unix:"+path+"|http://localhost/"), 0o644)
-	t.Run("conformance", func(t *testing.T) { conformance.Check(t, server.URL+base) })
-	t.Run("hidden", func(t *testing.T) { hidden(t, server.URL, proxy.url()) })
+	const rule = `RewriteRule ^/*(api/+)?(cache|metrics)(/|;|$) - [NC,F]`
+	open := strings.Replace(strings.ReplaceAll(read(t, "htaccess"), "127.0.0.1:8000", proxy.addr), rule, "", 1)
+	if !strings.Contains(read(t, "htaccess"), rule) {
+		t.Fatal("the rule is another")
+	}
+	server.Write(t, "iz/xcri/.htaccess", open, 0o644)
+	post := func(page, body, headers string) *answer {
+		t.Helper()
+		return request{method: http.MethodPost, target: "/iz/xcri/cache/" + page, body: body, headers: headers}.ask(t, server.URL)
+	}
+	const form, json = "Content-Type: application/x-www-form-urlencoded\n", "Content-Type: application/json\n"
+	if a := (request{target: "/iz/xcri/cache/", headers: "Accept: text/html"}).ask(t, server.URL); a.status != http.StatusUnauthorized || !strings.Contains(a.body, "<form") {
+		t.Errorf("no login: %d %.200s", a.status, a.body)
+	}
+	for origin, want := range map[string]int{"http://evil.example": http.StatusForbidden, "null": http.StatusForbidden, "http://rankings.example": http.StatusSeeOther} {
+		if a := post("login", "token="+token, form+"Origin: "+origin); a.status != want {
+			t.Errorf("login of %s: %d %s", origin, a.status, a.body)
+		}
+	}
+	in := post("login", "token="+token, form+"Origin: http://rankings.example")
+	cookie, _, _ := strings.Cut(in.header.Get("Set-Cookie"), ";")
+	if in.status != http.StatusSeeOther || !strings.HasPrefix(cookie, "xcri_admin=") || !strings.Contains(in.header.Get("Set-Cookie"), "Path=/iz/xcri/cache;") {
+		t.Fatalf("login: %d %v", in.status, in.header)
+	}
+	for origin, want := range map[string]int{"http://rankings.example": http.StatusOK, "http://evil.example": http.StatusForbidden} {
+		if a := post("purge", `{"all":true}`, json+"Cookie: "+cookie+"\nOrigin: "+origin); a.status != want {
+			t.Errorf("purge by %s: %d %s", origin, a.status, a.body)
+		}
+	}
+	if a := post("purge", `{"all":true}`, json+"Origin: http://rankings.example"); a.status != http.StatusForbidden {
+		t.Errorf("purge without the session: %d", a.status)
+	}
 }

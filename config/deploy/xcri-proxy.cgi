@@ -2,6 +2,7 @@
 # Hands a request to xcri-proxy and its answer back, on a host whose Apache has
 # no mod_proxy. See htaccess.
 
+# LISTEN_ADDR of the proxy; of a Unix socket the path alone.
 proxy=127.0.0.1:8000
 cr=$(printf '\r')
 PATH=/usr/local/bin:/usr/bin:/bin LC_ALL=C
@@ -33,6 +34,9 @@ esac
 # No settings of the account, no other proxy, no globs, the path as it came; in
 # HTTP 1.0, for a body in chunks would need more work here.
 set -- -q --silent --include --globoff --path-as-is --noproxy '*' --http1.0 --connect-timeout 3 --max-time 30
+case $proxy in
+/*) set -- "$@" --unix-socket "$proxy" && proxy=localhost ;;
+esac
 case $REQUEST_METHOD in
 GET) ;;
 HEAD) set -- "$@" --head ;;

@@ -1,6 +1,9 @@
 package adminclient
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestBaseURL(t *testing.T) {
 	for addr, want := range map[string]string{
@@ -14,5 +17,26 @@ func TestBaseURL(t *testing.T) {
 		if got, err := baseURL(addr); err != nil || got != want {
 			t.Errorf("baseURL(%q) = %q, %v, want %q", addr, got, err, want)
 		}
+	}
+}
+
+// TestNew names the setting and the flag of an address without a port in use, and
+// the socket instead of a URL that no operator knows.
+func TestNew(t *testing.T) {
+	for want, opts := range map[string]Options{
+		`ADMIN_ADDR="127.0.0.1:0" leaves the port open; give the one in use with --admin-addr`: {Setting: "ADMIN_ADDR", Addr: "127.0.0.1:0"},
+		`LISTEN_ADDR=":0" leaves the port open; give the one in use with --listen-addr`:        {Setting: "LISTEN_ADDR", Addr: ":0"},
+		"--url: want http://host:port or https://host/path":                                    {URL: "unix:/run/x"},
+	} {
+		if _, err := New(opts); err == nil || err.Error() != want {
+			t.Errorf("%v, want %s", err, want)
+		}
+	}
+	c, err := New(Options{Addr: "unix:/nowhere/x.sock"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Health(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "unix:/nowhere/x.sock/health: ") {
+		t.Errorf("%v", err)
 	}
 }
