@@ -136,3 +136,23 @@ func TestLogMessages(t *testing.T) {
 		t.Errorf("%d messages: the table was not found", checked)
 	}
 }
+
+// TestCIInstalls holds that .ci/run installs each program that a test needs.
+func TestCIInstalls(t *testing.T) {
+	script, err := os.ReadFile(filepath.Join(root, ".ci/run"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	for path, text := range filesWith(t, ".go") {
+		for _, m := range regexp.MustCompile(`need\.Program\(\w+, "([^"]+)", "([^"]+)"\)`).FindAllStringSubmatch(text, -1) {
+			calls++
+			if line := "\nneed " + m[1] + " " + m[2] + "\n"; !strings.Contains(string(script), line) {
+				t.Errorf("%s needs %s: .ci/run has no line%s", path, m[1], line)
+			}
+		}
+	}
+	if calls < 5 {
+		t.Errorf("%d calls of need.Program: the pattern finds too few", calls)
+	}
+}

@@ -59,6 +59,7 @@ func TestSuccessorServes(t *testing.T) {
 	t.Setenv("PID", flags["PID_FILE"])
 	r.HandOver()
 	awaitFile(t, started)
+	r.awaitLog(t, "another process takes over") // the cache is saved
 	if err := r.handOver.owning(keepState(flags["STATE_FILE"]))(proxy.State{}); !errors.Is(err, errHandingOver) {
 		t.Errorf("a change meanwhile: %v", err)
 	}
