@@ -51,6 +51,9 @@ type Options struct {
 	// and the cache releases them. It runs in the background, one entry at a time.
 	// May be nil.
 	Recode func(*Entry) []Variant
+	// OnPurge is called after each purge: what was exported before may hold entries that
+	// are purged now. May be nil.
+	OnPurge func()
 	// IsDown reports whether the error of a fill means that the origin is down,
 	// rather than that one key fails. Nil means that no error does.
 	IsDown func(error) bool
@@ -86,6 +89,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Absent == nil {
 		o.Absent = func(*Content) bool { return false }
+	}
+	if o.OnPurge == nil {
+		o.OnPurge = func() {}
 	}
 	if o.IsDown == nil {
 		o.IsDown = func(error) bool { return false }

@@ -15,6 +15,7 @@ type reads struct {
 	underway map[int64]moment // by order
 	purges   atomic.Int64     // how many there were
 	recent   []purge          // in their order
+	dropped  bool             // whether any purge ever was hard
 }
 
 // purge is a purge that an answer under way may be from before.
@@ -71,12 +72,22 @@ func (r *reads) purged(v *version) (hard bool) {
 	return false
 }
 
+// Dropped reports whether there was a hard purge, so that entries which were exported
+// before it must not be adopted by another cache.
+func (c *Cache) Dropped() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.reads.dropped
+}
+
 // Purge makes the entries that match stale: each is served once more while it is
 // refreshed. Hard, it drops them. Both apply to answers whose read is under way, too.
 // It returns how many keys matched.
 func (c *Cache) Purge(match func(*Entry) bool, hard bool) (n int) {
+	defer c.opts.OnPurge()
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.reads.dropped = c.reads.dropped || hard
 	number := c.reads.purges.Add(1)
 	if len(c.reads.underway) > 0 {
 		c.reads.recent = append(c.reads.recent, purge{number, match, hard})

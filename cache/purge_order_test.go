@@ -233,3 +233,26 @@ func TestAdoptLate(t *testing.T) {
 	where(t, c, "page", "")
 	checkShelves(t, c)
 }
+
+// Whoever saves the cache hears of each purge, and whether a file from before it may hold
+// entries that must not come back.
+func TestPurgeIsReported(t *testing.T) {
+	purges := 0
+	opts := times
+	o := &fakeOrigin{}
+	var c *Cache
+	opts.OnPurge = func() {
+		purges++
+		c.Dropped() // the cache is not locked
+	}
+	c = newCache(t, o, opts)
+	if c.Dropped() {
+		t.Error("dropped before any purge")
+	}
+	for i, hard := range []bool{false, true, false} {
+		c.Purge(everything, hard)
+		if purges != i+1 || c.Dropped() != (i > 0) {
+			t.Errorf("purge %d: %d reported, dropped %t", i+1, purges, c.Dropped())
+		}
+	}
+}

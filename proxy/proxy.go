@@ -55,7 +55,8 @@ type Options struct {
 	// Saved are entries of an earlier run: those that are true are hits, the
 	// others stale.
 	Saved []cache.Saved
-	// OnPublish is called after each publish of a warm set. It must not block.
+	// OnPublish is called after each publish of a warm set and each purge, which change
+	// what Save has to write. It must not block.
 	// May be nil.
 	OnPublish func()
 	// BasePath is the path below which Apache shows the site, without a final
@@ -173,6 +174,7 @@ func New(opts Options) (*Proxy, error) {
 		OnPanic: func() { p.metrics.Panics.Add(1) }, Logger: opts.Logger,
 	})
 	var err error
+	opts.Cache.OnPurge = opts.OnPublish
 	p.outage = cache.NewOutage(opts.Logger)
 	p.origins, err = origin.New(origin.Options{
 		Store: opts.Origin, Legacy: opts.Legacy, Routes: p.router, Outage: p.outage,

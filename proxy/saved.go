@@ -6,9 +6,14 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/content"
 )
 
-// Save writes the entries for the next start to a file; see snapshot.Save.
+// Save writes the entries for the next start to a file; see snapshot.Save. A file that may
+// hold entries from before a hard purge is removed if there is nothing to replace it.
 func (p *Proxy) Save(path string) (entries int, err error) {
-	return snapshot.Save(path, p.opts.Version, p.cache.Export())
+	entries, err = snapshot.Save(path, p.opts.Version, p.cache.Export())
+	if entries == 0 && err == nil && p.cache.Dropped() {
+		err = snapshot.Remove(path)
+	}
+	return entries, err
 }
 
 // adopt puts what an earlier run saved in the cache, as far as this one could

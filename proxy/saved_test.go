@@ -5,11 +5,14 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/snapshot"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -159,5 +162,46 @@ func TestWarmAfterOutage(t *testing.T) {
 	}
 	if a := get(t, base, "/teams/"); a.outcome() != "hit" {
 		t.Errorf("%d %s", a.status, a.outcome())
+	}
+}
+
+// What was purged does not come back with a restart: the file is written anew after a
+// purge, and is gone if a hard purge has left nothing to write.
+func TestPurgeReachesTheSavedFile(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache")
+	var toSave atomic.Int64
+	p, base := start(t, Options{Origin: &fakeOrigin{}, Poll: time.Hour, OnPublish: func() { toSave.Add(1) }})
+	awaitLook(t, p, p.generations.Poll([]string{"/teams/", "/teams/?limit=1"}))
+	if n, err := p.Save(path); n != 2 || err != nil {
+		t.Fatalf("%d entries, %v", n, err)
+	}
+	for _, tt := range []struct {
+		purge           string
+		entries, purged int
+	}{
+		{`{"path":"/teams/"}`, 2, 1},
+		{`{"path":"/teams/","hard":true}`, 1, 0},
+		{`{"all":true,"hard":true}`, 0, 0},
+	} {
+		before := toSave.Load()
+		post(t, base, "/cache/purge", tt.purge)
+		if toSave.Load() != before+1 {
+			t.Errorf("%s: not saved", tt.purge)
+		}
+		n, err := p.Save(path)
+		file, loadErr := snapshot.Load(path, 1<<30)
+		if n != tt.entries || err != nil || (loadErr == nil) != (n > 0) {
+			t.Errorf("%s: %d entries, %v, load: %v", tt.purge, n, err, loadErr)
+			continue
+		}
+		purged := 0
+		for i := range n {
+			if file.Entries[i].Purged {
+				purged++
+			}
+		}
+		if purged != tt.purged {
+			t.Errorf("%s: %d of %d entries are purged, want %d", tt.purge, purged, n, tt.purged)
+		}
 	}
 }

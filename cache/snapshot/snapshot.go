@@ -7,6 +7,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"syscall"
 	"time"
 
@@ -64,6 +66,14 @@ func Save(path, by string, exported []cache.Saved) (entries int, err error) {
 		return 0, fmt.Errorf("save the cache: %w", err)
 	}
 	return len(exported), nil
+}
+
+// Remove removes a file that Save wrote, if there is one.
+func Remove(path string) error {
+	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
+	return nil
 }
 
 // Load reads what Save wrote to a regular file. Entries that go beyond room bytes are

@@ -209,6 +209,23 @@ func TestSaveNothing(t *testing.T) {
 	}
 }
 
+// A file that is removed is gone, and a second time there is nothing to do.
+func TestRemove(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "cache")
+	save(t, warmAndHot(t), path)
+	for range 2 {
+		if err := Remove(path); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
+			t.Errorf("still there: %v", err)
+		}
+	}
+	if err := Remove(filepath.Join(path, "in no folder")); err != nil {
+		t.Error(err)
+	}
+}
+
 var fileErrors = []error{ErrForeign, ErrVersion, ErrDamaged}
 
 // A file that is cut anywhere, longer, or has any bit flipped is refused.
