@@ -27,8 +27,10 @@ const (
 	// short, so that the poll keeps a place in the queue for a connection.
 	busyPoll = 10 * time.Millisecond
 	// The pause after a poll that failed in a row doubles from firstBackoff to
-	// downPoll, also if fills that fail request polls.
+	// downPoll, also if fills that fail request polls, and to deniedPoll while the
+	// server refuses the account: it may lock an account that fails too often.
 	firstBackoff = 10 * time.Millisecond
+	deniedPoll   = 15 * time.Second
 )
 
 // errPaused is the error of a publish that maintenance mode has put off.
@@ -218,7 +220,7 @@ func (w *Watcher) Once(ctx context.Context) (pause time.Duration) {
 		return min(w.opts.Interval, busyPoll)
 	}
 	if _, outage := w.opts.Outage.Since(); outage != nil { // a fill may have found it
-		return min(w.opts.Interval, downPoll)
+		return max(min(w.opts.Interval, downPoll), w.backoff)
 	}
 	return w.opts.Interval
 }
@@ -231,6 +233,14 @@ func (w *Watcher) rest() {
 		close(w.polled) // saved entries are all that there will be
 	}
 	w.requests.update(func(s *Status) { s.Warming = false })
+}
+
+// slowest returns the longest pause between polls that fail with err.
+func slowest(err error) time.Duration {
+	if reason := store.ReasonOf(err); reason == store.Denied || reason == store.Blocked {
+		return deniedPoll
+	}
+	return downPoll
 }
 
 // ask asks the database for its generation and reports the result to the cache.
@@ -250,7 +260,7 @@ func (w *Watcher) ask(ctx context.Context) (*store.Generation, error) {
 	if err == nil {
 		w.backoff = 0
 	} else {
-		w.backoff = min(max(2*w.backoff, firstBackoff), downPoll)
+		w.backoff = min(max(2*w.backoff, firstBackoff), slowest(err))
 	}
 	class := store.ClassOf(err)
 	switch {

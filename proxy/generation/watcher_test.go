@@ -13,6 +13,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/store/pool"
 )
 
 // fixture is a watcher of a database that the test plays.
@@ -122,6 +123,42 @@ func TestOutageWhileWarming(t *testing.T) {
 		t.Errorf("%d fills, %+v", fills, s)
 	}
 	f.isWarm(t, "after the outage", "/metadata/latest")
+}
+
+// Polls that the server refuses become rare, and polls of a server that is down do not.
+// After the first success they are as often as before.
+func TestPausesWhileDown(t *testing.T) {
+	for _, tt := range []struct {
+		err  error
+		want time.Duration
+	}{
+		{store.ErrUnavailable, downPoll},
+		{fmt.Errorf("%w: %w", store.ErrSetup, &pool.SetupError{Reason: store.Denied, Err: errors.New("access denied")}), deniedPoll},
+		{fmt.Errorf("%w: %w", store.ErrSetup, &pool.SetupError{Reason: store.Blocked, Err: errors.New("locked")}), deniedPoll},
+		{fmt.Errorf("%w: %w", store.ErrSetup, &pool.SetupError{Reason: store.NoTable, Err: errors.New("no table")}), downPoll},
+	} {
+		f := newFixture(t)
+		f.err = tt.err
+		var pause, all time.Duration
+		polls := 0
+		for ; pause != tt.want; polls++ {
+			if polls == 100 {
+				t.Fatalf("%v: the pause is %v", tt.err, pause)
+			}
+			last := pause
+			if pause = f.Once(t.Context()); pause < last {
+				t.Errorf("%v: %v after %v", tt.err, pause, last)
+			}
+			all += pause
+		}
+		if all > 4*tt.want {
+			t.Errorf("%v: the pause is %v after %v", tt.err, pause, all)
+		}
+		f.err = nil
+		if pause := f.Once(t.Context()); pause != f.opts.Interval {
+			t.Errorf("%v: %v after a success", tt.err, pause)
+		}
+	}
 }
 
 // A poll whose data moved on is repeated immediately. If nothing moved, fill and

@@ -32,6 +32,7 @@ type App struct {
 	store     *store.Store
 	legacy    *legacy.Client // nil for none
 	proxy     *proxy.Proxy
+	saved     int           // entries of an earlier run
 	published chan struct{} // has one in it after a publish that was not saved yet
 	listener  *handover.Socket
 	admin     *handover.Socket // nil if the admin pages are on the first
@@ -67,6 +68,8 @@ func (a *App) build(version string) (err error) {
 		last.AwaitSaved(savePatience)
 	}
 	cfg := a.cfg
+	saved := load(cfg, version, a.log)
+	a.saved = len(saved)
 	opts := proxy.Options{
 		Origin: a.store,
 		Cache: cache.Options{
@@ -76,7 +79,7 @@ func (a *App) build(version string) (err error) {
 		},
 		MaxConns:  maxConns(cfg, a.log),
 		Poll:      cfg.Cache.Poll,
-		Saved:     load(cfg, version, a.log),
+		Saved:     saved,
 		OnPublish: a.toSave,
 		Memory:    &memfile.Memory{Changed: newMemoryLimit(cfg.MemoryLimit).follow},
 		BasePath:  cfg.BasePath, CORSOrigins: cfg.CORSOrigins, TrustedProxies: cfg.TrustedProxies,

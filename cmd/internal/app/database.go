@@ -18,6 +18,9 @@ const (
 	// The pause between two checks of a database that is down doubles from
 	// firstPause to longestPause.
 	firstPause, longestPause = 250 * time.Millisecond, 4 * time.Second
+	// refusedPause is the pause between checks of a database that refuses the proxy:
+	// it may lock an account that fails too often.
+	refusedPause = 30 * time.Second
 )
 
 // openStore makes the store of the settings.
@@ -31,9 +34,9 @@ func openStore(cfg config.Database, log *slog.Logger) (*store.Store, error) {
 	}, cfg.ExtraColumns...)
 }
 
-// awaitDatabase checks the database until it is as needed. It gives up on what
-// only a person can mend, and calls usable after every check that found no such
-// failure.
+// awaitDatabase checks the database until it is as needed, and calls usable after
+// every check. It gives up on a failure that only a person can mend, unless saved
+// entries can be served meanwhile.
 func (a *App) awaitDatabase(ctx context.Context, usable func()) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		check, cancel := context.WithTimeout(ctx, checkTimeout)
@@ -47,16 +50,40 @@ func (a *App) awaitDatabase(ctx context.Context, usable func()) error {
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, store.ErrSetup):
-			return fmt.Errorf("%w; %s", err, adviceFor(store.ReasonOf(err), a.cfg.Database.Socket != ""))
+			advice := adviceFor(store.ReasonOf(err), a.cfg.Database.Socket != "")
+			if !a.hasSaved() {
+				return fmt.Errorf("%w; %s", err, advice)
+			}
+			pause = refusedPause
+			a.log.Error("the database refuses the proxy: serving saved entries, trying again; "+advice, "error", err, "pause", pause)
+		default:
+			a.log.Warn("database not ready, trying again; check DATABASE_HOST and DATABASE_PORT, or DATABASE_SOCKET, if this goes on",
+				"error", err, "pause", pause)
 		}
-		a.log.Warn("database not ready, trying again; check DATABASE_HOST and DATABASE_PORT, or DATABASE_SOCKET, if this goes on",
-			"error", err, "pause", pause)
 		usable()
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-time.After(pause):
 		}
+	}
+}
+
+// hasSaved reports whether visitors are better off with saved entries than without this
+// process. A successor that can't do more leaves them to its predecessor.
+func (a *App) hasSaved() bool {
+	if a.saved == 0 {
+		return false
+	}
+	last := a.listener.Predecessor
+	if last == nil {
+		return true
+	}
+	select {
+	case <-last.Gone():
+		return true
+	default:
+		return false
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -75,6 +76,50 @@ func TestServesWithFewerConnectionsThanConfigured(t *testing.T) {
 				t.Errorf("log:\n%s", log)
 			}
 		})
+	}
+}
+
+// A database that refuses the proxy leaves the saved entries to serve, as stale. The
+// log says what to check, and the proxy goes on as usual once it is let in.
+func TestServesSavedEntriesWhileRefused(t *testing.T) {
+	flags, root := limitedAccount(t, "refused", "")
+	flags["CACHE_FILE"], flags["GENERATION_POLL"] = filepath.Join(t.TempDir(), "cache"), "100ms"
+	keys := warmed(t, flags)
+	flags["DATABASE_PASSWORD"] = "another secret"
+	r := run(t, flags)
+	r.awaitLog(t, `"the database refuses the proxy: serving saved entries`)
+	for _, key := range keys {
+		resp, err := http.Get(r.url(key))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if got := resp.Header.Get("Cache-Status"); resp.StatusCode/100 == 5 || !strings.Contains(got, "detail=stale_error") {
+			t.Errorf("%s: status %d, %s", key, resp.StatusCode, got)
+		}
+	}
+	if status, _ := get(t, r.url("/readyz")); status != http.StatusOK {
+		t.Errorf("ready: status %d", status)
+	}
+	if _, err := root.Exec("ALTER USER refused@'%' IDENTIFIED BY 'another secret'"); err != nil {
+		t.Fatal(err)
+	}
+	for begun := time.Now(); ; <-time.After(10 * time.Millisecond) {
+		resp, err := http.Get(r.url(keys[0]))
+		if err != nil {
+			t.Fatal(err)
+		}
+		resp.Body.Close()
+		if strings.Contains(resp.Header.Get("Cache-Status"), "detail=hit") {
+			break
+		}
+		if time.Since(begun) > time.Minute {
+			t.Fatalf("still %s", resp.Header.Get("Cache-Status"))
+		}
+	}
+	r.finish(t)
+	if log := r.log.String(); !strings.Contains(log, "DATABASE_PASSWORD") || strings.Contains(log, "another secret") || strings.Count(log, "\n") > 40 {
+		t.Errorf("log:\n%s", log)
 	}
 }
 
