@@ -14,23 +14,32 @@ func (p *program) healthCommand() *cobra.Command {
 		Use:   "health",
 		Short: "Ask a running proxy whether it is healthy",
 		Long: `health asks the proxy that listens on LISTEN_ADDR, or the one at --url, for /health. The exit status is
-0 if it answers that it is healthy and 1 otherwise, with one line on stderr.
+0 if it answers that it is healthy and 1 otherwise, with one line on stderr. With
+--ready it asks for /readyz: a proxy that serves what it holds while the database is
+down is ready, though not healthy. That is the question for a supervisor that would
+replace the process, and its cache with it.
 
 ` + precedence,
 		Example: `  xcri-proxy health
   xcri-proxy health --listen-addr 127.0.0.1:8000 --timeout 1s --quiet
+  xcri-proxy health --ready --quiet
   xcri-proxy health --url https://web4.example/iz/xcri`,
 		Args: noArgs,
 	}
 	timeout := cmd.Flags().Duration("timeout", 3*time.Second, "longest wait for the answer")
 	quiet := cmd.Flags().BoolP("quiet", "q", false, "print nothing, only set the exit status")
+	ready := cmd.Flags().Bool("ready", false, "ask whether it serves, also while the database is down")
 	at := addClientFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		c, err := p.publicClient(cmd, *at, *timeout)
 		if err != nil {
 			return err
 		}
-		switch err := c.Health(cmd.Context()); {
+		probe, result := c.Health, "healthy"
+		if *ready {
+			probe, result = c.Ready, "ready"
+		}
+		switch err := probe(cmd.Context()); {
 		case err != nil && *quiet:
 			return errSilent
 		case errors.Is(err, context.DeadlineExceeded):
@@ -38,7 +47,7 @@ func (p *program) healthCommand() *cobra.Command {
 		case err != nil:
 			return runtimeError{error: err}
 		case !*quiet:
-			fmt.Fprintln(p.stdout, "healthy")
+			fmt.Fprintln(p.stdout, result)
 		}
 		return nil
 	}

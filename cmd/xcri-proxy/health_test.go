@@ -1,10 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
 	"strings"
+	"sync/atomic"
 	"testing"
 )
 
@@ -50,6 +54,70 @@ func TestHealth(t *testing.T) {
 			args[1], args[2] = "--url", server.URL+"/iz/xcri"
 			checkHealthCommand(t, args, server.URL+"/iz/xcri/health", tt.want)
 		})
+	}
+}
+
+// --ready asks whether the proxy serves, not whether the database answers.
+func TestHealthReady(t *testing.T) {
+	for name, tt := range map[string]struct {
+		status int
+		body   string
+		want   string
+	}{
+		"ready":     {200, `{"status":"ready"}`, ""},
+		"not ready": {503, `{"status":"not ready"}`, `/readyz: got HTTP 503 with status "not ready"`},
+	} {
+		t.Run(name, func(t *testing.T) {
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path != "/readyz" {
+					http.NotFound(w, r)
+					return
+				}
+				w.WriteHeader(tt.status)
+				w.Write([]byte(tt.body))
+			}))
+			defer server.Close()
+			status, stdout, stderr := command(nil, "health", "--ready", "--listen-addr", server.Listener.Addr().String())
+			if tt.want == "" && (status != 0 || stdout != "ready\n") || tt.want != "" && (status != 1 || !strings.Contains(stderr, tt.want)) {
+				t.Errorf("status %d, stdout %q, stderr %q", status, stdout, stderr)
+			}
+		})
+	}
+}
+
+// The container's health check finds a proxy healthy that serves while the database is
+// down: an orchestrator would replace it, and the cache with it.
+func TestContainerHealthCheck(t *testing.T) {
+	file, err := os.ReadFile("../../Dockerfile")
+	if err != nil {
+		t.Fatal(err)
+	}
+	check := regexp.MustCompile(`(?m)^HEALTHCHECK .* CMD (\[.*\])$`).FindSubmatch(file)
+	if check == nil {
+		t.Fatal("no HEALTHCHECK")
+	}
+	var args []string
+	if err := json.Unmarshal(check[1], &args); err != nil || args[0] != "/xcri-proxy" {
+		t.Fatal(args, err)
+	}
+	var ready atomic.Bool
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		switch {
+		case r.URL.Path == "/readyz" && ready.Load():
+			w.Write([]byte(`{"status":"ready"}`))
+		case r.URL.Path == "/health":
+			w.Write([]byte(`{"status":"unhealthy","database_connected":false}`))
+		default:
+			w.WriteHeader(http.StatusServiceUnavailable)
+			w.Write([]byte(`{"status":"not ready"}`))
+		}
+	}))
+	defer server.Close()
+	for want, serves := range []bool{true, false} {
+		ready.Store(serves)
+		if status, _, stderr := command([]string{"LISTEN_ADDR=" + server.Listener.Addr().String()}, args[1:]...); status != want {
+			t.Errorf("serves %t: status %d, %s", serves, status, stderr)
+		}
 	}
 }
 

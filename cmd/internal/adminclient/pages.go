@@ -77,9 +77,17 @@ func (c *Client) Verify(ctx context.Context, q api.VerifyRequest) (api.Compariso
 	return post[api.Comparison](ctx, c, "/cache/verify", q)
 }
 
-// Health returns nil if the proxy answers that it is healthy.
-func (c *Client) Health(ctx context.Context) error {
-	at := &Client{c.base + "/health", c.name + "/health", c.token, c.timeout, c.http} // names the page in errors
+// Health returns nil if the proxy answers that it is healthy: it serves, and the
+// database answers.
+func (c *Client) Health(ctx context.Context) error { return c.probe(ctx, "/health", "healthy") }
+
+// Ready returns nil if the proxy answers that it serves, whether or not the database
+// answers.
+func (c *Client) Ready(ctx context.Context) error { return c.probe(ctx, "/readyz", "ready") }
+
+// probe returns nil if a page answers with the status that is wanted.
+func (c *Client) probe(ctx context.Context, page, want string) error {
+	at := &Client{c.base + page, c.name + page, c.token, c.timeout, c.http} // names the page in errors
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, at.base, nil)
 	if err != nil {
 		return at.fail(Failed, err.Error())
@@ -92,7 +100,7 @@ func (c *Client) Health(ctx context.Context) error {
 	if json.Unmarshal(body, &answer) != nil {
 		return at.fail(Failed, fmt.Sprintf("got HTTP %d with an answer that is not JSON", status))
 	}
-	if status != http.StatusOK || answer.Status != "healthy" {
+	if status != http.StatusOK || answer.Status != want {
 		return at.fail(Failed, fmt.Sprintf("got HTTP %d with status %q", status, answer.Status))
 	}
 	return nil
