@@ -57,7 +57,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 		}
 		return
 	}
-	if p.serveAdmin(ctx, at.Path, false) {
+	if p.admin.Serve(ctx, at.Path, false) {
 		return // before any CORS header is set
 	}
 	p.cors.apply(ctx)

@@ -1,8 +1,10 @@
 package proxy
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -28,8 +30,8 @@ func TestHistoryIsWhatWasAdded(t *testing.T) {
 	p := quiet(t)
 	start := time.UnixMilli(1700000000000)
 	p.handle(requestCtx("GET", "/metadata/")) // before the history begins
-	p.sample(start)
-	if got := p.history.after(0); len(got) != 0 {
+	p.admin.Sample(start)
+	if got := p.admin.History(0); len(got) != 0 {
 		t.Fatalf("one reading makes %d samples", len(got))
 	}
 	for range 3 {
@@ -37,12 +39,12 @@ func TestHistoryIsWhatWasAdded(t *testing.T) {
 	}
 	p.handle(requestCtx("GET", "/snapshots/"))
 	p.handle(requestCtx("GET", "/teams/?limit=x"))
-	p.history.glance(5)
-	p.history.glance(2)
-	p.sample(start.Add(10 * time.Second))
-	p.sample(start.Add(25 * time.Second))
+	p.admin.Glance(5)
+	p.admin.Glance(2)
+	p.admin.Sample(start.Add(10 * time.Second))
+	p.admin.Sample(start.Add(25 * time.Second))
 
-	got := p.history.after(0)
+	got := p.admin.History(0)
 	if len(got) != 2 {
 		t.Fatalf("%+v", got)
 	}
@@ -62,26 +64,8 @@ func TestHistoryIsWhatWasAdded(t *testing.T) {
 	if idle.All != (api.Flow{}) || len(idle.Routes) != 0 || idle.RSS <= 0 || idle.CacheBytes <= 0 {
 		t.Errorf("%+v", idle)
 	}
-	if later := p.history.after(busy.At); len(later) != 1 || later[0].At != idle.At {
+	if later := p.admin.History(busy.At); len(later) != 1 || later[0].At != idle.At {
 		t.Errorf("%+v", later)
-	}
-}
-
-func TestHistoryIsBounded(t *testing.T) {
-	p := quiet(t)
-	at := time.UnixMilli(1700000000000)
-	for range samplesKept + 50 {
-		p.sample(at)
-		at = at.Add(sampleEvery)
-	}
-	got := p.history.after(0)
-	if len(got) != samplesKept || got[len(got)-1].At != at.Add(-sampleEvery).UnixMilli() {
-		t.Fatalf("%d samples", len(got))
-	}
-	for i := 1; i < len(got); i++ {
-		if got[i].At-got[i-1].At != sampleEvery.Milliseconds() {
-			t.Fatalf("%d after %d", got[i].At, got[i-1].At)
-		}
 	}
 }
 
@@ -92,7 +76,7 @@ func TestStaleSince(t *testing.T) {
 	p.handle(requestCtx("GET", "/teams/"))
 	p.handle(requestCtx("GET", "/teams/?limit=5"))
 	start := time.UnixMilli(1700000000000)
-	p.sample(start)
+	p.admin.Sample(start)
 	if s := p.Stats().Generation; s.StaleSince != nil || s.StaleCount != 0 || len(s.StaleRoutes) != 0 {
 		t.Errorf("%+v", s)
 	}
@@ -104,8 +88,8 @@ func TestStaleSince(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}()
-	p.sample(start.Add(10 * time.Second))
-	p.sample(start.Add(20 * time.Second))
+	p.admin.Sample(start.Add(10 * time.Second))
+	p.admin.Sample(start.Add(20 * time.Second))
 	s := p.Stats().Generation
 	if s.StaleCount != 2 || s.StaleSince == nil || !s.StaleSince.Equal(start.Add(10*time.Second)) {
 		t.Errorf("%+v", s)
@@ -119,7 +103,7 @@ func TestStaleSince(t *testing.T) {
 	}
 	p.outage.Up()
 	p.cache.Purge(func(e *cache.Entry) bool { return true }, true)
-	p.sample(start.Add(30 * time.Second))
+	p.admin.Sample(start.Add(30 * time.Second))
 	if s := p.Stats().Generation; s.StaleSince != nil {
 		t.Errorf("%+v", s)
 	}
@@ -131,35 +115,31 @@ func TestRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
-		go func() { defer close(done); p.record(ctx) }()
+		go func() { defer close(done); p.admin.Run(ctx) }()
 		time.Sleep(time.Minute + time.Second)
 		p.metrics.Route(0).Outcomes[cache.Miss].Add(1)
 		time.Sleep(10 * time.Second)
-		got := p.history.after(0)
+		got := p.admin.History(0)
 		if len(got) != 7 || got[5].All != (api.Flow{}) || got[6].All.Outcomes[cache.Miss] != 1 || got[6].Seconds != 10 {
 			t.Errorf("%+v", got)
 		}
 		stop()
 		<-done
 		time.Sleep(time.Minute)
-		if n := len(p.history.after(0)); n != 7 {
+		if n := len(p.admin.History(0)); n != 7 {
 			t.Errorf("%d samples after the end", n)
 		}
 	})
 }
 
-// TestWatchRecords: whoever starts the watch starts the history.
-func TestWatchRecords(t *testing.T) {
-	p, _ := start(t, Options{Origin: &fakeOrigin{}})
-	begun := func() bool {
-		p.history.mu.Lock()
-		defer p.history.mu.Unlock()
-		return p.history.readings != nil
-	}
-	for deadline := time.Now().Add(10 * time.Second); !begun(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("no history")
-		}
+// TestRunStartsAllWorkers: what Run does beside requests, it does all at once.
+func TestRunStartsAllWorkers(t *testing.T) {
+	start(t, Options{Origin: &fakeOrigin{}})
+	for _, worker := range []string{"generation.(*Watcher).Run(", "verify.(*Verifier).Run(", "admin.(*Admin).Run("} {
+		await(t, worker, func() bool {
+			stacks := make([]byte, 1<<20)
+			return bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte(worker))
+		})
 	}
 }
 
@@ -167,9 +147,9 @@ func TestServeHistory(t *testing.T) {
 	p, base := start(t, Options{Origin: &fakeOrigin{}})
 	at := time.Now()
 	for n := range 4 {
-		p.sample(at.Add(time.Duration(n) * sampleEvery))
+		p.admin.Sample(at.Add(time.Duration(n) * 10 * time.Second))
 	}
-	all := p.history.after(0)
+	all := p.admin.History(0)
 	for target, want := range map[string]int{"": len(all), "?after=0": len(all), "?after=x": len(all), "?after=99999999999999": 0} {
 		a := get(t, base, "/cache/history"+target)
 		var past api.History

@@ -94,7 +94,7 @@ func TestFormsOfOtherSites(t *testing.T) {
 		fmt.Fprintf(w, `<form method="post" enctype="text/plain" action="%s/cache/maintenance"><input name='{"on":true,"message":"' value='"}'></form>`, base)
 	}))
 	defer other.Close()
-	before := p.gate.Refused()
+	before := p.admin.Refused()
 	evil := strings.Replace(other.URL, "127.0.0.1", "evil.test", 1)
 	for _, from := range []string{evil, other.URL} { // another site, and another port of this machine
 		b.open(from + "/")
@@ -111,7 +111,7 @@ func TestFormsOfOtherSites(t *testing.T) {
 	if p.Maintenance() != nil {
 		t.Error("maintenance mode is on")
 	}
-	after := p.gate.Refused()
+	after := p.admin.Refused()
 	if n := after["other_site"] + after["content_type"] + after["method"] - before["other_site"] - before["content_type"] - before["method"]; n < 8 {
 		t.Errorf("%d requests arrived and were refused: %v", n, after)
 	}
@@ -177,7 +177,7 @@ func TestLoginFromAPhone(t *testing.T) {
 	b.open(site + "stats")
 	enter(adminToken)
 	b.await("document.querySelector('#state')?.dataset.state === 'good'")
-	p.gate = gate.New(opts.Admin) // as after a restart: no session is known
+	p.admin = p.newAdmin() // as after a restart: no session is known
 	b.eval("void readStats()", nil)
 	b.await("document.querySelector('#token')")
 }

@@ -2,14 +2,12 @@ package proxy
 
 import (
 	"bytes"
-	"errors"
 	"path"
 	"strings"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
@@ -50,57 +48,4 @@ func (p *Proxy) failMaintenance(ctx *fasthttp.RequestCtx) {
 	}
 	reply.RetryAfter(ctx, period.RetryAfter(now))
 	reply.Fail(ctx, fasthttp.StatusServiceUnavailable, "The rankings are closed for maintenance. "+period.Notice(now)+".")
-}
-
-// newMaintenanceStats returns nil while maintenance mode is off.
-func newMaintenanceStats(period *maintenance.Period) *api.Maintenance {
-	if period == nil {
-		return nil
-	}
-	return &api.Maintenance{Since: &period.Since, Until: period.Until, Message: period.Message}
-}
-
-// serveMaintenance shows whether maintenance mode is on.
-func (p *Proxy) serveMaintenance(ctx *fasthttp.RequestCtx) { p.sendMaintenance(ctx, nil) }
-
-// changeMaintenance turns it on or off.
-func (p *Proxy) changeMaintenance(ctx *fasthttp.RequestCtx) {
-	var req api.MaintenanceRequest
-	if !p.readJSON(ctx, &req) {
-		return
-	}
-	next, err := newPeriod(req, time.Now())
-	if err != nil {
-		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
-		return
-	}
-	if next == nil && !p.maintenance.On() {
-		p.sendMaintenance(ctx, nil) // nothing changes
-		return
-	}
-	p.sendMaintenance(ctx, p.maintenance.Set(next))
-}
-
-func (p *Proxy) sendMaintenance(ctx *fasthttp.RequestCtx, notKept error) {
-	var state api.MaintenanceState
-	if stats := newMaintenanceStats(p.maintenance.Period()); stats != nil {
-		state.On, state.Maintenance = true, *stats
-	}
-	if notKept != nil {
-		state.Warning = notKept.Error()
-	}
-	p.sendJSON(ctx, fasthttp.StatusOK, state)
-}
-
-// newPeriod checks a request and returns the period that it starts, nil for off.
-func newPeriod(r api.MaintenanceRequest, now time.Time) (*maintenance.Period, error) {
-	switch {
-	case r.On == nil:
-		return nil, errors.New("on: true or false is wanted")
-	case !*r.On && (r.Until != "" || r.Message != ""):
-		return nil, errors.New("until and message: only for on")
-	case !*r.On:
-		return nil, nil
-	}
-	return maintenance.NewPeriod(r.Until, r.Message, now)
 }

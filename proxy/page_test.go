@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin"
 )
 
 // hourOfLoad puts a load on the proxy in which every route has something to do, and
@@ -15,10 +17,10 @@ import (
 func hourOfLoad(p *Proxy) {
 	ask := func(target string, headers ...string) { p.handle(requestCtx("GET", target, headers...)) }
 	now := time.Now().Add(-time.Hour)
-	for n := range samplesKept {
-		p.history.glance((n * n / 7) % 6)
-		p.sample(now)
-		now = now.Add(sampleEvery)
+	for n := range 360 {
+		p.admin.Glance((n * n / 7) % 6)
+		p.admin.Sample(now)
+		now = now.Add(10 * time.Second)
 		if n%2 > 0 || n%40 > 30 {
 			continue
 		}
@@ -32,7 +34,7 @@ func hourOfLoad(p *Proxy) {
 		ask(target)
 	}
 	ask(listTarget, "If-None-Match", "*")
-	p.sample(now)
+	p.admin.Sample(now)
 }
 
 // TestPage is the page in a real browser: that it shows the figures, fits a
@@ -297,7 +299,7 @@ func TestPageFiles(t *testing.T) {
 		"/iz/xcri/cache/page.js": "text/javascript",
 	} {
 		a := get(t, base, target)
-		if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), want) || a.header.Get("Content-Security-Policy") != pagePolicy || a.header.Get("Cache-Control") != "no-store" {
+		if a.status != 200 || !strings.HasPrefix(a.header.Get("Content-Type"), want) || a.header.Get("Content-Security-Policy") != admin.PagePolicy || a.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("%s: %d %v", target, a.status, a.header)
 		}
 		if strings.Contains(a.body, "http://") && !strings.Contains(a.body, "http://www.w3.org/") || strings.Contains(a.body, "https://") {

@@ -31,7 +31,7 @@ func (p *Proxy) ServeAdmin(ln net.Listener) error {
 func (p *Proxy) servePrivate(ctx *fasthttp.RequestCtx) {
 	p.headers.common(&ctx.Response.Header)
 	at := p.router.Locate(ctx.RequestURI())
-	if at.Site || !p.serveAdmin(ctx, at.Path, true) && !p.serveProbe(ctx, at.Path) {
+	if at.Site || !p.admin.Serve(ctx, at.Path, true) && !p.serveProbe(ctx, at.Path) {
 		reply.Fail(ctx, fasthttp.StatusNotFound, "Not Found")
 	}
 }

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/valyala/fasthttp"
 )
@@ -51,3 +52,6 @@ func (p *Proxy) Ready() bool {
 // database's generation is a hit, and during an outage all saved entries are
 // served.
 func (p *Proxy) Polled() <-chan struct{} { return p.generations.Polled() }
+
+// Stats returns the figures of this moment.
+func (p *Proxy) Stats() api.Stats { return p.admin.Stats() }

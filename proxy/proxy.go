@@ -18,6 +18,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/accept"
+	"github.com/lewistv/xcri-proxy/proxy/admin"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
@@ -111,7 +112,6 @@ type Proxy struct {
 	private    *wire.Server            // of the admin pages' own listener
 	handler    fasthttp.RequestHandler // handle
 	cors       cors
-	gate       *gate.Gate
 	headers    *headers
 	targets    content.Memo[target]
 	negotiator *content.Negotiator
@@ -124,8 +124,7 @@ type Proxy struct {
 	legacyErrors complaints
 	verify       *verify.Verifier
 	generations  *generation.Watcher
-	history      history
-	started      time.Time
+	admin        *admin.Admin
 	// stopping is set from the call of Drain or Shutdown on.
 	stopping atomic.Bool
 }
@@ -147,19 +146,16 @@ func New(opts Options) (*Proxy, error) {
 	if opts.OnState == nil {
 		opts.OnState = func(State) error { return nil }
 	}
-	opts.Admin.Logger = opts.Logger
 	saved := opts.Saved
 	opts.Saved = nil // or what is replaced in the cache would never be freed
 	p := &Proxy{
 		opts:       opts,
 		router:     route.NewRouter(store.Endpoints(), opts.BasePath),
 		cors:       newCORS(opts.CORSOrigins),
-		gate:       gate.New(opts.Admin),
 		headers:    newHeaders(opts),
 		targets:    content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
 		negotiator: content.NewNegotiator(),
 		notice:     maintenance.NewPage(),
-		started:    time.Now(),
 	}
 	p.metrics = metrics.New(len(p.router.Routes()))
 	p.state.State, p.state.keep = opts.State, opts.OnState
@@ -199,9 +195,20 @@ func New(opts Options) (*Proxy, error) {
 		Store: opts.Origin, Cache: p.cache, Outage: p.outage, Routes: p.router, Pages: opts.Pages, Interval: opts.Poll,
 		OnPublish: opts.OnPublish, Paused: p.maintenance.On, Logger: opts.Logger,
 	})
+	p.admin = p.newAdmin()
 	p.adopt(saved)
 	p.handler, p.server, p.private = p.handle, wire.New(p.wireOptions()), wire.New(p.privateOptions())
 	return p, nil
+}
+
+func (p *Proxy) newAdmin() *admin.Admin {
+	opts := p.opts
+	return admin.New(admin.Options{
+		Gate: opts.Admin, Trust: opts.TrustedProxies, Store: opts.Origin, Legacy: opts.Legacy, Site: opts.Site, Memory: opts.Memory,
+		Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Origins: p.origins, Generations: p.generations,
+		Verify: p.verify, Maintenance: p.maintenance, OnSourceChange: p.moved,
+		Connections: func() wire.Stats { return p.server.Stats() }, Version: opts.Version, Logger: opts.Logger,
+	})
 }
 
 // Run does the work beside requests until ctx ends: it follows the database's
@@ -210,7 +217,7 @@ func (p *Proxy) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { p.generations.Run(ctx) })
 	workers.Go(func() { p.verify.Run(ctx) })
-	workers.Go(func() { p.record(ctx) })
+	workers.Go(func() { p.admin.Run(ctx) })
 	workers.Wait()
 }
 
@@ -274,5 +281,5 @@ func (p *Proxy) wireOptions() wire.Options {
 // connections: those of operators and of their supervisors.
 func (p *Proxy) reserved(target []byte) bool {
 	at := p.router.Locate(target)
-	return !at.Site && (isAdminPath(at.Path) || isProbe(at.Path))
+	return !at.Site && (admin.IsPage(at.Path) || isProbe(at.Path))
 }

@@ -154,18 +154,7 @@ func (p *Proxy) sendVariant(ctx *fasthttp.RequestCtx, v *cache.Variant, variants
 	return true
 }
 
-// age is for how many seconds nobody has known whether an entry is true still.
+// age returns the Age header: seconds since the entry was last known to be fresh.
 func (p *Proxy) age(e *cache.Entry, outcome cache.Outcome, now time.Time) int {
-	return int(max(0, now.Sub(p.confirmed(e, outcome))/time.Second))
-}
-
-// confirmed returns when an entry was last known to be true: for a hit that is
-// when the database last told its generation.
-func (p *Proxy) confirmed(e *cache.Entry, outcome cache.Outcome) time.Time {
-	if outcome == cache.Hit {
-		if t := p.generations.Confirmed(); t.After(e.Filled) {
-			return t
-		}
-	}
-	return e.Filled
+	return int(max(0, now.Sub(p.generations.ConfirmedOf(e, outcome))/time.Second))
 }

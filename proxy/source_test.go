@@ -237,7 +237,7 @@ func TestSourceIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.cache.Close()
-	if s := p.sourceState(); s.Default != "store" || len(s.Routes) > 0 || log.count("LEGACY_URL is not set") != 1 {
+	if s := p.Stats().Sources; s.Default != "store" || len(s.Routes) > 0 || log.count("LEGACY_URL is not set") != 1 {
 		t.Errorf("%+v: %s", s, &log.text)
 	}
 }

@@ -3,7 +3,9 @@ package proxy
 import (
 	"sync"
 
+	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
 // State is the part of the configuration that was changed while running and
@@ -35,3 +37,19 @@ func (k *stateKeeper) change(change func(*State)) error {
 // Maintenance returns the present period of maintenance mode, or nil while it is
 // off.
 func (p *Proxy) Maintenance() *maintenance.Period { return p.maintenance.Period() }
+
+// moved follows a change of sources: it makes the entries of the routes stale, also
+// those whose fill has yet to end, has the warm set filled again, and keeps the
+// overrides for the next run. It returns the number of entries, and why the change
+// can't be kept.
+func (p *Proxy) moved(routes []*route.Route) (purged int, unkept error) {
+	if len(routes) > 0 {
+		of := map[*route.Route]bool{}
+		for _, r := range routes {
+			of[r] = true
+		}
+		purged = p.cache.Purge(func(e *cache.Entry) bool { return of[p.router.Of(e.Key)] }, false)
+		p.generations.Refill()
+	}
+	return purged, p.state.change(func(s *State) { s.Sources = p.origins.Overrides() })
+}

@@ -174,6 +174,18 @@ func (w *Watcher) Confirmed() time.Time {
 	return time.Time{}
 }
 
+// ConfirmedOf returns when an entry was last known to be fresh: a hit when the
+// database last returned the published generation, any other entry when it was
+// filled.
+func (w *Watcher) ConfirmedOf(e *cache.Entry, outcome cache.Outcome) time.Time {
+	if outcome == cache.Hit {
+		if t := w.Confirmed(); t.After(e.Filled) {
+			return t
+		}
+	}
+	return e.Filled
+}
+
 // confirm notes that the poll has returned the published generation, if it has.
 func (w *Watcher) confirm(g *store.Generation) {
 	if current, _ := w.Published(); current != nil && current.ID() == g.ID() {

@@ -44,6 +44,7 @@ type sample struct {
 
 // Stats counts the comparisons of samples.
 type Stats struct {
+	Share    float64 // of the database's answers that are sampled
 	Verdicts map[string]int64
 	Queued   int   // samples that wait for a comparison
 	Dropped  int64 // not compared for want of room or of a connection
@@ -62,7 +63,7 @@ func (v *Verifier) Stats() Stats {
 	v.samples.mu.Lock()
 	defer v.samples.mu.Unlock()
 	stats := v.samples.stats
-	stats.Verdicts, stats.Queued = maps.Clone(stats.Verdicts), len(v.samples.queue)
+	stats.Share, stats.Verdicts, stats.Queued = v.opts.Share, maps.Clone(stats.Verdicts), len(v.samples.queue)
 	return stats
 }
 

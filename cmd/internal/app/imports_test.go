@@ -32,8 +32,9 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/app cmd/internal/load cmd/internal/logging config proxy/admin/api
 config:
 config/deploy:
-proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/site proxy/verify proxy/visitor proxy/wire store store/jsontext
+proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/site proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
+proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/site proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
 proxy/admin/gate: proxy/visitor
 proxy/compare:
@@ -47,6 +48,7 @@ proxy/proxytest/apache: store/storetest/need
 proxy/proxytest/conformance: store/storetest
 proxy/proxytest/nginx: store/storetest/need
 proxy/proxytest/oldapi: store/storetest
+proxy/proxytest/promtext:
 proxy/reply: store/jsontext
 proxy/route: store store/jsontext
 proxy/site: cache

@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"errors"
@@ -34,12 +34,12 @@ func timeoutOf(r api.VerifyRequest) (timeout time.Duration, err error) {
 const noLegacy = "LEGACY_URL is not set: there is no old API to compare with"
 
 // serveVerify compares the answers of both sources to one request.
-func (p *Proxy) serveVerify(ctx *fasthttp.RequestCtx) {
+func (a *Admin) serveVerify(ctx *fasthttp.RequestCtx) {
 	var req api.VerifyRequest
-	if !p.readJSON(ctx, &req) {
+	if !a.readJSON(ctx, &req) {
 		return
 	}
-	if p.opts.Legacy == nil {
+	if a.opts.Legacy == nil {
 		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, noLegacy)
 		return
 	}
@@ -48,15 +48,15 @@ func (p *Proxy) serveVerify(ctx *fasthttp.RequestCtx) {
 		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	c, err := p.verify.Compare(req.Path, timeout)
+	c, err := a.opts.Verify.Compare(req.Path, timeout)
 	switch {
 	case errors.Is(err, verify.ErrBusy):
 		ctx.Response.Header.Set("Retry-After", "1")
 		reply.Fail(ctx, fasthttp.StatusTooManyRequests, err.Error())
 	case err != nil:
-		p.sendJSON(ctx, fasthttp.StatusOK, api.Comparison{Path: req.Path, Verdict: string(verify.Skipped), Error: err.Error()})
+		a.sendJSON(ctx, fasthttp.StatusOK, api.Comparison{Path: req.Path, Verdict: string(verify.Skipped), Error: err.Error()})
 	default:
-		p.sendJSON(ctx, fasthttp.StatusOK, newComparison(c))
+		a.sendJSON(ctx, fasthttp.StatusOK, newComparison(c))
 	}
 }
 
@@ -76,20 +76,20 @@ func newAnswered(a verify.Answer) api.Answered {
 }
 
 // verifyStats returns the figures of sampled comparisons.
-func (p *Proxy) verifyStats() api.Verify {
-	s := p.verify.Stats()
-	return api.Verify{Share: p.opts.VerifySample, Verdicts: s.Verdicts, Dropped: s.Dropped}
+func (a *Admin) verifyStats() api.Verify {
+	s := a.opts.Verify.Stats()
+	return api.Verify{Share: s.Share, Verdicts: s.Verdicts, Dropped: s.Dropped}
 }
 
 // serveVerifySubjects lists the keys that can be compared.
-func (p *Proxy) serveVerifySubjects(ctx *fasthttp.RequestCtx) {
-	if p.opts.Legacy == nil {
+func (a *Admin) serveVerifySubjects(ctx *fasthttp.RequestCtx) {
+	if a.opts.Legacy == nil {
 		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, noLegacy)
 		return
 	}
-	keys := slices.DeleteFunc(p.generations.WarmSet(), func(key string) bool {
-		r := p.router.Of(key)
+	keys := slices.DeleteFunc(a.opts.Generations.WarmSet(), func(key string) bool {
+		r := a.opts.Routes.Of(key)
 		return r == nil || !verify.Comparable(r.Path())
 	})
-	p.sendJSON(ctx, fasthttp.StatusOK, api.VerifySubjects{Keys: append([]string{}, keys...), Sample: p.verifyStats()})
+	a.sendJSON(ctx, fasthttp.StatusOK, api.VerifySubjects{Keys: append([]string{}, keys...), Sample: a.verifyStats()})
 }

@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"bytes"
@@ -17,8 +17,9 @@ import (
 //go:embed page/index.html page/page.css page/page.js
 var pageFiles embed.FS
 
-// pagePolicy lets the page load its own files and figures, and nothing else.
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+// PagePolicy is the Content-Security-Policy of the page: its own files and figures and
+// nothing else.
+const PagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 var pageTypes = map[string]string{".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
@@ -26,7 +27,7 @@ var pageTypes = map[string]string{".html": "text/html; charset=utf-8", ".css": "
 // servePage sends the page or a file of it. Its links are relative, so that it
 // works below any path: without its final slash it would look for them in the
 // wrong place.
-func (p *Proxy) servePage(ctx *fasthttp.RequestCtx) {
+func (a *Admin) servePage(ctx *fasthttp.RequestCtx) {
 	target, _ := route.SplitTarget(ctx.RequestURI())
 	name := path.Base(string(target))
 	switch {
@@ -45,6 +46,6 @@ func (p *Proxy) servePage(ctx *fasthttp.RequestCtx) {
 		body = bytes.Replace(body, []byte(`id="logout" hidden`), []byte(`id="logout"`), 1)
 	}
 	ctx.Response.Header.SetContentType(pageTypes[path.Ext(name)])
-	ctx.Response.Header.Set("Content-Security-Policy", pagePolicy)
+	ctx.Response.Header.Set("Content-Security-Policy", PagePolicy)
 	reply.Send(ctx, fasthttp.StatusOK, body)
 }

@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"bytes"
@@ -23,7 +23,7 @@ const maxWarmPaths = 2000
 // readJSON reads the request's body, one JSON object, into v. It answers the
 // request and returns false if the body is something else; an empty one leaves
 // v as it is.
-func (p *Proxy) readJSON(ctx *fasthttp.RequestCtx, v any) bool {
+func (a *Admin) readJSON(ctx *fasthttp.RequestCtx, v any) bool {
 	body := bytes.TrimSpace(ctx.PostBody())
 	if len(body) == 0 {
 		return true
@@ -41,9 +41,9 @@ func (p *Proxy) readJSON(ctx *fasthttp.RequestCtx, v any) bool {
 }
 
 // serveWarm has the database looked at now, and the given paths warmed.
-func (p *Proxy) serveWarm(ctx *fasthttp.RequestCtx) {
+func (a *Admin) serveWarm(ctx *fasthttp.RequestCtx) {
 	var req api.WarmRequest
-	if !p.readJSON(ctx, &req) {
+	if !a.readJSON(ctx, &req) {
 		return
 	}
 	if len(req.Paths) > maxWarmPaths {
@@ -54,7 +54,7 @@ func (p *Proxy) serveWarm(ctx *fasthttp.RequestCtx) {
 	var keys []string
 	seen := map[string]bool{}
 	for _, path := range req.Paths {
-		switch s, err := p.router.Resolve(path); {
+		switch s, err := a.opts.Routes.Resolve(path); {
 		case err != nil:
 			answer.Ignored = append(answer.Ignored, api.IgnoredPath{Path: path, Reason: err.Error()})
 		case !seen[s.Key]:
@@ -64,20 +64,20 @@ func (p *Proxy) serveWarm(ctx *fasthttp.RequestCtx) {
 	}
 	answer.Keys = len(keys)
 	if req.Later {
-		p.generations.Later(keys)
+		a.opts.Generations.Later(keys)
 	} else {
-		answer.Ticket = p.generations.Poll(keys)
+		answer.Ticket = a.opts.Generations.Poll(keys)
 	}
-	p.sendJSON(ctx, fasthttp.StatusAccepted, answer)
+	a.sendJSON(ctx, fasthttp.StatusAccepted, answer)
 }
 
 // serveWarmStatus shows how a warm-up stands; with ?snapshot=DATE also whether
 // that snapshot is published.
-func (p *Proxy) serveWarmStatus(ctx *fasthttp.RequestCtx) {
+func (a *Admin) serveWarmStatus(ctx *fasthttp.RequestCtx) {
 	// The status first: what is published by then is published below too.
-	state := api.WarmState{WarmStatus: api.WarmStatus(p.generations.Status())}
-	g, at := p.generations.Published()
-	down, _ := p.outage.Since()
+	state := api.WarmState{WarmStatus: api.WarmStatus(a.opts.Generations.Status())}
+	g, at := a.opts.Generations.Published()
+	down, _ := a.opts.Outage.Since()
 	state.PublishedAt, state.DownSince = orNull(at), orNull(down)
 	if g != nil {
 		state.Current = g.ID()
@@ -93,27 +93,27 @@ func (p *Proxy) serveWarmStatus(ctx *fasthttp.RequestCtx) {
 		}
 		state.HasSnapshot = new(g != nil && g.Has(date))
 	}
-	p.sendJSON(ctx, fasthttp.StatusOK, state)
+	a.sendJSON(ctx, fasthttp.StatusOK, state)
 }
 
 // servePurge purges what the request selects.
-func (p *Proxy) servePurge(ctx *fasthttp.RequestCtx) {
+func (a *Admin) servePurge(ctx *fasthttp.RequestCtx) {
 	var req api.PurgeRequest
-	if !p.readJSON(ctx, &req) {
+	if !a.readJSON(ctx, &req) {
 		return
 	}
-	match, err := p.selects(req)
+	match, err := a.selects(req)
 	if err != nil {
 		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	purged := p.cache.Purge(match, req.Hard)
-	p.opts.Logger.Info("purged", "selector", string(ctx.PostBody()), "entries", purged)
-	p.sendJSON(ctx, fasthttp.StatusOK, api.Purged{Purged: purged})
+	purged := a.opts.Cache.Purge(match, req.Hard)
+	a.opts.Logger.Info("purged", "selector", string(ctx.PostBody()), "entries", purged)
+	a.sendJSON(ctx, fasthttp.StatusOK, api.Purged{Purged: purged})
 }
 
 // selects returns what tells the entries that a request is about.
-func (p *Proxy) selects(req api.PurgeRequest) (match func(*cache.Entry) bool, err error) {
+func (a *Admin) selects(req api.PurgeRequest) (match func(*cache.Entry) bool, err error) {
 	given := 0
 	for _, is := range []bool{req.Path != nil, req.Route != nil, req.Scope != nil, req.All} {
 		if is {
@@ -124,13 +124,13 @@ func (p *Proxy) selects(req api.PurgeRequest) (match func(*cache.Entry) bool, er
 	case given != 1:
 		return nil, fmt.Errorf("give one of path, route, scope and all; there are %d", given)
 	case req.Path != nil:
-		s, err := p.router.Resolve(*req.Path)
+		s, err := a.opts.Routes.Resolve(*req.Path)
 		if err != nil {
 			return nil, fmt.Errorf("path %q: %w", *req.Path, err)
 		}
 		return func(e *cache.Entry) bool { return e.Key == s.Key }, nil
 	case req.Route != nil:
-		return p.ofRoute(*req.Route)
+		return a.ofRoute(*req.Route)
 	case req.Scope != nil:
 		return inScope(*req.Scope)
 	}
@@ -138,9 +138,9 @@ func (p *Proxy) selects(req api.PurgeRequest) (match func(*cache.Entry) bool, er
 }
 
 // ofRoute matches the entries of one endpoint.
-func (p *Proxy) ofRoute(name string) (func(*cache.Entry) bool, error) {
-	r, err := p.router.Named(name)
-	return func(e *cache.Entry) bool { return p.router.Of(e.Key) == r }, err
+func (a *Admin) ofRoute(name string) (func(*cache.Entry) bool, error) {
+	r, err := a.opts.Routes.Named(name)
+	return func(e *cache.Entry) bool { return a.opts.Routes.Of(e.Key) == r }, err
 }
 
 // wellFormedScope are the scopes that an entry may have.
@@ -159,29 +159,29 @@ func inScope(text string) (func(*cache.Entry) bool, error) {
 }
 
 // serveEntry tells what the cache would do with a request, without doing it.
-func (p *Proxy) serveEntry(ctx *fasthttp.RequestCtx) {
+func (a *Admin) serveEntry(ctx *fasthttp.RequestCtx) {
 	path := string(ctx.QueryArgs().Peek("path"))
 	if path == "" {
 		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, "path: a request target is wanted, percent-encoded, as in /cache/entry?path=%2Fteams%2F%3Flimit%3D10")
 		return
 	}
-	s, err := p.router.Resolve(path)
+	s, err := a.opts.Routes.Resolve(path)
 	if err != nil {
 		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("path %q: %s", path, err))
 		return
 	}
-	seen := p.cache.Peek(&cache.Ref{Key: s.Key})
+	seen := a.opts.Cache.Peek(&cache.Ref{Key: s.Key})
 	out := api.Entry{Path: path, Route: s.Route.Path(), Key: s.Key, Scope: s.Query.Scope().String(), Outcome: seen.Outcome.String()}
-	if g, _ := p.generations.Published(); g != nil {
+	if g, _ := a.opts.Generations.Published(); g != nil {
 		out.Current = g.Of(s.Query.Scope())
 	}
 	if e := seen.Entry; e != nil {
-		age := max(0, time.Since(p.confirmed(e, seen.Outcome)))
+		age := max(0, time.Since(a.opts.Generations.ConfirmedOf(e, seen.Outcome)))
 		out.Where, out.Generation, out.Age, out.Filled = &seen.Where, &e.Generation, new(age.Seconds()), &e.Filled
 		out.TookMS, out.Status, out.Size = new(milliseconds(int64(e.Took))), &e.Status, &e.Size
 		out.Asked, out.Cost, out.Variants = &seen.Asked, new(e.Cost()), sizesInForms(e)
 	}
-	p.sendJSON(ctx, fasthttp.StatusOK, out)
+	a.sendJSON(ctx, fasthttp.StatusOK, out)
 }
 
 func sizesInForms(e *cache.Entry) (sizes []api.Variant) {

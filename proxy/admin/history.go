@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"context"
@@ -42,9 +42,9 @@ type history struct {
 	staleSince time.Time
 }
 
-// record takes samples until ctx ends.
-func (p *Proxy) record(ctx context.Context) {
-	p.sample(time.Now()) // what came before is no part of the history
+// Run records the history until ctx ends.
+func (a *Admin) Run(ctx context.Context) {
+	a.Sample(time.Now()) // counts from before are not part of the history
 	tick := time.NewTicker(glanceEvery)
 	defer tick.Stop()
 	for n := 1; ; n++ {
@@ -52,38 +52,40 @@ func (p *Proxy) record(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case now := <-tick.C:
-			p.history.glance(p.opts.Origin.Stats().InUse)
+			a.Glance(a.opts.Store.Stats().InUse)
 			if n%int(sampleEvery/glanceEvery) == 0 {
-				p.sample(now)
+				a.Sample(now)
 			}
 		}
 	}
 }
 
-func (h *history) glance(inUse int) {
+// Glance notes how many connections to the database are in use: the next sample has
+// the highest number.
+func (a *Admin) Glance(inUse int) {
+	h := &a.history
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.peak = max(h.peak, inUse)
 }
 
-// sample adds a sample to the history; the first time it only remembers where
-// the counters are.
-func (p *Proxy) sample(now time.Time) {
-	cached := p.cache.Stats()
+// Sample adds a sample to the history. The first call only reads the counters.
+func (a *Admin) Sample(now time.Time) {
+	cached := a.opts.Cache.Stats()
 	s := api.Sample{At: now.UnixMilli(), RSS: residentBytes(), Stale: cached.Stale}
 	for _, shelf := range cached.Shelves {
 		s.CacheBytes += shelf.Bytes
 	}
-	h := &p.history
+	h := &a.history
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	s.PoolInUse = max(h.peak, p.opts.Origin.Stats().InUse)
+	s.PoolInUse = max(h.peak, a.opts.Store.Stats().InUse)
 	first := h.readings == nil
 	if first {
-		h.readings = make([]metrics.Reading, len(p.router.Routes()))
+		h.readings = make([]metrics.Reading, len(a.opts.Routes.Routes()))
 	}
 	s.Seconds = now.Sub(h.at).Seconds()
-	s.All, s.Routes = h.advance(p.router.Routes(), p.metrics)
+	s.All, s.Routes = h.advance(a.opts.Routes.Routes(), a.opts.Metrics)
 	h.noteStale(s.Stale, now)
 	h.at, h.peak = now, 0
 	if !first {
@@ -121,9 +123,10 @@ func newFlow(r *metrics.Reading) (f api.Flow) {
 	return f
 }
 
-// after returns the samples that were taken after a moment in Unix
-// milliseconds, the oldest first.
-func (h *history) after(at int64) []api.Sample {
+// History returns the samples that were taken after a moment in Unix milliseconds,
+// the oldest first.
+func (a *Admin) History(at int64) []api.Sample {
+	h := &a.history
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	samples := []api.Sample{}
@@ -155,10 +158,10 @@ func (h *history) noteStale(n int64, now time.Time) {
 
 // serveHistory answers with the samples of the last hour, or those after the
 // moment in the parameter after.
-func (p *Proxy) serveHistory(ctx *fasthttp.RequestCtx) {
+func (a *Admin) serveHistory(ctx *fasthttp.RequestCtx) {
 	after, _ := strconv.ParseInt(string(ctx.QueryArgs().Peek("after")), 10, 64)
 	past := api.History{
-		Now: time.Now().UnixMilli(), EverySeconds: sampleEvery.Seconds(), Kept: samplesKept, Samples: p.history.after(after),
+		Now: time.Now().UnixMilli(), EverySeconds: sampleEvery.Seconds(), Kept: samplesKept, Samples: a.History(after),
 	}
 	for o := range cache.Outcomes {
 		past.Outcomes = append(past.Outcomes, o.String())

@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"os"
@@ -16,29 +16,30 @@ import (
 )
 
 // Stats returns the figures of this moment.
-func (p *Proxy) Stats() api.Stats {
+func (a *Admin) Stats() api.Stats {
+	conns := a.opts.Connections()
 	stats := api.Stats{
-		Version: p.opts.Version, Go: runtime.Version(), UptimeSeconds: time.Since(p.started).Seconds(),
+		Version: a.opts.Version, Go: runtime.Version(), UptimeSeconds: time.Since(a.started).Seconds(),
 		Requests: api.Requests{
-			Outcomes: map[string]int64{}, NotModified: p.metrics.NotModified.Load(), Rejected: p.metrics.Rejected.Load(),
-			Inflated: p.metrics.Inflated.Load(), Panics: p.metrics.Panics.Load(), Open: p.server.Stats().Open, Refused: p.server.Stats().Refused,
-			AdminRefused: p.gate.Refused(),
+			Outcomes: map[string]int64{}, NotModified: a.opts.Metrics.NotModified.Load(), Rejected: a.opts.Metrics.Rejected.Load(),
+			Inflated: a.opts.Metrics.Inflated.Load(), Panics: a.opts.Metrics.Panics.Load(), Open: conns.Open, Refused: conns.Refused,
+			AdminRefused: a.gate.Refused(),
 		},
-		Routes: map[string]api.Route{}, Memory: processMemory(p.opts.Memory), Maintenance: newMaintenanceStats(p.maintenance.Period()), Verify: p.verifyStats(),
+		Routes: map[string]api.Route{}, Memory: processMemory(a.opts.Memory), Maintenance: newMaintenanceStats(a.opts.Maintenance.Period()), Verify: a.verifyStats(),
 	}
-	cached := p.cache.Stats()
+	cached := a.opts.Cache.Stats()
 	stats.Cache = newCacheStats(cached)
 	stats.Generation = api.Generation{
-		ID: cached.Generation, Published: orNull(cached.Published), Confirmed: orNull(p.generations.Confirmed()),
-		DownSince: orNull(cached.DownSince), StaleCount: cached.Stale, StaleSince: orNull(p.history.stale(cached.Stale, time.Now())), StaleRoutes: map[string]api.Stale{},
-		Warm: api.WarmStatus(p.generations.Status()),
+		ID: cached.Generation, Published: orNull(cached.Published), Confirmed: orNull(a.opts.Generations.Confirmed()),
+		DownSince: orNull(cached.DownSince), StaleCount: cached.Stale, StaleSince: orNull(a.history.stale(cached.Stale, time.Now())), StaleRoutes: map[string]api.Stale{},
+		Warm: api.WarmStatus(a.opts.Generations.Status()),
 	}
 	if cached.Stale > 0 {
-		stats.Generation.StaleRoutes = p.staleRoutes()
+		stats.Generation.StaleRoutes = a.staleRoutes()
 	}
 	var all metrics.Spread
-	for _, r := range p.router.Routes() {
-		counted := p.metrics.Route(r.ID)
+	for _, r := range a.opts.Routes.Routes() {
+		counted := a.opts.Metrics.Route(r.ID)
 		latency := counted.Latency.Read()
 		all.Add(&latency)
 		route := api.Route{Outcomes: map[string]int64{}, Fills: newFills(counted.Fills.Stats()), Latency: newLatency(&latency), Loads: newLoads(counted)}
@@ -49,31 +50,31 @@ func (p *Proxy) Stats() api.Stats {
 		}
 		stats.Routes[r.Path()] = route
 	}
-	stats.Requests.Outcomes[cache.Pass.String()] += p.metrics.Passed.Load()
-	stats.Legacy = newLegacyStats(p.opts.Legacy)
+	stats.Requests.Outcomes[cache.Pass.String()] += a.opts.Metrics.Passed.Load()
+	stats.Legacy = newLegacyStats(a.opts.Legacy)
 	stats.Requests.HitRatio, stats.Requests.Latency = api.HitRatio(stats.Requests.Outcomes), newLatency(&all)
-	stats.Sources = newSources(p.origins.Stats())
-	stats.Site, stats.Hottest = p.siteStats(), p.hottest()
-	pool := p.opts.Origin.Stats()
+	stats.Sources = newSources(a.opts.Origins.Stats())
+	stats.Site, stats.Hottest = a.siteStats(), a.hottest()
+	pool := a.opts.Store.Stats()
 	stats.Pool = api.Pool{Limit: pool.Limit, Open: pool.Open, InUse: pool.InUse, Waits: pool.Waits, WaitedMS: milliseconds(int64(pool.Waited))}
 	return stats
 }
 
-func (p *Proxy) siteStats() api.Site {
-	if p.opts.Site == nil {
+func (a *Admin) siteStats() api.Site {
+	if a.opts.Site == nil {
 		return api.Site{}
 	}
-	kept := p.opts.Site.Stats()
-	return api.Site{Requests: p.metrics.SiteRequests.Load(), Missing: p.metrics.SiteMissing.Load(), Files: kept.Files, Bytes: kept.Bytes}
+	kept := a.opts.Site.Stats()
+	return api.Site{Requests: a.opts.Metrics.SiteRequests.Load(), Missing: a.opts.Metrics.SiteMissing.Load(), Files: kept.Files, Bytes: kept.Bytes}
 }
 
 // hottestKeys is how many of the keys asked for most are shown.
 const hottestKeys = 20
 
-func (p *Proxy) hottest() []api.HotKey {
+func (a *Admin) hottest() []api.HotKey {
 	hot := []api.HotKey{}
-	for _, key := range p.cache.Popular(hottestKeys) {
-		if sight := p.cache.Peek(&cache.Ref{Key: key}); sight.Entry != nil {
+	for _, key := range a.opts.Cache.Popular(hottestKeys) {
+		if sight := a.opts.Cache.Peek(&cache.Ref{Key: key}); sight.Entry != nil {
 			hot = append(hot, api.HotKey{Key: key, Asked: sight.Asked, Where: sight.Where, Outcome: sight.Outcome.String()})
 		}
 	}
@@ -81,10 +82,10 @@ func (p *Proxy) hottest() []api.HotKey {
 }
 
 // staleRoutes counts the stale entries of each route.
-func (p *Proxy) staleRoutes() map[string]api.Stale {
+func (a *Admin) staleRoutes() map[string]api.Stale {
 	stale := map[string]api.Stale{}
-	p.cache.EachStale(func(e *cache.Entry) {
-		if r := p.router.Of(e.Key); r != nil {
+	a.opts.Cache.EachStale(func(e *cache.Entry) {
+		if r := a.opts.Routes.Of(e.Key); r != nil {
 			s := stale[r.Path()]
 			s.Entries++
 			if s.Oldest == nil || e.Filled.Before(*s.Oldest) {

@@ -1,4 +1,4 @@
-package proxy
+package admin
 
 import (
 	"cmp"
@@ -65,10 +65,10 @@ func (m *metricsText) one(family, kind, help string, value float64, labels ...st
 }
 
 // serveMetrics answers Prometheus.
-func (p *Proxy) serveMetrics(ctx *fasthttp.RequestCtx) {
+func (a *Admin) serveMetrics(ctx *fasthttp.RequestCtx) {
 	m := &metricsText{}
-	m.stats(p.Stats())
-	m.durations(p.router.Routes(), p.metrics)
+	m.stats(a.Stats())
+	m.durations(a.opts.Routes.Routes(), a.opts.Metrics)
 	ctx.Response.Header.SetContentType(contentMetrics)
 	reply.Send(ctx, fasthttp.StatusOK, m.text)
 }

@@ -1,0 +1,183 @@
+// Package admin answers operators: the pages below /cache and the metrics. It reads
+// the state of all parts of the proxy, and changes it on request.
+package admin
+
+import (
+	"bytes"
+	"encoding/json"
+	"log/slog"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
+	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/metrics"
+	"github.com/lewistv/xcri-proxy/proxy/origin"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
+	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/proxy/site"
+	"github.com/lewistv/xcri-proxy/proxy/verify"
+	"github.com/lewistv/xcri-proxy/proxy/visitor"
+	"github.com/lewistv/xcri-proxy/proxy/wire"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+// Options name the parts that an Admin reads and changes. All but Legacy and Site
+// are required.
+type Options struct {
+	Gate  gate.Options
+	Trust visitor.Trust
+	// Store is the database, as far as this package needs it.
+	Store       interface{ Stats() store.Stats }
+	Legacy      *legacy.Client // nil if there is no old API
+	Site        *site.Site     // nil if there is no site
+	Memory      *memfile.Memory
+	Routes      *route.Router
+	Cache       *cache.Cache
+	Outage      *cache.Outage
+	Metrics     *metrics.Metrics
+	Origins     *origin.Origins
+	Generations *generation.Watcher
+	Verify      *verify.Verifier
+	Maintenance *maintenance.Mode
+	// OnSourceChange follows a change of sources with all that depends on them. It
+	// returns the number of entries that became stale, and why the change can't
+	// be kept for the next run.
+	OnSourceChange func(moved []*route.Route) (purged int, unkept error)
+	// Connections counts the connections of clients.
+	Connections func() wire.Stats
+	Version     string // of the program
+	// Logger receives changes; nil discards them.
+	Logger *slog.Logger
+}
+
+// Admin answers operators. It is safe for concurrent use.
+type Admin struct {
+	opts    Options
+	gate    *gate.Gate
+	started time.Time
+	history history
+}
+
+// New returns an Admin. Its history begins once Run is called.
+func New(opts Options) *Admin {
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	opts.Gate.Logger = opts.Logger
+	return &Admin{opts: opts, gate: gate.New(opts.Gate), started: time.Now()}
+}
+
+// Refused counts the requests that were not admitted, by cause.
+func (a *Admin) Refused() map[string]int64 { return a.gate.Refused() }
+
+// page answers the requests for one path: answer GET and HEAD, change, which may
+// change the state, POST. Either may be nil.
+type page struct {
+	answer, change func(*Admin, *fasthttp.RequestCtx)
+	form           bool // change takes an HTML form
+	open           bool // without a credential
+}
+
+// pages are the paths for operators, without a final slash.
+var pages = map[string]page{
+	"/metrics":           {answer: (*Admin).serveMetrics},
+	"/cache":             {answer: (*Admin).servePage},
+	"/cache/page.css":    {answer: (*Admin).servePage},
+	"/cache/page.js":     {answer: (*Admin).servePage},
+	"/cache/history":     {answer: (*Admin).serveHistory},
+	"/cache/stats":       {answer: (*Admin).serveStats},
+	"/cache/maintenance": {answer: (*Admin).serveMaintenance, change: (*Admin).changeMaintenance},
+	"/cache/warm":        {answer: (*Admin).serveWarmStatus, change: (*Admin).serveWarm},
+	"/cache/purge":       {change: (*Admin).servePurge},
+	"/cache/source":      {answer: (*Admin).serveSource, change: (*Admin).serveSourceChange},
+	"/cache/verify":      {answer: (*Admin).serveVerifySubjects, change: (*Admin).serveVerify},
+	"/cache/entry":       {answer: (*Admin).serveEntry},
+	"/cache/login":       {answer: (*Admin).serveLogin, change: (*Admin).logIn, form: true, open: true},
+	"/cache/logout":      {change: (*Admin).logOut, form: true, open: true},
+}
+
+// Serve answers requests for /metrics and for paths below /cache, if the gate
+// admits them. Private says that a request came in on the admin pages' own
+// listener. It returns false for other paths. Its answers have no CORS headers.
+func (a *Admin) Serve(ctx *fasthttp.RequestCtx, path []byte, private bool) bool {
+	if !IsPage(path) {
+		return false
+	}
+	found := pages[string(bytes.TrimSuffix(path, []byte("/")))]
+	facts := gate.FactsOf(ctx, a.opts.Trust, private)
+	verdict := a.gate.Decide(facts, gate.Page{Read: found.answer != nil, Change: found.change != nil, Form: found.form, Open: found.open})
+	ctx.SetUserValue(credentialKey, verdict.By)
+	switch {
+	case !verdict.Admitted():
+		a.refuse(ctx, facts, verdict)
+	case ctx.IsPost():
+		found.change(a, ctx)
+	default:
+		found.answer(a, ctx)
+	}
+	return true
+}
+
+// IsPage reports whether a path is that of an admin page, or would be.
+func IsPage(path []byte) bool {
+	rest, ok := bytes.CutPrefix(path, []byte("/cache"))
+	return ok && (len(rest) == 0 || rest[0] == '/') || string(path) == "/metrics"
+}
+
+// credentialKey is the user value of a request that holds its gate.Credential.
+const credentialKey = "credential"
+
+// refuse answers a request that the gate does not admit.
+func (a *Admin) refuse(ctx *fasthttp.RequestCtx, facts *gate.Request, v gate.Verdict) {
+	if page := a.gate.Refuse(ctx, facts, v); page != nil {
+		reply.Send(ctx, v.Status, page)
+		return
+	}
+	reply.Fail(ctx, v.Status, v.Reason)
+}
+
+// serveLogin sends the page that asks for the admin token.
+func (a *Admin) serveLogin(ctx *fasthttp.RequestCtx) {
+	path, _ := route.SplitTarget(ctx.RequestURI())
+	ctx.Response.Header.SetContentType(pageTypes[".html"])
+	ctx.Response.Header.Set(fasthttp.HeaderContentSecurityPolicy, gate.LoginPolicy)
+	reply.Send(ctx, fasthttp.StatusOK, gate.LoginPage(string(path), ""))
+}
+
+// logIn opens a session.
+func (a *Admin) logIn(ctx *fasthttp.RequestCtx) {
+	facts := gate.FactsOf(ctx, a.opts.Trust, false)
+	if v := a.gate.LogIn(ctx, facts, a.opts.Trust.Of(ctx).Proto); !v.Admitted() {
+		a.refuse(ctx, facts, v)
+		return
+	}
+	reply.Send(ctx, fasthttp.StatusSeeOther, nil)
+}
+
+// logOut ends the session.
+func (a *Admin) logOut(ctx *fasthttp.RequestCtx) {
+	a.gate.LogOut(ctx, gate.FactsOf(ctx, a.opts.Trust, false), a.opts.Trust.Of(ctx).Proto)
+	reply.Send(ctx, fasthttp.StatusSeeOther, nil)
+}
+
+// sendJSON answers with v, indented for people.
+func (a *Admin) sendJSON(ctx *fasthttp.RequestCtx, status int, v any) {
+	var body bytes.Buffer
+	enc := json.NewEncoder(&body)
+	enc.SetEscapeHTML(false) // an & in a key stays one
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		panic(err) // plain numbers and strings
+	}
+	reply.Send(ctx, status, body.Bytes())
+}
+
+func (a *Admin) serveStats(ctx *fasthttp.RequestCtx) {
+	a.sendJSON(ctx, fasthttp.StatusOK, a.Stats())
+}

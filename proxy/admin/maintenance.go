@@ -1,0 +1,64 @@
+package admin
+
+import (
+	"errors"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
+	"github.com/valyala/fasthttp"
+)
+
+// newMaintenanceStats returns nil while maintenance mode is off.
+func newMaintenanceStats(period *maintenance.Period) *api.Maintenance {
+	if period == nil {
+		return nil
+	}
+	return &api.Maintenance{Since: &period.Since, Until: period.Until, Message: period.Message}
+}
+
+// serveMaintenance shows whether maintenance mode is on.
+func (a *Admin) serveMaintenance(ctx *fasthttp.RequestCtx) { a.sendMaintenance(ctx, nil) }
+
+// changeMaintenance turns it on or off.
+func (a *Admin) changeMaintenance(ctx *fasthttp.RequestCtx) {
+	var req api.MaintenanceRequest
+	if !a.readJSON(ctx, &req) {
+		return
+	}
+	next, err := newPeriod(req, time.Now())
+	if err != nil {
+		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	if next == nil && !a.opts.Maintenance.On() {
+		a.sendMaintenance(ctx, nil) // nothing changes
+		return
+	}
+	a.sendMaintenance(ctx, a.opts.Maintenance.Set(next))
+}
+
+func (a *Admin) sendMaintenance(ctx *fasthttp.RequestCtx, notKept error) {
+	var state api.MaintenanceState
+	if stats := newMaintenanceStats(a.opts.Maintenance.Period()); stats != nil {
+		state.On, state.Maintenance = true, *stats
+	}
+	if notKept != nil {
+		state.Warning = notKept.Error()
+	}
+	a.sendJSON(ctx, fasthttp.StatusOK, state)
+}
+
+// newPeriod checks a request and returns the period that it starts, nil for off.
+func newPeriod(r api.MaintenanceRequest, now time.Time) (*maintenance.Period, error) {
+	switch {
+	case r.On == nil:
+		return nil, errors.New("on: true or false is wanted")
+	case !*r.On && (r.Until != "" || r.Message != ""):
+		return nil, errors.New("until and message: only for on")
+	case !*r.On:
+		return nil, nil
+	}
+	return maintenance.NewPeriod(r.Until, r.Message, now)
+}
