@@ -16,8 +16,8 @@ type Cache struct {
 	current atomic.Pointer[published]
 	index   index
 
-	// mu is held while slots change: their versions, where they are kept, and what is
-	// prepared. Readers do not take it.
+	// mu guards changes of slots: their versions, their parts and the preparation.
+	// Readers do not take it.
 	mu       sync.Mutex
 	parts    *parts
 	prepared *preparation

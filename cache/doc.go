@@ -1,6 +1,6 @@
-// Package cache is a read-through cache of answers in bounded memory. What an answer
-// is and where it comes from is the business of the fill that the owner provides;
-// which answers are fresh follows from the generation that the owner publishes.
+// Package cache is a read-through cache of answers in bounded memory. The owner provides
+// the fill, which loads an answer, and publishes generations, which decide whether an answer
+// is fresh. The cache knows nothing else of either.
 //
 // # How it behaves
 //

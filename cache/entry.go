@@ -98,7 +98,7 @@ func (v *Variant) Len() int {
 // the cache and the body is gone: the caller asks the cache again.
 func (v *Variant) Hold() bool { return v.File == nil || v.File.Acquire() }
 
-// Release ends what a successful Hold began.
+// Release undoes a successful Hold.
 func (v *Variant) Release() {
 	if v.File != nil {
 		v.File.Release()
@@ -136,14 +136,15 @@ func (c *Content) release() {
 	}
 }
 
-// entryOverhead is what an entry costs beside its key and bodies: headers of
-// slices and strings, the slot, the places in two maps. Measured, rounded up.
+// entryOverhead is the cost of an entry beside its key and bodies: headers of slices and
+// strings, the version, the slot, and its places in the index and the admission policy.
+// Measured, rounded up.
 const entryOverhead = 512
 
-// Cost is the room that the entry takes, in bytes.
+// Cost returns the room that the entry takes, in bytes.
 func (e *Entry) Cost() int64 { return e.room(e.Key) }
 
-// room is what an entry of the content takes, in bytes.
+// room returns the cost of an entry with the content, in bytes.
 func (c *Content) room(key string) int64 {
 	cost := int64(entryOverhead + len(key))
 	for i := range c.Variants {
@@ -152,7 +153,7 @@ func (c *Content) room(key string) int64 {
 	return cost
 }
 
-// Cost is the room that the body takes, in bytes.
+// Cost returns the room that the body takes, in bytes.
 func (v *Variant) Cost() int64 {
 	cost := int64(cap(v.Body) + len(v.ETag))
 	if v.File != nil {

@@ -10,7 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 )
 
-// flights are the fills: those that requests share, and the turns of all of them.
+// flights limits the fills and lets requests for a key share one.
 type flights struct {
 	group     singleflight.Group
 	turns     chan struct{} // holds a value for each running fill
@@ -32,7 +32,7 @@ func (c *Cache) wait(now *published, key string) (*Entry, Outcome, error) {
 	era := c.outage.Era()
 	down := era.ctx.Done()
 	if c.opts.FillsWhileDown(key) {
-		down = nil // the fill is worth waiting for all the same
+		down = nil // the fill does not need the origin
 	} else if err := era.err(); err != nil {
 		return nil, Error, err
 	}
@@ -86,7 +86,7 @@ func (c *Cache) refresh(now *published, s *slot) {
 		_, err, _ := c.flights.group.Do(c.flight(now, s.key), func() (any, error) {
 			return c.load(s.key, func() { c.counts.refreshed.Add(1) })
 		})
-		if err != nil && !errors.Is(err, ErrDown) { // an outage is known, and no failure of the key
+		if err != nil && !errors.Is(err, ErrDown) { // an outage is no failure of the key
 			s.failedUntil.Store(int64(c.clock() + retryAfter))
 			c.opts.Logger.Warn("refresh failed, serving the stale entry", "key", s.key, "error", err)
 		}
@@ -136,7 +136,7 @@ func (c *Cache) fill(parent context.Context, key string) (v *version, err error)
 	}()
 	ctx, cancel := context.WithTimeout(parent, c.opts.FillTimeout)
 	defer cancel()
-	defer context.AfterFunc(c.life.ctx, cancel)() // the parent may know nothing of Close
+	defer context.AfterFunc(c.life.ctx, cancel)() // Close may not end the parent
 	if needed {
 		var end context.CancelFunc
 		ctx, end = era.WhileUp(ctx)

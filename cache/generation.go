@@ -20,7 +20,7 @@ type published struct {
 // preparation is the state that is being prepared. It is guarded by Cache.mu.
 type preparation struct {
 	*state
-	slots map[*slot]struct{} // those that hold a next version
+	slots map[*slot]struct{} // slots that hold a next version
 	// ahead holds versions that were read from a newer generation, which may be the
 	// next to be prepared, so that a preparation which the data overtakes again and
 	// again still makes progress.
@@ -103,8 +103,9 @@ func (c *Cache) prepareFill(ctx context.Context, key string) (*version, error) {
 }
 
 // keepPrepared makes a version that the cache has the next version of a key, and returns
-// it: of the served version and those of earlier preparations the one that wins. It does
-// nothing and returns nil if that is not fresh in the prepared state but has to be.
+// it. Of the served version and the versions of earlier preparations it picks the winner.
+// It does nothing and returns nil if the winner is not fresh in the prepared state but has
+// to be.
 func (c *Cache) keepPrepared(p *preparation, key string, fresh bool) *version {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -129,8 +130,8 @@ func (c *Cache) keepPrepared(p *preparation, key string, fresh bool) *version {
 	return best
 }
 
-// storePrepared makes a version that was filled for a preparation the next version of
-// its slot, unless what is there wins, and returns the winner. It returns nil if the
+// storePrepared makes a version that was filled for a preparation the next version of its
+// slot, unless a version that is there wins, and returns the winner. It returns nil if the
 // version is not fresh in the prepared state, or was purged meanwhile.
 func (c *Cache) storePrepared(p *preparation, v *version) *version {
 	c.mu.Lock()
@@ -189,9 +190,9 @@ func (c *Cache) Publish(g Generation, keys []string) {
 
 	c.current.Store(&published{p.state, time.Now()})
 
-	// Readers have switched. What follows only changes where slots are kept.
+	// Readers have switched. The rest only changes where slots are kept.
 	c.forget()
-	c.share(min(bytes, c.parts.at(warm).bytes)) // room for what leaves the warm set
+	c.share(min(bytes, c.parts.at(warm).bytes)) // room for slots that leave the warm set
 	for _, s := range slices.Clone(c.parts.at(warm).slots) {
 		if !set[s] {
 			c.settle(p, s, c.shelve)
@@ -257,8 +258,8 @@ func (c *Cache) settle(p *preparation, s *slot, place func(*slot, *version) bool
 	}
 }
 
-// forget halves all counts of requests, so that what was popular once does not stay. It
-// is the one place where counts fade with time.
+// forget halves all counts of requests, so that keys which were popular once do not stay
+// so. No other place makes counts fade with time.
 func (c *Cache) forget() {
 	for _, s := range c.index.all() {
 		s.asked.Store(s.asked.Load() / 2)
@@ -279,8 +280,8 @@ func (c *Cache) Published() (Generation, time.Time) {
 	return p.Generation, p.at
 }
 
-// Popular returns the keys that were requested most, most first, at most n: those of
-// entries that answer with something, and were requested more often than a crawl does.
+// Popular returns the at most n keys that were requested most, most first. Absent answers,
+// and keys that were not requested more often than by a crawl, are left out.
 func (c *Cache) Popular(n int) []string {
 	type popular struct {
 		key   string

@@ -13,7 +13,7 @@ type Ref struct {
 	near atomic.Pointer[slot]
 }
 
-// Sight is what a request for a key would get.
+// Sight is the answer that a request for a key would get.
 type Sight struct {
 	Entry   *Entry  // nil if there is none
 	Where   string  // the name of the part that keeps the entry; empty if there is none
@@ -56,7 +56,7 @@ func (c *Cache) Peek(r *Ref) Sight {
 	return Sight{&f.version.Entry, c.parts.name(f.slot), f.outcome, f.slot.asked.Load()}
 }
 
-// Count counts a request that was answered with what Peek returned.
+// Count counts a request that was answered with the entry which Peek returned.
 func (c *Cache) Count(r *Ref) {
 	if s := r.near.Load(); s != nil {
 		c.count(s)

@@ -51,19 +51,19 @@ type Options struct {
 	// and the cache releases them. It runs in the background, one entry at a time.
 	// May be nil.
 	Recode func(*Entry) []Variant
-	// OnPurge is called after each purge: what was exported before may hold entries that
-	// are purged now. May be nil.
+	// OnPurge is called after each purge: entries that were exported before may be purged
+	// now. May be nil.
 	OnPurge func()
 	// IsDown reports whether the error of a fill means that the origin is down,
 	// rather than that one key fails. Nil means that no error does.
 	IsDown func(error) bool
-	// Outage is shared with whoever else learns of outages of the origin; nil means
-	// that only fills do.
+	// Outage is shared with other code that learns of outages of the origin; nil means
+	// that only fills report outages.
 	Outage *Outage
 	// FillsWhileDown reports whether key can be filled during an outage, from
 	// elsewhere. Such a key is filled for the request that misses it, and refreshed
-	// once its entry was filled longer than DownAge ago, since nobody reports new
-	// generations meanwhile. It may be called often and from any goroutine. Nil means
+	// once its entry was filled longer than DownAge ago, since no new generations are
+	// published meanwhile. It may be called often and from any goroutine. Nil means
 	// that no key can be; a DownAge of zero means 1 min.
 	FillsWhileDown func(key string) bool
 	DownAge        time.Duration

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Outage knows whether the origin is down. Whoever notices an outage or its end
-// reports it; whoever depends on the origin asks. It is safe for concurrent use.
+// Outage knows whether the origin is down. Code that notices an outage or its end reports
+// it; code that depends on the origin asks. It is safe for concurrent use.
 type Outage struct {
 	logger *slog.Logger
 	// created is the instant from which confirmed counts, on the monotonic clock.
@@ -56,9 +56,8 @@ func newEra(o *Outage) *Era {
 // Era returns the present era.
 func (o *Outage) Era() *Era { return o.era.Load() }
 
-// Down reports that a load that began in the era found the origin down. It changes
-// nothing if the era has ended: the cause is that of an outage which is known, and
-// which may be over.
+// Down reports that a load which began in the era found the origin down. It changes
+// nothing if the era has ended: that outage is known, and may be over.
 func (e *Era) Down(err error) {
 	if !e.ended.CompareAndSwap(nil, &cause{err, time.Now()}) {
 		return
@@ -89,7 +88,7 @@ func (e *Era) err() error {
 
 // Down reports that the origin is down. Until Up, the cache serves its entries as
 // they are, requests that wait for a fill get ErrDown immediately, and no fill
-// begins but those that Options.FillsWhileDown allows.
+// begins except for keys that Options.FillsWhileDown allows.
 func (o *Outage) Down(err error) { o.Era().Down(err) }
 
 // Up reports that the origin is up at this moment.

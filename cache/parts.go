@@ -31,8 +31,8 @@ const (
 // larger entry would evict many and might then be refused itself.
 const largestShare = 4
 
-// part is a share of the cache with a budget of its own, so that the entries of one
-// part never evict those of another. All but the counts is guarded by Cache.mu.
+// part is a share of the cache with a budget of its own, so that an entry never evicts
+// entries of another part. Cache.mu guards all fields but the counts.
 type part struct {
 	name   string
 	budget int64
@@ -78,7 +78,7 @@ func (p *parts) of(s *slot) *part { return p.all[s.place.Load()] }
 
 func (p *parts) name(s *slot) string { return p.of(s).name }
 
-// shares divides what a warm set of that size leaves of the budget.
+// shares divides the budget that a warm set of the given size leaves.
 func (p *parts) shares(warmBytes int64) (hot, tail, absent int64) {
 	absent = p.bytes * absentShare / 100
 	rest := p.bytes - absent - warmBytes

@@ -23,7 +23,7 @@ const (
 // a state. It is the one rule for that, wherever the two come from: a version that is
 // fresh in the state wins over a version that is not; otherwise the version that was
 // read later wins. During an outage only the order counts for keys that are filled from
-// elsewhere, because the generation is that of an origin which may have moved on.
+// elsewhere, because the origin may have a newer generation than the published one.
 func (c *Cache) wins(in *state, v, old *version) bool {
 	if old == nil {
 		return true
@@ -36,8 +36,8 @@ func (c *Cache) wins(in *state, v, old *version) bool {
 	return v.read.order > old.read.order
 }
 
-// store puts a version that was filled in the slot of its key, unless what is there wins
-// or a hard purge came after the version was read.
+// store puts a version that was filled in the slot of its key, unless the served version
+// wins or a hard purge came after the version was read.
 func (c *Cache) store(v *version) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -181,8 +181,7 @@ func (p *part) displaceable(s *slot, cost int64) (slots []*slot) {
 		p.hand = (p.hand + 1) % len(p.slots)
 		sample = append(sample, p.slots[p.hand])
 	}
-	leastAskedFirst(sample)
-	for _, d := range sample {
+	for _, d := range leastAskedFirst(sample) {
 		if d.asked.Load() > asked/displaceFactor {
 			return nil
 		}
@@ -194,13 +193,27 @@ func (p *part) displaceable(s *slot, cost int64) (slots []*slot) {
 	return nil
 }
 
-func leastAskedFirst(slots []*slot) {
-	slices.SortStableFunc(slots, func(a, b *slot) int { return cmp.Compare(a.asked.Load(), b.asked.Load()) })
+// leastAskedFirst returns the slots by their present counts of requests.
+func leastAskedFirst(slots []*slot) []*slot {
+	type count struct {
+		*slot
+		asked uint32
+	}
+	counts := make([]count, len(slots)) // which go on changing in the slots
+	for i, s := range slots {
+		counts[i] = count{s, s.asked.Load()}
+	}
+	slices.SortFunc(counts, func(a, b count) int { return cmp.Compare(a.asked, b.asked) })
+	sorted := make([]*slot, len(counts))
+	for i, c := range counts {
+		sorted[i] = c.slot
+	}
+	return sorted
 }
 
-// share gives the parts the room that a warm set of that size leaves them. What no
-// longer fits in the hot part moves to the tail, and what no longer fits there leaves
-// the cache: the least requested first.
+// share gives the parts the room that a warm set of the given size leaves. Slots that no
+// longer fit in the hot part move to the tail, and slots that no longer fit there leave the
+// cache, the least requested first.
 func (c *Cache) share(warmBytes int64) {
 	h, t := c.parts.at(hot), c.parts.at(tail)
 	hotBytes, tailBytes, _ := c.parts.shares(warmBytes)
@@ -224,9 +237,7 @@ func (p *part) shrink(out func(*slot)) {
 	if p.fits(0) {
 		return
 	}
-	all := slices.Clone(p.slots)
-	leastAskedFirst(all)
-	for _, s := range all {
+	for _, s := range leastAskedFirst(p.slots) {
 		if p.fits(0) {
 			return
 		}

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// version is an entry in the cache, and what has happened to it since it was read.
+// version is an entry in the cache, and its history since it was read.
 type version struct {
 	Entry
 	cost int64
@@ -40,7 +40,7 @@ func (v *version) recoded(e *Entry) *version {
 // use notes that a slot serves the version, or will: it holds the entry's files.
 func (v *version) use() {
 	if v.users++; v.users == 1 {
-		v.hold() // can't fail: whoever made the version holds it
+		v.hold() // can't fail: the caller holds the version or has just made it
 	}
 }
 

@@ -6,9 +6,9 @@ import "time"
 type Stats struct {
 	Shelves   []ShelfStats // the warm set first
 	Fills     int64        // loads from the origin
-	Failures  int64        // of them, those that failed, and those that got no turn
-	Refreshes int64        // of the fills, those that no request waited for
-	Panics    int64        // of the failures, those by a panic
+	Failures  int64        // fills that failed or got no turn
+	Refreshes int64        // fills that no request waited for
+	Panics    int64        // failures by a panic
 	Waiting   int64        // requests waiting for a fill now
 	Filling   int64        // fills running now
 

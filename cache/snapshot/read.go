@@ -48,8 +48,8 @@ func read(in io.Reader, size, room int64) (*File, error) {
 	return file, nil
 }
 
-// checkHeader tells a file that is cut short in its first line from a foreign
-// one, and that from an older or newer format.
+// checkHeader returns which error a file has that does not begin with our header: it is cut
+// short in its first line, of an older or newer format, or foreign.
 func checkHeader(in *bufio.Reader) error {
 	first, _ := in.Peek(len(header))
 	switch {

@@ -41,7 +41,7 @@ const (
 	markEntry
 )
 
-// File is what an earlier run saved.
+// File is the content of a file that an earlier run saved.
 type File struct {
 	By      string    // the program that saved it
 	At      time.Time // when
@@ -49,8 +49,8 @@ type File struct {
 	Entries []cache.Saved
 }
 
-// Save writes what a cache exports to a file, which appears whole or not at all, and
-// releases it. By names the program, for File.By. It returns how many entries it wrote:
+// Save writes exported entries to a file, which appears whole or not at all, and releases
+// them. By names the program, for File.By. It returns how many entries it wrote:
 // none, and no file, if there is no warm set, which is worth less than a file that may be
 // there.
 func Save(path, by string, exported []cache.Saved) (entries int, err error) {
