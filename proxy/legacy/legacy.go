@@ -143,13 +143,22 @@ func (c *Client) Fetch(ctx context.Context, target string) (Answer, error) {
 	return Answer{resp.StatusCode(), resp.Body()}, nil
 }
 
+// StatusError is the ErrAnswer of an answer whose status means that there is nothing
+// to store.
+type StatusError struct{ Status int }
+
+func (e *StatusError) Error() string { return fmt.Sprintf("%v: status %d", ErrAnswer, e.Status) }
+
+// Unwrap makes the error an ErrAnswer.
+func (e *StatusError) Unwrap() error { return ErrAnswer }
+
 // checkJSON tells an answer that may be stored from one that may not.
 func checkJSON(resp *fasthttp.Response) error {
 	status := resp.StatusCode()
 	switch {
 	case status == fasthttp.StatusTooManyRequests || status >= 300 && status < 400 ||
 		status >= 500 && status != fasthttp.StatusNotImplemented:
-		return fmt.Errorf("%w: status %d", ErrAnswer, status)
+		return &StatusError{status}
 	case len(resp.Header.ContentEncoding()) > 0:
 		return fmt.Errorf("%w: content coding %q", ErrAnswer, resp.Header.ContentEncoding())
 	case !isJSON(resp):

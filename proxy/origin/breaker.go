@@ -77,13 +77,19 @@ type result struct {
 	at     time.Time // when it ended
 	took   time.Duration
 	failed bool
+	own    bool // the failure is that of the request: the source is well
 	probe  bool
 }
 
-// record notes the result of a load.
+// record notes the result of a load. The failure of a request of its own counts for
+// nothing, except that a probe with it has succeeded: the source answers.
 func (b *breaker) record(r result) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	if r.own && !(b.open && r.probe) {
+		return
+	}
+	r.failed = r.failed && !r.own
 	past := b.usual[r.route]
 	if past == nil {
 		past = &pastLoads{}
@@ -93,7 +99,7 @@ func (b *breaker) record(r result) {
 	if b.open && r.probe {
 		b.probed(r, past)
 	}
-	if !b.open && !r.failed {
+	if !b.open && !r.failed && !r.own {
 		past.learn(r.took)
 	}
 }

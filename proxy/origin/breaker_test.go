@@ -217,3 +217,93 @@ func TestOutageSetsTrialsBack(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// Failed loads do not become the usual time, and slow ones move it little.
+func TestUsualTime(t *testing.T) {
+	const usual = 100 * time.Millisecond
+	b := newBreakerTest(limits{0.5, 3})
+	mean := func() time.Duration { return b.usual["/teams/"].mean }
+	b.loads(longRun, 0, usual, 10*time.Minute)
+	if mean() != usual {
+		t.Fatalf("the usual time is %v", mean())
+	}
+	b.loads(10, 10, time.Minute, time.Minute)
+	if mean() != usual || b.usual["/teams/"].count != longRun {
+		t.Errorf("after failed loads it is %v", mean())
+	}
+	b.record(result{route: "/teams/", at: b.now, took: time.Hour})
+	if limit := usual + outlier*usual/longRun; mean() <= usual || mean() > limit {
+		t.Errorf("after an outlier it is %v, want at most %v", mean(), limit)
+	}
+	b.trip(b.now, "down")
+	before := mean()
+	b.record(result{route: "/teams/", at: b.now, took: usual / 2, probe: true})
+	if mean() != before {
+		t.Errorf("a load through an open breaker makes it %v", mean())
+	}
+}
+
+// A probe is slow if it exceeds the limit of slowdown, not only the floor.
+func TestSlowProbe(t *testing.T) {
+	const usual = 100 * time.Millisecond
+	for took, slow := range map[time.Duration]bool{
+		slowFloor: false, slowFloor + 1: false, 3 * usual: false, 3*usual + 1: true,
+	} {
+		b := newBreakerTest(limits{0.05, 3})
+		b.loads(longRun, 0, usual, 10*time.Minute)
+		b.trip(b.now, "down")
+		for range goodProbes {
+			b.now = b.now.Add(probeEvery)
+			b.try(false, took)
+		}
+		if s := b.stats(b.now); s.Open != slow {
+			t.Errorf("probes of %v: %+v", took, s)
+		}
+	}
+	b := newBreakerTest(limits{0.05, 3}) // without a usual time no probe is slow
+	b.trip(b.now, "down")
+	for range goodProbes {
+		b.now = b.now.Add(probeEvery)
+		b.try(false, time.Hour)
+	}
+	if s := b.stats(b.now); s.Open {
+		t.Errorf("%+v", s)
+	}
+}
+
+// A probe that ends after the breaker has closed is a load like any other.
+func TestLateProbe(t *testing.T) {
+	b := newBreakerTest(limits{0.05, 3})
+	b.trip(b.now, "down")
+	b.reset()
+	for range 2 * goodProbes {
+		b.record(result{route: "/teams/", at: b.now, probe: true})
+	}
+	if s := b.stats(b.now); s.Open || s.Switches != 1 || b.good != 0 || len(b.reported) != 1 {
+		t.Errorf("%+v, %d good probes, %q", s, b.good, b.reported)
+	}
+}
+
+// The failure of a request of its own counts for nothing, but as a probe it shows that
+// the source answers.
+func TestOwnFailures(t *testing.T) {
+	b := newBreakerTest(limits{0.05, 3})
+	for range 10 * minLoads {
+		b.record(result{route: "/teams/", at: b.now, took: time.Hour, failed: true, own: true})
+	}
+	b.judge(b.now)
+	if s := b.stats(b.now); s.Open || s.Loads != 0 || b.usual["/teams/"] != nil {
+		t.Errorf("%+v", s)
+	}
+	b.trip(b.now, "down")
+	for range goodProbes {
+		b.now = b.now.Add(probeEvery)
+		if _, probe := b.allow(b.now); !probe {
+			t.Fatal("no probe")
+		}
+		b.record(result{route: "/teams/", at: b.now, failed: true, own: true, probe: true})
+	}
+	if s := b.stats(b.now); s.Open {
+		t.Errorf("%+v", s)
+	}
+}

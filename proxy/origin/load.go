@@ -85,9 +85,28 @@ func (o *Origins) fromLegacy(ctx context.Context, q route.Question, probe bool) 
 // loaded reports a load to the source's breaker and to the owner.
 func (o *Origins) loaded(b *breaker, probe bool, l Load) {
 	b.record(result{
-		route: l.Question.Route.Path(), at: time.Now(), took: l.Took, failed: l.Err != nil, probe: probe,
+		route: l.Question.Route.Path(), at: time.Now(), took: l.Took, probe: probe,
+		failed: l.Err != nil, own: ofTheRequest(l.Err),
 	})
 	o.opts.OnLoad(l)
+}
+
+// ofTheRequest reports whether an error is that of one request, and says nothing about
+// its source: the old API's internal errors, and statements that the database refuses.
+func ofTheRequest(err error) bool {
+	var answered *legacy.StatusError
+	switch {
+	case err == nil, errors.Is(err, errPanic):
+		return false
+	case errors.As(err, &answered):
+		return answered.Status >= 500
+	case errors.Is(err, legacy.ErrUnavailable), errors.Is(err, legacy.ErrTimeout), errors.Is(err, legacy.ErrAnswer):
+		return false
+	case errors.Is(err, store.ErrTimeout), errors.Is(err, store.ErrUnavailable), errors.Is(err, store.ErrSetup),
+		errors.Is(err, context.DeadlineExceeded), errors.Is(err, context.Canceled):
+		return false
+	}
+	return store.ClassOf(err) == store.ThisRead
 }
 
 // fromEither asks the database, and the old API if the database fails or its

@@ -344,3 +344,90 @@ func TestOverridesOfAnEarlierRun(t *testing.T) {
 		t.Errorf("%d are ignored: %s", n, log.String())
 	}
 }
+
+// A request that the old API always answers with 5xx ends with that error, and says
+// nothing about the old API: its breaker stays closed, and other requests are
+// answered.
+func TestInternalErrorsOpenNoBreaker(t *testing.T) {
+	for _, status := range []int64{500, 502, 503, 504} {
+		f := newFixture(t, Options{Source: FromAuto})
+		f.outage.Down(store.ErrUnavailable)
+		f.status.Store(status)
+		for range 3 * minLoads {
+			if _, err := f.load(t, "/athletes/?checkpoint_date=2025-10-20", time.Minute); !errors.Is(err, legacy.ErrAnswer) || !errors.Is(err, cache.ErrDown) {
+				t.Fatalf("%d: %v", status, err)
+			}
+		}
+		if s := f.Stats().Legacy; s.Open || s.Failed != 0 {
+			t.Errorf("%d: %+v", status, s)
+		}
+		f.status.Store(200)
+		if a, err := f.load(t, "/teams/", time.Minute); err != nil || from(a) != "legacy" {
+			t.Errorf("%d: from %q, %v", status, from(a), err)
+		}
+	}
+}
+
+// An old API that limits or redirects our requests, or does not answer, fails.
+func TestOtherFailuresOpenTheBreaker(t *testing.T) {
+	for _, status := range []int64{429, 302, 403} {
+		f := newFixture(t, Options{Source: FromAuto})
+		f.outage.Down(store.ErrUnavailable)
+		f.status.Store(status)
+		for range minLoads + 1 {
+			_, _ = f.load(t, "/teams/", time.Minute)
+		}
+		if s := f.Stats().Legacy; !s.Open || f.passed.Load() != minLoads {
+			t.Errorf("%d: %d loads, %+v", status, f.passed.Load(), s)
+		}
+	}
+}
+
+// A statement that the database refuses for one request says nothing about the
+// database: its breaker stays closed, while timeouts and panics open it.
+func TestRefusedStatementsOpenNoBreaker(t *testing.T) {
+	for err, open := range map[error]bool{
+		errors.New("illegal mix of collations"):       false,
+		fmt.Errorf("teams: %w", store.ErrTimeout):     true,
+		fmt.Errorf("teams: %w", store.ErrSetup):       true,
+		errPanic:                                      true,
+		fmt.Errorf("x: %w", context.DeadlineExceeded): true,
+	} {
+		f := newFixture(t, Options{Source: FromAuto})
+		f.storeErr = err
+		for range minLoads + 1 {
+			if a, err := f.load(t, "/teams/", time.Minute); err != nil || from(a) != "legacy" {
+				t.Fatalf("from %q, %v", from(a), err)
+			}
+		}
+		if s := f.Stats().Store; s.Open != open {
+			t.Errorf("%v: %+v", err, s)
+		}
+	}
+}
+
+// An answer of the old API gets the generation that the database returned before it
+// was asked, but none that could hold if the database is down or has returned none:
+// nothing is known about what changed meanwhile.
+func TestGenerationOfLegacyAnswers(t *testing.T) {
+	for name, tt := range map[string]struct {
+		source     Source
+		generation string
+		down       bool
+		want       string
+	}{
+		"well":                {FromLegacy, "g", false, "g"},
+		"none yet":            {FromLegacy, "", false, unknownGeneration},
+		"an outage":           {FromLegacy, "g", true, unknownGeneration},
+		"an outage with auto": {FromAuto, "g", true, unknownGeneration},
+	} {
+		f := newFixture(t, Options{Source: tt.source})
+		f.opts.Generation = func(store.Scope) string { return tt.generation }
+		if tt.down {
+			f.outage.Down(store.ErrUnavailable)
+		}
+		if a, err := f.load(t, "/teams/", time.Minute); err != nil || from(a) != "legacy" || a.Generation != tt.want {
+			t.Errorf("%s: %+v, %v", name, a, err)
+		}
+	}
+}
