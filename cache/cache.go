@@ -16,10 +16,10 @@ type Cache struct {
 	current atomic.Pointer[published]
 	index   index
 
-	// mu guards changes of slots: their versions, their parts and the preparation.
+	// mu guards changes of slots: their versions, their shelves and the preparation.
 	// Readers do not take it.
 	mu       sync.Mutex
-	parts    *parts
+	shelves  *shelves
 	prepared *preparation
 	reads    reads
 
@@ -48,7 +48,7 @@ func New(opts Options) (*Cache, error) {
 	c.recodes = make(chan weakVersion, recodeQueue)
 	c.life.ctx, c.life.stop = context.WithCancel(context.Background())
 	var err error
-	if c.parts, err = newParts(c.opts.Bytes); err != nil {
+	if c.shelves, err = newShelves(c.opts.Bytes); err != nil {
 		return nil, err
 	}
 	if c.opts.Recode != nil {

@@ -22,7 +22,7 @@ func TestNew(t *testing.T) {
 		t.Error("no error without a Fill")
 	}
 	if _, err := New(Options{Fill: new(fakeOrigin).fill, Bytes: 1}); err == nil {
-		t.Error("no error with a budget too small for the parts")
+		t.Error("no error with a budget too small for the shelves")
 	}
 	c := newCache(t, &fakeOrigin{}, Options{})
 	if o := c.opts; o.Bytes != 64<<20 || o.FillTimeout != 20*time.Second ||

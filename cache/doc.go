@@ -8,7 +8,7 @@
 // answer that is served and, while a generation is being prepared, the version that
 // will be served in that generation. A reader picks between the two by the published
 // generation alone, so that Publish switches all of them with one atomic store. Where
-// a slot is kept is a label on it: the warm set and the hot part keep their entries;
+// a slot is kept is a label on it: the warm set and the hot shelf keep their entries;
 // in the tail and among the absent answers, ristretto decides which entries stay.
 //
 // A missing key is filled once, however many requests wait for it. A stale entry is
@@ -34,6 +34,6 @@
 //     stale.
 //   - Eventually fresh: while the origin is up and fills succeed, a key that is
 //     requested again and again becomes a hit.
-//   - Bytes add up: each part counts the cost of the entries that it holds, no part
+//   - Bytes add up: each shelf counts the cost of the entries that it holds, no shelf
 //     exceeds its budget, and all of them together do not exceed Options.Bytes.
 package cache

@@ -12,7 +12,7 @@ type Saved struct {
 	Content
 	Filled time.Time
 	Took   time.Duration
-	Warm   bool   // from the warm set; otherwise from the hot part
+	Warm   bool   // from the warm set; otherwise from the hot shelf
 	Purged bool   // stale, whatever its generation
 	Asked  uint32 // how often it was requested
 }
@@ -23,7 +23,7 @@ func (s *Saved) Cost() int64 { return s.room(s.Key) }
 // Release gives up the bodies of an exported entry.
 func (s *Saved) Release() { s.release() }
 
-// Export returns the warm set and then the hot part, each with the most requested entries
+// Export returns the warm set and then the hot shelf, each with the most requested entries
 // first. The caller releases each of them.
 func (c *Cache) Export() (all []Saved) {
 	c.each(func(s *slot, v *version) {
@@ -69,17 +69,17 @@ func (c *Cache) Adopt(entries []Saved) {
 			c.adopt(made, e)
 		}
 	}
-	c.share(c.parts.at(warm).bytes)
+	c.share(c.shelves.at(warm).bytes)
 }
 
 func (c *Cache) adopt(made *Entry, e Saved) {
 	v, s := newVersion(made, moment{}), &slot{key: e.Key}
 	v.purged.Store(e.Purged)
 	s.asked.Store(e.Asked)
-	h := c.parts.at(hot)
+	h := c.shelves.at(hot)
 	var kept bool
 	switch {
-	case e.Warm && c.parts.at(warm).fits(v.cost):
+	case e.Warm && c.shelves.at(warm).fits(v.cost):
 		kept = c.move(s, v, warm)
 	case !c.opts.Absent(&v.Content) && h.fits(v.cost) && v.cost <= h.budget/largestShare:
 		kept = c.move(s, v, hot)

@@ -192,8 +192,8 @@ func (c *Cache) Publish(g Generation, keys []string) {
 
 	// Readers have switched. The rest only changes where slots are kept.
 	c.forget()
-	c.share(min(bytes, c.parts.at(warm).bytes)) // room for slots that leave the warm set
-	for _, s := range slices.Clone(c.parts.at(warm).slots) {
+	c.share(min(bytes, c.shelves.at(warm).bytes)) // room for slots that leave the warm set
+	for _, s := range slices.Clone(c.shelves.at(warm).slots) {
 		if !set[s] {
 			c.settle(p, s, c.shelve)
 		}
@@ -206,13 +206,13 @@ func (c *Cache) Publish(g Generation, keys []string) {
 	for s := range p.slots {
 		c.settle(p, s, others)
 	}
-	c.share(c.parts.at(warm).bytes)
+	c.share(c.shelves.at(warm).bytes)
 }
 
 // warmSet returns the slots of the keys that have a version in a preparation and fit in
 // the warm set, and their size.
 func (c *Cache) warmSet(p *preparation, keys []string) (set map[*slot]bool, bytes int64) {
-	w, left := c.parts.at(warm), int64(0)
+	w, left := c.shelves.at(warm), int64(0)
 	set = make(map[*slot]bool, len(keys))
 	for _, key := range keys {
 		s := c.index.get(key)

@@ -16,7 +16,7 @@ type Ref struct {
 // Sight is the answer that a request for a key would get.
 type Sight struct {
 	Entry   *Entry  // nil if there is none
-	Where   string  // the name of the part that keeps the entry; empty if there is none
+	Where   string  // the name of the shelf that keeps the entry; empty if there is none
 	Outcome Outcome // Miss or Error if there is no entry
 	Asked   uint32  // how often the entry was requested; see slot.asked
 }
@@ -34,7 +34,7 @@ type found struct {
 func (c *Cache) Get(r *Ref) (*Entry, Outcome, error) {
 	f := c.find(r)
 	if f.version == nil {
-		c.parts.at(tail).policy.Touch(r.Key) // so that admission hears of the key
+		c.shelves.at(tail).policy.Touch(r.Key) // so that admission hears of the key
 		return c.wait(f.now, r.Key)
 	}
 	c.count(f.slot)
@@ -53,7 +53,7 @@ func (c *Cache) Peek(r *Ref) Sight {
 		}
 		return Sight{Outcome: Miss}
 	}
-	return Sight{&f.version.Entry, c.parts.name(f.slot), f.outcome, f.slot.asked.Load()}
+	return Sight{&f.version.Entry, c.shelves.name(f.slot), f.outcome, f.slot.asked.Load()}
 }
 
 // Count counts a request that was answered with the entry which Peek returned.
@@ -134,7 +134,7 @@ const touchEvery = 16
 
 func heard(asked uint32) bool { return asked < touchEvery || asked%touchEvery == 0 }
 
-// hearsOf returns the part whose policy hears of requests for a slot that is kept at a
+// hearsOf returns the shelf whose policy hears of requests for a slot that is kept at a
 // place: a hot slot may come back to the tail.
 func hearsOf(at place) place {
 	switch at {
@@ -147,13 +147,13 @@ func hearsOf(at place) place {
 }
 
 // count counts a request for a slot, and promotes a slot that is requested often. A
-// slot that finds no room in the hot part is tried again at growing intervals.
+// slot that finds no room on the hot shelf is tried again at growing intervals.
 func (c *Cache) count(s *slot) {
 	asked := s.asked.Add(1)
 	at := place(s.place.Load())
 	if heard(asked) {
 		if by := hearsOf(at); by != nowhere {
-			c.parts.at(by).policy.Touch(s.key)
+			c.shelves.at(by).policy.Touch(s.key)
 		}
 	}
 	if at == tail && asked >= promoteAfter && asked&(asked-1) == 0 {

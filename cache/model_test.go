@@ -411,7 +411,7 @@ func (m *model) end() {
 	}
 	m.c.Close()
 	synctest.Wait()
-	for _, p := range m.c.parts.all {
+	for _, p := range m.c.shelves.all {
 		if p.policy != nil {
 			p.policy.Close()
 		}

@@ -43,7 +43,7 @@ type Options struct {
 	// or recoded. Nil allows all complete answers.
 	Check func(*Content) error
 	// Absent reports whether an answer says that there is nothing. Such answers have
-	// a small part of the budget to themselves. Nil means that none does.
+	// a small share of the budget to themselves. Nil means that none does.
 	Absent func(*Content) bool
 	// Recode returns other variants of an entry that has just been stored, which
 	// take too long to make while a request waits, or nil to leave it as it is. The

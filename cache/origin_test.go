@@ -149,7 +149,7 @@ func newCache(t testing.TB, o *fakeOrigin, opts Options) *Cache {
 	}
 	t.Cleanup(func() {
 		c.Close()
-		for _, p := range c.parts.all {
+		for _, p := range c.shelves.all {
 			if p.policy != nil {
 				p.policy.Close()
 			}
@@ -199,7 +199,7 @@ func publish(t testing.TB, c *Cache, g Generation, keys ...string) {
 	c.Publish(g, keys)
 }
 
-// where checks in which part of the cache a key is.
+// where checks on which shelf a key is.
 func where(t testing.TB, c *Cache, key, want string) {
 	t.Helper()
 	if got := c.sight(key).Where; got != want {
@@ -250,11 +250,11 @@ func (c *Cache) storeEntry(e *Entry) {
 // version returns the version that is served for a key.
 func (c *Cache) version(key string) *version { return c.find(&Ref{Key: key}).version }
 
-// entries returns how many slots a part has.
+// entries returns how many slots a shelf has.
 func (c *Cache) entries(at place) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return int64(len(c.parts.at(at).slots))
+	return int64(len(c.shelves.at(at).slots))
 }
 
 // keysOf returns the keys of a warm set that was prepared.

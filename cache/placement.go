@@ -9,7 +9,7 @@ import (
 
 const (
 	// promoteAfter is how many requests an entry answers in the tail before it moves
-	// to the hot part. A crawl requests each page once or twice.
+	// to the hot shelf. A crawl requests each page once or twice.
 	promoteAfter = 4
 	// displaceAfter is how many requests it must have answered to displace others
 	// there, and displaceFactor how many times as many as each of them.
@@ -67,7 +67,7 @@ func (c *Cache) keep(s *slot, v *version) (kept bool) {
 	if place(s.place.Load()) != warm {
 		return c.shelve(s, v)
 	}
-	w, old := c.parts.at(warm), s.served.Load()
+	w, old := c.shelves.at(warm), s.served.Load()
 	if w.fits(v.cost - old.cost) {
 		kept = c.move(s, v, warm)
 	} else { // it has outgrown the warm set
@@ -80,7 +80,7 @@ func (c *Cache) keep(s *slot, v *version) (kept bool) {
 
 // shelve puts a slot with the given version where it belongs outside the warm set.
 func (c *Cache) shelve(s *slot, v *version) (kept bool) {
-	switch h := c.parts.at(hot); {
+	switch h := c.shelves.at(hot); {
 	case c.opts.Absent(&v.Content):
 		return c.move(s, v, absent)
 	case place(s.place.Load()) == hot && h.fits(v.cost-s.served.Load().cost):
@@ -89,18 +89,18 @@ func (c *Cache) shelve(s *slot, v *version) (kept bool) {
 	return c.move(s, v, tail)
 }
 
-// move puts a slot with the given version in a part, from wherever it is. Readers find
+// move puts a slot with the given version on a shelf, from wherever it is. Readers find
 // the slot all the time. It reports whether the slot stays there, and makes it leave the
 // cache if it does not.
 func (c *Cache) move(s *slot, v *version, to place) (kept bool) {
-	target := c.parts.at(to)
+	target := c.shelves.at(to)
 	if target.policy != nil && v.cost > target.budget/largestShare {
 		target.tooLarge.Add(1)
 		c.leave(s)
 		return false
 	}
 	if from, old := place(s.place.Load()), s.served.Load(); from != nowhere {
-		source := c.parts.at(from)
+		source := c.shelves.at(from)
 		source.remove(s, old.cost)
 		if source.policy != nil && (from != to || v.cost > old.cost) {
 			source.policy.Remove(s.key) // also before its cost rises
@@ -135,7 +135,7 @@ func (c *Cache) move(s *slot, v *version, to place) (kept bool) {
 // a version is prepared.
 func (c *Cache) leave(s *slot) {
 	if at := place(s.place.Load()); at != nowhere {
-		p := c.parts.at(at)
+		p := c.shelves.at(at)
 		p.remove(s, s.served.Load().cost)
 		if p.policy != nil {
 			p.policy.Remove(s.key)
@@ -147,12 +147,12 @@ func (c *Cache) leave(s *slot) {
 	}
 }
 
-// promote moves a slot from the tail to the hot part if there is room, or if it is
+// promote moves a slot from the tail to the hot shelf if there is room, or if it is
 // requested much more than slots that are there.
 func (c *Cache) promote(s *slot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	v, h := s.served.Load(), c.parts.at(hot)
+	v, h := s.served.Load(), c.shelves.at(hot)
 	if v == nil || place(s.place.Load()) != tail || v.cost > h.budget/largestShare {
 		return
 	}
@@ -169,9 +169,9 @@ func (c *Cache) promote(s *slot) {
 	}
 }
 
-// displaceable returns slots of the part that give room for another slot and are
+// displaceable returns slots of the shelf that give room for another slot and are
 // requested much less than it, or nil if there are not enough among those considered.
-func (p *part) displaceable(s *slot, cost int64) (slots []*slot) {
+func (p *shelf) displaceable(s *slot, cost int64) (slots []*slot) {
 	asked := s.asked.Load()
 	if asked < displaceAfter {
 		return nil
@@ -211,12 +211,12 @@ func leastAskedFirst(slots []*slot) []*slot {
 	return sorted
 }
 
-// share gives the parts the room that a warm set of the given size leaves. Slots that no
-// longer fit in the hot part move to the tail, and slots that no longer fit there leave the
+// share gives the shelves the room that a warm set of the given size leaves. Slots that no
+// longer fit on the hot shelf move to the tail, and slots that no longer fit there leave the
 // cache, the least requested first.
 func (c *Cache) share(warmBytes int64) {
-	h, t := c.parts.at(hot), c.parts.at(tail)
-	hotBytes, tailBytes, _ := c.parts.shares(warmBytes)
+	h, t := c.shelves.at(hot), c.shelves.at(tail)
+	hotBytes, tailBytes, _ := c.shelves.shares(warmBytes)
 	if h.budget == hotBytes && t.budget == tailBytes {
 		return
 	}
@@ -232,8 +232,8 @@ func (c *Cache) share(warmBytes int64) {
 	})
 }
 
-// shrink takes the least requested slots out of the part until its budget holds.
-func (p *part) shrink(out func(*slot)) {
+// shrink takes the least requested slots off the shelf until its budget holds.
+func (p *shelf) shrink(out func(*slot)) {
 	if p.fits(0) {
 		return
 	}

@@ -50,7 +50,7 @@ func TestRequestsCountOn(t *testing.T) {
 	})
 }
 
-// A part that loses room gives up its least requested slots: the hot part to the tail, the
+// A shelf that loses room gives up its least requested slots: the hot shelf to the tail, the
 // tail for good.
 func TestShrinkTakesTheLeastRequested(t *testing.T) {
 	for kind, tt := range map[string]struct {
@@ -66,7 +66,7 @@ func TestShrinkTakesTheLeastRequested(t *testing.T) {
 				c.asked(key(kind, n), requests(n))
 			}
 			c.mu.Lock()
-			c.share(c.parts.at(warm).budget)
+			c.share(c.shelves.at(warm).budget)
 			c.mu.Unlock()
 			left, least, most := 0, uint32(1<<30), uint32(0)
 			for n := range tt.keys {
@@ -109,7 +109,7 @@ func TestDisplacement(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCache(t, &fakeOrigin{size: 10 << 10}, Options{Bytes: 1 << 20})
 			n := 0
-			for ; c.parts.at(hot).fits(10<<10 + entryOverhead + 10); n++ {
+			for ; c.shelves.at(hot).fits(10<<10 + entryOverhead + 10); n++ {
 				ask(t, c, key("hot", n), 1, always(1+promoteAfter))
 				c.asked(key(key("hot", n), 0), tt.others)
 			}
@@ -135,7 +135,7 @@ func TestDisplacement(t *testing.T) {
 // nextFill returns the number of the next fill of a fakeOrigin.
 func (c *Cache) nextFill() string { return strconv.FormatInt(c.counts.fills.Load()+1, 10) }
 
-// An entry that is too large for a part is not promoted there, nor displaces anything.
+// An entry that is too large for a shelf is not promoted there, nor displaces anything.
 func TestLargeEntryIsNotPromoted(t *testing.T) {
 	c := newCache(t, &fakeOrigin{size: 100 << 10}, Options{Bytes: 1 << 20})
 	ask(t, c, "list", 1, always(4*displaceAfter))
@@ -143,7 +143,7 @@ func TestLargeEntryIsNotPromoted(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// A warm set that grows in place takes its room from the other parts.
+// A warm set that grows in place takes its room from the other shelves.
 func TestWarmRefreshTakesRoom(t *testing.T) {
 	o := &fakeOrigin{size: 1 << 10}
 	bubble(t, o, Options{Bytes: 1 << 20}, func(t *testing.T, c *Cache) {

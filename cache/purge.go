@@ -121,7 +121,7 @@ func (c *Cache) Purge(match func(*Entry) bool, hard bool) (n int) {
 		}
 	}
 	if hard {
-		c.share(c.parts.at(warm).bytes)
+		c.share(c.shelves.at(warm).bytes)
 	}
 	return n
 }

@@ -6,7 +6,7 @@ import (
 	"testing/synctest"
 )
 
-// filled returns where the keys of a cache with something in each part of it
+// filled returns where the keys of a cache with something on each shelf
 // are: a warm one, a hot one, one on the tail, and one of nothing.
 func filled(t *testing.T, c *Cache, o *fakeOrigin) map[string]string {
 	t.Helper()

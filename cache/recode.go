@@ -84,12 +84,12 @@ func (c *Cache) replace(v *version, better *Entry) {
 	by := v.recoded(better)
 	if s.served.Load() == v {
 		at := place(s.place.Load())
-		if !c.parts.at(at).fits(by.cost - v.cost) {
+		if !c.shelves.at(at).fits(by.cost - v.cost) {
 			return
 		}
 		c.move(s, by, at)
 		if at == warm {
-			c.share(c.parts.at(warm).bytes)
+			c.share(c.shelves.at(warm).bytes)
 		}
 	}
 	if next := s.next.Load(); next != nil && next.version == v {

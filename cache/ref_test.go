@@ -103,7 +103,7 @@ func TestPolicyHearsOfRequests(t *testing.T) {
 	}
 	for at, want := range [places]place{nowhere: nowhere, warm: nowhere, hot: tail, tail: tail, absent: absent} {
 		if got := hearsOf(place(at)); got != want {
-			t.Errorf("of requests in part %d hears part %d, want %d", at, got, want)
+			t.Errorf("of requests on shelf %d hears shelf %d, want %d", at, got, want)
 		}
 	}
 }

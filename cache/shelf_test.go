@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// checkShelves checks that each part counts what it keeps, within its budget, that each
-// slot is in the index and in one part, and that the policies agree.
+// checkShelves checks that each shelf counts what it keeps, within its budget, that each
+// slot is in the index and on one shelf, and that the policies agree.
 func checkShelves(t testing.TB, c *Cache) {
 	t.Helper()
 	c.mu.Lock()
@@ -30,7 +30,7 @@ func (c *Cache) consistent() error {
 	var total int64
 	kept := 0
 	for at := warm; at < places; at++ {
-		p := c.parts.at(at)
+		p := c.shelves.at(at)
 		var bytes int64
 		for i, s := range p.slots {
 			v := s.served.Load()
@@ -67,7 +67,7 @@ func (c *Cache) consistent() error {
 		case served == nil && next == nil:
 			wrong("%s has a slot and no version", key)
 		case (served == nil) != (place(s.place.Load()) == nowhere):
-			wrong("%s is in %q", key, c.parts.name(s))
+			wrong("%s is in %q", key, c.shelves.name(s))
 		case next != nil:
 			if _, ok := c.prepared.slots[s]; !ok {
 				wrong("%s has a next version that no preparation knows", key)
@@ -78,7 +78,7 @@ func (c *Cache) consistent() error {
 		}
 	}
 	if kept != len(c.index.slots) {
-		wrong("%d slots in the index, %d in the parts", len(c.index.slots), kept)
+		wrong("%d slots in the index, %d on the shelves", len(c.index.slots), kept)
 	}
 	return errors.Join(errs...)
 }
@@ -162,7 +162,7 @@ func TestStatusDecidesOnTheShelf(t *testing.T) {
 			synctest.Wait()
 			for at := warm; at < places; at++ {
 				if got := c.entries(at) == 1; got != (at == tt.want) {
-					t.Errorf("status %d: in part %q: %t", tt.status, c.parts.at(at).name, got)
+					t.Errorf("status %d: on shelf %q: %t", tt.status, c.shelves.at(at).name, got)
 				}
 			}
 		}
@@ -289,7 +289,7 @@ func TestTooLargeAnswerIsServed(t *testing.T) {
 		get(t, c, "list", Stale, "1")
 		synctest.Wait()
 		for n := int64(1); n < 4; n++ {
-			if got := c.parts.at(tail).tooLarge.Load(); got != n {
+			if got := c.shelves.at(tail).tooLarge.Load(); got != n {
 				t.Errorf("%d counted as too large, want %d", got, n)
 			}
 			if c.entries(tail) != 0 { // nor the small one before it
@@ -308,9 +308,9 @@ func TestLargestEntry(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{Bytes: 1 << 20})
 	for over := range int64(2) {
 		e := answer("list", 0)
-		e.Variants[0].Body = zeros[: 0 : c.parts.at(tail).budget/largestShare+over-e.Cost()]
+		e.Variants[0].Body = zeros[: 0 : c.shelves.at(tail).budget/largestShare+over-e.Cost()]
 		c.storeEntry(e)
-		if got := 1 - c.entries(tail); got != over || c.parts.at(tail).tooLarge.Load() != over {
+		if got := 1 - c.entries(tail); got != over || c.shelves.at(tail).tooLarge.Load() != over {
 			t.Errorf("%d bytes over the limit: %+v", over, c.Stats().Shelves[2])
 		}
 	}
@@ -415,7 +415,7 @@ func TestStats(t *testing.T) {
 func TestDroppedWrite(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	get(t, c, "list", Miss, "1")
-	c.parts.at(tail).policy.Close()
+	c.shelves.at(tail).policy.Close()
 	for fill := 2; fill < 4; fill++ {
 		get(t, c, "page", Miss, strconv.Itoa(fill))
 	}

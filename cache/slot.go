@@ -83,7 +83,7 @@ type slot struct {
 	asked atomic.Uint32
 	// place is where the slot is kept. It is written under Cache.mu.
 	place atomic.Uint32
-	// position is the slot's index in part.slots. It is guarded by Cache.mu.
+	// position is the slot's index in shelf.slots. It is guarded by Cache.mu.
 	position int
 	// refreshing is set while a refresh of the key is under way.
 	refreshing atomic.Bool

@@ -20,7 +20,7 @@ type Stats struct {
 	DownSince  time.Time // zero while the origin is up
 }
 
-// ShelfStats are figures of one part of the cache.
+// ShelfStats are figures of one shelf of the cache.
 type ShelfStats struct {
 	Name     string
 	Budget   int64 // bytes
@@ -56,13 +56,13 @@ func (c *Cache) Stats() Stats {
 	return stats
 }
 
-// shelfStats returns the figures of each part. The warm set's budget is what the others
+// shelfStats returns the figures of each shelf. The warm set's budget is what the others
 // leave.
 func (c *Cache) shelfStats() (all []ShelfStats) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for at := warm; at < places; at++ {
-		p := c.parts.at(at)
+		p := c.shelves.at(at)
 		all = append(all, ShelfStats{
 			Name: p.name, Budget: p.budget, Bytes: p.bytes, Entries: int64(len(p.slots)), Evicted: p.evicted.Load(),
 			Rejected: p.rejected.Load(), TooLarge: p.tooLarge.Load(), Dropped: p.dropped.Load(),
@@ -79,5 +79,5 @@ func (c *Cache) shelfStats() (all []ShelfStats) {
 func (c *Cache) Warm() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.parts.at(warm).slots)
+	return len(c.shelves.at(warm).slots)
 }
