@@ -1,0 +1,115 @@
+package pool
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"net"
+	"os"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+)
+
+// connectorFunc is a server that answers a login as the function says.
+type connectorFunc func() (driver.Conn, error)
+
+func (f connectorFunc) Connect(context.Context) (driver.Conn, error) { return f() }
+func (f connectorFunc) Driver() driver.Driver                        { return nil }
+
+// A lost connection is an outage only if a probe fails too, and nothing else says
+// that the server works.
+func TestJudge(t *testing.T) {
+	refused := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", errors.New("connection refused"))}
+	number := func(n uint16) error { return &mysql.MySQLError{Number: n} }
+	for _, tt := range []struct {
+		name  string
+		err   error         // of the read
+		probe error         // of a login
+		good  time.Duration // since the last success; negative means during the probe
+		want  error
+	}{
+		{"the server answers", mysql.ErrInvalidConn, nil, time.Hour, ErrInterrupted},
+		{"the server is gone", mysql.ErrInvalidConn, refused, 0, ErrUnavailable},
+		{"another read succeeds meanwhile", mysql.ErrInvalidConn, refused, -1, ErrInterrupted},
+		{"a dial fails, another read succeeds", refused, refused, -1, ErrInterrupted},
+		{"no room, and reads succeed", mysql.ErrInvalidConn, number(1040), time.Second, ErrInterrupted},
+		{"no room, and none has succeeded for long", mysql.ErrInvalidConn, number(1226), time.Minute, ErrUnavailable},
+		{"the server shuts down", number(1053), number(1053), time.Second, ErrUnavailable},
+		{"the server restarts at once", number(1053), nil, time.Second, ErrInterrupted},
+		{"the account was locked", mysql.ErrInvalidConn, number(4151), time.Second, ErrSetup},
+		{"a deadlock needs no probe", number(1213), refused, time.Hour, ErrInterrupted},
+		{"a limit needs no probe", number(1969), refused, time.Hour, ErrTimeout},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				p := &Pool{opts: Options{}.withDefaults(), ctx: t.Context()}
+				probes := 0
+				p.dialer = &dialer{log: p.opts.Logger, hosts: []*host{{session: &session{pins: pins(time.Second)}, timeout: time.Second,
+					connector: connectorFunc(func() (driver.Conn, error) {
+						probes++
+						time.Sleep(time.Millisecond)
+						if tt.good < 0 {
+							p.good.Store(time.Now().UnixNano())
+						}
+						if tt.probe != nil {
+							return nil, tt.probe
+						}
+						return &fakeConn{}, nil
+					})}}}
+				p.good.Store(time.Now().Add(-tt.good).UnixNano())
+				if tt.good < 0 {
+					p.good.Store(0)
+				}
+				err := p.judge(t.Context(), "op", tt.err)
+				for _, sentinel := range finals {
+					if errors.Is(err, sentinel) != (sentinel == tt.want) {
+						t.Errorf("%v, want %v", err, tt.want)
+					}
+				}
+				if needed := errors.Is(classify("op", tt.err), ErrUnavailable); (probes > 0) != needed {
+					t.Errorf("%d probes", probes)
+				}
+				// A caller who has left is no reason to probe.
+				gone, leave := context.WithCancel(t.Context())
+				leave()
+				before := probes
+				if p.judge(gone, "op", tt.err); probes != before {
+					t.Error("a probe for a caller who has left")
+				}
+			})
+		})
+	}
+}
+
+// Concurrent failures share a probe.
+func TestFlight(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var f flight
+		calls := 0
+		failed := errors.New("failed")
+		results := make(chan error, 10)
+		for range 10 {
+			go func() {
+				results <- f.do(func() error {
+					calls++
+					time.Sleep(time.Second)
+					return failed
+				})
+			}()
+		}
+		for range 10 {
+			if err := <-results; err != failed {
+				t.Errorf("got %v", err)
+			}
+		}
+		if calls != 1 {
+			t.Errorf("%d calls", calls)
+		}
+		if err := f.do(func() error { return nil }); err != nil {
+			t.Errorf("the next call has the old error %v", err)
+		}
+	})
+}
