@@ -135,8 +135,8 @@ func TestBeforeTheFirstGeneration(t *testing.T) {
 	})
 }
 
-// Of a new generation only what has changed is filled again, and that once,
-// wherever it is.
+// After a publish only keys whose data has changed are filled again, once each, on whatever
+// shelf they are.
 func TestNewGeneration(t *testing.T) {
 	o := &fakeOrigin{}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {

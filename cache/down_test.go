@@ -18,7 +18,7 @@ func substituted() Options {
 	return opts
 }
 
-// sees checks what a request for a key would be, and then is.
+// sees checks the outcome of a peek at a key and of a request for it.
 func sees(t *testing.T, c *Cache, key string, want Outcome) {
 	t.Helper()
 	if got := c.sight(key).Outcome; got != want {
@@ -142,8 +142,8 @@ func TestAdoptedEntryAges(t *testing.T) {
 	}
 }
 
-// What was filled in an outage takes the place of what is older, though the
-// generation that was published before holds the older one.
+// An answer that was filled in an outage replaces an older answer, although the older one
+// is fresh in the generation that was published before.
 func TestNewerGenerationInAnOutage(t *testing.T) {
 	o := &fakeOrigin{}
 	bubble(t, o, substituted(), func(t *testing.T, c *Cache) {

@@ -6,8 +6,8 @@ import (
 	"testing/synctest"
 )
 
-// Before the first generation what was adopted is stale, or served as it is
-// while the origin is down. After it, what is true is a hit.
+// Before the first generation adopted entries are stale, and served as they are while the
+// origin is down. After it, entries of the generation are hits.
 func TestAdopt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &fakeOrigin{early: true}

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// outages are the options of a cache that tells an outage by errDown.
+// outages are the options of a cache for which errDown means an outage.
 var outages = Options{IsDown: func(err error) bool { return errors.Is(err, errDown) }}
 
 func TestOutage(t *testing.T) {
@@ -54,7 +54,7 @@ func TestOutage(t *testing.T) {
 		}
 		close(o.gate)
 		synctest.Wait()
-		calls(t, o, fills+8) // those that had their turn before, which ended with the outage
+		calls(t, o, fills+8) // fills that had a turn, which ended with the outage
 
 		c.outage.Up()
 		if since, cause := c.outage.Since(); !since.IsZero() || cause != nil || !c.outage.Confirmed().Equal(time.Now()) {
@@ -74,7 +74,7 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// Whoever finds that the origin is down, all others are told.
+// A fill of any kind that finds the origin down reports the outage to all waiting requests.
 func TestFillRaisesTheAlarm(t *testing.T) {
 	tests := map[string]func(*testing.T, *Cache, *fakeOrigin){
 		"request": func(t *testing.T, c *Cache, _ *fakeOrigin) { fails(t, c, "list", errDown) },
@@ -232,7 +232,7 @@ func TestUpAndDownDuringRequests(t *testing.T) {
 	}
 }
 
-// What is refreshed must not take the turns of those who wait.
+// Refreshes leave turns to fills that requests wait for.
 func TestRefreshesAtOnce(t *testing.T) {
 	const lists = 5
 	for fills, most := range map[int]int64{1: 1, 4: 2, 5: 2} {

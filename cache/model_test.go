@@ -81,7 +81,7 @@ func newModel(t testing.TB, choose func(int) int) *model {
 	return m
 }
 
-// start makes a new cache, which adopts what an earlier one has saved.
+// start makes a new cache, which adopts the entries that an earlier one has saved.
 func (m *model) start(saved []Saved) {
 	opts := Options{
 		Fill: m.fill, Recode: m.recode, Absent: func(c *Content) bool { return c.Status != 200 },
@@ -173,7 +173,7 @@ func (m *model) wrong(format string, args ...any) {
 	m.t.Fatalf("%s\nafter:\n  %s", fmt.Sprintf(format, args...), strings.Join(m.log, "\n  "))
 }
 
-// generation is what the database would tell now.
+// generation returns the present state of the database.
 func (m *model) generation() *fakeGeneration {
 	g := &fakeGeneration{id: strconv.Itoa(m.writes), of: map[string]string{}}
 	for scope, state := range m.states {
@@ -215,7 +215,7 @@ func (m *model) request(key string) {
 	close(asked)
 }
 
-// key and match choose what an action is for.
+// key and match choose the key, and the keys, of an action.
 func (m *model) key() string { return modelKeys[m.choose(len(modelKeys))] }
 
 func (m *model) match() (func(key string) bool, string) {
@@ -228,7 +228,7 @@ func (m *model) match() (func(key string) bool, string) {
 	return func(string) bool { return true }, "all"
 }
 
-// modelActions are what a schedule is made of. Each reports whether it was possible.
+// modelActions are the steps of a schedule. Each reports whether it was possible.
 var modelActions = []struct {
 	name string
 	do   func(*model) bool
@@ -326,7 +326,7 @@ func (m *model) prepare() bool {
 	return true
 }
 
-// publish publishes what was prepared, or gives it up.
+// publish publishes the preparation, or gives it up.
 func (m *model) publish() bool {
 	if m.preparing == nil || !m.done {
 		return false
@@ -379,7 +379,7 @@ func (m *model) purge(hard bool) bool {
 	return true
 }
 
-// restart saves the cache, ends it and loads what it saved in a new one.
+// restart ends the cache and makes a new one, which adopts its entries.
 func (m *model) restart() bool {
 	if m.choose(4) > 0 { // a new cache takes most of a schedule's time
 		return false

@@ -47,7 +47,7 @@ func TestRejection(t *testing.T) {
 }
 
 // TestHitRatio compares the hits with those of a cache that knew from the start
-// which keys would be asked for most, and kept them from their first fill on.
+// which keys would be requested most, and kept them from their first fill on.
 // There is no warm set, whose share of the room is idle here.
 func TestHitRatio(t *testing.T) {
 	const requests, keys, room = 100_000, 20_000, 2_000

@@ -9,8 +9,8 @@ import (
 // asked sets how often a key was requested.
 func (c *Cache) asked(key string, n uint32) { c.index.get(key).asked.Store(n) }
 
-// What was requested counts on across refreshes and publishes, by halves, and in full
-// across promotions and recodings.
+// The count of requests for a key survives promotions and recodings, and half of it
+// survives each refresh and publish.
 func TestRequestsCountOn(t *testing.T) {
 	o := &fakeOrigin{}
 	var gate chan struct{}
@@ -51,7 +51,7 @@ func TestRequestsCountOn(t *testing.T) {
 }
 
 // A shelf that loses room gives up its least requested slots: the hot shelf to the tail, the
-// tail for good.
+// tail altogether.
 func TestShrinkTakesTheLeastRequested(t *testing.T) {
 	for kind, tt := range map[string]struct {
 		requests, keys int

@@ -35,8 +35,8 @@ func TestFillFromBeforeAPurgeLoses(t *testing.T) {
 	}
 }
 
-// What was purged while it was filled is stale if the purge was soft, and not stored if it
-// was hard: also if it is the only answer there is.
+// An answer that is purged during its fill is stale if the purge was soft, and not stored if
+// it was hard, even if the key has no other answer.
 func TestPurgeReachesFillsUnderWay(t *testing.T) {
 	for _, hard := range []bool{false, true} {
 		for by, fill := range map[string]func(*Cache, Generation){
@@ -69,7 +69,7 @@ func TestPurgeReachesFillsUnderWay(t *testing.T) {
 	}
 }
 
-// A warm set that was prepared before a hard purge does not bring back what it dropped.
+// A warm set that was prepared before a hard purge does not bring back dropped entries.
 func TestHardPurgeDuringPrepare(t *testing.T) {
 	o := &fakeOrigin{size: 10}
 	c := newCache(t, o, Options{})
@@ -89,7 +89,7 @@ func TestHardPurgeDuringPrepare(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// What a request filled after a purge is newer than what was prepared before it.
+// An answer that a request filled after a purge wins over one that was prepared before it.
 func TestPreparedBeforeAPurgeLoses(t *testing.T) {
 	o := &fakeOrigin{size: 10}
 	c := newCache(t, o, Options{})
@@ -103,7 +103,7 @@ func TestPreparedBeforeAPurgeLoses(t *testing.T) {
 	where(t, c, "list", "warm")
 }
 
-// The other order: what was prepared after a purge is newer than an answer from before it.
+// An answer that was prepared after a purge wins over one whose fill began before it.
 func TestPreparedAfterAPurgeWins(t *testing.T) {
 	o := &fakeOrigin{gate: gated}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
@@ -166,7 +166,7 @@ func TestPurgeIsRememberedWhileNeeded(t *testing.T) {
 	})
 }
 
-// While a warm set is prepared for a long time, purges of what it has filled count.
+// A purge counts for an answer that a long preparation has filled before.
 func TestPurgeDuringALongPrepare(t *testing.T) {
 	o := &fakeOrigin{}
 	opts := times
@@ -234,8 +234,8 @@ func TestAdoptLate(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// Whoever saves the cache hears of each purge, and whether a file from before it may hold
-// entries that must not come back.
+// The cache reports each purge, and whether entries that were exported earlier may be
+// adopted.
 func TestPurgeIsReported(t *testing.T) {
 	purges := 0
 	opts := times

@@ -148,8 +148,8 @@ func TestFollowWhilePublished(t *testing.T) {
 	readers.Wait()
 }
 
-// A peek shows what a request would get, and changes nothing; what is counted separately
-// counts like a request.
+// A peek returns the answer that a request would get, and changes nothing. Count counts
+// like a request.
 func TestPeekChangesNothing(t *testing.T) {
 	o := &fakeOrigin{}
 	c := newCache(t, o, Options{})

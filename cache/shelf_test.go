@@ -12,7 +12,7 @@ import (
 	"time"
 )
 
-// checkShelves checks that each shelf counts what it keeps, within its budget, that each
+// checkShelves checks that each shelf counts its entries, within its budget, that each
 // slot is in the index and on one shelf, and that the policies agree.
 func checkShelves(t testing.TB, c *Cache) {
 	t.Helper()
@@ -126,8 +126,8 @@ func TestPromotion(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// Half of what an entry was asked for counts on across its refreshes: a
-// visitor's page gets to the hot shelf in spite of them, a crawler's does not.
+// Half of the requests for an entry count on across a refresh: a visitor's page gets to the
+// hot shelf in spite of refreshes, a crawler's page does not.
 func TestRefreshedEntryIsPromotedToo(t *testing.T) {
 	for asked, want := range map[int]int64{1: 0, promoteAfter - 1: 1} {
 		o := &fakeOrigin{}
@@ -194,8 +194,8 @@ func TestAbsentAnswersStayOnTheirShelf(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// A crawl of cold pages must leave alone the warm set, which nobody may have
-// asked for yet, and the lists that people ask for.
+// A crawl of cold pages evicts neither the warm set, which may not have been requested yet,
+// nor lists that are requested often.
 func TestCrawlLeavesListsAlone(t *testing.T) {
 	const warm, lists, pages, crawls = 60, 60, 5000, 3
 	for _, asked := range []int{promoteAfter + 1, 50} {
@@ -238,7 +238,7 @@ func TestBudgetHolds(t *testing.T) {
 		}
 		e.Variants[0].Body = zeros[:size:size]
 	}}
-	// Nothing ever holds: every entry is refreshed each time it is asked for.
+	// No entry is ever fresh: each request refreshes its entry.
 	never := fakeGeneration{"never", map[string]string{"list": "none"}}
 	c := newCache(t, o, Options{Bytes: 1 << 19})
 	publish := func(rounds int) {
@@ -426,8 +426,8 @@ func TestDroppedWrite(t *testing.T) {
 	where(t, c, "page", "")
 }
 
-// TestRoomLeftByTheWarmSet: the shelves get what the warm set does not need, and
-// give it back, what was asked for least first.
+// The shelves get the room that the warm set does not need, and give it back, the least
+// requested entries first.
 func TestRoomLeftByTheWarmSet(t *testing.T) {
 	o := &fakeOrigin{size: 10 << 10}
 	c := newCache(t, o, Options{Bytes: 1 << 20})
@@ -454,8 +454,8 @@ func TestRoomLeftByTheWarmSet(t *testing.T) {
 	}
 }
 
-// TestPromotionNeedsRoom: a promotion pushes out nothing, and what finds no room on
-// the hot shelf stays on the other, until it is asked for much more.
+// A promotion evicts nothing: a slot that finds no room on the hot shelf stays in the tail,
+// until it is requested much more often.
 func TestPromotionNeedsRoom(t *testing.T) {
 	const keys = 60 // more than the hot shelf holds, fewer than both
 	c := newCache(t, &fakeOrigin{size: 10 << 10}, Options{Bytes: 1 << 20})

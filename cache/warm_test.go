@@ -237,8 +237,8 @@ func TestDataMovesOnDuringPrepare(t *testing.T) {
 	})
 }
 
-// What a preparation has read of a newer generation is not read again when that is
-// prepared: data that moves faster than a warm set fills gets published all the same.
+// An answer of a newer generation that a preparation has read is not read again when that
+// generation is prepared: data that changes faster than a warm set fills is published, too.
 func TestOvertakenPreparationMakesProgress(t *testing.T) {
 	for name, purge := range map[string]func(*Cache){
 		"":              func(*Cache) {},
@@ -351,7 +351,7 @@ func TestPrepareWithoutItsOrigin(t *testing.T) {
 	})
 }
 
-// What finds no room in the warm set goes on a shelf, in place of what is there.
+// Entries that find no room in the warm set go on another shelf, in place of older entries.
 func TestWarmBudget(t *testing.T) {
 	const lists, room = 12, 9
 	o := &fakeOrigin{size: 50_000}
@@ -461,8 +461,8 @@ func TestPopular(t *testing.T) {
 	}
 }
 
-// Counts halve with each generation on the shelves too: what nobody asks for any
-// more is not popular for ever, also if its data never changes.
+// Counts halve with each generation on all shelves: a key that is no longer requested does
+// not stay popular, even if its data never changes.
 func TestPopularityFades(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	list := key("dated", 1)

@@ -120,7 +120,7 @@ func alone(t testing.TB, path string) {
 	}
 }
 
-// What is saved, loaded and adopted is saved as the same bytes again.
+// Entries that are saved, loaded, adopted and saved again are the same.
 func TestSaveAndLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache [*?]")
 	c := warmAndHot(t)
@@ -169,7 +169,7 @@ func TestSaveAndLoad(t *testing.T) {
 	}
 }
 
-// What a smaller cache has no room for is left out, the least requested first.
+// Entries that a smaller cache has no room for are left out, the least requested first.
 func TestLoadInLessRoom(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache")
 	c := newCache(t, 10<<10, nil)
@@ -322,7 +322,7 @@ func entryUpTo(w writer) {
 	w.number(0)
 }
 
-// Load says what is wrong with what is no cache file.
+// Load refuses a file that is no cache file, with the reason.
 func TestLoadRefuses(t *testing.T) {
 	folder := t.TempDir()
 	good := filepath.Join(folder, "good")
@@ -412,7 +412,7 @@ func TestSaveFails(t *testing.T) {
 	})
 }
 
-// limited takes so many bytes and then fails.
+// limited fails after a number of bytes.
 type limited struct {
 	io.Writer
 	left int
@@ -427,7 +427,8 @@ func (l *limited) Write(p []byte) (int, error) {
 	return l.Writer.Write(p)
 }
 
-// killedAt tells the process that TestSaveKilled starts where to save.
+// killedAt names the variable with the path to save at, for the process that
+// TestSaveKilled starts.
 const killedAt = "XCRI_TEST_KILLED_AT"
 
 // A process that is killed while it saves leaves the old file as it was. What
