@@ -34,6 +34,12 @@ func TestAppend(t *testing.T) {
 	if got := string(Append(nil, &struct{ inner }{})); got != `{"season_year":0,"gender_code":""}` {
 		t.Errorf("an embedded struct first: %s", got)
 	}
+	if got := string(Append(nil, struct {
+		inner `json:"in"`
+		Own   int `json:"own"`
+	}{inner{1, "F"}, 2})); got != `{"in":{"season_year":1,"gender_code":"F"},"own":2}` {
+		t.Errorf("an embedded struct with a name: %s", got)
+	}
 	if got := string(Append(nil, []inner(nil))); got != "[]" {
 		t.Errorf("no elements: %s", got)
 	}

@@ -176,7 +176,7 @@ func TestAppendValue(t *testing.T) {
 	}{
 		{Integer, int64(7), "7"}, {Integer, int64(-7), "-7"}, {Integer, int64(math.MinInt64), "-9223372036854775808"},
 		{Integer, bytes("42"), "42"}, {Integer, "42", "42"}, {Integer, uint64(math.MaxUint64), "18446744073709551615"},
-		{Text, bytes(`a"b`), `"a\"b"`}, {Text, "ñ", `"ñ"`}, {Text, int64(5), `"5"`}, {Text, uint64(5), `"5"`}, {Text, bytes{}, `""`},
+		{Text, bytes(`a"b`), `"a\"b"`}, {Text, "ñ", `"ñ"`}, {Text, int64(5), `"5"`}, {Text, int64(12), `"12"`}, {Text, 0.5, `"0.5"`}, {Integer, float64(2), "2"}, {Date, []byte(`2025"`), `"2025""`}, {Text, uint64(5), `"5"`}, {Text, bytes{}, `""`},
 		{Float, bytes("999.0000"), "999.0"}, {Float, int64(3), "3.0"}, {Float, float64(0.5), "0.5"}, {Float, 1e16, "1e+16"},
 		{Float, 5e-05, "5e-05"}, {Float, float32(0.1), "0.1"}, {Float, "1.50", "1.5"},
 		{Exact, bytes("790.7600"), `"790.7600"`}, {Exact, float64(790.76), "790.76"}, {Exact, float32(790.76), "790.76"}, {Exact, int64(790), "790"},

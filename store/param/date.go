@@ -31,7 +31,7 @@ func appendDay(dst, raw []byte) (out []byte, known bool) {
 		return dst, false // a table may hold the date 0000-00-00
 	}
 	t := time.Date(year, time.Month(month), day, 0, 0, 0, 0, time.UTC)
-	if t.Month() != time.Month(month) || t.Day() != day {
+	if t.Month() != time.Month(month) {
 		return append(dst, NoDate...), true
 	}
 	return t.AppendFormat(dst, time.DateOnly), true
@@ -45,7 +45,7 @@ func plainDate(s []byte) (year, month, day int, plain bool) {
 	var parts [3]int
 	for i, width := range [3]int{4, 2, 2} {
 		n := len(s) - len(bytes.TrimLeft(s, "0123456789"))
-		if n == 0 || n > width || i == 0 && n < width {
+		if n > width || i == 0 && n < width {
 			return 0, 0, 0, false
 		}
 		parts[i], s = int(ClampInt(s[:n])), s[n:]

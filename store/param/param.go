@@ -168,9 +168,7 @@ func cleanInt(s []byte) (digits []byte, negative bool) {
 	if plus && negative {
 		return nil, false
 	}
-	if s = trimZeros(s); s == nil {
-		return nil, false
-	}
+	s = trimZeros(s)
 	if whole, fraction, dot := bytes.Cut(s, []byte(".")); dot {
 		if len(fraction) == 0 || len(bytes.Trim(fraction, "0")) > 0 {
 			return nil, false
@@ -186,20 +184,16 @@ func cleanInt(s []byte) (digits []byte, negative bool) {
 	return s, negative
 }
 
-// trimZeros drops leading zeros, and underscores among them, but for the last
-// zero of a number that is zero. It returns nil for what does not begin with a
-// digit.
+// trimZeros drops leading zeros, and underscores among them, except the last zero
+// of a number that is zero.
 func trimZeros(s []byte) []byte {
-	if len(s) == 0 || s[0] < '0' || s[0] > '9' {
-		return nil
-	}
-	if s[0] != '0' {
+	if len(s) == 0 || s[0] != '0' {
 		return s
 	}
 	for i, c := range s {
-		switch {
-		case c == '0' || c == '_':
-		case c == '.':
+		switch c {
+		case '0', '_':
+		case '.':
 			return s[i-1:]
 		default:
 			return s[i:]

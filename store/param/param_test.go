@@ -1,6 +1,7 @@
 package param
 
 import (
+	"reflect"
 	"strings"
 	"testing"
 )
@@ -101,7 +102,7 @@ func TestCanonical(t *testing.T) {
 
 func TestClampInt(t *testing.T) {
 	for text, want := range map[string]int64{
-		"0": 0, "7": 7, "-7": -7, "2147483648": 2147483648, "400000000000000000": 400000000000000000,
+		"": 0, "0": 0, "7": 7, "-7": -7, "461168601842738790": 461168601842738790, "461168601842738791": 1 << 62, "2147483648": 2147483648, "400000000000000000": 400000000000000000,
 		strings.Repeat("9", 19): 1 << 62, strings.Repeat("9", 4300): 1 << 62, "-" + strings.Repeat("9", 30): -1 << 62,
 	} {
 		if got := ClampInt(text); got != want {
@@ -141,12 +142,60 @@ func TestDay(t *testing.T) {
 		}
 	}
 	for _, text := range []string{
-		"2025-10-00", "2025-00-10", "0000-01-01", "00000101", "20251000", "2025+10+20", "2025\u00a110\u00a120", "2025-10-20 ", " 2025-10-20", "20251020 ", "25-10-20",
+		"2025-10-00", "2025-00-10", "0000-01-01", "00000101", "20251000", "2025+10+20", "2025\u00a110\u00a120", "2025\xa110\xa120", "2025-10-20 ", " 2025-10-20", "20251020 ", "25-10-20",
 		"251020", "2025-10-20T00:00:00", "2025", "2025-10", "2025-10-", "2025--10-20", "2025-010-20", "2025-10-020", "02025-10-20", "2025-10-2x",
 		"2025-1x-20", "202x-10-20", "2025-10-20-", "2025-10-20-1", "-2025-10-20", "202510200", "2025102", "2025102x",
 	} {
 		if day, known := Day(text); day != "" || known {
 			t.Errorf("%q: %q %v, want to leave it to the server", text, day, known)
+		}
+	}
+}
+
+// TestProblemKeepsOutput: a problem leaves the bytes before the value as they are.
+func TestProblemKeepsOutput(t *testing.T) {
+	p := Param{Kind: Int, Max: new(int64(9))}
+	for _, raw := range []string{"x", "10", strings.Repeat("9", 4301), " " + strings.Repeat("9", 4301)} {
+		if out, _, problem := p.Canonical([]byte("key="), []byte(raw)); problem == OK || !strings.HasPrefix(string(out), "key=") {
+			t.Errorf("%.10q: %.20q, problem %d", raw, out, problem)
+		}
+	}
+}
+
+func TestFold(t *testing.T) {
+	for c := range 256 {
+		upper, lower := byte(c), byte(c)
+		if c < 128 {
+			upper, lower = strings.ToUpper(string(rune(c)))[0], strings.ToLower(string(rune(c)))[0]
+		}
+		if Upper(byte(c)) != upper || Lower(byte(c)) != lower {
+			t.Errorf("%q: %q and %q", byte(c), Upper(byte(c)), Lower(byte(c)))
+		}
+	}
+}
+
+// TestChanged: the changed copy of a parameter differs from it in what its method
+// names, and in nothing else.
+func TestChanged(t *testing.T) {
+	p := Param{Name: "a", Kind: Date, Zero: true, Where: "a = ?", Absent: "a IS NULL", Default: "x"}
+	for name, got := range map[string]Param{"Named": p.Named("b"), "On": p.On("b = ?"), "Needed": p.Needed(), "Or": p.Or("y"), "KeepZero": p.KeepZero(), "Echoed": p.Echoed()} {
+		want := p
+		switch name {
+		case "Named":
+			want.Name = "b"
+		case "On":
+			want.Where = "b = ?"
+		case "Needed":
+			want.Required, want.Default, want.Zero = true, "", false
+		case "Or":
+			want.Default = "y"
+		case "KeepZero":
+			want.Zero = false
+		case "Echoed":
+			want.Echo = true
+		}
+		if !reflect.DeepEqual(got, want) {
+			t.Errorf("%s: %+v, want %+v", name, got, want)
 		}
 	}
 }

@@ -42,3 +42,71 @@ func TestDated(t *testing.T) {
 		t.Error("Overlaps")
 	}
 }
+
+// everyScope returns all combinations of a few values and of none.
+func everyScope(seasons, divisions, genders, checkpoints []string) (all []Scope) {
+	for _, s := range seasons {
+		for _, d := range divisions {
+			for _, g := range genders {
+				for _, c := range checkpoints {
+					all = append(all, Scope{s, d, g, c})
+				}
+			}
+		}
+	}
+	return all
+}
+
+// TestSets: Covers and Overlaps are those of the sets of calculations that scopes
+// are.
+func TestSets(t *testing.T) {
+	scopes := everyScope([]string{"", "2024", "2025"}, []string{"", "2030", "2031"}, []string{"", "F", "M"},
+		[]string{"", Live, Dated, "2025-10-20", "2025-10-27"})
+	calculations := everyScope([]string{"2024", "2025", "2026"}, []string{"2030", "2031", "2032"}, []string{"F", "M", "X"},
+		[]string{Live, "2025-10-20", "2025-10-27", "2025-11-03"})
+	in := func(s Scope) map[Scope]bool {
+		set := map[Scope]bool{}
+		for _, c := range calculations {
+			if (s.Season == "" || s.Season == c.Season) && (s.Division == "" || s.Division == c.Division) && (s.Gender == "" || s.Gender == c.Gender) &&
+				(s.Checkpoint == "" || s.Checkpoint == c.Checkpoint || s.Checkpoint == Dated && c.Checkpoint != Live) {
+				set[c] = true
+			}
+		}
+		return set
+	}
+	sets := map[Scope]map[Scope]bool{}
+	for _, s := range scopes {
+		sets[s] = in(s)
+	}
+	for _, a := range scopes {
+		for _, c := range calculations {
+			if got := a.Covers(c); got != sets[a][c] {
+				t.Fatalf("%s covers %s: %t", a, c, got)
+			}
+		}
+		for _, b := range scopes {
+			shared, within := false, true
+			for c := range sets[b] {
+				shared = shared || sets[a][c]
+				within = within && sets[a][c]
+			}
+			if got := a.Overlaps(b); got != shared {
+				t.Fatalf("%s overlaps %s: %t", a, b, got)
+			}
+			if got := a.Covers(b); got != within {
+				t.Fatalf("%s covers %s: %t", a, b, got)
+			}
+		}
+	}
+}
+
+func TestParse(t *testing.T) {
+	for _, s := range everyScope([]string{"", "2025"}, []string{"", "2030"}, []string{"", "M"}, []string{"", Live, Dated, "2025-10-20"}) {
+		if got, err := Parse(s.String()); got != s || err != nil {
+			t.Errorf("%s is read back as %s, %v", s, got, err)
+		}
+	}
+	if got, want := (Scope{Season: "2025", Checkpoint: Live}).String(), "2025/*/*/live"; got != want {
+		t.Errorf("got %s, want %s", got, want)
+	}
+}
