@@ -7,8 +7,8 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// cors lets pages of some other sites read the answers, with credentials, in
-// the way the old API did. Source: Starlette's CORSMiddleware.
+// cors allows pages of some other sites to read the answers, with credentials, as the
+// old API does. Source: Starlette's CORSMiddleware.
 type cors struct {
 	origins []string
 	all     bool
@@ -25,7 +25,7 @@ func (c *cors) allows(origin []byte) bool {
 // corsMethods are the methods that a page of another site may use.
 var corsMethods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
-// apply adds the headers that an answer needs if another site asks.
+// apply adds the fields for a page of another site.
 func (c *cors) apply(ctx *fasthttp.RequestCtx) {
 	origin := ctx.Request.Header.PeekCanonical(headerOrigin)
 	if len(origin) == 0 || !c.allows(origin) {

@@ -20,7 +20,7 @@ type fastPath struct {
 	date  atomic.Pointer[date]
 }
 
-// date is the text of a second.
+// date is a second as the field Date writes it.
 type date struct {
 	second int64 // Unix
 	text   []byte
@@ -89,7 +89,7 @@ func (f *fastPath) find(text []byte) (*target, *cache.Entry) {
 	return known, sight.Entry
 }
 
-// appendHeader appends the header of an answer, of a 304 if there is no variant.
+// appendHeader appends the header of a 200 with a variant, or of a 304 without one.
 func (f *fastPath) appendHeader(to []byte, v *cache.Variant, tag []byte, age int, now time.Time) []byte {
 	begin := beginOK
 	if v == nil {
@@ -108,7 +108,7 @@ func (f *fastPath) appendHeader(to []byte, v *cache.Variant, tag []byte, age int
 	return append(append(to, "\r\n"...), f.lines...)
 }
 
-// dateOf returns the text of now's second.
+// dateOf returns the value of Date for now.
 func (f *fastPath) dateOf(now time.Time) []byte {
 	d := f.date.Load()
 	if second := now.Unix(); d == nil || d.second != second {

@@ -20,7 +20,8 @@ import (
 // handle answers one request of the public listener.
 func (p *Proxy) handle(ctx *fasthttp.RequestCtx) { p.guard(ctx, p.serve) }
 
-// guard calls serve for one request. A panic in a handler would end the process.
+// guard calls serve for one request and recovers from its panic, which would cost the
+// connection.
 func (p *Proxy) guard(ctx *fasthttp.RequestCtx, serve func(*fasthttp.RequestCtx)) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -35,13 +36,13 @@ func (p *Proxy) guard(ctx *fasthttp.RequestCtx, serve func(*fasthttp.RequestCtx)
 	serve(ctx)
 }
 
-// panicked counts and logs a panic that a request led to.
+// panicked counts and logs a panic during a request.
 func (p *Proxy) panicked(request string, cause any) {
 	p.metrics.Panics.Add(1)
 	p.opts.Logger.Error("panic in a handler", "target", request, "panic", cause, "stack", string(debug.Stack()))
 }
 
-// serve finds out what a request is for. That of most is known already.
+// serve routes a request. Known targets skip parsing.
 func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	if known := p.targets.Get(ctx.RequestURI()); known != nil && (ctx.IsGet() || ctx.IsHead()) {
 		p.serveTarget(ctx, known)
@@ -101,7 +102,7 @@ func sendAllow(ctx *fasthttp.RequestCtx) {
 	reply.Send(ctx, fasthttp.StatusNoContent, nil)
 }
 
-// serveRoute answers a question of the read API.
+// serveRoute answers a request of the read API, or refuses its parameters.
 func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, m *route.Match) {
 	key := m.Key()
 	if key == nil {
@@ -115,14 +116,14 @@ func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, m *route.Match) {
 	}
 }
 
-// target is what the target of a request asks of the read API. It depends on
-// nothing else, so that one that is known need not be read again.
+// target is the question that a request target asks of the read API. It depends on the
+// target alone, so that a known target need not be parsed again.
 type target struct {
 	route *route.Route
 	ref   cache.Ref
 }
 
-// serveTarget answers with what the cache has, or gets.
+// serveTarget answers from the cache, which fills a missing entry.
 func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t *target) cache.Outcome {
 	entry, outcome, err := p.answer(&t.ref)
 	for err == nil && !p.respond(ctx, entry, outcome) {
@@ -151,7 +152,7 @@ func (p *Proxy) answer(ref *cache.Ref) (*cache.Entry, cache.Outcome, error) {
 	return sight.Entry, sight.Outcome, nil
 }
 
-// fill loads the answer that key names from the origin.
+// fill loads the answer of a key from its origin.
 func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 	q, err := p.router.Question(key)
 	if err != nil {
@@ -166,7 +167,7 @@ func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 	answer, err := p.origins.Load(ctx, q)
 	if err != nil {
 		if isDown(err) {
-			p.generations.Wake() // so that the watch finds out soon whether it is back
+			p.generations.Wake() // to poll soon whether the database is back
 		}
 		return cache.Content{}, err
 	}
@@ -193,7 +194,7 @@ func (p *Proxy) loaded(l origin.Load) {
 	}
 }
 
-// isDown tells an outage of the origin from what concerns one question.
+// isDown reports whether an error of a load means an outage of the database.
 func isDown(err error) bool {
 	return errors.Is(err, store.ErrUnavailable)
 }

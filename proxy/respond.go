@@ -26,11 +26,11 @@ var (
 	headerOrigin         = []byte("Origin")
 )
 
-// headers are what is the same for many answers. They are made once and then
-// only copied: that takes less time than setting field after field.
+// headers holds the fields that many answers share. Copying a header takes less time
+// than setting field after field.
 type headers struct {
-	every fasthttp.ResponseHeader // what every answer carries
-	// cached is what an answer from the cache carries, by outcome.
+	every fasthttp.ResponseHeader // of every answer
+	// cached are the headers of answers from the cache, by outcome.
 	cached [cache.Outcomes]fasthttp.ResponseHeader
 }
 
@@ -50,7 +50,7 @@ func newHeaders(opts Options) *headers {
 	cacheControl := fmt.Appendf(nil, "public, max-age=%d, stale-while-revalidate=%d",
 		int(opts.MaxAge.Seconds()), int(opts.StaleWhileRevalidate.Seconds()))
 	for o := range h.cached {
-		// What each answer sets comes first, where it is found at once.
+		// The fields that each answer sets come first, where a search ends early.
 		h.cached[o].SetCanonical(headerAge, nil)
 		h.cached[o].SetCanonical(headerETag, nil)
 		for k, v := range h.every.All() {
@@ -63,11 +63,11 @@ func newHeaders(opts Options) *headers {
 	return h
 }
 
-// common begins a header with what every answer carries.
+// common begins the header of an answer.
 func (h *headers) common(to *fasthttp.ResponseHeader) { h.every.CopyTo(to) }
 
-// cacheStatus holds the Cache-Status of each outcome. Its detail is the
-// outcome's name. Source: RFC 9211.
+// cacheStatus holds the value of Cache-Status for each outcome, whose name is its
+// detail. Source: RFC 9211.
 var cacheStatus = func() (texts [cache.Outcomes][]byte) {
 	for o, text := range map[cache.Outcome]string{
 		cache.Hit: "hit", cache.Stale: "hit", cache.StaleError: "hit",
@@ -97,8 +97,8 @@ func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.
 }
 
 // selectVariant returns the variant to send. It returns nil after it has answered a
-// request whose preconditions do not hold: 412 if the client has another body than it
-// thinks, 304 if it has the body already. They count for a 200 alone.
+// request whose preconditions do not hold: 412 if If-Match names another body, 304 if
+// the client has the body already. Preconditions count for a 200 alone.
 // Source: RFC 9110, 13.2.2 and 15.4.5.
 func (p *Proxy) selectVariant(ctx *fasthttp.RequestCtx, variants []cache.Variant) *cache.Variant {
 	in, out := &ctx.Request.Header, &ctx.Response.Header
@@ -106,6 +106,7 @@ func (p *Proxy) selectVariant(ctx *fasthttp.RequestCtx, variants []cache.Variant
 	if ctx.Response.StatusCode() == fasthttp.StatusOK {
 		ifNoneMatch = in.PeekCanonical(headerIfNoneMatch)
 		if ifMatch := in.PeekCanonical(headerIfMatch); ifMatch != nil && !content.Matches(variants[content.Identity].ETag, ifMatch) {
+			out.DelBytes(headerETag)
 			out.SetContentType(reply.JSON)
 			reply.Fail(ctx, fasthttp.StatusPreconditionFailed, "Precondition Failed")
 			return nil
