@@ -61,6 +61,9 @@ type Cache struct {
 	Bytes                int64         // most bytes of stored answers
 	File                 string        // where the warm set is kept between runs; empty = nowhere
 	Poll                 time.Duration // how often the database is asked for its generation
+	Settle               time.Duration // how long a changed table must be quiet until the change counts
+	DataMaxAge           time.Duration // longest freshness of answers whose changes nothing reports
+	ImplausibleAfter     time.Duration // how long a state that looks like half an import is held back
 	MaxAge               time.Duration // max-age told to clients, whole seconds
 	StaleWhileRevalidate time.Duration // stale-while-revalidate told to clients, whole seconds
 	FillTimeout          time.Duration // longest load from the origin

@@ -58,7 +58,7 @@ func TestDefaults(t *testing.T) {
 			MaxConns: 8, StatementTimeout: 10 * time.Second,
 		},
 		Cache: Cache{
-			Bytes: 64 << 20, Poll: 2 * time.Second, MaxAge: time.Minute,
+			Bytes: 64 << 20, Poll: 250 * time.Millisecond, Settle: 5 * time.Second, DataMaxAge: 10 * time.Minute, ImplausibleAfter: 10 * time.Minute, MaxAge: time.Minute,
 			StaleWhileRevalidate: 5 * time.Minute, FillTimeout: 20 * time.Second, WaitTimeout: 15 * time.Second,
 		},
 		Legacy: Legacy{
@@ -105,6 +105,9 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"EXTRA_COLUMNS", "athletes.national_rank, team-knockout.Seed2,", []string{"athletes.national_rank", "team-knockout.Seed2"}, func(c Config) any { return c.Database.ExtraColumns }},
 		{"CACHE_BYTES", "1MiB", int64(1 << 20), func(c Config) any { return c.Cache.Bytes }},
 		{"GENERATION_POLL", "1m30s", 90 * time.Second, func(c Config) any { return c.Cache.Poll }},
+		{"SETTLE", "30s", 30 * time.Second, func(c Config) any { return c.Cache.Settle }},
+		{"DATA_MAX_AGE", "1h", time.Hour, func(c Config) any { return c.Cache.DataMaxAge }},
+		{"IMPLAUSIBLE_AFTER", "20m", 20 * time.Minute, func(c Config) any { return c.Cache.ImplausibleAfter }},
 		{"CACHE_FILE", "/var/lib/xcri-proxy/cache", "/var/lib/xcri-proxy/cache", func(c Config) any { return c.Cache.File }},
 		{"CACHE_MAX_AGE", "0s", time.Duration(0), func(c Config) any { return c.Cache.MaxAge }},
 		{"CACHE_STALE_WHILE_REVALIDATE", "1000ms", time.Second, func(c Config) any { return c.Cache.StaleWhileRevalidate }},

@@ -38,6 +38,7 @@ import (
 type Origin interface {
 	Run(context.Context, store.Query) (store.Answer, error)
 	Generation(context.Context) (*store.Generation, error)
+	ScopeRows(ctx context.Context, table string) (map[store.Scope]store.Rows, error)
 	Ping(context.Context) error
 	Stats() store.Stats
 }
@@ -48,8 +49,10 @@ type Options struct {
 	// Cache are the cache's options; its functions and Logger are set by New.
 	Cache cache.Options
 	// Poll is the interval at which Run asks the origin for its generation; zero
-	// means 2 s.
+	// means 250 ms.
 	Poll time.Duration
+	// Changes says how changes count that no calculation reports.
+	Changes generation.Changes
 	// Pages are targets that are always in the warm set; nil means those that the
 	// site requests on each visit.
 	Pages []string
@@ -192,7 +195,7 @@ func New(opts Options) (*Proxy, error) {
 		return nil, err
 	}
 	p.generations = generation.New(generation.Options{
-		Store: opts.Origin, Cache: p.cache, Outage: p.outage, Routes: p.router, Pages: opts.Pages, Interval: opts.Poll,
+		Store: opts.Origin, Cache: p.cache, Outage: p.outage, Routes: p.router, Pages: opts.Pages, Interval: opts.Poll, Changes: opts.Changes,
 		OnPublish: opts.OnPublish, Paused: p.maintenance.On, Logger: opts.Logger,
 	})
 	p.admin = p.newAdmin()

@@ -119,6 +119,10 @@ func (f *fakeOrigin) Ping(context.Context) error {
 	return nil
 }
 
+func (*fakeOrigin) ScopeRows(context.Context, string) (map[store.Scope]store.Rows, error) {
+	return nil, nil
+}
+
 func (*fakeOrigin) Stats() store.Stats { return store.Stats{} }
 
 func TestRecordedAnswers(t *testing.T) {

@@ -4,12 +4,15 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/snapshot"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 )
 
 // Save writes the entries for the next start to a file; see snapshot.Save. A file that may
 // hold entries from before a hard purge is removed if there is nothing to replace it.
 func (p *Proxy) Save(path string) (entries int, err error) {
-	entries, err = snapshot.Save(path, p.opts.Version, p.cache.Export())
+	// The stamps first: the next run still has to notice a change in between.
+	note := generation.FormatStamps(p.generations.Stamps())
+	entries, err = snapshot.Save(path, p.opts.Version, note, p.cache.Export())
 	if entries == 0 && err == nil && p.cache.Dropped() {
 		err = snapshot.Remove(path)
 	}

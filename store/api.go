@@ -18,6 +18,8 @@ type (
 
 	Generation  = scope.Generation
 	Calculation = scope.Calculation
+	Stamp       = scope.Stamp
+	Rows        = scope.Rows
 )
 
 // The kinds of parameters.
@@ -49,6 +51,12 @@ const (
 // Endpoints returns the read API. The slice and its elements must not be
 // changed.
 func Endpoints() []*Endpoint { return readapi.Endpoints() }
+
+// UncoveredTables returns the tables whose changes no calculation reports.
+func UncoveredTables() []string { return readapi.UncoveredTables() }
+
+// Changed returns the scopes whose rows differ between two states of a table.
+func Changed(before, after map[Scope]Rows) []Scope { return scope.Changed(before, after) }
 
 // ParseScope reads the text that Scope.String writes.
 func ParseScope(text string) (Scope, error) { return scope.Parse(text) }

@@ -155,8 +155,34 @@ func (s *Store) Run(ctx context.Context, q Query) (answer Answer, err error) {
 	return answer, nil
 }
 
-// Generation reads the state of all calculations: one query on the small
-// metadata table, which goes before the reads of answers.
+// Generation reads the state of all calculations and the stamps of all tables: two
+// small queries, which go before the reads of answers.
 func (s *Store) Generation(ctx context.Context) (*Generation, error) {
-	return pool.Poll(ctx, s.pool, "read the generation", func(c *pool.Conn) (*Generation, error) { return scope.Read(c) })
+	return pool.Poll(ctx, s.pool, "read the generation", readGeneration)
+}
+
+// readGeneration reads the stamps first: a change that commits between the two reads
+// has another stamp at the next poll. A server that refuses the stamps has none.
+func readGeneration(c *pool.Conn) (*Generation, error) {
+	stamps, err := scope.ReadStamps(c, readapi.Tables())
+	switch {
+	case pool.IsRefusal(err):
+		stamps = nil
+	case err != nil:
+		return nil, err
+	}
+	g, err := scope.Read(c)
+	if err != nil {
+		return nil, err
+	}
+	return g.WithStamps(stamps), nil
+}
+
+// ScopeRows reads a whole table and sums up its rows by scope; see scope.Sum.
+func (s *Store) ScopeRows(ctx context.Context, table string) (rows map[Scope]Rows, err error) {
+	err = s.pool.Read(ctx, "sum up table "+table, func(c *pool.Conn) (err error) {
+		rows, err = scope.Sum(c, table)
+		return err
+	})
+	return rows, err
 }

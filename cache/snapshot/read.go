@@ -24,7 +24,7 @@ func read(in io.Reader, size, room int64) (*File, error) {
 	sum, body := sha256.New(), size-sha256.Size
 	r := &reader{in: bufio.NewReaderSize(io.TeeReader(io.LimitReader(whole, body), sum), 64<<10), left: body - int64(len(header))}
 	r.in.Discard(len(header))
-	file := &File{Size: size, At: time.Unix(0, r.number()), By: r.text()}
+	file := &File{Size: size, At: time.Unix(0, r.number()), By: r.text(), Note: r.text()}
 	n := 0
 	for ; r.number() == markEntry && r.err == nil; n++ {
 		s := r.entry()

@@ -28,7 +28,7 @@ var (
 // are preceded by their length.
 const (
 	kind   = "xcri-proxy cache "
-	header = kind + "1\n"
+	header = kind + "2\n"
 	// largest and mostEntries bound what Load accepts.
 	largest     = 1 << 30
 	mostEntries = 1 << 20
@@ -44,16 +44,17 @@ const (
 // File is the content of a file that an earlier run saved.
 type File struct {
 	By      string    // the program that saved it
+	Note    string    // for its next run
 	At      time.Time // when
 	Size    int64     // bytes
 	Entries []cache.Saved
 }
 
 // Save writes exported entries to a file, which appears whole or not at all, and releases
-// them. By names the program, for File.By. It returns how many entries it wrote:
+// them. By names the program, and note is for its next run: see File. It returns how many entries it wrote:
 // none, and no file, if there is no warm set, which is worth less than a file that may be
 // there.
-func Save(path, by string, exported []cache.Saved) (entries int, err error) {
+func Save(path, by, note string, exported []cache.Saved) (entries int, err error) {
 	defer func() {
 		for i := range exported {
 			exported[i].Release()
@@ -62,7 +63,7 @@ func Save(path, by string, exported []cache.Saved) (entries int, err error) {
 	if len(exported) == 0 || !exported[0].Warm {
 		return 0, nil
 	}
-	if err := atomicfile.Replace(path, 0o600, func(w io.Writer) error { return writeEntries(w, by, exported) }); err != nil {
+	if err := atomicfile.Replace(path, 0o600, func(w io.Writer) error { return writeEntries(w, by, note, exported) }); err != nil {
 		return 0, fmt.Errorf("save the cache: %w", err)
 	}
 	return len(exported), nil

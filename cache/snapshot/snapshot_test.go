@@ -101,7 +101,7 @@ func warmAndHot(t testing.TB) *cache.Cache {
 
 func save(t testing.TB, c *cache.Cache, path string) []byte {
 	t.Helper()
-	if n, err := Save(path, "test", c.Export()); n == 0 || err != nil {
+	if n, err := Save(path, "test", "a note", c.Export()); n == 0 || err != nil {
 		t.Fatalf("%d entries, %v", n, err)
 	}
 	data, err := os.ReadFile(path)
@@ -138,7 +138,7 @@ func TestSaveAndLoad(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if file.By != "test" || file.At.Before(before) || file.At.After(time.Now()) || file.Size != int64(len(data)) {
+	if file.By != "test" || file.Note != "a note" || file.At.Before(before) || file.At.After(time.Now()) || file.Size != int64(len(data)) {
 		t.Errorf("by %s at %v, %d bytes", file.By, file.At, file.Size)
 	}
 	var keys []string
@@ -200,7 +200,7 @@ func TestSaveNothing(t *testing.T) {
 		t.Fatalf("%d entries are exported", len(exported))
 	}
 	for _, exported := range [][]cache.Saved{nil, exported} {
-		if n, err := Save(path, "", exported); n != 0 || err != nil {
+		if n, err := Save(path, "", "", exported); n != 0 || err != nil {
 			t.Errorf("%d entries, %v", n, err)
 		}
 	}
@@ -287,8 +287,8 @@ func TestLengths(t *testing.T) {
 			w.number(1 << 29)
 		},
 		"varint": func(w writer) { w.Write(bytes.Repeat([]byte{0xff}, 20)) },
-		"mark":   func(w writer) { w.number(1); w.text(""); w.number(7); w.number(0) },
-		"after":  func(w writer) { w.number(1); w.text(""); w.number(markEnd); w.number(0) },
+		"mark":   func(w writer) { w.number(1); w.text(""); w.text(""); w.number(7); w.number(0) },
+		"after":  func(w writer) { w.number(1); w.text(""); w.text(""); w.number(markEnd); w.number(0) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			var b bytes.Buffer
@@ -316,6 +316,7 @@ func entryUpTo(w writer) {
 	w.text("key")
 	w.number(200)
 	w.number(0)
+	w.text("")
 	w.text("")
 	w.text("")
 	w.number(0)
@@ -376,7 +377,7 @@ func TestSaveFails(t *testing.T) {
 		"at once":  func(io.Writer) error { return full },
 		"half-way": func(w io.Writer) error { w.Write(data[:len(data)/2]); return full },
 		"when flushed": func(w io.Writer) error {
-			return writeEntries(&limited{w, 100, full}, "test", c.Export())
+			return writeEntries(&limited{w, 100, full}, "test", "a note", c.Export())
 		},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -390,14 +391,14 @@ func TestSaveFails(t *testing.T) {
 		})
 	}
 	t.Run("no folder", func(t *testing.T) {
-		if _, err := Save(filepath.Join(folder, "nowhere", "cache"), "", c.Export()); !errors.Is(err, fs.ErrNotExist) {
+		if _, err := Save(filepath.Join(folder, "nowhere", "cache"), "", "", c.Export()); !errors.Is(err, fs.ErrNotExist) {
 			t.Errorf("got %v", err)
 		}
 	})
 	t.Run("a folder in its place", func(t *testing.T) {
 		taken := filepath.Join(t.TempDir(), "cache")
 		os.Mkdir(taken, 0o700)
-		if _, err := Save(taken, "", c.Export()); err == nil {
+		if _, err := Save(taken, "", "", c.Export()); err == nil {
 			t.Error("no error")
 		}
 		alone(t, taken)
@@ -406,7 +407,7 @@ func TestSaveFails(t *testing.T) {
 		need.OrdinaryUser(t)
 		os.Chmod(folder, 0o500)
 		defer os.Chmod(folder, 0o700)
-		if _, err := Save(path, "", c.Export()); !errors.Is(err, fs.ErrPermission) {
+		if _, err := Save(path, "", "", c.Export()); !errors.Is(err, fs.ErrPermission) {
 			t.Errorf("got %v", err)
 		}
 	})
@@ -520,7 +521,7 @@ func TestSaveWhileInUse(t *testing.T) {
 	for range 4 {
 		saves.Go(func() {
 			for range 5 {
-				if n, err := Save(path, "", c.Export()); n < 50 || err != nil {
+				if n, err := Save(path, "", "", c.Export()); n < 50 || err != nil {
 					t.Errorf("%d entries, %v", n, err)
 				}
 				if file, err := Load(path, 1<<30); err != nil || len(file.Entries) < 50 {
@@ -599,13 +600,13 @@ func BenchmarkLoad(b *testing.B) {
 func FuzzLoad(f *testing.F) {
 	c := warmAndHot(f)
 	var b bytes.Buffer
-	if err := writeEntries(&b, "test", c.Export()); err != nil {
+	if err := writeEntries(&b, "test", "a note", c.Export()); err != nil {
 		f.Fatal(err)
 	}
 	good := b.Bytes()
 	f.Add(good)
 	f.Add(good[len(header) : len(good)-sha256.Size])
-	f.Add([]byte(kind + "2\n"))
+	f.Add([]byte(kind + "3\n"))
 	f.Add([]byte(nil))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		for _, data := range [][]byte{data, signed(string(data))} {
@@ -622,7 +623,7 @@ func FuzzLoad(f *testing.F) {
 				continue
 			}
 			var again bytes.Buffer
-			if err := writeEntries(&again, file.By, file.Entries); err != nil {
+			if err := writeEntries(&again, file.By, file.Note, file.Entries); err != nil {
 				t.Fatal(err)
 			}
 			if next, err := read(&again, int64(again.Len()), 1<<30); err != nil || !reflect.DeepEqual(next.Entries, file.Entries) {

@@ -52,12 +52,13 @@ func (w writer) flag(b bool) {
 	w.number(0)
 }
 
-func writeEntries(out io.Writer, by string, all []cache.Saved) error {
+func writeEntries(out io.Writer, by, note string, all []cache.Saved) error {
 	sum := sha256.New()
 	w := writer{bufio.NewWriterSize(io.MultiWriter(out, sum), 64<<10)}
 	w.WriteString(header)
 	w.number(time.Now().UnixNano())
 	w.text(by)
+	w.text(note)
 	for i := range all {
 		w.number(markEntry)
 		if err := w.entry(&all[i]); err != nil {

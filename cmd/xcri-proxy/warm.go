@@ -31,6 +31,7 @@ type warmFlags struct {
 	since   time.Duration
 	logs    []string
 	top     int
+	accept  bool
 	timeout time.Duration
 	json    bool
 	quiet   bool
@@ -58,6 +59,7 @@ Exit status:
 ` + precedence,
 		Example: `  xcri-proxy warm
   xcri-proxy warm --wait-for 2025-10-27 --timeout 2h --quiet
+  xcri-proxy warm --accept
   xcri-proxy warm --from-log /var/log/apache2/access.log --top 500
   zcat access.log.*.gz | xcri-proxy warm --from-log - --json`,
 		Args: noArgs,
@@ -68,6 +70,7 @@ Exit status:
 	flags.DurationVar(&f.since, "since", 0, "count what was published this short a time ago as new: the proxy may find it before it is told")
 	flags.StringArrayVar(&f.logs, "from-log", nil, "also load what this access log `file` in the common or combined format shows, - for stdin; may be repeated")
 	flags.IntVar(&f.top, "top", 500, "how many targets to take from the logs, those asked for most")
+	flags.BoolVar(&f.accept, "accept", false, "publish the database's state although it looks like an import that has not ended")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "longest wait in all")
 	flags.BoolVar(&f.json, "json", false, "print the summary as JSON")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing, only set the exit status")
@@ -227,7 +230,7 @@ func (w *warmer) post(ctx context.Context) (ticket int64, err error) {
 			size += len(rest[n]) + len(`"",`)
 			n++
 		}
-		q := api.WarmRequest{Paths: rest[:n], Later: n < len(rest)}
+		q := api.WarmRequest{Paths: rest[:n], Later: n < len(rest), Accept: w.flags.accept && n == len(rest)}
 		rest = rest[n:]
 		answer, err := w.Warm(ctx, q)
 		if err != nil {
@@ -284,6 +287,8 @@ func (w *warmer) late() error {
 		return w.Gone("no answer within " + w.flags.timeout.String())
 	case s.DownSince != nil:
 		return problem(exitNoDatabase, "the proxy has not reached the database since %s: %s", s.DownSince.Local().Format(time.DateTime), orNone(s.LookError))
+	case s.Held != "":
+		return problem(exitRuntime, "the database's data is held back, as it looks like half an import: %s; warm --accept publishes it", s.Held)
 	case s.LookError != "":
 		return problem(exitRuntime, "nothing could be published within %s: %s", w.flags.timeout, s.LookError)
 	case s.Warming:

@@ -28,6 +28,10 @@ func (database) Generation(context.Context) (*store.Generation, error) {
 	return &store.Generation{}, nil
 }
 
+func (database) ScopeRows(context.Context, string) (map[store.Scope]store.Rows, error) {
+	return nil, errors.New("not to be asked")
+}
+
 func (database) Stats() store.Stats { return store.Stats{} }
 
 // newFixture returns an Admin of parts that do nothing.

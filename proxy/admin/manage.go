@@ -63,9 +63,12 @@ func (a *Admin) serveWarm(ctx *fasthttp.RequestCtx) {
 		}
 	}
 	answer.Keys = len(keys)
-	if req.Later {
+	switch {
+	case req.Accept:
+		answer.Ticket = a.opts.Generations.Accept(keys)
+	case req.Later:
 		a.opts.Generations.Later(keys)
-	} else {
+	default:
 		answer.Ticket = a.opts.Generations.Poll(keys)
 	}
 	a.sendJSON(ctx, fasthttp.StatusAccepted, answer)

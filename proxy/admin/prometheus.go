@@ -142,6 +142,11 @@ func (m *metricsText) legacy(l *api.Legacy) {
 }
 
 func (m *metricsText) generation(g api.Generation) {
+	m.one("xcri_generation_held_since_timestamp_seconds", gauge, "Since when a generation is held back because it looks like half an import; 0 if none is.", unixSeconds(g.Warm.HeldSince))
+	m.begin("xcri_table_changing_since_timestamp_seconds", gauge, "Since when a table is changing in ways that no calculation reports; 0 if it is not.")
+	for _, t := range g.Tables {
+		m.add("", unixSeconds(t.Changing), "table", t.Name)
+	}
 	w := g.Warm
 	m.one("xcri_generation_info", gauge, "The generation that is published; always 1.", 1, "generation", g.ID, "calculated_at", w.Calculated)
 	m.one("xcri_generation_published_timestamp_seconds", gauge, "When the generation was published; 0 before the first.", unixSeconds(g.Published))

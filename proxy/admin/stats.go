@@ -32,7 +32,10 @@ func (a *Admin) Stats() api.Stats {
 	stats.Generation = api.Generation{
 		ID: cached.Generation, Published: orNull(cached.Published), Confirmed: orNull(a.opts.Generations.Confirmed()),
 		DownSince: orNull(cached.DownSince), StaleCount: cached.Stale, StaleSince: orNull(a.history.stale(cached.Stale, time.Now())), StaleRoutes: map[string]api.Stale{},
-		Warm: api.WarmStatus(a.opts.Generations.Status()),
+		Warm: api.WarmStatus(a.opts.Generations.Status()), Tables: []api.Table{},
+	}
+	for _, t := range a.opts.Generations.Tables() {
+		stats.Generation.Tables = append(stats.Generation.Tables, api.Table{Name: t.Name, Recorded: t.Recorded, Changing: orNull(t.ChangingSince), Held: t.Held})
 	}
 	if cached.Stale > 0 {
 		stats.Generation.StaleRoutes = a.staleRoutes()

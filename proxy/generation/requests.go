@@ -3,6 +3,7 @@ package generation
 import (
 	"slices"
 	"sync"
+	"time"
 )
 
 // maxRequested limits the keys that are warmed on request; the newest stay.
@@ -36,6 +37,9 @@ type Status struct {
 	// LookError reports why the last poll failed, or could not publish; empty
 	// after success.
 	LookError string
+	// Held is why a generation is held back since HeldSince; empty if none is.
+	Held      string
+	HeldSince *time.Time
 }
 
 // requests holds the requests to the watcher, and its status.
@@ -45,6 +49,7 @@ type requests struct {
 	tickets int64 // given out
 	refills int64 // requested
 	done    int64 // refills that were published
+	accept  bool  // the next poll takes a state for the truth though it is implausible
 	// keys are requested for the next publish. Those in kept were published with
 	// the generation keptFor, and stay in its warm set.
 	keys, kept []string
@@ -54,6 +59,7 @@ type requests struct {
 // work is the part of the requests that one poll serves.
 type work struct {
 	ticket, refills int64
+	accept          bool // implausible states are published
 	pending         bool // the warm set is to be published although the generation is the same
 	keys, kept      []string
 	keptFor         string
@@ -77,6 +83,15 @@ func (w *Watcher) Poll(keys []string) (ticket int64) {
 	w.requests.mu.Unlock()
 	w.Wake()
 	return ticket
+}
+
+// Accept requests a poll now that takes the database's state for the truth although
+// it looks like an import that has not ended. The ticket is like that of Poll.
+func (w *Watcher) Accept(keys []string) (ticket int64) {
+	w.requests.mu.Lock()
+	w.requests.accept = true
+	w.requests.mu.Unlock()
+	return w.Poll(keys)
 }
 
 // Later requests keys to warm with the next poll.
@@ -119,7 +134,7 @@ func (r *requests) take() work {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	pending := r.refills > r.done || len(r.keys) > 0
-	return work{r.tickets, r.refills, pending, r.keys, r.kept, r.keptFor}
+	return work{r.tickets, r.refills, r.accept, pending, r.keys, r.kept, r.keptFor}
 }
 
 // published notes that work was published with a generation: its keys stay until
@@ -145,6 +160,9 @@ func (r *requests) published(t *work, id string) {
 // next.
 func (r *requests) end(t *work, err error) {
 	r.update(func(s *Status) {
+		if err == nil && t.accept {
+			r.accept = false
+		}
 		s.Looked, s.Warming, s.LookError = t.ticket, false, ""
 		if err != nil {
 			s.Error, s.LookError = err.Error(), err.Error()

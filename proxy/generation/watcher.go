@@ -39,6 +39,7 @@ var errPaused = errors.New("maintenance mode is on")
 // Store is the database, as far as this package needs it.
 type Store interface {
 	Generation(context.Context) (*store.Generation, error)
+	ScopeRows(ctx context.Context, table string) (map[store.Scope]store.Rows, error)
 }
 
 // Options configure a Watcher. Store, Cache, Outage and Routes are required.
@@ -50,8 +51,10 @@ type Options struct {
 	// Pages are targets that are always in the warm set, before the lists of the
 	// site; nil means DefaultPages.
 	Pages []string
-	// Interval is the time between two polls; zero means 2 s.
+	// Interval is the time between two polls; zero means 250 ms.
 	Interval time.Duration
+	// Changes says how changes count that no calculation reports.
+	Changes Changes
 	// OnPublish is called after each publish of a warm set. It must not block.
 	OnPublish func()
 	// Paused reports whether the database is to be left alone but for polls that
@@ -69,8 +72,9 @@ func (o Options) withDefaults() Options {
 		o.Pages = DefaultPages()
 	}
 	if o.Interval == 0 {
-		o.Interval = 2 * time.Second
+		o.Interval = 250 * time.Millisecond
 	}
+	o.Changes = o.Changes.withDefaults()
 	if o.OnPublish == nil {
 		o.OnPublish = func() {}
 	}
@@ -101,6 +105,10 @@ type Watcher struct {
 	confirmed atomic.Pointer[time.Time]
 	requests  requests
 	progress  progress
+	witness   *witness
+	// stamps are those whose changes are accounted for.
+	stamps atomic.Pointer[map[string]store.Stamp]
+	tables atomic.Pointer[[]Table]
 }
 
 // progress is the state of publishing. Run owns it.
@@ -115,16 +123,20 @@ type progress struct {
 	// there are none. The pause before it doubles with each try.
 	retryAt time.Time
 	pause   time.Duration
+	held    held
 }
 
 // New returns a Watcher, which polls once Run is called.
 func New(opts Options) *Watcher {
-	return &Watcher{opts: opts.withDefaults(), wake: make(chan struct{}, 1), polled: make(chan struct{})}
+	w := &Watcher{opts: opts.withDefaults(), wake: make(chan struct{}, 1), polled: make(chan struct{}), witness: newWitness(opts.Changes.Stamps)}
+	w.stamps.Store(&opts.Changes.Stamps)
+	return w
 }
 
 // Run polls the database until ctx ends, and publishes each new generation with
 // its warm set.
 func (w *Watcher) Run(ctx context.Context) {
+	defer w.witness.summing.Wait()
 	for ctx.Err() == nil {
 		pause := w.Once(ctx)
 		select {
@@ -221,8 +233,11 @@ func (w *Watcher) Once(ctx context.Context) (pause time.Duration) {
 	switch {
 	case ctx.Err() != nil:
 		return w.opts.Interval
-	case err == nil && (w.progress.due(g.ID(), w.opts.Now()) || work.pending):
-		err = w.publish(ctx, generation{g}, &work)
+	case err == nil:
+		refill := w.account(ctx, g, work.accept) > 0
+		if err = w.hold(g, work.accept); err == nil && (w.progress.due(g.ID(), w.opts.Now()) || work.pending || refill) {
+			err = w.publish(ctx, generation{g}, &work)
+		}
 	}
 	if errors.Is(err, cache.ErrMoved) || errors.Is(err, errPaused) {
 		return 0 // this poll has not ended yet

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -29,7 +30,18 @@ type fixture struct {
 	polls      atomic.Int64
 	polled     chan struct{} // gets an element from each poll, unless it is full
 	paused     atomic.Bool
-	clock      atomic.Int64 // nanoseconds since 1970
+	clock      atomic.Int64                          // nanoseconds since 1970
+	scope      func(key string) store.Scope          // of an answer; nil means the zero Scope
+	rows       map[string]map[store.Scope]store.Rows // by table
+	sums       atomic.Int64                          // calls of ScopeRows
+}
+
+func (f *fixture) ScopeRows(_ context.Context, table string) (map[store.Scope]store.Rows, error) {
+	f.sums.Add(1)
+	if f.rows[table] == nil {
+		return nil, errors.New("unreadable, or without scopes")
+	}
+	return maps.Clone(f.rows[table]), nil
 }
 
 func (f *fixture) now() time.Time { return time.Unix(0, f.clock.Load()) }
@@ -56,7 +68,11 @@ func (f *fixture) fill(ctx context.Context, key string) (cache.Content, error) {
 			return cache.Content{}, err
 		}
 	}
-	return cache.Content{Status: 200, Size: 2, Variants: []cache.Variant{{Body: []byte("{}")}}, Scope: store.Scope{}.String(), Generation: a.Generation}, nil
+	scope := store.Scope{}
+	if f.scope != nil {
+		scope = f.scope(key)
+	}
+	return cache.Content{Status: 200, Size: 2, Variants: []cache.Variant{{Body: []byte("{}")}}, Scope: scope.String(), Generation: a.Generation}, nil
 }
 
 func newFixture(t *testing.T, pages ...string) *fixture {
@@ -71,7 +87,7 @@ func newFixture(t *testing.T, pages ...string) *fixture {
 	t.Cleanup(f.cache.Close)
 	f.Watcher = New(Options{
 		Store: f, Cache: f.cache, Outage: f.outage, Routes: route.NewRouter(store.Endpoints(), ""), Pages: append([]string{}, pages...),
-		Paused: f.paused.Load, Now: f.now,
+		Interval: 2 * time.Second, Paused: f.paused.Load, Now: f.now,
 	})
 	return f
 }

@@ -47,10 +47,10 @@ const (
 	statsExpiry = "information_schema_stats_expiry"
 )
 
-// isRefusal reports whether the server answered that it does not set a
-// variable. Servers give many numbers for that: unknown, read only, global only,
+// IsRefusal reports whether the server has refused a statement, for example to set
+// a variable. Servers give many numbers for that: unknown, read only, global only,
 // a privilege is missing, another value is wanted.
-func isRefusal(err error) bool {
+func IsRefusal(err error) bool {
 	class := conditionOf(err).class
 	return numberOf(err) != 0 && (class == ThisRead || class == Setup)
 }
@@ -75,7 +75,7 @@ func (s *session) setUp(ctx context.Context, l *link) error {
 		return err
 	}
 	err := l.exec(ctx, s.statement())
-	if err == nil || !isRefusal(err) {
+	if err == nil || !IsRefusal(err) {
 		return err
 	}
 	return s.probe(ctx, l)
@@ -101,7 +101,7 @@ func (s *session) probe(ctx context.Context, l *link) error {
 		err := l.exec(ctx, "SET SESSION "+p.name+" = "+p.value)
 		switch {
 		case err == nil:
-		case p.optional && isRefusal(err):
+		case p.optional && IsRefusal(err):
 			refused[p.name] = err
 		default:
 			return err

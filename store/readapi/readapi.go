@@ -83,3 +83,9 @@ func Tables() []string {
 		AthleteTable, TeamTable, MetadataTable, ComponentTable, KnockoutTable, MatchupTable, SchoolTable, ResumeTable,
 	}
 }
+
+// UncoveredTables returns the tables that jobs of their own write: no row of the
+// metadata table reports their changes.
+func UncoveredTables() []string {
+	return []string{KnockoutTable, MatchupTable, SchoolTable, ResumeTable}
+}

@@ -19,7 +19,7 @@ type Calculation struct {
 func NewGeneration(calculations ...Calculation) *Generation {
 	g := &Generation{}
 	for _, c := range calculations {
-		sum := fingerprint{1, c.ID, c.At.UTC().Format(time.DateTime), c.At.Unix(), c.Rows}
+		sum := fingerprint{1, c.ID, c.At.UTC().Format(time.DateTime), c.At.Unix(), c.Rows, c.Rows}
 		if i := slices.Index(g.scopes, c.Scope); i >= 0 {
 			g.prints[i] = g.prints[i].plus(sum)
 			continue

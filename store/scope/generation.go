@@ -26,19 +26,21 @@ type fingerprint struct {
 	count, newest int64
 	latest        string // calculated_at
 	times, rows   int64  // sums over calculated_at and the numbers of rows
+	largest       int64  // rows of the calculation that wrote most
 }
 
 // fingerprintColumns are the expressions of a fingerprint. None depends on the
 // time zone of the server: UNIX_TIMESTAMP would.
 const fingerprintColumns = "COUNT(*), MAX(metadata_id), MAX(calculated_at), SUM(TIMESTAMPDIFF(SECOND, '1970-01-01', calculated_at))," +
-	" SUM(COALESCE(total_athletes, 0) + COALESCE(total_teams, 0) + COALESCE(total_performances, 0))"
+	" SUM(COALESCE(total_athletes, 0) + COALESCE(total_teams, 0) + COALESCE(total_performances, 0))," +
+	" MAX(COALESCE(total_athletes, 0) + COALESCE(total_teams, 0))"
 
 func newFingerprint(row []driver.Value) fingerprint {
-	return fingerprint{jsontext.AsInt(row[0]), jsontext.AsInt(row[1]), jsontext.AsText(row[2]), jsontext.AsInt(row[3]), jsontext.AsInt(row[4])}
+	return fingerprint{jsontext.AsInt(row[0]), jsontext.AsInt(row[1]), jsontext.AsText(row[2]), jsontext.AsInt(row[3]), jsontext.AsInt(row[4]), jsontext.AsInt(row[5])}
 }
 
 func (f fingerprint) plus(o fingerprint) fingerprint {
-	return fingerprint{f.count + o.count, max(f.newest, o.newest), max(f.latest, o.latest), f.times + o.times, f.rows + o.rows}
+	return fingerprint{f.count + o.count, max(f.newest, o.newest), max(f.latest, o.latest), f.times + o.times, f.rows + o.rows, max(f.largest, o.largest)}
 }
 
 // String is the text that names the state of a scope.
@@ -51,6 +53,7 @@ func (f fingerprint) String() string {
 type Generation struct {
 	scopes []Scope // each with all fields
 	prints []fingerprint
+	stamps map[string]Stamp // by table
 }
 
 // Of returns the text that names the state of a scope. It changes with every

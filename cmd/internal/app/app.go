@@ -19,6 +19,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/site"
@@ -68,7 +69,7 @@ func (a *App) build(version string) (err error) {
 		last.AwaitSaved(savePatience)
 	}
 	cfg := a.cfg
-	saved := load(cfg, version, a.log)
+	saved, note := load(cfg, version, a.log)
 	a.saved = len(saved)
 	opts := proxy.Options{
 		Origin: a.store,
@@ -77,8 +78,12 @@ func (a *App) build(version string) (err error) {
 			// One connection is left to ask for the generation.
 			Fills: max(1, cfg.Database.MaxConns-1),
 		},
-		MaxConns:  maxConns(cfg, a.log),
-		Poll:      cfg.Cache.Poll,
+		MaxConns: maxConns(cfg, a.log),
+		Poll:     cfg.Cache.Poll,
+		Changes: generation.Changes{
+			Settle: cfg.Cache.Settle, MaxAge: cfg.Cache.DataMaxAge, ImplausibleAfter: cfg.Cache.ImplausibleAfter,
+			Stamps: generation.ParseStamps(note),
+		},
 		Saved:     saved,
 		OnPublish: a.toSave,
 		Memory:    &memfile.Memory{Changed: newMemoryLimit(cfg.MemoryLimit).follow},

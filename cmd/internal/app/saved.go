@@ -16,22 +16,22 @@ import (
 // asked for changes, and forms of entries that take long to make are added.
 const saveEvery = 10 * time.Minute
 
-// load returns what an earlier run saved, or nothing and says why. Entries of
+// load returns the entries and the note that an earlier run saved, or logs why there are none. Entries of
 // another version of the program are served, but not taken for true: an answer
 // that never changes in the database may be one that this version mends.
-func load(cfg config.Config, version string, log *slog.Logger) []cache.Saved {
+func load(cfg config.Config, version string, log *slog.Logger) (entries []cache.Saved, note string) {
 	if cfg.Cache.File == "" {
-		return nil
+		return nil, ""
 	}
 	start := time.Now()
 	file, err := snapshot.Load(cfg.Cache.File, cfg.Cache.Bytes)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		log.Info("no cache file yet, starting with a cold cache", "path", cfg.Cache.File)
-		return nil
+		return nil, ""
 	case err != nil:
 		log.Warn("cache file ignored, starting with a cold cache", "path", cfg.Cache.File, "error", err)
-		return nil
+		return nil, ""
 	}
 	if file.By != version {
 		for i := range file.Entries {
@@ -40,7 +40,7 @@ func load(cfg config.Config, version string, log *slog.Logger) []cache.Saved {
 	}
 	log.Info("cache file loaded", "path", cfg.Cache.File, "entries", len(file.Entries), "bytes", file.Size,
 		"age", time.Since(file.At).Round(time.Second), "saved_by", file.By, "seconds", time.Since(start).Seconds())
-	return file.Entries
+	return file.Entries, file.Note
 }
 
 // toSave has keepSaved save the cache soon.

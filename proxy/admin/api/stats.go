@@ -36,6 +36,18 @@ type Generation struct {
 	StaleSince  *time.Time       `json:"stale_since"` // to 10 s; null while there are none
 	StaleRoutes map[string]Stale `json:"stale_routes"`
 	Warm        WarmStatus       `json:"warm"`
+	Tables      []Table          `json:"tables"`
+}
+
+// Table describes the changes of one table that no calculation reports.
+type Table struct {
+	Name string `json:"name"`
+	// Recorded reports whether the server records changes of the table's rows. If
+	// not, its entries become stale after DATA_MAX_AGE.
+	Recorded bool `json:"recorded"`
+	// Changing is when changes were first seen that have not settled.
+	Changing *time.Time `json:"changing_since"`
+	Held     string     `json:"held,omitempty"` // why a change is held back
 }
 
 // Stale counts the stale entries of one route.

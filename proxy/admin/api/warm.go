@@ -8,6 +8,9 @@ type WarmRequest struct {
 	Paths []string `json:"paths,omitempty"`
 	// Later keeps the paths for the next poll instead of polling now.
 	Later bool `json:"later,omitempty"`
+	// Accept publishes the database's state although it looks like an import that
+	// has not ended.
+	Accept bool `json:"accept,omitempty"`
 }
 
 // WarmTicket is the answer to a WarmRequest. The poll has ended once
@@ -52,6 +55,9 @@ type WarmStatus struct {
 	// LookError reports why the last poll failed, or could not publish; empty
 	// after success.
 	LookError string `json:"look_error,omitempty"`
+	// Held is why a generation is held back since HeldSince; empty if none is.
+	Held      string     `json:"held,omitempty"`
+	HeldSince *time.Time `json:"held_since,omitempty"`
 }
 
 // WarmState is the answer of GET /cache/warm.

@@ -1,0 +1,50 @@
+package generation
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+// ErrHeld is the error of a generation that is held back because it looks like an
+// import that has not ended.
+var ErrHeld = errors.New("generation held back")
+
+// held is a generation that looks implausible.
+type held struct {
+	id    string
+	since time.Time // when the first implausible generation in a row was polled
+}
+
+// hold returns an error while a generation must not be published: it looks like an
+// import that has not ended, and neither has it lasted for Changes.ImplausibleAfter nor
+// has an operator accepted it.
+func (w *Watcher) hold(g *store.Generation, accept bool) error {
+	h := &w.progress.held
+	published, _ := w.Published()
+	reason := ""
+	if published != nil && published.ID() != g.ID() && !accept {
+		reason = g.Implausible(published)
+	}
+	if reason != "" && h.since.IsZero() {
+		h.since = w.opts.Now()
+	}
+	switch {
+	case reason == "":
+		*h = held{}
+		w.requests.update(func(s *Status) { s.Held, s.HeldSince = "", nil })
+		return nil
+	case w.overdue(h.since):
+		return nil
+	}
+	if h.id != g.ID() {
+		h.id = g.ID()
+		w.opts.Logger.Warn("generation held back, it looks like an import that has not ended", "generation", h.id, "reason", reason,
+			"accepted_after", w.opts.Changes.ImplausibleAfter)
+	}
+	since := h.since
+	w.requests.update(func(s *Status) { s.Held, s.HeldSince = reason, &since })
+	return fmt.Errorf("%w: %s", ErrHeld, reason)
+}

@@ -1,0 +1,351 @@
+package generation
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+const (
+	// restless is how many times Changes.Settle a table may go on changing until its
+	// changes count as settled all the same.
+	restless = 6
+	// stampResolution is the time within which a second change of a table can leave
+	// the same stamp.
+	stampResolution = 1100 * time.Millisecond
+	// sumTimeout bounds the reading of a whole table.
+	sumTimeout = 30 * time.Second
+)
+
+// Changes configures how changes count that no calculation reports.
+type Changes struct {
+	// Settle is how long a changed table must be quiet until the change counts;
+	// zero means 5 s.
+	Settle time.Duration
+	// ImplausibleAfter is how long a state that looks like half an import is held
+	// back; zero means 10 min.
+	ImplausibleAfter time.Duration
+	// MaxAge is how long an entry stays fresh whose changes neither a calculation
+	// nor the server reports; zero means 10 min.
+	MaxAge time.Duration
+	// Stamps are those of the tables that the entries of an earlier run were read
+	// from, as Watcher.Stamps returned them; nil for none.
+	Stamps map[string]store.Stamp
+}
+
+func (c Changes) withDefaults() Changes {
+	if c.Settle == 0 {
+		c.Settle = 5 * time.Second
+	}
+	if c.ImplausibleAfter == 0 {
+		c.ImplausibleAfter = 10 * time.Minute
+	}
+	if c.MaxAge == 0 {
+		c.MaxAge = 10 * time.Minute
+	}
+	return c
+}
+
+// witness notices changes of rows that no calculation reports: rows mended by hand,
+// tables that jobs of their own write, rows that are written after their metadata
+// row. It compares the stamps of the tables from poll to poll. Once a changed table
+// has been quiet for a while, the entries of routes that read the table become stale:
+// those of the scopes whose rows differ, and those that were read while the table
+// was changing. The Watcher's Run owns it, but for summing.
+type witness struct {
+	tables     map[string]*table
+	resolution time.Duration  // stampResolution, but in tests
+	aged       time.Time      // when entries were last purged by Changes.MaxAge
+	summing    sync.WaitGroup // at most one table is read at a time
+	sums       chan sum       // capacity 1: the table that was read
+	busy       bool           // a table is being read, or sums holds the result
+}
+
+// table is what the witness knows of one table.
+type table struct {
+	name string
+	seen store.Stamp // by the last poll
+	// settled is the stamp before the changes that have not settled. quiet is when
+	// the last poll began that saw it.
+	settled store.Stamp
+	quiet   time.Time
+	// since is when a poll first saw another stamp than settled; zero for none.
+	// changed is when a poll last saw the stamp change.
+	since, changed time.Time
+	// rows are the sums of the table's rows at settled; nil if they are not known.
+	// of is the generation of that time.
+	rows map[store.Scope]store.Rows
+	of   *store.Generation
+	// held is why the change is held back although the table is quiet, at the stamp
+	// heldAt.
+	held   string
+	heldAt store.Stamp
+}
+
+// sum is the result of reading a whole table.
+type sum struct {
+	table string
+	stamp store.Stamp // before the read
+	rows  map[store.Scope]store.Rows
+	err   error
+}
+
+// change is the difference between two states of a table.
+type change struct {
+	all    bool                       // any scope may have changed
+	scopes []store.Scope              // the changed ones otherwise
+	rows   map[store.Scope]store.Rows // afterwards; nil if they are not known
+}
+
+// Table describes what is known of changes to one table.
+type Table struct {
+	Name string
+	// Recorded reports whether the server records changes of the table's rows.
+	Recorded bool
+	// ChangingSince is when the present changes were first seen; the zero time if
+	// all are accounted for.
+	ChangingSince time.Time
+	// Held is why a change is held back; empty if none is.
+	Held string
+}
+
+func newWitness(saved map[string]store.Stamp) *witness {
+	x := &witness{tables: map[string]*table{}, sums: make(chan sum, 1), resolution: stampResolution}
+	for name, stamp := range saved {
+		if stamp.Recent { // the table may have changed again under the same stamp
+			stamp = store.Stamp{}
+		}
+		x.tables[name] = &table{name: name, seen: stamp, settled: stamp}
+	}
+	return x
+}
+
+// stamps returns the stamps whose changes are accounted for, by table.
+func (x *witness) stamps() map[string]store.Stamp {
+	all := map[string]store.Stamp{}
+	for name, t := range x.tables {
+		all[name] = t.settled
+	}
+	return all
+}
+
+// status describes all tables, by name.
+func (x *witness) status() []Table {
+	var all []Table
+	for _, name := range slices.Sorted(maps.Keys(x.tables)) {
+		t := x.tables[name]
+		all = append(all, Table{name, t.seen.Known(), t.since, t.held})
+	}
+	return all
+}
+
+// observe compares the stamps of a poll with those of the polls before.
+func (x *witness) observe(g *store.Generation, begun time.Time) {
+	for name, stamp := range g.Stamps() {
+		t := x.tables[name]
+		switch {
+		case t == nil:
+			t = &table{name: name, seen: stamp, settled: stamp, quiet: begun}
+			x.tables[name] = t
+			if stamp.Recent { // it may change again under the same stamp
+				t.since, t.changed = begun, begun
+			}
+		case !stamp.Same(t.seen):
+			t.seen, t.changed = stamp, begun
+			if t.since.IsZero() {
+				t.since = begun
+			}
+		case t.since.IsZero():
+			t.quiet = begun
+		}
+	}
+}
+
+// due reports whether the changes of a table are to be accounted for.
+func (t *table) due(now time.Time, settle time.Duration) bool {
+	if t.since.IsZero() || t.held != "" && t.heldAt.Same(t.seen) {
+		return false
+	}
+	return now.Sub(t.changed) >= settle || now.Sub(t.since) >= restless*settle
+}
+
+// account makes entries stale whose tables have changed and settled, as the poll shows
+// that returned g. It returns the number of entries.
+func (w *Watcher) account(ctx context.Context, g *store.Generation, accept bool) (purged int) {
+	x, begun := w.witness, w.progress.begun
+	x.observe(g, begun)
+	select {
+	case s := <-x.sums:
+		x.busy = false
+		purged += w.summed(x.tables[s.table], s, g, begun, accept)
+	default:
+	}
+	for _, name := range slices.Sorted(maps.Keys(x.tables)) {
+		t := x.tables[name]
+		if t.held != "" && (accept || w.overdue(t.since)) {
+			t.held = ""
+			purged += w.settle(t, change{all: true}, g, begun)
+			continue
+		}
+		unknown := t.rows == nil && t.since.IsZero() && w.progress.warmed != ""
+		if unknown || t.due(begun, w.opts.Changes.Settle) {
+			w.sum(ctx, t)
+		}
+	}
+	purged += w.age(begun)
+	stamps := x.stamps()
+	w.stamps.Store(&stamps)
+	tables := x.status()
+	w.tables.Store(&tables)
+	return purged
+}
+
+// Stamps returns the stamps of the tables that the entries in the cache were read from,
+// to be kept with the entries for another run.
+func (w *Watcher) Stamps() map[string]store.Stamp { return *w.stamps.Load() }
+
+// sum begins to read a whole table, unless one is being read.
+func (w *Watcher) sum(ctx context.Context, t *table) {
+	x := w.witness
+	if x.busy {
+		return
+	}
+	x.busy = true
+	name, stamp := t.name, t.seen
+	x.summing.Go(func() {
+		reading, cancel := context.WithTimeout(ctx, sumTimeout)
+		defer cancel()
+		rows, err := w.opts.Store.ScopeRows(reading, name)
+		x.sums <- sum{name, stamp, rows, err}
+	})
+}
+
+// summed accounts for a table that was read: as the first state known of it, or as
+// the state after a change.
+func (w *Watcher) summed(t *table, s sum, g *store.Generation, begun time.Time, accept bool) int {
+	switch {
+	case s.err == nil && !s.stamp.Same(t.seen) && begun.Sub(t.since) < restless*w.opts.Changes.Settle:
+		return 0 // it has changed meanwhile: due again
+	case s.err != nil:
+		w.opts.Logger.Debug("table not summed up", "table", t.name, "error", s.err)
+		if t.since.IsZero() {
+			t.rows = map[store.Scope]store.Rows{} // not tried again before a change
+			return 0
+		}
+		return w.settle(t, change{all: true}, g, begun)
+	case t.since.IsZero():
+		t.rows, t.of = s.rows, g
+		return 0
+	case t.of == nil || !s.stamp.Same(t.seen):
+		return w.settle(t, change{all: true, rows: s.rows}, g, begun)
+	}
+	if reason := t.shrunk(s.rows, g); reason != "" && !accept && !w.overdue(t.since) {
+		t.held, t.heldAt = reason, t.seen
+		w.opts.Logger.Warn("change of a table held back, it looks like an import that has not ended", "table", t.name, "reason", reason,
+			"accepted_after", w.opts.Changes.ImplausibleAfter)
+		return 0
+	}
+	return w.settle(t, change{scopes: store.Changed(t.rows, s.rows), rows: s.rows}, g, begun)
+}
+
+// shrunk returns a scope that has lost more than half of its rows although no new
+// calculation of the scope says so; empty if there is none.
+func (t *table) shrunk(rows map[store.Scope]store.Rows, g *store.Generation) string {
+	var lost []string
+	for s, before := range t.rows {
+		if after := rows[s]; 2*after.Count < before.Count && g.Of(s) == t.of.Of(s) {
+			lost = append(lost, fmt.Sprintf("%s has %d rows instead of %d", s, after.Count, before.Count))
+		}
+	}
+	slices.Sort(lost)
+	if len(lost) == 0 {
+		return ""
+	}
+	return lost[0]
+}
+
+// FormatStamps writes stamps as a text for ParseStamps.
+func FormatStamps(stamps map[string]store.Stamp) string {
+	text, err := json.Marshal(stamps)
+	if err != nil {
+		panic(err) // no map of texts has one
+	}
+	return string(text)
+}
+
+// ParseStamps reads what FormatStamps wrote. An unknown text is that of no stamps.
+func ParseStamps(text string) (stamps map[string]store.Stamp) {
+	if json.Unmarshal([]byte(text), &stamps) != nil {
+		return nil
+	}
+	return stamps
+}
+
+// Tables describes what is known of changes to the tables, by name.
+func (w *Watcher) Tables() []Table {
+	if all := w.tables.Load(); all != nil {
+		return *all
+	}
+	return nil
+}
+
+// settle ends the changes of a table: entries of routes that read the table become
+// stale if their scope has changed, or if they were read while the table was changing.
+// It returns how many.
+func (w *Watcher) settle(t *table, c change, g *store.Generation, begun time.Time) int {
+	quiet, last := t.quiet, t.changed.Add(w.witness.resolution)
+	purged := w.purgeReaders(t.name, func(e *cache.Entry) bool {
+		if e.Filled.Add(-e.Took).After(last) {
+			return false // it was read after the changes
+		}
+		if c.all || e.Filled.After(quiet) {
+			return true
+		}
+		scope, err := store.ParseScope(e.Scope)
+		return err != nil || slices.ContainsFunc(c.scopes, scope.Overlaps)
+	})
+	w.opts.Logger.Info("table changed", "table", t.name, "all_scopes", c.all, "changed_scopes", len(c.scopes), "stale_entries", purged)
+	t.settled, t.quiet, t.since, t.changed, t.held = t.seen, begun, time.Time{}, time.Time{}, ""
+	t.rows, t.of = c.rows, g
+	return purged
+}
+
+// age makes entries stale whose changes the server does not record and no calculation
+// reports, once in Changes.MaxAge.
+func (w *Watcher) age(now time.Time) (purged int) {
+	x := w.witness
+	if x.aged.IsZero() {
+		x.aged = now
+	}
+	if now.Sub(x.aged) < w.opts.Changes.MaxAge {
+		return 0
+	}
+	x.aged = now
+	for _, name := range store.UncoveredTables() {
+		if t := x.tables[name]; t == nil || !t.seen.Known() {
+			purged += w.purgeReaders(name, func(e *cache.Entry) bool { return e.Filled.Before(now) })
+		}
+	}
+	return purged
+}
+
+// purgeReaders makes the entries of routes that read a table stale, if they match.
+func (w *Watcher) purgeReaders(table string, match func(*cache.Entry) bool) int {
+	return w.opts.Cache.Purge(func(e *cache.Entry) bool {
+		r := w.opts.Routes.Of(e.Key)
+		return r != nil && slices.Contains(r.Endpoint.Reads, table) && match(e)
+	}, false)
+}
+
+// overdue reports whether a state that looks implausible has lasted for so long that
+// it counts as the truth.
+func (w *Watcher) overdue(since time.Time) bool {
+	return w.opts.Now().Sub(since) >= w.opts.Changes.ImplausibleAfter
+}

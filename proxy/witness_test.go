@@ -1,0 +1,95 @@
+package proxy
+
+import (
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/store/storetest/importer"
+)
+
+// body requests a target and returns the body and how it was answered.
+func answerTo(t testing.TB, base, target string) (body, outcome string) {
+	t.Helper()
+	resp, err := http.Get(base + target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer resp.Body.Close()
+	b, err := io.ReadAll(resp.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b), resp.Header.Get("Cache-Status")
+}
+
+// Changes that no calculation reports reach visitors: a row mended by hand in place, a
+// school's résumé, a head-to-head table, the status of a calculation, and rows that are
+// written after their metadata row.
+func TestChangesWithoutACalculation(t *testing.T) {
+	opts, db := scratch(t)
+	opts.Changes.Settle = time.Second
+	p, base := start(t, opts)
+	await(t, "the first publish", func() bool { return p.generations.Status().Published > 0 })
+	men := importer.Scope{Season: 2025, Division: 2030, Gender: "M"}
+	const athletes = "/athletes/?season_year=2025&division=2030&gender=M&limit=50000"
+	const women = "/athletes/?season_year=2025&division=2030&gender=F&limit=50000"
+	for name, tt := range map[string]struct{ target, statement, want string }{
+		"a row in place": {athletes,
+			"UPDATE iz_rankings_xcri_athlete_rankings SET athlete_name_last = 'Mended' WHERE season_year = 2025 AND division_code = 2030" +
+				" AND gender_code = 'M' AND checkpoint_date IS NULL ORDER BY athlete_rank LIMIT 1", "Mended"},
+		"a knockout row": {"/team-knockout/?season_year=2025&rank_group_fk=2030&gender_code=M&limit=500",
+			"UPDATE iz_rankings_xcri_team_knockout SET elimination_method = 'by hand' WHERE season_year = 2025 AND rank_group_fk = 2030 AND gender_code = 'M' LIMIT 1", "by hand"},
+		"a status": {"/metadata/latest",
+			"UPDATE iz_rankings_xcri_calculation_metadata SET calculation_status = 'withdrawn'", "withdrawn"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if body, _ := answerTo(t, base, tt.target); strings.Contains(body, tt.want) {
+				t.Fatal("the change is there before it is made")
+			}
+			execute(t, db, tt.statement)
+			await(t, "the change", func() bool {
+				body, _ := answerTo(t, base, tt.target)
+				return strings.Contains(body, tt.want)
+			})
+		})
+	}
+	t.Run("rows after their metadata", func(t *testing.T) {
+		if err := importer.Import(t.Context(), db, men, 7, importer.Options{Loose: true, MetadataFirst: true, Groups: 3}); err != nil {
+			t.Fatal(err)
+		}
+		want := fmt.Sprintf("%q", importer.Name(7))
+		old := strings.Count(first(answerTo(t, base, athletes)), `"calculated_at"`)
+		await(t, "all rows of the calculation", func() bool {
+			return strings.Count(first(answerTo(t, base, athletes)), want) >= old && old > 0
+		})
+		if _, outcome := answerTo(t, base, women); !strings.Contains(outcome, "hit") {
+			t.Errorf("another scope: %s", outcome)
+		}
+	})
+}
+
+func first(a, _ string) string { return a }
+
+// An import that empties tables statement by statement is not published half-way:
+// visitors get the old answers until the new ones are whole.
+func TestTruncatingImport(t *testing.T) {
+	opts, db := scratch(t)
+	p, base := start(t, opts)
+	await(t, "the first publish", func() bool { return p.generations.Status().Published > 0 })
+	const latest = "/metadata/latest"
+	before, _ := answerTo(t, base, latest)
+	execute(t, db, "CREATE TABLE kept AS SELECT * FROM iz_rankings_xcri_calculation_metadata", "TRUNCATE iz_rankings_xcri_calculation_metadata")
+	await(t, "the empty generation is held back", func() bool { return p.generations.Status().Held != "" })
+	if body, outcome := answerTo(t, base, latest); body != before || !strings.Contains(outcome, "hit") {
+		t.Errorf("%s, %.80s", outcome, body)
+	}
+	execute(t, db, "INSERT INTO iz_rankings_xcri_calculation_metadata SELECT * FROM kept", "UPDATE iz_rankings_xcri_calculation_metadata SET algorithm_version = 'whole'")
+	await(t, "the whole generation", func() bool {
+		body, _ := answerTo(t, base, latest)
+		return strings.Contains(body, "whole") && p.generations.Status().Held == ""
+	})
+}

@@ -1,0 +1,104 @@
+package store
+
+import (
+	"testing"
+
+	"github.com/lewistv/xcri-proxy/store/readapi"
+)
+
+// stampsOf polls and returns the stamps of a table.
+func stampsOf(t *testing.T, s *Store, table string) Stamp {
+	t.Helper()
+	g, err := s.Generation(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return g.Stamps()[table]
+}
+
+// The server gives a table another stamp with each statement that may change what a
+// read returns, to an account that may only read.
+func TestStamps(t *testing.T) {
+	opts, db := emptyTables(t)
+	s := open(t, opts)
+	// Two changes within a second may leave the same stamp: each table has one change.
+	for table, statement := range map[string]string{
+		readapi.ResumeTable: "INSERT INTO " + readapi.ResumeTable + " (season_year, group_fk, gender_fk, sport_fk, season_html) VALUES (2025, 1, 1, 3, '')",
+		readapi.SchoolTable: "INSERT INTO " + readapi.SchoolTable + " (IDSchool) VALUES (1)",
+		knockoutTable:       "ALTER TABLE " + knockoutTable + " ADD COLUMN more INT",
+	} {
+		execute(t, db, "DO SLEEP(1.1)") // creating a table is a change, too
+		before := stampsOf(t, s, table)
+		execute(t, db, statement)
+		if after := stampsOf(t, s, table); after.Same(before) || !after.Recent || after.Created == "" {
+			t.Errorf("%s: %+v, before %+v", statement, after, before)
+		}
+	}
+	if !stampsOf(t, s, readapi.SchoolTable).Known() {
+		t.Error("the server does not record changes of rows")
+	}
+	g, err := s.Generation(t.Context())
+	if err != nil || len(g.Stamps()) != len(readapi.Tables()) {
+		t.Errorf("%v, error %v", g.Stamps(), err)
+	}
+}
+
+// The sums of a table's rows differ for the scopes whose rows differ and for no
+// other, whatever column was changed; so does a row with NULL in another place.
+func TestScopeRows(t *testing.T) {
+	s, execute := sampleDatabase(t)
+	sums := func() map[Scope]Rows {
+		t.Helper()
+		rows, err := s.ScopeRows(t.Context(), athleteTable)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rows
+	}
+	before := sums()
+	men := Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: Live}
+	if len(before) < 10 || before[men].Count == 0 {
+		t.Fatalf("%d scopes, %+v", len(before), before[men])
+	}
+	const one = " WHERE season_year = 2025 AND division_code = 2030 AND gender_code = 'M' AND checkpoint_date IS NULL ORDER BY ranking_id LIMIT 1"
+	for _, change := range []string{
+		"SET athlete_name_last = CONCAT(athlete_name_last, 'x')", "SET xcri_score = xcri_score + 0.0001", "SET algorithm_version = NULL",
+		"SET most_recent_race_date = NULL", "SET team_name = 'a', regl_group_name = NULL", "SET team_name = NULL, regl_group_name = 'a'",
+		"SET calculated_at = calculated_at + INTERVAL 1 SECOND",
+	} {
+		execute("UPDATE " + athleteTable + " " + change + one)
+		after := sums()
+		if changed := Changed(before, after); len(changed) != 1 || changed[0] != men || after[men].Count != before[men].Count {
+			t.Errorf("%s: %v", change, changed)
+		}
+		before = after
+	}
+	execute("UPDATE " + athleteTable + " SET team_group_fk = team_group_fk")
+	if changed := Changed(before, sums()); len(changed) != 0 {
+		t.Errorf("nothing changed, but %v", changed)
+	}
+	execute("UPDATE " + athleteTable + " SET checkpoint_date = '1999-01-01'" + one)
+	after := sums()
+	dated := men
+	dated.Checkpoint = "1999-01-01"
+	if changed := Changed(before, after); len(changed) != 2 || changed[0] != dated || changed[1] != men {
+		t.Errorf("moved to another scope: %v", changed)
+	}
+	execute("DELETE FROM " + athleteTable + " WHERE checkpoint_date = '1999-01-01'")
+	if changed := Changed(after, sums()); len(changed) != 1 || changed[0] != dated {
+		t.Errorf("scope without rows: %v", changed)
+	}
+}
+
+// Every table with scopes can be summed up by an account that only reads, and a table
+// without scopes can't.
+func TestScopedTables(t *testing.T) {
+	s, _ := sampleDatabase(t)
+	for _, table := range readapi.Tables() {
+		rows, err := s.ScopeRows(t.Context(), table)
+		scoped := table != readapi.SchoolTable && table != readapi.ResumeTable
+		if (err == nil && len(rows) > 0) != scoped {
+			t.Errorf("%s: %d scopes, error %v", table, len(rows), err)
+		}
+	}
+}
