@@ -138,13 +138,14 @@ var conditions = map[uint16]condition{
 	3118: {Setup, ErrSetup}, // MySQL: account locked
 	3159: {Setup, ErrSetup}, // MySQL: TLS required by the server
 	3955: {Setup, ErrSetup}, // MySQL: account blocked after wrong passwords
+	4150: {Setup, ErrSetup}, // MariaDB: account blocked after wrong passwords
 	4151: {Setup, ErrSetup}, // MariaDB: account locked
-	4166: {Setup, ErrSetup}, // MariaDB: account blocked after wrong passwords
 
 	1267: {NoMatch, nil}, // collations of column and text can't be mixed
 	1270: {NoMatch, nil}, // the same, of three values
 	1271: {NoMatch, nil}, // the same, of more values
 	1300: {NoMatch, nil}, // invalid character string
+	1977: {NoMatch, nil}, // MariaDB: a character can't be converted
 	3854: {NoMatch, nil}, // MySQL: text can't be converted to the column's characters
 	3988: {NoMatch, nil}, // MySQL: conversion of collations is impossible
 }
@@ -249,7 +250,7 @@ const (
 // reasons are the finer reasons of server error numbers.
 var reasons = map[uint16]Reason{
 	1045: Denied, 1130: Denied, 1698: Denied, 1251: Denied, 1275: Denied, 1524: Denied,
-	1820: Blocked, 1862: Blocked, 3118: Blocked, 3955: Blocked, 4151: Blocked, 4166: Blocked,
+	1820: Blocked, 1862: Blocked, 3118: Blocked, 3955: Blocked, 4150: Blocked, 4151: Blocked,
 	3159: NeedsTLS, 1044: NoDatabase, 1049: NoDatabase,
 	1054: NoTable, 1109: NoTable, 1142: NoTable, 1143: NoTable, 1146: NoTable, 1356: NoTable, 1370: NoTable,
 }

@@ -6,9 +6,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net"
 	"os"
+	"os/exec"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -46,6 +49,10 @@ func TestClassify(t *testing.T) {
 		{"no such host", &net.DNSError{Err: "no such host", Name: "nowhere.invalid"}, ErrUnavailable},
 		{"reset", &net.OpError{Op: "read", Err: errors.New("connection reset by peer")}, ErrUnavailable},
 		{"bad connection", driver.ErrBadConn, ErrUnavailable}, {"invalid connection", mysql.ErrInvalidConn, ErrUnavailable},
+		{"dial cancelled", &net.OpError{Op: "dial", Err: context.Canceled}, nil},
+		{"no connection free", ErrBusy, ErrTimeout}, {"no connection free in time", fmt.Errorf("%w: %w", ErrBusy, context.DeadlineExceeded), ErrTimeout},
+		{"nothing said", fmt.Errorf("%w: silent: %w", ErrUnavailable, context.DeadlineExceeded), ErrUnavailable},
+		{"no TLS", &SetupError{NoTLS, mysql.ErrNoTLS}, ErrSetup}, {"TLS wanted", &SetupError{NeedsTLS, number(1045)}, ErrSetup},
 		{"deadline", context.DeadlineExceeded, ErrTimeout}, {"cancelled", context.Canceled, nil},
 		{"end of file", io.ErrUnexpectedEOF, nil}, {"other", errors.New("other"), nil},
 	} {
@@ -69,6 +76,93 @@ func TestClassify(t *testing.T) {
 	for number, c := range conditions {
 		if c.err != nil && !slices.Contains(finals, c.err) {
 			t.Errorf("%d is %v, which is none of the package's", number, c.err)
+		}
+	}
+}
+
+// meanings are the numbers of the table with a part of the text that MariaDB has
+// for each; the ones without are MySQL's alone, where MariaDB uses the number for
+// another error, or for none.
+var meanings = []struct {
+	number uint16
+	class  Class
+	reason Reason
+	text   string
+}{
+	{1040, NoRoom, 0, "Too many connections"}, {1135, NoRoom, 0, "create a new thread"},
+	{1203, NoRoom, 0, "max_user_connections"}, {1226, NoRoom, 0, "exceeded the"},
+
+	{1047, Down, 0, "Unknown command"}, {1053, Down, 0, "shutdown in progress"}, {1079, Down, 0, "Shutdown complete"},
+	{1129, Down, 0, "is blocked because of many connection errors"}, {3032, Down, 0, "offline mode"}, {3168, Down, 0, ""},
+
+	{1152, TryAgain, 0, "Aborted connection"}, {1158, TryAgain, 0, "error reading"}, {1159, TryAgain, 0, "timeout reading"},
+	{1160, TryAgain, 0, "error writing"}, {1161, TryAgain, 0, "timeout writing"}, {1184, TryAgain, 0, "Aborted connection"},
+	{1927, TryAgain, 0, "Connection was killed"}, {4031, TryAgain, 0, ""},
+	{1020, TryAgain, 0, "Record has changed"}, {1213, TryAgain, 0, "Deadlock"}, {1412, TryAgain, 0, "definition has changed"},
+	{1637, TryAgain, 0, "concurrent transactions"}, {1317, TryAgain, 0, "execution was interrupted"},
+
+	{1205, ThisRead, 0, "Lock wait timeout"}, {1969, ThisRead, 0, "max_statement_time exceeded"}, {3024, ThisRead, 0, ""},
+
+	{1044, Setup, NoDatabase, "Access denied for user '%s'@'%s' to database"}, {1045, Setup, Denied, "using password"},
+	{1049, Setup, NoDatabase, "Unknown database"}, {1054, Setup, NoTable, "Unknown column"}, {1104, Setup, BadSetup, "MAX_JOIN_SIZE"},
+	{1109, Setup, NoTable, "Unknown table"}, {1130, Setup, Denied, "not allowed to connect"}, {1142, Setup, NoTable, "denied to user"},
+	{1143, Setup, NoTable, "for column"}, {1146, Setup, NoTable, "doesn't exist"}, {1227, Setup, BadSetup, "privilege(s)"},
+	{1251, Setup, Denied, "authentication protocol"}, {1275, Setup, Denied, "old format"}, {1356, Setup, NoTable, "View"},
+	{1370, Setup, NoTable, "for routine"}, {1524, Setup, Denied, "not loaded"}, {1698, Setup, Denied, "Access denied for user"},
+	{1820, Setup, Blocked, "SET PASSWORD"}, {1862, Setup, Blocked, "password has expired"}, {3118, Setup, Blocked, ""},
+	{3159, Setup, NeedsTLS, ""}, {3955, Setup, Blocked, ""}, {4150, Setup, Blocked, "too many credential errors"},
+	{4151, Setup, Blocked, "account is locked"},
+
+	{1267, NoMatch, 0, "Illegal mix of collations (%s,%s) and"}, {1270, NoMatch, 0, "Illegal mix of collations"},
+	{1271, NoMatch, 0, "Illegal mix of collations"}, {1300, NoMatch, 0, "character string"}, {1977, NoMatch, 0, "Cannot convert"},
+	{3854, NoMatch, 0, ""}, {3988, NoMatch, 0, ""},
+}
+
+// The server's own texts say what each number of the table means.
+func TestErrorNumbers(t *testing.T) {
+	shared(t) // its package has the program too
+	listed := map[uint16]bool{}
+	for _, m := range meanings {
+		listed[m.number] = true
+		err := &mysql.MySQLError{Number: m.number}
+		if got := conditionOf(err).class; got != m.class || ReasonOf(err) != m.reason {
+			t.Errorf("%d: %v, reason %d, want %v, reason %d", m.number, got, ReasonOf(err), m.class, m.reason)
+		}
+		if m.text == "" {
+			continue
+		}
+		out, failed := exec.Command("perror", strconv.Itoa(int(m.number))).CombinedOutput()
+		if failed != nil || !strings.Contains(string(out), m.text) {
+			t.Errorf("%d is not %q: %s", m.number, m.text, out)
+		}
+	}
+	for number := range conditions {
+		if !listed[number] {
+			t.Errorf("%d has no meaning here", number)
+		}
+	}
+}
+
+// What is left of an error says how soon a client may ask again and how loud the
+// failure is.
+func TestClassOf(t *testing.T) {
+	for _, tt := range []struct {
+		err   error
+		class Class
+		name  string
+		retry time.Duration
+		level slog.Level
+	}{
+		{errors.New("other"), ThisRead, "this read", 5 * time.Second, slog.LevelError},
+		{ErrTimeout, ThisRead, "this read", 5 * time.Second, slog.LevelError},
+		{ErrInterrupted, TryAgain, "try again", time.Second, slog.LevelWarn},
+		{ErrBusy, NoRoom, "no room", 2 * time.Second, slog.LevelWarn},
+		{ErrUnavailable, Down, "down", 5 * time.Second, slog.LevelError},
+		{ErrSetup, Setup, "set-up", 5 * time.Second, slog.LevelError},
+	} {
+		c := ClassOf(fmt.Errorf("wrapped: %w", tt.err))
+		if c != tt.class || c.String() != tt.name || c.RetryAfter() != tt.retry || c.Level() != tt.level {
+			t.Errorf("%v: %v, %v, %v", tt.err, c, c.RetryAfter(), c.Level())
 		}
 	}
 }

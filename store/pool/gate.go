@@ -71,7 +71,6 @@ func (g *gate) enter(ctx context.Context, urgent bool) error {
 	g.waited += time.Since(start)
 	if i := slices.Index(*queue, w); i >= 0 {
 		*queue = slices.Delete(*queue, i, i+1)
-		g.admit()
 		return context.Cause(ctx)
 	}
 	return nil // also if ctx ended at the same moment

@@ -94,6 +94,12 @@ func TestGateShrinksAndGrows(t *testing.T) {
 		if limit, _ := g.shrink(0); limit != 1 {
 			t.Errorf("nothing granted: limit %d", limit)
 		}
+		if last := entering(g, false, 1); last.Load() != 1 {
+			t.Error("a reader does not get the only place")
+		}
+		if g.refused != 6+1+8+1 {
+			t.Errorf("%d refusals are counted", g.refused)
+		}
 	})
 }
 
@@ -174,7 +180,13 @@ func TestGateInAnyOrder(t *testing.T) {
 				synctest.Wait()
 				mu.Lock()
 				g.mu.Lock()
-				wrong := g.used != len(inside) || g.used > max(g.limit, before) || g.limit < 1 || g.limit > g.most ||
+				readers := 0
+				for _, urgent := range inside {
+					if !urgent {
+						readers++
+					}
+				}
+				wrong := g.normal != readers || g.used != len(inside) || g.used > max(g.limit, before) || g.limit < 1 || g.limit > g.most ||
 					len(g.urgent) > 0 && g.fits(true) || len(g.urgent) == 0 && len(g.queue) > 0 && g.fits(false)
 				state := fmt.Sprintf("seed %d: %d of %d places used (before %d), %d and %d wait, %d callers inside", seed, g.used, g.limit, before, len(g.urgent), len(g.queue), len(inside))
 				g.mu.Unlock()
@@ -199,4 +211,25 @@ func TestGateInAnyOrder(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Without demand the limit stays, and a caller that finds no place after a calm
+// time makes it grow without waiting for another to leave.
+func TestGateGrowsOnDemand(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newGate(8)
+		g.shrink(3)
+		time.Sleep(time.Hour)
+		if entered := entering(g, false, 2); entered.Load() != 2 || g.limit != 3 || g.waits != 0 {
+			t.Errorf("%d of 2 readers enter, limit %d, %d waits", entered.Load(), g.limit, g.waits)
+		}
+		g.leave(false)
+		if g.limit != 3 {
+			t.Errorf("limit %d without demand", g.limit)
+		}
+		g.enter(t.Context(), false)
+		if third := entering(g, false, 1); third.Load() != 1 || g.limit != 4 {
+			t.Errorf("%d more readers enter, limit %d", third.Load(), g.limit)
+		}
+	})
 }
