@@ -14,6 +14,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -35,7 +36,7 @@ const siteTarget = "/iz/xcri/api/athletes/?season_year=2025&division=2030&gender
 // siteTarget, stays as it is from now on.
 func benchProxy(b testing.TB, size int) *Proxy {
 	body := sampleBody(size)
-	p, err := New(Options{Pages: []string{"/athletes/?season_year=2025&division=2030&gender=M&limit=50000"}, BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+	p, err := New(Options{Generations: generation.Options{Pages: []string{"/athletes/?season_year=2025&division=2030&gender=M&limit=50000"}}, BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		return store.Answer{Status: 200, Body: body}, nil
 	}}})
 	if err != nil {
@@ -43,7 +44,7 @@ func benchProxy(b testing.TB, size int) *Proxy {
 	}
 	p.generations.Once(context.Background())
 	await(b, "the page is in brotli", func() bool {
-		forms := p.cache.Peek(&cache.Ref{Key: p.opts.Pages[0]}).Entry.Variants
+		forms := p.cache.Peek(&cache.Ref{Key: p.opts.Generations.Pages[0]}).Entry.Variants
 		return len(body) <= content.CompressAbove || forms[content.Small].Coding == "br"
 	})
 	return p

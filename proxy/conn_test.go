@@ -42,7 +42,7 @@ func TestSendGivenUp(t *testing.T) {
 func TestLargeHit(t *testing.T) {
 	p := benchProxy(t, 8<<20)
 	base := listen(t, p)
-	entry, _, _ := p.cache.Get(&cache.Ref{Key: p.opts.Pages[0]})
+	entry, _, _ := p.cache.Get(&cache.Ref{Key: p.opts.Generations.Pages[0]})
 	gzipped := entry.Variants[content.Gzip]
 	if onLinux := runtime.GOOS == "linux"; (gzipped.File != nil) != onLinux || onLinux && gzipped.Body != nil {
 		t.Fatalf("a file: %t, a body on the heap: %t", gzipped.File != nil, gzipped.Body != nil)
@@ -76,7 +76,7 @@ func TestLargeHit(t *testing.T) {
 func TestEvictedBeforeSent(t *testing.T) {
 	p := benchProxy(t, 8<<20)
 	base := listen(t, p)
-	e := p.cache.Peek(&cache.Ref{Key: p.opts.Pages[0]}).Entry
+	e := p.cache.Peek(&cache.Ref{Key: p.opts.Generations.Pages[0]}).Entry
 	if e.Variants[content.Gzip].File == nil {
 		t.Skip("no memory files here")
 	}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -228,7 +229,7 @@ type rivals struct {
 var theRivals = sync.OnceValues(func() (*rivals, error) {
 	var r rivals
 	proxy := func() (*Proxy, error) {
-		p, err := New(Options{BasePath: "/iz/xcri", Pages: []string{"/teams/", "/teams/?limit=40"}, Origin: &fakeOrigin{run: func(_ context.Context, q store.Query) (store.Answer, error) {
+		p, err := New(Options{BasePath: "/iz/xcri", Generations: generation.Options{Pages: []string{"/teams/", "/teams/?limit=40"}}, Origin: &fakeOrigin{run: func(_ context.Context, q store.Query) (store.Answer, error) {
 			size := 200 // which is kept as it is
 			if limit := int(q.Int("limit")); limit%2 == 1 {
 				size = 1200 + limit*60 // which is kept in codings

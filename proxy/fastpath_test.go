@@ -17,6 +17,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
 	"github.com/lewistv/xcri-proxy/store"
@@ -132,7 +133,7 @@ func TestFastPathAnswersAlike(t *testing.T) {
 func TestFastPathLeaves(t *testing.T) {
 	var status atomic.Int64
 	status.Store(200)
-	p, err := New(Options{Pages: []string{}, Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+	p, err := New(Options{Generations: generation.Options{Pages: []string{}}, Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		return store.Answer{Status: int(status.Load()), Body: []byte(`{}`)}, nil
 	}}})
 	if err != nil {

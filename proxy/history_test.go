@@ -11,13 +11,14 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
 // quiet is a proxy on a fake origin that has published its generation.
 func quiet(t *testing.T) *Proxy {
 	t.Helper()
-	p, err := New(Options{Pages: []string{}, Origin: &fakeOrigin{}})
+	p, err := New(Options{Generations: generation.Options{Pages: []string{}}, Origin: &fakeOrigin{}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func optionsFor(t testing.TB, srv *mariadb.Server, database string) Options {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return Options{Origin: s, Poll: shortPoll, Cache: cache.Options{Fills: 7}}
+	return Options{Origin: s, Generations: generation.Options{Interval: shortPoll}, Cache: cache.Options{Fills: 7}}
 }
 
 // await returns once what holds, or ends the test.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -58,7 +59,7 @@ func TestKnownTarget(t *testing.T) {
 // answer, which may be gone, or fail.
 func TestKnownTargetOfNothing(t *testing.T) {
 	body, err := "before", error(nil)
-	p, _ := New(Options{Pages: []string{}, CORSOrigins: []string{"*"}, Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+	p, _ := New(Options{Generations: generation.Options{Pages: []string{}}, CORSOrigins: []string{"*"}, Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		return store.Answer{Status: 200, Body: []byte(body)}, err
 	}}})
 	p.generations.Once(t.Context())

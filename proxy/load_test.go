@@ -11,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
@@ -75,7 +76,7 @@ func TestAutoAsksTheOldAPI(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			old := oldAPI(t, nil)
 			db := newFragile(nil)
-			p, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Source: origin.FromAuto, Poll: time.Hour})
+			p, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Sources: origin.Options{Source: origin.FromAuto}, Generations: generation.Options{Interval: time.Hour}})
 			db.with.Store(&tt.err)
 			a := get(t, base, "/teams/")
 			if a.status != 200 || ofLegacy(t, a) != (tt.err != nil) {
@@ -102,7 +103,7 @@ func TestAutoAsksTheOldAPI(t *testing.T) {
 // store concerns those whose answers come from the store.
 func TestLegacyRaisesNoAlarm(t *testing.T) {
 	old := oldAPI(t, nil)
-	p, base := start(t, Options{Origin: newFragile(nil).fakeOrigin, Legacy: old.client, RouteSources: map[string]origin.Source{"/teams/": origin.FromLegacy}})
+	p, base := start(t, Options{Origin: newFragile(nil).fakeOrigin, Legacy: old.client, Sources: origin.Options{RouteSources: map[string]origin.Source{"/teams/": origin.FromLegacy}}})
 	old.Close()
 	for range 3 {
 		if a := get(t, base, "/teams/"); a.status != 503 {
@@ -123,7 +124,7 @@ func TestAutoLeavesTheStore(t *testing.T) {
 	old := oldAPI(t, nil)
 	db := newFragile(nil)
 	log := &logged{}
-	p, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Source: origin.FromAuto, Logger: log.logger()})
+	p, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Sources: origin.Options{Source: origin.FromAuto}, Logger: log.logger()})
 	slow := store.ErrTimeout
 	db.with.Store(&slow)
 	for n := range 2 * minLoads {
@@ -165,7 +166,7 @@ func TestAutoLeavesTheStore(t *testing.T) {
 func TestAutoWithBothDown(t *testing.T) {
 	old := oldAPI(t, nil)
 	db := newFragile(nil)
-	p, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Source: origin.FromAuto, Cache: cache.Options{DownAge: time.Millisecond}})
+	p, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Sources: origin.Options{Source: origin.FromAuto}, Cache: cache.Options{DownAge: time.Millisecond}})
 	get(t, base, "/teams/")
 	old.Close()
 	away := store.ErrUnavailable
@@ -266,7 +267,7 @@ func TestAutoInAnOutage(t *testing.T) {
 	defer srv.Close()
 	old := oldAPI(t, nil)
 	opts := optionsFor(t, srv, mariadb.Database)
-	opts.Legacy, opts.Source = old.client, origin.FromAuto
+	opts.Legacy, opts.Sources.Source = old.client, origin.FromAuto
 	log := &logged{}
 	opts.Logger = log.logger()
 	p, base := start(t, opts)
@@ -316,7 +317,7 @@ func TestAutoInAnOutage(t *testing.T) {
 func TestHangingStoreInAuto(t *testing.T) {
 	old := oldAPI(t, nil)
 	asked := make(chan struct{})
-	p, base := start(t, Options{Legacy: old.client, Source: origin.FromAuto, Poll: time.Hour, Origin: &fakeOrigin{
+	p, base := start(t, Options{Legacy: old.client, Sources: origin.Options{Source: origin.FromAuto}, Generations: generation.Options{Interval: time.Hour}, Origin: &fakeOrigin{
 		run: func(ctx context.Context, _ store.Query) (store.Answer, error) {
 			close(asked)
 			<-ctx.Done()
@@ -336,7 +337,7 @@ func TestHangingStoreInAuto(t *testing.T) {
 func TestGenerationOfLegacyAnswers(t *testing.T) {
 	opts, db := scratch(t)
 	old := oldAPI(t, opts.Origin)
-	opts.Legacy, opts.Source = old.client, origin.FromLegacy
+	opts.Legacy, opts.Sources.Source = old.client, origin.FromLegacy
 	p, base := start(t, opts)
 	scope := live[0]
 	target := fmt.Sprintf("/teams/?season_year=2025&division=%d&gender=%s&limit=11", scope.Division, scope.Gender)

@@ -50,7 +50,7 @@ func TestRebinding(t *testing.T) {
 		"no token": {}, "a token": {Admin: gate.Options{Token: adminToken}}, "a listener of its own": {Admin: gate.Options{Token: adminToken, Separate: true}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			opts.Origin, opts.Pages, opts.CORSOrigins = &fakeOrigin{}, []string{}, []string{"*"}
+			opts.Origin, opts.Generations.Pages, opts.CORSOrigins = &fakeOrigin{}, []string{}, []string{"*"}
 			p, err := New(opts)
 			if err != nil {
 				t.Fatal(err)

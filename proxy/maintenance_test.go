@@ -16,6 +16,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/site"
@@ -84,7 +85,7 @@ func TestMaintenance(t *testing.T) {
 	}
 	for name, static := range map[string]*site.Site{"with a site": files, "without": nil} {
 		t.Run(name, func(t *testing.T) {
-			p, base := start(t, Options{Origin: countingOrigin(&asked), BasePath: "/iz/xcri", Site: static, Poll: time.Hour})
+			p, base := start(t, Options{Origin: countingOrigin(&asked), BasePath: "/iz/xcri", Site: static, Generations: generation.Options{Interval: time.Hour}})
 			for _, target := range []string{"/teams/", "/health"} {
 				get(t, base, target)
 			}
@@ -257,14 +258,14 @@ func TestMaintenanceRefusals(t *testing.T) {
 // from what was saved, is ready with it, and asks the database nothing.
 func TestMaintenanceAfterRestart(t *testing.T) {
 	var before, asked atomic.Int64
-	first, _ := start(t, Options{Origin: countingOrigin(&before), Poll: time.Hour})
+	first, _ := start(t, Options{Origin: countingOrigin(&before), Generations: generation.Options{Interval: time.Hour}})
 	awaitLook(t, first, first.generations.Poll([]string{"/teams/"}))
 	saved := first.cache.Export()
 	if len(saved) != 1 || saved[0].Key != "/teams/" {
 		t.Fatal("not warm")
 	}
 	var log lockedLog
-	p, err := New(Options{Origin: countingOrigin(&asked), Saved: saved, Poll: time.Millisecond,
+	p, err := New(Options{Origin: countingOrigin(&asked), Saved: saved, Generations: generation.Options{Interval: time.Millisecond},
 		State: State{Maintenance: &maintenance.Period{Since: time.Now(), Message: "still"}}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)

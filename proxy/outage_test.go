@@ -100,7 +100,7 @@ func (s *sufferer) requestWarm(v *keptConn, target string, phase int32) error {
 func startOn(t *testing.T, srv *mariadb.Server, poll time.Duration) (p *Proxy, base string, warm []string) {
 	t.Helper()
 	opts := optionsFor(t, srv, mariadb.Database)
-	opts.Poll = poll
+	opts.Generations.Interval = poll
 	p, base = start(t, opts)
 	for _, s := range live {
 		warm = append(warm, warmTargets(s)...)
@@ -262,7 +262,7 @@ func testLateDatabase(t *testing.T, srv *mariadb.Server) {
 
 // TestSlowPoll: a database that tells its generation slowly is not down.
 func TestSlowPoll(t *testing.T) {
-	p, _ := start(t, Options{Poll: time.Millisecond, Origin: &fakeOrigin{generation: func() (*store.Generation, error) {
+	p, _ := start(t, Options{Generations: generation.Options{Interval: time.Millisecond}, Origin: &fakeOrigin{generation: func() (*store.Generation, error) {
 		time.Sleep(250 * time.Millisecond)
 		return &store.Generation{}, nil
 	}}})

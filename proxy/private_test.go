@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 )
@@ -103,7 +104,7 @@ func TestDoors(t *testing.T) {
 	const token = "a long enough token"
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
-			p, err := New(Options{Origin: &fakeOrigin{}, Pages: []string{}, BasePath: "/iz/xcri", CORSOrigins: []string{"*"}, Admin: gate.Options{Token: token, Separate: true}})
+			p, err := New(Options{Origin: &fakeOrigin{}, Generations: generation.Options{Pages: []string{}}, BasePath: "/iz/xcri", CORSOrigins: []string{"*"}, Admin: gate.Options{Token: token, Separate: true}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -143,7 +144,7 @@ func TestDoors(t *testing.T) {
 // TestAdminHasRoom: the admin listener answers while the public one is full, and
 // is full itself at its own limit.
 func TestAdminHasRoom(t *testing.T) {
-	p, err := New(Options{Origin: &fakeOrigin{}, Pages: []string{}, Admin: gate.Options{Separate: true}, MaxConns: 2})
+	p, err := New(Options{Origin: &fakeOrigin{}, Generations: generation.Options{Pages: []string{}}, Admin: gate.Options{Separate: true}, MaxConns: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

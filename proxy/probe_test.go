@@ -3,12 +3,13 @@ package proxy
 import (
 	"testing"
 
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
 func TestProbes(t *testing.T) {
 	up := make(chan struct{})
-	p, err := New(Options{Pages: []string{}, Origin: &fakeOrigin{generation: func() (*store.Generation, error) {
+	p, err := New(Options{Generations: generation.Options{Pages: []string{}}, Origin: &fakeOrigin{generation: func() (*store.Generation, error) {
 		select {
 		case <-up:
 			return &store.Generation{}, nil

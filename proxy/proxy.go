@@ -34,7 +34,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// Origin answers the questions that the cache can't. *store.Store is one.
+// Origin is the database. *store.Store is one.
 type Origin interface {
 	Run(context.Context, store.Query) (store.Answer, error)
 	Generation(context.Context) (*store.Generation, error)
@@ -43,39 +43,26 @@ type Origin interface {
 	Stats() store.Stats
 }
 
-// Options say how a Proxy answers. Origin is required.
+// Options configure a Proxy. Origin is required.
 type Options struct {
 	Origin Origin
 	// Cache are the cache's options; its functions and Logger are set by New.
 	Cache cache.Options
-	// Poll is the interval at which Run asks the origin for its generation; zero
-	// means 250 ms.
-	Poll time.Duration
-	// Changes says how changes count that no calculation reports.
-	Changes generation.Changes
-	// Pages are targets that are always in the warm set; nil means those that the
-	// site requests on each visit.
-	Pages []string
-	// Saved are entries of an earlier run: those that are true are hits, the
+	// Generations say how the database is polled and what is warmed: Interval, Pages,
+	// Changes, and OnPublish, which is also called after a purge. The other fields are set by
+	// New.
+	Generations generation.Options
+	// Sources say where answers come from: Source, RouteSources, MaxErrors and
+	// MaxSlowdown. The other fields are set by New.
+	Sources origin.Options
+	// Saved are entries of an earlier run: those that are fresh are hits, the
 	// others stale.
 	Saved []cache.Saved
-	// OnPublish is called after each publish of a warm set and each purge, which change
-	// what Save has to write. It must not block.
-	// May be nil.
-	OnPublish func()
 	// BasePath is the path below which Apache shows the site, without a final
 	// slash. The API is below BasePath + "/api", and at the root.
 	BasePath string
-	// Legacy is the old API, which gets what is none of ours; nil for none.
+	// Legacy is the old API, which gets requests outside of the read API; nil for none.
 	Legacy *legacy.Client
-	// Source is the source of all routes that RouteSources does not name by their
-	// endpoint's path. All but origin.FromStore need Legacy.
-	Source       origin.Source
-	RouteSources map[string]origin.Source
-	// MaxErrors is the share of failed loads, from 0 to 1, and MaxSlowdown the
-	// multiple of the usual time of loads, that open a source's circuit breaker;
-	// zero means 0.05 and never.
-	MaxErrors, MaxSlowdown float64
 	// VerifySample is the share of loads from the store, from 0 to 1, that are
 	// compared with the old API's answer.
 	VerifySample float64
@@ -83,7 +70,7 @@ type Options struct {
 	// error is reported to the client that changed it. May be nil.
 	State   State
 	OnState func(State) error
-	// Site answers what is below BasePath and not of the API; nil for none.
+	// Site answers requests below BasePath that are not the API's; nil for none.
 	Site *site.Site
 	// CORSOrigins may read answers from other sites; "*" allows all.
 	CORSOrigins []string
@@ -92,7 +79,7 @@ type Options struct {
 	Admin gate.Options
 	// TrustedProxies are believed when they report who a visitor is.
 	TrustedProxies visitor.Trust
-	// MaxAge and StaleWhileRevalidate are told to clients in Cache-Control.
+	// MaxAge and StaleWhileRevalidate are sent to clients in Cache-Control.
 	MaxAge, StaleWhileRevalidate time.Duration
 	// Memory counts the memory files that hold large answers; nil makes one.
 	Memory *memfile.Memory
@@ -100,36 +87,64 @@ type Options struct {
 	MaxConns int
 	// Version of the program, for the stats.
 	Version string
-	// Logger takes what no client is told; nil discards it.
+	// Logger receives events that no client learns of; nil discards them.
 	Logger *slog.Logger
 }
 
 // Proxy is an HTTP server for the read API. It is safe for concurrent use.
 type Proxy struct {
-	opts       Options
-	router     *route.Router
-	metrics    *metrics.Metrics
-	cache      *cache.Cache
-	outage     *cache.Outage
-	server     *wire.Server
-	private    *wire.Server            // of the admin pages' own listener
-	handler    fasthttp.RequestHandler // handle
-	cors       cors
-	headers    *headers
-	targets    content.Memo[target]
-	negotiator *content.Negotiator
-	health     health
-	state      stateKeeper
-	// maintenance is what State holds of it.
-	maintenance  *maintenance.Mode
+	opts        Options
+	router      *route.Router
+	metrics     *metrics.Metrics
+	cache       *cache.Cache
+	origins     *origin.Origins
+	generations *generation.Watcher
+	verify      *verify.Verifier
+	maintenance *maintenance.Mode
+	admin       *admin.Admin
+	state       stateKeeper // what an operator has changed
+	shared
+	serving
+}
+
+// shared is the state that the handlers of requests share.
+type shared struct {
+	outage       *cache.Outage
+	headers      *headers
+	cors         cors
 	notice       *maintenance.Page
-	origins      *origin.Origins
+	health       health
+	targets      content.Memo[target] // of recent hits
+	negotiator   *content.Negotiator
 	legacyErrors complaints
-	verify       *verify.Verifier
-	generations  *generation.Watcher
-	admin        *admin.Admin
+}
+
+// serving is the servers and what they ask for each request.
+type serving struct {
+	server  *wire.Server
+	private *wire.Server            // of the admin pages' own listener
+	handler fasthttp.RequestHandler // handle
 	// stopping is set from the call of Drain or Shutdown on.
 	stopping atomic.Bool
+}
+
+func (o Options) withDefaults() Options {
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.MaxConns == 0 {
+		o.MaxConns = MostConns
+	}
+	if o.Memory == nil {
+		o.Memory = &memfile.Memory{}
+	}
+	if o.OnState == nil {
+		o.OnState = func(State) error { return nil }
+	}
+	if o.Cache.DownAge == 0 {
+		o.Cache.DownAge = o.MaxAge
+	}
+	return o
 }
 
 // New returns a Proxy that does not serve yet.
@@ -137,33 +152,19 @@ func New(opts Options) (*Proxy, error) {
 	if opts.Origin == nil {
 		return nil, errors.New("proxy: Options.Origin is missing")
 	}
-	if opts.Logger == nil {
-		opts.Logger = slog.New(slog.DiscardHandler)
-	}
-	if opts.MaxConns == 0 {
-		opts.MaxConns = MostConns
-	}
-	if opts.Memory == nil {
-		opts.Memory = &memfile.Memory{}
-	}
-	if opts.OnState == nil {
-		opts.OnState = func(State) error { return nil }
-	}
+	opts = opts.withDefaults()
 	saved := opts.Saved
-	opts.Saved = nil // or what is replaced in the cache would never be freed
-	p := &Proxy{
-		opts:       opts,
-		router:     route.NewRouter(store.Endpoints(), opts.BasePath),
-		cors:       newCORS(opts.CORSOrigins),
-		headers:    newHeaders(opts),
-		targets:    content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
-		negotiator: content.NewNegotiator(),
-		notice:     maintenance.NewPage(),
-	}
+	opts.Saved = nil // or entries that are replaced in the cache would never be freed
+	p := &Proxy{opts: opts, router: route.NewRouter(store.Endpoints(), opts.BasePath)}
 	p.metrics = metrics.New(len(p.router.Routes()))
 	p.state.State, p.state.keep = opts.State, opts.OnState
+	p.shared = shared{
+		outage: cache.NewOutage(opts.Logger), headers: newHeaders(opts), cors: newCORS(opts.CORSOrigins), notice: maintenance.NewPage(),
+		targets:    content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
+		negotiator: content.NewNegotiator(),
+	}
 	p.maintenance = maintenance.New(maintenance.Options{
-		Period: opts.State.Maintenance, OnEnd: func() { p.generations.Wake() }, Logger: opts.Logger,
+		Period: opts.State.Maintenance, OnEnd: p.wake, Logger: opts.Logger,
 		Keep: func(period *maintenance.Period) error {
 			return p.state.change(func(s *State) { s.Maintenance = period })
 		},
@@ -173,35 +174,44 @@ func New(opts Options) (*Proxy, error) {
 		OnPanic: func() { p.metrics.Panics.Add(1) }, Logger: opts.Logger,
 	})
 	var err error
-	opts.Cache.OnPurge = opts.OnPublish
-	p.outage = cache.NewOutage(opts.Logger)
-	p.origins, err = origin.New(origin.Options{
-		Store: opts.Origin, Legacy: opts.Legacy, Routes: p.router, Outage: p.outage,
-		Source: opts.Source, RouteSources: opts.RouteSources, Overrides: opts.State.Sources,
-		MaxErrors: opts.MaxErrors, MaxSlowdown: opts.MaxSlowdown,
-		Generation: func(s store.Scope) string { return p.generations.Seen(s) },
-		OnLoad:     p.loaded, OnDown: func() { p.generations.Wake() }, Logger: opts.Logger,
-	})
-	if err != nil {
+	if p.origins, err = origin.New(p.originOptions()); err != nil {
 		return nil, err
 	}
-	opts.Cache.Fill, opts.Cache.Recode, opts.Cache.IsDown, opts.Cache.Logger = p.fill, content.Recoder(opts.Memory), isDown, opts.Logger
-	opts.Cache.FillsWhileDown, opts.Cache.Check, opts.Cache.Absent = p.origins.FillsWhileDown, content.Check, content.Absent
-	if opts.Cache.DownAge == 0 {
-		opts.Cache.DownAge = opts.MaxAge
-	}
-	opts.Cache.Outage = p.outage
-	if p.cache, err = cache.New(opts.Cache); err != nil {
+	if p.cache, err = cache.New(p.cacheOptions()); err != nil {
 		return nil, err
 	}
-	p.generations = generation.New(generation.Options{
-		Store: opts.Origin, Cache: p.cache, Outage: p.outage, Routes: p.router, Pages: opts.Pages, Interval: opts.Poll, Changes: opts.Changes,
-		OnPublish: opts.OnPublish, Paused: p.maintenance.On, Logger: opts.Logger,
-	})
+	p.generations = generation.New(p.generationOptions())
 	p.admin = p.newAdmin()
 	p.adopt(saved)
 	p.handler, p.server, p.private = p.handle, wire.New(p.wireOptions()), wire.New(p.privateOptions())
 	return p, nil
+}
+
+// wake has the database polled now.
+func (p *Proxy) wake() { p.generations.Wake() }
+
+func (p *Proxy) originOptions() origin.Options {
+	o := p.opts.Sources
+	o.Store, o.Legacy, o.Routes, o.Outage, o.Logger = p.opts.Origin, p.opts.Legacy, p.router, p.outage, p.opts.Logger
+	o.Overrides = p.opts.State.Sources
+	o.Generation = func(s store.Scope) string { return p.generations.Seen(s) }
+	o.OnLoad, o.OnDown = p.loaded, p.wake
+	return o
+}
+
+func (p *Proxy) cacheOptions() cache.Options {
+	o := p.opts.Cache
+	o.Fill, o.FillsWhileDown, o.IsDown, o.Outage = p.fill, p.origins.FillsWhileDown, isDown, p.outage
+	o.Check, o.Absent, o.Recode = content.Check, content.Absent, content.Recoder(p.opts.Memory)
+	o.OnPurge, o.Logger = p.opts.Generations.OnPublish, p.opts.Logger
+	return o
+}
+
+func (p *Proxy) generationOptions() generation.Options {
+	o := p.opts.Generations
+	o.Store, o.Cache, o.Outage, o.Routes = p.opts.Origin, p.cache, p.outage, p.router
+	o.Paused, o.Logger = p.maintenance.On, p.opts.Logger
+	return o
 }
 
 func (p *Proxy) newAdmin() *admin.Admin {

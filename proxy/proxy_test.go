@@ -68,8 +68,8 @@ func listen(t testing.TB, p *Proxy) (base string) {
 // start serves a proxy that knows the generation, and has filled its warm set.
 func start(t testing.TB, opts Options) (p *Proxy, base string) {
 	t.Helper()
-	if _, fake := opts.Origin.(*fakeOrigin); fake && opts.Pages == nil {
-		opts.Pages = []string{} // its answers are the test's
+	if _, fake := opts.Origin.(*fakeOrigin); fake && opts.Generations.Pages == nil {
+		opts.Generations.Pages = []string{} // its answers are the test's
 	}
 	p, err := New(opts)
 	if err != nil {

@@ -124,7 +124,7 @@ func TestNotSampled(t *testing.T) {
 	}{
 		"no share":          {Options{Legacy: old}, "/teams/"},
 		"no old API":        {Options{VerifySample: 1}, "/teams/"},
-		"of the old API":    {Options{VerifySample: 1, Legacy: old, Source: origin.FromLegacy}, "/teams/"},
+		"of the old API":    {Options{VerifySample: 1, Legacy: old, Sources: origin.Options{Source: origin.FromLegacy}}, "/teams/"},
 		"the row counts":    {Options{VerifySample: 1, Legacy: old}, route.HealthPath},
 		"what was not told": {Options{VerifySample: 1, Legacy: old, Origin: &fakeOrigin{run: hang}}, "/teams/"},
 	} {

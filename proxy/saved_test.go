@@ -14,6 +14,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/snapshot"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -96,7 +97,7 @@ func TestSaved(t *testing.T) {
 	var log bytes.Buffer
 	var up atomic.Bool
 	var published atomic.Int64
-	p, err := New(Options{Pages: []string{},
+	p, err := New(Options{Generations: generation.Options{Pages: []string{}, OnPublish: func() { published.Add(1) }},
 		Origin: &fakeOrigin{
 			generation: func() (*store.Generation, error) {
 				if !up.Load() {
@@ -108,9 +109,8 @@ func TestSaved(t *testing.T) {
 				return store.Answer{}, errors.New("not to be asked")
 			},
 		},
-		Saved:     []cache.Saved{*good, *foreign},
-		OnPublish: func() { published.Add(1) },
-		Logger:    slog.New(slog.NewTextHandler(&log, nil)),
+		Saved:  []cache.Saved{*good, *foreign},
+		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -141,7 +141,7 @@ func TestSaved(t *testing.T) {
 func TestWarmAfterOutage(t *testing.T) {
 	var fails atomic.Bool
 	fails.Store(true)
-	p, err := New(Options{Pages: []string{"/teams/"}, Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+	p, err := New(Options{Generations: generation.Options{Pages: []string{"/teams/"}}, Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		if fails.Load() {
 			return store.Answer{}, store.ErrUnavailable
 		}
@@ -170,7 +170,7 @@ func TestWarmAfterOutage(t *testing.T) {
 func TestPurgeReachesTheSavedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache")
 	var toSave atomic.Int64
-	p, base := start(t, Options{Origin: &fakeOrigin{}, Poll: time.Hour, OnPublish: func() { toSave.Add(1) }})
+	p, base := start(t, Options{Origin: &fakeOrigin{}, Generations: generation.Options{Interval: time.Hour, OnPublish: func() { toSave.Add(1) }}})
 	awaitLook(t, p, p.generations.Poll([]string{"/teams/", "/teams/?limit=1"}))
 	if n, err := p.Save(path); n != 2 || err != nil {
 		t.Fatalf("%d entries, %v", n, err)

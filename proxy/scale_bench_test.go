@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 )
 
 // BenchmarkEntries is a hit among more and more entries: all are asked for alike,
@@ -14,7 +15,7 @@ import (
 // in no cache of the processor.
 func BenchmarkEntries(b *testing.B) {
 	for _, entries := range []int{100, 10_000, 100_000} {
-		p, err := New(Options{Pages: []string{}, Origin: &fakeOrigin{}, Cache: cache.Options{Bytes: 1 << 30}})
+		p, err := New(Options{Generations: generation.Options{Pages: []string{}}, Origin: &fakeOrigin{}, Cache: cache.Options{Bytes: 1 << 30}})
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -16,6 +16,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/route"
@@ -114,7 +115,7 @@ func change(t testing.TB, base, body string) (s api.SourceState) {
 // TestSourceOverHTTP: a change holds for the routes that it names, or for all.
 func TestSourceOverHTTP(t *testing.T) {
 	old := oldAPI(t, nil)
-	_, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, RouteSources: map[string]origin.Source{"/snapshots/": origin.FromLegacy}})
+	_, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, Sources: origin.Options{RouteSources: map[string]origin.Source{"/snapshots/": origin.FromLegacy}}})
 	from := func(target string) string {
 		t.Helper()
 		a := get(t, base, target)
@@ -202,7 +203,7 @@ func TestSourceIsKept(t *testing.T) {
 	old := oldAPI(t, nil)
 	var kept State
 	var unkept error
-	opts := Options{Origin: &fakeOrigin{}, Legacy: old.client, Source: origin.FromAuto,
+	opts := Options{Origin: &fakeOrigin{}, Legacy: old.client, Sources: origin.Options{Source: origin.FromAuto},
 		OnState: func(s State) error { kept = s; return unkept }}
 	_, base := start(t, opts)
 	if s := change(t, base, `{"source":"legacy"}`); s.Warning != "" {
@@ -231,7 +232,7 @@ func TestSourceIsKept(t *testing.T) {
 		t.Errorf("kept after a reset: %v", kept.Sources)
 	}
 	// The old API is no more.
-	opts.Legacy, opts.Source = nil, origin.FromStore
+	opts.Legacy, opts.Sources.Source = nil, origin.FromStore
 	p, err := New(opts)
 	if err != nil {
 		t.Fatal(err)
@@ -247,7 +248,7 @@ func TestSourceIsKept(t *testing.T) {
 func TestLegacyErrors(t *testing.T) {
 	old := oldAPI(t, nil)
 	log := &logged{}
-	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, Source: origin.FromLegacy, Logger: log.logger()})
+	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, Sources: origin.Options{Source: origin.FromLegacy}, Logger: log.logger()})
 	want := func(status, code int, detail string) {
 		t.Helper()
 		a := get(t, base, "/teams/")
@@ -282,11 +283,11 @@ func TestLegacyErrors(t *testing.T) {
 // the database was never there.
 func TestLegacyWithoutDatabase(t *testing.T) {
 	old := oldAPI(t, nil)
-	var generation atomic.Pointer[store.Generation]
-	p, err := New(Options{Pages: []string{}, Legacy: old.client, Source: origin.FromLegacy, Poll: shortPoll, Origin: &fakeOrigin{
+	var current atomic.Pointer[store.Generation]
+	p, err := New(Options{Generations: generation.Options{Pages: []string{}, Interval: shortPoll}, Legacy: old.client, Sources: origin.Options{Source: origin.FromLegacy}, Origin: &fakeOrigin{
 		run: func(context.Context, store.Query) (store.Answer, error) { return store.Answer{}, store.ErrUnavailable },
 		generation: func() (*store.Generation, error) {
-			if g := generation.Load(); g != nil {
+			if g := current.Load(); g != nil {
 				return g, nil
 			}
 			return nil, store.ErrUnavailable
@@ -304,7 +305,7 @@ func TestLegacyWithoutDatabase(t *testing.T) {
 	if a := get(t, base, "/health"); a.status != 200 || !strings.Contains(a.body, `"database_connected":false`) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
-	generation.Store(&store.Generation{})
+	current.Store(&store.Generation{})
 	await(t, "the database is there", func() bool { _, cause := p.outage.Since(); return cause == nil })
 	// Nothing is known of when it was made.
 	if s := p.cache.Peek(&cache.Ref{Key: "/teams/"}); s.Entry == nil || s.Outcome != cache.Stale {
@@ -320,7 +321,7 @@ func TestLegacyWithoutDatabase(t *testing.T) {
 // it and the generation is the same; that of other routes stays as it is.
 func TestSourceChangeRefillsTheWarmSet(t *testing.T) {
 	old := oldAPI(t, nil)
-	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, Poll: time.Hour, Pages: []string{"/teams/", "/athletes/"}})
+	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, Generations: generation.Options{Interval: time.Hour, Pages: []string{"/teams/", "/athletes/"}}})
 	before := p.cache.Peek(&cache.Ref{Key: "/athletes/"}).Entry
 	if s := change(t, base, `{"source":"legacy","routes":["/teams/"]}`); *s.Purged != 1 {
 		t.Errorf("%d entries made stale", *s.Purged)

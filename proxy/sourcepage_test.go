@@ -14,7 +14,7 @@ func TestPageShowsSources(t *testing.T) {
 	b := openBrowser(t)
 	old := oldAPI(t, nil)
 	db := newFragile(nil)
-	_, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Source: origin.FromAuto, RouteSources: map[string]origin.Source{"/athletes/": origin.FromLegacy}})
+	_, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Sources: origin.Options{Source: origin.FromAuto, RouteSources: map[string]origin.Source{"/athletes/": origin.FromLegacy}}})
 	shown := func() (panel struct {
 		Text         string
 		Routes, Note bool // shown

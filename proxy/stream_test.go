@@ -16,6 +16,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -127,14 +128,14 @@ func TestBodyIsNoRequest(t *testing.T) {
 // whose goroutines do not belong to the bubbles of the tests.
 func streamProxy(t testing.TB, size int) *Proxy {
 	body := sampleBody(size)
-	p, err := New(Options{Pages: []string{"/teams/", "/teams/?limit=40"}, BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+	p, err := New(Options{Generations: generation.Options{Pages: []string{"/teams/", "/teams/?limit=40"}}, BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		return store.Answer{Status: 200, Body: body}, nil
 	}}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	p.generations.Once(t.Context())
-	for _, target := range p.opts.Pages {
+	for _, target := range p.opts.Generations.Pages {
 		p.handle(requestCtx("GET", target))
 		if p.targets.Get([]byte(target)) == nil {
 			t.Fatalf("%s is not known", target)

@@ -31,7 +31,7 @@ func answerTo(t testing.TB, base, target string) (body, outcome string) {
 // written after their metadata row.
 func TestChangesWithoutACalculation(t *testing.T) {
 	opts, db := scratch(t)
-	opts.Changes.Settle = time.Second
+	opts.Generations.Changes.Settle = time.Second
 	p, base := start(t, opts)
 	await(t, "the first publish", func() bool { return p.generations.Status().Published > 0 })
 	men := importer.Scope{Season: 2025, Division: 2030, Gender: "M"}

@@ -79,22 +79,24 @@ func (a *App) build(version string) (err error) {
 			Fills: max(1, cfg.Database.MaxConns-1),
 		},
 		MaxConns: maxConns(cfg, a.log),
-		Poll:     cfg.Cache.Poll,
-		Changes: generation.Changes{
-			Settle: cfg.Cache.Settle, MaxAge: cfg.Cache.DataMaxAge, ImplausibleAfter: cfg.Cache.ImplausibleAfter,
-			Stamps: generation.ParseStamps(note),
+		Saved:    saved,
+		Generations: generation.Options{
+			Interval: cfg.Cache.Poll, OnPublish: a.toSave,
+			Changes: generation.Changes{
+				Settle: cfg.Cache.Settle, MaxAge: cfg.Cache.DataMaxAge, ImplausibleAfter: cfg.Cache.ImplausibleAfter,
+				Stamps: generation.ParseStamps(note),
+			},
 		},
-		Saved:     saved,
-		OnPublish: a.toSave,
-		Memory:    &memfile.Memory{Changed: newMemoryLimit(cfg.MemoryLimit).follow},
-		BasePath:  cfg.BasePath, CORSOrigins: cfg.CORSOrigins, TrustedProxies: cfg.TrustedProxies,
+		Memory:   &memfile.Memory{Changed: newMemoryLimit(cfg.MemoryLimit).follow},
+		BasePath: cfg.BasePath, CORSOrigins: cfg.CORSOrigins, TrustedProxies: cfg.TrustedProxies,
 		Admin:  gate.Options{Token: string(cfg.AdminToken), LocalToken: bool(cfg.Admin.LocalToken), Separate: cfg.Admin.Addr != ""},
 		MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate,
-		MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown, VerifySample: float64(cfg.Legacy.VerifySample),
-		OnState: a.handOver.owning(keepState(cfg.StateFile)),
-		Version: version, Logger: a.log,
+		Sources:      origin.Options{MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown},
+		VerifySample: float64(cfg.Legacy.VerifySample),
+		OnState:      a.handOver.owning(keepState(cfg.StateFile)),
+		Version:      version, Logger: a.log,
 	}
-	if opts.Source, opts.RouteSources, err = sourcesOf(cfg.Legacy); err != nil {
+	if opts.Sources.Source, opts.Sources.RouteSources, err = sourcesOf(cfg.Legacy); err != nil {
 		return err
 	}
 	if opts.State, err = loadState(cfg.StateFile); err != nil {
