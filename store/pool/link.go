@@ -74,6 +74,18 @@ func (l *link) number(ctx context.Context, text string) (n int64, err error) {
 	return n, err
 }
 
+// threads calls each for every connection to the server that the account may see,
+// its own at least.
+func (l *link) threads(ctx context.Context, each func(id int64, user, command string)) error {
+	return l.query(ctx, "SHOW PROCESSLIST", nil, func(row []driver.Value) error {
+		if len(row) < 5 {
+			return fmt.Errorf("a list of threads with %d columns", len(row))
+		}
+		each(asInt(row[0]), asText(row[1]), asText(row[4]))
+		return nil
+	})
+}
+
 func asText(v driver.Value) string {
 	if b, ok := v.([]byte); ok {
 		return string(b)

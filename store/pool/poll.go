@@ -2,7 +2,6 @@ package pool
 
 import (
 	"context"
-	"database/sql/driver"
 	"fmt"
 	"maps"
 	"time"
@@ -112,10 +111,7 @@ func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 		case <-time.After(recheckAfter):
 		}
 		works := map[int64]bool{}
-		err := l.query(ctx, "SELECT id, command FROM information_schema.processlist", nil, func(row []driver.Value) error {
-			works[asInt(row[0])] = asText(row[1]) != "Sleep"
-			return nil
-		})
+		err := l.threads(ctx, func(id int64, _, command string) { works[id] = command != "Sleep" })
 		if err != nil {
 			return
 		}

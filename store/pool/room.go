@@ -49,7 +49,6 @@ func (p *Pool) Capacity(ctx context.Context) (Capacity, error) {
 			{"SELECT @@max_connections", &all.Server},
 			{"SELECT @@max_user_connections", &all.Account},
 			{"SHOW GLOBAL STATUS LIKE 'Threads_connected'", &all.Used},
-			{"SELECT COUNT(*) FROM information_schema.processlist WHERE user = SUBSTRING_INDEX(USER(), '@', 1)", &all.AccountUsed},
 		} {
 			err := c.Rows(q.text, nil, func(row []driver.Value) error {
 				*q.into = int(asInt(row[len(row)-1]))
@@ -59,6 +58,10 @@ func (p *Pool) Capacity(ctx context.Context) (Capacity, error) {
 				return all, err
 			}
 		}
-		return all, nil
+		return all, c.link.threads(c.ctx, func(_ int64, user, _ string) {
+			if user == p.opts.User {
+				all.AccountUsed++
+			}
+		})
 	})
 }
