@@ -20,6 +20,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/accept"
 	"github.com/lewistv/xcri-proxy/proxy/admin"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
+	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
@@ -83,6 +84,9 @@ type Options struct {
 	MaxAge, StaleWhileRevalidate time.Duration
 	// Memory counts the memory files that hold large answers; nil makes one.
 	Memory *memfile.Memory
+	// Requests is the memory for the bodies of requests, and of the old API's answers
+	// to them; nil has no limit.
+	Requests *budget.Budget
 	// MaxConns limits the connections of clients; zero means MostConns.
 	MaxConns int
 	// Version of the program, for the stats.
@@ -217,7 +221,7 @@ func (p *Proxy) generationOptions() generation.Options {
 func (p *Proxy) newAdmin() *admin.Admin {
 	opts := p.opts
 	return admin.New(admin.Options{
-		Gate: opts.Admin, Trust: opts.TrustedProxies, Store: opts.Origin, Legacy: opts.Legacy, Site: opts.Site, Memory: opts.Memory,
+		Gate: opts.Admin, Trust: opts.TrustedProxies, Store: opts.Origin, Legacy: opts.Legacy, Site: opts.Site, Memory: opts.Memory, Requests: opts.Requests,
 		Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Origins: p.origins, Generations: p.generations,
 		Verify: p.verify, Maintenance: p.maintenance, OnSourceChange: p.moved,
 		Connections: func() wire.Stats { return p.server.Stats() }, Version: opts.Version, Logger: opts.Logger,
@@ -286,8 +290,23 @@ func (p *Proxy) wireOptions() wire.Options {
 	fasthttp.SetBodySizePoolLimit(poolBuffers, poolBuffers)
 	return wire.Options{
 		Handler: func(ctx *fasthttp.RequestCtx) { p.handler(ctx) }, Answer: newFastPath(p).answer, OnPanic: p.panicked,
+		TakesBody: p.takesBody, Bodies: p.opts.Requests,
 		Name: serverName, MaxConns: p.opts.MaxConns, Reserved: p.reserved, Logger: p.opts.Logger,
 	}
+}
+
+// takesBody reports whether the body of a request is read: for an operator's page, and
+// to be passed on to the old API.
+func (p *Proxy) takesBody(target []byte) bool {
+	at := p.router.Locate(target)
+	if at.Site || at.Root() || isProbe(at.Path) {
+		return false
+	}
+	if m := p.router.Match(at.Path, at.Query); m != nil {
+		m.Release()
+		return false
+	}
+	return p.opts.Legacy != nil || admin.IsPage(at.Path)
 }
 
 // reserved reports whether a request is served although there are too many

@@ -13,6 +13,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
+	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
@@ -37,6 +38,7 @@ type Options struct {
 	Legacy      *legacy.Client // nil if there is no old API
 	Site        *site.Site     // nil if there is no site
 	Memory      *memfile.Memory
+	Requests    *budget.Budget
 	Routes      *route.Router
 	Cache       *cache.Cache
 	Outage      *cache.Outage

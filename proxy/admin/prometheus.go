@@ -103,6 +103,9 @@ func (m *metricsText) stats(s api.Stats) {
 	m.one("xcri_memory_heap_bytes", gauge, "Memory that Go has given out.", float64(s.Memory.Heap))
 	m.one("xcri_memory_files", gauge, "Memory files that hold large answers outside the heap.", float64(s.Memory.Files))
 	m.one("xcri_memory_file_bytes", gauge, "Memory that the memory files take.", float64(s.Memory.FileBytes))
+	m.one("xcri_memory_request_bytes", gauge, "Bodies of requests, and of the old API's answers to them, in memory.", float64(s.Memory.Requests))
+	m.one("xcri_memory_request_limit_bytes", gauge, "Most memory for such bodies.", float64(s.Memory.RequestsLimit))
+	m.one("xcri_memory_requests_refused_total", counter, "Such bodies that found no room.", float64(s.Memory.RequestsRefused))
 	m.one("xcri_memory_limit_bytes", gauge, "What the Go runtime keeps its memory below.", float64(s.Memory.Limit))
 }
 

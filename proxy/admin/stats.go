@@ -11,6 +11,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 )
@@ -25,7 +26,7 @@ func (a *Admin) Stats() api.Stats {
 			Inflated: a.opts.Metrics.Inflated.Load(), Panics: a.opts.Metrics.Panics.Load(), Open: conns.Open, Refused: conns.Refused,
 			AdminRefused: a.gate.Refused(),
 		},
-		Routes: map[string]api.Route{}, Memory: processMemory(a.opts.Memory), Maintenance: newMaintenanceStats(a.opts.Maintenance.Period()), Verify: a.verifyStats(),
+		Routes: map[string]api.Route{}, Memory: processMemory(a.opts.Memory, a.opts.Requests.Stats()), Maintenance: newMaintenanceStats(a.opts.Maintenance.Period()), Verify: a.verifyStats(),
 	}
 	cached := a.opts.Cache.Stats()
 	stats.Cache = newCacheStats(cached)
@@ -151,11 +152,12 @@ func newFills(d metrics.DurationStats) api.Fills {
 
 func milliseconds(ns int64) float64 { return float64(ns) / 1e6 }
 
-func processMemory(files *memfile.Memory) api.Memory {
+func processMemory(files *memfile.Memory, requests budget.Stats) api.Memory {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
 	return api.Memory{RSS: residentBytes(), Heap: int64(m.HeapAlloc), Limit: debug.SetMemoryLimit(-1),
-		Files: files.Files(), FileBytes: files.Bytes()}
+		Files: files.Files(), FileBytes: files.Bytes(),
+		Requests: requests.Used, RequestsLimit: requests.Limit, RequestsRefused: requests.Refused}
 }
 
 // residentBytes is the process's memory as the kernel counts it; zero where

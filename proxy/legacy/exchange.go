@@ -98,9 +98,9 @@ func (c *conn) read(r *request) (*fasthttp.Response, error) {
 	if r.isHead() || resp.StatusCode() == fasthttp.StatusNoContent || resp.StatusCode() == fasthttp.StatusNotModified {
 		return resp, nil
 	}
-	body, err := readBody(c.from, &resp.Header)
+	body, err := readBody(c.from, &resp.Header, r.grow)
 	switch {
-	case errors.Is(err, ErrAnswer):
+	case errors.Is(err, ErrAnswer), errors.Is(err, ErrRoom):
 		return nil, err
 	case err != nil:
 		return nil, broken(err)
@@ -111,27 +111,48 @@ func (c *conn) read(r *request) (*fasthttp.Response, error) {
 	return resp, nil
 }
 
-// readBody reads a body that tells where it ends.
-func readBody(from *bufio.Reader, h *fasthttp.ResponseHeader) (body []byte, err error) {
+// readBody reads a body that tells where it ends. It calls grow before it takes memory.
+func readBody(from *bufio.Reader, h *fasthttp.ResponseHeader, grow func(int) error) (body []byte, err error) {
 	length := h.ContentLength()
 	switch {
 	case length > MaxAnswer:
 		return nil, fmt.Errorf("%w: its body has %d bytes", ErrAnswer, length)
 	case length >= 0:
+		if err := grow(length); err != nil {
+			return nil, err
+		}
 		body = make([]byte, length)
 		_, err = io.ReadFull(from, body)
 		return body, err
 	case length < -1:
 		return nil, fmt.Errorf("%w: its length is not told", ErrAnswer)
 	}
-	body, err = io.ReadAll(io.LimitReader(httputil.NewChunkedReader(from), MaxAnswer+1))
-	switch {
-	case err != nil:
+	if body, err = readChunks(httputil.NewChunkedReader(from), grow); err != nil {
 		return nil, err
-	case len(body) > MaxAnswer:
-		return nil, fmt.Errorf("%w: its body has more than %d bytes", ErrAnswer, MaxAnswer)
 	}
 	return body, h.ReadTrailer(from)
+}
+
+// readChunks reads a body whose length is not known before its end.
+func readChunks(from io.Reader, grow func(int) error) (body []byte, err error) {
+	for err == nil {
+		if len(body) == cap(body) {
+			next := max(4<<10, 2*cap(body))
+			if err := grow(next - cap(body)); err != nil {
+				return nil, err
+			}
+			body = append(make([]byte, 0, next), body...)
+		}
+		var n int
+		n, err = from.Read(body[len(body):cap(body)])
+		if body = body[:len(body)+n]; len(body) > MaxAnswer {
+			return nil, fmt.Errorf("%w: its body has more than %d bytes", ErrAnswer, MaxAnswer)
+		}
+	}
+	if err != io.EOF {
+		return nil, err
+	}
+	return body, nil
 }
 
 // broken tells why reading failed: a connection that ended, or what came over

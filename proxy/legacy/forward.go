@@ -5,6 +5,7 @@ import (
 	"compress/gzip"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"strings"
@@ -39,6 +40,9 @@ func (c *Client) Forward(ctx *fasthttp.RequestCtx, v Visitor) error {
 	if p != nil && ctx.IsHead() {
 		r.method = fasthttp.MethodGet // only the page itself tells its length
 	}
+	room := c.opts.Room.Room()
+	r.room = &room
+	ctx.SetUserValue(roomKey, r.room) // which is closed after the answer was sent
 	from := c.opts.TrustedProxies.Of(ctx)
 	r.begin(c.root, append(bytes.Clone(v.Path), v.Query...))
 	r.visitorHeaders(&ctx.Request.Header, p != nil)
@@ -50,7 +54,7 @@ func (c *Client) Forward(ctx *fasthttp.RequestCtx, v Visitor) error {
 	defer cancel()
 	resp, err := c.do(limited, &r)
 	if err == nil {
-		err = checkWhole(resp)
+		err = c.checkWhole(limited, resp)
 	}
 	if err != nil {
 		return c.failed(context.Background(), err)
@@ -68,6 +72,9 @@ func (c *Client) Forward(ctx *fasthttp.RequestCtx, v Visitor) error {
 	passBack(ctx, resp)
 	return nil
 }
+
+// roomKey is the user value of a request that holds the room of its answer.
+const roomKey = "legacy.room"
 
 // unknown is the length of a body that none was told for.
 const unknown = -2
@@ -163,35 +170,115 @@ func isToken(text []byte) bool {
 	})
 }
 
-// checkWhole finds out what the framing of an answer can't tell: that its body
+// checkWhole returns an error for an answer whose framing is right although its body
 // was cut before it was framed.
-func checkWhole(resp *fasthttp.Response) error {
+func (c *Client) checkWhole(ctx context.Context, resp *fasthttp.Response) error {
 	body := resp.Body()
 	if resp.SkipBody || len(body) == 0 {
 		return nil
 	}
-	if string(resp.Header.ContentEncoding()) == "gzip" {
-		var err error
-		if body, err = inflate(body); err != nil {
-			return fmt.Errorf("%w: its compressed body: %w", ErrAnswer, err)
+	var err error
+	switch string(resp.Header.ContentEncoding()) {
+	case "":
+		if isJSON(resp) && !json.Valid(body) {
+			err = errNoJSON
 		}
-	} else if len(resp.Header.ContentEncoding()) > 0 {
-		return nil
+	case "gzip":
+		select {
+		case c.checking <- struct{}{}:
+			err = checkCompressed(body, isJSON(resp))
+			<-c.checking
+		case <-ctx.Done():
+			return ctx.Err()
+		}
 	}
-	if isJSON(resp) && !json.Valid(body) {
-		return fmt.Errorf("%w: status %d with a body that is not JSON", ErrAnswer, resp.StatusCode())
+	if err != nil {
+		return fmt.Errorf("%w: status %d: %w", ErrAnswer, resp.StatusCode(), err)
 	}
 	return nil
 }
 
-func inflate(body []byte) ([]byte, error) {
-	r, err := gzip.NewReader(bytes.NewReader(body))
+// errNoJSON is the error of a body that is not a whole JSON text.
+var errNoJSON = errors.New("a body that is not JSON")
+
+// checkCompressed returns why a compressed body can't be passed on: it is not whole, or
+// inflates to more than MaxAnswer, or is to be JSON and is not. It inflates the body
+// piece by piece, so that a small body can't take much memory.
+func checkCompressed(body []byte, isJSON bool) error {
+	z, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
-		return nil, err
+		return fmt.Errorf("its compressed body: %w", err)
 	}
-	plain, err := io.ReadAll(io.LimitReader(r, MaxAnswer+1))
-	if err == nil && len(plain) > MaxAnswer {
-		err = fmt.Errorf("more than %d bytes", MaxAnswer)
+	plain := &counted{from: z}
+	if isJSON {
+		if err = checkTokens(plain); err != nil && (plain.err == nil || plain.err == io.EOF) {
+			return errNoJSON
+		}
 	}
-	return plain, err
+	for plain.err == nil {
+		plain.token = 0
+		io.CopyN(io.Discard, plain, 64<<10) // its error is kept
+	}
+	if plain.err != nil && plain.err != io.EOF {
+		return fmt.Errorf("its compressed body: %w", plain.err)
+	}
+	return err
+}
+
+// checkTokens reads one JSON text.
+func checkTokens(from *counted) error {
+	d := json.NewDecoder(from)
+	d.UseNumber() // a number may be too large for a float
+	depth, texts := 0, 0
+	for {
+		token, err := d.Token()
+		switch {
+		case err == io.EOF && depth == 0 && texts == 1:
+			return nil
+		case err == io.EOF:
+			return io.ErrUnexpectedEOF
+		case err != nil:
+			return err
+		}
+		switch token {
+		case json.Delim('{'), json.Delim('['):
+			depth++
+		case json.Delim('}'), json.Delim(']'):
+			depth--
+		}
+		if depth > deepest {
+			return errNoJSON
+		}
+		if depth == 0 {
+			texts++
+		}
+		from.token = 0
+	}
+}
+
+// Limits of a compressed JSON text: of the nesting, which encoding/json has too, and
+// the bytes of one token.
+const deepest, longestToken = 10_000, 4 << 20
+
+// counted reads at most MaxAnswer bytes, and longestToken for a token, and keeps the
+// first error.
+type counted struct {
+	from        io.Reader
+	read, token int
+	err         error
+}
+
+func (c *counted) Read(b []byte) (n int, err error) {
+	if c.err != nil {
+		return 0, c.err
+	}
+	n, c.err = c.from.Read(b)
+	c.read, c.token = c.read+n, c.token+n
+	switch {
+	case c.read > MaxAnswer:
+		c.err = fmt.Errorf("more than %d bytes", MaxAnswer)
+	case c.token > longestToken:
+		c.err = fmt.Errorf("more than %d bytes in one piece", longestToken)
+	}
+	return n, c.err
 }

@@ -18,6 +18,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/visitor"
 )
 
@@ -27,6 +28,8 @@ var (
 	// ErrBusy is the ErrUnavailable of a request that found all connections in
 	// use.
 	ErrBusy = fmt.Errorf("%w: all connections to it are in use", ErrUnavailable)
+	// ErrRoom is the ErrUnavailable of an answer that there is no memory for.
+	ErrRoom = fmt.Errorf("%w: too many of its answers are being passed on", ErrUnavailable)
 	// ErrUnreached is the ErrUnavailable of a request that was not sent, because
 	// no connection could be opened.
 	ErrUnreached = fmt.Errorf("%w: no connection to it", ErrUnavailable)
@@ -50,6 +53,9 @@ type Options struct {
 	// one may fetch. Zero means 15 s and 4.
 	Timeout  time.Duration
 	MaxConns int
+	// Room is the memory that answers of Forward take until they have been passed on;
+	// nil has no limit.
+	Room *budget.Budget
 	// TrustedProxies are believed when they report who a visitor is.
 	TrustedProxies visitor.Trust
 	// Logger takes what no client is told; nil discards it.
@@ -75,6 +81,7 @@ type Client struct {
 	root     *url.URL
 	pool     *pool
 	fetching chan struct{} // has one in it for each Fetch under way
+	checking chan struct{} // has one in it while a compressed answer is inflated
 	counts   counts
 	outage   outage
 }
@@ -98,8 +105,8 @@ func New(opts Options) (*Client, error) {
 	root.Path = strings.TrimRight(root.EscapedPath(), "/")
 	return &Client{
 		opts: opts, root: root, pool: newPool(root, opts.MaxConns),
-		fetching: make(chan struct{}, max(1, opts.MaxConns-1)),
-		outage:   outage{log: opts.Logger},
+		fetching: make(chan struct{}, max(1, opts.MaxConns-1)), checking: make(chan struct{}, 1),
+		outage: outage{log: opts.Logger},
 	}, nil
 }
 

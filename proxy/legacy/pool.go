@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 )
 
@@ -26,13 +27,23 @@ type conn struct {
 	net.Conn
 	from   *bufio.Reader
 	expiry *time.Timer // ends it while nobody uses it
+	pool   *pool
+	once   sync.Once
 }
 
-// pool holds the connections: those in use by number, the others by name.
+// Close closes the connection, which then counts no more.
+func (c *conn) Close() error {
+	c.once.Do(func() { c.pool.opened.Add(-1) })
+	return c.Conn.Close()
+}
+
+// pool holds the connections. A slot is one for a request and the connection that it
+// uses; the connections that are kept for later fit the slots that are free.
 type pool struct {
 	network, address string
 	tls              *tls.Config // nil for http
 	slots            chan struct{}
+	opened           atomic.Int64 // connections
 
 	mu     sync.Mutex
 	idle   []*conn // the latest used last
@@ -76,18 +87,38 @@ func (p *pool) enter(ctx context.Context, wait time.Duration) error {
 
 func (p *pool) leave() { <-p.slots }
 
-// take returns the unused connection that was used last, nil if there is none.
+// take returns the unused connection that was used last, nil if there is none. A
+// connection that has ended is closed, and so is one on which bytes have come that no
+// request asked for: they would be taken for the next answer.
 func (p *pool) take() *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if len(p.idle) == 0 {
-		return nil
+	for len(p.idle) > 0 {
+		c := p.idle[len(p.idle)-1]
+		p.idle = p.idle[:len(p.idle)-1]
+		c.expiry.Stop()
+		if isQuiet(c.Conn) {
+			return c
+		}
+		c.Close()
 	}
-	c := p.idle[len(p.idle)-1]
-	p.idle = p.idle[:len(p.idle)-1]
-	c.expiry.Stop()
-	return c
+	return nil
 }
+
+// makeRoom closes the connections, the longest unused first, that do not fit beside
+// those of all slots in use. The caller, who has a slot, is about to open one.
+func (p *pool) makeRoom() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for len(p.idle) > 0 && len(p.idle)+len(p.slots) > cap(p.slots) {
+		p.idle[0].expiry.Stop()
+		p.idle[0].Close()
+		p.idle = slices.Delete(p.idle, 0, 1)
+	}
+}
+
+// open returns how many connections are open.
+func (p *pool) open() int { return int(p.opened.Load()) }
 
 // keep puts a connection away for the next request.
 func (p *pool) keep(c *conn) {
@@ -113,6 +144,7 @@ func (p *pool) expire(c *conn) {
 
 // dial opens a connection.
 func (p *pool) dial(ctx context.Context) (*conn, error) {
+	p.makeRoom()
 	ctx, cancel := context.WithTimeout(ctx, dialTimeout)
 	defer cancel()
 	var dialer interface {
@@ -125,7 +157,8 @@ func (p *pool) dial(ctx context.Context) (*conn, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &conn{Conn: opened, from: bufio.NewReaderSize(opened, maxHead)}, nil
+	p.opened.Add(1)
+	return &conn{Conn: opened, from: bufio.NewReaderSize(opened, maxHead), pool: p}, nil
 }
 
 func (p *pool) close() {

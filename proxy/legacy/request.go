@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/proxy/budget"
 )
 
 // request is one in the form in which it is sent.
@@ -15,6 +17,15 @@ type request struct {
 	method string
 	bytes  []byte
 	wait   time.Duration // longest wait for a connection
+	room   *budget.Room  // of the answer's body; nil has no limit
+}
+
+// grow takes room for n bytes of the answer.
+func (r *request) grow(n int) error {
+	if r.room != nil && !r.room.Grow(n) {
+		return ErrRoom
+	}
+	return nil
 }
 
 // begin writes the request line, with a target below root, and the host.

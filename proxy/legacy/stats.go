@@ -20,6 +20,7 @@ type Stats struct {
 	Answered int64         // answers that came whole, of any status
 	Latency  time.Duration // sum of the time that those took
 	InUse    int           // connections in use now
+	Open     int           // connections open now
 	Limit    int           // most connections at once
 }
 
@@ -41,7 +42,7 @@ func (c *Client) Stats() Stats {
 	return Stats{
 		Requests: c.counts.requests.Load(), Failures: c.counts.failures.Load(), Timeouts: c.counts.timeouts.Load(),
 		Resent: c.counts.resent.Load(), Answered: c.counts.answered.Load(), Latency: time.Duration(c.counts.latency.Load()),
-		InUse: len(c.pool.slots), Limit: cap(c.pool.slots),
+		InUse: len(c.pool.slots), Open: c.pool.open(), Limit: cap(c.pool.slots),
 	}
 }
 
@@ -81,7 +82,7 @@ type failureKind struct {
 }
 
 // kinds are the failures that are told apart in the log; the first that fits.
-var kinds = [...]error{ErrTimeout, ErrBusy, ErrUnavailable, ErrAnswer}
+var kinds = [...]error{ErrTimeout, ErrBusy, ErrRoom, ErrUnavailable, ErrAnswer}
 
 func (o *outage) report(err error) {
 	i := slices.IndexFunc(kinds[:], func(kind error) bool { return errors.Is(err, kind) })

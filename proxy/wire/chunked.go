@@ -97,8 +97,8 @@ func (r *chunkReader) skipTrailers() error {
 }
 
 // readBody reads the body that a head announces and passes it on in pieces, which are
-// valid during the call.
-func readBody(from *bufio.Reader, h *Head, add func([]byte)) error {
+// valid during the call. An error of add ends the reading.
+func readBody(from *bufio.Reader, h *Head, add func([]byte) error) error {
 	if h.length != chunked {
 		if h.length > MaxBody {
 			return errBodySize
@@ -128,7 +128,7 @@ func readBody(from *bufio.Reader, h *Head, add func([]byte)) error {
 }
 
 // readData reads size bytes, as they arrive.
-func readData(from *bufio.Reader, size int, add func([]byte)) error {
+func readData(from *bufio.Reader, size int, add func([]byte) error) error {
 	for size > 0 {
 		if _, err := from.Peek(1); err != nil {
 			if err == io.EOF {
@@ -137,7 +137,9 @@ func readData(from *bufio.Reader, size int, add func([]byte)) error {
 			return err
 		}
 		b, _ := from.Peek(min(size, from.Buffered()))
-		add(b)
+		if err := add(b); err != nil {
+			return err
+		}
 		size -= len(b)
 		from.Discard(len(b))
 	}

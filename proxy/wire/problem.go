@@ -28,6 +28,7 @@ var (
 	errEnd      = bad("The request ends too early")
 	errVersion  = &problem{fasthttp.StatusHTTPVersionNotSupported, "The version of HTTP is not supported"}
 	errHeadSize = &problem{fasthttp.StatusRequestHeaderFieldsTooLarge, "The request's header is too large"}
+	errBodyRoom = &problem{fasthttp.StatusServiceUnavailable, "The service has too many requests with a body right now. Please try again shortly."}
 	errBodySize = &problem{fasthttp.StatusRequestEntityTooLarge, "The request's body is too large"}
 	errLate     = &problem{fasthttp.StatusRequestTimeout, "The request took too long to arrive"}
 	errExpect   = &problem{fasthttp.StatusExpectationFailed, "The request must not wait for a 100 before it sends its body"}

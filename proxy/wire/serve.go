@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/proxy/budget"
 )
 
 // session holds what a connection needs to serve requests. It is reused for another
@@ -18,6 +20,7 @@ type session struct {
 	ctx  fasthttp.RequestCtx
 	head Head
 	body body
+	room budget.Room // of the request's body
 }
 
 func newSession() *session {
@@ -29,7 +32,7 @@ func (c *Conn) serve() {
 	s := c.server.sessions.Get().(*session)
 	s.from.Reset(c.Conn)
 	s.to.Reset(c)
-	s.body.sender = sender{}
+	s.body.sender, s.room = sender{}, c.server.opts.Bodies.Room()
 	c.session = s
 	defer func() {
 		if r := recover(); r != nil {
@@ -52,6 +55,7 @@ func (s *session) reset() {
 	s.ctx.Request.Reset()
 	s.ctx.Response.Reset() // which closes a body
 	s.body.Close()
+	s.room.Close()
 }
 
 // next serves one request, and reports whether the connection goes on.
@@ -219,11 +223,25 @@ func (c *Conn) readRequest(h *Head) error {
 	if err := c.limitRequest(); err != nil {
 		return err
 	}
-	err := readBody(c.session.from, h, func(b []byte) { r.AppendBody(b) })
+	err := readBody(c.session.from, h, c.bodySink(r))
 	if p := (*problem)(nil); err != nil && !errors.As(err, &p) {
 		return c.cut(err, false)
 	}
 	return err
+}
+
+// bodySink returns what the pieces of a request's body are added to.
+func (c *Conn) bodySink(r *fasthttp.Request) func([]byte) error {
+	if !c.server.opts.TakesBody(r.RequestURI()) {
+		return func([]byte) error { return nil }
+	}
+	return func(b []byte) error {
+		if !c.session.room.Grow(2 * len(b)) { // the buffer grows in steps
+			return errBodyRoom
+		}
+		r.AppendBody(b)
+		return nil
+	}
 }
 
 // errClosing is the error of an answer after which the connection is closed.

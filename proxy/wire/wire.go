@@ -21,6 +21,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/budget"
 )
 
 // Limits of a request.
@@ -41,6 +42,11 @@ type Options struct {
 	Answer func(dst []byte, h *Head) (header []byte, body *cache.Variant, ok bool)
 	// OnPanic is told of a panic in Answer, which costs the connection; nil ignores it.
 	OnPanic func(target string, cause any)
+	// TakesBody reports whether the Handler reads the body of a request for a target;
+	// nil means always. All other bodies are read and dropped. Bodies is the memory
+	// that bodies take until they are answered; nil has no limit.
+	TakesBody func(target []byte) bool
+	Bodies    *budget.Budget
 	// Name is the value of the header Server.
 	Name     string
 	Timeouts Timeouts
@@ -79,6 +85,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Reserved == nil {
 		o.Reserved = func([]byte) bool { return false }
+	}
+	if o.TakesBody == nil {
+		o.TakesBody = func([]byte) bool { return true }
 	}
 	if o.OnPanic == nil {
 		o.OnPanic = func(string, any) {}

@@ -9,7 +9,9 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strconv"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -17,6 +19,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/budget"
 )
 
 // echo answers with the method, the target and the body of a request.
@@ -85,6 +88,55 @@ type answer struct {
 	status int
 	header http.Header
 	body   string
+}
+
+// Bodies that the handler reads share a budget, and bodies that it does not read take
+// nothing. A request that finds no room gets a 503, and the room is free once the
+// others are answered.
+func TestBodiesShareABudget(t *testing.T) {
+	post := func(target string, size int) string {
+		return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", target, size, strings.Repeat("b", size))
+	}
+	inBubble(t, func(t *testing.T) {
+		bodies := budget.New(400 << 10) // of which large bodies leave a quarter
+		gate := make(chan struct{})
+		s := testServer(func(o *Options) {
+			o.Bodies, o.TakesBody = bodies, func(target []byte) bool { return string(target) == "/taken" }
+			o.Handler = func(ctx *fasthttp.RequestCtx) {
+				<-gate
+				ctx.SetBodyString(strconv.Itoa(len(ctx.Request.Body())))
+			}
+		})
+		var mu sync.Mutex
+		statuses, sizes := map[int]int{}, map[string]int{}
+		var all sync.WaitGroup
+		begin := func(n int, request string) {
+			for range n {
+				all.Go(func() {
+					answers, _, _ := converse(t, s, request)
+					mu.Lock()
+					defer mu.Unlock()
+					statuses[answers[0].status]++
+					sizes[answers[0].body]++
+				})
+			}
+			synctest.Wait()
+		}
+		begin(10, post("/taken", 50<<10)) // each takes 100 KiB
+		begin(10, post("/other", 60<<10))
+		begin(3, post("/taken", 4<<10))
+		if used := bodies.Stats().Used; used != 300<<10+3*8<<10 || statuses[503] != 7 {
+			t.Errorf("%d bytes taken, answers %v", used, statuses)
+		}
+		close(gate)
+		all.Wait()
+		if statuses[200] != 16 || statuses[503] != 7 || sizes["51200"] != 3 || sizes["0"] != 10 || sizes["4096"] != 3 {
+			t.Errorf("answers %v, bodies %v", statuses, sizes)
+		}
+		if used := bodies.Stats().Used; used != 0 {
+			t.Errorf("%d bytes are left", used)
+		}
+	})
 }
 
 // answersIn returns the answers that a stream begins with, and the rest of it.

@@ -18,6 +18,7 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
+	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
@@ -69,6 +70,7 @@ func (a *App) build(version string) (err error) {
 		last.AwaitSaved(savePatience)
 	}
 	cfg := a.cfg
+	requests := budget.New(cfg.MemoryLimit / requestShare)
 	saved, note := load(cfg, version, a.log)
 	a.saved = len(saved)
 	opts := proxy.Options{
@@ -78,8 +80,8 @@ func (a *App) build(version string) (err error) {
 			// One connection is left to ask for the generation.
 			Fills: max(1, cfg.Database.MaxConns-1),
 		},
-		MaxConns: maxConns(cfg, a.log),
-		Saved:    saved,
+		MaxConns: maxConns(cfg, a.log), Requests: requests,
+		Saved: saved,
 		Generations: generation.Options{
 			Interval: cfg.Cache.Poll, OnPublish: a.toSave,
 			Changes: generation.Changes{
@@ -105,7 +107,7 @@ func (a *App) build(version string) (err error) {
 	if cfg.Legacy.URL != "" {
 		if a.legacy, err = legacy.New(legacy.Options{
 			URL: cfg.Legacy.URL, Timeout: cfg.Legacy.Timeout, MaxConns: cfg.Legacy.MaxConns,
-			TrustedProxies: cfg.TrustedProxies, Logger: a.log,
+			TrustedProxies: cfg.TrustedProxies, Room: requests, Logger: a.log,
 		}); err != nil {
 			return fmt.Errorf("LEGACY_URL: %w", err)
 		}

@@ -22,7 +22,7 @@ cache/memfile:
 cache/snapshot: cache cache/atomicfile
 cmd/internal/accesslog:
 cmd/internal/adminclient: config proxy/admin/api
-cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/cgroup cmd/internal/handover config proxy proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/site store
+cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/cgroup cmd/internal/handover config proxy proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/site store
 cmd/internal/cgroup:
 cmd/internal/handover:
 cmd/internal/load: cmd/internal/accesslog proxy/admin/api
@@ -32,15 +32,16 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/app cmd/internal/load cmd/internal/logging config proxy/admin/api
 config:
 config/deploy:
-proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/site proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/site proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
-proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/site proxy/verify proxy/visitor proxy/wire store
+proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/budget proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/site proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
 proxy/admin/gate: proxy/visitor
+proxy/budget:
 proxy/compare:
 proxy/content: cache cache/memfile
 proxy/generation: cache proxy/route store
-proxy/legacy: proxy/visitor
+proxy/legacy: proxy/budget proxy/visitor
 proxy/maintenance:
 proxy/metrics: cache proxy/route
 proxy/origin: cache proxy/content proxy/legacy proxy/route store
@@ -54,7 +55,7 @@ proxy/route: store store/jsontext
 proxy/site: cache
 proxy/verify: proxy/compare proxy/legacy proxy/route store
 proxy/visitor:
-proxy/wire: cache cache/memfile
+proxy/wire: cache cache/memfile proxy/budget
 store: store/jsontext store/param store/pool store/readapi store/scope
 store/jsontext:
 store/param:

@@ -14,6 +14,9 @@ const (
 	runtimeShare = 20 << 20
 	// leastHeap is left to Go whatever the memory files take.
 	leastHeap = 32 << 20
+	// requestShare is the part of the memory that the bodies of requests, and of the
+	// old API's answers to them, may take.
+	requestShare = 16
 	// limitStep is how much the memory files change before the heap's limit follows:
 	// each step stops the program for some microseconds.
 	limitStep = 1 << 20
