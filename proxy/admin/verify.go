@@ -63,7 +63,7 @@ func (a *Admin) serveVerify(ctx *fasthttp.RequestCtx) {
 func newComparison(c verify.Comparison) api.Comparison {
 	out := api.Comparison{
 		Path: c.Path, Key: c.Key, Route: c.Route, Verdict: string(c.Verdict),
-		Store: newAnswered(c.Store), Legacy: newAnswered(c.Legacy), Error: c.Error,
+		Store: newAnswered(c.Store), Legacy: newAnswered(c.Legacy), Error: c.Error, Expected: c.Expected,
 	}
 	if d := c.Difference; d != nil {
 		out.Difference = &api.Difference{Path: d.Path, Store: d.Store, Legacy: d.Legacy}

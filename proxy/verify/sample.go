@@ -52,7 +52,7 @@ type Stats struct {
 
 func newSamples() *samples {
 	s := &samples{queue: make(chan sample, maxQueued), stats: Stats{Verdicts: map[string]int64{}}}
-	for _, verdict := range []compare.Verdict{compare.SameBytes, compare.SameJSON, compare.SameButOrder, compare.Different, Failed} {
+	for _, verdict := range []compare.Verdict{compare.SameBytes, compare.SameJSON, compare.SameButOrder, Expected, compare.Different, Failed} {
 		s.stats.Verdicts[string(verdict)] = 0
 	}
 	return s

@@ -2,12 +2,14 @@ package verify
 
 import (
 	"context"
+	"errors"
 	"net/http"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/compare"
+	"github.com/lewistv/xcri-proxy/proxy/legacy"
 )
 
 // askStore returns the answer that a visitor would get, beside the cache.
@@ -27,6 +29,10 @@ func (v *Verifier) askStore(ctx context.Context, s *subject) Answer {
 func (v *Verifier) askLegacy(ctx context.Context, s *subject) Answer {
 	begun := time.Now()
 	answer, err := v.opts.Legacy.Fetch(ctx, s.target)
+	var refused *legacy.StatusError
+	if errors.As(err, &refused) {
+		answer.Status = refused.Status
+	}
 	return Answer{Status: answer.Status, Bytes: len(answer.Body), Took: time.Since(begun), body: answer.Body, err: err}
 }
 
@@ -44,6 +50,9 @@ func (s *subject) judge(ours, legacy Answer) Comparison {
 		if d := result.Difference; d != nil {
 			c.Difference = &Difference{d.Path, d.A, d.B}
 		}
+	}
+	if name := s.expected(ours, legacy, c.Verdict); name != "" {
+		c.Verdict, c.Expected = Expected, name
 	}
 	c.Store.body, c.Legacy.body = nil, nil // so that the comparison does not keep them
 	return c

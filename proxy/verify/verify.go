@@ -96,6 +96,7 @@ type Comparison struct {
 	Store      Answer
 	Legacy     Answer
 	Error      string // why it failed or was skipped
+	Expected   string // the known fault of the old API that explains the difference
 }
 
 // Difference is the first place where the answers differ. Path is status, or a

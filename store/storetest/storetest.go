@@ -65,6 +65,7 @@ type Recorded struct {
 	Body        string `json:"body"`
 	Ties        bool   `json:"ties"`
 	StatusOnly  bool   `json:"status_only"`
+	OldStatus   int    `json:"old_status"` // of the old API, where its answer is wrong
 }
 
 // Answers returns the recorded answers in the order of the file.

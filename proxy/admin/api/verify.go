@@ -30,6 +30,8 @@ type Comparison struct {
 	Store      Answered    `json:"store"`
 	Legacy     Answered    `json:"legacy"`
 	Error      string      `json:"error"` // why it failed or was skipped
+	// Expected names the known fault of the old API that explains the difference.
+	Expected string `json:"expected,omitempty"`
 }
 
 // Difference is the first place where two answers differ; Path is status, or a
