@@ -48,12 +48,13 @@ func (p *program) verifyCommand() *cobra.Command {
 		Short: "Compare what the database and the old API say to the same requests",
 		Long: `verify has the running proxy ask both the database and the old API, beside the
 cache, and compares the answers: same bytes, same JSON, same but for the order
-of lists, or different. Without --file and --from-log it asks for the warm set.
+of lists, expected to differ because of a known fault of the old API, or
+different. Without --file and --from-log it asks for the warm set.
 A difference is asked for again before it is believed. An interrupt ends it with
 the report so far.
 
 Exit status:
-  0  all the same; of those the same but for order the report tells
+  0  all the same, or different as expected; the report lists both
   1  something else went wrong, nothing was compared, or it was interrupted
   2  the command line or the configuration is wrong; the proxy has no old API
   4  some could not be compared, and all others are the same
@@ -76,7 +77,7 @@ Exit status:
 	flags.IntVar(&f.show, "show", 20, "most differences and failures that the report shows; --json shows all")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "longest wait for the answers to one question, at most 1m")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON")
-	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing, only set the exit status")
+	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing but one line if not all is well")
 	at := addClientFlags(cmd, "BASE_PATH")
 	cmd.MarkFlagsMutuallyExclusive("file", "from-log")
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
@@ -133,7 +134,7 @@ func (p *program) verify(ctx context.Context, c *adminclient.Client, cfg config.
 	case !f.quiet && v.report.Asked > 0:
 		v.report.print(p.stdout, f.show)
 	}
-	if f.quiet || f.json {
+	if f.json {
 		return reported(err)
 	}
 	return err

@@ -80,7 +80,7 @@ func TestVerify(t *testing.T) {
 	expect(t, 7, verify(), "xcri-proxy: 1 of ", "answers are different\n",
 		"\ndifferent: "+men+"\n  at results[1].team_rank\n    store:  2\n    legacy: 1\n")
 	expect(t, 7, verify("--show", "0"), "\nand 1 more: --show 1 or --json shows them\n")
-	if out, err, status := quietly(verify("--quiet")); out+err != "" || status != 7 {
+	if out, err, status := quietly(verify("--quiet")); out != "" || strings.Count(err, "\n") != 1 || !strings.Contains(err, "1 of ") || status != 7 {
 		t.Errorf("--quiet: %d %s%s", status, out, err)
 	}
 
@@ -99,6 +99,13 @@ func TestVerify(t *testing.T) {
 		}
 		return 0, body
 	})
+	if err := os.WriteFile(name, []byte("/metadata/summary/processing\n/snapshots/\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	expect(t, 0, verify("--file", name), row("same_bytes", 1), row(expected, 1)[:25]+"\n        1: the old API fails at the summary of processing\n")
+	if out, err, status := quietly(verify("--file", name, "--quiet")); out+err != "" || status != 0 {
+		t.Errorf("--quiet, and all is as expected: %d %s%s", status, out, err)
+	}
 	log := filepath.Join(t.TempDir(), "access.log")
 	lines := line("GET "+apiPath+"/metadata/latest HTTP/1.1", 200) + "\n" + line("GET "+apiPath+"/snapshots/ HTTP/1.1", 200) + "\nnonsense\n"
 	if err := os.WriteFile(log, []byte(lines), 0o600); err != nil {
@@ -277,6 +284,7 @@ func TestVerifyReport(t *testing.T) {
   same_bytes          1
   same_json           0
   same_but_order      1
+  expected            0
   different           1
   failed              1
   skipped             1
@@ -304,7 +312,7 @@ and 1 more: --show 4 or --json shows them
 		t.Fatal(err)
 	}
 	wantJSON := `{"result":"different","questions":6,"asked":5,` +
-		`"verdicts":{"different":1,"failed":1,"same_but_order":1,"same_bytes":1,"same_json":0,"skipped":1},` +
+		`"verdicts":{"different":1,"expected":0,"failed":1,"same_but_order":1,"same_bytes":1,"same_json":0,"skipped":1},` +
 		`"seconds":2.25,"store_ms":2.6666666666666665,"legacy_ms":12,"legacy_to_store":4.5,"found":[` +
 		`{"path":"/b","key":"k","route":"/r","verdict":"same_but_order","difference":{"path":"results[3].team_rank","store":"4","legacy":"5"},` +
 		`"store":{"status":200,"bytes":10,"ms":2},"legacy":{"status":200,"bytes":11,"ms":9},"error":""},` +

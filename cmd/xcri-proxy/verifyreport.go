@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
@@ -12,12 +14,13 @@ import (
 // Verdicts that the report tells apart, in the order in which it lists them.
 const (
 	sameButOrder = "same_but_order"
+	expected     = "expected"
 	different    = "different"
 	failed       = "failed"
 	skipped      = "skipped"
 )
 
-var verdicts = []string{"same_bytes", "same_json", sameButOrder, different, failed, skipped}
+var verdicts = []string{"same_bytes", "same_json", sameButOrder, expected, different, failed, skipped}
 
 // verifyReport is what verify has to say in the end. Times are means over the
 // questions that both sources were needed for and answered.
@@ -30,8 +33,11 @@ type verifyReport struct {
 	StoreMS   float64          `json:"store_ms"`
 	LegacyMS  float64          `json:"legacy_ms"`
 	Ratio     float64          `json:"legacy_to_store"` // of the times; zero if there are none
-	Found     []api.Comparison `json:"found"`           // all that are not the same
-	Error     string           `json:"error,omitempty"`
+	Found     []api.Comparison `json:"found"`           // all that are neither the same nor expected
+	// Expected counts the expected differences by the fault of the old API that
+	// explains them.
+	Expected map[string]int `json:"expected"`
+	Error    string         `json:"error,omitempty"`
 
 	Log *logSummary `json:"log,omitempty"`
 
@@ -41,7 +47,7 @@ type verifyReport struct {
 }
 
 func newVerifyReport() *verifyReport {
-	r := &verifyReport{Verdicts: map[string]int{}, Found: []api.Comparison{}, begun: time.Now()}
+	r := &verifyReport{Verdicts: map[string]int{}, Expected: map[string]int{}, Found: []api.Comparison{}, begun: time.Now()}
 	for _, verdict := range verdicts {
 		r.Verdicts[verdict] = 0
 	}
@@ -52,12 +58,14 @@ func newVerifyReport() *verifyReport {
 func (r *verifyReport) add(c api.Comparison) {
 	r.Asked++
 	r.Verdicts[c.Verdict]++
-	if c.Store.MS > 0 && c.Store.Status > 0 && c.Legacy.Status > 0 {
+	if c.Store.MS > 0 && c.Store.Status > 0 && c.Legacy.Status > 0 && c.Verdict != expected {
 		r.answered++
 		r.store += c.Store.MS
 		r.legacy += c.Legacy.MS
 	}
 	switch c.Verdict {
+	case expected:
+		r.Expected[c.Expected]++
 	case sameButOrder, different, failed, skipped:
 		r.Found = append(r.Found, c)
 	}
@@ -118,6 +126,11 @@ func (r *verifyReport) print(w io.Writer, most int) {
 	fmt.Fprintf(w, "asked: %d of %d questions in %.1f s\n", r.Asked, r.Questions, r.Seconds)
 	for _, verdict := range verdicts {
 		fmt.Fprintf(w, "  %-14s %6d\n", verdict, r.Verdicts[verdict])
+		if verdict == expected {
+			for _, fault := range slices.Sorted(maps.Keys(r.Expected)) {
+				fmt.Fprintf(w, "    %5d: %s\n", r.Expected[fault], fault)
+			}
+		}
 	}
 	if r.answered > 0 {
 		fmt.Fprintf(w, "mean time: store %.1f ms, legacy %.1f ms, %.1f times as long\n", r.StoreMS, r.LegacyMS, r.Ratio)
