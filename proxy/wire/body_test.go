@@ -9,6 +9,7 @@ import (
 	"net"
 	"os"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -132,4 +133,70 @@ func fileOf(t *testing.T, b []byte) *memfile.File {
 		t.Fatal(err)
 	}
 	return file
+}
+
+// TestSendFile: a file is sent whole on each connection, also on one without a socket
+// and with a session that another connection has used.
+func TestSendFile(t *testing.T) {
+	body := bytes.Repeat([]byte("file "), 100_000)
+	file := fileOf(t, body)
+	if file == nil {
+		t.Skip("no memory files here")
+	}
+	v := &cache.Variant{File: file}
+	s := testServer(func(o *Options) {
+		o.Answer = func(dst []byte, h *Head) ([]byte, *cache.Variant, bool) {
+			if string(h.Target) != "/fast" {
+				return nil, nil, false
+			}
+			v.Hold()
+			return fmt.Appendf(dst, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(body)), v, true
+		}
+		o.Handler = func(ctx *fasthttp.RequestCtx) { v.Hold(); Send(ctx, v) }
+	})
+	for round := range 6 {
+		for _, target := range []string{"/fast", "/slow"} {
+			client, end := joined(t)
+			if round%2 == 1 {
+				client, end = net.Pipe()
+			}
+			go s.ServeConn(end)
+			go io.WriteString(client, strings.Repeat(lines("GET "+target+" HTTP/1.1", "Host: a"), 2)+lines("GET "+target+" HTTP/1.1", "Host: a", "Connection: close"))
+			all, err := io.ReadAll(client)
+			answers, rest := answersIn(string(all))
+			if err != nil || len(answers) != 3 || rest != "" {
+				t.Fatalf("round %d, %s: %d answers, then %d bytes, %v", round, target, len(answers), len(rest), err)
+			}
+			for _, a := range answers {
+				if a.body != string(body) {
+					t.Errorf("round %d, %s: %d bytes", round, target, len(a.body))
+				}
+			}
+			client.Close()
+		}
+	}
+	file.Release()
+	if file.Acquire() {
+		t.Error("a use of the file was not released")
+	}
+}
+
+// TestSendElsewhere: what is not on a connection of a Server is sent too, and released.
+func TestSendElsewhere(t *testing.T) {
+	body := bytes.Repeat([]byte("body "), 1000)
+	for name, v := range map[string]*cache.Variant{"copied": {Body: body}, "from a file": {File: fileOf(t, body)}, "small": {Body: body[:10]}} {
+		var ctx fasthttp.RequestCtx
+		ctx.Init(&fasthttp.Request{}, nil, nil)
+		v.Hold()
+		Send(&ctx, v)
+		if got := ctx.Response.Body(); !bytes.Equal(got, body[:v.Len()]) {
+			t.Errorf("%s: %d bytes", name, len(got))
+		}
+		ctx.Response.Reset()
+		if v.File != nil {
+			if v.Release(); v.File.Acquire() {
+				t.Errorf("%s: it was not released", name)
+			}
+		}
+	}
 }

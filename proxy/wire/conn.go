@@ -23,6 +23,7 @@ type Conn struct {
 	readBy, writeBy time.Duration // the deadlines that are set
 	answered        bool          // a request was answered
 	writing         bool          // the write deadline is set for the present answer
+	hurried         bool          // the write deadline must not be moved
 }
 
 // expect sets the deadline for the first byte of a request.
@@ -56,7 +57,7 @@ func (c *Conn) extend(deadline *time.Duration, must time.Duration, set func(time
 
 // limitWrite sets the deadline for an answer before its first part.
 func (c *Conn) limitWrite() error {
-	if c.writing {
+	if c.writing || c.hurried {
 		return nil
 	}
 	c.writing = true
@@ -73,6 +74,12 @@ func (c *Conn) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	return c.Conn.Write(b)
+}
+
+// hurry gives a client that there is no room for little time to receive the answer.
+func (c *Conn) hurry() {
+	c.hurried = true
+	c.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
 }
 
 // NetConn returns the connection itself.

@@ -24,6 +24,9 @@ func (c *Conn) refuse(err error) {
 	if !errors.As(err, &p) {
 		return
 	}
+	if p == errNoRoom {
+		c.hurry()
+	}
 	r := &c.session.ctx.Response
 	r.Reset()
 	r.SkipBody = c.session.head.isHead
@@ -53,7 +56,6 @@ func (c *Conn) linger() {
 // turnAway refuses a connection on which not even a request is read.
 func (c *Conn) turnAway() {
 	c.countRefusal()
-	c.SetWriteDeadline(time.Now().Add(lingerTime))
 	go func() {
 		defer c.Close()
 		s := c.server.sessions.Get().(*session)

@@ -51,8 +51,7 @@ func (c *Conn) serve() {
 
 // reset releases everything that belongs to a request and its answer.
 func (s *session) reset() {
-	s.ctx.ResetUserValues()
-	s.ctx.Request.Reset()
+	s.ctx.Request.Reset()  // and the user values
 	s.ctx.Response.Reset() // which closes a body
 	s.body.Close()
 	s.room.Close()

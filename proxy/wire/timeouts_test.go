@@ -37,8 +37,9 @@ func TestTimeouts(t *testing.T) {
 		client        func(net.Conn)
 		least, latest time.Duration
 	}{
-		"nothing":            {drain, limits.Read, limits.Read},
-		"a head without end": {func(c net.Conn) { drain(c); trickle(c, long) }, limits.Read, limits.Read},
+		"nothing":                             {drain, limits.Read, limits.Read},
+		"a head without end":                  {func(c net.Conn) { drain(c); trickle(c, long) }, limits.Read, limits.Read},
+		"a head without end that begins late": {func(c net.Conn) { drain(c); time.Sleep(limits.Read - 4*time.Second); trickle(c, long) }, limits.Read, limits.Read},
 		"a body without end": {func(c net.Conn) {
 			drain(c)
 			io.WriteString(c, lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 900"))

@@ -3,6 +3,8 @@ package wire
 import (
 	"bufio"
 	"bytes"
+	"context"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -297,6 +299,10 @@ var refusedChunks = map[string]string{
 	"an extension without end": "5;" + strings.Repeat("x", 2<<20),
 	"many extensions":          strings.Repeat("1;"+strings.Repeat("x", 200)+"\r\nh\r\n", 30),
 	"a trailer without a name": "0\r\n: x\r\n\r\n",
+	"a space in a trailer":     "0\r\nx y: z\r\n\r\n",
+	"a control after a colon":  "0\r\nx:\x01\r\n\r\n",
+	"a letter after the size":  "5g\r\nhello\r\n0\r\n\r\n",
+	"a colon after the size":   "5:\r\nhello\r\n0\r\n\r\n",
 	"a trailer without colon":  "0\r\nx\r\n\r\n",
 	"a trailer with a NUL":     "0\r\nx: \x00\r\n\r\n",
 	"a folded trailer":         "0\r\nx: y\r\n z\r\n\r\n",
@@ -310,13 +316,13 @@ func TestJoinedFields(t *testing.T) {
 	s := testServer(func(o *Options) {
 		o.Handler = func(ctx *fasthttp.RequestCtx) {
 			h := &ctx.Request.Header
-			fmt.Fprintf(ctx, "%q%q%q", h.Peek("Accept-Encoding"), h.Peek("If-None-Match"), h.PeekAll("X"))
+			fmt.Fprintf(ctx, "%q%q%q%q", h.Peek("Accept-Encoding"), h.Peek("If-None-Match"), h.Peek("If-Match"), h.PeekAll("X"))
 		}
 	})
 	inBubble(t, func(t *testing.T) {
-		request := lines("POST / HTTP/1.1", "Host: a", "Accept-Encoding: br", "If-None-Match: \"x\"", "X: 1", "accept-encoding: gzip", "X: 2", "if-none-match: \"y\"")
+		request := lines("POST / HTTP/1.1", "Host: a", "Accept-Encoding: br", "If-None-Match: \"x\"", "X: 1", "accept-encoding: gzip", "X: 2", "if-none-match: \"y\"", "If-Match: \"z\"", "If-Match: *")
 		answers, _, _ := converse(t, s, request)
-		if want := `"br, gzip""\"x\", \"y\""["1" "2"]`; len(answers) != 1 || answers[0].body != want {
+		if want := `"br, gzip""\"x\", \"y\"""\"z\", *"["1" "2"]`; len(answers) != 1 || answers[0].body != want {
 			t.Errorf("%q, want %s", bodies(answers), want)
 		}
 	})
@@ -479,9 +485,31 @@ func TestConnectionFlood(t *testing.T) {
 		if stats := s.Stats(); stats.Open != 4 || stats.Refused != 4 {
 			t.Errorf("%+v", stats)
 		}
+		// Clients that do not even read their 503 fill a little more, and no more.
+		var silent []net.Conn
+		for range 5 {
+			client, end := net.Pipe()
+			ln.accept <- end
+			silent = append(silent, client)
+			synctest.Wait()
+		}
+		if stats := s.Stats(); stats.Open != 6 || stats.Refused != 9 {
+			t.Errorf("%+v", stats)
+		}
+		client := silent[4]
+		if n, err := client.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+			t.Errorf("the last one: %d bytes, %v", n, err)
+		}
+		for _, client := range silent {
+			defer client.Close()
+		}
 		close(ln.accept)
 		if err := <-served; err != nil {
 			t.Error(err)
+		}
+		time.Sleep(2 * lingerTime)
+		if stats := s.Stats(); stats.Open != 4 {
+			t.Errorf("%+v", stats)
 		}
 		time.Sleep(DefaultTimeouts.Read)
 		if stats := s.Stats(); stats.Open != 0 {
@@ -563,3 +591,143 @@ func (*deaf) Write([]byte) (int, error)        { return 0, io.ErrClosedPipe }
 func (*deaf) SetReadDeadline(time.Time) error  { return nil }
 func (*deaf) SetWriteDeadline(time.Time) error { return nil }
 func (d *deaf) Close() error                   { d.closed++; return nil }
+
+// TestHeadersAlone: the answer to a HEAD has the header of that to a GET, and no body.
+func TestHeadersAlone(t *testing.T) {
+	s := largeServer()
+	for _, target := range []string{"/miss", "/hit"} {
+		inBubble(t, func(t *testing.T) {
+			client, end := net.Pipe()
+			go io.WriteString(client, lines("HEAD "+target+" HTTP/1.1", "Host: a", "Connection: close"))
+			go s.ServeConn(end)
+			all, err := io.ReadAll(client)
+			head, rest, _ := strings.Cut(string(all), "\r\n\r\n")
+			if err != nil || rest != "" || !strings.Contains(head, fmt.Sprintf("\r\nContent-Length: %d", len("HEAD  \"\"")+len(target))) {
+				t.Errorf("%q, %v", all, err)
+			}
+		})
+	}
+}
+
+// TestDefaults: a Server without limits has those that the Options tell.
+func TestDefaults(t *testing.T) {
+	o := New(Options{Handler: echo}).opts
+	want := Timeouts{Read: 10 * time.Second, Idle: time.Minute, Write: 90 * time.Second, Slack: 10 * time.Second}
+	if o.MaxConns != 4000 || o.ReservedConns != 64 || o.Timeouts != want || o.Reserved([]byte("/")) {
+		t.Errorf("%+v", o)
+	}
+	inBubble(t, func(t *testing.T) {
+		s := New(Options{Handler: func(*fasthttp.RequestCtx) { panic("in the handler") }})
+		if answers, rest, _ := converse(t, s, lines("GET / HTTP/1.1", "Host: a")); len(answers) > 0 || rest != "" {
+			t.Errorf("%v, %q", answers, rest)
+		}
+	})
+}
+
+// TestRefusalArrives: a client that goes on sending after the error in its request gets
+// the whole answer, and no reset of its connection.
+func TestRefusalArrives(t *testing.T) {
+	s := testServer(nil)
+	for name, request := range map[string]string{
+		"a bad head":  lines("GET / HTTP/1.1", "Host: u@a"),
+		"a long body": lines("POST / HTTP/1.1", "Host: a", "Content-Length: 100000"),
+		"bad chunks":  lines("POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "x\r\n",
+	} {
+		client, end := joined(t)
+		if _, err := io.WriteString(client, request+strings.Repeat("x", 100_000)); err != nil {
+			t.Fatal(err)
+		}
+		go s.ServeConn(end)
+		var all []byte
+		b := make([]byte, 1<<10)
+		for {
+			n, err := client.Read(b)
+			all = append(all, b[:n]...)
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%s: %v after %q", name, err, all)
+			}
+		}
+		if answers, rest := answersIn(string(all)); len(answers) != 1 || answers[0].status/100 != 4 || rest != "" {
+			t.Errorf("%s: %q", name, all)
+		}
+		client.Close()
+	}
+}
+
+// TestStop: a Server that is shut down takes no listener any more, ends idle
+// connections and waits for answers, but not for ever.
+func TestStop(t *testing.T) {
+	gate := make(chan struct{})
+	s := testServer(func(o *Options) {
+		o.Handler = func(ctx *fasthttp.RequestCtx) { <-gate; echo(ctx); ctx.SetConnectionClose() }
+	})
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	served := make(chan error, 1)
+	go func() { served <- s.Serve(ln) }()
+	dial := func() net.Conn {
+		conn, err := net.Dial("tcp", ln.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { conn.Close() })
+		conn.SetDeadline(time.Now().Add(30 * time.Second))
+		return conn
+	}
+	idle, busy := dial(), dial()
+	io.WriteString(idle, lines("GET /hit HTTP/1.1", "Host: a"))
+	if _, err := io.ReadFull(idle, make([]byte, len(hitHeader)+3)); err != nil {
+		t.Fatal(err)
+	}
+	io.WriteString(busy, lines("GET /miss HTTP/1.1", "Host: a"))
+	ended, end := context.WithCancel(t.Context())
+	stopped := make(chan error, 1)
+	go func() { stopped <- s.Shutdown(ended) }()
+	if n, err := idle.Read(make([]byte, 1)); n > 0 || err != io.EOF {
+		t.Errorf("the idle connection: %d bytes, %v", n, err)
+	}
+	end()
+	if err := <-stopped; !errors.Is(err, context.Canceled) {
+		t.Errorf("with an answer under way: %v", err)
+	}
+	close(gate)
+	all, err := io.ReadAll(busy)
+	if answers, rest := answersIn(string(all)); err != nil || len(answers) != 1 || rest != "" {
+		t.Errorf("%q, %v", all, err)
+	}
+	if err := errors.Join(s.Shutdown(t.Context()), <-served); err != nil {
+		t.Error(err)
+	}
+	other, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Serve(other); err != nil {
+		t.Error(err)
+	}
+	if _, err := other.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("it still listens: %v", err)
+	}
+}
+
+// TestAcceptFails: a listener that fails ends Serve with its error.
+func TestAcceptFails(t *testing.T) {
+	s, failed := testServer(nil), errors.New("failed")
+	if err := s.Serve(failing{failed}); !errors.Is(err, failed) {
+		t.Error(err)
+	}
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+type failing struct{ err error }
+
+func (f failing) Accept() (net.Conn, error) { return nil, f.err }
+func (failing) Close() error                { return nil }
+func (failing) Addr() net.Addr              { return nil }
