@@ -8,6 +8,7 @@ import (
 	"database/sql/driver"
 	"strings"
 
+	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/pool"
 	"github.com/lewistv/xcri-proxy/store/readapi"
 	"github.com/lewistv/xcri-proxy/store/scope"
@@ -24,11 +25,11 @@ type Room = pool.Room
 
 // The ways in which the database can fail a read.
 var (
-	ErrUnavailable = pool.ErrUnavailable
-	ErrInterrupted = pool.ErrInterrupted
-	ErrTimeout     = pool.ErrTimeout
-	ErrBusy        = pool.ErrBusy
-	ErrSetup       = pool.ErrSetup
+	ErrUnavailable = dberror.ErrUnavailable
+	ErrInterrupted = dberror.ErrInterrupted
+	ErrTimeout     = dberror.ErrTimeout
+	ErrBusy        = dberror.ErrBusy
+	ErrSetup       = dberror.ErrSetup
 )
 
 // Capacity is how many connections the server allows at one moment.
@@ -40,38 +41,38 @@ type TLS = pool.TLS
 // TLSMode says whether connections are encrypted.
 type TLSMode = pool.TLSMode
 
-// Reason says which part of the set-up is wrong. See package pool.
-type Reason = pool.Reason
+// Reason says which part of the set-up is wrong. See package dberror.
+type Reason = dberror.Reason
 
 // The reasons of an ErrSetup.
 const (
-	BadSetup       = pool.BadSetup
-	Denied         = pool.Denied
-	Blocked        = pool.Blocked
-	NeedsTLS       = pool.NeedsTLS
-	NoTLS          = pool.NoTLS
-	BadCertificate = pool.BadCertificate
-	NoDatabase     = pool.NoDatabase
-	NoTable        = pool.NoTable
+	BadSetup       = dberror.BadSetup
+	Denied         = dberror.Denied
+	Blocked        = dberror.Blocked
+	NeedsTLS       = dberror.NeedsTLS
+	NoTLS          = dberror.NoTLS
+	BadCertificate = dberror.BadCertificate
+	NoDatabase     = dberror.NoDatabase
+	NoTable        = dberror.NoTable
 )
 
 // ReasonOf returns why an ErrSetup was returned.
-func ReasonOf(err error) Reason { return pool.ReasonOf(err) }
+func ReasonOf(err error) Reason { return dberror.ReasonOf(err) }
 
-// Class says what an error concerns and so what helps. See package pool.
-type Class = pool.Class
+// Class says what an error concerns and so what helps. See package dberror.
+type Class = dberror.Class
 
 // The classes of errors.
 const (
-	ThisRead = pool.ThisRead
-	TryAgain = pool.TryAgain
-	NoRoom   = pool.NoRoom
-	Down     = pool.Down
-	Setup    = pool.Setup
+	ThisRead = dberror.ThisRead
+	TryAgain = dberror.TryAgain
+	NoRoom   = dberror.NoRoom
+	Down     = dberror.Down
+	Setup    = dberror.Setup
 )
 
 // ClassOf returns the class of an error of this package.
-func ClassOf(err error) Class { return pool.ClassOf(err) }
+func ClassOf(err error) Class { return dberror.ClassOf(err) }
 
 // Store answers queries from the database. It is safe for concurrent use.
 type Store struct {

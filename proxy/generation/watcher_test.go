@@ -14,7 +14,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
-	"github.com/lewistv/xcri-proxy/store/pool"
+	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
 // fixture is a watcher of a database that the test plays.
@@ -149,9 +149,9 @@ func TestPausesWhileDown(t *testing.T) {
 		want time.Duration
 	}{
 		{store.ErrUnavailable, downPoll},
-		{fmt.Errorf("%w: %w", store.ErrSetup, &pool.SetupError{Reason: store.Denied, Err: errors.New("access denied")}), deniedPoll},
-		{fmt.Errorf("%w: %w", store.ErrSetup, &pool.SetupError{Reason: store.Blocked, Err: errors.New("locked")}), deniedPoll},
-		{fmt.Errorf("%w: %w", store.ErrSetup, &pool.SetupError{Reason: store.NoTable, Err: errors.New("no table")}), downPoll},
+		{fmt.Errorf("%w: %w", store.ErrSetup, &dberror.SetupError{Reason: store.Denied, Err: errors.New("access denied")}), deniedPoll},
+		{fmt.Errorf("%w: %w", store.ErrSetup, &dberror.SetupError{Reason: store.Blocked, Err: errors.New("locked")}), deniedPoll},
+		{fmt.Errorf("%w: %w", store.ErrSetup, &dberror.SetupError{Reason: store.NoTable, Err: errors.New("no table")}), downPoll},
 	} {
 		f := newFixture(t)
 		f.err = tt.err

@@ -19,7 +19,7 @@ func (p *Pool) kill(dead *link) {
 	cancelled := time.Now()
 	p.discard(dead)
 	if !p.begin() {
-		p.gate.leave(dead.urgent)
+		p.gate.Leave(dead.urgent)
 		return
 	}
 	go func() {
@@ -28,7 +28,7 @@ func (p *Pool) kill(dead *link) {
 		defer cancel()
 		l, err := p.take(ctx, false)
 		if err != nil {
-			p.gate.leave(dead.urgent) // the server's own limit ends the statement
+			p.gate.Leave(dead.urgent) // the server's own limit ends the statement
 			return
 		}
 		l.urgent = dead.urgent

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
 const (
@@ -100,7 +102,7 @@ func (d *dialer) open(ctx context.Context) (*link, error) {
 			return l, nil
 		}
 		failed = append(failed, err)
-		if class := conditionOf(err).class; class != Down && class != TryAgain || ctx.Err() != nil && len(d.hosts) == 1 {
+		if class := dberror.Of(err).Class; class != dberror.Down && class != dberror.TryAgain || ctx.Err() != nil && len(d.hosts) == 1 {
 			break
 		}
 		d.failed(h)
@@ -195,7 +197,7 @@ func (h *host) open(parent context.Context) (*link, error) {
 	defer cancel()
 	l, err := h.connect(ctx)
 	if err != nil && ctx.Err() != nil && parent.Err() == nil {
-		return nil, fmt.Errorf("%w: no connection to %s within %v: %w", ErrUnavailable, cmp.Or(h.name, "the socket"), h.timeout, err)
+		return nil, fmt.Errorf("%w: no connection to %s within %v: %w", dberror.ErrUnavailable, cmp.Or(h.name, "the socket"), h.timeout, err)
 	}
 	return l, h.diagnose(ctx, withTLSReason(err))
 }
@@ -219,7 +221,7 @@ func (h *host) connect(ctx context.Context) (*link, error) {
 // diagnose finds out whether the server denied a login because it was not
 // encrypted: the error is the same as for a wrong password.
 func (h *host) diagnose(ctx context.Context, err error) error {
-	if h.encrypted == nil || numberOf(err) != 1045 {
+	if h.encrypted == nil || dberror.NumberOf(err) != 1045 {
 		return err
 	}
 	conn, denied := h.encrypted.Connect(ctx)
@@ -227,5 +229,5 @@ func (h *host) diagnose(ctx context.Context, err error) error {
 		return err
 	}
 	conn.Close()
-	return &SetupError{NeedsTLS, err}
+	return &dberror.SetupError{Reason: dberror.NeedsTLS, Err: err}
 }

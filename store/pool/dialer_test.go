@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/storetest/relay"
 )
 
@@ -88,7 +89,7 @@ func TestNoHostAnswers(t *testing.T) {
 		r.Close()
 	}
 	_, err := read(t.Context(), open(t, opts), "SELECT 1")
-	if !errors.Is(err, ErrUnavailable) {
+	if !errors.Is(err, dberror.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 	for _, r := range relays {
@@ -102,7 +103,7 @@ func TestNoHostAnswers(t *testing.T) {
 func TestDeniedLoginIsNoReasonForTheNextHost(t *testing.T) {
 	opts, relays, _ := hosts(t, 2)
 	opts.Password = "x"
-	if _, err := read(t.Context(), open(t, opts), "SELECT 1"); !errors.Is(err, ErrSetup) || relays[1].Accepted() != 0 {
+	if _, err := read(t.Context(), open(t, opts), "SELECT 1"); !errors.Is(err, dberror.ErrSetup) || relays[1].Accepted() != 0 {
 		t.Errorf("%v, %d connections to the second host", err, relays[1].Accepted())
 	}
 }

@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
 // connectorFunc is a server that answers a login as the function says.
@@ -31,17 +33,17 @@ func TestJudge(t *testing.T) {
 		good  time.Duration // since the last success; negative means during the probe
 		want  error
 	}{
-		{"the server answers", mysql.ErrInvalidConn, nil, time.Hour, ErrInterrupted},
-		{"the server is gone", mysql.ErrInvalidConn, refused, 0, ErrUnavailable},
-		{"another read succeeds meanwhile", mysql.ErrInvalidConn, refused, -1, ErrInterrupted},
-		{"a dial fails, another read succeeds", refused, refused, -1, ErrInterrupted},
-		{"no room, and reads succeed", mysql.ErrInvalidConn, number(1040), time.Second, ErrInterrupted},
-		{"no room, and none has succeeded for long", mysql.ErrInvalidConn, number(1226), time.Minute, ErrUnavailable},
-		{"the server shuts down", number(1053), number(1053), time.Second, ErrUnavailable},
-		{"the server restarts at once", number(1053), nil, time.Second, ErrInterrupted},
-		{"the account was locked", mysql.ErrInvalidConn, number(4151), time.Second, ErrSetup},
-		{"a deadlock needs no probe", number(1213), refused, time.Hour, ErrInterrupted},
-		{"a limit needs no probe", number(1969), refused, time.Hour, ErrTimeout},
+		{"the server answers", mysql.ErrInvalidConn, nil, time.Hour, dberror.ErrInterrupted},
+		{"the server is gone", mysql.ErrInvalidConn, refused, 0, dberror.ErrUnavailable},
+		{"another read succeeds meanwhile", mysql.ErrInvalidConn, refused, -1, dberror.ErrInterrupted},
+		{"a dial fails, another read succeeds", refused, refused, -1, dberror.ErrInterrupted},
+		{"no room, and reads succeed", mysql.ErrInvalidConn, number(1040), time.Second, dberror.ErrInterrupted},
+		{"no room, and none has succeeded for long", mysql.ErrInvalidConn, number(1226), time.Minute, dberror.ErrUnavailable},
+		{"the server shuts down", number(1053), number(1053), time.Second, dberror.ErrUnavailable},
+		{"the server restarts at once", number(1053), nil, time.Second, dberror.ErrInterrupted},
+		{"the account was locked", mysql.ErrInvalidConn, number(4151), time.Second, dberror.ErrSetup},
+		{"a deadlock needs no probe", number(1213), refused, time.Hour, dberror.ErrInterrupted},
+		{"a limit needs no probe", number(1969), refused, time.Hour, dberror.ErrTimeout},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -64,12 +66,12 @@ func TestJudge(t *testing.T) {
 					p.good.Store(0)
 				}
 				err := p.judge(t.Context(), "op", tt.err)
-				for _, sentinel := range finals {
+				for _, sentinel := range []error{dberror.ErrUnavailable, dberror.ErrTimeout, dberror.ErrSetup, dberror.ErrInterrupted} {
 					if errors.Is(err, sentinel) != (sentinel == tt.want) {
 						t.Errorf("%v, want %v", err, tt.want)
 					}
 				}
-				if needed := errors.Is(classify("op", tt.err), ErrUnavailable); (probes > 0) != needed {
+				if needed := errors.Is(dberror.Wrap("op", tt.err), dberror.ErrUnavailable); (probes > 0) != needed {
 					t.Errorf("%d probes", probes)
 				}
 				// A caller who has left is no reason to probe.

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"sync/atomic"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
 // link is an open connection. Its fields belong to the read that it is lent to,
@@ -110,7 +112,7 @@ type Conn struct {
 // no row matches.
 func (c *Conn) Rows(text string, args []any, row func([]driver.Value) error) error {
 	err := c.link.query(c.ctx, text, named(args), row)
-	if err == nil || conditionOf(err).class != NoMatch || isASCII(args) {
+	if err == nil || dberror.Of(err).Class != dberror.NoMatch || isASCII(args) {
 		return err
 	}
 	// The reason is an argument only if the statement is fine without it.

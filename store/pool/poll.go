@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"maps"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
 // hedgeAfter is how long a poll waits for a pooled connection before it asks on
@@ -33,7 +35,7 @@ func Poll[T any](ctx context.Context, p *Pool, op string, do func(*Conn) (T, err
 	defer p.work.Done()
 	p.preferFirst()
 	r := poll(ctx, p, false, do)
-	if conditionOf(r.err).class == TryAgain && ctx.Err() == nil {
+	if dberror.Of(r.err).Class == dberror.TryAgain && ctx.Err() == nil {
 		r = poll(ctx, p, true, do)
 	}
 	return r.value, p.judge(ctx, op, r.err)
@@ -84,7 +86,7 @@ func poll[T any](parent context.Context, p *Pool, fresh bool, do func(*Conn) (T,
 		}
 		return <-pooled
 	case r := <-pooled:
-		if r.err == nil || conditionOf(r.err).class != TryAgain {
+		if r.err == nil || dberror.Of(r.err).Class != dberror.TryAgain {
 			return r
 		}
 		return <-own

@@ -15,6 +15,9 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/store/dberror"
+	"github.com/lewistv/xcri-proxy/store/gate"
 )
 
 // Options say which database to read, and with how many connections.
@@ -84,7 +87,7 @@ const (
 type Pool struct {
 	opts   Options
 	dialer *dialer
-	gate   *gate
+	gate   *gate.Gate
 	ctx    context.Context // ends with Close
 	stop   context.CancelFunc
 	work   sync.WaitGroup // reads and background work
@@ -100,7 +103,7 @@ func New(opts Options) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{opts: opts, dialer: d, gate: newGate(opts.MaxConns), stock: stock{open: map[*link]bool{}}}
+	p := &Pool{opts: opts, dialer: d, gate: gate.New(opts.MaxConns), stock: stock{open: map[*link]bool{}}}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	return p, nil
 }
@@ -134,10 +137,8 @@ type Stats struct {
 
 // Stats returns the pool's figures of this moment.
 func (p *Pool) Stats() Stats {
-	open, g := p.stock.size(), p.gate
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	return Stats{g.limit, open, g.used, g.waits, g.waited, g.refused}
+	open, g := p.stock.size(), p.gate.Stats()
+	return Stats{g.Limit, open, g.Used, g.Waits, g.Waited, g.Refused}
 }
 
 // acquire takes a place and a connection. fresh asks for a new connection: the
@@ -145,9 +146,9 @@ func (p *Pool) Stats() Stats {
 func (p *Pool) acquire(ctx context.Context, urgent, fresh bool) (*link, error) {
 	pause := firstRetry
 	for begun := time.Now(); ; {
-		if err := p.gate.enter(ctx, urgent); err != nil {
+		if err := p.gate.Enter(ctx, urgent); err != nil {
 			if errors.Is(err, context.DeadlineExceeded) {
-				err = fmt.Errorf("%w: %w", ErrBusy, err)
+				err = fmt.Errorf("%w: %w", dberror.ErrBusy, err)
 			}
 			return nil, err
 		}
@@ -157,8 +158,8 @@ func (p *Pool) acquire(ctx context.Context, urgent, fresh bool) (*link, error) {
 			return l, nil
 		}
 		open := p.stock.granted()
-		p.gate.leave(urgent)
-		if conditionOf(err).class != NoRoom {
+		p.gate.Leave(urgent)
+		if dberror.Of(err).Class != dberror.NoRoom {
 			return nil, err
 		}
 		p.shrink(open, err)
@@ -214,7 +215,7 @@ func (p *Pool) release(l *link) {
 	for _, l := range surplus {
 		p.discard(l)
 	}
-	p.gate.leave(l.urgent)
+	p.gate.Leave(l.urgent)
 }
 
 // discard closes a connection that no read uses.

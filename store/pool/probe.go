@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"sync"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
 const (
@@ -51,19 +53,19 @@ func (f *flight) do(fn func() error) error {
 // that could not be made, is no outage by itself: only if a probe on a
 // connection of its own fails too, and no other read succeeds meanwhile.
 func (p *Pool) judge(ctx context.Context, op string, err error) error {
-	if !errors.Is(classify(op, err), ErrUnavailable) || ctx.Err() == context.Canceled {
-		return classify(op, err)
+	if !errors.Is(dberror.Wrap(op, err), dberror.ErrUnavailable) || ctx.Err() == context.Canceled {
+		return dberror.Wrap(op, err)
 	}
 	failed := time.Now()
 	probe := p.probe()
 	good := time.Unix(0, p.good.Load())
 	switch {
-	case probe == nil, good.After(failed), conditionOf(probe).class == NoRoom && time.Since(good) < recently:
-		return fmt.Errorf("%s: %w: %v", op, ErrInterrupted, err)
-	case conditionOf(probe).class == Setup:
-		return classify(op, probe)
+	case probe == nil, good.After(failed), dberror.Of(probe).Class == dberror.NoRoom && time.Since(good) < recently:
+		return fmt.Errorf("%s: %w: %v", op, dberror.ErrInterrupted, err)
+	case dberror.Of(probe).Class == dberror.Setup:
+		return dberror.Wrap(op, probe)
 	}
-	return classify(op, err)
+	return dberror.Wrap(op, err)
 }
 
 // probe asks the server for a sign of life on a new connection.

@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
 // Read calls do with a connection in a read-only transaction: all its queries
@@ -21,7 +23,7 @@ func (p *Pool) Read(ctx context.Context, op string, do func(*Conn) error) error 
 	begun := time.Now()
 	err := p.attempt(ctx, false, do)
 	for repeats := 0; p.repeat(ctx, err, begun, repeats); repeats++ {
-		err = p.attempt(ctx, conditionOf(err).err != ErrInterrupted, do)
+		err = p.attempt(ctx, dberror.Of(err).Err != dberror.ErrInterrupted, do)
 	}
 	return p.judge(ctx, op, err)
 }
@@ -29,12 +31,12 @@ func (p *Pool) Read(ctx context.Context, op string, do func(*Conn) error) error 
 // repeat reports whether a read that failed begins again. A connection that was
 // silent for longer than a statement may take hangs, and the next one would too.
 func (p *Pool) repeat(ctx context.Context, err error, begun time.Time, repeats int) bool {
-	c := conditionOf(err)
+	c := dberror.Of(err)
 	most := 1
-	if c.err == ErrInterrupted { // only the snapshot was lost
+	if c.Err == dberror.ErrInterrupted { // only the snapshot was lost
 		most = maxSnapshots
 	}
-	return c.class == TryAgain && repeats < most && ctx.Err() == nil && time.Since(begun) < p.opts.StatementTimeout
+	return c.Class == dberror.TryAgain && repeats < most && ctx.Err() == nil && time.Since(begun) < p.opts.StatementTimeout
 }
 
 // maxSnapshots is how often a read begins again because an import has redefined a
@@ -77,7 +79,7 @@ func (p *Pool) use(parent context.Context, l *link, do func(*Conn) error) (err e
 		p.release(l)
 	}()
 	err = do(&Conn{l, ctx})
-	if err == nil || numberOf(err) != 0 {
+	if err == nil || dberror.NumberOf(err) != 0 {
 		p.good.Store(time.Now().UnixNano()) // the server has answered
 	}
 	if ctx.Err() != nil && parent.Err() == nil && err != nil {

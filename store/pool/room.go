@@ -14,7 +14,7 @@ type Room struct {
 
 // shrink lowers the limit after the server has refused a connection.
 func (p *Pool) shrink(granted int, cause error) {
-	if limit, shrunk := p.gate.shrink(granted); shrunk {
+	if limit, shrunk := p.gate.Shrink(granted); shrunk {
 		p.opts.OnRoom(Room{Wanted: p.opts.MaxConns, Granted: limit, Cause: cause})
 	}
 }

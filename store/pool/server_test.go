@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 	"github.com/lewistv/xcri-proxy/store/storetest/relay"
 )
@@ -209,7 +210,7 @@ func TestReadsWaitForRoom(t *testing.T) {
 			}
 			mu.Lock()
 			defer mu.Unlock()
-			if len(rooms) == 0 || rooms[len(rooms)-1].Granted != 5 || rooms[0].Wanted != 8 || numberOf(rooms[0].Cause) == 0 {
+			if len(rooms) == 0 || rooms[len(rooms)-1].Granted != 5 || rooms[0].Wanted != 8 || dberror.NumberOf(rooms[0].Cause) == 0 {
 				t.Errorf("reported %+v", rooms)
 			}
 		})
@@ -224,7 +225,7 @@ func useUp(t *testing.T, srv *mariadb.Server) {
 	others := open(t, optionsOf(srv))
 	for {
 		l, err := others.dialer.open(t.Context())
-		if numberOf(err) == 1040 {
+		if dberror.NumberOf(err) == 1040 {
 			return
 		}
 		if err != nil {
@@ -241,7 +242,7 @@ func TestNoRoomAtAll(t *testing.T) {
 	held := open(t, opts)
 	fill(t, held, 1)
 	p := open(t, opts)
-	if _, err := read(t.Context(), p, "SELECT 1"); !errors.Is(err, ErrUnavailable) || numberOf(err) != 1226 {
+	if _, err := read(t.Context(), p, "SELECT 1"); !errors.Is(err, dberror.ErrUnavailable) || dberror.NumberOf(err) != 1226 {
 		t.Errorf("no connection: %v", err)
 	}
 	// A read waits for a moment, and works as soon as there is one.
@@ -304,7 +305,7 @@ func TestPollBehindASlowRead(t *testing.T) {
 	<-reading
 	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 	defer cancel()
-	if _, err := pollOnce(ctx, p, "SELECT 1"); !errors.Is(err, ErrBusy) || errors.Is(err, ErrUnavailable) || ClassOf(err) != NoRoom {
+	if _, err := pollOnce(ctx, p, "SELECT 1"); !errors.Is(err, dberror.ErrBusy) || errors.Is(err, dberror.ErrUnavailable) || dberror.ClassOf(err) != dberror.NoRoom {
 		t.Errorf("got %v", err)
 	}
 	// A poll that waits is served before reads that came earlier.
@@ -395,7 +396,7 @@ func TestNotRepeated(t *testing.T) {
 	opts := optionsOf(shared(t))
 	opts.StatementTimeout = 100 * time.Millisecond
 	p := open(t, opts)
-	for text, want := range map[string]error{"SELECT SLEEP(5)": ErrTimeout, "SELECT nothing FROM " + metadata: ErrSetup, "nonsense": nil} {
+	for text, want := range map[string]error{"SELECT SLEEP(5)": dberror.ErrTimeout, "SELECT nothing FROM " + metadata: dberror.ErrSetup, "nonsense": nil} {
 		tries := 0
 		err := p.Read(t.Context(), "slow", func(c *Conn) error {
 			tries++
@@ -435,7 +436,7 @@ func TestResetInAResult(t *testing.T) {
 		if tries != 2 || (err != nil) != fails || !fails && strconv.Itoa(rows) != want {
 			t.Errorf("%d resets: %d rows of %s, %v after %d tries", resets, rows, want, err, tries)
 		}
-		if fails && (!errors.Is(err, ErrInterrupted) || errors.Is(err, ErrUnavailable)) {
+		if fails && (!errors.Is(err, dberror.ErrInterrupted) || errors.Is(err, dberror.ErrUnavailable)) {
 			t.Errorf("%d resets: %v", resets, err)
 		}
 		mustRead(t, p, "SELECT 1")
@@ -556,7 +557,7 @@ func TestSilentServer(t *testing.T) {
 	opts, r := relayed(t, optionsOf(shared(t)), "127.0.0.1:0")
 	r.Silence(true)
 	p := open(t, opts)
-	if _, err := read(t.Context(), p, "SELECT 1"); !errors.Is(err, ErrUnavailable) {
+	if _, err := read(t.Context(), p, "SELECT 1"); !errors.Is(err, dberror.ErrUnavailable) {
 		t.Errorf("got %v", err)
 	}
 	r.Silence(false)
@@ -572,14 +573,14 @@ func TestOutageNeedsAProbe(t *testing.T) {
 		r.Cut()
 		return c.Rows("SELECT 1", nil, func([]driver.Value) error { return nil })
 	}
-	if err := p.Read(t.Context(), "cut", cut); !errors.Is(err, ErrInterrupted) || errors.Is(err, ErrUnavailable) {
+	if err := p.Read(t.Context(), "cut", cut); !errors.Is(err, dberror.ErrInterrupted) || errors.Is(err, dberror.ErrUnavailable) {
 		t.Errorf("the server answers: %v", err)
 	}
 	gone := func(c *Conn) error {
 		r.Close()
 		return cut(c)
 	}
-	if err := p.Read(t.Context(), "gone", gone); !errors.Is(err, ErrUnavailable) {
+	if err := p.Read(t.Context(), "gone", gone); !errors.Is(err, dberror.ErrUnavailable) {
 		t.Errorf("the server is gone: %v", err)
 	}
 }
@@ -659,13 +660,13 @@ func TestReasons(t *testing.T) {
 	for _, tt := range []struct {
 		name, option string
 		change       func(*Options)
-		want         Reason
+		want         dberror.Reason
 	}{
-		{"a wrong password", "", func(o *Options) { o.Password = "x" }, Denied},
-		{"a locked account", "ACCOUNT LOCK", nil, Blocked},
-		{"an expired password", "PASSWORD EXPIRE", nil, Blocked},
-		{"an unknown database", "", func(o *Options) { o.Name = "nowhere" }, NoDatabase},
-		{"TLS that the server has not", "", func(o *Options) { o.TLS.Mode = TLSRequired }, NoTLS},
+		{"a wrong password", "", func(o *Options) { o.Password = "x" }, dberror.Denied},
+		{"a locked account", "ACCOUNT LOCK", nil, dberror.Blocked},
+		{"an expired password", "PASSWORD EXPIRE", nil, dberror.Blocked},
+		{"an unknown database", "", func(o *Options) { o.Name = "nowhere" }, dberror.NoDatabase},
+		{"TLS that the server has not", "", func(o *Options) { o.TLS.Mode = TLSRequired }, dberror.NoTLS},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			opts := account(t, srv, tt.option)
@@ -673,17 +674,17 @@ func TestReasons(t *testing.T) {
 				tt.change(&opts)
 			}
 			_, err := read(t.Context(), open(t, opts), "SELECT 1 FROM "+metadata)
-			if !errors.Is(err, ErrSetup) || ReasonOf(err) != tt.want || ClassOf(err) != Setup {
-				t.Errorf("%v: reason %d, class %v", err, ReasonOf(err), ClassOf(err))
+			if !errors.Is(err, dberror.ErrSetup) || dberror.ReasonOf(err) != tt.want || dberror.ClassOf(err) != dberror.Setup {
+				t.Errorf("%v: reason %d, class %v", err, dberror.ReasonOf(err), dberror.ClassOf(err))
 			}
-			if _, err := pollOnce(t.Context(), open(t, opts), "SELECT 1 FROM "+metadata); !errors.Is(err, ErrSetup) {
+			if _, err := pollOnce(t.Context(), open(t, opts), "SELECT 1 FROM "+metadata); !errors.Is(err, dberror.ErrSetup) {
 				t.Errorf("a poll: %v", err)
 			}
 		})
 	}
 	opts := optionsOf(srv)
 	opts.Name = "information_schema"
-	if _, err := read(t.Context(), open(t, opts), "SELECT 1 FROM nothing"); ReasonOf(err) != NoTable {
+	if _, err := read(t.Context(), open(t, opts), "SELECT 1 FROM nothing"); dberror.ReasonOf(err) != dberror.NoTable {
 		t.Errorf("a missing table: %v", err)
 	}
 }
@@ -699,8 +700,8 @@ func TestHostPart(t *testing.T) {
 	db := root(t, srv)
 	execute(t, db, "CREATE USER local@localhost IDENTIFIED BY 'x'", "GRANT SELECT ON "+mariadb.Database+".* TO local@localhost")
 	opts := Options{Host: srv.Host, Port: srv.Port, Name: mariadb.Database, User: "local", Password: "x"}
-	if _, err := read(t.Context(), open(t, opts), "SELECT 1"); ReasonOf(err) != Denied || !strings.Contains(err.Error(), "127.0.0.1") {
-		t.Errorf("over TCP: %v, reason %d", err, ReasonOf(err))
+	if _, err := read(t.Context(), open(t, opts), "SELECT 1"); dberror.ReasonOf(err) != dberror.Denied || !strings.Contains(err.Error(), "127.0.0.1") {
+		t.Errorf("over TCP: %v, reason %d", err, dberror.ReasonOf(err))
 	}
 	opts.Socket = srv.Socket
 	mustRead(t, open(t, opts), "SELECT 1")

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
 // collation is the one of the texts that we send. Columns keep their own.
@@ -51,8 +53,8 @@ const (
 // a variable. Servers give many numbers for that: unknown, read only, global only,
 // a privilege is missing, another value is wanted.
 func IsRefusal(err error) bool {
-	class := conditionOf(err).class
-	return numberOf(err) != 0 && (class == ThisRead || class == Setup)
+	class := dberror.Of(err).Class
+	return dberror.NumberOf(err) != 0 && (class == dberror.ThisRead || class == dberror.Setup)
 }
 
 // session sets up connections to one server and remembers which variables that

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
@@ -85,7 +86,7 @@ func TestServerByAnotherName(t *testing.T) {
 	if version := mustRead(t, p, "SELECT VERSION()"); version != "8.0.11" {
 		t.Fatalf("the server calls itself %s", version)
 	}
-	if _, err := read(t.Context(), p, "SELECT SLEEP(60)"); !errors.Is(err, ErrTimeout) || numberOf(err) != 1969 {
+	if _, err := read(t.Context(), p, "SELECT SLEEP(60)"); !errors.Is(err, dberror.ErrTimeout) || dberror.NumberOf(err) != 1969 {
 		t.Errorf("the limit of a statement: %v", err)
 	}
 }

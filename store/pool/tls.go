@@ -8,6 +8,8 @@ import (
 	"os"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
 // TLS says how connections are encrypted.
@@ -88,9 +90,9 @@ func withTLSReason(err error) error {
 	case err == nil:
 		return nil
 	case errors.Is(err, mysql.ErrNoTLS):
-		return &SetupError{NoTLS, err}
+		return &dberror.SetupError{Reason: dberror.NoTLS, Err: err}
 	case errors.As(err, &certificate), errors.As(err, &alert), errors.As(err, &header):
-		return &SetupError{BadCertificate, err}
+		return &dberror.SetupError{Reason: dberror.BadCertificate, Err: err}
 	}
 	return err
 }

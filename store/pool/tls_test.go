@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
@@ -87,12 +88,12 @@ func TestTLS(t *testing.T) {
 	db := root(t, srv)
 	trusted := TLS{Mode: TLSVerify, CA: ca.file("ca.pem")}
 	withCert := TLS{Mode: TLSRequired, Cert: ca.file("client.pem"), Key: ca.file("client.key")}
-	const works, plain = Reason(250), Reason(251)
+	const works, plain = dberror.Reason(250), dberror.Reason(251)
 	for _, tt := range []struct {
 		name, account string
 		tls           TLS
 		change        func(*Options)
-		want          Reason
+		want          dberror.Reason
 	}{
 		{"off", "", TLS{}, nil, plain},
 		{"off, by name", "", TLS{Mode: TLSOff}, nil, plain},
@@ -100,13 +101,13 @@ func TestTLS(t *testing.T) {
 		{"required", "", TLS{Mode: TLSRequired}, nil, works},
 		{"verify", "", trusted, nil, works},
 		{"verify on the socket", "", trusted, func(o *Options) { o.Socket = srv.Socket }, works},
-		{"an unknown authority", "", TLS{Mode: TLSVerify}, nil, BadCertificate},
-		{"an unknown authority on the socket", "", TLS{Mode: TLSVerify}, func(o *Options) { o.Socket = srv.Socket }, BadCertificate},
-		{"another name", "", trusted, func(o *Options) { o.Host = "localhost" }, BadCertificate},
-		{"an account that demands TLS, without", "REQUIRE SSL", TLS{}, nil, NeedsTLS},
+		{"an unknown authority", "", TLS{Mode: TLSVerify}, nil, dberror.BadCertificate},
+		{"an unknown authority on the socket", "", TLS{Mode: TLSVerify}, func(o *Options) { o.Socket = srv.Socket }, dberror.BadCertificate},
+		{"another name", "", trusted, func(o *Options) { o.Host = "localhost" }, dberror.BadCertificate},
+		{"an account that demands TLS, without", "REQUIRE SSL", TLS{}, nil, dberror.NeedsTLS},
 		{"an account that demands TLS, with", "REQUIRE SSL", TLS{Mode: TLSPreferred}, nil, works},
-		{"a wrong password without TLS", "REQUIRE SSL", TLS{}, func(o *Options) { o.Password = "x" }, Denied},
-		{"an account that demands a certificate, without", "REQUIRE X509", TLS{Mode: TLSRequired}, nil, Denied},
+		{"a wrong password without TLS", "REQUIRE SSL", TLS{}, func(o *Options) { o.Password = "x" }, dberror.Denied},
+		{"an account that demands a certificate, without", "REQUIRE X509", TLS{Mode: TLSRequired}, nil, dberror.Denied},
 		{"an account that demands a certificate, with", "REQUIRE X509", withCert, nil, works},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -123,7 +124,7 @@ func TestTLS(t *testing.T) {
 			})
 			switch {
 			case err != nil:
-				if got = ReasonOf(err); !errors.Is(err, ErrSetup) {
+				if got = dberror.ReasonOf(err); !errors.Is(err, dberror.ErrSetup) {
 					t.Errorf("%v is no wrong set-up", err)
 				}
 			case cipher == "":
@@ -137,8 +138,8 @@ func TestTLS(t *testing.T) {
 	t.Run("a server that demands TLS", func(t *testing.T) {
 		execute(t, db, "SET GLOBAL require_secure_transport = ON")
 		defer execute(t, db, "SET GLOBAL require_secure_transport = OFF")
-		if _, err := read(t.Context(), open(t, optionsOf(srv)), "SELECT 1"); !errors.Is(err, ErrSetup) || ReasonOf(err) != NeedsTLS {
-			t.Errorf("%v, reason %d", err, ReasonOf(err))
+		if _, err := read(t.Context(), open(t, optionsOf(srv)), "SELECT 1"); !errors.Is(err, dberror.ErrSetup) || dberror.ReasonOf(err) != dberror.NeedsTLS {
+			t.Errorf("%v, reason %d", err, dberror.ReasonOf(err))
 		}
 	})
 	for name, bad := range map[string]TLS{

@@ -56,10 +56,12 @@ proxy/site: cache
 proxy/verify: proxy/compare proxy/legacy proxy/route store
 proxy/visitor:
 proxy/wire: cache cache/memfile proxy/budget
-store: store/jsontext store/param store/pool store/readapi store/scope
+store: store/dberror store/jsontext store/param store/pool store/readapi store/scope
+store/dberror:
+store/gate:
 store/jsontext:
 store/param:
-store/pool:
+store/pool: store/dberror store/gate
 store/readapi: store/jsontext store/param store/scope
 store/scope: store/jsontext store/param
 store/storetest:

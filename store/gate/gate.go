@@ -1,4 +1,6 @@
-package pool
+// Package gate limits how many callers may do something at the same time. Its
+// limit can fall while callers wait, and grows back slowly.
+package gate
 
 import (
 	"context"
@@ -13,11 +15,11 @@ const (
 	firstGrowth, longestGrowth = 10 * time.Second, 5 * time.Minute
 )
 
-// gate limits how many connections are in use. Its limit shrinks to the number
+// Gate limits how many connections are in use. Its limit shrinks to the number
 // that the server grants and grows back slowly. Urgent callers (the poll) go
 // first; below the configured limit one place is kept for them, because the
 // callers of reads count on the configured limit.
-type gate struct {
+type Gate struct {
 	most int // the configured limit
 
 	mu             sync.Mutex
@@ -41,12 +43,13 @@ type waiter struct {
 	urgent bool
 }
 
-func newGate(most int) *gate {
-	return &gate{most: most, limit: most, growth: growth{pause: firstGrowth}}
+// New returns a Gate for at most most callers.
+func New(most int) *Gate {
+	return &Gate{most: most, limit: most, growth: growth{pause: firstGrowth}}
 }
 
-// enter takes a place and returns ctx's error if there is none in its time.
-func (g *gate) enter(ctx context.Context, urgent bool) error {
+// Enter takes a place and returns ctx's error if there is none in its time.
+func (g *Gate) Enter(ctx context.Context, urgent bool) error {
 	w := &waiter{make(chan struct{}), urgent}
 	g.mu.Lock()
 	queue := g.queueOf(urgent)
@@ -76,8 +79,8 @@ func (g *gate) enter(ctx context.Context, urgent bool) error {
 	return nil // also if ctx ended at the same moment
 }
 
-// leave gives a place back.
-func (g *gate) leave(urgent bool) {
+// Leave gives a place back.
+func (g *Gate) Leave(urgent bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.used--
@@ -88,9 +91,9 @@ func (g *gate) leave(urgent bool) {
 	g.admit()
 }
 
-// shrink lowers the limit to the number of connections that the server granted,
+// Shrink lowers the limit to the number of connections that the server granted,
 // at least one, and reports whether that is less than before.
-func (g *gate) shrink(granted int) (limit int, shrunk bool) {
+func (g *Gate) Shrink(granted int) (limit int, shrunk bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	g.refused++
@@ -106,7 +109,7 @@ func (g *gate) shrink(granted int) (limit int, shrunk bool) {
 
 // grow raises a lowered limit by one if there is demand and the last refusal is
 // long enough ago. The caller holds mu.
-func (g *gate) grow(now time.Time, demand bool) {
+func (g *Gate) grow(now time.Time, demand bool) {
 	if !demand || g.limit == g.most || now.Before(g.growth.at) {
 		return
 	}
@@ -118,25 +121,25 @@ func (g *gate) grow(now time.Time, demand bool) {
 }
 
 // kept is the number of places that normal callers may not take.
-func (g *gate) kept() int {
+func (g *Gate) kept() int {
 	if g.limit > 1 && g.limit < g.most {
 		return 1
 	}
 	return 0
 }
 
-func (g *gate) fits(urgent bool) bool {
+func (g *Gate) fits(urgent bool) bool {
 	return g.used < g.limit && (urgent || g.normal < g.limit-g.kept())
 }
 
-func (g *gate) take(urgent bool) {
+func (g *Gate) take(urgent bool) {
 	g.used++
 	if !urgent {
 		g.normal++
 	}
 }
 
-func (g *gate) queueOf(urgent bool) *[]*waiter {
+func (g *Gate) queueOf(urgent bool) *[]*waiter {
 	if urgent {
 		return &g.urgent
 	}
@@ -144,7 +147,7 @@ func (g *gate) queueOf(urgent bool) *[]*waiter {
 }
 
 // admit gives free places to those who wait, in order. The caller holds mu.
-func (g *gate) admit() {
+func (g *Gate) admit() {
 	for _, queue := range []*[]*waiter{&g.urgent, &g.queue} {
 		for len(*queue) > 0 && g.fits((*queue)[0].urgent) {
 			g.take((*queue)[0].urgent)
@@ -152,4 +155,19 @@ func (g *gate) admit() {
 			*queue = (*queue)[1:]
 		}
 	}
+}
+
+// Stats are figures of a Gate.
+type Stats struct {
+	Limit, Used int           // places now; taken
+	Waits       int64         // callers that waited
+	Waited      time.Duration // how long they did, in sum
+	Refused     int64         // calls of Shrink
+}
+
+// Stats returns the figures of this moment.
+func (g *Gate) Stats() Stats {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return Stats{g.limit, g.used, g.waits, g.waited, g.refused}
 }

@@ -1,4 +1,4 @@
-package pool
+package dberror
 
 import (
 	"context"
@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/go-sql-driver/mysql"
+
+	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
 // finals are the sentinels that exclude each other.
@@ -58,7 +60,7 @@ func TestClassify(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, err := range []error{tt.err, fmt.Errorf("wrapped: %w", tt.err), errors.Join(errors.New("first"), tt.err)} {
-				got := classify("op", err)
+				got := Wrap("op", err)
 				for _, sentinel := range finals {
 					if errors.Is(got, sentinel) != (sentinel == tt.want) {
 						t.Errorf("%v is %v: %v", got, sentinel, sentinel != tt.want)
@@ -70,12 +72,12 @@ func TestClassify(t *testing.T) {
 			}
 		})
 	}
-	if err := classify("op", nil); err != nil {
+	if err := Wrap("op", nil); err != nil {
 		t.Errorf("nothing is %v", err)
 	}
 	for number, c := range conditions {
-		if c.err != nil && !slices.Contains(finals, c.err) {
-			t.Errorf("%d is %v, which is none of the package's", number, c.err)
+		if c.Err != nil && !slices.Contains(finals, c.Err) {
+			t.Errorf("%d is %v, which is none of the package's", number, c.Err)
 		}
 	}
 }
@@ -120,18 +122,18 @@ var meanings = []struct {
 
 // The server's own texts say what each number of the table means.
 func TestErrorNumbers(t *testing.T) {
-	shared(t) // its package has the program too
+	perror := need.Program(t, "perror", "mariadb-client")
 	listed := map[uint16]bool{}
 	for _, m := range meanings {
 		listed[m.number] = true
 		err := &mysql.MySQLError{Number: m.number}
-		if got := conditionOf(err).class; got != m.class || ReasonOf(err) != m.reason {
+		if got := Of(err).Class; got != m.class || ReasonOf(err) != m.reason {
 			t.Errorf("%d: %v, reason %d, want %v, reason %d", m.number, got, ReasonOf(err), m.class, m.reason)
 		}
 		if m.text == "" {
 			continue
 		}
-		out, failed := exec.Command("perror", strconv.Itoa(int(m.number))).CombinedOutput()
+		out, failed := exec.Command(perror, strconv.Itoa(int(m.number))).CombinedOutput()
 		if failed != nil || !strings.Contains(string(out), m.text) {
 			t.Errorf("%d is not %q: %s", m.number, m.text, out)
 		}

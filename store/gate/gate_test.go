@@ -1,4 +1,4 @@
-package pool
+package gate
 
 import (
 	"context"
@@ -15,11 +15,11 @@ import (
 )
 
 // entering lets n callers enter and returns how many have.
-func entering(g *gate, urgent bool, n int) *atomic.Int64 {
+func entering(g *Gate, urgent bool, n int) *atomic.Int64 {
 	var entered atomic.Int64
 	for range n {
 		go func() {
-			if g.enter(context.Background(), urgent) == nil {
+			if g.Enter(context.Background(), urgent) == nil {
 				entered.Add(1)
 			}
 		}()
@@ -32,21 +32,21 @@ func entering(g *gate, urgent bool, n int) *atomic.Int64 {
 // rises by one after a pause that doubles with each refusal.
 func TestGateShrinksAndGrows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(8)
+		g := New(8)
 		first := entering(g, false, 8)
 		if first.Load() != 8 {
 			t.Fatalf("%d of 8 enter", first.Load())
 		}
 		for granted := 7; granted >= 2; granted-- {
-			if limit, shrunk := g.shrink(granted); limit != granted || !shrunk {
+			if limit, shrunk := g.Shrink(granted); limit != granted || !shrunk {
 				t.Errorf("granted %d: limit %d, %v", granted, limit, shrunk)
 			}
 		}
-		if limit, shrunk := g.shrink(4); limit != 2 || shrunk {
+		if limit, shrunk := g.Shrink(4); limit != 2 || shrunk {
 			t.Errorf("more granted: limit %d, %v", limit, shrunk)
 		}
 		for range 8 {
-			g.leave(false)
+			g.Leave(false)
 		}
 		readers := entering(g, false, 2)
 		if readers.Load() != 1 {
@@ -55,43 +55,43 @@ func TestGateShrinksAndGrows(t *testing.T) {
 		if polls := entering(g, true, 1); polls.Load() != 1 {
 			t.Error("no place for the poll")
 		}
-		g.leave(true)
+		g.Leave(true)
 
 		// A refused attempt to grow doubles the pause.
 		pause := firstGrowth
 		for range 8 {
 			time.Sleep(pause - time.Millisecond)
-			g.leave(false)
+			g.Leave(false)
 			synctest.Wait()
-			g.enter(t.Context(), true)
+			g.Enter(t.Context(), true)
 			entering(g, false, 2) // someone always waits
 			if g.limit != 2 {
 				t.Fatalf("limit %d before the pause of %v has ended", g.limit, pause)
 			}
 			time.Sleep(time.Millisecond)
-			g.leave(true)
+			g.Leave(true)
 			if g.limit != 3 {
 				t.Fatalf("limit %d after a pause of %v", g.limit, pause)
 			}
-			g.shrink(2)
+			g.Shrink(2)
 			pause = min(2*pause, longestGrowth)
 			if g.used > g.limit {
-				g.leave(false)
+				g.Leave(false)
 			}
 		}
 		// A success brings the short pause back.
 		time.Sleep(pause)
-		g.leave(false)
+		g.Leave(false)
 		time.Sleep(pause)
-		g.leave(false)
+		g.Leave(false)
 		if g.limit != 4 || g.growth.pause != firstGrowth {
 			t.Errorf("limit %d, next attempt in %v", g.limit, g.growth.pause)
 		}
 		for g.used > 0 || len(g.queue) > 0 {
-			g.leave(false)
+			g.Leave(false)
 			synctest.Wait()
 		}
-		if limit, _ := g.shrink(0); limit != 1 {
+		if limit, _ := g.Shrink(0); limit != 1 {
 			t.Errorf("nothing granted: limit %d", limit)
 		}
 		if last := entering(g, false, 1); last.Load() != 1 {
@@ -106,18 +106,18 @@ func TestGateShrinksAndGrows(t *testing.T) {
 // A caller whose time is up leaves the queue, and takes no place with it.
 func TestGateWaitEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(1)
-		if err := g.enter(t.Context(), false); err != nil {
+		g := New(1)
+		if err := g.Enter(t.Context(), false); err != nil {
 			t.Fatal(err)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		begun := time.Now()
-		if err := g.enter(ctx, true); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Second {
+		if err := g.Enter(ctx, true); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != time.Second {
 			t.Errorf("%v after %v", err, time.Since(begun))
 		}
-		g.leave(false)
-		if err := g.enter(t.Context(), false); err != nil || g.used != 1 || g.waits != 1 || g.waited != time.Second {
+		g.Leave(false)
+		if err := g.Enter(t.Context(), false); err != nil || g.used != 1 || g.waits != 1 || g.waited != time.Second {
 			t.Errorf("%v, %d in use, %d waits of %v", err, g.used, g.waits, g.waited)
 		}
 	})
@@ -129,7 +129,7 @@ func TestGateInAnyOrder(t *testing.T) {
 	for seed := range uint64(200) {
 		synctest.Test(t, func(t *testing.T) {
 			random := rand.New(rand.NewPCG(seed, 1))
-			g := newGate(1 + random.IntN(6))
+			g := New(1 + random.IntN(6))
 			var mu sync.Mutex
 			var inside []bool               // urgent
 			served := map[time.Time][]int{} // turns by the time of admission
@@ -137,7 +137,7 @@ func TestGateInAnyOrder(t *testing.T) {
 				ctx, cancel := context.WithTimeout(context.Background(), time.Duration(1+random.IntN(100_000))*time.Millisecond)
 				go func() {
 					defer cancel()
-					if g.enter(ctx, urgent) != nil {
+					if g.Enter(ctx, urgent) != nil {
 						return
 					}
 					mu.Lock()
@@ -171,10 +171,10 @@ func TestGateInAnyOrder(t *testing.T) {
 					enter(true, turn)
 				case 3:
 					if urgent, ok := out(random); ok {
-						g.leave(urgent)
+						g.Leave(urgent)
 					}
 				case 4:
-					g.shrink(random.IntN(g.most + 1))
+					g.Shrink(random.IntN(g.most + 1))
 				}
 				time.Sleep(time.Duration(random.IntN(8000)) * time.Millisecond)
 				synctest.Wait()
@@ -196,7 +196,7 @@ func TestGateInAnyOrder(t *testing.T) {
 				}
 			}
 			for urgent, ok := out(random); ok; urgent, ok = out(random) {
-				g.leave(urgent)
+				g.Leave(urgent)
 				synctest.Wait()
 			}
 			time.Sleep(200 * time.Second) // all have given up
@@ -217,17 +217,17 @@ func TestGateInAnyOrder(t *testing.T) {
 // time makes it grow without waiting for another to leave.
 func TestGateGrowsOnDemand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		g := newGate(8)
-		g.shrink(3)
+		g := New(8)
+		g.Shrink(3)
 		time.Sleep(time.Hour)
 		if entered := entering(g, false, 2); entered.Load() != 2 || g.limit != 3 || g.waits != 0 {
 			t.Errorf("%d of 2 readers enter, limit %d, %d waits", entered.Load(), g.limit, g.waits)
 		}
-		g.leave(false)
+		g.Leave(false)
 		if g.limit != 3 {
 			t.Errorf("limit %d without demand", g.limit)
 		}
-		g.enter(t.Context(), false)
+		g.Enter(t.Context(), false)
 		if third := entering(g, false, 1); third.Load() != 1 || g.limit != 4 {
 			t.Errorf("%d more readers enter, limit %d", third.Load(), g.limit)
 		}

@@ -1,4 +1,7 @@
-package pool
+// Package dberror says what an error of the database means: one table gives each
+// error number a class, which decides whether a read is repeated, waits or fails,
+// and a sentinel, by which callers know the failure.
+package dberror
 
 import (
 	"context"
@@ -12,8 +15,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 )
 
-// The ways in which the database can fail a read. An error of this package
-// wraps at most one of them, except ErrBusy, which is an ErrTimeout too.
+// The ways in which the database can fail a read. An error wraps at most one of
+// them, except ErrBusy, which is an ErrTimeout too.
 var (
 	// ErrUnavailable: the server can't be reached. Reads of other keys fail too.
 	ErrUnavailable = errors.New("database unavailable")
@@ -75,17 +78,17 @@ func (c Class) RetryAfter() time.Duration { return traits[c].retry }
 // Level is the level at which such a failure is logged.
 func (c Class) Level() slog.Level { return traits[c].level }
 
-// condition is one row of the table: what a server error number means.
-type condition struct {
-	class Class
-	err   error // sentinel of the error that is left in the end; nil means none
+// Condition is one row of the table: what a server error number means.
+type Condition struct {
+	Class Class
+	Err   error // sentinel of the error that is left in the end; nil means none
 }
 
 // conditions are the server's error numbers, of MySQL and MariaDB alike unless
 // a row names one of them. A number that is missing is ThisRead without a
 // sentinel.
 // Source: the two manuals' error references; sql/share/errmsg-utf8.txt.
-var conditions = map[uint16]condition{
+var conditions = map[uint16]Condition{
 	1040: {NoRoom, ErrUnavailable}, // too many connections
 	1135: {NoRoom, ErrUnavailable}, // no thread for a new connection
 	1203: {NoRoom, ErrUnavailable}, // too many connections of this user
@@ -159,8 +162,8 @@ var sentinels = []struct {
 	{ErrUnavailable, Down}, {ErrInterrupted, TryAgain}, {ErrBusy, NoRoom}, {ErrTimeout, ThisRead}, {ErrSetup, Setup},
 }
 
-// ClassOf returns the class of an error that a read of this package returned:
-// what is left to do after the package has repeated the read or has waited.
+// ClassOf returns the class of an error that a read returned in the end:
+// what is left to do after the read was repeated or has waited.
 func ClassOf(err error) Class {
 	for _, s := range sentinels {
 		if errors.Is(err, s.err) {
@@ -170,8 +173,8 @@ func ClassOf(err error) Class {
 	return ThisRead
 }
 
-// numberOf returns the server's error number, or zero.
-func numberOf(err error) uint16 {
+// NumberOf returns the server's error number, or zero.
+func NumberOf(err error) uint16 {
 	var server *mysql.MySQLError
 	if errors.As(err, &server) {
 		return server.Number
@@ -179,46 +182,46 @@ func numberOf(err error) uint16 {
 	return 0
 }
 
-// conditionOf returns what an error of the driver means.
-func conditionOf(err error) condition {
+// Of returns what an error of the driver means.
+func Of(err error) Condition {
 	var network net.Error
 	var dial *net.OpError
 	var reason *SetupError
-	switch n := numberOf(err); {
+	switch n := NumberOf(err); {
 	case errors.As(err, &reason):
-		return condition{Setup, ErrSetup}
+		return Condition{Setup, ErrSetup}
 	case n != 0:
 		return conditions[n]
 	case errors.Is(err, context.Canceled):
-		return condition{} // also while dialling
+		return Condition{} // also while dialling
 	case errors.Is(err, ErrUnavailable):
-		return condition{Down, ErrUnavailable}
+		return Condition{Down, ErrUnavailable}
 	case errors.As(err, &dial) && dial.Op == "dial":
-		return condition{Down, ErrUnavailable} // also when its time was up
+		return Condition{Down, ErrUnavailable} // also when its time was up
 	case errors.Is(err, ErrBusy):
-		return condition{NoRoom, nil} // wraps its sentinel already
+		return Condition{NoRoom, nil} // wraps its sentinel already
 	case errors.Is(err, context.DeadlineExceeded):
-		return condition{ThisRead, ErrTimeout}
-	case isLost(err), errors.As(err, &network):
-		return condition{TryAgain, ErrUnavailable}
+		return Condition{ThisRead, ErrTimeout}
+	case IsLost(err), errors.As(err, &network):
+		return Condition{TryAgain, ErrUnavailable}
 	}
-	return condition{}
+	return Condition{}
 }
 
-// classify wraps err, met while doing op, in the sentinel of its condition.
-func classify(op string, err error) error {
+// Wrap wraps err, met while doing op, in the sentinel of its condition.
+func Wrap(op string, err error) error {
 	if err == nil {
 		return nil
 	}
-	if sentinel := conditionOf(err).err; sentinel != nil && !errors.Is(err, sentinel) {
+	if sentinel := Of(err).Err; sentinel != nil && !errors.Is(err, sentinel) {
 		err = fmt.Errorf("%w: %w", sentinel, err)
 	}
 	return fmt.Errorf("%s: %w", op, err)
 }
 
-// isLost reports whether the connection broke, as opposed to one that could not
+// IsLost reports whether the connection broke, as opposed to one that could not
 // be made.
-func isLost(err error) bool {
+func IsLost(err error) bool {
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn)
 }
 
@@ -271,5 +274,5 @@ func ReasonOf(err error) Reason {
 	if errors.As(err, &setup) {
 		return setup.Reason
 	}
-	return reasons[numberOf(err)]
+	return reasons[NumberOf(err)]
 }
