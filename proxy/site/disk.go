@@ -96,8 +96,8 @@ func (s *Site) missing(name string, err error) error {
 	if !slices.ContainsFunc(passing, func(p error) bool { return errors.Is(err, p) }) {
 		return fs.ErrNotExist
 	}
-	last, now := s.troubled.Load(), time.Now().UnixNano()
-	if now-last >= int64(time.Minute) && s.troubled.CompareAndSwap(last, now) {
+	last, now := s.troubled.Load(), s.clock.now()
+	if (last == 0 || now-last >= int64(time.Minute)) && s.troubled.CompareAndSwap(last, now) {
 		s.opts.Logger.Warn("a file of the site can't be read", "folder", s.opts.Dir, "file", name, "error", err)
 	}
 	return err

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
-	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
 )
@@ -55,7 +54,7 @@ func (e *entry) stands(info fs.FileInfo) bool {
 // outlive decides on an entry whose file is gone: the index stays for as long as
 // there is no other, what is hashed for pages that still name it.
 func (s *Site) outlive(e *entry) (*entry, error) {
-	now := time.Now().UnixNano()
+	now := s.clock.now()
 	first := e.gone.CompareAndSwap(0, now)
 	switch {
 	case e.Large():
@@ -104,7 +103,7 @@ func (s *Site) read(name string) (*entry, error) {
 	kind := types[string(extension([]byte(name)))]
 	e := &entry{File: &File{ContentType: kind.content, Size: info.Size(), name: name, info: info}, fresh: isFresh(info)}
 	e.CacheControl = e.cacheControl()
-	e.checked.Store(time.Now().UnixNano())
+	e.checked.Store(s.clock.now())
 	if e.Large() {
 		e.Variants = []cache.Variant{{ETag: fmt.Appendf(nil, `"%x-%x"`, info.ModTime().UnixNano(), info.Size())}}
 		return e, nil

@@ -59,8 +59,15 @@ type Site struct {
 	files    map[string]*entry
 	bytes    int64
 	loading  sync.Mutex   // one file is read and compressed at a time
-	troubled atomic.Int64 // when trouble was logged last, in Unix nanoseconds
+	troubled atomic.Int64 // when trouble was logged last; see clock
+	clock    clock
 }
+
+// clock tells the time since the site was made, in nanoseconds and never zero. The wall
+// clock may be set back meanwhile: files would not be looked at until it has caught up.
+type clock struct{ began time.Time }
+
+func (c clock) now() int64 { return int64(time.Since(c.began)) + 1 }
 
 // File is what to send for a path. It never changes.
 type File struct {
@@ -82,7 +89,7 @@ func (f *File) Large() bool { return f.Size > maxKept }
 type entry struct {
 	*File
 	fresh   bool         // was written to so shortly before that it may not be whole
-	checked atomic.Int64 // when it was last compared with the disk, in Unix nanoseconds
+	checked atomic.Int64 // when it was last compared with the disk; see clock
 	gone    atomic.Int64 // since when it is not on the disk; zero while it is
 }
 
@@ -97,7 +104,7 @@ func New(opts Options) (*Site, error) {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	s := &Site{opts: opts, files: map[string]*entry{}}
+	s := &Site{opts: opts, files: map[string]*entry{}, clock: clock{time.Now()}}
 	if _, err := s.load(indexName, nil); err != nil {
 		return nil, fmt.Errorf("folder %q: %w", opts.Dir, err)
 	}
@@ -118,7 +125,7 @@ func (s *Site) Find(path []byte) (*File, error) {
 	var err error
 	if e == nil {
 		e, err = s.first(string(name))
-	} else if e.due() {
+	} else if e.due(s.clock.now()) {
 		e, err = s.check(e)
 	}
 	if err != nil {
@@ -127,9 +134,9 @@ func (s *Site) Find(path []byte) (*File, error) {
 	return e.File, nil
 }
 
-// due reports whether it is the caller's turn to compare the entry with the disk.
-func (e *entry) due() bool {
-	last, now := e.checked.Load(), time.Now().UnixNano()
+// due reports whether it is now the caller's turn to compare the entry with the disk.
+func (e *entry) due(now int64) bool {
+	last := e.checked.Load()
 	if e.Large() {
 		e.checked.Store(now)
 		return true

@@ -175,11 +175,11 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// rarely tells when an event was last logged.
-type rarely struct{ last atomic.Int64 }
+// rarely tells when an event was last logged, whatever the wall clock does meanwhile.
+type rarely struct{ last atomic.Pointer[time.Time] }
 
 // now reports whether the event should be logged now: once a minute.
 func (r *rarely) now() bool {
-	now, last := time.Now().UnixNano(), r.last.Load()
-	return (last == 0 || now-last >= int64(time.Minute)) && r.last.CompareAndSwap(last, now)
+	now, last := time.Now(), r.last.Load()
+	return (last == nil || now.Sub(*last) >= time.Minute) && r.last.CompareAndSwap(last, &now)
 }

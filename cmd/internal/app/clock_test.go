@@ -1,0 +1,39 @@
+package app
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// Intervals are measured with the monotonic clock: the wall clock may be set back, and
+// nothing would be due until it has caught up. A number of nanoseconds is of the wall
+// clock, so only moments that outlive the process may be one.
+func TestIntervalsAreMonotonic(t *testing.T) {
+	may := map[string]string{
+		"cache/snapshot/write.go": "when the file was written",
+		"store/pool":              "the hedge of a read, which is short",
+	}
+	root := "../../.."
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		name, _ := filepath.Rel(root, path)
+		if may[name] != "" || may[filepath.Dir(name)] != "" || strings.HasPrefix(name, "cmd/xcri-") || strings.Contains(name, "test/") {
+			return nil
+		}
+		text, err := os.ReadFile(path)
+		for _, wall := range []string{"time.Now().UnixNano()"} {
+			if strings.Contains(string(text), wall) {
+				t.Errorf("%s: %s is of the wall clock", name, wall)
+			}
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+}
