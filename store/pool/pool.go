@@ -35,8 +35,9 @@ type Options struct {
 	// StatementTimeout limits the server's work on one statement; zero means
 	// 10 s.
 	StatementTimeout time.Duration
-	// DialTimeout limits the opening of a connection, with login and session; zero
-	// means 2 s, or less with several hosts, so that a poll has time for two.
+	// DialTimeout limits the opening of a connection, with login and session, and the
+	// wait for the server to grant the first one. Zero means 2 s, or less with several
+	// hosts, so that a poll has time for two.
 	DialTimeout time.Duration
 	// OnRoom is called when the server grants fewer connections than MaxConns.
 	// It must not block. Nil means no caller wants to know.
@@ -78,9 +79,9 @@ const (
 	readMargin = 2 * time.Second
 	// connLifetime recycles connections well within the server's wait_timeout.
 	connLifetime = 3 * time.Minute
-	// roomTimeout limits how long a read waits for the server to grant the first
-	// connection, and firstRetry is its first pause, which doubles.
-	roomTimeout, firstRetry = 2 * time.Second, 50 * time.Millisecond
+	// firstRetry is the first pause of a read that waits for the server to grant any
+	// connection. It doubles.
+	firstRetry = 50 * time.Millisecond
 )
 
 // Pool lends connections to reads. It is safe for concurrent use.
@@ -167,7 +168,7 @@ func (p *Pool) acquire(ctx context.Context, urgent, fresh bool) (*link, error) {
 		if open > 0 {
 			continue // one of those will be free
 		}
-		if time.Since(begun) > roomTimeout {
+		if time.Since(begun) > p.opts.DialTimeout {
 			return nil, err
 		}
 		select {

@@ -246,6 +246,8 @@ func TestNoRoomAtAll(t *testing.T) {
 		t.Errorf("no connection: %v", err)
 	}
 	// A read waits for a moment, and works as soon as there is one.
+	opts.DialTimeout = time.Minute
+	p = open(t, opts)
 	refused := p.Stats().Refused
 	var waiting sync.WaitGroup
 	waiting.Go(func() {
