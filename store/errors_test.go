@@ -8,7 +8,7 @@ import (
 
 var sentinels = []error{ErrUnavailable, ErrTimeout, ErrSetup}
 
-// TestServerErrors meets the classes on the real server.
+// TestServerErrors provokes errors of each class on a real server.
 func TestServerErrors(t *testing.T) {
 	opts := account(t)
 	db := root(t, "")
@@ -39,7 +39,7 @@ func TestServerErrors(t *testing.T) {
 	}
 }
 
-// TestPasswordIsSecret: no failure tells the password, or that there is one.
+// TestPasswordIsSecret: no error holds the password.
 func TestPasswordIsSecret(t *testing.T) {
 	const password = "hunter2 & more"
 	good := options(t)

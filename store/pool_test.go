@@ -17,8 +17,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
-// statement is a question that runs one statement and answers with what its
-// last row says.
+// statement returns a query that runs one statement. Its answer is the first value
+// of the last row.
 func statement(text string) Query {
 	return Query{Endpoint: &Endpoint{Path: "/statement", Answer: func(r *readapi.Read) error {
 		return r.Rows(text, nil, func(row []driver.Value) error {
@@ -28,12 +28,12 @@ func statement(text string) Query {
 	}}}
 }
 
-// heavyJoin takes minutes, and never waits.
+// heavyJoin takes minutes of computing.
 const heavyJoin = "SELECT COUNT(*) FROM " + athleteTable + " a JOIN " + athleteTable + " b JOIN " + athleteTable + " c" +
 	" WHERE a.xcri_score + b.xcri_score + c.xcri_score < 0"
 
-// connections returns how many the account has open, and the ids of those that
-// are at work for longer than a time.
+// connections returns the number of the account's open connections, and the IDs of
+// the ones whose statement has run for longer than older.
 func connections(t testing.TB, db *sql.DB, user string, older time.Duration) (open int, working []int64) {
 	t.Helper()
 	rows, err := db.Query("SELECT id, command, time_ms FROM information_schema.processlist WHERE user = ?", user)
@@ -59,8 +59,8 @@ func connections(t testing.TB, db *sql.DB, user string, older time.Duration) (op
 	return open, working
 }
 
-// idle waits until no statement of the account is at work, and demands that
-// none grows older than a second meanwhile.
+// idle waits until the account runs no statement, and fails if a statement runs for
+// more than a second.
 func idle(t testing.TB, db *sql.DB, user string) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -76,7 +76,7 @@ func idle(t testing.TB, db *sql.DB, user string) {
 	}
 }
 
-// TestAccount: all that the tests ask is asked with the right to read alone.
+// TestAccount: the account of the tests may only read, as in production.
 func TestAccount(t *testing.T) {
 	opts := options(t)
 	opts.MaxConns = 1
@@ -168,7 +168,7 @@ func TestPool(t *testing.T) {
 	}
 }
 
-// TestPoolWait: waiting for a connection obeys the caller's time.
+// TestPoolWait: a wait for a connection ends with the caller's context.
 func TestPoolWait(t *testing.T) {
 	opts := options(t)
 	opts.MaxConns = 1
@@ -199,8 +199,8 @@ func TestPoolWait(t *testing.T) {
 	ask(t, s, 200, "/health", nil)
 }
 
-// TestStatementLimit: it is the server that stops a slow statement, and the
-// connection stays of use.
+// TestStatementLimit: the server ends a slow statement, and the connection is used
+// again.
 func TestStatementLimit(t *testing.T) {
 	opts := account(t)
 	opts.StatementTimeout, opts.MaxConns = 300*time.Millisecond, 2
@@ -224,8 +224,8 @@ func TestStatementLimit(t *testing.T) {
 	}
 }
 
-// TestCallerLimit: the caller gives up before the server does. The server's
-// own limit still stops the statement.
+// TestCallerLimit: a statement ends in the server too if the caller's time is up
+// first.
 func TestCallerLimit(t *testing.T) {
 	opts := account(t)
 	opts.StatementTimeout = 300 * time.Millisecond
@@ -279,7 +279,7 @@ func fill(t testing.TB, s *Store, conns int) {
 	}
 }
 
-// together asks the same question n times at once and returns the errors.
+// together runs the same query n times concurrently and returns the errors.
 func together(t testing.TB, s *Store, n int) (failed []error) {
 	t.Helper()
 	errs := make(chan error, n)
@@ -301,7 +301,7 @@ func together(t testing.TB, s *Store, n int) (failed []error) {
 	return failed
 }
 
-// TestRestart kills the server under a full pool, and stops it in its tracks.
+// TestRestart kills and suspends the server while connections are open.
 func TestRestart(t *testing.T) {
 	const conns = 12
 	srv := ownServer(t)
@@ -341,7 +341,7 @@ func TestRestart(t *testing.T) {
 		t.Errorf("%d of %d first questions after a restart fail: %v", len(failed), conns, failed)
 	}
 
-	// A question that has begun is asked again, once.
+	// A read that has begun is repeated once.
 	tries := 0
 	e := &Endpoint{Path: "/restart", Answer: func(r *readapi.Read) error {
 		if tries++; tries == 1 {
@@ -377,7 +377,7 @@ func TestRestart(t *testing.T) {
 // readMargin is the one of package pool.
 const readMargin = 2 * time.Second
 
-// hang stops the server's process: it takes connections and says nothing.
+// hang suspends the server's process: connections are accepted and get no answer.
 func hang(t *testing.T, srv *mariadb.Server, s *Store) {
 	if err := srv.Signal(syscall.SIGSTOP); err != nil {
 		t.Fatal(err)
@@ -387,8 +387,8 @@ func hang(t *testing.T, srv *mariadb.Server, s *Store) {
 	if _, err := s.Run(ctx, query(t, "/health", nil)); !errors.Is(err, ErrTimeout) {
 		t.Errorf("a server that hangs, and a caller with 200 ms: %v", err)
 	}
-	// Without a limit of the caller's, the client's own ends it, and there is no
-	// second try.
+	// Without a deadline of the caller, the limit of the connection ends the read,
+	// which is not repeated.
 	start := time.Now()
 	_, err := s.Run(t.Context(), query(t, "/health", nil))
 	took := time.Since(start)

@@ -15,7 +15,7 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(scratch.Main(m)) }
 
-// sharedServer is the one that all tests use which do not stop it.
+// sharedServer returns the server of all tests that do not stop it.
 func sharedServer(t testing.TB) *mariadb.Server { return scratch.Server(t) }
 
 // options returns those of a server with the sample data.
@@ -142,7 +142,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestRefusals holds what is answered without the database, which is not there.
+// TestRefusals: some answers need no database, and there is none.
 func TestRefusals(t *testing.T) {
 	s := open(t, Options{Host: "127.0.0.1", Port: 1})
 	for _, tt := range []struct {
@@ -179,7 +179,7 @@ func TestRunAfterClose(t *testing.T) {
 	}
 }
 
-// TestRunStops: a caller who has gone is told so and is not a slow database.
+// TestRunStops: a cancelled caller gets its own error, not one of the database.
 func TestRunStops(t *testing.T) {
 	s := open(t, options(t))
 	ctx, cancel := context.WithCancel(t.Context())
