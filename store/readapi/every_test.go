@@ -3,6 +3,7 @@ package readapi_test
 import (
 	"database/sql/driver"
 	"encoding/json"
+	"errors"
 	"maps"
 	"regexp"
 	"slices"
@@ -126,26 +127,68 @@ func likely(t *testing.T, e *readapi.Endpoint) (all []texts) {
 	return all
 }
 
-// TestLane: a search reads every row of a scope, whatever the endpoint costs
-// without it.
+// lanes are the lanes of all endpoints without a search; two have no answer.
+var lanes = map[string]readapi.Lane{
+	"/athletes/": readapi.WholeList, "/athletes/{athlete_hnd}": readapi.ByKey, "/athletes/team/{team_hnd}/roster": readapi.ByKey,
+	"/teams/": readapi.WholeList, "/teams/{team_hnd}": readapi.ByKey, "/teams/{team_hnd}/resume": readapi.ByKey,
+	"/team-five/": readapi.WholeList, "/team-five/{team_hnd}": readapi.ByKey, "/team-five/{team_hnd}/resume": readapi.ByKey,
+	"/team-knockout/": readapi.WholeList, "/team-knockout/matchups": readapi.ByKey, "/team-knockout/matchups/head-to-head": readapi.ByKey,
+	"/team-knockout/matchups/common-opponents": readapi.ByKey, "/team-knockout/matchups/meet/{race_hnd}": readapi.ByKey, "/team-knockout/{team_id}": readapi.ByKey,
+	"/metadata/": readapi.ByKey, "/metadata/latest": readapi.ByKey, "/metadata/latest/date": readapi.ByKey, "/metadata/summary/processing": readapi.ByKey,
+	"/metadata/{metadata_id}": readapi.ByKey, "/snapshots/": readapi.WholeList, "/snapshots/{snapshot_date}/athletes": readapi.WholeList,
+	"/snapshots/{snapshot_date}/teams": readapi.WholeList, "/snapshots/{snapshot_date}/metadata": readapi.WholeList,
+	"/scs/athletes/{athlete_hnd}/components": readapi.ByKey, "/scs/athletes/{athlete_hnd}/comparison": readapi.ByKey,
+	"/scs/athletes/{athlete_hnd}/discrepancy": readapi.ByKey, "/scs/biggest-discrepancies": readapi.ByKey,
+	"/scs/leaderboard/{component}": readapi.WholeList, "/scs/distribution/{component}": readapi.WholeList,
+	"/components/athletes/{athlete_hnd}": readapi.ByKey, "/components/leaderboard": readapi.WholeList, "/health": readapi.WholeList,
+}
+
+// TestLane: the answer by key of a few rows need not wait for whole lists, and
+// neither waits for a search, which reads every row of a scope.
 func TestLane(t *testing.T) {
-	for _, tt := range []struct {
-		path  string
-		given texts
-		want  readapi.Lane
-	}{
-		{"/athletes/", nil, readapi.WholeList},
-		{"/athletes/", texts{"search": "ab"}, readapi.Search},
-		{"/snapshots/{snapshot_date}/teams", texts{"snapshot_date": "2025-10-20", "division": "1", "gender": "M", "search": "ab"}, readapi.Search},
-		{"/team-knockout/", texts{"search": "ab", "limit": "1"}, readapi.Search},
-		{"/athletes/{athlete_hnd}", texts{"athlete_hnd": "1"}, readapi.ByKey},
-		{"/teams/{team_hnd}/resume", texts{"team_hnd": "1"}, readapi.ByKey},
-		{"/metadata/", nil, readapi.ByKey},
-		{"/scs/distribution/{component}", texts{"component": "saga"}, readapi.WholeList},
-		{"/health", nil, readapi.WholeList},
-	} {
-		if got := scratch.Query(t, tt.path, tt.given).Lane(); got != tt.want {
-			t.Errorf("%s %v: lane %d, want %d", tt.path, tt.given, got, tt.want)
+	for _, e := range readapi.Endpoints() {
+		given := texts{}
+		for _, p := range e.Params {
+			if p.Required {
+				given[p.Name] = readapi.ValueFor(p)
+			}
+		}
+		q, _ := scratch.Question(e, given)
+		if want, ok := lanes[e.Path]; !ok || q.Lane() != want {
+			t.Errorf("%s: lane %d, want %d", e.Path, q.Lane(), want)
+		}
+		for _, p := range e.Params {
+			if p.Like {
+				given[p.Name] = "ab"
+				if q, _ := scratch.Question(e, given); q.Lane() != readapi.Search {
+					t.Errorf("%s with a search: lane %d", e.Path, q.Lane())
+				}
+			}
+		}
+	}
+}
+
+// TestEveryStatementMayFail: an answer fails with any of its statements.
+func TestEveryStatementMayFail(t *testing.T) {
+	s := open(t, options(t))
+	for _, e := range readapi.Endpoints() {
+		for _, given := range likely(t, e)[:1] {
+			q, _ := scratch.Question(e, given)
+			for fail, ran := 0, 1; fail < ran; fail++ {
+				broken := *e
+				broken.Answer = func(r *readapi.Read) error {
+					ran = 0
+					r.Database = breaking{r.Database, fail, &ran}
+					return e.Answer(r)
+				}
+				a, err := s.Run(t.Context(), readapi.Query{Endpoint: &broken, Args: q.Args})
+				if e.Answer == nil || a.Status == 400 {
+					break // needs no statement
+				}
+				if fail < ran && !errors.Is(err, errFails) {
+					t.Errorf("%s: statement %d of %d fails: %d %.200s, %v", e.Path, fail+1, ran, a.Status, a.Body, err)
+				}
+			}
 		}
 	}
 }

@@ -39,7 +39,7 @@ type State struct {
 // stamp is the server's word on the last change of some tables.
 type stamp struct {
 	text  string // empty if the server does not know
-	quiet bool   // no change within settle seconds
+	quiet bool   // known, and no change within settle seconds
 }
 
 // changed reads the stamp of tables. It must not be called before the first read
@@ -76,11 +76,11 @@ func (r *Read) total(query string, args []any) (n int64, err error) {
 		return 0, err
 	}
 	key := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%q", r.State.Generation, now.text, query, args))
-	if n, ok := r.State.Totals.get(key); ok && now.text != "" {
+	if n, ok := r.State.Totals.get(key); ok {
 		return n, nil
 	}
 	n, err = r.count(query, args)
-	if err == nil && now.text != "" && now.quiet {
+	if err == nil && now.quiet {
 		r.State.Totals.put(key, n)
 	}
 	return n, err
