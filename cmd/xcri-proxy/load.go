@@ -25,11 +25,10 @@ import (
 // said.
 const loadRequests = 10_000
 
-// learnTimeout is how long the API may take to answer one question about what it
-// has.
+// learnTimeout limits one request for the catalogue of the API.
 const learnTimeout = time.Minute
 
-// loadFlags are what load was asked to do.
+// loadFlags are the flags of load.
 type loadFlags struct {
 	logs        []string
 	requests    int // zero for no end
@@ -51,13 +50,13 @@ func (p *program) loadCommand() *cobra.Command {
 		Use:   "load URL",
 		Short: "Play the visitors of the site against an API and measure how long answers take",
 		Long: `load makes the requests that the site's visitors make, or those of an access
-log, checks every answer, and tells how many came in a second and how long they
-took. URL is where the API is. Visitors look at the division, the teams and the
-snapshots that the API itself says it has, the best ranked most, and send back
-the ETags of what they have seen; for a seed they are always the same.
+log, checks every answer, and prints the rate and the latencies. URL is the root
+of the API. Visitors request the divisions, teams and snapshots that the API
+itself lists, the best ranked most, and send back the ETags that they received;
+for a seed they are always the same.
 
 Without --rate each of the --connections asks as soon as it has its last answer.
-With it requests are due at that rate whatever becomes of them, and their time
+With it requests are due at that rate, however long answers take, and their time
 counts from then: a server that stalls can't hide it by asking less of itself.
 
 A log is replayed once, in its order, without its pauses; a copy is revalidated
@@ -118,7 +117,7 @@ func (f *loadFlags) add(flags *pflag.FlagSet) {
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Second, "longest wait for an answer")
 	flags.DurationVar(&f.maxP99, "max-p99", 0, "exit with status 8 if the p99 of the times is longer; 0 for no limit")
 	flags.Int64Var(&f.maxErrors, "max-errors", 0, "exit with status 4 if there are more errors")
-	flags.BoolVar(&f.production, "yes-production", false, "allow a URL that is not this machine: its server gets all that it can take, and its visitors what is left")
+	flags.BoolVar(&f.production, "yes-production", false, "allow a URL that is not this machine: its server gets as many requests as it can answer, and its visitors wait behind them")
 	flags.BoolVar(&f.json, "json", false, "print the report as JSON, times in seconds")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing, only set the exit status")
 }
@@ -156,11 +155,11 @@ func isThisMachine(host string) bool {
 	return strings.EqualFold(host, "localhost") || err == nil && ip.Unmap().IsLoopback()
 }
 
-// runLoad does what the flags say and prints the report.
+// runLoad runs the load and prints the report.
 func (p *program) runLoad(ctx context.Context, at *url.URL, base string, f loadFlags) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // so that a second signal ends it at once
+	context.AfterFunc(ctx, stop) // so that a second signal ends it immediately
 	progress := newProgress(p.stderr, isTerminal(p.stderr), f.quiet)
 	report := loadReport{URL: at.String(), Connections: f.connections, Rate: f.rate, Seed: f.seed}
 	source, err := p.loadSource(ctx, at, base, f, &report, progress)
@@ -198,7 +197,7 @@ func (p *program) endLoad(report *loadReport, err error, f loadFlags) error {
 	return err
 }
 
-// loadSource returns what is to be asked.
+// loadSource returns the requests to send.
 func (p *program) loadSource(ctx context.Context, at *url.URL, base string, f loadFlags, report *loadReport, progress *progress) (loads.Source, error) {
 	total := f.requests
 	if total > 0 {
@@ -228,7 +227,7 @@ func (p *program) loadSource(ctx context.Context, at *url.URL, base string, f lo
 	return loads.NewMix(c, f.seed, total), nil
 }
 
-// showLoad shows how far a run is.
+// showLoad shows the progress of a run.
 func showLoad(to *progress, now loads.Progress, of time.Duration) {
 	text := fmt.Sprintf("%d requests, %.0f a second", now.Done, now.Rate)
 	if now.P99 > 0 { // none is known of the warm-up

@@ -12,7 +12,7 @@ import (
 	loads "github.com/lewistv/xcri-proxy/cmd/internal/load"
 )
 
-// loadReport is what load has to say in the end.
+// loadReport is the report of load.
 type loadReport struct {
 	Result      string  `json:"result"`
 	URL         string  `json:"url"`

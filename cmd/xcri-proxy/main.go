@@ -19,7 +19,7 @@ import (
 // Exit statuses: a problem at run time can pass by itself, a wrong command line
 // or configuration cannot. From exitNothingNew on they are for warm, and of
 // those exitUnreachable for all that ask a running proxy. verify and load share
-// exitPartly, for what could not be compared and for wrong answers, verify has
+// exitPartly, for answers that could not be compared and for wrong ones, verify has
 // exitDifferent and load has exitTooSlow for itself.
 const (
 	exitRuntime     = 1
@@ -68,11 +68,11 @@ func reported(err error) error {
 	return err
 }
 
-// errSilent ends a command of whose failure nothing more is to be said: it is in
-// the log, or nobody wants to read it.
+// errSilent ends a command whose failure needs no message: the log has it, or the
+// caller asked for none.
 var errSilent = runtimeError{error: errors.New("failed"), said: true}
 
-// program is what the commands share.
+// program holds the values that the commands share.
 type program struct {
 	env            map[string]string
 	stdin          io.Reader
@@ -118,9 +118,9 @@ func (p *program) rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "xcri-proxy",
 		Short: "Read-through caching proxy for the XCRI rankings API",
-		Long: `xcri-proxy answers the XCRI rankings API from memory. What it does not hold it
-loads from the database, once for all who wait, and what it does not know it
-passes on to the old API.`,
+		Long: `xcri-proxy answers the XCRI rankings API from memory. Missing answers are loaded
+from the database, once for all waiting clients, and requests outside the read
+API go to the old API.`,
 		Example: `  xcri-proxy serve --env-file /etc/xcri-proxy.env
   xcri-proxy config --env-file /etc/xcri-proxy.env
   xcri-proxy health

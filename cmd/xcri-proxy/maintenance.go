@@ -45,11 +45,11 @@ reached, 2 for a wrong command line, otherwise 1.
 func (p *program) maintenanceOnCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "on [--until TIME] [--message TEXT]",
-		Short: "Turn maintenance mode on, or change what people are told",
-		Long: maintenanceHelp + `TIME is what people are told, not a timer: it stays on until you turn it off, and
-after that time the page says that it will be any minute now. Write it as 15:04
+		Short: "Turn maintenance mode on, or change the announcement",
+		Long: maintenanceHelp + `TIME is an announcement, not a timer: maintenance mode stays on until you turn it
+off, and after that time the page says that it will be any minute now. Write it as 15:04
 (today, or tomorrow if that is past), as 2026-11-23 15:04, as
-2026-11-23T15:04:00-05:00, or as what is left: 30m, 1h30m.
+2026-11-23T15:04:00-05:00, or as a duration: 30m, 1h30m.
 
 ` + precedence,
 		Example: `  xcri-proxy maintenance on
@@ -57,7 +57,7 @@ after that time the page says that it will be any minute now. Write it as 15:04
   xcri-proxy maintenance on --until '2026-11-23 06:00' --message 'We import the new season.'`,
 		Args: noArgs,
 	}
-	until := cmd.Flags().String("until", "", "when people are told to come back: a `time` of this machine's zone, or 30m")
+	until := cmd.Flags().String("until", "", "announced end: a `time` of this machine's zone, or 30m")
 	message := cmd.Flags().String("message", "", "a `text` for people, at most 500 characters")
 	p.asksMaintenance(cmd, func() (*api.MaintenanceRequest, error) {
 		q := &api.MaintenanceRequest{On: new(true), Message: *message}
@@ -75,8 +75,8 @@ func (p *program) maintenanceOffCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "off",
 		Short: "Turn maintenance mode off",
-		Long: `off ends maintenance mode. The proxy looks at the database at once, and publishes
-what is new with its warm set.
+		Long: `off ends maintenance mode. The proxy polls the database immediately and
+publishes a new generation with its warm set.
 
 ` + precedence,
 		Example: `  xcri-proxy maintenance off`,
@@ -173,7 +173,7 @@ func parseUntil(text string, now time.Time) (time.Time, error) {
 	}
 	clock, err := time.Parse("15:04", text)
 	if err != nil {
-		return now, fmt.Errorf("--until %q: want a time as 15:04, 2026-11-23 15:04 or 2026-11-23T15:04:00-05:00, or what is left as 30m", text)
+		return now, fmt.Errorf("--until %q: want a time as 15:04, 2026-11-23 15:04 or 2026-11-23T15:04:00-05:00, or a duration as 30m", text)
 	}
 	year, month, day := now.Date()
 	t := time.Date(year, month, day, clock.Hour(), clock.Minute(), 0, 0, now.Location())

@@ -16,8 +16,8 @@ const (
 	lineEvery = 5 * time.Second
 )
 
-// progress shows how far a command is: a bar on a terminal, elsewhere a line now
-// and then when something has changed.
+// progress shows the progress of a command: a bar on a terminal, elsewhere a line
+// every few seconds if it has changed.
 type progress struct {
 	w        io.Writer
 	terminal bool
@@ -43,7 +43,7 @@ func (p *progress) show(s *api.WarmState) {
 	p.bar(s.Done, s.Keys, text)
 }
 
-// bar shows how many of all are done, and in a text what else there is to say.
+// bar shows how many of all are done, and a text beside it.
 func (p *progress) bar(done, all int, text string) {
 	if !p.terminal {
 		p.say("%s", text)

@@ -16,7 +16,8 @@ func (p *program) purgeCommand() *cobra.Command {
 		Use:   "purge (--path PATH | --route ROUTE | --scope SCOPE | --all)",
 		Short: "Make cached answers of a running proxy stale, or drop them",
 		Long: `purge makes the answers that it selects stale: each is served once more while it
-is loaded anew. With --hard they are gone at once, and the next visitor waits.
+is loaded again. With --hard they are gone immediately, and the next visitor
+waits.
 The exit status is 0, also if there was nothing to purge; 5 if the proxy could
 not be reached, 2 for a wrong command line, otherwise 1.
 
@@ -35,7 +36,7 @@ not be reached, 2 for a wrong command line, otherwise 1.
 	flags.StringVar(&route, "route", "", "all answers of this `endpoint`, written as in /cache/stats")
 	flags.StringVar(&scope, "scope", "", "all answers that an import into this `season/division/gender/checkpoint` concerns; * for any, live for the live rankings")
 	flags.BoolVar(&q.All, "all", false, "all answers")
-	flags.BoolVar(&q.Hard, "hard", false, "drop them at once")
+	flags.BoolVar(&q.Hard, "hard", false, "drop them immediately")
 	asJSON, timeout := addAskFlags(cmd)
 	at := addClientFlags(cmd)
 	cmd.MarkFlagsOneRequired("path", "route", "scope", "all")
@@ -66,10 +67,10 @@ not be reached, 2 for a wrong command line, otherwise 1.
 func (p *program) explainCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "explain PATH",
-		Short: "Show what a running proxy's cache would do with a request",
-		Long: `explain shows what the cache would do with a request, without doing it: its
-route, key and scope, the outcome, and what is stored. The exit status is 5 if
-the proxy could not be reached, 2 for what is no request of the API.
+		Short: "Show the outcome that a request would have in a running proxy",
+		Long: `explain shows the route, key, scope and outcome of a request, and the stored
+entry, without any effect on the cache. The exit status is 5 if the proxy could
+not be reached, 2 if the path is no request of the API.
 
 ` + precedence,
 		Example: `  xcri-proxy explain '/iz/xcri/api/teams/?season_year=2025&division=2030&gender=M&limit=50000'
@@ -103,7 +104,7 @@ the proxy could not be reached, 2 for what is no request of the API.
 
 // meanings explain the outcomes.
 var meanings = map[string]string{
-	"hit": "served fresh from the cache", "stale": "from the cache, while it is loaded anew",
+	"hit": "served fresh from the cache", "stale": "from the cache, while it is refreshed",
 	"stale_error": "from the cache, because the database fails", "miss": "has to be loaded",
 	"error": "not in the cache, and the database is down",
 }

@@ -25,7 +25,7 @@ func (p *program) serveCommand() *cobra.Command {
 		Use:   "serve",
 		Short: "Serve the API until SIGINT or SIGTERM",
 		Long: `serve answers the API until SIGINT or SIGTERM, then lets open requests finish. A
-second signal ends it at once. At SIGHUP it starts the program that is now in its
+second signal ends it immediately. At SIGHUP it starts the program that is now in its
 place, on the same socket, and ends once that serves; under systemd, and on a
 terminal, it does not. At SIGUSR1 it opens its log file again, for a rotation that
 has renamed it. It logs to stderr: text on a terminal, otherwise one JSON

@@ -16,14 +16,14 @@ import (
 func (p *program) sourceCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "source [store | legacy | auto] [--route ROUTE]...",
-		Short: "Show or change where a running proxy's answers come from",
-		Long: `source changes where the answers come from that are not in the cache: store is
-the database, legacy the old API, auto the database and the old API while that
-fails. It holds from the next load on, for all routes or those that --route
+		Short: "Show or change the sources of a running proxy's answers",
+		Long: `source changes the origin of the answers that are not in the cache: store is the
+database, legacy the old API, auto the database, and the old API while the
+database fails. It holds from the next load on, for all routes or those that --route
 names, and until --reset, which goes back to SOURCE and SOURCE_ROUTES; with
-STATE_FILE set, after a restart too. What is cached of these routes is served
-once more while it is loaded from the new source. Without a source, it shows
-where answers come from. The exit status is 5 if the proxy could not be reached,
+STATE_FILE set, after a restart too. Cached answers of these routes are served
+once more while they are loaded from the new source. Without a source it shows
+the sources. The exit status is 5 if the proxy could not be reached,
 2 for a wrong command line, otherwise 0 or 1.
 
 ` + precedence,

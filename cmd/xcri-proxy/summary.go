@@ -27,7 +27,7 @@ func readLogs(names []string, base string, stdin io.Reader) (*logSummary, error)
 	return &logSummary{Count: count}, nil
 }
 
-// warmSummary is what warm has to say in the end.
+// warmSummary is the report of warm.
 type warmSummary struct {
 	Result         string    `json:"result"`
 	Generation     string    `json:"generation"`
@@ -48,13 +48,13 @@ type warmSummary struct {
 	state *api.WarmState // the last one received
 }
 
-// published notes what a warm-up has brought.
+// published records the result of a warm-up.
 func (s *warmSummary) published(state *api.WarmState) {
 	s.Keys, s.Filled, s.Failed, s.Bytes, s.Seconds = state.Keys, state.Filled, state.Failed, state.Bytes, state.Seconds
 	s.Slowest, s.SlowestSeconds = state.Slowest, state.SlowestSeconds
 }
 
-// complete notes what is published in the end, whether it is new or not.
+// complete records the published generation, whether or not it is new.
 func (s *warmSummary) complete() {
 	if s.state == nil {
 		return
@@ -83,16 +83,16 @@ func (s *warmSummary) print(w io.Writer) {
 		}
 		fmt.Fprintf(w, "calculated %s, newest snapshot %s\n", orNone(s.Calculated), orNone(s.Snapshot))
 	case s.state != nil && s.Result != results[exitRuntime]:
-		what := unchanged[s.Result]
-		if what == "" {
-			what = s.Error
+		words := unchanged[s.Result]
+		if words == "" {
+			words = s.Error
 		}
-		fmt.Fprintf(w, "%s: calculated %s, newest snapshot %s, published %s\n", what, orNone(s.Calculated), orNone(s.Snapshot), at)
+		fmt.Fprintf(w, "%s: calculated %s, newest snapshot %s, published %s\n", words, orNone(s.Calculated), orNone(s.Snapshot), at)
 	}
 }
 
-// unchanged are the words for what was there before; the error has better ones
-// for what is not in it.
+// unchanged holds the words for results without a new generation. For all other
+// results the error has better words.
 var unchanged = map[string]string{
 	results[0]: "already there", results[exitUnreachable]: "last seen", results[exitNoDatabase]: "not new",
 }

@@ -29,7 +29,7 @@ const (
 	tryAgain = time.Second
 )
 
-// verifyFlags are what verify was asked to do.
+// verifyFlags are the flags of verify.
 type verifyFlags struct {
 	file    string
 	logs    []string
@@ -45,12 +45,12 @@ type verifyFlags struct {
 func (p *program) verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "verify",
-		Short: "Compare what the database and the old API say to the same requests",
+		Short: "Compare the answers of the database and of the old API to the same requests",
 		Long: `verify has the running proxy ask both the database and the old API, beside the
 cache, and compares the answers: same bytes, same JSON, same but for the order
 of lists, expected to differ because of a known fault of the old API, or
 different. Without --file and --from-log it asks for the warm set.
-A difference is asked for again before it is believed. An interrupt ends it with
+A difference is requested again before it is reported. An interrupt ends it with
 the report so far.
 
 Exit status:
@@ -69,9 +69,9 @@ Exit status:
 	}
 	var f verifyFlags
 	flags := cmd.Flags()
-	flags.StringVar(&f.file, "file", "", "ask for what this `file` lists, a request target a line, # for comments; - for stdin")
-	flags.StringArrayVar(&f.logs, "from-log", nil, "ask for what this access log `file` in the common or combined format shows, - for stdin; may be repeated")
-	flags.IntVar(&f.top, "top", 500, "how many targets to take from the logs, those asked for most")
+	flags.StringVar(&f.file, "file", "", "request the targets in this `file`, a target a line, # for comments; - for stdin")
+	flags.StringArrayVar(&f.logs, "from-log", nil, "request the targets in this access log `file`, in the common or combined format, - for stdin; may be repeated")
+	flags.IntVar(&f.top, "top", 500, "how many targets to take from the logs, the most requested ones")
 	flags.Float64Var(&f.rate, "rate", 2, "most questions a second, 0.1 to 100; each goes to both sources")
 	flags.IntVar(&f.limit, "limit", 0, "most questions in all; 0 for no limit")
 	flags.IntVar(&f.show, "show", 20, "most differences and failures that the report shows; --json shows all")
@@ -111,11 +111,11 @@ func (f verifyFlags) check() error {
 	return nil
 }
 
-// verify does what the flags say and prints the report.
+// verify compares the sources and prints the report.
 func (p *program) verify(ctx context.Context, c *adminclient.Client, cfg config.Config, f verifyFlags) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	context.AfterFunc(ctx, stop) // so that a second signal ends it at once
+	context.AfterFunc(ctx, stop) // so that a second signal ends it immediately
 	v := &verifier{
 		Client: c, flags: f, progress: newProgress(p.stderr, isTerminal(p.stderr), f.quiet),
 		pace: pacer{every: time.Duration(float64(time.Second) / f.rate)}, report: newVerifyReport(),
@@ -150,7 +150,7 @@ type verifier struct {
 	report   *verifyReport
 }
 
-// readTargets finds out what to ask for where that is not the warm set.
+// readTargets reads the targets, unless they are the warm set.
 func (v *verifier) readTargets(base string, stdin io.Reader) (err error) {
 	if v.flags.file != "" {
 		if v.targets, err = readTargets(v.flags.file, stdin); err != nil {

@@ -11,7 +11,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
-// Verdicts that the report tells apart, in the order in which it lists them.
+// Verdicts in the order in which the report lists them.
 const (
 	sameButOrder = "same_but_order"
 	expected     = "expected"
@@ -22,7 +22,7 @@ const (
 
 var verdicts = []string{"same_bytes", "same_json", sameButOrder, expected, different, failed, skipped}
 
-// verifyReport is what verify has to say in the end. Times are means over the
+// verifyReport is the report of verify. Times are means over the
 // questions that both sources were needed for and answered.
 type verifyReport struct {
 	Result    string           `json:"result"`
@@ -80,7 +80,7 @@ func (r *verifyReport) line() string {
 	return text
 }
 
-// judge tells what the comparisons have shown.
+// judge returns an error with the exit status that follows from the comparisons.
 func (r *verifyReport) judge() error {
 	problem := func(status int, format string, args ...any) error {
 		return runtimeError{error: fmt.Errorf(format, args...), status: status}
@@ -118,7 +118,7 @@ func (r *verifyReport) finish(err error) {
 	}
 }
 
-// print writes the report for people, with at most so many of what was found.
+// print writes the report for people, with at most that number of findings.
 func (r *verifyReport) print(w io.Writer, most int) {
 	if r.Log != nil {
 		fmt.Fprintf(w, "log: %d lines, %d malformed, %d requests for the API; %d taken\n", r.Log.Lines, r.Log.Malformed, r.Log.Counted, r.Log.Keys)

@@ -14,18 +14,18 @@ import (
 )
 
 const (
-	// pollEvery is how often a warm-up under way is asked how far it is, and
-	// lookEvery how often a new look is asked for.
+	// pollEvery is the interval of requests for the progress of a warm-up, and
+	// lookEvery that of requests for another poll of the database.
 	pollEvery = 200 * time.Millisecond
 	lookEvery = 3 * time.Second
-	// patience is how many times in a row a proxy that has answered before may
-	// be out of reach: it may be restarting.
+	// patience limits the consecutive failures to reach a proxy that has answered
+	// before: it may be restarting.
 	patience = 5
 	// batchPaths and batchBytes bound the paths of one request.
 	batchPaths, batchBytes = 1000, 40 << 10
 )
 
-// warmFlags are what warm was asked to do.
+// warmFlags are the flags of warm.
 type warmFlags struct {
 	waitFor string
 	since   time.Duration
@@ -40,11 +40,11 @@ type warmFlags struct {
 func (p *program) warmCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "warm",
-		Short: "Have a running proxy look for new data now, and wait until it is published",
-		Long: `warm tells the running proxy to look at the database now, and waits until a new
+		Short: "Have a running proxy poll for new data now, and wait until it is published",
+		Long: `warm has the running proxy poll the database now, and waits until a new
 generation has been loaded and published. It is for cron, after the import. With
---from-log it also has the answers loaded that an Apache access log shows to be
-asked for most.
+--from-log it also loads the answers that are requested most in an Apache access
+log.
 
 Exit status:
   0  published; with --wait-for: the snapshot is published; with --from-log: the
@@ -67,9 +67,9 @@ Exit status:
 	var f warmFlags
 	flags := cmd.Flags()
 	flags.StringVar(&f.waitFor, "wait-for", "", "wait until the snapshot of this `date` is published")
-	flags.DurationVar(&f.since, "since", 0, "count what was published this short a time ago as new: the proxy may find it before it is told")
-	flags.StringArrayVar(&f.logs, "from-log", nil, "also load what this access log `file` in the common or combined format shows, - for stdin; may be repeated")
-	flags.IntVar(&f.top, "top", 500, "how many targets to take from the logs, those asked for most")
+	flags.DurationVar(&f.since, "since", 0, "count a publish of the last `duration` as new: the proxy may be faster than the script")
+	flags.StringArrayVar(&f.logs, "from-log", nil, "also load the targets in this access log `file`, in the common or combined format, - for stdin; may be repeated")
+	flags.IntVar(&f.top, "top", 500, "how many targets to take from the logs, the most requested ones")
 	flags.BoolVar(&f.accept, "accept", false, "publish the database's state although it looks like an import that has not ended")
 	flags.DurationVar(&f.timeout, "timeout", 10*time.Minute, "longest wait in all")
 	flags.BoolVar(&f.json, "json", false, "print the summary as JSON")
@@ -103,7 +103,7 @@ func (f warmFlags) check() error {
 	return nil
 }
 
-// warm does what the flags say and prints the summary.
+// warm runs the warm-up and prints the summary.
 func (p *program) warm(ctx context.Context, c *adminclient.Client, cfg config.Config, f warmFlags) error {
 	ctx, cancel := context.WithTimeout(ctx, f.timeout)
 	defer cancel()
@@ -154,8 +154,8 @@ type warmer struct {
 	summary  warmSummary
 }
 
-// run asks for looks until there is what is waited for, and returns nil, or an
-// error with the exit status.
+// run requests polls until the wanted generation is published. The error has the
+// exit status.
 func (w *warmer) run(ctx context.Context) error {
 	for failures := 0; ; {
 		state, err := w.look(ctx)
@@ -184,7 +184,7 @@ func (w *warmer) run(ctx context.Context) error {
 	}
 }
 
-// look asks for one look and returns the state once it has ended.
+// look requests one poll and returns the state once it has ended.
 func (w *warmer) look(ctx context.Context) (state *api.WarmState, err error) {
 	if w.before == nil {
 		before, err := w.state(ctx)
@@ -220,8 +220,8 @@ func (w *warmer) look(ctx context.Context) (state *api.WarmState, err error) {
 	}
 }
 
-// post asks for a look. Paths that are too many for one request go ahead in
-// others, for the same look.
+// post requests a poll. Paths beyond the limit of one request are sent ahead in
+// others, for the same poll.
 func (w *warmer) post(ctx context.Context) (ticket int64, err error) {
 	keys, ignored := 0, 0
 	for rest := w.paths; ; {
@@ -259,7 +259,7 @@ func (w *warmer) state(ctx context.Context) (*api.WarmState, error) {
 	return &state, nil
 }
 
-// judge tells what a look that went well has brought.
+// judge returns the result of a successful poll.
 func (w *warmer) judge(s *api.WarmState) error {
 	isNew := s.Current != w.before.Current || w.before.Published == 0 || w.keys > 0 ||
 		s.PublishedAt != nil && time.Since(*s.PublishedAt) < w.flags.since
@@ -276,7 +276,7 @@ func (w *warmer) judge(s *api.WarmState) error {
 	return runtimeError{error: errors.New("nothing new"), status: exitNothingNew}
 }
 
-// late tells why the time did not suffice.
+// late returns the reason why the time did not suffice.
 func (w *warmer) late() error {
 	s := w.summary.state
 	problem := func(status int, format string, args ...any) error {

@@ -28,7 +28,7 @@ const (
 	idleTimes = 19
 )
 
-// errBody says that an answer's body is not what it should be.
+// errBody reports a wrong body.
 var errBody = errors.New("the body is wrong")
 
 // checker decides whose body is looked at, and looks. It is safe for concurrent

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// readSize is how much of an answer is read at once, in bytes.
+// readSize is the size of one read of an answer, in bytes.
 const readSize = 64 << 10
 
 // target is where requests go.

@@ -49,14 +49,14 @@ func middle(bucket int) time.Duration {
 	return time.Duration(from + int64(1)<<shift/2)
 }
 
-// Times is what histograms held at a moment. The zero value is empty.
+// Times is a snapshot of histograms. The zero value is empty.
 type Times struct {
 	counts           [buckets]int64
 	total            int64
 	fastest, slowest time.Duration
 }
 
-// Add adds what a histogram holds now.
+// Add adds the current counts of a histogram.
 func (t *Times) Add(h *Histogram) {
 	if first := h.fastest.Load(); first > 0 && (t.total == 0 || time.Duration(first-1) < t.fastest) {
 		t.fastest = time.Duration(first - 1)

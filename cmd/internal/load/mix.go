@@ -8,11 +8,11 @@ import (
 // A day of the site is 18,000 visitors who load 10 pages each, which ask for 3 to
 // 5 things: 180,000 pages, 720,000 requests. Source: the old project's own count
 // of a day. What the pages ask for, and with which parameters, is what the site's
-// pages do. How often each is looked at nobody has counted: the shares are a
+// pages do. The frequency of each page was never counted: the shares are a
 // guess that comes to 4 requests a page.
 const pagesPerVisit = 10
 
-// page is a page of the site, or what is opened on one.
+// page is a page of the site, or a view that opens on one.
 type page struct {
 	name  string
 	share int // of a hundred pages after the first of a visit
@@ -61,7 +61,7 @@ type Mix struct {
 	perPage   []int // how often each page was drawn
 }
 
-// NewMix returns a source of so many requests in all, zero for no end.
+// NewMix returns a source of total requests; zero means no end.
 func NewMix(c *Catalogue, seed uint64, total int) *Mix {
 	return &Mix{catalogue: c, rand: rand.New(rand.NewPCG(seed, 0)), total: total, perPage: make([]int, len(pages))}
 }

@@ -30,14 +30,14 @@ const failed, none = "error", "none"
 // NoConnection is the kind of failures to connect.
 const NoConnection = "no connection"
 
-// Failure is what went wrong, how often, and where it did first.
+// Failure is a kind of error, its count, and its first example.
 type Failure struct {
 	Kind    string `json:"kind"`
 	Count   int64  `json:"count"`
 	Example string `json:"example"`
 }
 
-// tally counts what came of requests. The zero value is empty. It is safe for
+// tally counts the results of requests. The zero value is empty. It is safe for
 // concurrent use.
 type tally struct {
 	kinds      [kinds]Histogram
@@ -117,8 +117,7 @@ func (t *tally) times() *Times {
 	return all
 }
 
-// Report is what a run has shown. Of the requests those of the warm-up count for
-// the errors alone. Times are in seconds, sizes in bytes.
+// Report is the result of a run. Requests of the warm-up count as errors only. Times are in seconds, sizes in bytes.
 type Report struct {
 	Requests   int64            `json:"requests"`
 	WarmUp     int64            `json:"warm_up"`
@@ -135,7 +134,7 @@ type Report struct {
 	Kinds      []KindReport     `json:"kinds"`
 }
 
-// KindReport is what the answers of a kind have shown.
+// KindReport is the result for one kind of requests.
 type KindReport struct {
 	Kind     string  `json:"kind"`
 	Requests int64   `json:"requests"`

@@ -15,7 +15,7 @@ import (
 // tellEvery is how often Options.Progress is called.
 const tellEvery = 250 * time.Millisecond
 
-// Options are what Run needs; those without a default must be set.
+// Options configure Run; options without a default must be set.
 type Options struct {
 	URL    *url.URL // where the API is, without a final slash
 	Source Source
@@ -35,7 +35,7 @@ type Options struct {
 	Duration time.Duration
 	// Timeout is how long an answer may take. Zero means 10 s.
 	Timeout time.Duration
-	// Progress hears now and then how far it is; nil for nobody.
+	// Progress is called with the progress every tellEvery; nil means no reports.
 	Progress func(Progress)
 
 	dial func(context.Context) (net.Conn, error) // for tests
@@ -79,9 +79,9 @@ type run struct {
 	check    *checker
 }
 
-// Run makes the requests of the source and returns what came of them. It ends
-// early when ctx does; requests under way are then finished. The error says what
-// is wrong with the options: what is wrong with the answers is in the report.
+// Run makes the requests of the source and returns the report. It ends
+// early when ctx does; open requests are then finished. The error is about the
+// options: wrong answers are in the report.
 func Run(ctx context.Context, opts Options) (*Report, error) {
 	if opts.URL == nil || opts.Source == nil || opts.Connections < 0 || opts.Rate < 0 || opts.WarmUp < 0 {
 		return nil, errors.New("load: the options are incomplete or below zero")
@@ -200,7 +200,7 @@ func (r *run) ask(c *client, b *Browser, q *Request, place int64, due time.Time)
 	}
 }
 
-// tell tells the progress until ctx ends.
+// tell reports the progress until ctx ends.
 func (r *run) tell(ctx context.Context) {
 	ticker := time.NewTicker(tellEvery)
 	defer ticker.Stop()

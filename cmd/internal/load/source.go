@@ -11,7 +11,7 @@ type Request struct {
 	Revalidate bool // send the ETag of the copy that the browser has, if it has one
 }
 
-// Expect is what status is right for an answer.
+// Expect is the expected status of an answer.
 type Expect uint8
 
 const (
@@ -56,7 +56,7 @@ type Source interface {
 	Total() int
 }
 
-// Browser remembers the ETags of what it has loaded. It is safe for concurrent
+// Browser remembers the ETags of the targets that it has loaded. It is safe for concurrent
 // use. It revalidates always: a day is compressed into a minute, so that
 // max-age, a minute too, would hide what returning visitors do.
 type Browser struct {

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// visitor is somebody who looks at pages. Its methods add the requests of one.
+// visitor requests pages. Its methods add the requests of one.
 type visitor struct {
 	*Mix
 	accept      string
