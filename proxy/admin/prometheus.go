@@ -96,6 +96,7 @@ func (m *metricsText) stats(s api.Stats) {
 	m.one("xcri_pool_limit", gauge, "Most connections to the database.", float64(s.Pool.Limit))
 	m.one("xcri_pool_open", gauge, "Connections to the database that are open.", float64(s.Pool.Open))
 	m.one("xcri_pool_in_use", gauge, "Connections to the database that are in use.", float64(s.Pool.InUse))
+	m.one("xcri_pool_refused_total", counter, "Connections that the server did not grant.", float64(s.Pool.Refused))
 	m.one("xcri_pool_waits_total", counter, "Times that a connection had to be waited for.", float64(s.Pool.Waits))
 	m.one("xcri_pool_waited_seconds_total", counter, "Time that connections were waited for.", seconds(s.Pool.WaitedMS))
 	m.legacy(s.Legacy)

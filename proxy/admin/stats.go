@@ -60,7 +60,7 @@ func (a *Admin) Stats() api.Stats {
 	stats.Sources = newSources(a.opts.Origins.Stats())
 	stats.Site, stats.Hottest = a.siteStats(), a.hottest()
 	pool := a.opts.Store.Stats()
-	stats.Pool = api.Pool{Limit: pool.Limit, Open: pool.Open, InUse: pool.InUse, Waits: pool.Waits, WaitedMS: milliseconds(int64(pool.Waited))}
+	stats.Pool = api.Pool{Limit: pool.Limit, Open: pool.Open, InUse: pool.InUse, Waits: pool.Waits, Refused: pool.Refused, WaitedMS: milliseconds(int64(pool.Waited))}
 	return stats
 }
 

@@ -162,6 +162,7 @@ type Pool struct {
 	Open     int     `json:"open"`
 	InUse    int     `json:"in_use"`
 	Waits    int64   `json:"waits"`
+	Refused  int64   `json:"refused"` // connections that the server did not grant
 	WaitedMS float64 `json:"waited_ms"`
 }
 
