@@ -120,6 +120,7 @@ func TestDecode(t *testing.T) {
 	for in, want := range map[string]string{
 		"": "", "a+b": "a b", "%41%zz%4": "A%zz%4", "%": "%", "%%41": "%A", "%c3%b1": "ñ", "\xff": "\ufffd", "%ff%fe": "\ufffd\ufffd",
 		"%e2%82": "\ufffd", "%e2%82%ac": "€", "%e2%28%a1": "\ufffd(\ufffd", "%f0%9f%8f": "\ufffd", "%f0%80%80": "\ufffd\ufffd\ufffd",
+		"%2b": "+", "%41%": "A%", "%4": "%4", "%g1%1g": "%g1%1g", "%/0%:0%@0%G0": "%/0%:0%@0%G0", "%aF%Af%c3%B1": "\ufffd\ufffdñ", "a%ffb": "a\ufffdb", "\xef\xbf\xbd%ff": "\ufffd\ufffd",
 		"%ed%a0%80": "\ufffd\ufffd\ufffd", "%00": "\x00", "%c3": "\ufffd",
 	} {
 		m := &Match{}
@@ -214,6 +215,12 @@ func TestAppendEscaped(t *testing.T) {
 	}
 	escaped := string(appendEscaped(nil, all))
 	back, err := url.QueryUnescape(escaped)
+	const unreserved = "-.0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ_abcdefghijklmnopqrstuvwxyz~"
+	for c := range 256 {
+		if plain := string(appendEscaped(nil, []byte{byte(c)})) == string(rune(c)); plain != strings.ContainsRune(unreserved, rune(c)) {
+			t.Errorf("%q stands for itself: %t", rune(c), plain)
+		}
+	}
 	if err != nil || !bytes.Equal([]byte(back), all) || strings.ContainsAny(escaped, " &=?#/+") {
 		t.Errorf("%s: %v", escaped, err)
 	}
