@@ -58,8 +58,8 @@ func TestDefaults(t *testing.T) {
 			MaxConns: 8, StatementTimeout: 10 * time.Second,
 		},
 		Cache: Cache{
-			Bytes: 64 << 20, Poll: 250 * time.Millisecond, Settle: 5 * time.Second, DataMaxAge: 10 * time.Minute, ImplausibleAfter: 10 * time.Minute, MaxAge: time.Minute,
-			StaleWhileRevalidate: 5 * time.Minute, FillTimeout: 20 * time.Second, WaitTimeout: 15 * time.Second,
+			Bytes: 64 << 20, Poll: 250 * time.Millisecond, Settle: 5 * time.Second, DataMaxAge: 10 * time.Minute, ImplausibleAfter: 10 * time.Minute,
+			FillTimeout: 20 * time.Second, WaitTimeout: 15 * time.Second,
 		},
 		Legacy: Legacy{
 			URL: "http://127.0.0.1:8001", Timeout: 15 * time.Second, MaxConns: 4,
@@ -109,7 +109,7 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"DATA_MAX_AGE", "1h", time.Hour, func(c Config) any { return c.Cache.DataMaxAge }},
 		{"IMPLAUSIBLE_AFTER", "20m", 20 * time.Minute, func(c Config) any { return c.Cache.ImplausibleAfter }},
 		{"CACHE_FILE", "/var/lib/xcri-proxy/cache", "/var/lib/xcri-proxy/cache", func(c Config) any { return c.Cache.File }},
-		{"CACHE_MAX_AGE", "0s", time.Duration(0), func(c Config) any { return c.Cache.MaxAge }},
+		{"CACHE_MAX_AGE", "42s", 42 * time.Second, func(c Config) any { return c.Cache.MaxAge }},
 		{"CACHE_STALE_WHILE_REVALIDATE", "1000ms", time.Second, func(c Config) any { return c.Cache.StaleWhileRevalidate }},
 		{"FILL_TIMEOUT", "10.001s", 10001 * time.Millisecond, func(c Config) any { return c.Cache.FillTimeout }},
 		{"WAIT_TIMEOUT", "7s", 7 * time.Second, func(c Config) any { return c.Cache.WaitTimeout }},

@@ -47,8 +47,7 @@ func newHeaders(opts Options) *headers {
 		h.every.Set(kv[0], kv[1])
 	}
 	h.every.SetNoDefaultContentType(true)
-	cacheControl := fmt.Appendf(nil, "public, max-age=%d, stale-while-revalidate=%d",
-		int(opts.MaxAge.Seconds()), int(opts.StaleWhileRevalidate.Seconds()))
+	cacheControl := cacheControlOf(opts.MaxAge, opts.StaleWhileRevalidate)
 	for o := range h.cached {
 		// The fields that each answer sets come first, where a search ends early.
 		h.cached[o].SetCanonical(headerAge, nil)
@@ -61,6 +60,19 @@ func newHeaders(opts Options) *headers {
 		h.cached[o].SetCanonical(headerCacheStatus, cacheStatus[o])
 	}
 	return h
+}
+
+// cacheControlOf returns the Cache-Control of an answer from the cache. Without an age a
+// browser asks each time whether its copy is still right, and gets a 304 if it is: so no
+// visitor sees an answer from before a publish.
+func cacheControlOf(maxAge, staleWhileRevalidate time.Duration) []byte {
+	switch {
+	case staleWhileRevalidate > 0:
+		return fmt.Appendf(nil, "public, max-age=%d, stale-while-revalidate=%d", int(maxAge.Seconds()), int(staleWhileRevalidate.Seconds()))
+	case maxAge > 0:
+		return fmt.Appendf(nil, "public, max-age=%d", int(maxAge.Seconds()))
+	}
+	return []byte("public, no-cache")
 }
 
 // common begins the header of an answer.
