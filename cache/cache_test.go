@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strconv"
 	"sync"
 	"sync/atomic"
@@ -28,6 +29,31 @@ func TestNew(t *testing.T) {
 	if o := c.opts; o.Bytes != 64<<20 || o.FillTimeout != 20*time.Second ||
 		o.WaitTimeout != 15*time.Second || o.Fills != 8 || o.IsDown(errDown) || o.Logger == nil {
 		t.Errorf("other defaults than the comments name: %+v", o)
+	}
+}
+
+// What an owner leaves out of the options is as their comments say.
+func TestDefaults(t *testing.T) {
+	o := Options{}.withDefaults()
+	if o.Check(&Content{}) != nil || o.Absent(&Content{}) || o.IsDown(errDown) || o.FillsWhileDown("list") {
+		t.Error("a function that is left out does something")
+	}
+	if o.DownAge != time.Minute || o.Logger == nil || o.Outage == nil {
+		t.Errorf("%+v", o)
+	}
+	o.OnPurge()
+	NewOutage(nil).Down(errDown) // reports to nobody
+	logger, outage := slog.New(slog.DiscardHandler), NewOutage(nil)
+	if o := (Options{Logger: logger, Outage: outage}).withDefaults(); o.Logger != logger || o.Outage != outage {
+		t.Error("the owner's logger and outage are replaced")
+	}
+	c, err := New(Options{Fill: new(fakeOrigin).fill, Fills: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if turns, refreshes := cap(c.flights.turns), cap(c.flights.refreshes); turns != 1 || refreshes != 1 {
+		t.Errorf("%d fills and %d refreshes", turns, refreshes)
 	}
 }
 

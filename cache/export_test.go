@@ -1,7 +1,10 @@
 package cache
 
 import (
+	"bytes"
+	"log/slog"
 	"slices"
+	"strings"
 	"testing"
 	"testing/synctest"
 )
@@ -65,4 +68,70 @@ func TestAdoptRecodes(t *testing.T) {
 			t.Errorf("%d variants", len(e.Variants))
 		}
 	})
+}
+
+// The warm set is exported first, then the hot shelf, each with the most requested entries
+// first and in the order of their keys; nothing else is.
+func TestExport(t *testing.T) {
+	c := newCache(t, &fakeOrigin{}, Options{})
+	publish(t, c, fakeGeneration{id: "1"}, keys("list", 4)...)
+	ask(t, c, "dated", 4, always(1+promoteAfter))
+	ask(t, c, "tail", 3, always(1))
+	for n, asked := range []uint32{5, 9, 5, 7} {
+		c.asked(key("list", n), asked)
+		c.asked(key("dated", n), 10*asked)
+	}
+	c.Purge(func(e *Entry) bool { return e.Key == key("list", 2) }, false)
+	var got []string
+	for _, s := range c.Export() {
+		v := c.version(s.Key)
+		if s.Filled != v.Filled || s.Took != v.Took || s.Cost() != v.cost || &s.Variants[0] != &v.Variants[0] || s.Scope != v.Scope || s.Asked != c.sight(s.Key).Asked {
+			t.Errorf("%+v of %+v", s, v)
+		}
+		if s.Warm != strings.HasPrefix(s.Key, "list") || s.Purged != (s.Key == key("list", 2)) {
+			t.Errorf("%s: warm %t, purged %t", s.Key, s.Warm, s.Purged)
+		}
+		got = append(got, s.Key)
+	}
+	want := []string{"list?1", "list?3", "list?0", "list?2", "dated?1", "dated?3", "dated?0", "dated?2"}
+	if !slices.Equal(got, want) {
+		t.Errorf("got  %v\nwant %v", got, want)
+	}
+}
+
+// What does not fit on the shelf of an adopted entry, or may not be stored, goes to the
+// tail or is left out, and all budgets hold.
+func TestAdoptWithoutRoom(t *testing.T) {
+	var log bytes.Buffer
+	recoded := 0
+	c := newCache(t, &fakeOrigin{early: true}, Options{Bytes: 1 << 20, Logger: slog.New(slog.NewTextHandler(&log, nil)),
+		Recode: func(*Entry) []Variant { recoded++; return nil }})
+	h := c.shelves.at(hot)
+	fitted := func(name string, cost int64) Saved {
+		e := answer(name, 0)
+		e.Variants[0].Body = zeros[: 0 : cost-e.Cost()]
+		return saved(e, false, false)
+	}
+	large, largest := fitted("large", h.budget/largestShare+1), fitted("largest", h.budget/largestShare)
+	largest.Asked = 1 // or it would be the first that has to leave the shelf
+	all := []Saved{large, largest, {Key: "unfit"}, fitted("beyond all", 1<<19)}
+	for n := range 60 {
+		all = append(all, saved(answer(key("list", n), 10<<10), n < 30, false))
+	}
+	c.Adopt(all)
+	for name, place := range map[string]string{"large": "tail", "largest": "hot", "unfit": "", "beyond all": "", "list?0": "warm", "list?29": "warm"} {
+		where(t, c, name, place)
+	}
+	if !strings.Contains(log.String(), "unfit") || strings.Contains(log.String(), "largest") {
+		t.Errorf("logged: %s", log.String())
+	}
+	shelves := c.Stats().Shelves
+	if shelves[1].Entries == 0 || shelves[2].Entries == 0 || shelves[0].Budget != shelves[0].Bytes {
+		t.Errorf("%+v", shelves)
+	}
+	checkShelves(t, c)
+	c.Close()
+	if kept := shelves[0].Entries + shelves[1].Entries + shelves[2].Entries; recoded > int(kept) {
+		t.Errorf("%d of %d entries are recoded", recoded, kept)
+	}
 }

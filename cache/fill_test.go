@@ -275,6 +275,54 @@ func TestRefreshesAtOnce(t *testing.T) {
 	}
 }
 
+// Requests for one stale key take one of the refreshes, and leave the others to other keys.
+func TestOneRefreshForAKey(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, Options{Fills: 4}, func(t *testing.T, c *Cache) {
+		ask(t, c, "list", 2, always(1))
+		c.Publish(o.moveTo("2"), nil)
+		o.gate = make(chan struct{})
+		for range 5 {
+			c.lookup("list?0")
+			synctest.Wait()
+			// A purge begins another flight, which the key's refresh does not.
+			c.Purge(func(e *Entry) bool { return e.Key == "nothing" }, false)
+		}
+		c.lookup("list?1")
+		synctest.Wait()
+		if now := o.now.Load(); now != 2 {
+			t.Errorf("%d refreshes, want one for each key", now)
+		}
+		close(o.gate)
+	})
+}
+
+// A refresh that ends with an outage is no failure of its key: when the origin is back, the
+// key is refreshed immediately.
+func TestRefreshThatAnOutageEnds(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, outages, func(t *testing.T, c *Cache) {
+		get(t, c, "list", Miss, "1")
+		g := o.moveTo("2")
+		c.Publish(g, nil)
+		o.gate = make(chan struct{})
+		get(t, c, "list", Stale, "1")
+		var set []Warmed
+		go func() { set = c.Prepare(t.Context(), g, []string{"team"}, func(Warmed) {}) }()
+		synctest.Wait()
+		c.outage.Down(errDown)
+		synctest.Wait()
+		if err := set[0].Err; !errors.Is(err, ErrDown) || !errors.Is(err, errDown) {
+			t.Errorf("the preparation ends with %v", err)
+		}
+		c.outage.Up()
+		o.gate = nil
+		get(t, c, "list", Stale, "1")
+		synctest.Wait()
+		get(t, c, "list", Hit, "4")
+	})
+}
+
 func TestCloseCancelsPrepare(t *testing.T) {
 	o := &fakeOrigin{gate: gated}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {

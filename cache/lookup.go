@@ -34,7 +34,6 @@ type found struct {
 func (c *Cache) Get(r *Ref) (*Entry, Outcome, error) {
 	f := c.find(r)
 	if f.version == nil {
-		c.shelves.at(tail).policy.Touch(r.Key) // so that admission hears of the key
 		return c.wait(f.now, r.Key)
 	}
 	c.count(f.slot)
@@ -128,8 +127,9 @@ func (c *Cache) recent(now *state, v *version, down *cause) bool {
 	return !v.Filled.Before(down.at) || now.holds(v)
 }
 
-// Requests of which the admission policy hears: the first ones for a slot, and then
-// every touchEvery-th. More make the hit ratio of TestHitRatio no better.
+// The admission policy hears of the first requests for a slot, and then of every
+// touchEvery-th. More, or requests that find no slot, make the hit ratio of TestHitRatio no
+// better.
 const touchEvery = 16
 
 func heard(asked uint32) bool { return asked < touchEvery || asked%touchEvery == 0 }

@@ -2,6 +2,7 @@ package cache
 
 import (
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"sync"
 	"testing"
@@ -65,6 +66,12 @@ func TestFilesAreThoseOfEntries(t *testing.T) {
 			check()
 			c.Purge(func(e *Entry) bool { return rand.IntN(4) == 0 }, g%2 == 0)
 			check()
+			// A preparation keeps some versions, and is dropped or given up.
+			c.Prepare(t.Context(), o.generation(), keys, func(Warmed) {})
+			synctest.Wait()
+			c.Purge(func(e *Entry) bool { return rand.IntN(4) == 0 }, true)
+			c.Publish(o.moveTo(fmt.Sprint(g, " again"), "warm"), nil)
+			check()
 		}
 		c.Purge(func(*Entry) bool { return true }, true)
 		c.lookup("held")
@@ -117,4 +124,49 @@ func TestHoldWhileEvicted(t *testing.T) {
 	if m.Files() != 0 {
 		t.Errorf("%d files are left", m.Files())
 	}
+}
+
+// A body is read from where it is, and an entry of which one body is gone holds none.
+func TestHoldAllOrNone(t *testing.T) {
+	m := &memfile.Memory{}
+	first, err := m.New([]byte("in a file"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	gone, err := m.New([]byte("gone"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, v := range map[string]*Variant{"in a file": {File: first}, "on the heap": {Body: []byte("on the heap")}} {
+		got, err := io.ReadAll(v.Reader())
+		if err != nil || string(got) != text || v.Len() != len(text) || !v.HasBody() {
+			t.Errorf("%q, %d bytes, %v, want %q", got, v.Len(), err, text)
+		}
+	}
+	gone.Release()
+	c := Content{Variants: []Variant{{File: first}, {File: gone}}}
+	if c.hold() {
+		t.Error("held, although one body is gone")
+	}
+	if first.Release(); m.Files() != 0 {
+		t.Errorf("%d files are held still", m.Files())
+	}
+}
+
+// An exported entry keeps its files until it is released.
+func TestExportedFiles(t *testing.T) {
+	m := &memfile.Memory{}
+	o := &fakeOrigin{size: 1 << 10}
+	bubble(t, o, inFiles(m), func(t *testing.T, c *Cache) {
+		publish(t, c, o.generation(), "list")
+		synctest.Wait()
+		exported := c.Export()
+		c.Purge(everything, true)
+		if len(exported) != 1 || m.Files() != 1 {
+			t.Fatalf("%d entries, %d files", len(exported), m.Files())
+		}
+		if exported[0].Release(); m.Files() != 0 {
+			t.Errorf("%d files after the release", m.Files())
+		}
+	})
 }

@@ -176,6 +176,5 @@ const retryAfter = 5 * time.Second
 
 // failing reports whether the key's last refresh failed a short while ago.
 func (c *Cache) failing(s *slot) bool {
-	until := s.failedUntil.Load()
-	return until != 0 && int64(c.clock()) < until
+	return int64(c.clock()) < s.failedUntil.Load()
 }

@@ -298,6 +298,147 @@ func TestPreparationIsGivenUp(t *testing.T) {
 	})
 }
 
+// A preparation that another one has overtaken stores nothing.
+func TestOvertakenPreparationStoresNothing(t *testing.T) {
+	o := &fakeOrigin{gate: gated}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		g := o.generation()
+		var set []Warmed
+		go func() { set = c.Prepare(t.Context(), g, []string{"list"}, func(Warmed) {}) }()
+		synctest.Wait()
+		c.Prepare(t.Context(), o.moveTo("2"), nil, func(Warmed) {})
+		close(o.gate)
+		synctest.Wait()
+		if w := set[0]; !errors.Is(w.Err, ErrMoved) || w.Entry != nil {
+			t.Errorf("%+v", w)
+		}
+		if s := c.Stats(); s.Prepared != 0 {
+			t.Errorf("%d bytes are prepared", s.Prepared)
+		}
+	})
+}
+
+// A refresh that ends between the preparation and the publish is published, because it was
+// read later.
+func TestRefreshedWhilePrepared(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		get(t, c, "dated", Miss, "1")
+		g := o.moveTo("2", "dated")
+		c.Prepare(t.Context(), g, []string{"dated"}, func(Warmed) {})
+		if s := c.Stats(); s.Prepared != 0 {
+			t.Errorf("%d bytes are prepared beside the served ones", s.Prepared)
+		}
+		c.Purge(everything, false)
+		get(t, c, "dated", Stale, "1")
+		synctest.Wait()
+		get(t, c, "dated", Hit, "2")
+		c.Publish(g, []string{"dated"})
+		get(t, c, "dated", Hit, "2")
+		where(t, c, "dated", "warm")
+		calls(t, o, 2)
+	})
+}
+
+// A key that failed is no longer failing once it is published anew.
+func TestPublishEndsFailing(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		get(t, c, "list", Miss, "1")
+		g := o.moveTo("2")
+		c.Publish(g, nil)
+		o.script = []error{errFails}
+		get(t, c, "list", Stale, "1")
+		synctest.Wait()
+		get(t, c, "list", StaleError, "1")
+		publish(t, c, g, "list")
+		get(t, c, "list", Hit, "3")
+		c.Purge(everything, false)
+		get(t, c, "list", Stale, "3")
+	})
+}
+
+// A hard purge that only the served version matches leaves the next version, and the other
+// way round.
+func TestHardPurgeOfOneGeneration(t *testing.T) {
+	for generation, want := range map[string]map[string]string{
+		"1": {"before": "", "after": "2"}, "2": {"before": "1", "after": "1"},
+	} {
+		t.Run(generation, func(t *testing.T) {
+			o := &fakeOrigin{}
+			bubble(t, o, times, func(t *testing.T, c *Cache) {
+				get(t, c, "list", Miss, "1")
+				g := o.moveTo("2")
+				c.Prepare(t.Context(), g, []string{"list"}, func(Warmed) {})
+				c.Purge(func(e *Entry) bool { return e.Generation == generation }, true)
+				check := func(when string) {
+					t.Helper()
+					tag := ""
+					if e := c.sight("list").Entry; e != nil {
+						tag = string(e.Variants[0].ETag)
+					}
+					if tag != want[when] {
+						t.Errorf("%s the publish: fill %q, want %q", when, tag, want[when])
+					}
+					checkShelves(t, c)
+				}
+				check("before")
+				c.Publish(g, []string{"list"})
+				check("after")
+			})
+		})
+	}
+}
+
+// A soft purge reaches the versions that match, and no others of the key.
+func TestSoftPurgeOfOneGeneration(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, times, func(t *testing.T, c *Cache) {
+		get(t, c, "list", Miss, "1")
+		g := o.moveTo("2")
+		c.Prepare(t.Context(), g, []string{"list"}, func(Warmed) {})
+		c.Purge(func(e *Entry) bool { return e.Generation == "1" }, false)
+		get(t, c, "list", Stale, "1")
+		synctest.Wait()
+		c.Publish(g, []string{"list"})
+		if _, outcome, _ := c.lookup("list"); outcome != Hit {
+			t.Errorf("%s after the publish", outcome)
+		}
+	})
+}
+
+// A hard purge of the warm set gives its room to the other shelves.
+func TestHardPurgeFreesRoom(t *testing.T) {
+	o := &fakeOrigin{size: 100 << 10}
+	c := newCache(t, o, Options{Bytes: 1 << 20})
+	before := c.Stats().Shelves
+	publish(t, c, o.generation(), keys("list", 3)...)
+	c.Purge(everything, true)
+	for i, s := range c.Stats().Shelves {
+		if s.Budget != before[i].Budget || s.Bytes != 0 {
+			t.Errorf("%+v, want as %+v", s, before[i])
+		}
+	}
+}
+
+// EachStale visits the entries that are not fresh, and no slots that are only prepared.
+func TestEachStale(t *testing.T) {
+	o := &fakeOrigin{}
+	c := newCache(t, o, Options{})
+	for _, key := range []string{"list", "dated", "team"} {
+		c.lookup(key)
+	}
+	c.Publish(o.moveTo("2", "team"), nil)
+	c.Purge(func(e *Entry) bool { return e.Key == "team" }, false)
+	c.Prepare(t.Context(), o.moveTo("3"), []string{"new"}, func(Warmed) {})
+	var stale []string
+	c.EachStale(func(e *Entry) { stale = append(stale, e.Key) })
+	slices.Sort(stale)
+	if !slices.Equal(stale, []string{"list", "team"}) {
+		t.Errorf("stale: %v", stale)
+	}
+}
+
 func TestFailedKeyKeepsItsEntry(t *testing.T) {
 	for name, failure := range map[string]error{"error": errFails, "panic": errPanic} {
 		t.Run(name, func(t *testing.T) {
@@ -427,7 +568,10 @@ func TestKeysThatLeaveTheWarmSet(t *testing.T) {
 func TestKeyTwiceInTheWarmSet(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	get(t, c, "list", Miss, "1")
-	c.Publish(fakeGeneration{id: "1"}, []string{"list", "list"})
+	get(t, c, "team", Miss, "2")
+	set := slices.Repeat([]string{"list"}, int(c.shelves.at(warm).budget/c.sight("list").Entry.Cost()))
+	c.Publish(fakeGeneration{id: "1"}, append(set, "team"))
+	where(t, c, "team", "warm")
 	checkShelves(t, c)
 }
 
