@@ -39,11 +39,16 @@ func New(opts Options) (*Cache, error) {
 	if opts.Fill == nil {
 		return nil, errors.New("cache: Options.Fill is missing")
 	}
+	inLanes := opts.Lane != nil
 	c := &Cache{opts: opts.withDefaults(), created: time.Now(), prepared: newPreparation(nil)}
 	c.outage = c.opts.Outage
 	c.current.Store(&published{state: &state{}})
 	c.index.slots = map[string]*slot{}
-	c.flights.turns = make(chan struct{}, c.opts.Fills)
+	slots := newLimits(c.opts.Fills)
+	if !inLanes {
+		slots.own[Quick] = slots.all
+	}
+	c.flights.turns = newTurns(slots)
 	c.flights.refreshes = make(chan struct{}, max(1, c.opts.Fills/2))
 	c.recodes = make(chan weakVersion, recodeQueue)
 	c.life.ctx, c.life.stop = context.WithCancel(context.Background())

@@ -52,7 +52,7 @@ func TestDefaults(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	if turns, refreshes := cap(c.flights.turns), cap(c.flights.refreshes); turns != 1 || refreshes != 1 {
+	if turns, refreshes := c.flights.turns.limits.all, cap(c.flights.refreshes); turns != 1 || refreshes != 1 {
 		t.Errorf("%d fills and %d refreshes", turns, refreshes)
 	}
 }

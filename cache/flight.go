@@ -13,8 +13,8 @@ import (
 // flights limits the fills and lets requests for a key share one.
 type flights struct {
 	group     singleflight.Group
-	turns     chan struct{} // holds a value for each running fill
-	refreshes chan struct{} // holds a value for each of them that is a refresh
+	turns     *turns
+	refreshes chan struct{} // holds a value for each running fill that is a refresh
 }
 
 // flight names the fill of a key. A request after a publish or a purge does not join a
@@ -142,14 +142,12 @@ func (c *Cache) fill(parent context.Context, key string) (v *version, err error)
 		ctx, end = era.WhileUp(ctx)
 		defer end()
 	}
-	select {
-	case c.flights.turns <- struct{}{}:
-		defer func() { <-c.flights.turns }()
-	case <-ctx.Done():
-	}
-	if err := ctx.Err(); err != nil { // also if the turn came at the same moment
+	t := &turn{}
+	t.lane, t.group = c.opts.Lane(key)
+	if err := c.flights.turns.enter(ctx, t); err != nil {
 		return nil, err
 	}
+	defer c.flights.turns.leave(t)
 	if err := era.err(); needed && err != nil { // ctx is about to end
 		return nil, err
 	}

@@ -73,6 +73,10 @@ var (
 	modelKeys   = []string{"list?0", "list?1", "team?0", "team?1", "team?none", "dated?0"}
 )
 
+func modelLane(key string) (Lane, string) {
+	return map[string]Lane{"list": Heavy, "team": Quick, "dated": Costly}[scopeOf(key)], scopeOf(key)
+}
+
 func scopeOf(key string) string { scope, _, _ := strings.Cut(key, "?"); return scope }
 
 func newModel(t testing.TB, choose func(int) int) *model {
@@ -87,7 +91,7 @@ func (m *model) start(saved []Saved) {
 		Fill: m.fill, Recode: m.recode, Absent: func(c *Content) bool { return c.Status != 200 },
 		IsDown:         func(err error) bool { return errors.Is(err, errDown) },
 		FillsWhileDown: func(key string) bool { return scopeOf(key) == "list" },
-		Bytes:          []int64{1 << 20, 40 << 10}[m.choose(2)], Fills: 64, FillTimeout: time.Hour, WaitTimeout: time.Hour,
+		Bytes:          []int64{1 << 20, 40 << 10}[m.choose(2)], Fills: 64, Lane: modelLane, FillTimeout: time.Hour, WaitTimeout: time.Hour,
 	}
 	c, err := New(opts)
 	if err != nil {

@@ -74,6 +74,11 @@ type Options struct {
 	FillTimeout, WaitTimeout time.Duration
 	// Fills limits concurrent fills; at most half may be refreshes. Zero means 8.
 	Fills int
+	// Lane returns how long the fill of a key keeps the origin busy, and the group of
+	// keys that depend on the same part of the origin, such as one table; empty for
+	// none. Fills of a lane or a group can't take all slots. It may be called from any
+	// goroutine. Nil means that all keys share all slots.
+	Lane func(key string) (lane Lane, group string)
 	// Logger takes failures that no request sees; nil discards them.
 	Logger *slog.Logger
 }
@@ -98,6 +103,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.FillsWhileDown == nil {
 		o.FillsWhileDown = func(string) bool { return false }
+	}
+	if o.Lane == nil {
+		o.Lane = func(string) (Lane, string) { return Quick, "" }
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

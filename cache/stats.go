@@ -11,6 +11,7 @@ type Stats struct {
 	Panics    int64        // failures by a panic
 	Waiting   int64        // requests waiting for a fill now
 	Filling   int64        // fills running now
+	Lanes     [Lanes]LaneStats
 
 	Generation string    // the current generation; empty before the first
 	Published  time.Time // when it was published
@@ -37,8 +38,11 @@ func (c *Cache) Stats() Stats {
 	now := c.current.Load()
 	stats := Stats{
 		Fills: c.counts.fills.Load(), Failures: c.counts.failures.Load(), Refreshes: c.counts.refreshed.Load(),
-		Panics: c.counts.panics.Load(), Waiting: c.counts.waiting.Load(), Filling: int64(len(c.flights.turns)),
+		Panics: c.counts.panics.Load(), Waiting: c.counts.waiting.Load(), Lanes: c.flights.turns.stats(),
 		Published: now.at, Confirmed: c.outage.Confirmed(), Shelves: c.shelfStats(),
+	}
+	for _, lane := range stats.Lanes {
+		stats.Filling += lane.Running
 	}
 	stats.DownSince, _ = c.outage.Since()
 	if now.Generation != nil {

@@ -12,6 +12,7 @@ type (
 	Query    = readapi.Query
 	Arg      = readapi.Arg
 	Answer   = readapi.Answer
+	Lane     = readapi.Lane
 	Scope    = scope.Scope
 	Param    = param.Param
 	Problem  = param.Problem
@@ -20,6 +21,13 @@ type (
 	Calculation = scope.Calculation
 	Stamp       = scope.Stamp
 	Rows        = scope.Rows
+)
+
+// The kinds of work that a query is for the database.
+const (
+	ByKey     = readapi.ByKey
+	WholeList = readapi.WholeList
+	Search    = readapi.Search
 )
 
 // The kinds of parameters.

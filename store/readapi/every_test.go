@@ -168,6 +168,17 @@ func TestLane(t *testing.T) {
 	}
 }
 
+// TestLaneOfDeepPages: a page that the server passes many rows for counts as a search.
+func TestLaneOfDeepPages(t *testing.T) {
+	for offset, want := range map[string]readapi.Lane{
+		"10000": readapi.WholeList, "10001": readapi.Search, "99999999999999999999": readapi.Search,
+	} {
+		if got := scratch.Query(t, "/athletes/", texts{"offset": offset}).Lane(); got != want {
+			t.Errorf("offset %s: lane %d, want %d", offset, got, want)
+		}
+	}
+}
+
 // TestEveryStatementMayFail: an answer fails with any of its statements.
 func TestEveryStatementMayFail(t *testing.T) {
 	s := open(t, options(t))

@@ -40,15 +40,22 @@ func (q Query) Int(name string) int64 { return param.ClampInt(q.Arg(name).Text) 
 // number returns the value of an Int parameter as JSON text: all its digits.
 func (q Query) number(name string) jsontext.Raw { return jsontext.Raw(q.Arg(name).Text) }
 
-// Lane returns the kind of work that q is for the database.
+// Lane returns the kind of work that q is for the database. A page deep down a list
+// counts as a search: the server passes all rows before it, and a client can
+// request as many such pages as it likes.
 func (q Query) Lane() Lane {
 	for i := range q.Params {
-		if q.Params[i].Like && q.Args[i].Given {
+		switch p, arg := &q.Params[i], q.Args[i]; {
+		case p.Like && arg.Given, p.Name == offset.Name && param.ClampInt(arg.Text) > deep:
 			return Search
 		}
 	}
 	return q.Endpoint.Lane
 }
+
+// deep is the largest offset of a list that a visitor reaches by turning pages: a
+// hundred pages of the usual length.
+const deep = 10000
 
 // where returns the conditions of all parameters and the values to bind.
 func (q Query) where() (condition string, args []any) {

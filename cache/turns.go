@@ -1,0 +1,217 @@
+package cache
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// Lane is how long a fill keeps the origin busy. Lanes share the slots for fills so that
+// long fills do not delay short ones.
+type Lane uint8
+
+// The lanes.
+const (
+	Quick  Lane = iota // a moment
+	Heavy              // long, but not longer for one key than for another
+	Costly             // as long as whoever makes up the key wants
+	Lanes              // how many lanes there are
+)
+
+// String returns the name of the lane in metrics and logs.
+func (l Lane) String() string { return [Lanes]string{"quick", "heavy", "costly"}[l] }
+
+// LaneStats are figures of one lane.
+type LaneStats struct{ Running, Queued int64 }
+
+// turn is the turn of one fill. It belongs to a lane and to a group of keys that depend
+// on the same part of the origin, and it may be due to a client.
+type turn struct {
+	lane   Lane
+	group  string // empty for none
+	client string // empty for none
+	number int64  // in the order of arrival
+	given  chan struct{}
+}
+
+// class are the turns that wait for the same limits, apart from those of a client.
+type class struct {
+	lane  Lane
+	group string
+}
+
+// limits are the most fills that may run concurrently, of each kind.
+type limits struct {
+	all   int
+	own   [Lanes]int // of a lane
+	long  int        // of Heavy and Costly together
+	group int        // of a group
+	part  [Lanes]int // of a lane in a group, together with longer lanes
+	// client is the most Costly fills that may be due to one client.
+	client int
+}
+
+// newLimits divides n slots: no lane can take all of them, nor can a group, and in each
+// group a Heavy fill finds a slot beside Costly fills, and a Quick fill beside both.
+// Fewer than four slots can't hold all of these rules; a slot for Quick comes first.
+func newLimits(n int) limits {
+	costly := min(n/4+1, max(1, n-2))
+	group := max(min(n, 2), n/2)
+	return limits{
+		all: n, own: [Lanes]int{max(1, n-1), max(1, n-1), costly}, long: max(1, n-1),
+		group: group, part: [Lanes]int{group, max(1, group-1), max(1, group-2)},
+		client: max(1, costly-1),
+	}
+}
+
+// turns gives fills their turns in the order of arrival, except that a turn whose lane,
+// group or client is at its limit lets others pass. The turn that has waited longest
+// gets the first slot that its limits allow, so that none waits for ever.
+type turns struct {
+	limits limits
+
+	mu      sync.Mutex
+	arrived int64
+	running [Lanes]int
+	groups  map[string]*[Lanes]int
+	clients map[string]int // running Costly fills
+	queues  map[class][]*turn
+}
+
+func newTurns(l limits) *turns {
+	return &turns{limits: l, groups: map[string]*[Lanes]int{}, clients: map[string]int{}, queues: map[class][]*turn{}}
+}
+
+// enter waits for a turn, which leave ends, as long as ctx allows.
+func (ts *turns) enter(ctx context.Context, t *turn) error {
+	t.given = make(chan struct{})
+	at := class{t.lane, t.group}
+	ts.mu.Lock()
+	ts.arrived++
+	t.number = ts.arrived
+	ts.queues[at] = append(ts.queues[at], t)
+	ts.admit()
+	ts.mu.Unlock()
+	select {
+	case <-t.given:
+	case <-ctx.Done():
+	}
+	if ctx.Err() == nil {
+		return nil
+	}
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	if !ts.remove(t) { // the turn came at the same moment
+		ts.end(t)
+		ts.admit()
+	}
+	return ctx.Err()
+}
+
+// leave ends a turn.
+func (ts *turns) leave(t *turn) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	ts.end(t)
+	ts.admit()
+}
+
+// admit gives turns for as long as any may be given. The caller holds mu.
+func (ts *turns) admit() {
+	for {
+		var first *turn
+		for at, queue := range ts.queues {
+			if !ts.fits(at) {
+				continue
+			}
+			i := slices.IndexFunc(queue, ts.clientFits)
+			if i >= 0 && (first == nil || queue[i].number < first.number) {
+				first = queue[i]
+			}
+		}
+		if first == nil {
+			return
+		}
+		ts.remove(first)
+		ts.begin(first)
+		close(first.given)
+	}
+}
+
+// fits reports whether a lane and a group are below their limits.
+func (ts *turns) fits(at class) bool {
+	l, long := &ts.limits, ts.running[Heavy]+ts.running[Costly]
+	if long+ts.running[Quick] >= l.all || ts.running[at.lane] >= l.own[at.lane] || at.lane != Quick && long >= l.long {
+		return false
+	}
+	running := ts.groups[at.group]
+	if at.group == "" || running == nil {
+		return true
+	}
+	sum := 0
+	for lane := Costly; ; lane-- {
+		if sum += running[lane]; lane <= at.lane && sum >= l.part[lane] {
+			return false
+		}
+		if lane == Quick {
+			return true
+		}
+	}
+}
+
+func (ts *turns) clientFits(t *turn) bool {
+	return t.client == "" || t.lane != Costly || ts.clients[t.client] < ts.limits.client
+}
+
+// remove takes a turn out of its queue. It reports whether the turn was there.
+func (ts *turns) remove(t *turn) bool {
+	at := class{t.lane, t.group}
+	queue := ts.queues[at]
+	i := slices.Index(queue, t)
+	if i < 0 {
+		return false
+	}
+	if len(queue) == 1 {
+		delete(ts.queues, at)
+	} else {
+		ts.queues[at] = slices.Delete(queue, i, i+1)
+	}
+	return true
+}
+
+func (ts *turns) begin(t *turn) {
+	ts.running[t.lane]++
+	if ts.groups[t.group] == nil {
+		ts.groups[t.group] = &[Lanes]int{}
+	}
+	ts.groups[t.group][t.lane]++
+	if t.lane == Costly && t.client != "" {
+		ts.clients[t.client]++
+	}
+}
+
+func (ts *turns) end(t *turn) {
+	ts.running[t.lane]--
+	group := ts.groups[t.group]
+	if group[t.lane]--; *group == [Lanes]int{} {
+		delete(ts.groups, t.group)
+	}
+	if t.lane == Costly && t.client != "" {
+		if ts.clients[t.client]--; ts.clients[t.client] == 0 {
+			delete(ts.clients, t.client)
+		}
+	}
+}
+
+// stats returns the figures of this moment.
+func (ts *turns) stats() (of [Lanes]LaneStats) {
+	ts.mu.Lock()
+	defer ts.mu.Unlock()
+	for lane := range of {
+		of[lane].Running = int64(ts.running[lane])
+	}
+	for at, queue := range ts.queues {
+		of[at.lane].Queued += int64(len(queue))
+	}
+	return of
+}
