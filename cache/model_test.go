@@ -539,7 +539,7 @@ func runModel(t testing.TB, actions int, choose func(int) int) {
 
 // TestModel runs random schedules: a thousand in a second and processor.
 func TestModel(t *testing.T) {
-	schedules := 2000
+	schedules := 1000
 	if testing.Short() || raceEnabled {
 		schedules = 200
 	}
