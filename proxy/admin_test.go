@@ -6,7 +6,6 @@ import (
 	"errors"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
@@ -225,15 +224,5 @@ func TestPingIsRare(t *testing.T) {
 	}
 	if pings > 10 {
 		t.Errorf("%d pings for 50 health checks at once", pings)
-	}
-}
-
-func TestTimestamp(t *testing.T) {
-	for ns, want := range map[int]string{
-		0: "2025-10-05T01:02:03", 999: "2025-10-05T01:02:03", 1000: "2025-10-05T01:02:03.000001", 827110000: "2025-10-05T01:02:03.827110",
-	} {
-		if got := timestamp(time.Date(2025, 10, 5, 1, 2, 3, ns, time.Local)); got != want {
-			t.Errorf("%s, want %s", got, want)
-		}
 	}
 }

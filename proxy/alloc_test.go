@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/cors"
 )
 
 // TestHitAllocs: an answer from the cache costs no allocation. Where the target
@@ -22,7 +23,7 @@ func TestHitAllocs(t *testing.T) {
 					continue // made anew, for the few that take no coding
 				}
 				p := benchProxy(t, size)
-				p.cors = newCORS([]string{"https://web4.ustfccca.org"})
+				p.cors = cors.New([]string{"https://web4.ustfccca.org"})
 				for _, target := range []string{siteTarget, "/teams/?search=St%20Mary&gender=m", "/athletes/12345?season_year=2025"} {
 					ctx := requestCtx("GET", target, headers...)
 					hit := func() { ctx.Response.Reset(); p.handle(ctx) }

@@ -15,6 +15,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -228,7 +229,7 @@ func BenchmarkRespond(b *testing.B) {
 // BenchmarkHeader begins an answer from the cache with what is the same for all:
 // copied as it is, and set field by field.
 func BenchmarkHeader(b *testing.B) {
-	made := &newHeaders(Options{}).cached[cache.Hit]
+	made := reply.NewHeaders(0, 0).Cached(cache.Hit)
 	var to fasthttp.ResponseHeader
 	b.Run("copied", func(b *testing.B) {
 		for b.Loop() {

@@ -80,9 +80,9 @@ func failureOf(err error, passed bool) failure {
 // failQuestion answers a question of the read API that has no answer.
 func (p *Proxy) failQuestion(ctx *fasthttp.RequestCtx, r *route.Route, err error) {
 	p.opts.Logger.Log(context.Background(), p.legacyErrors.level(err), "no answer", "target", string(ctx.RequestURI()), "route", r.Path(), "error", err)
-	p.headers.common(&ctx.Response.Header)
-	p.cors.apply(ctx)
-	ctx.Response.Header.SetCanonical(headerCacheStatus, statusOf(cache.Error))
+	p.headers.Common(&ctx.Response.Header)
+	p.cors.Apply(ctx)
+	ctx.Response.Header.SetCanonical(reply.HeaderCacheStatus, reply.CacheStatus(cache.Error))
 	if errors.Is(err, maintenance.ErrOn) {
 		p.failMaintenance(ctx)
 		return

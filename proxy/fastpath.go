@@ -33,7 +33,7 @@ const (
 
 func newFastPath(p *Proxy) *fastPath {
 	f := &fastPath{p: p}
-	for name, value := range p.headers.cached[cache.Hit].All() {
+	for name, value := range p.headers.Cached(cache.Hit).All() {
 		if len(value) > 0 && string(name) != fasthttp.HeaderContentType {
 			f.lines = append(append(append(append(f.lines, name...), ": "...), value...), "\r\n"...)
 		}

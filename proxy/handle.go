@@ -10,6 +10,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/health"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
@@ -48,7 +49,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 		p.serveTarget(ctx, known)
 		return
 	}
-	p.headers.common(&ctx.Response.Header)
+	p.headers.Common(&ctx.Response.Header)
 	at := p.router.Locate(ctx.RequestURI())
 	if at.Site {
 		if period := p.maintenance.Period(); period != nil {
@@ -61,8 +62,8 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	if p.admin.Serve(ctx, at.Path, false) {
 		return // before any CORS header is set
 	}
-	p.cors.apply(ctx)
-	if p.cors.preflight(ctx) || p.serveProbe(ctx, at.Path) {
+	p.cors.Apply(ctx)
+	if p.cors.Preflight(ctx) || p.serveProbe(ctx, at.Path) {
 		return
 	}
 	if string(ctx.RequestURI()) == "*" {
@@ -84,9 +85,9 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 		ctx.Response.Header.Set(fasthttp.HeaderAllow, allowed)
 		reply.Fail(ctx, fasthttp.StatusMethodNotAllowed, "Method Not Allowed")
 	case m == nil:
-		p.serveHealth(ctx, rootPage)
+		p.health.Serve(ctx, health.Root)
 	case m.Route.Path() == route.HealthPath:
-		p.serveHealth(ctx, healthPage)
+		p.health.Serve(ctx, health.Page)
 	default:
 		p.serveRoute(ctx, m)
 	}
@@ -150,6 +151,15 @@ func (p *Proxy) answer(ref *cache.Ref) (*cache.Entry, cache.Outcome, error) {
 	}
 	p.cache.Count(ref)
 	return sight.Entry, sight.Outcome, nil
+}
+
+// tables returns the numbers of rows, from the cache.
+func (p *Proxy) tables() ([]byte, error) {
+	entry, _, err := p.answer(&cache.Ref{Key: route.HealthPath})
+	if err != nil {
+		return nil, err
+	}
+	return entry.Variants[content.Identity].Body, nil
 }
 
 // fill loads the answer of a key from its origin.

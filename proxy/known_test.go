@@ -9,6 +9,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/cors"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -36,7 +37,7 @@ func TestKnownTarget(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			p := benchProxy(t, 900)
-			p.cors = newCORS([]string{"https://web4.ustfccca.org"})
+			p.cors = cors.New([]string{"https://web4.ustfccca.org"})
 			for _, uri := range []string{siteTarget, "/api/teams/?search=St%20Mary&gender=m", "/athletes/12345?season_year=2025&unknown=x", "http://a/teams/"} {
 				sent(p, "GET", uri) // fills
 				for _, method := range []string{"GET", "HEAD", "POST", "OPTIONS"} {

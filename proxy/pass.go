@@ -15,13 +15,13 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
-// legacyPaths are those that only the old API answers, without a final slash.
+// legacyPaths are the paths that only the old API answers, without a final slash.
 var legacyPaths = []string{"/feedback", "/feedback/status", "/docs", "/docs/oauth2-redirect", "/redoc", "/openapi.json"}
 
 const legacyMissing = "This is answered by the old API, and none is set up here."
 
-// pass hands a request that is none of ours to the old API. Its answer keeps the
-// headers that it came with: ours would break its pages.
+// pass passes a request outside of the read API to the old API. The answer keeps its own
+// header fields: ours would break its pages.
 func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at route.Place) {
 	if p.opts.Legacy == nil {
 		if slices.Contains(legacyPaths, strings.TrimSuffix(string(at.Path), "/")) {
@@ -41,7 +41,7 @@ func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at route.Place) {
 		return
 	}
 	p.metrics.Passed.Add(1)
-	ctx.Response.Header.AddBytesV("Cache-Status", statusOf(cache.Pass))
+	ctx.Response.Header.AddBytesV("Cache-Status", reply.CacheStatus(cache.Pass))
 	if err != nil {
 		p.failPassed(ctx, err)
 		return
@@ -55,10 +55,10 @@ func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at route.Place) {
 func (p *Proxy) compressPassed(ctx *fasthttp.RequestCtx) {
 	h, body := &ctx.Response.Header, ctx.Response.Body()
 	if ctx.Response.StatusCode() != fasthttp.StatusOK || len(body) <= content.CompressAbove || len(h.ContentEncoding()) > 0 ||
-		len(h.PeekCanonical(headerETag)) > 0 || !isText(h.ContentType()) {
+		len(h.PeekCanonical(reply.HeaderETag)) > 0 || !isText(h.ContentType()) {
 		return
 	}
-	v, _ := p.negotiator.Select(content.Variants(body), ctx.Request.Header.PeekCanonical(headerAcceptEncoding), nil)
+	v, _ := p.negotiator.Select(content.Variants(body), ctx.Request.Header.PeekCanonical(reply.HeaderAcceptEncoding), nil)
 	if !varies(h) {
 		h.Add("Vary", "Accept-Encoding")
 	}
@@ -78,7 +78,7 @@ func varies(h *fasthttp.ResponseHeader) bool {
 	return slices.ContainsFunc(h.PeekAll("Vary"), func(v []byte) bool { return bytes.Contains(bytes.ToLower(v), []byte("accept-encoding")) })
 }
 
-// rawQuery is the query of a target as it came, with its question mark.
+// rawQuery returns the query of a target with its question mark.
 func rawQuery(target []byte) []byte {
 	if i := slices.Index(target, '?'); i >= 0 {
 		return target[i:]

@@ -29,7 +29,7 @@ func (p *Proxy) ServeAdmin(ln net.Listener) error {
 
 // servePrivate answers on the admin pages' own listener: them, and the probes.
 func (p *Proxy) servePrivate(ctx *fasthttp.RequestCtx) {
-	p.headers.common(&ctx.Response.Header)
+	p.headers.Common(&ctx.Response.Header)
 	at := p.router.Locate(ctx.RequestURI())
 	if at.Site || !p.admin.Serve(ctx, at.Path, true) && !p.serveProbe(ctx, at.Path) {
 		reply.Fail(ctx, fasthttp.StatusNotFound, "Not Found")

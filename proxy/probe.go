@@ -6,9 +6,9 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// serveProbe answers the two probes of a supervisor. It returns false for other
-// paths. Alive is who answers at all; ready is who has a warm set to answer
-// from, also while the database is down, and is not about to stop.
+// serveProbe answers the two probes of a supervisor. It returns false for other paths.
+// A proxy that answers is alive. It is ready if it has a warm set, also during an outage,
+// and is not stopping.
 func (p *Proxy) serveProbe(ctx *fasthttp.RequestCtx, path []byte) bool {
 	if ctx.IsOptions() && isProbe(path) {
 		sendAllow(ctx)
@@ -33,8 +33,8 @@ func (p *Proxy) serveProbe(ctx *fasthttp.RequestCtx, path []byte) bool {
 // isProbe reports whether a path is that of a probe.
 func isProbe(path []byte) bool { return string(path) == "/livez" || string(path) == "/readyz" }
 
-// Ready reports whether requests are still taken and there is a warm set to
-// answer from: a published one, or while the database can't be asked a saved one.
+// Ready reports whether the proxy accepts requests and has a warm set: a published one,
+// or during an outage a saved one.
 func (p *Proxy) Ready() bool {
 	if p.stopping.Load() {
 		return false

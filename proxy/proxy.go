@@ -22,11 +22,14 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/cors"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
+	"github.com/lewistv/xcri-proxy/proxy/health"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/proxy/verify"
@@ -114,10 +117,10 @@ type Proxy struct {
 // shared is the state that the handlers of requests share.
 type shared struct {
 	outage       *cache.Outage
-	headers      *headers
-	cors         cors
+	headers      *reply.Headers
+	cors         cors.Policy
 	notice       *maintenance.Page
-	health       health
+	health       *health.Health
 	targets      content.Memo[target] // of recent hits
 	negotiator   *content.Negotiator
 	legacyErrors complaints
@@ -163,7 +166,7 @@ func New(opts Options) (*Proxy, error) {
 	p.metrics = metrics.New(len(p.router.Routes()))
 	p.state.State, p.state.keep = opts.State, opts.OnState
 	p.shared = shared{
-		outage: cache.NewOutage(opts.Logger), headers: newHeaders(opts), cors: newCORS(opts.CORSOrigins), notice: maintenance.NewPage(),
+		outage: cache.NewOutage(opts.Logger), headers: reply.NewHeaders(opts.MaxAge, opts.StaleWhileRevalidate), cors: cors.New(opts.CORSOrigins), notice: maintenance.NewPage(),
 		targets:    content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
 		negotiator: content.NewNegotiator(),
 	}
@@ -185,6 +188,10 @@ func New(opts Options) (*Proxy, error) {
 		return nil, err
 	}
 	p.generations = generation.New(p.generationOptions())
+	p.health = health.New(health.Options{
+		Ping: opts.Origin.Ping, Paused: p.maintenance.On, Tables: p.tables,
+		Down: func() bool { _, outage := p.outage.Since(); return outage != nil },
+	})
 	p.admin = p.newAdmin()
 	p.adopt(saved)
 	p.handler, p.server, p.private = p.handle, wire.New(p.wireOptions()), wire.New(p.privateOptions())

@@ -19,8 +19,8 @@ func (p *Proxy) Save(path string) (entries int, err error) {
 	return entries, err
 }
 
-// adopt puts what an earlier run saved in the cache, as far as this one could
-// have put it there.
+// adopt adds the entries of an earlier run that a fill of this one could have made to
+// the cache.
 func (p *Proxy) adopt(saved []cache.Saved) {
 	usable := make([]cache.Saved, 0, len(saved))
 	for _, s := range saved {
@@ -34,9 +34,8 @@ func (p *Proxy) adopt(saved []cache.Saved) {
 	p.cache.Adopt(usable)
 }
 
-// usable reports whether an entry is one that a fill of its key could have
-// made. The keys and scopes of another version of this program, or the bodies
-// of another program, may be different.
+// usable reports whether a fill of an entry's key could have made the entry. Another
+// version of this program may have other keys and scopes.
 func (p *Proxy) usable(e *cache.Saved) bool {
 	q, err := p.router.Resolve(e.Key)
 	return err == nil && q.Key == e.Key && q.Query.Scope().String() == e.Scope && content.Check(&e.Content) == nil

@@ -14,8 +14,8 @@ import (
 
 var (
 	varyEncoding = []byte("Accept-Encoding")
-	// siteHeaders are on every answer of the site. Its pages load scripts of
-	// others, so they get no policy of the API's kind.
+	// siteHeaders are the fields of every answer of the site. Its pages load scripts
+	// from other hosts, so that the API's policy would break them.
 	siteHeaders = [][2][]byte{
 		{[]byte("X-Content-Type-Options"), []byte("nosniff")},
 		{[]byte("X-Frame-Options"), []byte("SAMEORIGIN")},
@@ -23,7 +23,7 @@ var (
 	}
 )
 
-// serveSite answers what is below the base path and not of the API: the site.
+// serveSite answers a request below the base path that is not the API's.
 func (p *Proxy) serveSite(ctx *fasthttp.RequestCtx, at route.Place) {
 	h := &ctx.Response.Header
 	if p.opts.Site == nil {
@@ -35,7 +35,7 @@ func (p *Proxy) serveSite(ctx *fasthttp.RequestCtx, at route.Place) {
 		h.SetCanonical(siteHeaders[i][0], siteHeaders[i][1])
 	}
 	h.Del("Content-Security-Policy")
-	h.DelBytes(headerVary)
+	h.DelBytes(reply.HeaderVary)
 	switch {
 	case ctx.IsOptions():
 		sendAllow(ctx)
@@ -49,7 +49,7 @@ func (p *Proxy) serveSite(ctx *fasthttp.RequestCtx, at route.Place) {
 	}
 }
 
-// redirect leads to the same place with a final slash.
+// redirect sends the browser to the same path with a final slash.
 func redirect(ctx *fasthttp.RequestCtx, at route.Place) {
 	to := []byte(at.Prefix + "/")
 	if len(at.Query) > 0 {
@@ -73,9 +73,9 @@ func (p *Proxy) serveFile(ctx *fasthttp.RequestCtx, path []byte) {
 	}
 	h := &ctx.Response.Header
 	h.SetContentType(file.ContentType)
-	h.SetCanonical(headerCacheControl, file.CacheControl)
+	h.SetCanonical(reply.HeaderCacheControl, file.CacheControl)
 	if len(file.Variants) > 1 {
-		h.SetCanonical(headerVary, varyEncoding)
+		h.SetCanonical(reply.HeaderVary, varyEncoding)
 	}
 	v := p.selectVariant(ctx, file.Variants)
 	if v == nil {
@@ -92,26 +92,26 @@ func (p *Proxy) serveFile(ctx *fasthttp.RequestCtx, path []byte) {
 func (p *Proxy) sendLarge(ctx *fasthttp.RequestCtx, file *site.File) {
 	h := &ctx.Response.Header
 	if ctx.IsHead() {
-		h.SetCanonical(headerETag, file.Variants[content.Identity].ETag)
+		h.SetCanonical(reply.HeaderETag, file.Variants[content.Identity].ETag)
 		ctx.Response.SkipBody = true
 		h.SetContentLength(int(file.Size))
 		return
 	}
 	body, err := p.opts.Site.Open(file)
-	if err != nil { // it was replaced since a moment ago
+	if err != nil { // it was replaced meanwhile
 		h.Set("Retry-After", "1")
 		failSite(ctx, fasthttp.StatusServiceUnavailable)
 		return
 	}
-	h.SetCanonical(headerETag, file.Variants[content.Identity].ETag)
+	h.SetCanonical(reply.HeaderETag, file.Variants[content.Identity].ETag)
 	ctx.Response.SetBodyStream(body, int(file.Size))
 }
 
-// failSite answers a browser that gets no file.
+// failSite answers without a file.
 func failSite(ctx *fasthttp.RequestCtx, status int) {
 	h := &ctx.Response.Header
 	h.SetContentType("text/plain; charset=utf-8")
-	h.SetCanonical(headerCacheControl, []byte("no-store"))
+	h.SetCanonical(reply.HeaderCacheControl, []byte("no-store"))
 	ctx.Response.SetStatusCode(status)
 	ctx.Response.SetBodyString(fasthttp.StatusMessage(status) + "\n")
 }

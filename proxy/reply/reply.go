@@ -1,5 +1,5 @@
-// Package reply writes answers that no cache may store, and errors in the shape of
-// the API's.
+// Package reply writes the parts that answers have in common: header fields, answers
+// that no cache may store, and errors in the shape of the API's.
 package reply
 
 import (
@@ -17,7 +17,7 @@ const JSON = "application/json"
 // Send answers with a body that no cache may store.
 func Send(ctx *fasthttp.RequestCtx, status int, body []byte) {
 	ctx.Response.SetStatusCode(status)
-	ctx.Response.Header.SetCanonical([]byte("Cache-Control"), []byte("no-store"))
+	ctx.Response.Header.SetCanonical(HeaderCacheControl, []byte("no-store"))
 	ctx.Response.SetBodyRaw(body)
 }
 

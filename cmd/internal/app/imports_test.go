@@ -32,7 +32,7 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/app cmd/internal/load cmd/internal/logging config proxy/admin/api
 config:
 config/deploy:
-proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/site proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/site proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
 proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/budget proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/site proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
@@ -40,7 +40,9 @@ proxy/admin/gate: proxy/visitor
 proxy/budget:
 proxy/compare:
 proxy/content: cache cache/memfile
+proxy/cors:
 proxy/generation: cache proxy/route store
+proxy/health: proxy/reply
 proxy/legacy: proxy/budget proxy/visitor
 proxy/maintenance:
 proxy/metrics: cache proxy/route
@@ -50,7 +52,7 @@ proxy/proxytest/conformance: store/storetest
 proxy/proxytest/nginx: store/storetest/need
 proxy/proxytest/oldapi: store/storetest
 proxy/proxytest/promtext:
-proxy/reply: store/jsontext
+proxy/reply: cache store/jsontext
 proxy/route: store store/jsontext
 proxy/site: cache
 proxy/verify: proxy/compare proxy/legacy proxy/route store

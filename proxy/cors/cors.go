@@ -1,4 +1,5 @@
-package proxy
+// Package cors allows pages of other sites to read the answers.
+package cors
 
 import (
 	"slices"
@@ -7,26 +8,30 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// cors allows pages of some other sites to read the answers, with credentials, as the
-// old API does. Source: Starlette's CORSMiddleware.
-type cors struct {
+// Policy allows pages of some other sites to read the answers, with credentials, as the
+// old API does. It is immutable. Source: Starlette's CORSMiddleware.
+type Policy struct {
 	origins []string
 	all     bool
 }
 
-func newCORS(origins []string) cors {
-	return cors{origins: origins, all: slices.Contains(origins, "*")}
+// New returns the policy that allows origins; "*" allows all.
+func New(origins []string) Policy {
+	return Policy{origins: origins, all: slices.Contains(origins, "*")}
 }
 
-func (c *cors) allows(origin []byte) bool {
+func (c *Policy) allows(origin []byte) bool {
 	return c.all || slices.ContainsFunc(c.origins, func(o string) bool { return o == string(origin) })
 }
 
-// corsMethods are the methods that a page of another site may use.
-var corsMethods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+// headerOrigin is the name in its canonical form.
+var headerOrigin = []byte("Origin")
 
-// apply adds the fields for a page of another site.
-func (c *cors) apply(ctx *fasthttp.RequestCtx) {
+// methods are the methods that a page of another site may use.
+var methods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
+
+// Apply adds the fields for a page of another site.
+func (c *Policy) Apply(ctx *fasthttp.RequestCtx) {
 	origin := ctx.Request.Header.PeekCanonical(headerOrigin)
 	if len(origin) == 0 || !c.allows(origin) {
 		return
@@ -36,16 +41,16 @@ func (c *cors) apply(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.Set(fasthttp.HeaderAccessControlAllowCredentials, "true")
 }
 
-// preflight answers a browser that asks whether a page may send a request. It returns
+// Preflight answers a browser that asks whether a page may send a request. It returns
 // false for any other request.
-func (c *cors) preflight(ctx *fasthttp.RequestCtx) bool {
+func (c *Policy) Preflight(ctx *fasthttp.RequestCtx) bool {
 	h := &ctx.Request.Header
 	origin := h.Peek(fasthttp.HeaderOrigin)
 	if !ctx.IsOptions() || len(origin) == 0 || len(h.Peek(fasthttp.HeaderAccessControlRequestMethod)) == 0 {
 		return false
 	}
 	out := &ctx.Response.Header
-	out.Set(fasthttp.HeaderAccessControlAllowMethods, strings.Join(corsMethods, ", "))
+	out.Set(fasthttp.HeaderAccessControlAllowMethods, strings.Join(methods, ", "))
 	out.Set(fasthttp.HeaderAccessControlMaxAge, "600")
 	if asked := h.Peek(fasthttp.HeaderAccessControlRequestHeaders); len(asked) > 0 {
 		out.SetBytesV(fasthttp.HeaderAccessControlAllowHeaders, asked)
@@ -55,7 +60,7 @@ func (c *cors) preflight(ctx *fasthttp.RequestCtx) bool {
 	if !c.allows(origin) {
 		refused = append(refused, "origin")
 	}
-	if !slices.Contains(corsMethods, string(h.Peek(fasthttp.HeaderAccessControlRequestMethod))) {
+	if !slices.Contains(methods, string(h.Peek(fasthttp.HeaderAccessControlRequestMethod))) {
 		refused = append(refused, "method")
 	}
 	if len(refused) > 0 {

@@ -1,0 +1,97 @@
+package reply
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
+)
+
+// Header names in their canonical form, which nothing needs to rewrite.
+var (
+	HeaderAge          = []byte("Age")
+	HeaderCacheControl = []byte("Cache-Control")
+	HeaderCacheStatus  = []byte("Cache-Status")
+	HeaderETag         = []byte("Etag")
+	HeaderVary         = []byte("Vary")
+
+	HeaderAcceptEncoding = []byte("Accept-Encoding")
+	HeaderIfMatch        = []byte("If-Match")
+	HeaderIfNoneMatch    = []byte("If-None-Match")
+)
+
+// Headers holds the fields that many answers share. Copying a header takes less time
+// than setting field after field.
+type Headers struct {
+	every fasthttp.ResponseHeader // of every answer
+	// cached are the headers of answers from the cache, by outcome.
+	cached [cache.Outcomes]fasthttp.ResponseHeader
+}
+
+// NewHeaders returns the headers of a proxy whose answers clients may reuse for maxAge, and
+// while they refresh them for staleWhileRevalidate more.
+func NewHeaders(maxAge, staleWhileRevalidate time.Duration) *Headers {
+	h := &Headers{}
+	for _, kv := range [][2]string{
+		{"X-Content-Type-Options", "nosniff"},
+		{"X-Frame-Options", "DENY"},
+		{"Referrer-Policy", "strict-origin-when-cross-origin"},
+		{"Content-Security-Policy", "default-src 'none'; frame-ancestors 'none'"},
+		{"Content-Type", JSON},
+		{"Vary", "Accept-Encoding, Origin"},
+	} {
+		h.every.Set(kv[0], kv[1])
+	}
+	h.every.SetNoDefaultContentType(true)
+	cacheControl := cacheControlOf(maxAge, staleWhileRevalidate)
+	for o := range h.cached {
+		// The fields that each answer sets come first, where a search ends early.
+		h.cached[o].SetCanonical(HeaderAge, nil)
+		h.cached[o].SetCanonical(HeaderETag, nil)
+		for k, v := range h.every.All() {
+			h.cached[o].SetCanonical(k, v)
+		}
+		h.cached[o].SetNoDefaultContentType(true)
+		h.cached[o].SetCanonical(HeaderCacheControl, cacheControl)
+		h.cached[o].SetCanonical(HeaderCacheStatus, cacheStatus[o])
+	}
+	return h
+}
+
+// cacheControlOf returns the Cache-Control of an answer from the cache. Without an age a
+// browser asks each time whether its copy is still right, and gets a 304 if it is: so no
+// visitor sees an answer from before a publish.
+func cacheControlOf(maxAge, staleWhileRevalidate time.Duration) []byte {
+	switch {
+	case staleWhileRevalidate > 0:
+		return fmt.Appendf(nil, "public, max-age=%d, stale-while-revalidate=%d", int(maxAge.Seconds()), int(staleWhileRevalidate.Seconds()))
+	case maxAge > 0:
+		return fmt.Appendf(nil, "public, max-age=%d", int(maxAge.Seconds()))
+	}
+	return []byte("public, no-cache")
+}
+
+// Common begins the header of an answer.
+func (h *Headers) Common(to *fasthttp.ResponseHeader) { h.every.CopyTo(to) }
+
+// cacheStatus holds the value of Cache-Status for each outcome, whose name is its
+// detail. Source: RFC 9211.
+var cacheStatus = func() (texts [cache.Outcomes][]byte) {
+	for o, text := range map[cache.Outcome]string{
+		cache.Hit: "hit", cache.Stale: "hit", cache.StaleError: "hit",
+		cache.Miss: "fwd=miss; stored", cache.Coalesced: "fwd=miss; collapsed",
+		cache.Pass: "fwd=bypass", cache.Error: "fwd=miss",
+	} {
+		texts[o] = fmt.Appendf(nil, "xcri-proxy; %s; detail=%s", text, o)
+	}
+	return texts
+}()
+
+// CacheStatus returns the value of Cache-Status for an outcome. It must not be changed.
+func CacheStatus(o cache.Outcome) []byte { return cacheStatus[o] }
+
+// Cached returns the header of answers from the cache with an outcome. It must not be
+// changed.
+func (h *Headers) Cached(o cache.Outcome) *fasthttp.ResponseHeader { return &h.cached[o] }
