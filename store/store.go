@@ -85,7 +85,7 @@ type Store struct {
 // answers about a resource in addition to those that the table of endpoints
 // names: athletes.national_rank is one.
 func Open(opts Options, columns ...string) (*Store, error) {
-	extra, err := readapi.NewExtra(columns)
+	extra, err := readapi.WithColumns(columns)
 	if err != nil {
 		return nil, err
 	}

@@ -9,7 +9,7 @@ func TestAppendRowAllocates(t *testing.T) {
 	body := make([]byte, 0, 8<<10)
 	i := 0
 	if n := testing.AllocsPerRun(len(rows)-1, func() {
-		body, _ = sel.encoder.AppendRow(body[:0], rows[i%len(rows)])
+		body, _ = sel.Encoder.AppendRow(body[:0], rows[i%len(rows)])
 		i++
 	}); n > 0 {
 		t.Errorf("a row takes %v allocations", n)

@@ -1,50 +1,53 @@
 package readapi
 
-import "github.com/lewistv/xcri-proxy/store/param"
+import (
+	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/query"
+)
 
-var athleteEndpoints = []*Endpoint{
+var athleteEndpoints = []*query.Endpoint{
 	{
 		Path: "/athletes/",
 		Params: join(oneCalculation, paged, []param.Param{searchPeople,
 			{Name: "min_races", Kind: param.Int, Min: new(int64(1)), Where: "r.races_count >= ?"},
 			region.On("t.regl_group_name = ?"), conference.On("t.conf_group_name = ?")}),
-		Reads: []string{AthleteTable, TeamTable}, Lane: WholeList,
-		Answer: list(athletesWithTeams),
+		Reads: []string{AthleteTable, TeamTable}, Lane: query.WholeList,
+		Answer: query.List(athletesWithTeams),
 	},
 	{
 		Path:   "/athletes/{athlete_hnd}",
 		Params: join([]param.Param{handle("athlete_hnd", "r.anet_athlete_hnd = ?")}, oneCalculation),
-		Reads:  []string{AthleteTable}, Lane: ByKey,
-		Answer:   single(athletes.ordered("r.calculated_at DESC, r.ranking_id")),
+		Reads:  []string{AthleteTable}, Lane: query.ByKey,
+		Answer:   query.Single(athletes.Ordered("r.calculated_at DESC, r.ranking_id")),
 		NotFound: "Athlete {athlete_hnd} not found for season {season_year}",
 	},
 	{
 		Path:   "/athletes/team/{team_hnd}/roster",
 		Params: join([]param.Param{handle("team_hnd", "r.anet_team_hnd = ?")}, oneCalculation, []param.Param{limit("100", 500)}),
-		Reads:  []string{AthleteTable}, Lane: ByKey,
-		Answer: list(athletes),
+		Reads:  []string{AthleteTable}, Lane: query.ByKey,
+		Answer: query.List(athletes),
 	},
 }
 
-var athleteColumns = cols(
-	fields(integer, "ranking_id"), calculation,
-	fields(integer, "anet_athlete_hnd"), fields(text, "athlete_name_first", "athlete_name_last"),
-	fields(integer, "anet_team_hnd"), fields(text, "team_name"), fields(integer, "team_group_fk"),
-	fields(text, "regl_group_name", "conf_group_name"),
-	fields(integer, "athlete_rank"), fields(float, "xcri_score"), fields(integer, "races_count"),
-	fields(float, "season_average", "best_performance"), fields(date, "most_recent_race_date"),
-	fields(integer, "h2h_wins", "h2h_losses", "h2h_meetings"),
-	fields(float, "h2h_win_rate", "min_opponent_quality", "avg_opponent_quality"),
-	fields(float, "scs_score"), fields(integer, "scs_rank"), componentScores(float, "saga", "sewr", "osma"),
-	fields(datetime, "calculated_at"), fields(text, "algorithm_version"), fields(float, "processing_time_seconds"))
+var athleteColumns = query.Cols(
+	query.Fields(integer, "ranking_id"), calculation,
+	query.Fields(integer, "anet_athlete_hnd"), query.Fields(text, "athlete_name_first", "athlete_name_last"),
+	query.Fields(integer, "anet_team_hnd"), query.Fields(text, "team_name"), query.Fields(integer, "team_group_fk"),
+	query.Fields(text, "regl_group_name", "conf_group_name"),
+	query.Fields(integer, "athlete_rank"), query.Fields(float, "xcri_score"), query.Fields(integer, "races_count"),
+	query.Fields(float, "season_average", "best_performance"), query.Fields(date, "most_recent_race_date"),
+	query.Fields(integer, "h2h_wins", "h2h_losses", "h2h_meetings"),
+	query.Fields(float, "h2h_win_rate", "min_opponent_quality", "avg_opponent_quality"),
+	query.Fields(float, "scs_score"), query.Fields(integer, "scs_rank"), componentScores(float, "saga", "sewr", "osma"),
+	query.Fields(datetime, "calculated_at"), query.Fields(text, "algorithm_version"), query.Fields(float, "processing_time_seconds"))
 
 // athletes have null for region, conference and date of the last race: only the
 // list of the API shows them.
-var athletes = selection{
-	table: AthleteTable, from: AthleteTable + " r",
-	order: "r.athlete_rank, r.ranking_id",
-	columns: swapped(athleteColumns, column{name: "regl_group_name", kind: null},
-		column{name: "conf_group_name", kind: null}, column{name: "most_recent_race_date", kind: null}),
+var athletes = query.Selection{
+	Table: AthleteTable, From: AthleteTable + " r",
+	Order: "r.athlete_rank, r.ranking_id",
+	Columns: query.Swapped(athleteColumns, query.Column{Name: "regl_group_name", Kind: null},
+		query.Column{Name: "conf_group_name", Kind: null}, query.Column{Name: "most_recent_race_date", Kind: null}),
 }
 
 const withTeam = " LEFT JOIN " + TeamTable + " t ON t.anet_team_hnd = r.anet_team_hnd" +
@@ -53,11 +56,11 @@ const withTeam = " LEFT JOIN " + TeamTable + " t ON t.anet_team_hnd = r.anet_tea
 
 // athletesWithTeams joins on neither algorithm nor scoring group, as the API
 // does: a team with several rows repeats its athletes.
-var athletesWithTeams = selection{
-	table: AthleteTable, from: athletes.from + withTeam,
-	order: athletes.order + ", t.ranking_id",
-	late: &lateJoin{from: athletes.from, order: athletes.order, text: withTeam,
-		by: "r.anet_team_hnd, r.season_year, r.division_code, r.gender_code, r.checkpoint_date"},
-	columns: swapped(athleteColumns, column{"regl_group_name", text, "t.regl_group_name"},
-		column{"conf_group_name", text, "t.conf_group_name"}),
+var athletesWithTeams = query.Selection{
+	Table: AthleteTable, From: athletes.From + withTeam,
+	Order: athletes.Order + ", t.ranking_id",
+	Late: &query.LateJoin{From: athletes.From, Order: athletes.Order, Text: withTeam,
+		By: "r.anet_team_hnd, r.season_year, r.division_code, r.gender_code, r.checkpoint_date"},
+	Columns: query.Swapped(athleteColumns, query.As("regl_group_name", text, "t.regl_group_name"),
+		query.As("conf_group_name", text, "t.conf_group_name")),
 }

@@ -6,6 +6,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/query"
 	"github.com/lewistv/xcri-proxy/store/scope"
 )
 
@@ -21,8 +22,8 @@ type datedGroup struct {
 // the generation of its scope and its ranks stay. A change of the table that no
 // generation explains is one by hand: then no number holds.
 type datedCounts struct {
-	generation string // of all calculations
-	stamp      stamp  // of the athlete table
+	generation string      // of all calculations
+	stamp      query.Stamp // of the athlete table
 	groups     map[scope.Scope]datedCount
 }
 
@@ -33,18 +34,18 @@ type datedCount struct {
 
 // explains reports whether all changes of the table between c and a later moment
 // belong to calculations between them.
-func (c datedCounts) explains(generation string, now stamp) bool {
+func (c datedCounts) explains(generation string, now query.Stamp) bool {
 	if generation != c.generation {
 		return true
 	}
 	// A second change within the same second leaves the stamp as it is.
-	return now.text == c.stamp.text && now.text != "" && c.stamp.quiet
+	return now.Text == c.stamp.Text && now.Text != "" && c.stamp.Quiet
 }
 
 // datedGroups reads the groups of all snapshots with their numbers of athletes. It
 // counts those that the Totals do not know.
-func (r *Read) datedGroups() ([]datedGroup, error) {
-	groups, err := r.datedScopes()
+func datedGroups(r *query.Read) ([]datedGroup, error) {
+	groups, err := datedScopes(r)
 	if err != nil || len(groups) == 0 {
 		return nil, err
 	}
@@ -52,11 +53,11 @@ func (r *Read) datedGroups() ([]datedGroup, error) {
 	if err != nil {
 		return nil, err
 	}
-	now, err := r.changed([]string{AthleteTable})
+	now, err := r.Changed([]string{AthleteTable})
 	if err != nil {
 		return nil, err
 	}
-	known := r.State.Totals.datedCounts()
+	known, _ := r.State.Totals.LastNote().(datedCounts)
 	if !known.explains(g.ID(), now) {
 		known.groups = nil
 	}
@@ -72,19 +73,19 @@ func (r *Read) datedGroups() ([]datedGroup, error) {
 		}
 		group.athletes = count.athletes
 	}
-	if err := r.countAthletes(missing, len(missing) == len(groups)); err != nil {
+	if err := countAthletes(r, missing, len(missing) == len(groups)); err != nil {
 		return nil, err
 	}
 	for _, group := range groups {
 		next.groups[group.Scope] = datedCount{g.Of(group.Scope), group.ranks, group.athletes}
 	}
-	r.State.Totals.setDatedCounts(next)
+	r.State.Totals.Note(next)
 	return groups, nil
 }
 
 // datedScopes reads the groups of all snapshots. The server skips from group to
 // group in the index: it reads a few entries of each.
-func (r *Read) datedScopes() (groups []datedGroup, err error) {
+func datedScopes(r *query.Read) (groups []datedGroup, err error) {
 	const names = "r.season_year, r.division_code, r.gender_code, r.checkpoint_date, r.algorithm_type, r.scoring_group"
 	err = r.Rows("SELECT "+names+", MIN(r.athlete_rank), MAX(r.athlete_rank) FROM "+AthleteTable+" r GROUP BY "+names+
 		" HAVING r.checkpoint_date IS NOT NULL AND "+lightDivision, nil, func(row []driver.Value) error {
@@ -102,7 +103,7 @@ func scopeOf(row []driver.Value) scope.Scope {
 
 // countAthletes fills in the numbers of athletes of groups, which may be all
 // groups that there are.
-func (r *Read) countAthletes(groups []*datedGroup, all bool) error {
+func countAthletes(r *query.Read, groups []*datedGroup, all bool) error {
 	if len(groups) == 0 {
 		return nil
 	}
@@ -128,22 +129,4 @@ func (r *Read) countAthletes(groups []*datedGroup, all bool) error {
 			}
 			return nil
 		})
-}
-
-func (t *Totals) datedCounts() datedCounts {
-	if t == nil {
-		return datedCounts{}
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.dated
-}
-
-func (t *Totals) setDatedCounts(c datedCounts) {
-	if t == nil {
-		return
-	}
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.dated = c
 }

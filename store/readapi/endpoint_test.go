@@ -1,7 +1,8 @@
 package readapi
 
 import (
-	"errors"
+	"database/sql/driver"
+	"encoding/json"
 	"fmt"
 	"regexp"
 	"slices"
@@ -9,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/query"
 )
 
 var inBraces = regexp.MustCompile(`\{([a-z_]+)\}`)
@@ -114,13 +116,13 @@ func checkParam(t *testing.T, p param.Param) {
 func TestWhere(t *testing.T) {
 	for _, e := range Endpoints() {
 		for given := range 1 << len(e.Params) {
-			q := Query{Endpoint: e, Args: make([]Arg, len(e.Params))}
+			q := query.Query{Endpoint: e, Args: make([]query.Arg, len(e.Params))}
 			for i, p := range e.Params {
 				if given>>i&1 == 1 {
-					q.Args[i] = Arg{true, valueFor(p)}
+					q.Args[i] = query.Arg{Given: true, Text: valueFor(p)}
 				}
 			}
-			condition, args := q.where()
+			condition, args := q.Where()
 			if n := strings.Count(condition, "?"); n != len(args) {
 				t.Fatalf("%s: %d places for %d values: %s", e.Path, n, len(args), condition)
 			}
@@ -132,12 +134,12 @@ func TestWhere(t *testing.T) {
 }
 
 func TestExpand(t *testing.T) {
-	q := query(t, "/teams/{team_hnd}/resume", map[string]string{"team_hnd": "07", "division": "0", "gender": "m"})
-	if got, want := q.expand(q.NotFound), "Season resume not found for team 7 (season=2025, division=0, gender=m)"; got != want {
+	q := asked(t, "/teams/{team_hnd}/resume", map[string]string{"team_hnd": "07", "division": "0", "gender": "m"})
+	if got, want := detail(t, q), "Season resume not found for team 7 (season=2025, division=0, gender=m)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	q = query(t, "/teams/{team_hnd}/resume", map[string]string{"team_hnd": "-7"})
-	if got, want := q.expand(q.NotFound), "Season resume not found for team -7 (season=2025, division=None, gender=None)"; got != want {
+	q = asked(t, "/teams/{team_hnd}/resume", map[string]string{"team_hnd": "-7"})
+	if got, want := detail(t, q), "Season resume not found for team -7 (season=2025, division=None, gender=None)"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 }
@@ -148,15 +150,7 @@ func TestUnknownParameterPanics(t *testing.T) {
 			t.Errorf("got %q", got)
 		}
 	}()
-	query(t, "/health", nil).Arg("limit")
-}
-
-func TestRefusedError(t *testing.T) {
-	r := &Read{Query: query(t, "/metadata/{metadata_id}", map[string]string{"metadata_id": "9"})}
-	var refused *refusedError
-	if err := r.missing(); !errors.As(err, &refused) || refused.answer.Status != 404 || err.Error() != `{"detail":"Metadata record 9 not found"}` {
-		t.Errorf("got %v", err)
-	}
+	asked(t, "/health", nil).Arg("limit")
 }
 
 func TestLongDate(t *testing.T) {
@@ -169,14 +163,14 @@ func TestLongDate(t *testing.T) {
 	}
 }
 
-func query(t testing.TB, path string, given map[string]string) Query {
+func asked(t testing.TB, path string, given map[string]string) query.Query {
 	t.Helper()
-	i := slices.IndexFunc(Endpoints(), func(e *Endpoint) bool { return e.Path == path })
+	i := slices.IndexFunc(Endpoints(), func(e *query.Endpoint) bool { return e.Path == path })
 	if i < 0 {
 		t.Fatalf("no endpoint %s", path)
 	}
 	e := Endpoints()[i]
-	q := Query{Endpoint: e, Args: make([]Arg, len(e.Params))}
+	q := query.Query{Endpoint: e, Args: make([]query.Arg, len(e.Params))}
 	for i := range e.Params {
 		p := &e.Params[i]
 		if raw, ok := given[p.Name]; ok {
@@ -184,10 +178,26 @@ func query(t testing.TB, path string, given map[string]string) Query {
 			if problem != param.OK {
 				t.Fatalf("%s %v: problem %d", path, given, problem)
 			}
-			q.Args[i] = Arg{isGiven, string(text)}
+			q.Args[i] = query.Arg{Given: isGiven, Text: string(text)}
 		} else if p.Default != "" {
-			q.Args[i] = Arg{true, p.Default}
+			q.Args[i] = query.Arg{Given: true, Text: p.Default}
 		}
 	}
 	return q
+}
+
+// nothing is a database without rows.
+type nothing struct{}
+
+func (nothing) Rows(string, []any, func([]driver.Value) error) error { return nil }
+
+// detail returns the detail of the 404 that a question is answered with.
+func detail(t *testing.T, q query.Query) string {
+	t.Helper()
+	a, err := q.Run(nothing{}, query.State{})
+	var body struct{ Detail string }
+	if err != nil || a.Status != 404 || json.Unmarshal(a.Body, &body) != nil {
+		t.Fatalf("%d %s, %v", a.Status, a.Body, err)
+	}
+	return body.Detail
 }

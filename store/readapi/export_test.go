@@ -1,5 +1,7 @@
 package readapi
 
+import "github.com/lewistv/xcri-proxy/store/query"
+
 // Identifiers of the internal tests for the external ones.
 var (
 	InBraces = inBraces
@@ -7,4 +9,4 @@ var (
 )
 
 // Shallow is shallow for the external tests.
-const Shallow = shallow
+const Shallow = query.Shallow

@@ -105,7 +105,7 @@ func TestExtraColumnsAreRefused(t *testing.T) {
 // TestExtraColumnsFail: an answer fails with the statement that reads the names.
 func TestExtraColumnsFail(t *testing.T) {
 	t.Parallel()
-	x, err := readapi.NewExtra([]string{"teams.national_rank"})
+	x, err := readapi.WithColumns([]string{"teams.national_rank"})
 	if err != nil {
 		t.Fatal(err)
 	}

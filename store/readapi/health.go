@@ -1,11 +1,13 @@
 package readapi
 
-var healthEndpoints = []*Endpoint{
+import "github.com/lewistv/xcri-proxy/store/query"
+
+var healthEndpoints = []*query.Endpoint{
 	{
 		// The proxy adds the other members of its answer.
 		Path:  "/health",
-		Reads: []string{AthleteTable, TeamTable, ComponentTable, MetadataTable}, Lane: WholeList,
-		Answer: func(r *Read) error {
+		Reads: []string{AthleteTable, TeamTable, ComponentTable, MetadataTable}, Lane: query.WholeList,
+		Answer: func(r *query.Read) error {
 			var counts struct {
 				Athletes   int64 `json:"iz_rankings_xcri_athlete_rankings"`
 				Teams      int64 `json:"iz_rankings_xcri_team_rankings"`
@@ -16,11 +18,11 @@ var healthEndpoints = []*Endpoint{
 				AthleteTable: &counts.Athletes, TeamTable: &counts.Teams, ComponentTable: &counts.Components, MetadataTable: &counts.Metadata,
 			} {
 				var err error
-				if *n, err = r.count("SELECT COUNT(*) FROM "+table, nil); err != nil {
+				if *n, err = r.Count("SELECT COUNT(*) FROM "+table, nil); err != nil {
 					return err
 				}
 			}
-			r.object(counts)
+			r.Object(counts)
 			return nil
 		},
 	},

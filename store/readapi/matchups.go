@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
+	"github.com/lewistv/xcri-proxy/store/query"
 )
 
 // involves is the condition that a team plays in a game.
@@ -21,19 +22,19 @@ func named(alias, column string) string {
 		" AND " + alias + ".checkpoint_date <=> r.checkpoint_date"
 }
 
-var matchups = selection{
-	from:  MatchupTable + " r" + named("ta", "team_a_id") + named("tb", "team_b_id") + named("tw", "winner_team_id"),
-	order: "r.matchup_id",
-	columns: cols(
-		fields(integer, "matchup_id", "race_hnd", "meet_id"), fields(date, "race_date"), fields(text, "meet_name"),
-		fields(integer, "team_a_id"), []column{{"team_a_name", text, "ta.team_name"}},
-		fields(integer, "team_a_rank", "team_a_score", "team_a_ko_rank"),
-		fields(integer, "team_b_id"), []column{{"team_b_name", text, "tb.team_name"}},
-		fields(integer, "team_b_rank", "team_b_score", "team_b_ko_rank"),
-		fields(integer, "winner_team_id"), []column{{"winner_team_name", text, "tw.team_name"}},
-		fields(integer, "season_year"), fields(text, "rank_group_type"), fields(integer, "rank_group_fk"),
-		fields(text, "gender_code"), fields(date, "checkpoint_date"), fields(datetime, "calculation_date")),
-}.build()
+var matchups = query.Selection{
+	From:  MatchupTable + " r" + named("ta", "team_a_id") + named("tb", "team_b_id") + named("tw", "winner_team_id"),
+	Order: "r.matchup_id",
+	Columns: query.Cols(
+		query.Fields(integer, "matchup_id", "race_hnd", "meet_id"), query.Fields(date, "race_date"), query.Fields(text, "meet_name"),
+		query.Fields(integer, "team_a_id"), []query.Column{query.As("team_a_name", text, "ta.team_name")},
+		query.Fields(integer, "team_a_rank", "team_a_score", "team_a_ko_rank"),
+		query.Fields(integer, "team_b_id"), []query.Column{query.As("team_b_name", text, "tb.team_name")},
+		query.Fields(integer, "team_b_rank", "team_b_score", "team_b_ko_rank"),
+		query.Fields(integer, "winner_team_id"), []query.Column{query.As("winner_team_name", text, "tw.team_name")},
+		query.Fields(integer, "season_year"), query.Fields(text, "rank_group_type"), query.Fields(integer, "rank_group_fk"),
+		query.Fields(text, "gender_code"), query.Fields(date, "checkpoint_date"), query.Fields(datetime, "calculation_date")),
+}.Build()
 
 // record is a team's result in all of its games.
 type record struct {
@@ -45,11 +46,11 @@ type record struct {
 
 // teamMatchups answers with a page of a team's games and its record in all of
 // them.
-func teamMatchups(r *Read) error {
+func teamMatchups(r *query.Read) error {
 	team := r.Int("team_id")
-	condition, args := r.where()
+	condition, args := r.Where()
 	var total, wins int64
-	_, err := r.one("SELECT COUNT(*), "+won+" FROM "+MatchupTable+" r WHERE "+condition,
+	_, err := r.One("SELECT COUNT(*), "+won+" FROM "+MatchupTable+" r WHERE "+condition,
 		append([]any{team}, args...), func(row []driver.Value) {
 			total, wins = jsontext.AsInt(row[0]), jsontext.AsInt(row[1])
 		})
@@ -60,14 +61,14 @@ func teamMatchups(r *Read) error {
 	if total > 0 {
 		percent = jsontext.AppendPercent(nil, wins, total)
 	}
-	games, _, err := matchups.array(r, " WHERE "+condition+
+	games, _, err := matchups.Array(r, " WHERE "+condition+
 		" ORDER BY CASE WHEN r.team_a_id = ? THEN r.team_b_ko_rank ELSE r.team_a_ko_rank END,"+
-		" r.race_date DESC, "+matchups.order+" LIMIT ? OFFSET ?", append(args, team, r.Int("limit"), r.Int("offset")))
-	r.object(struct {
-		pageHead
+		" r.race_date DESC, "+matchups.Order+" LIMIT ? OFFSET ?", append(args, team, r.Int("limit"), r.Int("offset")))
+	r.Object(struct {
+		query.PageHead
 		Stats    record       `json:"stats"`
 		Matchups jsontext.Raw `json:"matchups"`
-	}{pageHead{total, r.number("limit"), r.number("offset")}, record{total, wins, total - wins, percent}, games})
+	}{query.PageHead{Total: total, Limit: r.Number("limit"), Offset: r.Number("offset")}, record{total, wins, total - wins, percent}, games})
 	return err
 }
 
@@ -86,12 +87,12 @@ type rivalry struct {
 }
 
 // headToHead answers with all games of two teams.
-func headToHead(r *Read) error {
+func headToHead(r *query.Read) error {
 	answer := rivalry{A: r.Int("team_a_id"), B: r.Int("team_b_id")}
-	condition, args := r.where()
+	condition, args := r.Where()
 	condition += " AND " + involves + " AND " + involves
 	args = append(args, answer.A, answer.A, answer.B, answer.B)
-	_, err := r.one("SELECT COUNT(*), "+won+", "+won+" FROM "+MatchupTable+" r WHERE "+condition,
+	_, err := r.One("SELECT COUNT(*), "+won+", "+won+" FROM "+MatchupTable+" r WHERE "+condition,
 		append([]any{answer.A, answer.B}, args...), func(row []driver.Value) {
 			answer.Total, answer.AWins, answer.BWins = jsontext.AsInt(row[0]), jsontext.AsInt(row[1]), jsontext.AsInt(row[2])
 		})
@@ -99,13 +100,13 @@ func headToHead(r *Read) error {
 	case err != nil:
 		return err
 	case answer.Total == 0:
-		return r.missing()
+		return r.Missing()
 	}
 	// The newest game comes first. Its names are the teams', and the highest
 	// winner of its day is the latest winner.
 	var day string
-	_, err = r.one("SELECT r.race_date, r.team_a_id, ta.team_name, tb.team_name FROM "+matchups.from+
-		" WHERE "+condition+" ORDER BY r.race_date DESC, "+matchups.order+" LIMIT 1", args, func(row []driver.Value) {
+	_, err = r.One("SELECT r.race_date, r.team_a_id, ta.team_name, tb.team_name FROM "+matchups.From+
+		" WHERE "+condition+" ORDER BY r.race_date DESC, "+matchups.Order+" LIMIT 1", args, func(row []driver.Value) {
 		day, answer.Latest = jsontext.AsText(row[0]), date.Of(row[0])
 		answer.AName, answer.BName = nameOrNull(row[2]), nameOrNull(row[3])
 		if jsontext.AsInt(row[1]) != answer.A {
@@ -115,13 +116,13 @@ func headToHead(r *Read) error {
 	if err != nil {
 		return err
 	}
-	answer.LatestWinner, err = r.count("SELECT MAX(r.winner_team_id) FROM "+MatchupTable+" r WHERE "+condition+" AND r.race_date = ?",
+	answer.LatestWinner, err = r.Count("SELECT MAX(r.winner_team_id) FROM "+MatchupTable+" r WHERE "+condition+" AND r.race_date = ?",
 		append(args[:len(args):len(args)], day))
 	if err != nil {
 		return err
 	}
-	answer.Matchups, _, err = matchups.array(r, " WHERE "+condition+" ORDER BY r.race_date DESC, "+matchups.order, args)
-	r.object(answer)
+	answer.Matchups, _, err = matchups.Array(r, " WHERE "+condition+" ORDER BY r.race_date DESC, "+matchups.Order, args)
+	r.Object(answer)
 	return err
 }
 
@@ -134,9 +135,9 @@ func nameOrNull(v driver.Value) jsontext.Raw {
 }
 
 // meetMatchups answers with all games of one race.
-func meetMatchups(r *Read) error {
-	condition, args := r.where()
-	tail := " WHERE " + condition + " ORDER BY r.team_a_rank, r.team_b_rank, " + matchups.order
+func meetMatchups(r *query.Read) error {
+	condition, args := r.Where()
+	tail := " WHERE " + condition + " ORDER BY r.team_a_rank, r.team_b_rank, " + matchups.Order
 	var answer struct {
 		Race     jsontext.Raw `json:"race_hnd"`
 		Name     jsontext.Raw `json:"meet_name"`
@@ -144,17 +145,17 @@ func meetMatchups(r *Read) error {
 		Total    int64        `json:"total_matchups"`
 		Matchups jsontext.Raw `json:"matchups"`
 	}
-	found, err := r.one("SELECT r.meet_name, r.race_date FROM "+MatchupTable+" r"+tail+" LIMIT 1", args,
+	found, err := r.One("SELECT r.meet_name, r.race_date FROM "+MatchupTable+" r"+tail+" LIMIT 1", args,
 		func(row []driver.Value) { answer.Name, answer.Date = text.Of(row[0]), date.Of(row[1]) })
 	switch {
 	case err != nil:
 		return err
 	case !found:
-		return r.missing()
+		return r.Missing()
 	}
-	answer.Race = r.number("race_hnd")
-	answer.Matchups, answer.Total, err = matchups.array(r, tail, args)
-	r.object(answer)
+	answer.Race = r.Number("race_hnd")
+	answer.Matchups, answer.Total, err = matchups.Array(r, tail, args)
+	r.Object(answer)
 	return err
 }
 
@@ -199,10 +200,10 @@ const commonGames = MatchupTable + " r JOIN " + MatchupTable + " m" +
 	" AND t.checkpoint_date <=> r.checkpoint_date"
 
 // commonOpponents answers with the opponents that both teams met.
-func commonOpponents(r *Read) error {
+func commonOpponents(r *query.Read) error {
 	answer := opponents{A: r.Int("team_a_id"), B: r.Int("team_b_id")}
 	a, b := answer.A, answer.B
-	condition, args := r.where()
+	condition, args := r.Where()
 	bound := []any{a, a, b, b, a, b, a, a}
 	bound = append(append(bound, args...), a, a, b, b)
 	var sum opponent // over all opponents
@@ -221,17 +222,17 @@ func commonOpponents(r *Read) error {
 		return err
 	}
 	if answer.Total = len(answer.Common); answer.Total == 0 {
-		return r.missing()
+		return r.Missing()
 	}
 	answer.ARecord, answer.BRecord = fmt.Sprintf("%d-%d", sum.AWins, sum.ALosses), fmt.Sprintf("%d-%d", sum.BWins, sum.BLosses)
-	r.object(answer)
+	r.Object(answer)
 	return nil
 }
 
 // differentTeams refuses to compare a team with itself.
-func differentTeams(q Query) *Answer {
+func differentTeams(q query.Query) *query.Answer {
 	if q.Arg("team_a_id") == q.Arg("team_b_id") {
-		return refusal(400, "team_a_id and team_b_id must be different")
+		return query.Refusal(400, "team_a_id and team_b_id must be different")
 	}
 	return nil
 }

@@ -5,68 +5,69 @@ import (
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/query"
 )
 
-var metadataEndpoints = []*Endpoint{
+var metadataEndpoints = []*query.Endpoint{
 	{
 		// A zero or an empty text is a value of its own here.
 		Path: "/metadata/",
 		Params: []param.Param{season("2024"), division.KeepZero(), gender, scoringGroup.Or(""),
 			checkpoint.KeepZero(), algorithm.Or("")},
-		Reads: []string{MetadataTable}, Lane: ByKey,
-		Answer: whole(metadata),
+		Reads: []string{MetadataTable}, Lane: query.ByKey,
+		Answer: query.Whole(metadata),
 	},
 	{
 		Path:  "/metadata/latest",
-		Reads: []string{MetadataTable}, Lane: ByKey,
-		Answer: whole(selection{
-			from: MetadataTable + " r JOIN (SELECT r.division_code, r.gender_code, MAX(r.calculated_at) AS newest FROM " +
+		Reads: []string{MetadataTable}, Lane: query.ByKey,
+		Answer: query.Whole(query.Selection{
+			From: MetadataTable + " r JOIN (SELECT r.division_code, r.gender_code, MAX(r.calculated_at) AS newest FROM " +
 				MetadataTable + " r WHERE " + liveDivision + " GROUP BY r.division_code, r.gender_code) l" +
 				" ON l.division_code = r.division_code AND l.gender_code = r.gender_code AND l.newest = r.calculated_at",
-			fixed: liveDivision, order: "r.division_code, r.gender_code, r.metadata_id",
-			columns: metadata.columns,
+			Fixed: liveDivision, Order: "r.division_code, r.gender_code, r.metadata_id",
+			Columns: metadata.Columns,
 		}),
 	},
 	{
 		Path:  "/metadata/latest/date",
-		Reads: []string{MetadataTable}, Lane: ByKey,
+		Reads: []string{MetadataTable}, Lane: query.ByKey,
 		Answer:   latestDate,
 		NotFound: "No calculation metadata found",
 	},
 	{
 		Path:  "/metadata/summary/processing",
-		Reads: []string{MetadataTable}, Lane: ByKey,
+		Reads: []string{MetadataTable}, Lane: query.ByKey,
 		Answer: summary,
 	},
 	{
 		Path:   "/metadata/{metadata_id}",
 		Params: []param.Param{handle("metadata_id", "r.metadata_id = ?")},
-		Reads:  []string{MetadataTable}, Lane: ByKey,
-		Answer:   single(metadata),
+		Reads:  []string{MetadataTable}, Lane: query.ByKey,
+		Answer:   query.Single(metadata),
 		NotFound: "Metadata record {metadata_id} not found",
 	},
 }
 
-var metadata = selection{
-	from: MetadataTable + " r", order: "r.calculated_at DESC, r.metadata_id",
-	columns: cols(
-		fields(integer, "metadata_id"), calculation, fields(datetime, "calculated_at"), fields(text, "algorithm_version"),
-		fields(integer, "total_performances", "total_athletes", "total_teams", "total_races"),
-		fields(float, "processing_time_seconds"), fields(boolean, "cache_used"), fields(float, "cache_hit_rate"),
-		fields(integer, "athletes_with_h2h", "athletes_no_h2h", "heavy_fallback_count"),
-		fields(text, "calculation_status", "error_message")),
+var metadata = query.Selection{
+	From: MetadataTable + " r", Order: "r.calculated_at DESC, r.metadata_id",
+	Columns: query.Cols(
+		query.Fields(integer, "metadata_id"), calculation, query.Fields(datetime, "calculated_at"), query.Fields(text, "algorithm_version"),
+		query.Fields(integer, "total_performances", "total_athletes", "total_teams", "total_races"),
+		query.Fields(float, "processing_time_seconds"), query.Fields(boolean, "cache_used"), query.Fields(float, "cache_hit_rate"),
+		query.Fields(integer, "athletes_with_h2h", "athletes_no_h2h", "heavy_fallback_count"),
+		query.Fields(text, "calculation_status", "error_message")),
 }
 
 // latestDate answers with the time of the newest calculation.
-func latestDate(r *Read) error {
-	found, err := r.one("SELECT r.calculated_at FROM "+MetadataTable+" r WHERE "+liveDivision+
+func latestDate(r *query.Read) error {
+	found, err := r.One("SELECT r.calculated_at FROM "+MetadataTable+" r WHERE "+liveDivision+
 		" ORDER BY r.calculated_at DESC LIMIT 1", nil, func(row []driver.Value) {
-		r.object(struct {
+		r.Object(struct {
 			CalculatedAt jsontext.Raw `json:"calculated_at"`
 		}{datetime.Of(row[0])})
 	})
 	if err == nil && !found {
-		return r.missing()
+		return r.Missing()
 	}
 	return err
 }
@@ -83,11 +84,11 @@ type processing struct {
 }
 
 // summary answers with totals and averages over the live calculations.
-func summary(r *Read) error {
-	_, err := r.one("SELECT COUNT(*), SUM(r.total_athletes), SUM(r.total_teams),"+
+func summary(r *query.Read) error {
+	_, err := r.One("SELECT COUNT(*), SUM(r.total_athletes), SUM(r.total_teams),"+
 		" AVG(r.processing_time_seconds), AVG(r.cache_hit_rate), MIN(r.calculated_at), MAX(r.calculated_at)"+
 		" FROM "+MetadataTable+" r WHERE "+liveDivision, nil, func(row []driver.Value) {
-		r.object(processing{
+		r.Object(processing{
 			Calculations: jsontext.AsInt(row[0]), Athletes: integer.Of(row[1]), Teams: integer.Of(row[2]),
 			AverageTime: float.Of(row[3]), HitRate: float.Of(row[4]),
 			First: datetime.Of(row[5]), Latest: datetime.Of(row[6]),

@@ -3,6 +3,19 @@ package readapi
 import (
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/query"
+)
+
+// The kinds of columns, by short names for the entries.
+const (
+	integer  = jsontext.Integer
+	text     = jsontext.Text
+	float    = jsontext.Float
+	decimal  = jsontext.Exact
+	date     = jsontext.Date
+	datetime = jsontext.DateTime
+	boolean  = jsontext.Boolean
+	null     = jsontext.Null
 )
 
 // Conditions on the algorithm and scoring group that most pages show.
@@ -66,14 +79,14 @@ func join(lists ...[]param.Param) (all []param.Param) {
 }
 
 // calculation are the columns that name the scope of a ranking.
-var calculation = cols(
-	fields(integer, "season_year", "division_code"), fields(text, "gender_code"), fields(date, "checkpoint_date"),
-	fields(text, "algorithm_type", "scoring_group"))
+var calculation = query.Cols(
+	query.Fields(integer, "season_year", "division_code"), query.Fields(text, "gender_code"), query.Fields(date, "checkpoint_date"),
+	query.Fields(text, "algorithm_type", "scoring_group"))
 
 // componentScores are the score and the rank in each of the named components.
-func componentScores(kind jsontext.Kind, names ...string) (columns []column) {
+func componentScores(kind jsontext.Kind, names ...string) (columns []query.Column) {
 	for _, n := range names {
-		columns = append(columns, column{name: n + "_score", kind: kind}, column{name: n + "_rank", kind: integer})
+		columns = append(columns, query.Column{Name: n + "_score", Kind: kind}, query.Column{Name: n + "_rank", Kind: integer})
 	}
 	return columns
 }

@@ -1,4 +1,4 @@
-// Package readapi holds the read API as data. Each endpoint is one entry with
+// Package readapi holds the read API as data, in the terms of package query. Each endpoint is one entry with
 // all its facts: path, parameters, the tables that it reads, SQL, columns and
 // the shape of its answer. The entries stand in the files athletes.go to
 // health.go, one file a resource; a new endpoint is a new entry there. The
@@ -8,7 +8,7 @@ package readapi
 import (
 	"slices"
 
-	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/query"
 	"github.com/lewistv/xcri-proxy/store/scope"
 )
 
@@ -24,49 +24,25 @@ const (
 	ResumeTable    = "iz_groups_season_resumes"
 )
 
-// Endpoint is one question of the read API. Endpoints are immutable.
-type Endpoint struct {
-	// Path names the endpoint, with {name} for each parameter in the path.
-	Path string
-	// Params are the parameters of the path, then those of the query, in the
-	// order in which the API reports errors.
-	Params []param.Param
-	// Reads lists the tables that the answers come from, apart from the
-	// metadata table, which every read consults for its generation.
-	Reads []string
-	// Lane is the cost of an answer without a search.
-	Lane Lane
-	// Span widens the scope that the parameters name.
-	Span Span
-
-	// Answer writes the answer to the Read's Body, or returns a refusal.
-	Answer func(*Read) error
-	// Refuse answers without the database. A nil Refuse never does; Refuse
-	// returns nil for a question that Answer answers.
-	Refuse func(Query) *Answer
-	// NotFound is the detail of the 404, with {name} for a parameter.
-	NotFound string
-}
-
-// Lane is the kind of work that a question is for the database. Questions of
-// one lane cost alike, so that slow ones need not delay the others.
-type Lane uint8
+// The types of package query under the names that callers use.
+type (
+	Endpoint = query.Endpoint
+	Query    = query.Query
+	Arg      = query.Arg
+	Answer   = query.Answer
+	Read     = query.Read
+	Database = query.Database
+	State    = query.State
+	Totals   = query.Totals
+	Extra    = query.Extra
+	Lane     = query.Lane
+)
 
 // The lanes.
 const (
-	ByKey     Lane = iota // a few rows, found by an index
-	WholeList             // all rows of a scope, or a count of them
-	Search                // a free-text search: reads every row of a scope
-)
-
-// Span is how much of the data an endpoint's answers depend on.
-type Span uint8
-
-// The spans.
-const (
-	SpanParams Span = iota // the scope that the parameters name
-	SpanAll                // all calculations, whatever the parameters name
-	SpanDated              // all snapshots
+	ByKey     = query.ByKey
+	WholeList = query.WholeList
+	Search    = query.Search
 )
 
 var endpoints = slices.Concat(
@@ -75,7 +51,7 @@ var endpoints = slices.Concat(
 
 // Endpoints returns the read API. The slice and its elements must not be
 // changed.
-func Endpoints() []*Endpoint { return endpoints }
+func Endpoints() []*query.Endpoint { return endpoints }
 
 // Tables returns the tables that the endpoints read.
 func Tables() []string {
@@ -89,3 +65,12 @@ func Tables() []string {
 func UncoveredTables() []string {
 	return []string{KnockoutTable, MatchupTable, SchoolTable, ResumeTable}
 }
+
+// resources are the answers that extra columns can be added to, by the first part
+// of their paths: lists and single rows that show a whole row of the table.
+var resources = map[string]*query.Selection{
+	"athletes": athletesWithTeams.Build(), "teams": teams.Build(), "team-knockout": knockouts.Build(),
+}
+
+// WithColumns returns the extra columns of names such as athletes.national_rank.
+func WithColumns(names []string) (*query.Extra, error) { return query.NewExtra(resources, names) }

@@ -6,17 +6,18 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
+	"github.com/lewistv/xcri-proxy/store/query"
 )
 
 // athleteRows returns rows of the athletes list, with values of the types that
 // the driver delivers.
-func athleteRows() (*selection, [][]driver.Value) {
-	sel := athletesWithTeams.build()
+func athleteRows() (*query.Selection, [][]driver.Value) {
+	sel := athletesWithTeams.Build()
 	var rows [][]driver.Value
 	for n := range 1000 {
 		var row []driver.Value
-		for i, c := range sel.columns {
-			switch c.kind {
+		for i, c := range sel.Columns {
+			switch c.Kind {
 			case jsontext.Integer:
 				row = append(row, int64(n*i))
 			case jsontext.Float:
@@ -42,7 +43,7 @@ func BenchmarkRows(b *testing.B) {
 			write := func() {
 				body = body[:0]
 				for _, row := range rows[:n] {
-					body, _ = sel.encoder.AppendRow(body, row)
+					body, _ = sel.Encoder.AppendRow(body, row)
 				}
 			}
 			write()

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/query"
 )
 
 var components = []string{"saga", "sewr", "osma", "xcri"}
@@ -22,19 +23,19 @@ var (
 	component = param.Param{Name: "component", Kind: param.Choice, InPath: true, Required: true, Choices: components, Fold: param.Lower}
 )
 
-var scsEndpoints = []*Endpoint{
+var scsEndpoints = []*query.Endpoint{
 	{
 		Path: "/scs/athletes/{athlete_hnd}/components",
 		Params: []param.Param{handle("athlete_hnd", "r.anet_athlete_hnd = ?"), season("2024"), division.KeepZero(),
 			{Name: "gender", Kind: param.Choice, Choices: []string{"M", "F"}, Fold: param.Upper, Where: "r.gender_code = ?"}},
-		Reads: []string{ComponentTable}, Lane: ByKey,
-		Answer:   single(athleteComponents),
+		Reads: []string{ComponentTable}, Lane: query.ByKey,
+		Answer:   query.Single(athleteComponents),
 		NotFound: "SCS components not found for athlete {athlete_hnd}",
 	},
 	{
 		Path:   "/scs/athletes/{athlete_hnd}/comparison",
 		Params: join([]param.Param{handle("athlete_hnd", "")}, scsScope),
-		Reads:  []string{ComponentTable}, Lane: ByKey,
+		Reads:  []string{ComponentTable}, Lane: query.ByKey,
 		Answer:   comparison,
 		NotFound: "SCS components not found for athlete {athlete_hnd}",
 	},
@@ -51,7 +52,7 @@ var scsEndpoints = []*Endpoint{
 	{
 		Path:   "/scs/leaderboard/{component}",
 		Params: join([]param.Param{component}, scsScope, []param.Param{scsLimit}),
-		Reads:  []string{ComponentTable}, Lane: WholeList,
+		Reads:  []string{ComponentTable}, Lane: query.WholeList,
 		Refuse: knownComponent(". Must be one of {'saga', 'sewr', 'osma', 'xcri'}"),
 		Answer: leaderboard,
 	},
@@ -59,18 +60,18 @@ var scsEndpoints = []*Endpoint{
 		Path: "/scs/distribution/{component}",
 		Params: join([]param.Param{component}, scsScope,
 			[]param.Param{{Name: "bins", Kind: param.Int, Default: "10", Min: new(int64(5)), Max: new(int64(20))}}),
-		Reads: []string{ComponentTable}, Lane: WholeList,
+		Reads: []string{ComponentTable}, Lane: query.WholeList,
 		Refuse: knownComponent(""),
 		Answer: distribution,
 	},
 }
 
-var componentEndpoints = []*Endpoint{
+var componentEndpoints = []*query.Endpoint{
 	{
 		Path:   "/components/athletes/{athlete_hnd}",
 		Params: []param.Param{handle("athlete_hnd", "r.anet_athlete_hnd = ?"), season("2024"), division, gender},
-		Reads:  []string{ComponentTable}, Lane: ByKey,
-		Answer:   single(athleteComponents),
+		Reads:  []string{ComponentTable}, Lane: query.ByKey,
+		Answer:   query.Single(athleteComponents),
 		NotFound: "Component data not found for athlete {athlete_hnd}",
 	},
 	{
@@ -78,36 +79,38 @@ var componentEndpoints = []*Endpoint{
 		Params: join([]param.Param{
 			{Name: "component", Kind: param.Choice, Required: true, Choices: components, Pattern: "^(saga|sewr|osma|xcri)$"},
 			season("2024"), division, gender}, paged),
-		Reads: []string{ComponentTable}, Lane: WholeList,
-		Answer: func(r *Read) error { return componentLists[r.Arg("component").Text](r) },
+		Reads: []string{ComponentTable}, Lane: query.WholeList,
+		Answer: func(r *query.Read) error { return componentLists[r.Arg("component").Text](r) },
 	},
 }
 
-func comingSoon(Query) *Answer { return refusal(501, "Endpoint not yet implemented - coming soon") }
+func comingSoon(query.Query) *query.Answer {
+	return query.Refusal(501, "Endpoint not yet implemented - coming soon")
+}
 
-func knownComponent(hint string) func(Query) *Answer {
-	return func(q Query) *Answer {
+func knownComponent(hint string) func(query.Query) *query.Answer {
+	return func(q query.Query) *query.Answer {
 		if c := q.Arg("component").Text; !slices.Contains(components, c) {
-			return refusal(400, "Invalid component: %s%s", c, hint)
+			return query.Refusal(400, "Invalid component: %s%s", c, hint)
 		}
 		return nil
 	}
 }
 
-var athleteOfComponent = cols(
-	fields(integer, "anet_athlete_hnd"), fields(text, "athlete_name_first", "athlete_name_last", "team_name"))
+var athleteOfComponent = query.Cols(
+	query.Fields(integer, "anet_athlete_hnd"), query.Fields(text, "athlete_name_first", "athlete_name_last", "team_name"))
 
-var calculatedComponent = cols(
-	fields(integer, "component_id", "ranking_id", "season_year", "division_code"), fields(text, "gender_code"),
+var calculatedComponent = query.Cols(
+	query.Fields(integer, "component_id", "ranking_id", "season_year", "division_code"), query.Fields(text, "gender_code"),
 	athleteOfComponent)
 
-var athleteComponents = selection{
-	from: ComponentTable + " r", order: "r.created_at DESC, r.component_id",
-	columns: cols(
-		calculatedComponent, componentScores(float, components...), fields(integer, "races_used"),
-		fields(float, "best_ags", "avg_ags", "worst_ags", "best_cpr", "avg_cpr", "worst_cpr",
+var athleteComponents = query.Selection{
+	From: ComponentTable + " r", Order: "r.created_at DESC, r.component_id",
+	Columns: query.Cols(
+		calculatedComponent, componentScores(float, components...), query.Fields(integer, "races_used"),
+		query.Fields(float, "best_ags", "avg_ags", "worst_ags", "best_cpr", "avg_cpr", "worst_cpr",
 			"avg_race_quality", "best_race_quality", "avg_opponent_count"),
-		fields(integer, "total_opponents"), fields(datetime, "created_at", "updated_at")),
+		query.Fields(integer, "total_opponents"), query.Fields(datetime, "created_at", "updated_at")),
 }
 
 func byComponent[T any](build func(component string) T) map[string]T {
@@ -119,15 +122,15 @@ func byComponent[T any](build func(component string) T) map[string]T {
 }
 
 // componentLists are the answers of /components/leaderboard by component.
-var componentLists = byComponent(func(c string) func(*Read) error {
-	return listWith(selection{
-		from: ComponentTable + " r", fixed: "r." + c + "_score IS NOT NULL", order: "r." + c + "_rank, r.component_id",
-		columns: cols(calculatedComponent,
-			[]column{{"score", float, "r." + c + "_score"}, {"rank", integer, "r." + c + "_rank"}},
-			componentScores(float, components...), fields(integer, "races_used")),
-	}, func(_ Query, head pageHead) any {
+var componentLists = byComponent(func(c string) func(*query.Read) error {
+	return query.ListWith(query.Selection{
+		From: ComponentTable + " r", Fixed: "r." + c + "_score IS NOT NULL", Order: "r." + c + "_rank, r.component_id",
+		Columns: query.Cols(calculatedComponent,
+			[]query.Column{query.As("score", float, "r."+c+"_score"), query.As("rank", integer, "r."+c+"_rank")},
+			componentScores(float, components...), query.Fields(integer, "races_used")),
+	}, func(_ query.Query, head query.PageHead) any {
 		return struct {
-			pageHead
+			query.PageHead
 			Component string `json:"component"`
 		}{head, c}
 	})
@@ -135,13 +138,13 @@ var componentLists = byComponent(func(c string) func(*Read) error {
 
 // leaderboards are the rows of /scs/leaderboard by component. Scores are text
 // there if their column is a DECIMAL.
-var leaderboards = byComponent(func(c string) *selection {
-	return selection{
-		from: ComponentTable + " r", fixed: "r." + c + "_rank IS NOT NULL", order: "r." + c + "_rank, r.component_id",
-		columns: cols(athleteOfComponent,
-			[]column{{"component_score", decimal, "r." + c + "_score"}, {"component_rank", integer, "r." + c + "_rank"}},
-			componentScores(decimal, components...), fields(integer, "races_used")),
-	}.build()
+var leaderboards = byComponent(func(c string) *query.Selection {
+	return query.Selection{
+		From: ComponentTable + " r", Fixed: "r." + c + "_rank IS NOT NULL", Order: "r." + c + "_rank, r.component_id",
+		Columns: query.Cols(athleteOfComponent,
+			[]query.Column{query.As("component_score", decimal, "r."+c+"_score"), query.As("component_rank", integer, "r."+c+"_rank")},
+			componentScores(decimal, components...), query.Fields(integer, "races_used")),
+	}.Build()
 })
 
 // scsContext is the part of an scs answer that repeats its question.
@@ -151,22 +154,22 @@ type scsContext struct {
 	Gender   string       `json:"gender_code"`
 }
 
-func contextOf(q Query) scsContext {
-	return scsContext{q.number("season_year"), q.number("division"), q.Arg("gender").Text}
+func contextOf(q query.Query) scsContext {
+	return scsContext{q.Number("season_year"), q.Number("division"), q.Arg("gender").Text}
 }
 
 // leaderboard answers with the best athletes in one component.
-func leaderboard(r *Read) error {
+func leaderboard(r *query.Read) error {
 	c := r.Arg("component").Text
-	r.startList(16 << 10)
-	total, err := leaderboards[c].page(r, r.Int("limit"), 0)
+	r.StartList(16 << 10)
+	total, err := leaderboards[c].Page(r, r.Int("limit"), 0)
 	if err == nil {
-		r.endList(struct {
+		r.EndList(struct {
 			Component string `json:"component"`
 			scsContext
 			Athletes int64        `json:"total_athletes"`
 			Limit    jsontext.Raw `json:"limit"`
-		}{strings.ToUpper(c), contextOf(r.Query), total, r.number("limit")}, "results")
+		}{strings.ToUpper(c), contextOf(r.Query), total, r.Number("limit")}, "results")
 	}
 	return err
 }
@@ -192,9 +195,9 @@ type spread struct {
 // distribution answers with the distribution of one component's scores. The mean
 // and the deviation are the server's own: how many digits they have depends on
 // the server and on the column's type.
-func distribution(r *Read) error {
+func distribution(r *query.Read) error {
 	c := r.Arg("component").Text
-	condition, args := r.where()
+	condition, args := r.Where()
 	column := "r." + c + "_score"
 	from := " FROM " + ComponentTable + " r WHERE " + condition + " AND " + column + " IS NOT NULL"
 	var scores []jsontext.Raw
@@ -216,10 +219,10 @@ func distribution(r *Read) error {
 	s, p := &answer.Statistics, &answer.Percentiles
 	s.Min, s.Max, s.Count = zeroAsNull(score(0)), zeroAsNull(score(n-1)), n
 	p.Lower, p.Middle, p.Upper = score(n*25/100), score(n*50/100), score(n*75/100)
-	_, err = r.one("SELECT AVG("+column+"), STDDEV("+column+")"+from, args, func(row []driver.Value) {
+	_, err = r.One("SELECT AVG("+column+"), STDDEV("+column+")"+from, args, func(row []driver.Value) {
 		s.Mean, s.Std = zeroAsNull(float.Of(row[0])), zeroAsNull(float.Of(row[1]))
 	})
-	r.object(answer)
+	r.Object(answer)
 	return err
 }
 
@@ -273,24 +276,24 @@ type athleteComparison struct {
 
 // comparison answers with one athlete's components and the share of the division
 // that they beat.
-func comparison(r *Read) error {
-	condition, args := r.where()
+func comparison(r *query.Read) error {
+	condition, args := r.Where()
 	var row []driver.Value
-	found, err := r.one("SELECT r.anet_athlete_hnd, r.athlete_name_first, r.athlete_name_last, r.team_name,"+
+	found, err := r.One("SELECT r.anet_athlete_hnd, r.athlete_name_first, r.athlete_name_last, r.team_name,"+
 		" r.races_used, r.total_opponents, r.saga_score, r.saga_rank, r.sewr_score, r.sewr_rank,"+
 		" r.osma_score, r.osma_rank, r.xcri_score, r.xcri_rank,"+
 		" r.best_ags, r.avg_ags, r.worst_ags, r.best_cpr, r.avg_cpr, r.worst_cpr"+
 		" FROM "+ComponentTable+" r WHERE "+condition+" AND r.anet_athlete_hnd = ? ORDER BY r.component_id LIMIT 1",
-		append(args[:len(args):len(args)], r.Int("athlete_hnd")), func(values []driver.Value) { row = keep(values) })
+		append(args[:len(args):len(args)], r.Int("athlete_hnd")), func(values []driver.Value) { row = query.Keep(values) })
 	switch {
 	case err != nil:
 		return err
 	case !found:
-		return r.missing()
+		return r.Missing()
 	}
-	total, err := r.count("SELECT COUNT(*) FROM "+ComponentTable+" r WHERE "+condition, args)
+	total, err := r.Count("SELECT COUNT(*) FROM "+ComponentTable+" r WHERE "+condition, args)
 	if err == nil {
-		r.object(comparisonOf(row, total, contextOf(r.Query)))
+		r.Object(comparisonOf(row, total, contextOf(r.Query)))
 	}
 	return err
 }

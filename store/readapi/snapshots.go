@@ -9,6 +9,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 	"github.com/lewistv/xcri-proxy/store/param"
+	"github.com/lewistv/xcri-proxy/store/query"
 )
 
 // snapshot is the date in the path.
@@ -17,49 +18,49 @@ var snapshot = param.Param{Name: "snapshot_date", Kind: param.Date, InPath: true
 // snapshotScope are the parameters of a snapshot's lists.
 var snapshotScope = []param.Param{snapshot, division.KeepZero().Needed(), gender.Needed()}
 
-var snapshotEndpoints = []*Endpoint{
+var snapshotEndpoints = []*query.Endpoint{
 	{
 		Path:  "/snapshots/",
-		Reads: []string{AthleteTable, MetadataTable}, Lane: WholeList, Span: SpanDated,
+		Reads: []string{AthleteTable, MetadataTable}, Lane: query.WholeList, Span: query.SpanDated,
 		Answer: snapshotDates,
 	},
 	{
 		Path:   "/snapshots/{snapshot_date}/athletes",
 		Params: join(snapshotScope, paged, []param.Param{searchPeople, region, conference}),
-		Reads:  []string{AthleteTable}, Lane: WholeList,
-		Answer: list(selection{
-			from: AthleteTable + " r", fixed: lightDivision, order: "r.athlete_rank, r.ranking_id",
-			columns: cols(
-				[]column{{"rank", integer, "r.athlete_rank"},
-					{"athlete_name", text, "CONCAT(r.athlete_name_first, ' ', r.athlete_name_last)"}},
-				fields(text, "team_name"),
-				[]column{{"division", integer, "r.division_code"}}, fields(float, "xcri_score"),
-				[]column{{"num_races", integer, "r.races_count"}, {"season_avg", float, "r.season_average"}},
-				fields(integer, "h2h_wins", "h2h_losses"),
-				[]column{{"quality_of_wins", float, "r.min_opponent_quality"}},
-				fields(integer, "anet_athlete_hnd"), fields(float, "saga_score", "sewr_score", "osma_score", "scs_score"),
-				fields(text, "regl_group_name", "conf_group_name")),
+		Reads:  []string{AthleteTable}, Lane: query.WholeList,
+		Answer: query.List(query.Selection{
+			From: AthleteTable + " r", Fixed: lightDivision, Order: "r.athlete_rank, r.ranking_id",
+			Columns: query.Cols(
+				[]query.Column{query.As("rank", integer, "r.athlete_rank"),
+					query.As("athlete_name", text, "CONCAT(r.athlete_name_first, ' ', r.athlete_name_last)")},
+				query.Fields(text, "team_name"),
+				[]query.Column{query.As("division", integer, "r.division_code")}, query.Fields(float, "xcri_score"),
+				[]query.Column{query.As("num_races", integer, "r.races_count"), query.As("season_avg", float, "r.season_average")},
+				query.Fields(integer, "h2h_wins", "h2h_losses"),
+				[]query.Column{query.As("quality_of_wins", float, "r.min_opponent_quality")},
+				query.Fields(integer, "anet_athlete_hnd"), query.Fields(float, "saga_score", "sewr_score", "osma_score", "scs_score"),
+				query.Fields(text, "regl_group_name", "conf_group_name")),
 		}),
 	},
 	{
 		Path:   "/snapshots/{snapshot_date}/teams",
 		Params: join(snapshotScope, paged, []param.Param{searchTeam, region, conference}),
-		Reads:  []string{TeamTable}, Lane: WholeList,
-		Answer: list(selection{
-			from: TeamTable + " r", fixed: lightDivision, order: "r.team_rank, r.ranking_id",
-			columns: cols(
-				[]column{{"rank", integer, "r.team_rank"}}, fields(text, "team_name"), fields(integer, "anet_team_hnd"),
-				[]column{{"division", integer, "r.division_code"}}, fields(text, "gender_code"),
-				[]column{{"team_score", float, "r.team_xcri_score"}, {"squad_size", integer, "r.athletes_count"},
-					{"top5_avg", float, "r.top5_average"}, {"top7_avg", float, "r.top7_average"}},
-				fields(text, "regl_group_name", "conf_group_name")),
+		Reads:  []string{TeamTable}, Lane: query.WholeList,
+		Answer: query.List(query.Selection{
+			From: TeamTable + " r", Fixed: lightDivision, Order: "r.team_rank, r.ranking_id",
+			Columns: query.Cols(
+				[]query.Column{query.As("rank", integer, "r.team_rank")}, query.Fields(text, "team_name"), query.Fields(integer, "anet_team_hnd"),
+				[]query.Column{query.As("division", integer, "r.division_code")}, query.Fields(text, "gender_code"),
+				[]query.Column{query.As("team_score", float, "r.team_xcri_score"), query.As("squad_size", integer, "r.athletes_count"),
+					query.As("top5_avg", float, "r.top5_average"), query.As("top7_avg", float, "r.top7_average")},
+				query.Fields(text, "regl_group_name", "conf_group_name")),
 		}),
 	},
 	{
 		// The answer repeats the date as it came.
 		Path:   "/snapshots/{snapshot_date}/metadata",
 		Params: []param.Param{snapshot.Echoed()},
-		Reads:  []string{AthleteTable}, Lane: WholeList,
+		Reads:  []string{AthleteTable}, Lane: query.WholeList,
 		Answer:   snapshotScopes,
 		NotFound: "Snapshot {snapshot_date} not found",
 	},
@@ -76,8 +77,8 @@ type snapshotDate struct {
 }
 
 // snapshotDates answers with all snapshots, newest first.
-func snapshotDates(r *Read) error {
-	groups, err := r.datedGroups()
+func snapshotDates(r *query.Read) error {
+	groups, err := datedGroups(r)
 	if err != nil {
 		return err
 	}
@@ -102,7 +103,7 @@ func snapshotDates(r *Read) error {
 		groups = groups[n:]
 	}
 	answer.Total = len(answer.Snapshots)
-	r.object(answer)
+	r.Object(answer)
 	return nil
 }
 
@@ -123,8 +124,8 @@ type snapshotGroup struct {
 }
 
 // snapshotScopes answers with the divisions and genders of one snapshot.
-func snapshotScopes(r *Read) error {
-	condition, args := r.where()
+func snapshotScopes(r *query.Read) error {
+	condition, args := r.Where()
 	var groups []snapshotGroup
 	err := r.Rows("SELECT r.division_code, r.gender_code, COUNT(*) FROM "+AthleteTable+" r WHERE "+
 		condition+" AND "+lightDivision+" GROUP BY r.division_code, r.gender_code"+
@@ -136,10 +137,10 @@ func snapshotScopes(r *Read) error {
 	case err != nil:
 		return err
 	case len(groups) == 0:
-		return r.missing()
+		return r.Missing()
 	}
-	season, _, _ := strings.Cut(r.day("snapshot_date"), "-")
-	r.object(struct {
+	season, _, _ := strings.Cut(r.Day("snapshot_date"), "-")
+	r.Object(struct {
 		Date         string          `json:"date"`
 		Season       int64           `json:"season"`
 		Groups       []snapshotGroup `json:"divisions_available"`

@@ -12,8 +12,6 @@ import (
 
 func TestMain(m *testing.M) { os.Exit(scratch.Main(m)) }
 
-type texts = scratch.Texts
-
 // options returns the settings of a server with the sample data.
 func options(t testing.TB) store.Options {
 	t.Helper()

@@ -64,7 +64,8 @@ store/gate:
 store/jsontext:
 store/param:
 store/pool: store/dberror store/gate
-store/readapi: store/jsontext store/param store/scope
+store/query: store/jsontext store/param store/scope
+store/readapi: store/jsontext store/param store/query store/scope
 store/scope: store/jsontext store/param
 store/storetest:
 store/storetest/importer:

@@ -1,4 +1,4 @@
-package readapi
+package query
 
 import (
 	"database/sql/driver"
@@ -37,8 +37,8 @@ func (q Query) Arg(name string) Arg {
 // Int returns the value of an Int parameter, clamped to the range of int64.
 func (q Query) Int(name string) int64 { return param.ClampInt(q.Arg(name).Text) }
 
-// number returns the value of an Int parameter as JSON text: all its digits.
-func (q Query) number(name string) jsontext.Raw { return jsontext.Raw(q.Arg(name).Text) }
+// Number returns the value of an Int parameter as JSON text: all its digits.
+func (q Query) Number(name string) jsontext.Raw { return jsontext.Raw(q.Arg(name).Text) }
 
 // Lane returns the kind of work that q is for the database. A page deep down a list
 // counts as a search: the server passes all rows before it, and a client can
@@ -46,7 +46,7 @@ func (q Query) number(name string) jsontext.Raw { return jsontext.Raw(q.Arg(name
 func (q Query) Lane() Lane {
 	for i := range q.Params {
 		switch p, arg := &q.Params[i], q.Args[i]; {
-		case p.Like && arg.Given, p.Name == offset.Name && param.ClampInt(arg.Text) > deep:
+		case p.Like && arg.Given, p.Name == "offset" && param.ClampInt(arg.Text) > deep:
 			return Search
 		}
 	}
@@ -57,8 +57,8 @@ func (q Query) Lane() Lane {
 // hundred pages of the usual length.
 const deep = 10000
 
-// where returns the conditions of all parameters and the values to bind.
-func (q Query) where() (condition string, args []any) {
+// Where returns the conditions of all parameters and the values to bind.
+func (q Query) Where() (condition string, args []any) {
 	var parts []string
 	for i := range q.Params {
 		p, arg := &q.Params[i], q.Args[i]
@@ -91,13 +91,13 @@ func (q Query) Scope() scope.Scope {
 	for i := range q.Params {
 		p, arg := &q.Params[i], q.Args[i]
 		switch {
-		case p.Name == season("").Name:
+		case p.Name == "season_year":
 			s.Season = arg.Text
-		case p.Name == division.Name && arg.Given:
+		case p.Name == "division" && arg.Given:
 			s.Division = arg.Text
-		case p.Name == group.Name && arg.Given && q.Arg(groupType.Name).Text == "D":
+		case p.Name == "rank_group_fk" && arg.Given && q.Arg("rank_group_type").Text == "D":
 			s.Division = arg.Text
-		case p.Name == gender.Name || p.Name == genderCode.Name:
+		case p.Name == "gender" || p.Name == "gender_code":
 			if g := strings.ToUpper(arg.Text); g == "M" || g == "F" {
 				s.Gender = g
 			}
@@ -146,8 +146,8 @@ func (q Query) read(db Database) (Query, error) {
 	return q, nil
 }
 
-// day returns the day of a Date parameter as the server reads it, after read.
-func (q Query) day(name string) string {
+// Day returns the day of a Date parameter as the server reads it, after read.
+func (q Query) Day(name string) string {
 	for i := range q.Params {
 		if day, ok := q.days[i].(string); ok && q.Params[i].Name == name {
 			return day
@@ -177,7 +177,8 @@ type Answer struct {
 	Generation string
 }
 
-func refusal(status int, format string, args ...any) *Answer {
+// Refusal is an answer other than 200, with its reason.
+func Refusal(status int, format string, args ...any) *Answer {
 	return &Answer{Status: status, Body: jsontext.Append(nil, struct {
 		Detail string `json:"detail"`
 	}{fmt.Sprintf(format, args...)})}

@@ -1,4 +1,4 @@
-package readapi
+package query
 
 import (
 	"crypto/sha256"
@@ -19,7 +19,7 @@ import (
 type Totals struct {
 	mu    sync.Mutex
 	pages map[[sha256.Size]byte]int64
-	dated datedCounts
+	noted any
 }
 
 const (
@@ -36,19 +36,19 @@ type State struct {
 	Extra      *Extra  // nil adds no columns
 }
 
-// stamp is the server's word on the last change of some tables.
-type stamp struct {
-	text  string // empty if the server does not know
-	quiet bool   // known, and no change within settle seconds
+// Stamp is the server's word on the last change of some tables.
+type Stamp struct {
+	Text  string // empty if the server does not know
+	Quiet bool   // known, and no change within settle seconds
 }
 
-// changed reads the stamp of tables. It must not be called before the first read
+// Changed reads the stamp of tables. It must not be called before the first read
 // of the data: a change after that read then shows in the stamp.
-func (r *Read) changed(tables []string) (s stamp, err error) {
+func (r *Read) Changed(tables []string) (s Stamp, err error) {
 	var text strings.Builder
 	known, quiet := true, true
 	for _, table := range tables {
-		found, err := r.one("SELECT update_time, update_time < NOW() - INTERVAL "+fmt.Sprint(settle)+" SECOND"+
+		found, err := r.One("SELECT update_time, update_time < NOW() - INTERVAL "+fmt.Sprint(settle)+" SECOND"+
 			" FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", []any{table},
 			func(row []driver.Value) {
 				known = known && row[0] != nil
@@ -56,31 +56,31 @@ func (r *Read) changed(tables []string) (s stamp, err error) {
 				fmt.Fprintf(&text, "%s=%s ", table, jsontext.AsText(row[0]))
 			})
 		if err != nil {
-			return stamp{}, err
+			return Stamp{}, err
 		}
 		known = known && found
 	}
 	if !known {
-		return stamp{}, nil
+		return Stamp{}, nil
 	}
-	return stamp{text.String(), quiet}, nil
+	return Stamp{text.String(), quiet}, nil
 }
 
 // total is count for a SELECT that other pages of the question need, too.
 func (r *Read) total(query string, args []any) (n int64, err error) {
 	if r.State.Totals == nil {
-		return r.count(query, args)
+		return r.Count(query, args)
 	}
-	now, err := r.changed(r.Reads)
+	now, err := r.Changed(r.Reads)
 	if err != nil {
 		return 0, err
 	}
-	key := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%q", r.State.Generation, now.text, query, args))
+	key := sha256.Sum256(fmt.Appendf(nil, "%s\n%s\n%s\n%q", r.State.Generation, now.Text, query, args))
 	if n, ok := r.State.Totals.get(key); ok {
 		return n, nil
 	}
-	n, err = r.count(query, args)
-	if err == nil && now.quiet {
+	n, err = r.Count(query, args)
+	if err == nil && now.Quiet {
 		r.State.Totals.put(key, n)
 	}
 	return n, err
@@ -102,4 +102,24 @@ func (t *Totals) put(key [sha256.Size]byte, n int64) {
 		t.pages = map[[sha256.Size]byte]int64{}
 	}
 	t.pages[key] = n
+}
+
+// Note keeps whatever an answer wants to remember, instead of the last note.
+func (t *Totals) Note(v any) {
+	if t == nil {
+		return
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.noted = v
+}
+
+// LastNote returns the last note, or nil.
+func (t *Totals) LastNote() any {
+	if t == nil {
+		return nil
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.noted
 }

@@ -1,11 +1,9 @@
-package readapi
+package query
 
 import (
 	"crypto/sha256"
 	"fmt"
 	"testing"
-
-	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
 // TestTotalsAreBounded: a full memory of totals starts anew.
@@ -23,13 +21,5 @@ func TestTotalsAreBounded(t *testing.T) {
 	}
 	if _, ok := totals.get(key(2*maxTotals - 1)); ok {
 		t.Error("the oldest total is still there")
-	}
-}
-
-func TestZeroAsNull(t *testing.T) {
-	for score, want := range map[string]string{"0.0": "null", "-0.0": "null", "0.5": "0.5", "10.0": "10.0", "": "null", "5e-05": "5e-05"} {
-		if got := string(jsontext.Append(nil, zeroAsNull(jsontext.Raw(score)))); got != want {
-			t.Errorf("%s: got %s, want %s", score, got, want)
-		}
 	}
 }

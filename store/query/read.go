@@ -1,4 +1,4 @@
-package readapi
+package query
 
 import (
 	"bytes"
@@ -53,13 +53,13 @@ func (q Query) Refused() *Answer {
 	return q.Refuse(q)
 }
 
-// missing is the 404 of the read's endpoint.
-func (r *Read) missing() error {
-	return &refusedError{*refusal(404, "%s", r.expand(r.NotFound))}
+// Missing is the 404 of the read's endpoint.
+func (r *Read) Missing() error {
+	return &refusedError{*Refusal(404, "%s", r.expand(r.NotFound))}
 }
 
-// one calls row for the first row of the result, if there is one.
-func (r *Read) one(text string, args []any, row func([]driver.Value)) (found bool, err error) {
+// One calls row for the first row of the result, if there is one.
+func (r *Read) One(text string, args []any, row func([]driver.Value)) (found bool, err error) {
 	err = r.Rows(text, args, func(values []driver.Value) error {
 		if !found {
 			found = true
@@ -70,26 +70,26 @@ func (r *Read) one(text string, args []any, row func([]driver.Value)) (found boo
 	return found, err
 }
 
-// count returns the number that the query yields.
-func (r *Read) count(text string, args []any) (n int64, err error) {
-	_, err = r.one(text, args, func(row []driver.Value) { n = jsontext.AsInt(row[0]) })
+// Count returns the number that the query yields.
+func (r *Read) Count(text string, args []any) (n int64, err error) {
+	_, err = r.One(text, args, func(row []driver.Value) { n = jsontext.AsInt(row[0]) })
 	return n, err
 }
 
-// object answers with v.
-func (r *Read) object(v any) { r.Body = jsontext.Append(r.Body, v) }
+// Object answers with v.
+func (r *Read) Object(v any) { r.Body = jsontext.Append(r.Body, v) }
 
 // headRoom has room for the longest head that a list writes before its rows,
 // except for an offset of many digits, for which the rows are moved.
 const headRoom = 192
 
-// startList prepares the Body for rows that are written before their head is
+// StartList prepares the Body for rows that are written before their head is
 // known.
-func (r *Read) startList(size int) { r.Body = make([]byte, headRoom, size) }
+func (r *Read) StartList(size int) { r.Body = make([]byte, headRoom, size) }
 
-// endList completes a list: the members of head come first, then the rows under
+// EndList completes a list: the members of head come first, then the rows under
 // name.
-func (r *Read) endList(head any, name string) {
+func (r *Read) EndList(head any, name string) {
 	text := jsontext.Append(nil, head)
 	text = append(text[:len(text)-1], `,"`+name+`":[`...)
 	if len(text) > headRoom {
@@ -101,8 +101,8 @@ func (r *Read) endList(head any, name string) {
 	r.Body = append(r.Body, "]}"...)
 }
 
-// keep copies a row's values, so that they outlive the call.
-func keep(values []driver.Value) []driver.Value {
+// Keep copies a row's values, so that they outlive the call.
+func Keep(values []driver.Value) []driver.Value {
 	kept := make([]driver.Value, len(values))
 	for i, v := range values {
 		if b, ok := v.([]byte); ok {

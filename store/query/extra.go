@@ -1,4 +1,4 @@
-package readapi
+package query
 
 import (
 	"database/sql/driver"
@@ -12,27 +12,23 @@ import (
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
-// resources are the answers that extra columns can be added to, by the first
-// part of their paths: lists and single rows that show a whole row of the table.
-var resources = map[string]*selection{
-	"athletes": athletesWithTeams.build(), "teams": teams.build(), "team-knockout": knockouts.build(),
-}
-
 // Extra holds columns that an operator adds to the answers about a resource: the
 // tables, and with them the old API's answers, may get columns that this program
 // does not know. A nil Extra adds none. It is safe for concurrent use.
 type Extra struct {
-	columns map[string][]string // by table
+	resources map[string]*Selection
+	columns   map[string][]string // by table
 
 	mu    sync.Mutex
-	built map[*selection]*selection // with the extra columns
+	built map[*Selection]*Selection // with the extra columns
 }
 
 var extraName = regexp.MustCompile(`^([a-z-]+)\.([A-Za-z_][A-Za-z0-9_]{0,63})$`)
 
-// NewExtra reads names such as athletes.national_rank.
-func NewExtra(names []string) (*Extra, error) {
-	x := &Extra{columns: map[string][]string{}, built: map[*selection]*selection{}}
+// NewExtra reads names such as athletes.national_rank. resources are the answers
+// that show a whole row of a table, by the first part of a name.
+func NewExtra(resources map[string]*Selection, names []string) (*Extra, error) {
+	x := &Extra{resources: resources, columns: map[string][]string{}, built: map[*Selection]*Selection{}}
 	for _, name := range names {
 		parts := extraName.FindStringSubmatch(name)
 		if parts == nil || resources[parts[1]] == nil {
@@ -40,18 +36,18 @@ func NewExtra(names []string) (*Extra, error) {
 				name, strings.Join(slices.Sorted(maps.Keys(resources)), ", "))
 		}
 		s := resources[parts[1]]
-		if slices.Contains(s.names(), parts[2]) || slices.Contains(x.columns[s.table], parts[2]) {
+		if slices.Contains(s.names(), parts[2]) || slices.Contains(x.columns[s.Table], parts[2]) {
 			return nil, fmt.Errorf("extra column %q: the answers show it already", name)
 		}
-		x.columns[s.table] = append(x.columns[s.table], parts[2])
+		x.columns[s.Table] = append(x.columns[s.Table], parts[2])
 	}
 	return x, nil
 }
 
 // names are the names of the selection's columns.
-func (s *selection) names() (names []string) {
-	for _, c := range s.columns {
-		names = append(names, c.name)
+func (s *Selection) names() (names []string) {
+	for _, c := range s.Columns {
+		names = append(names, c.Name)
 	}
 	return names
 }
@@ -65,8 +61,8 @@ func (x *Extra) Tables() map[string][]string {
 }
 
 // in returns s with the extra columns behind its own.
-func (x *Extra) in(s *selection, db Database) (*selection, error) {
-	if x == nil || s.table == "" || len(x.columns[s.table]) == 0 {
+func (x *Extra) in(s *Selection, db Database) (*Selection, error) {
+	if x == nil || s.Table == "" || len(x.columns[s.Table]) == 0 {
 		return s, nil
 	}
 	x.mu.Lock()
@@ -76,16 +72,16 @@ func (x *Extra) in(s *selection, db Database) (*selection, error) {
 		return built, nil
 	}
 	more := *s
-	more.columns = slices.Clone(s.columns)
-	err := eachColumn(db, s.table, func(name, sqlType string) {
-		if slices.Contains(x.columns[s.table], name) {
-			more.columns = append(more.columns, column{name, kindOf(sqlType), "r.`" + name + "`"})
+	more.Columns = slices.Clone(s.Columns)
+	err := eachColumn(db, s.Table, func(name, sqlType string) {
+		if slices.Contains(x.columns[s.Table], name) {
+			more.Columns = append(more.Columns, Column{name, kindOf(sqlType), "r.`" + name + "`"})
 		}
 	})
 	if err != nil {
 		return nil, err
 	}
-	built = more.build()
+	built = more.Build()
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.built[s] = built
@@ -107,26 +103,26 @@ func eachColumn(db Database, table string, see func(name, sqlType string)) error
 func kindOf(sqlType string) jsontext.Kind {
 	switch strings.ToLower(sqlType) {
 	case "tinyint", "smallint", "mediumint", "int", "bigint", "year":
-		return integer
+		return jsontext.Integer
 	case "decimal", "float", "double":
-		return float
+		return jsontext.Float
 	case "date":
-		return date
+		return jsontext.Date
 	case "datetime", "timestamp":
-		return datetime
+		return jsontext.DateTime
 	}
-	return text
+	return jsontext.Text
 }
 
 // Unshown returns the columns that the resources' tables have and no answer
 // shows, by table.
 func (x *Extra) Unshown(db Database) (map[string][]string, error) {
 	unshown := map[string][]string{}
-	for _, s := range resources {
-		shown := append(s.names(), x.Tables()[s.table]...)
-		err := eachColumn(db, s.table, func(name, _ string) {
+	for _, s := range x.resources {
+		shown := append(s.names(), x.Tables()[s.Table]...)
+		err := eachColumn(db, s.Table, func(name, _ string) {
 			if !slices.Contains(shown, name) {
-				unshown[s.table] = append(unshown[s.table], name)
+				unshown[s.Table] = append(unshown[s.Table], name)
 			}
 		})
 		if err != nil {

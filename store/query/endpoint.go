@@ -1,0 +1,51 @@
+// Package query is the language of the read API's endpoints: their parameters,
+// the selections of columns and the shapes of lists and single rows, and how a
+// question is answered over a Database. Package readapi holds the endpoints.
+package query
+
+import "github.com/lewistv/xcri-proxy/store/param"
+
+// Endpoint is one question of the read API. Endpoints are immutable.
+type Endpoint struct {
+	// Path names the endpoint, with {name} for each parameter in the path.
+	Path string
+	// Params are the parameters of the path, then those of the query, in the
+	// order in which the API reports errors.
+	Params []param.Param
+	// Reads lists the tables that the answers come from, apart from the
+	// metadata table, which every read consults for its generation.
+	Reads []string
+	// Lane is the cost of an answer without a search.
+	Lane Lane
+	// Span widens the scope that the parameters name.
+	Span Span
+
+	// Answer writes the answer to the Read's Body, or returns a refusal.
+	Answer func(*Read) error
+	// Refuse answers without the database. A nil Refuse never does; Refuse
+	// returns nil for a question that Answer answers.
+	Refuse func(Query) *Answer
+	// NotFound is the detail of the 404, with {name} for a parameter.
+	NotFound string
+}
+
+// Lane is the kind of work that a question is for the database. Questions of
+// one lane cost alike, so that slow ones need not delay the others.
+type Lane uint8
+
+// The lanes.
+const (
+	ByKey     Lane = iota // a few rows, found by an index
+	WholeList             // all rows of a scope, or a count of them
+	Search                // a free-text search: reads every row of a scope
+)
+
+// Span is how much of the data an endpoint's answers depend on.
+type Span uint8
+
+// The spans.
+const (
+	SpanParams Span = iota // the scope that the parameters name
+	SpanAll                // all calculations, whatever the parameters name
+	SpanDated              // all snapshots
+)

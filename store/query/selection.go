@@ -1,0 +1,206 @@
+package query
+
+import (
+	"database/sql/driver"
+	"strings"
+
+	"github.com/lewistv/xcri-proxy/store/jsontext"
+)
+
+// Column is a field of an answer and the source of its value.
+type Column struct {
+	Name string
+	Kind jsontext.Kind
+	expr string // SQL; empty means the column of r with that name
+}
+
+// As is a column whose value is an SQL expression.
+func As(name string, kind jsontext.Kind, expr string) Column { return Column{name, kind, expr} }
+
+// Fields are columns of one kind under the table's own names.
+func Fields(kind jsontext.Kind, names ...string) (columns []Column) {
+	for _, n := range names {
+		columns = append(columns, Column{Name: n, Kind: kind})
+	}
+	return columns
+}
+
+// Cols joins lists of columns.
+func Cols(lists ...[]Column) (all []Column) {
+	for _, l := range lists {
+		all = append(all, l...)
+	}
+	return all
+}
+
+// Swapped returns columns with those of the same name replaced.
+func Swapped(columns []Column, by ...Column) []Column {
+	all := Cols(columns)
+	for i := range all {
+		for _, c := range by {
+			if all[i].Name == c.Name {
+				all[i] = c
+			}
+		}
+	}
+	return all
+}
+
+// Selection is a SELECT as data: which columns of which tables in which order.
+// r names the main table throughout.
+type Selection struct {
+	Columns []Column
+	From    string
+	Fixed   string // a condition that holds for every question
+	Order   string // ends with the primary key, so that no two rows tie
+	Late    *LateJoin
+	Table   string // the table whose extra columns the answers show, if any
+
+	Encoder jsontext.Encoder
+	fields  string // the SELECT's expressions
+}
+
+// Ordered returns s in another order.
+func (s Selection) Ordered(by string) Selection { s.Order = by; return s }
+
+// Build prepares the encoder and the SELECT's expressions.
+func (s Selection) Build() *Selection {
+	var exprs []string
+	var members []jsontext.Field
+	for _, c := range s.Columns {
+		members = append(members, jsontext.Field{Name: c.Name, Kind: c.Kind})
+		switch {
+		case c.Kind == jsontext.Null:
+		case c.expr != "":
+			exprs = append(exprs, c.expr+" AS `"+c.Name+"`")
+		default:
+			exprs = append(exprs, "r."+c.Name)
+		}
+	}
+	s.fields = strings.Join(exprs, ", ")
+	s.Encoder = jsontext.NewEncoder(members)
+	return &s
+}
+
+// where returns the conditions of the selection and the query together.
+func (s *Selection) where(q Query) (string, []any) {
+	condition, args := q.Where()
+	switch {
+	case condition == "":
+		condition = s.Fixed
+	case s.Fixed != "":
+		condition += " AND " + s.Fixed
+	}
+	if condition != "" {
+		condition = " WHERE " + condition
+	}
+	return condition, args
+}
+
+// rows appends the rows of a SELECT from the given clauses to the Body, with
+// commas between them, and returns their number.
+func (s *Selection) rows(r *Read, from string, args []any) (n int64, err error) {
+	if s, err = r.State.Extra.in(s, r.Database); err != nil {
+		return 0, err
+	}
+	err = r.Rows("SELECT "+s.fields+" FROM "+from, args, func(row []driver.Value) error {
+		if n++; n > 1 {
+			r.Body = append(r.Body, ',')
+		}
+		var err error
+		r.Body, err = s.Encoder.AppendRow(r.Body, row)
+		return err
+	})
+	return n, err
+}
+
+// Array returns the rows of a SELECT as a JSON array, and their number.
+func (s *Selection) Array(r *Read, tail string, args []any) (jsontext.Raw, int64, error) {
+	part := &Read{Query: r.Query, Database: r.Database, State: r.State, Body: []byte{'['}}
+	n, err := s.rows(part, s.From+tail, args)
+	return append(part.Body, ']'), n, err
+}
+
+// Page appends the rows from offset on, at most limit, and returns how many rows
+// match in all. Only a page that does not show the end is counted separately.
+func (s *Selection) Page(r *Read, limit, offset int64) (total int64, err error) {
+	shown := int64(0)
+	if limit > 0 {
+		from, args := s.paged(r.Query, limit, offset)
+		if shown, err = s.rows(r, from, args); err != nil {
+			return 0, err
+		}
+	}
+	if shown < limit && (shown > 0 || offset == 0) {
+		return offset + shown, nil
+	}
+	count, args := s.counted(r.Query)
+	return r.total(count, args)
+}
+
+// PageHead is the part of a page before its rows.
+type PageHead struct {
+	Total  int64        `json:"total"`
+	Limit  jsontext.Raw `json:"limit"`
+	Offset jsontext.Raw `json:"offset"`
+}
+
+// List answers with a page of rows: {total, limit, offset, results}.
+func List(s Selection) func(*Read) error {
+	return ListWith(s, func(_ Query, head PageHead) any { return head })
+}
+
+// ListWith is list with another head.
+func ListWith(s Selection, headOf func(Query, PageHead) any) func(*Read) error {
+	sel := s.Build()
+	return func(r *Read) error {
+		offset, text := int64(0), jsontext.Raw("0")
+		if r.has("offset") { // a roster has none
+			offset, text = r.Int("offset"), r.Number("offset")
+		}
+		r.StartList(64 << 10)
+		total, err := sel.Page(r, r.Int("limit"), offset)
+		if err == nil {
+			r.EndList(headOf(r.Query, PageHead{total, r.Number("limit"), text}), "results")
+		}
+		return err
+	}
+}
+
+func (q Query) has(name string) bool {
+	for i := range q.Params {
+		if q.Params[i].Name == name {
+			return true
+		}
+	}
+	return false
+}
+
+// Single answers with the first row, or the endpoint's 404.
+func Single(s Selection) func(*Read) error {
+	sel := s.Build()
+	return func(r *Read) error {
+		where, args := sel.where(r.Query)
+		n, err := sel.rows(r, sel.From+where+" ORDER BY "+sel.Order+" LIMIT 1", args)
+		if err == nil && n == 0 {
+			return r.Missing()
+		}
+		return err
+	}
+}
+
+// Whole answers with all rows: {total, results}.
+func Whole(s Selection) func(*Read) error {
+	sel := s.Build()
+	return func(r *Read) error {
+		r.StartList(4 << 10)
+		where, args := sel.where(r.Query)
+		total, err := sel.rows(r, sel.From+where+" ORDER BY "+sel.Order, args)
+		if err == nil {
+			r.EndList(struct {
+				Total int64 `json:"total"`
+			}{total}, "results")
+		}
+		return err
+	}
+}
