@@ -93,8 +93,10 @@ func poll[T any](parent context.Context, p *Pool, fresh bool, do func(*Conn) (T,
 	}
 }
 
-// dropForgotten ends the reads that wait for a statement of which the server,
-// asked through l, knows nothing. It asks twice: a statement may be on its way.
+// dropForgotten ends the reads that wait for a statement while the server, asked
+// through l, has their connection as idle. It asks twice: a statement may be on its
+// way. A connection that is not in the list proves nothing: between us and several
+// servers there may be a proxy.
 func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 	suspects := map[*link]int64{} // with the time of the statement
 	sent := time.Now().Add(-hedgeAfter).UnixNano()
@@ -112,12 +114,12 @@ func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 			return
 		case <-time.After(recheckAfter):
 		}
-		works := map[int64]bool{}
-		err := l.threads(ctx, func(id int64, _, command string) { works[id] = command != "Sleep" })
+		idle := map[int64]bool{}
+		err := l.threads(ctx, func(id int64, _, command string) { idle[id] = command == "Sleep" })
 		if err != nil {
 			return
 		}
-		maps.DeleteFunc(suspects, func(l *link, at int64) bool { return works[l.id] || l.awaits.Load() != at })
+		maps.DeleteFunc(suspects, func(l *link, at int64) bool { return !idle[l.id] || l.awaits.Load() != at })
 	}
 	for l := range suspects {
 		if drop := l.drop.Load(); drop != nil {
@@ -126,7 +128,7 @@ func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 	}
 	if len(suspects) > 0 {
 		p.dialer.retire()
-		p.opts.Logger.Warn("the server has lost connections, their reads are repeated", "connections", len(suspects))
+		p.opts.Logger.Warn("connections to the database hang, their reads are repeated", "connections", len(suspects))
 	}
 }
 
