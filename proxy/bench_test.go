@@ -229,7 +229,7 @@ func BenchmarkRespond(b *testing.B) {
 // BenchmarkHeader begins an answer from the cache with what is the same for all:
 // copied as it is, and set field by field.
 func BenchmarkHeader(b *testing.B) {
-	made := reply.NewHeaders(0, 0).Cached(cache.Hit)
+	made := reply.NewHeaders(reply.Reuse{}).Cached(cache.Hit)
 	var to fasthttp.ResponseHeader
 	b.Run("copied", func(b *testing.B) {
 		for b.Loop() {

@@ -83,8 +83,8 @@ type Options struct {
 	Admin gate.Options
 	// TrustedProxies are believed when they report who a visitor is.
 	TrustedProxies visitor.Trust
-	// MaxAge and StaleWhileRevalidate are sent to clients in Cache-Control.
-	MaxAge, StaleWhileRevalidate time.Duration
+	// Reuse says how long clients may reuse the answers.
+	Reuse reply.Reuse
 	// Memory counts the memory files that hold large answers; nil makes one.
 	Memory *memfile.Memory
 	// Requests is the memory for the bodies of requests, and of the old API's answers
@@ -149,7 +149,7 @@ func (o Options) withDefaults() Options {
 		o.OnState = func(State) error { return nil }
 	}
 	if o.Cache.DownAge == 0 {
-		o.Cache.DownAge = o.MaxAge
+		o.Cache.DownAge = o.Reuse.MaxAge
 	}
 	return o
 }
@@ -166,7 +166,7 @@ func New(opts Options) (*Proxy, error) {
 	p.metrics = metrics.New(len(p.router.Routes()))
 	p.state.State, p.state.keep = opts.State, opts.OnState
 	p.shared = shared{
-		outage: cache.NewOutage(opts.Logger), headers: reply.NewHeaders(opts.MaxAge, opts.StaleWhileRevalidate), cors: cors.New(opts.CORSOrigins), notice: maintenance.NewPage(),
+		outage: cache.NewOutage(opts.Logger), headers: reply.NewHeaders(opts.Reuse), cors: cors.New(opts.CORSOrigins), notice: maintenance.NewPage(),
 		targets:    content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
 		negotiator: content.NewNegotiator(),
 	}

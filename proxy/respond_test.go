@@ -12,6 +12,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -55,7 +56,7 @@ func TestVariants(t *testing.T) {
 
 func TestHeaders(t *testing.T) {
 	opts := realOptions(t)
-	opts.MaxAge, opts.StaleWhileRevalidate = 42*time.Second, 7*time.Minute
+	opts.Reuse = reply.Reuse{MaxAge: 42 * time.Second, StaleWhileRevalidate: 7 * time.Minute}
 	_, base := start(t, opts)
 	for i, want := range []string{"miss", "hit", "hit"} {
 		a := get(t, base, "/teams/")

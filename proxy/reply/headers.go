@@ -30,9 +30,12 @@ type Headers struct {
 	cached [cache.Outcomes]fasthttp.ResponseHeader
 }
 
-// NewHeaders returns the headers of a proxy whose answers clients may reuse for maxAge, and
-// while they refresh them for staleWhileRevalidate more.
-func NewHeaders(maxAge, staleWhileRevalidate time.Duration) *Headers {
+// Reuse says in Cache-Control how long clients may reuse an answer from the cache, and how
+// much longer while they refresh it.
+type Reuse struct{ MaxAge, StaleWhileRevalidate time.Duration }
+
+// NewHeaders returns the headers of a proxy's answers.
+func NewHeaders(reuse Reuse) *Headers {
 	h := &Headers{}
 	for _, kv := range [][2]string{
 		{"X-Content-Type-Options", "nosniff"},
@@ -45,7 +48,7 @@ func NewHeaders(maxAge, staleWhileRevalidate time.Duration) *Headers {
 		h.every.Set(kv[0], kv[1])
 	}
 	h.every.SetNoDefaultContentType(true)
-	cacheControl := cacheControlOf(maxAge, staleWhileRevalidate)
+	cacheControl := reuse.cacheControl()
 	for o := range h.cached {
 		// The fields that each answer sets come first, where a search ends early.
 		h.cached[o].SetCanonical(HeaderAge, nil)
@@ -60,15 +63,15 @@ func NewHeaders(maxAge, staleWhileRevalidate time.Duration) *Headers {
 	return h
 }
 
-// cacheControlOf returns the Cache-Control of an answer from the cache. Without an age a
-// browser asks each time whether its copy is still right, and gets a 304 if it is: so no
-// visitor sees an answer from before a publish.
-func cacheControlOf(maxAge, staleWhileRevalidate time.Duration) []byte {
+// cacheControl returns the value of Cache-Control. Without an age a browser asks each time
+// whether its copy is still right, and gets a 304 if it is: so no visitor sees an answer
+// from before a publish.
+func (r Reuse) cacheControl() []byte {
 	switch {
-	case staleWhileRevalidate > 0:
-		return fmt.Appendf(nil, "public, max-age=%d, stale-while-revalidate=%d", int(maxAge.Seconds()), int(staleWhileRevalidate.Seconds()))
-	case maxAge > 0:
-		return fmt.Appendf(nil, "public, max-age=%d", int(maxAge.Seconds()))
+	case r.StaleWhileRevalidate > 0:
+		return fmt.Appendf(nil, "public, max-age=%d, stale-while-revalidate=%d", int(r.MaxAge.Seconds()), int(r.StaleWhileRevalidate.Seconds()))
+	case r.MaxAge > 0:
+		return fmt.Appendf(nil, "public, max-age=%d", int(r.MaxAge.Seconds()))
 	}
 	return []byte("public, no-cache")
 }

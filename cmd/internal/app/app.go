@@ -23,6 +23,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -91,8 +92,8 @@ func (a *App) build(version string) (err error) {
 		},
 		Memory:   &memfile.Memory{Changed: newMemoryLimit(cfg.MemoryLimit).follow},
 		BasePath: cfg.BasePath, CORSOrigins: cfg.CORSOrigins, TrustedProxies: cfg.TrustedProxies,
-		Admin:  gate.Options{Token: string(cfg.AdminToken), LocalToken: bool(cfg.Admin.LocalToken), Separate: cfg.Admin.Addr != ""},
-		MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate,
+		Admin:        gate.Options{Token: string(cfg.AdminToken), LocalToken: bool(cfg.Admin.LocalToken), Separate: cfg.Admin.Addr != ""},
+		Reuse:        reply.Reuse{MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate},
 		Sources:      origin.Options{MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown},
 		VerifySample: float64(cfg.Legacy.VerifySample),
 		OnState:      a.handOver.owning(keepState(cfg.StateFile)),

@@ -22,7 +22,7 @@ cache/memfile:
 cache/snapshot: cache cache/atomicfile
 cmd/internal/accesslog:
 cmd/internal/adminclient: config proxy/admin/api
-cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/cgroup cmd/internal/handover config proxy proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/site store
+cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/cgroup cmd/internal/handover config proxy proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/reply proxy/site store
 cmd/internal/cgroup:
 cmd/internal/handover:
 cmd/internal/load: cmd/internal/accesslog proxy/admin/api
