@@ -31,7 +31,7 @@ type Cache struct {
 
 // counts are figures since the start.
 type counts struct {
-	fills, failures, refreshed, panics, waiting atomic.Int64
+	fills, failures, refreshed, panics, waiting, abandoned atomic.Int64
 }
 
 // New returns an empty Cache, which no generation has been published to.
@@ -49,6 +49,7 @@ func New(opts Options) (*Cache, error) {
 		slots.own[Quick] = slots.all
 	}
 	c.flights.turns = newTurns(slots)
+	c.flights.waiters.of = map[string]*waited{}
 	c.flights.refreshes = make(chan struct{}, max(1, c.opts.Fills/2))
 	c.recodes = make(chan weakVersion, recodeQueue)
 	c.life.ctx, c.life.stop = context.WithCancel(context.Background())

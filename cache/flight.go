@@ -15,6 +15,7 @@ type flights struct {
 	group     singleflight.Group
 	turns     *turns
 	refreshes chan struct{} // holds a value for each running fill that is a refresh
+	waiters   waiters
 }
 
 // flight names the fill of a key. A request after a publish or a purge does not join a
@@ -27,8 +28,9 @@ func (c *Cache) flight(now *published, key string) string {
 	return fmt.Sprint(key, " ", id, " ", c.reads.purges.Load())
 }
 
-// wait joins or begins the fill of key in the generation of now.
-func (c *Cache) wait(now *published, key string) (*Entry, Outcome, error) {
+// wait joins or begins the fill of key in the generation of now, for a request that
+// ends with ctx.
+func (c *Cache) wait(ctx context.Context, now *published, key, client string) (*Entry, Outcome, error) {
 	era := c.outage.Era()
 	down := era.ctx.Done()
 	if c.opts.FillsWhileDown(key) {
@@ -38,9 +40,11 @@ func (c *Cache) wait(now *published, key string) (*Entry, Outcome, error) {
 	}
 	c.counts.waiting.Add(1)
 	defer c.counts.waiting.Add(-1)
-	began := false
-	flight := c.flights.group.DoChan(c.flight(now, key), func() (any, error) {
-		return c.load(key, func() { began = true })
+	began, name := false, c.flight(now, key)
+	parent, leave := c.join(key, name)
+	defer leave()
+	flight := c.flights.group.DoChan(name, func() (any, error) {
+		return c.load(parent, &turn{client: client}, key, func() { began = true })
 	})
 	timer := time.NewTimer(c.opts.WaitTimeout)
 	defer timer.Stop()
@@ -57,6 +61,8 @@ func (c *Cache) wait(now *published, key string) (*Entry, Outcome, error) {
 		return nil, Error, era.err()
 	case <-timer.C:
 		return nil, Error, ErrWait
+	case <-ctx.Done():
+		return nil, Error, ErrGone
 	}
 }
 
@@ -83,8 +89,11 @@ func (c *Cache) refresh(now *published, s *slot) {
 	go func() {
 		defer c.life.running.Done()
 		defer done()
-		_, err, _ := c.flights.group.Do(c.flight(now, s.key), func() (any, error) {
-			return c.load(s.key, func() { c.counts.refreshed.Add(1) })
+		name := c.flight(now, s.key)
+		parent, leave := c.join(s.key, name)
+		defer leave()
+		_, err, _ := c.flights.group.Do(name, func() (any, error) {
+			return c.load(parent, &turn{}, s.key, func() { c.counts.refreshed.Add(1) })
 		})
 		if err != nil && !errors.Is(err, ErrDown) { // an outage is no failure of the key
 			s.failedUntil.Store(int64(c.clock() + retryAfter))
@@ -95,12 +104,12 @@ func (c *Cache) refresh(now *published, s *slot) {
 
 // load runs inside the flight of key: it calls began and fills, unless another flight
 // ended with a fresh entry after the lookup that led here.
-func (c *Cache) load(key string, began func()) (*Entry, error) {
+func (c *Cache) load(parent context.Context, t *turn, key string, began func()) (*Entry, error) {
 	if f := c.find(&Ref{Key: key}); f.version != nil && c.fresh(f.now.state, f.version) {
 		return &f.version.Entry, nil
 	}
 	began()
-	v, err := c.fill(c.life.ctx, key)
+	v, err := c.fill(parent, t, key)
 	if err != nil {
 		return nil, err
 	}
@@ -113,7 +122,7 @@ func (c *Cache) load(key string, began func()) (*Entry, error) {
 // error: in a flight it would end the process. A fill that needs the origin ends with
 // the era that it began in, so that it does not keep its turn beyond an outage. After a
 // fill without error, ended must follow, once its version is stored.
-func (c *Cache) fill(parent context.Context, key string) (v *version, err error) {
+func (c *Cache) fill(parent context.Context, t *turn, key string) (v *version, err error) {
 	if !c.life.begin() {
 		c.counts.failures.Add(1)
 		return nil, c.life.ctx.Err()
@@ -123,6 +132,10 @@ func (c *Cache) fill(parent context.Context, key string) (v *version, err error)
 	defer func() {
 		if err == nil {
 			v.doubtful = !needed && era.err() != nil
+			return
+		}
+		if context.Cause(parent) == ErrAbandoned {
+			c.counts.abandoned.Add(1)
 			return
 		}
 		c.counts.failures.Add(1)
@@ -142,7 +155,6 @@ func (c *Cache) fill(parent context.Context, key string) (v *version, err error)
 		ctx, end = era.WhileUp(ctx)
 		defer end()
 	}
-	t := &turn{}
 	t.lane, t.group = c.opts.Lane(key)
 	if err := c.flights.turns.enter(ctx, t); err != nil {
 		return nil, err

@@ -99,7 +99,7 @@ func (c *Cache) prepareFill(ctx context.Context, key string) (*version, error) {
 	if err := c.outage.Era().err(); err != nil {
 		return nil, err
 	}
-	return c.fill(ctx, key)
+	return c.fill(ctx, &turn{}, key)
 }
 
 // keepPrepared makes a version that the cache has the next version of a key, and returns

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"sync/atomic"
 	"time"
 )
@@ -32,15 +33,32 @@ type found struct {
 // Get returns the answer for the ref's key: from the cache if possible, otherwise by a
 // fill that all requests for the key share. The outcome says which.
 func (c *Cache) Get(r *Ref) (*Entry, Outcome, error) {
+	if e, outcome := c.Lookup(r); e != nil {
+		return e, outcome, nil
+	}
+	return c.Await(context.Background(), r, "")
+}
+
+// Lookup returns the entry for the ref's key, or nil if Await has to fill it. It counts
+// the request, and begins the refresh of a stale entry.
+func (c *Cache) Lookup(r *Ref) (*Entry, Outcome) {
 	f := c.find(r)
 	if f.version == nil {
-		return c.wait(f.now, r.Key)
+		return nil, Miss
 	}
 	c.count(f.slot)
 	if f.outcome == Stale {
 		c.refresh(f.now, f.slot)
 	}
-	return &f.version.Entry, f.outcome, nil
+	return &f.version.Entry, f.outcome
+}
+
+// Await returns the answer for a key that Lookup did not find. It returns ErrGone once
+// ctx ends; a Costly fill that no request waits for any more ends with it. The fills that
+// client waits for, unless it is empty, can't take all slots of the Costly lane.
+func (c *Cache) Await(ctx context.Context, r *Ref, client string) (*Entry, Outcome, error) {
+	c.shelves.at(tail).policy.Touch(r.Key) // so that admission hears of the key
+	return c.wait(ctx, c.current.Load(), r.Key, client)
 }
 
 // Peek returns what Get would answer. It fills, refreshes and counts nothing.

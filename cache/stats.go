@@ -11,6 +11,7 @@ type Stats struct {
 	Panics    int64        // failures by a panic
 	Waiting   int64        // requests waiting for a fill now
 	Filling   int64        // fills running now
+	Abandoned int64        // Costly fills that ended because no request waited for them any more
 	Lanes     [Lanes]LaneStats
 
 	Generation string    // the current generation; empty before the first
@@ -38,7 +39,7 @@ func (c *Cache) Stats() Stats {
 	now := c.current.Load()
 	stats := Stats{
 		Fills: c.counts.fills.Load(), Failures: c.counts.failures.Load(), Refreshes: c.counts.refreshed.Load(),
-		Panics: c.counts.panics.Load(), Waiting: c.counts.waiting.Load(), Lanes: c.flights.turns.stats(),
+		Panics: c.counts.panics.Load(), Waiting: c.counts.waiting.Load(), Abandoned: c.counts.abandoned.Load(), Lanes: c.flights.turns.stats(),
 		Published: now.at, Confirmed: c.outage.Confirmed(), Shelves: c.shelfStats(),
 	}
 	for _, lane := range stats.Lanes {

@@ -56,7 +56,7 @@ type limits struct {
 // Fewer than four slots can't hold all of these rules; a slot for Quick comes first.
 func newLimits(n int) limits {
 	costly := min(n/4+1, max(1, n-2))
-	group := max(min(n, 2), n/2)
+	group := max(min(n, 2), (n+1)/2)
 	return limits{
 		all: n, own: [Lanes]int{max(1, n-1), max(1, n-1), costly}, long: max(1, n-1),
 		group: group, part: [Lanes]int{group, max(1, group-1), max(1, group-2)},
