@@ -79,7 +79,7 @@ func (c *Conn) next() bool {
 			return true
 		}
 	}
-	return c.handle(h, size) && !c.reserved
+	return c.handle(h, size)
 }
 
 // readHead waits for a request and reads its head, which stays in the read buffer. It

@@ -274,40 +274,90 @@ func TestRefused(t *testing.T) {
 
 // refusedChunks are bodies in chunks that are not valid.
 var refusedChunks = map[string]string{
-	"no size":                  "\r\nhello\r\n0\r\n\r\n",
-	"no number":                "x\r\nhello\r\n0\r\n\r\n",
-	"a sign":                   "+5\r\nhello\r\n0\r\n\r\n",
-	"a prefix":                 "0x5\r\nhello\r\n0\r\n\r\n",
-	"a space before":           " 5\r\nhello\r\n0\r\n\r\n",
-	"a space after":            "5 \r\nhello\r\n0\r\n\r\n",
-	"a tab after":              "5\t;x\r\nhello\r\n0\r\n\r\n",
-	"an underscore":            "1_0\r\nhello\r\n0\r\n\r\n",
-	"many digits":              "000000005\r\nhello\r\n0\r\n\r\n",
-	"too large":                "10001\r\n",
-	"too large in all":         "ffff\r\n" + strings.Repeat("x", 0xffff) + "\r\n2\r\n",
-	"too large a number":       "ffffffff\r\n",
-	"a bare LF after the size": "5\nhello\r\n0\r\n\r\n",
-	"a bare LF after the data": "5\r\nhello\n0\r\n\r\n",
-	"a bare LF after the last": "0\n\r\n",
-	"a bare LF at the end":     "0\r\n\n",
-	"a CR in a size":           "5\rx\r\nhello\r\n0\r\n\r\n",
-	"data that is longer":      "4\r\nhello\r\n0\r\n\r\n",
-	"data that is shorter":     "6\r\nhello\r\n0\r\n\r\n",
-	"an extension with a NUL":  "5;x=\x00\r\nhello\r\n0\r\n\r\n",
-	"an extension with an LF":  "5;x=\n\r\nhello\r\n0\r\n\r\n",
-	"a long extension":         "5;" + strings.Repeat("x", maxChunkLine) + "\r\nhello\r\n0\r\n\r\n",
-	"an extension without end": "5;" + strings.Repeat("x", 2<<20),
-	"many extensions":          strings.Repeat("1;"+strings.Repeat("x", 200)+"\r\nh\r\n", 30),
-	"a trailer without a name": "0\r\n: x\r\n\r\n",
-	"a space in a trailer":     "0\r\nx y: z\r\n\r\n",
-	"a control after a colon":  "0\r\nx:\x01\r\n\r\n",
-	"a letter after the size":  "5g\r\nhello\r\n0\r\n\r\n",
-	"a colon after the size":   "5:\r\nhello\r\n0\r\n\r\n",
-	"a trailer without colon":  "0\r\nx\r\n\r\n",
-	"a trailer with a NUL":     "0\r\nx: \x00\r\n\r\n",
-	"a folded trailer":         "0\r\nx: y\r\n z\r\n\r\n",
-	"a long trailer":           "0\r\nx: " + strings.Repeat("x", maxTrailers) + "\r\n\r\n",
-	"many trailers":            "0\r\n" + strings.Repeat("x: "+strings.Repeat("y", 1000)+"\r\n", 6) + "\r\n",
+	"no size":                       "\r\nhello\r\n0\r\n\r\n",
+	"no number":                     "x\r\nhello\r\n0\r\n\r\n",
+	"a sign":                        "+5\r\nhello\r\n0\r\n\r\n",
+	"a prefix":                      "0x5\r\nhello\r\n0\r\n\r\n",
+	"a space before":                " 5\r\nhello\r\n0\r\n\r\n",
+	"a space after":                 "5 \r\nhello\r\n0\r\n\r\n",
+	"a tab after":                   "5\t;x\r\nhello\r\n0\r\n\r\n",
+	"an underscore":                 "1_0\r\nhello\r\n0\r\n\r\n",
+	"many digits":                   "000000005\r\nhello\r\n0\r\n\r\n",
+	"too large":                     "10001\r\n",
+	"too large in all":              "ffff\r\n" + strings.Repeat("x", 0xffff) + "\r\n2\r\n",
+	"too large a number":            "ffffffff\r\n",
+	"a bare LF after the size":      "5\nhello\r\n0\r\n\r\n",
+	"a bare LF after the data":      "5\r\nhello\n0\r\n\r\n",
+	"a bare LF after the last":      "0\n\r\n",
+	"a bare LF at the end":          "0\r\n\n",
+	"a CR in a size":                "5\rx\r\nhello\r\n0\r\n\r\n",
+	"data that is longer":           "4\r\nhello\r\n0\r\n\r\n",
+	"data that is shorter":          "6\r\nhello\r\n0\r\n\r\n",
+	"an extension with a NUL":       "5;x=\x00\r\nhello\r\n0\r\n\r\n",
+	"an extension with an LF":       "5;x=\n\r\nhello\r\n0\r\n\r\n",
+	"a long extension":              "5;" + strings.Repeat("x", maxChunkLine) + "\r\nhello\r\n0\r\n\r\n",
+	"an extension without end":      "5;" + strings.Repeat("x", 2<<20),
+	"many extensions":               strings.Repeat("1;"+strings.Repeat("x", 200)+"\r\nh\r\n", 30) + "0\r\n\r\n",
+	"no end of the data":            "5\r\nhelloxx0\r\n\r\n",
+	"no size but an extension":      ";x\r\n\r\n",
+	"a CR and an x after it":        "5\r\nhello\rx0\r\n\r\n",
+	"a line that just does not fit": "5;" + strings.Repeat("x", maxChunkLine-3) + "\r\nhello\r\n0\r\n\r\n",
+	"a trailer without a name":      "0\r\n: x\r\n\r\n",
+	"a space in a trailer":          "0\r\nx y: z\r\n\r\n",
+	"a control after a colon":       "0\r\nx:\x01\r\n\r\n",
+	"a letter after the size":       "5g\r\nhello\r\n0\r\n\r\n",
+	"a colon after the size":        "5:\r\nhello\r\n0\r\n\r\n",
+	"a trailer without colon":       "0\r\nx\r\n\r\n",
+	"a trailer with a NUL":          "0\r\nx: \x00\r\n\r\n",
+	"a folded trailer":              "0\r\nx: y\r\n z\r\n\r\n",
+	"a long trailer":                "0\r\nx: " + strings.Repeat("x", maxTrailers) + "\r\n\r\n",
+	"many trailers":                 "0\r\n" + strings.Repeat("x: "+strings.Repeat("y", 1000)+"\r\n", 6) + "\r\n",
+}
+
+// TestLargestBodies: a body as large as a body may be is read, with a length and in
+// chunks, and so are chunks with as much beside their data as there may be.
+func TestLargestBodies(t *testing.T) {
+	body := strings.Repeat("x", MaxBody)
+	s := testServer(func(o *Options) {
+		o.Handler = func(ctx *fasthttp.RequestCtx) { fmt.Fprint(ctx, len(ctx.Request.Body())) }
+	})
+	chunks := lines("POST /c HTTP/1.1", "Host: a", "Transfer-Encoding: chunked")
+	half := fmt.Sprintf("%X\r\n%s\r\n", MaxBody/2, body[:MaxBody/2])
+	for name, tt := range map[string]struct{ text, want string }{
+		"a length":        {lines("POST /p HTTP/1.1", "Host: a", fmt.Sprint("Content-Length: ", MaxBody)) + body, fmt.Sprint(MaxBody)},
+		"a chunk":         {chunks + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", MaxBody, body), fmt.Sprint(MaxBody)},
+		"two chunks":      {chunks + half + half + "0\r\n\r\n", fmt.Sprint(MaxBody)},
+		"a long line":     {chunks + "5;" + strings.Repeat("x", maxChunkLine-4) + "\r\nhello\r\n0\r\n\r\n", "5"},
+		"long extensions": {chunks + strings.Repeat("1;"+strings.Repeat("x", 127)+"\r\nh\r\n", maxExtensions/128) + "0\r\n\r\n", fmt.Sprint(maxExtensions / 128)},
+		"all hex digits":  {chunks + "0000000a\r\n0123456789\r\nF\r\n0123456789abcde\r\n0;x=y\r\n\r\n", "25"},
+		"trailers":        {chunks + "0\r\n" + strings.Repeat("x: "+strings.Repeat("y", 125)+"\r\n", maxTrailers/128) + "\r\n", "0"},
+	} {
+		inBubble(t, func(t *testing.T) {
+			answers, rest, _ := converse(t, s, tt.text+lines("GET /miss HTTP/1.1", "Host: a"))
+			if len(answers) != 2 || answers[0].body != tt.want || answers[1].body != "0" || rest != "" {
+				t.Errorf("%s: %q, then %q", name, bodies(answers), rest)
+			}
+		})
+	}
+}
+
+// TestRefusalAfterHEAD: a refusal has a body, unless it answers a HEAD itself.
+func TestRefusalAfterHEAD(t *testing.T) {
+	s := testServer(nil)
+	for request, body := range map[string]bool{
+		"hello\n": true, lines("GET / HTTP/1.1"): true, lines("HEAD / HTTP/1.1"): false, lines("HEAD / HTTP/1.1", "Host: a", "Content-Length: 70000"): false,
+	} {
+		inBubble(t, func(t *testing.T) {
+			client, end := net.Pipe()
+			go io.WriteString(client, lines("HEAD /miss HTTP/1.1", "Host: a")+request)
+			go s.ServeConn(end)
+			all, err := io.ReadAll(client)
+			parts := strings.SplitN(string(all), "\r\n\r\n", 3)
+			if err != nil || len(parts) != 3 || strings.HasPrefix(parts[2], `{"detail":"`) != body || (parts[2] == "") == body {
+				t.Errorf("%q: %q, %v", request, all, err)
+			}
+		})
+	}
 }
 
 // TestJoinedFields: the Handler sees the lines of a repeated field as one, and those of
