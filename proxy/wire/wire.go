@@ -161,6 +161,7 @@ func (s *Server) ServeConn(accepted net.Conn) {
 }
 
 func (s *Server) add(accepted net.Conn) (c *Conn, number int) {
+	limitUnsent(accepted)
 	c = &Conn{Conn: followUnix(accepted), server: s, opened: time.Now()}
 	return c, s.conns.add(c)
 }
