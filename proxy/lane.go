@@ -17,5 +17,9 @@ func laneOf(routes *route.Router, key string) (cache.Lane, string) {
 	if err != nil {
 		return cache.Quick, "" // the fill will fail
 	}
-	return lanes[q.Query.Lane()], q.Route.Endpoint.Reads[0]
+	reads := q.Route.Endpoint.Reads
+	if len(reads) == 0 {
+		return cache.Quick, "" // it needs no database
+	}
+	return lanes[q.Query.Lane()], reads[0]
 }

@@ -37,4 +37,12 @@ func TestLaneOf(t *testing.T) {
 	if lane, group := laneOf(routes, "/nothing"); lane != cache.Quick || group != "" {
 		t.Errorf("a key without a route: lane %s, group %q", lane, group)
 	}
+	for _, key := range []string{"/scs/biggest-discrepancies", "/scs/athletes/1/discrepancy"} { // they read no table
+		if _, err := routes.Question(key); err != nil {
+			t.Fatal(err)
+		}
+		if lane, group := laneOf(routes, key); lane != cache.Quick || group != "" {
+			t.Errorf("%s: lane %s, group %q", key, lane, group)
+		}
+	}
 }
