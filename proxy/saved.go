@@ -8,11 +8,12 @@ import (
 )
 
 // Save writes the entries for the next start to a file; see snapshot.Save. A file that may
-// hold entries from before a hard purge is removed if there is nothing to replace it.
-func (p *Proxy) Save(path string) (entries int, err error) {
+// hold entries from before a hard purge is removed if there is nothing to replace it. by
+// names what made the entries.
+func (p *Proxy) Save(path, by string) (entries int, err error) {
 	// The stamps first: the next run still has to notice a change in between.
 	note := generation.FormatStamps(p.generations.Stamps())
-	entries, err = snapshot.Save(path, p.opts.Version, note, p.cache.Export())
+	entries, err = snapshot.Save(path, by, note, p.cache.Export())
 	if entries == 0 && err == nil && p.cache.Dropped() {
 		err = snapshot.Remove(path)
 	}

@@ -172,7 +172,7 @@ func TestPurgeReachesTheSavedFile(t *testing.T) {
 	var toSave atomic.Int64
 	p, base := start(t, Options{Origin: &fakeOrigin{}, Generations: generation.Options{Interval: time.Hour, OnPublish: func() { toSave.Add(1) }}})
 	awaitLook(t, p, p.generations.Poll([]string{"/teams/", "/teams/?limit=1"}))
-	if n, err := p.Save(path); n != 2 || err != nil {
+	if n, err := p.Save(path, "test"); n != 2 || err != nil {
 		t.Fatalf("%d entries, %v", n, err)
 	}
 	for _, tt := range []struct {
@@ -188,7 +188,7 @@ func TestPurgeReachesTheSavedFile(t *testing.T) {
 		if toSave.Load() != before+1 {
 			t.Errorf("%s: not saved", tt.purge)
 		}
-		n, err := p.Save(path)
+		n, err := p.Save(path, "test")
 		file, loadErr := snapshot.Load(path, 1<<30)
 		if n != tt.entries || err != nil || (loadErr == nil) != (n > 0) {
 			t.Errorf("%s: %d entries, %v, load: %v", tt.purge, n, err, loadErr)

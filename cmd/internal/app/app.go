@@ -35,6 +35,7 @@ type App struct {
 	store     *store.Store
 	legacy    *legacy.Client // nil for none
 	proxy     *proxy.Proxy
+	maker     string        // what makes the entries: see makerOf
 	saved     int           // entries of an earlier run
 	published chan struct{} // has one in it after a publish that was not saved yet
 	listener  *handover.Socket
@@ -72,7 +73,8 @@ func (a *App) build(version string) (err error) {
 	}
 	cfg := a.cfg
 	requests := budget.New(cfg.MemoryLimit / requestShare)
-	saved, note := load(cfg, version, a.log)
+	a.maker = makerOf(version, cfg.Database)
+	saved, note := load(cfg, a.maker, a.log)
 	a.saved = len(saved)
 	opts := proxy.Options{
 		Origin: a.store,

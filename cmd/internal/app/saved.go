@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
@@ -16,10 +17,19 @@ import (
 // asked for changes, and forms of entries that take long to make are added.
 const saveEvery = 10 * time.Minute
 
-// load returns the entries and the note that an earlier run saved, or logs why there are none. Entries of
-// another version of the program are served, but not taken for true: an answer
-// that never changes in the database may be one that this version mends.
-func load(cfg config.Config, version string, log *slog.Logger) (entries []cache.Saved, note string) {
+// makerOf names what makes the entries: the version of the program, and the columns
+// that its answers show besides their own.
+func makerOf(version string, cfg config.Database) string {
+	if len(cfg.ExtraColumns) == 0 {
+		return version
+	}
+	return version + " with " + strings.Join(cfg.ExtraColumns, ",")
+}
+
+// load returns the entries and the note that an earlier run saved, or logs why there
+// are none. Entries of another maker are served, but as stale: an answer that never
+// changes in the database may be one that this version mends.
+func load(cfg config.Config, maker string, log *slog.Logger) (entries []cache.Saved, note string) {
 	if cfg.Cache.File == "" {
 		return nil, ""
 	}
@@ -33,7 +43,7 @@ func load(cfg config.Config, version string, log *slog.Logger) (entries []cache.
 		log.Warn("cache file ignored, starting with a cold cache", "path", cfg.Cache.File, "error", err)
 		return nil, ""
 	}
-	if file.By != version {
+	if file.By != maker {
 		for i := range file.Entries {
 			file.Entries[i].Purged = true
 		}
@@ -85,7 +95,7 @@ func (a *App) writeCache(why string) {
 		return
 	}
 	start := time.Now()
-	switch entries, err := a.proxy.Save(a.cfg.Cache.File); {
+	switch entries, err := a.proxy.Save(a.cfg.Cache.File, a.maker); {
 	case err != nil:
 		a.log.Error("cache not saved", "path", a.cfg.Cache.File, "because", why, "error", err)
 	case entries > 0:

@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache/snapshot"
+	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
@@ -323,7 +324,7 @@ func TestFileOfAnotherProgram(t *testing.T) {
 	warmed(t, flags)
 	r := run(t, flags)
 	r.awaitLog(t, "generation published")
-	if _, err := r.proxy.Save(path); err != nil { // by version "test"
+	if _, err := r.proxy.Save(path, "test"); err != nil {
 		t.Fatal(err)
 	}
 	r.finish(t)
@@ -336,6 +337,15 @@ func TestFileOfAnotherProgram(t *testing.T) {
 		if saved[i].Purged || !other[i].Purged {
 			t.Errorf("%s: purged %t and %t", saved[i].Key, saved[i].Purged, other[i].Purged)
 		}
+	}
+}
+
+// TestFileOfOtherColumns: answers without a column that EXTRA_COLUMNS now names are
+// stale.
+func TestFileOfOtherColumns(t *testing.T) {
+	plain, extra := config.Database{}, config.Database{ExtraColumns: []string{"teams.national_rank"}}
+	if makerOf("v1", plain) != "v1" || makerOf("v1", extra) == makerOf("v1", plain) || makerOf("v1", extra) == makerOf("v2", extra) {
+		t.Errorf("%q and %q", makerOf("v1", plain), makerOf("v1", extra))
 	}
 }
 
