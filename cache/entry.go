@@ -59,8 +59,6 @@ func (c *Content) check() error {
 		return errors.New("it has no status")
 	case c.Size < 0:
 		return errors.New("its size is negative")
-	case len(c.Variants) == 0:
-		return errors.New("it has no variants")
 	case !slices.ContainsFunc(c.Variants, func(v Variant) bool { return v.HasBody() }):
 		return errors.New("it has no body")
 	}

@@ -160,3 +160,17 @@ func TestWarmRefreshTakesRoom(t *testing.T) {
 		}
 	})
 }
+
+// The shelves share the budget as the constants say: percentages, of the rest for the hot
+// shelf.
+func TestShares(t *testing.T) {
+	c := newCache(t, &fakeOrigin{}, Options{Bytes: 1_000_000})
+	for i, want := range []int64{450_000, 380_000, 570_000, 50_000} {
+		if p := c.shelves.at(warm + place(i)); p.budget != want {
+			t.Errorf("%s: %d bytes, want %d", p.name, p.budget, want)
+		}
+	}
+	if h, tl, a := c.shelves.shares(450_000); h != 200_000 || tl != 300_000 || a != 50_000 {
+		t.Errorf("beside a full warm set: hot %d, tail %d, absent %d", h, tl, a)
+	}
+}

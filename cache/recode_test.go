@@ -1,8 +1,12 @@
 package cache
 
 import (
+	"bytes"
+	"log/slog"
 	"runtime"
+	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -121,6 +125,65 @@ func TestRecodedEntryFindsNoRoom(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A version that is prepared is recoded, too, and published in its other form.
+func TestRecodePreparedVersion(t *testing.T) {
+	o := &fakeOrigin{}
+	c := newCache(t, o, Options{})
+	g := o.generation()
+	c.Prepare(t.Context(), g, []string{"list"}, func(Warmed) {})
+	v := c.index.get("list").next.Load().version
+	if !c.has(v) || c.has(newVersion(&v.Entry, v.read)) || c.has(newVersion(answer("team", 1), moment{})) {
+		t.Error("the cache does not know which versions it has")
+	}
+	better := v.Entry
+	better.Variants = append(better.Variants[:1:1], Variant{Coding: "br", Body: zeros[:1:1]})
+	c.replace(v, &better)
+	c.Publish(g, []string{"list"})
+	if e := get(t, c, "list", Hit, "1"); len(e.Variants) != 2 {
+		t.Error("the other form was lost")
+	}
+	checkShelves(t, c)
+}
+
+// A version that has left the cache while it waited in the queue is not recoded, and only
+// failures of a recoding are logged.
+func TestRecodeOnlyWhatIsServed(t *testing.T) {
+	var log bytes.Buffer
+	var gate chan struct{}
+	var recodings []string
+	opts := recoded(&gate, 10)
+	opts.Logger = slog.New(slog.NewTextHandler(&log, nil))
+	form := opts.Recode
+	opts.Recode = func(e *Entry) []Variant {
+		recodings = append(recodings, e.Key)
+		if e.Key == "broken" {
+			return []Variant{}
+		}
+		return form(e)
+	}
+	bubble(t, &fakeOrigin{}, opts, func(t *testing.T, c *Cache) {
+		gate = make(chan struct{})
+		get(t, c, "first", Miss, "1")
+		synctest.Wait()
+		get(t, c, "gone", Miss, "2")
+		kept := c.version("gone") // or the garbage collector could take it
+		c.Purge(func(e *Entry) bool { return e.Key == "gone" }, true)
+		close(gate)
+		synctest.Wait()
+		get(t, c, "as it is", Miss, "3")
+		synctest.Wait()
+		if !slices.Equal(recodings, []string{"first", "as it is"}) || log.Len() > 0 {
+			t.Errorf("recoded %v, logged %q", recodings, log.String())
+		}
+		get(t, c, "broken", Miss, "4")
+		synctest.Wait()
+		if !strings.Contains(log.String(), "recoding failed") {
+			t.Errorf("logged %q", log.String())
+		}
+		runtime.KeepAlive(kept)
+	})
 }
 
 // The recoding queue keeps no entry in memory that has left the cache, and such

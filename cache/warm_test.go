@@ -398,12 +398,11 @@ func TestSoftPurgeOfOneGeneration(t *testing.T) {
 		g := o.moveTo("2")
 		c.Prepare(t.Context(), g, []string{"list"}, func(Warmed) {})
 		c.Purge(func(e *Entry) bool { return e.Generation == "1" }, false)
-		get(t, c, "list", Stale, "1")
-		synctest.Wait()
-		c.Publish(g, []string{"list"})
-		if _, outcome, _ := c.lookup("list"); outcome != Hit {
-			t.Errorf("%s after the publish", outcome)
+		if s := c.sight("list"); s.Outcome != Stale {
+			t.Errorf("%s before the publish", s.Outcome)
 		}
+		c.Publish(g, []string{"list"})
+		get(t, c, "list", Hit, "2")
 	})
 }
 
@@ -419,6 +418,19 @@ func TestHardPurgeFreesRoom(t *testing.T) {
 			t.Errorf("%+v, want as %+v", s, before[i])
 		}
 	}
+}
+
+// A key that was only prepared for another generation is not in the warm set.
+func TestPublishWithoutAVersion(t *testing.T) {
+	o := &fakeOrigin{}
+	c := newCache(t, o, Options{})
+	c.Prepare(t.Context(), o.moveTo("2"), []string{"list"}, func(Warmed) {})
+	c.Publish(o.moveTo("3"), []string{"list", "nothing"})
+	where(t, c, "list", "")
+	if n := c.Warm(); n != 0 {
+		t.Errorf("%d entries are warm", n)
+	}
+	checkShelves(t, c)
 }
 
 // EachStale visits the entries that are not fresh, and no slots that are only prepared.
