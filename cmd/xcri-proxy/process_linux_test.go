@@ -172,7 +172,7 @@ func testPredecessorEnds(t *testing.T, s *service) {
 	await(t, "the program serves", func() bool { return s.status("/readyz") == http.StatusOK })
 	await(t, "a PID file", func() bool { return s.pid() == s.process.Pid })
 	for _, signal := range []syscall.Signal{syscall.SIGTERM, syscall.SIGKILL} {
-		for _, delay := range []time.Duration{0, 5, 10, 20, 30, 40, 50, 70, 100, 150, 250} {
+		for _, delay := range []int{0, 5, 10, 20, 30, 40, 50, 70, 100, 150, 250} {
 			begun := strings.Count(s.log(t), "hand-over begun")
 			old := s.process
 			if err := old.Signal(syscall.SIGHUP); err != nil {
@@ -181,7 +181,7 @@ func testPredecessorEnds(t *testing.T, s *service) {
 			if signal == syscall.SIGKILL { // before this there is no successor
 				s.awaitLog(t, "hand-over begun", begun+1)
 			}
-			<-time.After(delay * time.Millisecond)
+			<-time.After(time.Duration(delay) * time.Millisecond)
 			old.Signal(signal) // an error means that it has ended
 			old.Wait()
 			await(t, fmt.Sprintf("a successor after %v %d ms after SIGHUP", signal, delay), func() bool {

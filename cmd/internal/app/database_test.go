@@ -316,19 +316,7 @@ func TestLostConnectionsAreNoOutage(t *testing.T) {
 	load("all connections reset")
 	way.Freeze()
 	load("all connections hang, new ones work")
-	var ids []int64
-	rows, err := root.Query("SELECT id FROM information_schema.processlist WHERE user = ?", flags["DATABASE_USER"])
-	if err != nil {
-		t.Fatal(err)
-	}
-	for rows.Next() {
-		var id int64
-		if err := rows.Scan(&id); err != nil {
-			t.Fatal(err)
-		}
-		ids = append(ids, id)
-	}
-	rows.Close()
+	ids := connectionsOf(t, root, flags["DATABASE_USER"])
 	for _, id := range ids {
 		root.Exec(fmt.Sprint("KILL ", id)) // an error means that it has ended
 	}
@@ -340,4 +328,25 @@ func TestLostConnectionsAreNoOutage(t *testing.T) {
 	if log := r.log.String(); strings.Contains(log, "is down") || len(ids) == 0 {
 		t.Errorf("%d connections killed, log:\n%s", len(ids), log)
 	}
+}
+
+// connectionsOf returns the IDs of an account's connections to the server.
+func connectionsOf(t *testing.T, root *sql.DB, account string) (ids []int64) {
+	t.Helper()
+	rows, err := root.Query("SELECT id FROM information_schema.processlist WHERE user = ?", account)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var id int64
+		if err := rows.Scan(&id); err != nil {
+			t.Fatal(err)
+		}
+		ids = append(ids, id)
+	}
+	if err := rows.Err(); err != nil {
+		t.Fatal(err)
+	}
+	return ids
 }
