@@ -209,6 +209,7 @@ func (p *Pool) usable(ctx context.Context, l *link) bool {
 
 // release takes a connection back.
 func (p *Pool) release(l *link) {
+	urgent := l.urgent // once it is in stock, the next read sets it
 	surplus := []*link{l}
 	if l.valid() && p.dialer.current(l) {
 		surplus = p.stock.push(l, p.Stats().Limit)
@@ -216,7 +217,7 @@ func (p *Pool) release(l *link) {
 	for _, l := range surplus {
 		p.discard(l)
 	}
-	p.gate.Leave(l.urgent)
+	p.gate.Leave(urgent)
 }
 
 // discard closes a connection that no read uses.
