@@ -13,14 +13,14 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// errHungUp means that a connection was closed before any byte of an answer came.
-// On a kept one that is what happens when the old API was about to close it.
+// errHungUp means that the connection was closed before the first byte of an
+// answer. This is normal on a kept connection that the old API closes as idle.
 var errHungUp = errors.New("closed without an answer")
 
-// do sends a request and reads the answer whole. A request that is not
-// idempotent gets a connection of its own. Another one may take a kept
-// connection; where the old API has just closed that, it is sent once more over
-// a new one.
+// do sends a request and reads the complete answer. A request that is not
+// idempotent gets a new connection. Any other request may use a kept connection;
+// if the old API has just closed it, the request is sent again on a new
+// connection, once.
 func (c *Client) do(ctx context.Context, r *request) (*fasthttp.Response, error) {
 	c.counts.requests.Add(1)
 	if err := c.pool.enter(ctx, r.wait); err != nil {
@@ -28,7 +28,7 @@ func (c *Client) do(ctx context.Context, r *request) (*fasthttp.Response, error)
 	}
 	defer c.pool.leave()
 	if ctx.Err() != nil {
-		return nil, ctx.Err() // it ended while a turn was waited for
+		return nil, ctx.Err() // ctx ended during the wait for a slot
 	}
 	begun := time.Now()
 	if r.idempotent() {
@@ -50,8 +50,8 @@ func (c *Client) do(ctx context.Context, r *request) (*fasthttp.Response, error)
 	return resp, err
 }
 
-// exchange sends a request over a connection, reads the answer, and closes the
-// connection or keeps it. The end of ctx interrupts it.
+// exchange sends a request over a connection, reads the answer, and closes or
+// keeps the connection. The end of ctx interrupts it.
 func (c *Client) exchange(ctx context.Context, over *conn, r *request) (*fasthttp.Response, error) {
 	stop := context.AfterFunc(ctx, func() { over.SetDeadline(time.Unix(1, 0)) })
 	resp, err := over.exchange(r)
@@ -79,11 +79,11 @@ func (c *conn) exchange(r *request) (*fasthttp.Response, error) {
 	return nil, fmt.Errorf("%w: %w: %w", ErrUnavailable, errHungUp, err)
 }
 
-// interimAnswers is how many answers of 1xx may precede the answer.
+// interimAnswers is the maximum of 1xx answers before the final answer.
 const interimAnswers = 8
 
-// read reads an answer. One that says nothing of its length is refused: it ends
-// with the connection, and nobody could tell whether that is all of it.
+// read reads an answer. An answer without a declared length is an error: it ends
+// with the connection, so a truncated body can't be detected.
 func (c *conn) read(r *request) (*fasthttp.Response, error) {
 	resp := &fasthttp.Response{SkipBody: r.isHead()}
 	resp.Header.SetNoDefaultContentType(true)
@@ -111,7 +111,8 @@ func (c *conn) read(r *request) (*fasthttp.Response, error) {
 	return resp, nil
 }
 
-// readBody reads a body that tells where it ends. It calls grow before it takes memory.
+// readBody reads a body with a length or in chunks. It calls grow before it
+// allocates memory.
 func readBody(from *bufio.Reader, h *fasthttp.ResponseHeader, grow func(int) error) (body []byte, err error) {
 	length := h.ContentLength()
 	switch {
@@ -133,7 +134,7 @@ func readBody(from *bufio.Reader, h *fasthttp.ResponseHeader, grow func(int) err
 	return body, h.ReadTrailer(from)
 }
 
-// readChunks reads a body whose length is not known before its end.
+// readChunks reads a chunked body.
 func readChunks(from io.Reader, grow func(int) error) (body []byte, err error) {
 	for err == nil {
 		if len(body) == cap(body) {
@@ -155,8 +156,8 @@ func readChunks(from io.Reader, grow func(int) error) (body []byte, err error) {
 	return body, nil
 }
 
-// broken tells why reading failed: a connection that ended, or what came over
-// it, of which the error may hold a long piece.
+// broken converts a read error: the connection ended, or the received bytes are
+// invalid. The original error may contain a long piece of the bytes.
 func broken(err error) error {
 	var network net.Error
 	switch {

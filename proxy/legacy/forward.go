@@ -14,23 +14,24 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Visitor is what a request says of who sent it and what it asked for.
+// Visitor describes a request's client and target.
 type Visitor struct {
 	// Path is the raw path below the API's root.
 	Path []byte
-	// Query follows it, with its question mark; may be empty.
+	// Query is the query with its question mark; may be empty.
 	Query []byte
-	// Prefix is what stood before Path, such as /iz/xcri/api; may be empty.
+	// Prefix is the path before Path, such as /iz/xcri/api; may be empty.
 	Prefix string
 }
 
-// forwardWait is how long a visitor's request waits for a connection: when all
-// of them hang, the others need not.
+// forwardWait limits the time that a forwarded request waits for a connection.
+// When all connections hang, further requests fail soon.
 const forwardWait = time.Second
 
-// Forward passes a request on and its answer back: method, path, query, body and
-// the headers that are not for one hop as they came. What the response held
-// before is gone then. On an error, one of this package's, it is untouched.
+// Forward sends the request to the old API and copies the answer into the
+// response. Method, path, query, body and end-to-end headers are unchanged. The
+// answer replaces the response. After an error, which is an error of this
+// package, the response is unchanged.
 func (c *Client) Forward(ctx *fasthttp.RequestCtx, v Visitor) error {
 	r := request{method: string(ctx.Method()), wait: forwardWait}
 	if !mayAsk(v.Path) || !isLine(v.Path) || !isLine(v.Query) || !isToken(ctx.Method()) {
@@ -38,18 +39,18 @@ func (c *Client) Forward(ctx *fasthttp.RequestCtx, v Visitor) error {
 	}
 	p := pageOf(v)
 	if p != nil && ctx.IsHead() {
-		r.method = fasthttp.MethodGet // only the page itself tells its length
+		r.method = fasthttp.MethodGet // the length of a rewritten page is known only from its body
 	}
 	room := c.opts.Room.Room()
 	r.room = &room
-	ctx.SetUserValue(roomKey, r.room) // which is closed after the answer was sent
+	ctx.SetUserValue(roomKey, r.room) // closed after the answer was sent
 	from := c.opts.TrustedProxies.Of(ctx)
 	r.begin(c.root, append(bytes.Clone(v.Path), v.Query...))
 	r.visitorHeaders(&ctx.Request.Header, p != nil)
 	r.addVisitor(from)
 	r.end(ctx.Request.Body())
 
-	// The context of a request ends with the server, not with the visitor.
+	// The context of a request ends with the server, not with the client's connection.
 	limited, cancel := context.WithTimeout(context.Background(), c.opts.Timeout)
 	defer cancel()
 	resp, err := c.do(limited, &r)
@@ -73,13 +74,13 @@ func (c *Client) Forward(ctx *fasthttp.RequestCtx, v Visitor) error {
 	return nil
 }
 
-// roomKey is the user value of a request that holds the room of its answer.
+// roomKey is the key of the user value that holds the room of a request's answer.
 const roomKey = "legacy.room"
 
-// unknown is the length of a body that none was told for.
+// unknown is the length of a body without a declared length.
 const unknown = -2
 
-// passBack makes an answer that of ctx.
+// passBack copies an answer into the response of ctx.
 func passBack(ctx *fasthttp.RequestCtx, resp *fasthttp.Response) {
 	out := &ctx.Response
 	out.Reset()
@@ -104,14 +105,15 @@ func passBack(ctx *fasthttp.RequestCtx, resp *fasthttp.Response) {
 	out.SetBodyRaw(resp.Body())
 }
 
-// hopHeaders concern one connection, or are made anew for each.
+// hopHeaders are the headers that apply to one connection, or are set anew for
+// each connection.
 var hopHeaders = []string{
 	"Connection", "Proxy-Connection", "Keep-Alive", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 	"Proxy-Authorization", "Proxy-Authenticate", "Expect", "Content-Length", "Host",
 }
 
-// oneHopOnly are the headers that are not passed on, those that Connection names
-// among them, in the form that fasthttp gives to names.
+// oneHopOnly returns the headers that are not passed on, including the headers
+// that Connection names, as fasthttp normalizes the names.
 func oneHopOnly(connection [][]byte) map[string]bool {
 	names := map[string]bool{}
 	for _, name := range hopHeaders {
@@ -125,8 +127,8 @@ func oneHopOnly(connection [][]byte) map[string]bool {
 	return names
 }
 
-// visitorHeaders copies the visitor's headers, but not what they say of who the
-// visitor is. A page that is changed on its way back has to come plain and whole.
+// visitorHeaders copies the client's headers, except headers about the client's
+// identity. A page that will be rewritten is requested uncompressed and complete.
 func (r *request) visitorHeaders(h *fasthttp.RequestHeader, plain bool) {
 	skip := oneHopOnly(h.PeekAll(fasthttp.HeaderConnection))
 	for _, name := range []string{"Forwarded", "X-Real-Ip", fasthttp.HeaderCookie, fasthttp.HeaderVia, "Proxy"} {
@@ -140,11 +142,11 @@ func (r *request) visitorHeaders(h *fasthttp.RequestHeader, plain bool) {
 		r.header("Accept-Encoding", "identity")
 	}
 	for _, cookies := range h.PeekAll(fasthttp.HeaderCookie) {
-		r.header("Cookie", string(cookies)) // All would write them anew
+		r.header("Cookie", string(cookies)) // All would reformat cookies
 	}
 	for name, value := range h.All() {
-		// An underscore becomes a hyphen, or both become one, where a server hands
-		// headers on as variables: X_Forwarded_For would pass for our X-Forwarded-For.
+		// Servers that pass headers as variables do not distinguish underscores from
+		// hyphens: X_Forwarded_For would be read as our X-Forwarded-For.
 		forwarded := bytes.HasPrefix(name, []byte("X-Forwarded-")) || bytes.IndexByte(name, '_') >= 0
 		if !forwarded && !skip[string(name)] && isToken(name) && !bytes.ContainsAny(value, "\r\n") {
 			r.header(string(name), string(value))
@@ -152,7 +154,7 @@ func (r *request) visitorHeaders(h *fasthttp.RequestHeader, plain bool) {
 	}
 }
 
-// via returns the value of Via: of the proxies before this one, and its own.
+// via returns the value of Via: the entries of earlier proxies, and its own.
 // Source: RFC 9110, 7.6.3.
 func via(h *fasthttp.RequestHeader) string {
 	version := "1.1"
@@ -170,8 +172,8 @@ func isToken(text []byte) bool {
 	})
 }
 
-// checkWhole returns an error for an answer whose framing is right although its body
-// was cut before it was framed.
+// checkWhole returns an error for an answer with correct framing whose body was
+// truncated before it was framed.
 func (c *Client) checkWhole(ctx context.Context, resp *fasthttp.Response) error {
 	body := resp.Body()
 	if resp.SkipBody || len(body) == 0 {
@@ -198,12 +200,12 @@ func (c *Client) checkWhole(ctx context.Context, resp *fasthttp.Response) error 
 	return nil
 }
 
-// errNoJSON is the error of a body that is not a whole JSON text.
+// errNoJSON reports a body that is not a complete JSON text.
 var errNoJSON = errors.New("a body that is not JSON")
 
-// checkCompressed returns why a compressed body can't be passed on: it is not whole, or
-// inflates to more than MaxAnswer, or is to be JSON and is not. It inflates the body
-// piece by piece, so that a small body can't take much memory.
+// checkCompressed returns an error if a compressed body is incomplete, inflates to
+// more than MaxAnswer, or is declared as JSON and is not. It inflates the body in
+// pieces, so that a small body can't allocate much memory.
 func checkCompressed(body []byte, isJSON bool) error {
 	z, err := gzip.NewReader(bytes.NewReader(body))
 	if err != nil {
@@ -217,7 +219,7 @@ func checkCompressed(body []byte, isJSON bool) error {
 	}
 	for plain.err == nil {
 		plain.token = 0
-		io.CopyN(io.Discard, plain, 64<<10) // its error is kept
+		io.CopyN(io.Discard, plain, 64<<10) // counted keeps the error
 	}
 	if plain.err != nil && plain.err != io.EOF {
 		return fmt.Errorf("its compressed body: %w", plain.err)
@@ -256,12 +258,12 @@ func checkTokens(from *counted) error {
 	}
 }
 
-// Limits of a compressed JSON text: of the nesting, which encoding/json has too, and
-// the bytes of one token.
+// Limits of a compressed JSON text: its nesting, which encoding/json limits too,
+// and the bytes of a token.
 const deepest, longestToken = 10_000, 4 << 20
 
-// counted reads at most MaxAnswer bytes, and longestToken for a token, and keeps the
-// first error.
+// counted reads at most MaxAnswer bytes in total and longestToken bytes for a
+// token, and keeps the first error.
 type counted struct {
 	from        io.Reader
 	read, token int

@@ -1,8 +1,8 @@
-// Package legacy speaks to the old API over HTTP: it fetches answers for the
-// cache and forwards the requests that are none of ours.
+// Package legacy is the HTTP client for the old API: it fetches answers for the
+// cache and forwards requests that the proxy does not answer itself.
 //
-// An answer is taken whole or not at all, and a request that is not idempotent
-// is sent at most once.
+// An incomplete answer is an error, and a request that is not idempotent is sent
+// at most once.
 package legacy
 
 import (
@@ -23,42 +23,42 @@ import (
 )
 
 var (
-	// ErrUnavailable means that no connection could be had, or that it broke.
+	// ErrUnavailable means that no connection was available, or that it broke.
 	ErrUnavailable = errors.New("the old API is not available")
-	// ErrBusy is the ErrUnavailable of a request that found all connections in
-	// use.
+	// ErrBusy is an ErrUnavailable: all connections were in use.
 	ErrBusy = fmt.Errorf("%w: all connections to it are in use", ErrUnavailable)
-	// ErrRoom is the ErrUnavailable of an answer that there is no memory for.
+	// ErrRoom is an ErrUnavailable: the memory budget had no room for the answer.
 	ErrRoom = fmt.Errorf("%w: too many of its answers are being passed on", ErrUnavailable)
-	// ErrUnreached is the ErrUnavailable of a request that was not sent, because
-	// no connection could be opened.
+	// ErrUnreached is an ErrUnavailable: no connection could be opened, so the
+	// request was not sent.
 	ErrUnreached = fmt.Errorf("%w: no connection to it", ErrUnavailable)
-	// ErrTimeout means that no answer came in time.
+	// ErrTimeout means that no answer arrived within the timeout.
 	ErrTimeout = errors.New("the old API took too long")
-	// ErrAnswer means that what came is no answer that could be passed on.
+	// ErrAnswer means that the answer is invalid and can't be passed on.
 	ErrAnswer = errors.New("the old API's answer is broken")
-	// ErrTarget means that a path is none that may be asked for: it is not below
-	// the root, or holds what no request line may.
+	// ErrTarget means that a request target is not allowed: it is not below the
+	// root, or contains characters that a request line must not.
 	ErrTarget = errors.New("not a path of the old API")
 )
 
-// MaxAnswer is the size in bytes of the largest body that is taken.
+// MaxAnswer is the maximum size of a body in bytes.
 const MaxAnswer = 32 << 20
 
-// Options say where the old API is. URL is required.
+// Options configure a Client. URL is required.
 type Options struct {
 	// URL of the old API's root, http or https, without a final slash.
 	URL string
-	// Timeout bounds one answer, MaxConns the connections open at once; all but
-	// one may fetch. Zero means 15 s and 4.
+	// Timeout limits the time to answer a request, and MaxConns the open
+	// connections, of which Fetch uses all but one. Zero means 15 s and 4.
 	Timeout  time.Duration
 	MaxConns int
-	// Room is the memory that answers of Forward take until they have been passed on;
-	// nil has no limit.
+	// Room is the memory budget for answers of Forward until they have been sent;
+	// nil means no limit.
 	Room *budget.Budget
-	// TrustedProxies are believed when they report who a visitor is.
+	// TrustedProxies are the proxies whose headers about the client are trusted.
 	TrustedProxies visitor.Trust
-	// Logger takes what no client is told; nil discards it.
+	// Logger receives details of failures, which clients do not get; nil discards
+	// them.
 	Logger *slog.Logger
 }
 
@@ -75,21 +75,21 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Client speaks to one old API. It is safe for concurrent use.
+// Client sends requests to one old API. It is safe for concurrent use.
 type Client struct {
 	opts     Options
 	root     *url.URL
 	pool     *pool
-	fetching chan struct{} // has one in it for each Fetch under way
-	checking chan struct{} // has one in it while a compressed answer is inflated
+	fetching chan struct{} // holds an element for each Fetch under way
+	checking chan struct{} // holds an element while a compressed answer is inflated
 	counts   counts
 	outage   outage
 }
 
-// Answer is what the old API says to a question: a JSON text.
+// Answer is the old API's answer to a request: a JSON text.
 type Answer struct {
 	Status int
-	Body   []byte // the caller's
+	Body   []byte // owned by the caller
 }
 
 // New returns a Client that has not connected yet.
@@ -97,7 +97,7 @@ func New(opts Options) (*Client, error) {
 	root, err := url.Parse(opts.URL)
 	switch {
 	case err != nil || root.Hostname() == "" || root.Scheme != "http" && root.Scheme != "https":
-		return nil, errors.New("legacy: not the URL of a server, such as http://127.0.0.1:8001") // it may hold a password
+		return nil, errors.New("legacy: not the URL of a server, such as http://127.0.0.1:8001") // the message omits the URL, which may contain a password
 	case root.User != nil || root.RawQuery != "" || root.Fragment != "":
 		return nil, errors.New("legacy: the URL may have a path, and neither an account nor a query")
 	}
@@ -110,13 +110,14 @@ func New(opts Options) (*Client, error) {
 	}, nil
 }
 
-// Close closes the connections that nobody uses, and keeps none from then on.
+// Close closes the idle connections. Connections in use are closed after their
+// request.
 func (c *Client) Close() { c.pool.close() }
 
-// Fetch asks for a target below the old API's root, a path with its query. It
-// waits its turn until ctx or the timeout ends. The error is one of this
-// package's, or that of ctx. An answer of 5xx, 3xx or 429 is an error, except
-// 501: the old API says so of what it never had.
+// Fetch requests a target below the old API's root, a path with its query. It
+// waits for a connection until ctx ends or the timeout has passed. The error is
+// an error of this package or of ctx. A status of 5xx, 3xx or 429 is an error,
+// except 501, which the old API sends for features that it never had.
 func (c *Client) Fetch(ctx context.Context, target string) (Answer, error) {
 	path, _, _ := strings.Cut(target, "?")
 	if !mayAsk([]byte(path)) || !isLine([]byte(target)) {
@@ -129,7 +130,7 @@ func (c *Client) Fetch(ctx context.Context, target string) (Answer, error) {
 		defer func() { <-c.fetching }()
 	case <-limited.Done():
 	}
-	// Also if its turn came at the same moment, and limited hears of it later.
+	// Check ctx too: select may choose the free slot although ctx has ended.
 	if err := cmp.Or(ctx.Err(), limited.Err()); err != nil {
 		return Answer{}, c.failed(ctx, err)
 	}
@@ -150,16 +151,15 @@ func (c *Client) Fetch(ctx context.Context, target string) (Answer, error) {
 	return Answer{resp.StatusCode(), resp.Body()}, nil
 }
 
-// StatusError is the ErrAnswer of an answer whose status means that there is nothing
-// to store.
+// StatusError is an ErrAnswer: the status means that the answer can't be stored.
 type StatusError struct{ Status int }
 
 func (e *StatusError) Error() string { return fmt.Sprintf("%v: status %d", ErrAnswer, e.Status) }
 
-// Unwrap makes the error an ErrAnswer.
+// Unwrap returns ErrAnswer.
 func (e *StatusError) Unwrap() error { return ErrAnswer }
 
-// checkJSON tells an answer that may be stored from one that may not.
+// checkJSON returns an error unless the answer may be stored.
 func checkJSON(resp *fasthttp.Response) error {
 	status := resp.StatusCode()
 	switch {

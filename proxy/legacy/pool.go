@@ -16,7 +16,7 @@ const (
 	// keepFor is how long an unused connection is kept: less than the 5 s after
 	// which uvicorn closes it.
 	keepFor = 3 * time.Second
-	// dialTimeout is enough to reach a machine that is there.
+	// dialTimeout limits the time to open a connection to a running machine.
 	dialTimeout = 3 * time.Second
 	// maxHead bounds the status line and headers of an answer.
 	maxHead = 32 << 10
@@ -26,19 +26,19 @@ const (
 type conn struct {
 	net.Conn
 	from   *bufio.Reader
-	expiry *time.Timer // ends it while nobody uses it
+	expiry *time.Timer // closes the connection while it is idle
 	pool   *pool
 	once   sync.Once
 }
 
-// Close closes the connection, which then counts no more.
+// Close closes the connection and removes it from the count of open connections.
 func (c *conn) Close() error {
 	c.once.Do(func() { c.pool.opened.Add(-1) })
 	return c.Conn.Close()
 }
 
-// pool holds the connections. A slot is one for a request and the connection that it
-// uses; the connections that are kept for later fit the slots that are free.
+// pool holds the connections. Each request under way has a slot and at most one
+// connection. Idle connections are limited to the number of free slots.
 type pool struct {
 	network, address string
 	tls              *tls.Config // nil for http
@@ -66,7 +66,7 @@ func newPool(root *url.URL, conns int) *pool {
 	return p
 }
 
-// enter waits for one of the slots, as long as ctx and wait allow; leave frees it.
+// enter waits for a slot until ctx ends or wait has passed; leave frees the slot.
 func (p *pool) enter(ctx context.Context, wait time.Duration) error {
 	select {
 	case p.slots <- struct{}{}:
@@ -87,9 +87,9 @@ func (p *pool) enter(ctx context.Context, wait time.Duration) error {
 
 func (p *pool) leave() { <-p.slots }
 
-// take returns the unused connection that was used last, nil if there is none. A
-// connection that has ended is closed, and so is one on which bytes have come that no
-// request asked for: they would be taken for the next answer.
+// take returns the most recently used idle connection; nil means no connection is
+// idle. It closes connections that the peer has closed, and connections with
+// unexpected bytes, which would be read as the next answer.
 func (p *pool) take() *conn {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -105,8 +105,9 @@ func (p *pool) take() *conn {
 	return nil
 }
 
-// makeRoom closes the connections, the longest unused first, that do not fit beside
-// those of all slots in use. The caller, who has a slot, is about to open one.
+// makeRoom closes idle connections, the longest idle first, until idle connections
+// and slots in use are within the limit. The caller holds a slot and is about to
+// open a connection.
 func (p *pool) makeRoom() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -120,7 +121,7 @@ func (p *pool) makeRoom() {
 // open returns how many connections are open.
 func (p *pool) open() int { return int(p.opened.Load()) }
 
-// keep puts a connection away for the next request.
+// keep makes a connection available to the next request.
 func (p *pool) keep(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -132,7 +133,7 @@ func (p *pool) keep(c *conn) {
 	p.idle = append(p.idle, c)
 }
 
-// expire closes a connection unless somebody has taken it just now.
+// expire closes an idle connection unless a request has taken it meanwhile.
 func (p *pool) expire(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()

@@ -4,5 +4,5 @@ package legacy
 
 import "net"
 
-// isQuiet returns true: there is no telling here.
+// isQuiet returns true: this system has no check.
 func isQuiet(net.Conn) bool { return true }

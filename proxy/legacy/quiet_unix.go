@@ -7,7 +7,7 @@ import (
 	"syscall"
 )
 
-// isQuiet reports whether an unused connection is open, and nothing has come on it.
+// isQuiet reports whether an idle connection is open and has no bytes to read.
 func isQuiet(c net.Conn) bool {
 	if wrapped, ok := c.(interface{ NetConn() net.Conn }); ok { // TLS
 		c = wrapped.NetConn()

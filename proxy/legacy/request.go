@@ -12,15 +12,15 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 )
 
-// request is one in the form in which it is sent.
+// request is a request in the form in which it is sent.
 type request struct {
 	method string
 	bytes  []byte
-	wait   time.Duration // longest wait for a connection
-	room   *budget.Room  // of the answer's body; nil has no limit
+	wait   time.Duration // maximum wait for a connection
+	room   *budget.Room  // for the answer's body; nil means no limit
 }
 
-// grow takes room for n bytes of the answer.
+// grow reserves room for n bytes of the answer.
 func (r *request) grow(n int) error {
 	if r.room != nil && !r.room.Grow(n) {
 		return ErrRoom
@@ -40,9 +40,9 @@ func (r *request) header(name, value string) {
 	r.bytes = append(r.bytes, name+": "+value+"\r\n"...)
 }
 
-// end writes the headers that frame the body, and the body. A method that is
-// not idempotent gets a connection of its own: on a kept one the old API may
-// hang up as the request comes, and nobody could tell whether it was done.
+// end writes the headers that frame the body, and the body. A method that is not
+// idempotent gets a new connection: the old API may close a kept connection as
+// the request arrives, and the client could not know whether it was processed.
 func (r *request) end(body []byte) {
 	if !r.idempotent() {
 		r.header("Connection", "close")
@@ -53,23 +53,23 @@ func (r *request) end(body []byte) {
 	r.bytes = append(append(r.bytes, "\r\n"...), body...)
 }
 
-// idempotent reports whether the request may be sent twice. PUT and DELETE may
-// be by the letter of HTTP, but the old API has none to try it on.
+// idempotent reports whether the request may be sent twice. HTTP defines PUT and
+// DELETE as idempotent too, but the old API has no such endpoint to verify that.
 func (r *request) idempotent() bool {
 	return r.method == fasthttp.MethodGet || r.isHead()
 }
 
 func (r *request) isHead() bool { return r.method == fasthttp.MethodHead }
 
-// isLine reports whether text can be part of a request line: it holds no space
-// and no control character.
+// isLine reports whether text can be part of a request line: it contains no
+// spaces and no control characters.
 func isLine(text []byte) bool {
 	return !bytes.ContainsFunc(text, func(c rune) bool { return c <= ' ' || c == 0x7f })
 }
 
-// mayAsk reports whether a raw path stays below the root of whoever reads it: one
-// with two slashes in front names a host, and dots, also encoded ones, may lead
-// upwards.
+// mayAsk reports whether every server resolves a raw path below its root. A path
+// that begins with two slashes names a host, and dot segments, plain or encoded,
+// may lead above the root.
 func mayAsk(path []byte) bool {
 	if len(path) == 0 || path[0] != '/' || bytes.HasPrefix(path, []byte("//")) {
 		return false
@@ -90,5 +90,5 @@ func mayAsk(path []byte) bool {
 	return true
 }
 
-// dotsAndSlashes decodes what matters for where a path leads.
+// dotsAndSlashes decodes percent-encoded dots, slashes and backslashes.
 var dotsAndSlashes = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", `\`, "%5C", `\`)

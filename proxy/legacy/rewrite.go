@@ -7,8 +7,8 @@ import (
 )
 
 // relocate turns a Location that leads to the old API into a path below prefix.
-// The old API makes it from the host that it was asked by, which only we know,
-// or from the one that the visitor asked for.
+// The old API builds the URL from the host of the request: its own address, which
+// clients can't reach, or the host that the client requested.
 func (c *Client) relocate(location, prefix, visited string) string {
 	rest := location
 	if scheme, after, found := strings.Cut(location, "//"); found && (scheme == "" || scheme == "http:" || scheme == "https:") {
@@ -30,8 +30,7 @@ func (c *Client) relocate(location, prefix, visited string) string {
 	return prefix + "/" + strings.TrimLeft(rest, "/\\ \t")
 }
 
-// plainHost is a host in the form in which it is compared: without the port that
-// goes without saying.
+// plainHost normalizes a host for comparison: it removes the default port.
 func plainHost(host string) string {
 	host = strings.ToLower(host)
 	for _, port := range []string{":80", ":443"} {
@@ -40,14 +39,16 @@ func plainHost(host string) string {
 	return host
 }
 
-// pages are those that name their own root, and what makes them name another.
+// pages maps each page that contains the API's root to the function that rewrites
+// the root.
 var pages = map[string]func(body []byte, prefix string) []byte{
 	"/docs":         referBelow,
 	"/redoc":        referBelow,
 	"/openapi.json": serveBelow,
 }
 
-// pageOf returns what changes the page that is asked for, nil for nothing.
+// pageOf returns the function that rewrites the requested page; nil means no
+// rewrite.
 func pageOf(v Visitor) func([]byte, string) []byte {
 	if v.Prefix == "" {
 		return nil
@@ -55,8 +56,8 @@ func pageOf(v Visitor) func([]byte, string) []byte {
 	return pages[string(v.Path)]
 }
 
-// references are the paths that a page names: of the description, and of the page
-// that a login with OAuth 2 comes back to.
+// references are the paths in the pages: the OpenAPI description, and the redirect
+// page of a login with OAuth 2.
 var references = []string{"/openapi.json", "/docs/oauth2-redirect"}
 
 // referBelow puts a page's references below prefix.
@@ -69,8 +70,8 @@ func referBelow(html []byte, prefix string) []byte {
 	return html
 }
 
-// serveBelow lets a description say that the API is below prefix. All else in it
-// stays as it is; what is no description stays so altogether.
+// serveBelow sets the servers of an OpenAPI description to prefix and leaves the
+// rest unchanged. A body that is not a JSON object is returned unchanged.
 func serveBelow(description []byte, prefix string) []byte {
 	servers, err := json.Marshal([]map[string]string{{"url": prefix}})
 	dec := json.NewDecoder(bytes.NewReader(description))

@@ -13,15 +13,15 @@ import (
 
 // Stats are counts since the start.
 type Stats struct {
-	Requests int64         // fetched or forwarded, whatever became of them
-	Failures int64         // those without an answer that could be used
-	Timeouts int64         // those of the failures that took too long
-	Resent   int64         // sent once more, because a kept connection was closed
-	Answered int64         // answers that came whole, of any status
-	Latency  time.Duration // sum of the time that those took
+	Requests int64         // fetched or forwarded, with any result
+	Failures int64         // requests without a usable answer
+	Timeouts int64         // failures due to a timeout
+	Resent   int64         // requests sent again because a kept connection was closed
+	Answered int64         // complete answers, of any status
+	Latency  time.Duration // sum of the durations of Answered
 	InUse    int           // connections in use now
 	Open     int           // connections open now
-	Limit    int           // most connections at once
+	Limit    int           // maximum of connections
 }
 
 type counts struct {
@@ -29,7 +29,7 @@ type counts struct {
 	latency                                        atomic.Int64 // nanoseconds
 }
 
-// took counts an answer that came whole.
+// took counts a complete answer and its duration.
 func (c *counts) took(begun time.Time, err error) {
 	if err == nil {
 		c.answered.Add(1)
@@ -37,7 +37,7 @@ func (c *counts) took(begun time.Time, err error) {
 	}
 }
 
-// Stats returns the figures of this moment.
+// Stats returns the current counts.
 func (c *Client) Stats() Stats {
 	return Stats{
 		Requests: c.counts.requests.Load(), Failures: c.counts.failures.Load(), Timeouts: c.counts.timeouts.Load(),
@@ -46,11 +46,11 @@ func (c *Client) Stats() Stats {
 	}
 }
 
-// failed counts a failure, has it logged, and returns the error that the caller
-// of Fetch or Forward gets. ctx is the caller's own.
+// failed counts and logs a failure, and returns the error for the caller of Fetch
+// or Forward. ctx is the caller's context: its end is not a failure.
 func (c *Client) failed(ctx context.Context, err error) error {
 	if errors.Is(ctx.Err(), context.Canceled) {
-		return ctx.Err() // the caller's wish, and nobody's failure
+		return ctx.Err() // the caller canceled: not a failure
 	}
 	if errors.Is(err, context.DeadlineExceeded) || ctx.Err() != nil {
 		err = fmt.Errorf("%w: %w", ErrTimeout, err)
@@ -63,14 +63,14 @@ func (c *Client) failed(ctx context.Context, err error) error {
 	return err
 }
 
-// quietFor is the least time between two lines in the log of one kind.
+// quietFor is the minimum interval between two log lines of the same kind.
 const quietFor = time.Minute
 
-// outage keeps the log short while the old API fails: one line for each kind of
-// failure, and one when answers come again.
+// outage limits the log while the old API fails: one line for each kind of
+// failure, and one line when it answers again.
 type outage struct {
 	log    *slog.Logger
-	open   atomic.Bool // a failure was logged, and no answer has come since
+	open   atomic.Bool // a failure was logged, and no answer has arrived since
 	mu     sync.Mutex
 	kinds  [len(kinds)]failureKind
 	silent int // failures that were not logged
@@ -78,10 +78,11 @@ type outage struct {
 
 type failureKind struct {
 	open bool
-	told time.Time // when it was logged last
+	told time.Time // last logged at
 }
 
-// kinds are the failures that are told apart in the log; the first that fits.
+// kinds are the kinds of failure that the log distinguishes. The first match
+// applies.
 var kinds = [...]error{ErrTimeout, ErrBusy, ErrRoom, ErrUnavailable, ErrAnswer}
 
 func (o *outage) report(err error) {
@@ -100,7 +101,7 @@ func (o *outage) report(err error) {
 	o.log.Warn("no answer from the old API", "error", err)
 }
 
-// over notes that an answer came.
+// over records that an answer arrived, which ends the outage.
 func (o *outage) over() {
 	if !o.open.CompareAndSwap(true, false) {
 		return

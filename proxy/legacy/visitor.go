@@ -2,8 +2,8 @@ package legacy
 
 import "github.com/lewistv/xcri-proxy/proxy/visitor"
 
-// addVisitor adds the headers from which the old API learns who sent the request.
-// Without a known address there is none to report, and 0.0.0.0 would be a lie.
+// addVisitor adds the headers that report the client's address to the old API.
+// Without a known address it adds none: 0.0.0.0 would be wrong.
 func (r *request) addVisitor(v visitor.Visitor) {
 	if v.Address.IsValid() {
 		r.header("X-Forwarded-For", v.Address.String())
