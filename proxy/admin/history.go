@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	// sampleEvery and samplesKept make the history an hour long. With all
-	// routes in use in every sample it takes 0.8 MB; it never takes more.
+	// sampleEvery and samplesKept make the history an hour long. It takes at most
+	// 0.8 MB: with all routes in use in every sample.
 	sampleEvery = 10 * time.Second
 	samplesKept = 360
-	// glanceEvery is how often the pool is looked at: it is rarely in use at
-	// the moment a sample is taken.
+	// glanceEvery is the interval at which the pool is read: it is rarely in use at
+	// the moment of a sample.
 	glanceEvery = time.Second
 )
 
@@ -37,8 +37,8 @@ type history struct {
 	at       time.Time
 	readings []metrics.Reading // of each route, when the last sample was taken
 	peak     int               // of the pool, since then
-	// staleSince is when a look at the cache first saw stale entries after one
-	// that saw none; the zero time if there are none.
+	// staleSince is when a reading first found stale entries after one that found
+	// none; zero if there are none.
 	staleSince time.Time
 }
 
@@ -94,7 +94,7 @@ func (a *Admin) Sample(now time.Time) {
 	}
 }
 
-// advance reads the routes' counters and returns what was added to them.
+// advance reads the routes' counters and returns their increase.
 func (h *history) advance(routes []*route.Route, counted *metrics.Metrics) (all api.Flow, each []api.Flow) {
 	var total metrics.Reading
 	for i, r := range routes {
@@ -138,8 +138,8 @@ func (a *Admin) History(at int64) []api.Sample {
 	return samples
 }
 
-// stale returns since when the cache, which has n stale entries now, has had
-// some; the zero time if it has none.
+// stale returns since when the cache has had stale entries, of which it has n now; the
+// zero time if it has none.
 func (h *history) stale(n int64, now time.Time) time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -156,7 +156,7 @@ func (h *history) noteStale(n int64, now time.Time) {
 	}
 }
 
-// serveHistory answers with the samples of the last hour, or those after the
+// serveHistory answers with the samples of the last hour, or with the samples after the
 // moment in the parameter after.
 func (a *Admin) serveHistory(ctx *fasthttp.RequestCtx) {
 	after, _ := strconv.ParseInt(string(ctx.QueryArgs().Peek("after")), 10, 64)

@@ -17,12 +17,11 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// maxWarmPaths is how many paths one request may name to be warmed.
+// maxWarmPaths limits the paths of one request.
 const maxWarmPaths = 2000
 
-// readJSON reads the request's body, one JSON object, into v. It answers the
-// request and returns false if the body is something else; an empty one leaves
-// v as it is.
+// readJSON reads the request's body, one JSON object, into v; an empty body changes
+// nothing. It answers the request and returns false if the body is not JSON of that form.
 func (a *Admin) readJSON(ctx *fasthttp.RequestCtx, v any) bool {
 	body := bytes.TrimSpace(ctx.PostBody())
 	if len(body) == 0 {
@@ -40,7 +39,7 @@ func (a *Admin) readJSON(ctx *fasthttp.RequestCtx, v any) bool {
 	return err == nil
 }
 
-// serveWarm has the database looked at now, and the given paths warmed.
+// serveWarm requests a poll of the database, and paths to warm with it.
 func (a *Admin) serveWarm(ctx *fasthttp.RequestCtx) {
 	var req api.WarmRequest
 	if !a.readJSON(ctx, &req) {
@@ -74,10 +73,10 @@ func (a *Admin) serveWarm(ctx *fasthttp.RequestCtx) {
 	a.sendJSON(ctx, fasthttp.StatusAccepted, answer)
 }
 
-// serveWarmStatus shows how a warm-up stands; with ?snapshot=DATE also whether
+// serveWarmStatus answers with the progress of a warm-up, and with ?snapshot=DATE whether
 // that snapshot is published.
 func (a *Admin) serveWarmStatus(ctx *fasthttp.RequestCtx) {
-	// The status first: what is published by then is published below too.
+	// The status is read first: a generation that it counts is published below too.
 	state := api.WarmState{WarmStatus: api.WarmStatus(a.opts.Generations.Status())}
 	g, at := a.opts.Generations.Published()
 	down, _ := a.opts.Outage.Since()
@@ -99,7 +98,7 @@ func (a *Admin) serveWarmStatus(ctx *fasthttp.RequestCtx) {
 	a.sendJSON(ctx, fasthttp.StatusOK, state)
 }
 
-// servePurge purges what the request selects.
+// servePurge purges the entries that the request selects.
 func (a *Admin) servePurge(ctx *fasthttp.RequestCtx) {
 	var req api.PurgeRequest
 	if !a.readJSON(ctx, &req) {
@@ -115,7 +114,7 @@ func (a *Admin) servePurge(ctx *fasthttp.RequestCtx) {
 	a.sendJSON(ctx, fasthttp.StatusOK, api.Purged{Purged: purged})
 }
 
-// selects returns what tells the entries that a request is about.
+// selects returns the condition by which a request selects entries.
 func (a *Admin) selects(req api.PurgeRequest) (match func(*cache.Entry) bool, err error) {
 	given := 0
 	for _, is := range []bool{req.Path != nil, req.Route != nil, req.Scope != nil, req.All} {
@@ -146,10 +145,10 @@ func (a *Admin) ofRoute(name string) (func(*cache.Entry) bool, error) {
 	return func(e *cache.Entry) bool { return a.opts.Routes.Of(e.Key) == r }, err
 }
 
-// wellFormedScope are the scopes that an entry may have.
+// wellFormedScope matches the scopes that a request may name.
 var wellFormedScope = regexp.MustCompile(`^([0-9]+|\*)/([0-9]+|\*)/([MF]|\*)/(` + store.Live + `|[0-9]{4}-[0-9]{2}-[0-9]{2}|\*)$`)
 
-// inScope matches the entries that an import into a scope would concern.
+// inScope matches the entries that depend on a scope.
 func inScope(text string) (func(*cache.Entry) bool, error) {
 	wanted, err := store.ParseScope(text)
 	if err != nil || !wellFormedScope.MatchString(text) {
@@ -161,7 +160,7 @@ func inScope(text string) (func(*cache.Entry) bool, error) {
 	}, nil
 }
 
-// serveEntry tells what the cache would do with a request, without doing it.
+// serveEntry answers with the outcome that a request would have.
 func (a *Admin) serveEntry(ctx *fasthttp.RequestCtx) {
 	path := string(ctx.QueryArgs().Peek("path"))
 	if path == "" {

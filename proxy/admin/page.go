@@ -12,7 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
-// pageFiles are the page for people, as it is sent.
+// pageFiles hold the page for operators.
 //
 //go:embed page/index.html page/page.css page/page.js
 var pageFiles embed.FS
@@ -24,9 +24,8 @@ const PagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; con
 
 var pageTypes = map[string]string{".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
 
-// servePage sends the page or a file of it. Its links are relative, so that it
-// works below any path: without its final slash it would look for them in the
-// wrong place.
+// servePage sends the page or a file of it. Its links are relative, so that it works below
+// any path; without the final slash of its own path they would lead elsewhere.
 func (a *Admin) servePage(ctx *fasthttp.RequestCtx) {
 	target, _ := route.SplitTarget(ctx.RequestURI())
 	name := path.Base(string(target))

@@ -17,7 +17,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
-// contentMetrics is the text format of Prometheus that every version of it reads.
+// contentMetrics is the text format that every version of Prometheus reads.
 const contentMetrics = "text/plain; version=0.0.4; charset=utf-8"
 
 const (
@@ -27,7 +27,7 @@ const (
 	summary   = "summary"
 )
 
-// metricsText is an answer for Prometheus in the making.
+// metricsText builds an answer in the text format.
 type metricsText struct {
 	text   []byte
 	family string
@@ -39,11 +39,11 @@ func (m *metricsText) begin(family, kind, help string) {
 	m.text = append(m.text, "# HELP "+family+" "+help+"\n# TYPE "+family+" "+kind+"\n"...)
 }
 
-// labelEscapes are what a label's value may not hold as it is.
+// labelEscapes escapes the characters that a label's value must not contain.
 var labelEscapes = strings.NewReplacer(`\`, `\\`, `"`, `\"`, "\n", `\n`)
 
-// add writes a value of the family begun last. Labels are name, value, name,
-// value; suffix is that of a part of a histogram or summary.
+// add writes a value of the family that was begun last. Labels are name, value, name,
+// value; suffix names a part of a histogram or summary.
 func (m *metricsText) add(suffix string, value float64, labels ...string) {
 	m.text = append(m.text, m.family+suffix...)
 	for i := 0; i < len(labels); i += 2 {
@@ -237,7 +237,7 @@ func (m *metricsText) routes(routes map[string]api.Route) {
 	}
 }
 
-// sources writes where answers come from and how that fares.
+// sources writes the sources of answers and their circuit breakers.
 func (m *metricsText) sources(s api.Stats) {
 	m.begin("xcri_source_info", gauge, "Where answers come from, by route, * for all not named; always 1.")
 	m.add("", 1, "route", "*", "source", s.Sources.Default)
@@ -309,8 +309,7 @@ func (m *metricsText) shelves(shelves map[string]api.Shelf) {
 	}
 }
 
-// durations writes the histograms of the routes, with every fourth bound that
-// they are counted by.
+// durations writes the histograms of the routes, with every fourth of their bounds.
 func (m *metricsText) durations(routes []*route.Route, counted *metrics.Metrics) {
 	sorted := slices.SortedFunc(slices.Values(routes), func(a, b *route.Route) int { return cmp.Compare(a.Path(), b.Path()) })
 	m.begin("xcri_request_duration_seconds", histogram, "Time from a request to its answer, by route.")

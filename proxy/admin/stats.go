@@ -72,7 +72,7 @@ func (a *Admin) siteStats() api.Site {
 	return api.Site{Requests: a.opts.Metrics.SiteRequests.Load(), Missing: a.opts.Metrics.SiteMissing.Load(), Files: kept.Files, Bytes: kept.Bytes}
 }
 
-// hottestKeys is how many of the keys asked for most are shown.
+// hottestKeys limits the most requested keys in the stats.
 const hottestKeys = 20
 
 func (a *Admin) hottest() []api.HotKey {
@@ -160,8 +160,7 @@ func processMemory(files *memfile.Memory, requests budget.Stats) api.Memory {
 		Requests: requests.Used, RequestsLimit: requests.Limit, RequestsRefused: requests.Refused}
 }
 
-// residentBytes is the process's memory as the kernel counts it; zero where
-// there is no /proc.
+// residentBytes returns the process's memory as the kernel counts it; zero without /proc.
 func residentBytes() int64 {
 	statm, err := os.ReadFile("/proc/self/statm")
 	if err != nil {
