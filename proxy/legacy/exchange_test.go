@@ -12,8 +12,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 )
 
-// TestStaleConnections: the old API closes idle connections all the time, just as
-// the next request comes or earlier. No GET fails and no POST is lost or sent twice.
+// TestStaleConnections holds that no GET fails and no POST is lost or sent twice
+// while the old API closes idle connections, as the next request arrives or earlier.
 func TestStaleConnections(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{Idle: time.Millisecond, Workers: 4})
 	c := newClient(t, old.URL(), Options{MaxConns: 4})
@@ -66,7 +66,7 @@ func TestStaleConnections(t *testing.T) {
 	}
 }
 
-// TestPostConnection: a POST never takes a connection that was used before.
+// TestPostConnection holds that a POST never uses a connection that was used before.
 func TestPostConnection(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	c := newClient(t, old.URL(), Options{})
@@ -89,8 +89,8 @@ func TestPostConnection(t *testing.T) {
 	}
 }
 
-// TestForwardFaults: whatever goes wrong, the old API sees a POST once and a GET
-// once more at most, and only where nobody can have read it.
+// TestForwardFaults holds that for each fault the old API receives a POST once and a
+// GET at most twice, and a repetition only if the first request was closed unread.
 func TestForwardFaults(t *testing.T) {
 	for f := range oldapi.Faults {
 		for _, method := range []string{"GET", "POST"} {
@@ -125,7 +125,8 @@ func TestForwardFaults(t *testing.T) {
 	}
 }
 
-// TestLongerThanItSays: a page that was cut by its own length is not passed.
+// TestLongerThanItSays holds that a page that is longer than its declared length is
+// not forwarded.
 func TestLongerThanItSays(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	c := newClient(t, old.URL(), Options{})
@@ -135,8 +136,8 @@ func TestLongerThanItSays(t *testing.T) {
 	}
 }
 
-// TestOneWorker: 50 clients at an old API with one worker each get their answer,
-// and it sees no more connections than it should.
+// TestOneWorker holds that 50 clients of an old API with one worker each get their
+// answer, over at most MaxConns connections.
 func TestOneWorker(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	c := newClient(t, old.URL(), Options{MaxConns: 4})
@@ -158,7 +159,8 @@ func TestOneWorker(t *testing.T) {
 	}
 }
 
-// TestBusy: while all connections hang, another visitor is told so soon.
+// TestBusy holds that a further request fails with ErrBusy soon while all connections
+// hang.
 func TestBusy(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{Workers: 4})
 	c := newClient(t, old.URL(), Options{MaxConns: 2, Timeout: time.Minute})
@@ -181,7 +183,7 @@ func TestBusy(t *testing.T) {
 	}
 }
 
-// TestNobodyThere: an old API that is down is found out at once.
+// TestNobodyThere holds that a request to a closed port fails immediately.
 func TestNobodyThere(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -197,7 +199,8 @@ func TestNobodyThere(t *testing.T) {
 	}
 }
 
-// TestKeptConnections: they are closed before the old API does it, and by Close.
+// TestKeptConnections holds that idle connections are closed before the old API
+// closes them, and by Close.
 func TestKeptConnections(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	c := newClient(t, old.URL(), Options{})

@@ -18,7 +18,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest"
 )
 
-// newClient is one of a server that is there, with a timeout for tests.
+// newClient returns a client of a running server, with a timeout for tests.
 func newClient(t testing.TB, url string, opts Options) *Client {
 	t.Helper()
 	opts.URL = url
@@ -33,7 +33,7 @@ func newClient(t testing.TB, url string, opts Options) *Client {
 	return c
 }
 
-// await returns once it is as wanted.
+// await polls until the condition holds.
 func await(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); !is(); time.Sleep(time.Millisecond) {
@@ -62,8 +62,8 @@ func TestURL(t *testing.T) {
 	}
 }
 
-// TestFetchRecorded: what the old API answers arrives to the byte, but what is
-// no answer.
+// TestFetchRecorded holds that Fetch returns each recorded answer byte for byte, and
+// an error for a status that can't be stored.
 func TestFetchRecorded(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	c := newClient(t, old.URL(), Options{})
@@ -82,7 +82,8 @@ func TestFetchRecorded(t *testing.T) {
 	}
 }
 
-// TestFetchFaults: the answer is right, or there is none and the error says why.
+// TestFetchFaults holds that for each fault Fetch returns the correct answer or the
+// matching error.
 func TestFetchFaults(t *testing.T) {
 	for f := range oldapi.Faults {
 		t.Run(f.String(), func(t *testing.T) {
@@ -107,7 +108,7 @@ func TestFetchFaults(t *testing.T) {
 			case fine && (!errors.Is(err, want) || a.Body != nil || len(err.Error()) > 300):
 				t.Errorf("%d %q %v", a.Status, a.Body, err)
 			}
-			// Only what was closed unread may be asked again, and that once.
+			// Only a request that was closed unread may be sent again, and only once.
 			most := 2
 			if f == oldapi.CloseUnread || f == oldapi.ResetUnread {
 				most = 3
@@ -123,8 +124,8 @@ func TestFetchFaults(t *testing.T) {
 	}
 }
 
-// fetchFaults are the errors of those faults that leave no answer. A connection
-// that was closed unread is no error, since it was a kept one.
+// fetchFaults are the errors of the faults without an answer. CloseUnread is not an
+// error here, because the connection was a kept connection.
 var fetchFaults = map[oldapi.Fault]error{
 	oldapi.Hang: ErrTimeout, oldapi.HangInBody: ErrTimeout,
 	oldapi.ResetInHead: ErrUnavailable, oldapi.ResetInBody: ErrUnavailable, oldapi.DieInLength: ErrUnavailable,
@@ -135,7 +136,7 @@ var fetchFaults = map[oldapi.Fault]error{
 	oldapi.ErrorJSON: ErrAnswer,
 }
 
-// TestFetchAnswers: what may be stored, and what may not.
+// TestFetchAnswers holds which answers may be stored.
 func TestFetchAnswers(t *testing.T) {
 	const json = "application/json"
 	for _, tt := range []struct {
@@ -192,8 +193,8 @@ func TestFetchTargets(t *testing.T) {
 	}
 }
 
-// TestFetchDeadline: the shorter of the two clocks counts, and the caller's wish
-// to stop is no failure.
+// TestFetchDeadline holds that the earlier of the two deadlines applies, and that
+// cancellation by the caller is not a failure.
 func TestFetchDeadline(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{Workers: 4})
 	c := newClient(t, old.URL(), Options{Timeout: time.Minute})
@@ -216,7 +217,8 @@ func TestFetchDeadline(t *testing.T) {
 	}
 }
 
-// TestFetchLeavesOne: with all fetches hanging, a visitor still finds a connection.
+// TestFetchLeavesOne holds that one connection remains for Forward while all fetches
+// hang.
 func TestFetchLeavesOne(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{Workers: 10})
 	c := newClient(t, old.URL(), Options{MaxConns: 3, Timeout: time.Minute})
@@ -237,8 +239,8 @@ func TestFetchLeavesOne(t *testing.T) {
 	}
 }
 
-// TestOutageLog: an outage is one line for each kind of failure, however many
-// requests it costs, and one line ends it.
+// TestOutageLog holds that an outage logs one line for each kind of failure, for any
+// number of requests, and one line at its end.
 func TestOutageLog(t *testing.T) {
 	var log bytes.Buffer
 	old := oldapi.Start(t, oldapi.Options{})
@@ -262,8 +264,8 @@ func TestOutageLog(t *testing.T) {
 	}
 }
 
-// TestOutageThatLasts: its line is not repeated while it lasts, and a new outage
-// has one of its own unless it follows too soon.
+// TestOutageThatLasts holds that an outage does not repeat its line, and that a new
+// outage logs a line unless it follows too soon.
 func TestOutageThatLasts(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer

@@ -21,7 +21,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 )
 
-// visit is a request of a visitor at 127.0.0.1. headers are name, value.
+// visit returns a request from a client at 127.0.0.1. headers alternate name and
+// value.
 func visit(method, target string, headers ...string) *fasthttp.RequestCtx {
 	return visitFrom("127.0.0.1", method, target, headers...)
 }
@@ -39,7 +40,7 @@ func visitFrom(peer, method, target string, headers ...string) *fasthttp.Request
 	return ctx
 }
 
-// at is where a visitor's target leads below no prefix.
+// at returns the Visitor for a target without a prefix.
 func at(target string) Visitor {
 	path, query, found := bytes.Cut([]byte(target), []byte("?"))
 	if found {
@@ -48,12 +49,12 @@ func at(target string) Visitor {
 	return Visitor{Path: path, Query: query}
 }
 
-// trusting are options that trust Apache on the same machine.
+// trusting returns options that trust Apache on the same machine.
 func trusting() Options {
 	return Options{TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128"), netip.MustParsePrefix("10.0.0.0/8")}}
 }
 
-// TestForwardTargets: a target arrives byte for byte, or not at all.
+// TestForwardTargets holds that a target is forwarded byte for byte or rejected.
 func TestForwardTargets(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	for _, root := range []string{"", "/below/it"} {
@@ -78,7 +79,7 @@ func TestForwardTargets(t *testing.T) {
 	}
 }
 
-// TestForwardRequest: what the old API gets of a request.
+// TestForwardRequest holds which parts of a request the old API receives.
 func TestForwardRequest(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	c := newClient(t, old.URL(), trusting())
@@ -115,7 +116,8 @@ func TestForwardRequest(t *testing.T) {
 	}
 }
 
-// TestForwardMethods: any method arrives as it is, with a body or without.
+// TestForwardMethods holds that any method is forwarded unchanged, with or without a
+// body.
 func TestForwardMethods(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	c := newClient(t, old.URL(), Options{})
@@ -140,7 +142,7 @@ func TestForwardMethods(t *testing.T) {
 	}
 }
 
-// TestForwardAnswer: what the visitor gets of an answer.
+// TestForwardAnswer holds which parts of an answer the client receives.
 func TestForwardAnswer(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		h := w.Header()
@@ -192,7 +194,7 @@ func TestForwardAnswer(t *testing.T) {
 			"Content-Type": {"text/x-own"}, "Set-Cookie": {"a=1; Path=/; HttpOnly", "b=2"}, "Vary": {"Origin", "Accept"}, "Etag": {`"1"`},
 			"Server": {"uvicorn"}, "Cache-Control": {"no-cache"}, "Access-Control-Allow-Origin": {"https://x"},
 		}
-		switch { // what net/http makes of it
+		switch { // net/http changes these headers
 		case tt.status == 304:
 			delete(want, "Content-Type")
 		case tt.method == "POST":
@@ -204,7 +206,7 @@ func TestForwardAnswer(t *testing.T) {
 	}
 }
 
-// TestForwardCompressed: a compressed answer is passed as it came.
+// TestForwardCompressed holds that a compressed answer is forwarded unchanged.
 func TestForwardCompressed(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	c := newClient(t, old.URL(), Options{})
@@ -218,8 +220,8 @@ func TestForwardCompressed(t *testing.T) {
 	}
 }
 
-// TestForwardPages: the three pages that name their own root work below a prefix,
-// and others are not touched.
+// TestForwardPages holds that the three pages that contain their own root work below
+// a prefix, and that other pages are unchanged.
 func TestForwardPages(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	c := newClient(t, old.URL(), Options{})
@@ -254,7 +256,8 @@ func TestForwardPages(t *testing.T) {
 	}
 }
 
-// TestForwardRedirect: the old API's redirects lead to where the visitor came in.
+// TestForwardRedirect holds that redirects of the old API lead to the host and prefix
+// that the client requested.
 func TestForwardRedirect(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	c := newClient(t, old.URL(), Options{})
@@ -269,7 +272,8 @@ func TestForwardRedirect(t *testing.T) {
 	}
 }
 
-// TestForwardLimit: the old API's limit counts visitors, not us.
+// TestForwardLimit holds that the old API's rate limit applies to each client, not to
+// the proxy.
 func TestForwardLimit(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	c := newClient(t, old.URL(), trusting())
@@ -289,14 +293,14 @@ func TestForwardLimit(t *testing.T) {
 			}
 		}
 	}
-	for n := 1; n <= 4; n++ { // who makes up addresses counts as one
+	for n := 1; n <= 4; n++ { // a client that invents addresses counts as one client
 		if status := post("198.51.100.1", "X-Forwarded-For", fmt.Sprintf("203.0.114.%d", n)); (status == 200) != (n <= 3) {
 			t.Errorf("made up, post %d: %d", n, status)
 		}
 	}
 }
 
-// TestHTTPS: a certificate is checked, and the server told which one we want.
+// TestHTTPS holds that the certificate is verified and the server name is sent.
 func TestHTTPS(t *testing.T) {
 	var names atomic.Value
 	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// There are never more connections than MaxConns, those that are kept for later among
-// them, although a POST gets a connection of its own.
+// The number of connections, including idle connections, never exceeds MaxConns,
+// although a POST gets a new connection.
 func TestMostConnections(t *testing.T) {
 	const most = 4
 	gate := make(chan struct{})
@@ -52,8 +52,8 @@ func TestMostConnections(t *testing.T) {
 	}
 }
 
-// Bytes that come on a kept connection, and its end, are noticed before the next
-// request is sent: no answer is taken for that to another question.
+// Unexpected bytes on an idle connection, and its end, are detected before the next
+// request is sent: no request gets the answer to another request.
 func TestStrayBytes(t *testing.T) {
 	for name, stray := range map[string]string{
 		"an answer that nobody asked for": "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"other\": 1}",

@@ -27,7 +27,7 @@ func gzipped(t testing.TB, parts ...io.Reader) []byte {
 	return b.Bytes()
 }
 
-// repeated reads a text n times.
+// repeated is a reader of n copies of a text.
 func repeated(text string, n int) io.Reader {
 	readers := make([]io.Reader, n)
 	for i := range readers {
@@ -36,8 +36,8 @@ func repeated(text string, n int) io.Reader {
 	return io.MultiReader(readers...)
 }
 
-// A compressed body is checked piece by piece: it is passed on if it is whole and holds
-// one JSON text, and checking takes little memory whatever it inflates to.
+// A compressed body is checked in pieces: it is passed on if it is complete and
+// contains one JSON text. The check takes little memory for any inflated size.
 func TestCheckCompressed(t *testing.T) {
 	piece := strings.Repeat("x", 1<<20)
 	rows := strings.Repeat(`{"a":[1,2.5e3,"b",null,true]},`, 1<<15)
@@ -76,8 +76,8 @@ func TestCheckCompressed(t *testing.T) {
 	}
 }
 
-// Answers that are being passed on share a budget. An answer that finds no room is
-// refused, and the room is free once the answers have been sent.
+// Forwarded answers share a budget. An answer that does not fit is rejected, and its
+// room is released after the answer was sent.
 func TestForwardRoom(t *testing.T) {
 	body := strings.Repeat("x", 100<<10)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -12,14 +12,13 @@ import (
 )
 
 var (
-	// errFolder means that the folder itself can't be read.
+	// errFolder means that the site's folder can't be read.
 	errFolder = errors.New("no access to the site's folder")
 	// errChanging means that a file was written to while it was read.
 	errChanging = errors.New("the file is being written")
 )
 
-// Open reads a large file. It is an error if that is not the one that Find
-// returned any more.
+// Open opens a large file. It returns an error if the file has changed since Find.
 func (s *Site) Open(file *File) (io.ReadCloser, error) {
 	f, info, err := s.open(file.name)
 	if err != nil {
@@ -31,11 +30,11 @@ func (s *Site) Open(file *File) (io.ReadCloser, error) {
 	return f, nil
 }
 
-// inside calls f with the folder of this moment, which nothing leads out of.
+// inside calls f with the current folder as an os.Root, which no path can escape.
 func (s *Site) inside(f func(*os.Root) error) error {
 	root, err := os.OpenRoot(s.opts.Dir)
 	if err != nil {
-		return fmt.Errorf("%w: %v", errFolder, err) // what is wrong with it says nothing about the file
+		return fmt.Errorf("%w: %v", errFolder, err) // an error of the folder does not mean that the file is missing
 	}
 	defer root.Close()
 	return f(root)
@@ -51,7 +50,7 @@ func (s *Site) stat(name string) (info fs.FileInfo, err error) {
 	return info, err
 }
 
-// open opens a file for reading, without waiting for anybody to write to it.
+// open opens a file for reading. It does not block on a named pipe without a writer.
 func (s *Site) open(name string) (f *os.File, info fs.FileInfo, err error) {
 	err = s.inside(func(root *os.Root) error {
 		if f, err = root.OpenFile(name, os.O_RDONLY|syscall.O_NONBLOCK, 0); err != nil {
@@ -79,19 +78,19 @@ func same(a, b fs.FileInfo) bool {
 	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && os.SameFile(a, b)
 }
 
-// isFresh reports whether a file was written to a moment ago. A time that is
-// still to come tells nothing.
+// isFresh reports whether a file was written to within the quiet time. A time in the
+// future is ignored.
 func isFresh(info fs.FileInfo) bool {
 	age := time.Since(info.ModTime())
 	return age >= 0 && age < quiet
 }
 
-// passing are errors that say nothing about the file.
+// passing are temporary errors, which do not mean that the file is missing.
 var passing = []error{errFolder, errChanging, io.EOF, io.ErrUnexpectedEOF,
 	syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EIO, syscall.ESTALE, syscall.ETIMEDOUT}
 
-// missing tells what is not there, or not for us, from trouble that passes. It
-// logs trouble, once a minute at most.
+// missing reports whether an error means that the file does not exist or may not be
+// read. It logs temporary errors, at most once a minute.
 func (s *Site) missing(name string, err error) error {
 	if !slices.ContainsFunc(passing, func(p error) bool { return errors.Is(err, p) }) {
 		return fs.ErrNotExist

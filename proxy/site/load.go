@@ -9,8 +9,8 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 )
 
-// first gets a file that is not in memory. Names that lead nowhere stop at the
-// look at the disk and leave nothing behind.
+// first loads a file that is not in memory. A name without a file costs a look-up on
+// the disk and leaves no entry.
 func (s *Site) first(name string) (*entry, error) {
 	if _, err := s.stat(name); err != nil {
 		return nil, s.missing(name, err)
@@ -22,8 +22,8 @@ func (s *Site) first(name string) (*entry, error) {
 	return e, nil
 }
 
-// check compares an entry with the disk and returns what to serve now. Who asks
-// meanwhile gets the entry as it is.
+// check compares an entry with the disk and returns the file to serve. Concurrent
+// callers get the unchanged entry.
 func (s *Site) check(e *entry) (*entry, error) {
 	info, err := s.stat(e.name)
 	if err == nil {
@@ -42,8 +42,8 @@ func (s *Site) check(e *entry) (*entry, error) {
 	return s.outlive(e)
 }
 
-// stands reports whether an entry need not be loaded again: its file is as it
-// was, or is being written to while the entry holds the whole of an older one.
+// stands reports whether an entry need not be loaded again: its file is unchanged,
+// or is being written to while the entry holds the complete earlier version.
 func (e *entry) stands(info fs.FileInfo) bool {
 	if same(info, e.info) {
 		return !e.fresh || isFresh(info)
@@ -51,8 +51,8 @@ func (e *entry) stands(info fs.FileInfo) bool {
 	return isFresh(info) && !e.fresh && !e.Large()
 }
 
-// outlive decides on an entry whose file is gone: the index stays for as long as
-// there is no other, what is hashed for pages that still name it.
+// outlive decides on an entry whose file was removed: the index stays until a new
+// index exists, and a hashed file stays for pages that still refer to it.
 func (s *Site) outlive(e *entry) (*entry, error) {
 	now := s.clock.now()
 	first := e.gone.CompareAndSwap(0, now)
@@ -74,8 +74,8 @@ func (s *Site) outlive(e *entry) (*entry, error) {
 	return nil, fs.ErrNotExist
 }
 
-// load reads a file and keeps it in the place of old, unless another caller has
-// done so already.
+// load reads a file and replaces old with it, unless another caller has already done
+// so.
 func (s *Site) load(name string, old *entry) (*entry, error) {
 	s.loading.Lock()
 	defer s.loading.Unlock()
@@ -93,7 +93,7 @@ func (s *Site) load(name string, old *entry) (*entry, error) {
 	return e, nil
 }
 
-// read makes an entry of a file.
+// read returns a new entry for a file.
 func (s *Site) read(name string) (*entry, error) {
 	f, info, err := s.open(name)
 	if err != nil {
@@ -119,8 +119,8 @@ func (s *Site) read(name string) (*entry, error) {
 	return e, nil
 }
 
-// cacheControl is what browsers are told. What may not be whole yet must not be
-// kept for a year.
+// cacheControl returns the value of Cache-Control. A file that may be incomplete must
+// not be cached for a year.
 func (e *entry) cacheControl() []byte {
 	switch {
 	case e.fresh || string(extension([]byte(e.name))) == "html":
@@ -131,7 +131,7 @@ func (e *entry) cacheControl() []byte {
 	return forAWhile
 }
 
-// keep puts an entry in its place and makes room for it.
+// keep stores an entry and evicts others until the budget holds.
 func (s *Site) keep(e *entry) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -149,8 +149,8 @@ func (s *Site) keep(e *entry) {
 	}
 }
 
-// idlest returns the entry that was not asked for longest, but neither the index
-// nor the one named.
+// idlest returns the least recently requested entry, other than the index and the
+// named entry.
 func (s *Site) idlest(but *entry) (idlest *entry) {
 	for _, e := range s.files {
 		if e != but && e.name != indexName && (idlest == nil || e.checked.Load() < idlest.checked.Load()) {
@@ -165,7 +165,7 @@ func (s *Site) drop(e *entry) {
 	s.bytes -= e.kept()
 }
 
-// kept is the memory that the file takes, in bytes.
+// kept returns the memory of the file in bytes.
 func (f *File) kept() int64 {
 	n := int64(entryBytes)
 	for _, v := range f.Variants {

@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// indexName is the file that the app starts from.
+// indexName is the start page of the app.
 const indexName = "index.html"
 
 var index = []byte(indexName)
@@ -14,17 +14,16 @@ var index = []byte(indexName)
 // assetsFolder is where the build puts files whose names change with their content.
 const assetsFolder = "assets/"
 
-// fileType says how files of an extension are sent.
+// fileType describes how files with an extension are sent.
 type fileType struct {
 	content  string // Content-Type
 	compress bool
-	// hashed is set for types that are served only with a hash in their name:
-	// without one they may be notes and settings that lie about in the folder.
+	// hashed restricts a type to files with a hash in their name: other files of the
+	// type may be notes or settings that were left in the folder.
 	hashed bool
 }
 
-// types are all that is served. What the machine knows of types makes no
-// difference.
+// types lists all served types. The system's table of types is not used.
 var types = map[string]fileType{
 	"html":        {content: "text/html; charset=utf-8", compress: true},
 	"js":          {content: "text/javascript; charset=utf-8", compress: true},
@@ -56,9 +55,8 @@ var types = map[string]fileType{
 	"pdf":         {content: "application/pdf"},
 }
 
-// blocked are the extensions of what is a file to those who ask for it, and
-// none of theirs. An extension that is neither here nor a type belongs to no
-// file: the app knows what it means.
+// blocked are the extensions of files that are never served. A path whose extension
+// is neither here nor in types is a route of the app.
 var blocked = extensions("py pyc pyo env log ini cnf yaml yml " +
 	"cgi pl php phtml asp aspx jsp rb sh bash sql db sqlite conf toml lock htaccess htpasswd " +
 	"key pem crt bak orig old save swp swo tmp dist zip gz br tgz tar bz2 xz zst 7z rar jsx ts tsx vue")
@@ -71,8 +69,8 @@ func extensions(list string) map[string]bool {
 	return set
 }
 
-// resolve finds out which file a raw path asks for: one of its own, or the index
-// for a route of the app. It returns false for what must not, or can't, be there.
+// resolve returns the file for a raw path: the named file, or the index for a route
+// of the app. It returns false for a path that must not or can't name a file.
 func resolve(path []byte) (name []byte, ok bool) {
 	name, ok = decode(bytes.TrimPrefix(path, []byte("/")))
 	if !ok {
@@ -99,9 +97,9 @@ func resolve(path []byte) (name []byte, ok bool) {
 	return name, true
 }
 
-// decode takes the percent-encoding off, once. It refuses what is part of no
-// file's name and would mean something to a file system: control characters,
-// backslashes, and slashes that were encoded.
+// decode removes the percent-encoding once. It rejects characters that are not part
+// of any file's name here but have a meaning in a file system: control characters,
+// backslashes and encoded slashes.
 func decode(path []byte) ([]byte, bool) {
 	if bytes.IndexByte(path, '%') >= 0 {
 		text, err := url.PathUnescape(string(path))
@@ -118,8 +116,8 @@ func decode(path []byte) ([]byte, bool) {
 	return path, true
 }
 
-// lastSegment returns what follows the last slash. It returns false if any
-// segment is empty or begins with a dot.
+// lastSegment returns the part after the last slash. It returns false if any segment
+// is empty or begins with a dot.
 func lastSegment(name []byte) (last []byte, ok bool) {
 	for more := true; more; {
 		last, name, more = bytes.Cut(name, []byte("/"))
@@ -130,8 +128,8 @@ func lastSegment(name []byte) (last []byte, ok bool) {
 	return last, true
 }
 
-// extension returns what follows the last dot in lower case, and nothing for
-// what is longer than any that matters.
+// extension returns the part after the last dot in lower case. It returns an empty
+// string for a part that is longer than all known extensions.
 func extension(segment []byte) []byte {
 	ext := segment[bytes.LastIndexByte(segment, '.')+1:]
 	if len(ext) == len(segment) || len(ext) > len("webmanifest") {
@@ -143,13 +141,12 @@ func extension(segment []byte) []byte {
 	return ext
 }
 
-// hashLength is that of the hashes that Vite puts in names.
+// hashLength is the length of the hashes that Vite puts in names.
 const hashLength = 8
 
-// isHashed reports whether a file is one of the build's that never change: its
-// name ends in a dash and a hash before the extension. A hash may have dashes of
-// its own. It has a letter, and a digit or a capital: a plain word is not taken
-// for one, nor is a date.
+// isHashed reports whether a file of the build never changes: its name ends in a dash
+// and a hash before the extension. A hash may contain dashes. It contains a letter,
+// and a digit or a capital, so that plain words and dates are not hashes.
 func isHashed(name []byte) bool {
 	stem, ok := bytes.CutPrefix(name, []byte(assetsFolder))
 	dot := bytes.LastIndexByte(stem, '.')

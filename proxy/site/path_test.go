@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// paths are what is asked for, and the file that answers; "" for none.
+// paths lists requested paths and the files that answer them; "" means no file.
 var paths = []struct{ path, want string }{
 	{"/", indexName},
 	{"/index.html", indexName},
@@ -28,7 +28,7 @@ var paths = []struct{ path, want string }{
 	{"/team/100%25", indexName},
 	{"/assets", indexName},
 	{"/assets/", indexName},
-	{"/%252e%252e/secret", indexName}, // decoded once: a strange route
+	{"/%252e%252e/secret", indexName}, // decoded once, so a route of the app
 
 	{"/assets/missing-Bx3fK9aZ.js", ""},
 	{"/missing.html", ""},
@@ -102,8 +102,7 @@ func TestPaths(t *testing.T) {
 	}
 }
 
-// FuzzPath: whatever is asked for, the answer is one of the files that are
-// there for everybody.
+// FuzzPath holds that the answer to any path is one of the public files.
 func FuzzPath(f *testing.F) {
 	for _, tt := range paths {
 		f.Add(tt.path)
@@ -167,7 +166,7 @@ func TestTypes(t *testing.T) {
 			t.Errorf("%s: %s", ext, kind.content)
 		}
 	}
-	// Those that the site's Apache refused.
+	// Paths that the site's Apache rejected.
 	dir := folder(t)
 	s := newSite(t, Options{Dir: dir})
 	for ext := range extensions("py pyc pyo env log ini cnf md txt json yaml yml") {

@@ -1,6 +1,6 @@
-// Package site holds the files of a built single-page app: it finds the one that
-// a path asks for, keeps it in memory in all its forms, and notices when it has
-// changed. It knows nothing of HTTP but Content-Type and Cache-Control.
+// Package site serves the files of a built single-page app: it resolves a path to a
+// file, keeps the file in memory in all its variants, and detects changes. Of HTTP
+// it handles only Content-Type and Cache-Control.
 package site
 
 import (
@@ -16,84 +16,87 @@ import (
 )
 
 const (
-	// maxKept is the size from which on a file is read from the disk each time.
+	// maxKept is the maximum size of a file in memory. Larger files are read from
+	// the disk for each request.
 	maxKept = 4 << 20
-	// checkEvery is how often a file that is asked for is compared with the disk.
+	// checkEvery is the minimum interval between two comparisons of a requested file
+	// with the disk.
 	checkEvery = time.Second
-	// quiet is for how long a file must not have been written to before it is
-	// taken to be whole.
+	// quiet is the time since the last write after which a file counts as complete.
 	quiet = 2 * time.Second
-	// keepGone is for how long a hashed file outlives its removal: for pages
-	// that were opened before a deployment and load a part of themselves later.
+	// keepGone is how long a hashed file is served after its removal, for pages that
+	// were opened before a deployment and load their parts later.
 	keepGone = 24 * time.Hour
-	// entryBytes is about what an entry takes beside its bodies.
+	// entryBytes is the approximate size of an entry without its bodies.
 	entryBytes = 1 << 10
 )
 
-// What browsers are told of how long a file stays true.
+// The values of Cache-Control.
 var (
 	forGood    = []byte("public, max-age=31536000, immutable")
 	forAWhile  = []byte("public, max-age=3600")
 	askEachTry = []byte("no-cache")
 )
 
-// Options say what to serve. Dir and Variants are required.
+// Options configure a Site. Dir and Variants are required.
 type Options struct {
-	// Dir is the folder that holds index.html. It may be replaced by another of
-	// that name, or be a symbolic link that is changed, at any time.
+	// Dir is the folder with index.html. It may be replaced by another folder of the
+	// same name, or be a symbolic link that is changed, at any time.
 	Dir string
-	// Variants returns the forms in which a file is kept, the first of them
-	// without a coding. It may keep body.
+	// Variants returns the variants of a file, first the variant without a coding.
+	// It may keep body.
 	Variants func(body []byte, compress bool) []cache.Variant
-	// Bytes is the most that is kept in memory; zero means 16 MiB. The files
-	// that were asked for last stay.
+	// Bytes is the memory budget; zero means 16 MiB. The least recently requested
+	// files are evicted first.
 	Bytes int64
-	// Logger takes what is wrong with the folder; nil discards it.
+	// Logger receives errors of the folder; nil discards them.
 	Logger *slog.Logger
 }
 
-// Site is one folder. It is safe for concurrent use.
+// Site serves the files of a folder. It is safe for concurrent use.
 type Site struct {
 	opts     Options
 	mu       sync.RWMutex
 	files    map[string]*entry
 	bytes    int64
 	loading  sync.Mutex   // one file is read and compressed at a time
-	troubled atomic.Int64 // when trouble was logged last; see clock
+	troubled atomic.Int64 // time of the last logged error; see clock
 	clock    clock
 }
 
-// clock tells the time since the site was made, in nanoseconds and never zero. The wall
-// clock may be set back meanwhile: files would not be looked at until it has caught up.
+// clock returns the time since the Site was created, in nanoseconds, never zero. It is
+// monotonic: with a wall clock that is set back, files would not be checked until it
+// has caught up.
 type clock struct{ began time.Time }
 
 func (c clock) now() int64 { return int64(time.Since(c.began)) + 1 }
 
-// File is what to send for a path. It never changes.
+// File is the answer to a path. It is immutable.
 type File struct {
 	ContentType  string
 	CacheControl []byte
 	Size         int64
-	// Variants are the forms of the file. The only one of a file that is too
-	// large for memory has no body: Site.Open reads it.
+	// Variants are the variants of the file. A file that is too large for memory has
+	// one variant without a body: Site.Open reads it.
 	Variants []cache.Variant
 
 	name string
 	info fs.FileInfo
 }
 
-// Large reports whether the file has to be read by Site.Open.
+// Large reports whether the body must be read with Site.Open.
 func (f *File) Large() bool { return f.Size > maxKept }
 
-// entry is a file that was asked for.
+// entry is a file that was requested.
 type entry struct {
 	*File
-	fresh   bool         // was written to so shortly before that it may not be whole
-	checked atomic.Int64 // when it was last compared with the disk; see clock
-	gone    atomic.Int64 // since when it is not on the disk; zero while it is
+	fresh   bool         // written to within the quiet time, so it may be incomplete
+	checked atomic.Int64 // time of the last comparison with the disk; see clock
+	gone    atomic.Int64 // time of the detected removal; zero while the file exists
 }
 
-// New returns the site in a folder. It is an error if that has no index.html.
+// New returns a Site for a folder. It returns an error if the folder has no
+// index.html.
 func New(opts Options) (*Site, error) {
 	if opts.Dir == "" || opts.Variants == nil {
 		return nil, errors.New("site: Options.Dir or Options.Variants is missing")
@@ -111,9 +114,9 @@ func New(opts Options) (*Site, error) {
 	return s, nil
 }
 
-// Find returns the file that a raw path below the site asks for: index.html for
-// routes of the app. The error is fs.ErrNotExist if there is nothing that may be
-// served; after any other the file may be there when it is tried again.
+// Find returns the file for a raw path below the site: index.html for routes of the
+// app. The error is fs.ErrNotExist if no file may be served for the path. Any other
+// error is temporary.
 func (s *Site) Find(path []byte) (*File, error) {
 	name, ok := resolve(path)
 	if !ok {
@@ -134,7 +137,8 @@ func (s *Site) Find(path []byte) (*File, error) {
 	return e.File, nil
 }
 
-// due reports whether it is now the caller's turn to compare the entry with the disk.
+// due reports whether the caller must compare the entry with the disk. It returns true
+// to one caller in each interval.
 func (e *entry) due(now int64) bool {
 	last := e.checked.Load()
 	if e.Large() {
@@ -144,13 +148,13 @@ func (e *entry) due(now int64) bool {
 	return now-last >= int64(checkEvery) && e.checked.CompareAndSwap(last, now)
 }
 
-// Stats are figures of a moment.
+// Stats are the current figures of a Site.
 type Stats struct {
-	Files int64 // that were asked for and are known
-	Bytes int64 // of memory that they take, in all their forms
+	Files int64 // entries
+	Bytes int64 // memory of the entries with all variants
 }
 
-// Stats returns the figures of this moment.
+// Stats returns the current figures.
 func (s *Site) Stats() Stats {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

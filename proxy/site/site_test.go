@@ -21,8 +21,8 @@ import (
 
 const script = "assets/index-Bx3fK9aZ.js"
 
-// folder is a built site with much beside it that is nobody's business. Each
-// file says its own name. Those that may be served are an hour old.
+// folder returns a built site with many files that must not be served. Each file
+// contains its own name. The files that may be served are an hour old.
 func folder(t testing.TB) string {
 	t.Helper()
 	parent := t.TempDir()
@@ -49,7 +49,7 @@ func folder(t testing.TB) string {
 	return dir
 }
 
-// write puts a file in the place of another at once, as rsync and mv do.
+// write replaces a file atomically, as rsync and mv do.
 func write(t testing.TB, path, text string) {
 	t.Helper()
 	next := path + ".next"
@@ -60,7 +60,7 @@ func write(t testing.TB, path, text string) {
 	}
 }
 
-// plain keeps a file as it is.
+// plain returns only the variant without a coding.
 func plain(body []byte, _ bool) []cache.Variant { return []cache.Variant{{Body: body}} }
 
 func newSite(t testing.TB, opts Options) *Site {
@@ -75,7 +75,7 @@ func newSite(t testing.TB, opts Options) *Site {
 	return s
 }
 
-// text is what the site has for a path: a file's content or the error.
+// text returns the site's answer to a path: a file's content or the error.
 func text(s *Site, path string) string {
 	file, err := s.Find([]byte(path))
 	if err != nil {
@@ -132,13 +132,14 @@ func TestWhatBrowsersAreTold(t *testing.T) {
 	}
 }
 
-// TestChange: what is new on the disk is seen after a second, and not before.
+// TestChange holds that a change on the disk is detected after a second, and not
+// before.
 func TestChange(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := folder(t)
 		s := newSite(t, Options{Dir: dir})
 		expect(t, s, "/favicon.png", "this is favicon.png")
-		write(t, filepath.Join(dir, "favicon.png"), "this is NEW_con.png") // as long, and as old
+		write(t, filepath.Join(dir, "favicon.png"), "this is NEW_con.png") // same length and time
 		write(t, filepath.Join(dir, indexName), "a new index")
 		time.Sleep(checkEvery - time.Millisecond)
 		expect(t, s, "/favicon.png", "this is favicon.png")
@@ -152,8 +153,8 @@ func TestChange(t *testing.T) {
 	})
 }
 
-// TestGone: of what a deployment removes, hashed files stay for a day, the index
-// until there is another, and the rest goes.
+// TestGone holds that after a deployment removes files, hashed files are served for
+// another day, the index until a new index exists, and other files no longer.
 func TestGone(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir, log := folder(t), &bytes.Buffer{}
@@ -185,8 +186,8 @@ func TestGone(t *testing.T) {
 	})
 }
 
-// TestFolderIsReplaced: as mv and a changed link do. While there is none, what
-// is known is served, and what is not is no 404.
+// TestFolderIsReplaced holds that the folder may be replaced, by mv or a changed link.
+// While it is missing, known files are served, and unknown files are not a 404.
 func TestFolderIsReplaced(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		first, second, log := folder(t), folder(t), &bytes.Buffer{}
@@ -221,8 +222,8 @@ func TestFolderIsReplaced(t *testing.T) {
 	})
 }
 
-// TestBeingWritten: a file that was written to a moment ago may not be whole.
-// Nobody may keep it, and no older one is given up for it.
+// TestBeingWritten holds that a file that was just written to, and so may be
+// incomplete, must not be cached and does not replace an earlier version.
 func TestBeingWritten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := folder(t)
@@ -259,8 +260,8 @@ func TestBeingWritten(t *testing.T) {
 	})
 }
 
-// TestOneLoadForAll: who asks for a file that is not in memory yet waits for the
-// one who came first.
+// TestOneLoadForAll holds that concurrent requests for a file that is not in memory
+// share one load.
 func TestOneLoadForAll(t *testing.T) {
 	var loads atomic.Int64
 	s := newSite(t, Options{Dir: folder(t), Variants: func(body []byte, compress bool) []cache.Variant {
@@ -272,13 +273,13 @@ func TestOneLoadForAll(t *testing.T) {
 		all.Go(func() { expect(t, s, "/"+script, "this is "+script) })
 	}
 	all.Wait()
-	if n := loads.Load(); n != 2 { // with the index
+	if n := loads.Load(); n != 2 { // the index and this file
 		t.Errorf("%d loads", n)
 	}
 }
 
-// TestRoom: what was asked for longest ago makes room, the index does not, and
-// names that lead nowhere leave nothing behind.
+// TestRoom holds that the least recently requested files are evicted, that the index
+// is not, and that names without a file leave no entry.
 func TestRoom(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		dir := folder(t)
@@ -305,8 +306,8 @@ func TestRoom(t *testing.T) {
 	})
 }
 
-// TestLarge: what is too large for memory comes from the disk, and what Find
-// told of it is true of what Open reads.
+// TestLarge holds that a file that is too large for memory is read from the disk, and
+// that the result of Find matches the file that Open reads.
 func TestLarge(t *testing.T) {
 	dir := folder(t)
 	path := filepath.Join(dir, "film.mp4")
