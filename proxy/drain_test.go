@@ -15,8 +15,9 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// TestDrain: a client that comes back is answered and told to close, one under
-// way when the drain began too, and one that stays away is hung up on.
+// TestDrain: a drain answers a client that sends another request and adds "Connection:
+// close". It also finishes a request that began before it, and closes idle
+// connections.
 func TestDrain(t *testing.T) {
 	begun, gate := make(chan struct{}), make(chan struct{})
 	p, err := New(Options{Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
@@ -83,7 +84,8 @@ func TestDrain(t *testing.T) {
 	}
 }
 
-// endOf reads an answer and reports whether it says that the connection closes.
+// endOf reads an answer and reports whether its headers announce that the connection
+// closes.
 func endOf(t *testing.T, from *bufio.Reader) (status int, closes bool) {
 	t.Helper()
 	resp, err := http.ReadResponse(from, nil)
@@ -97,7 +99,7 @@ func endOf(t *testing.T, from *bufio.Reader) (status int, closes bool) {
 	return resp.StatusCode, resp.Close
 }
 
-// TestServeAfterDrain: who is told to stop before it serves does not begin.
+// TestServeAfterDrain: a server that is drained before it serves does not start.
 func TestServeAfterDrain(t *testing.T) {
 	p, err := New(Options{Origin: &fakeOrigin{}})
 	if err != nil {
@@ -115,8 +117,8 @@ func TestServeAfterDrain(t *testing.T) {
 	}
 }
 
-// TestDrainEnds: a client that never ends its request does not hold up a drain
-// for longer than its context allows.
+// TestDrainEnds: a client that never completes its request does not delay a drain
+// beyond the deadline of the drain's context.
 func TestDrainEnds(t *testing.T) {
 	p, err := New(Options{Origin: &fakeOrigin{}})
 	if err != nil {

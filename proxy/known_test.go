@@ -14,7 +14,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// sent is an answer as it is sent.
+// sent returns an answer in the form in which it is sent.
 func sent(p *Proxy, method, target string, headers ...string) string {
 	ctx := requestCtx(method, target, headers...)
 	p.handle(ctx)
@@ -25,10 +25,10 @@ func sent(p *Proxy, method, target string, headers ...string) string {
 	return clocks.ReplaceAllString(b.String(), "")
 }
 
-// clocks are the header lines that another second changes.
+// clocks matches the header lines that change from second to second.
 var clocks = regexp.MustCompile("(Date|Age): .*\r\n")
 
-// TestKnownTarget: an answer is the same whether or not its target is known.
+// TestKnownTarget: an answer is the same whether or not its target is memoized.
 func TestKnownTarget(t *testing.T) {
 	for name, headers := range map[string][]string{
 		"plain": nil, "coded": {"Accept-Encoding", "gzip, br"}, "304": {"If-None-Match", "*"},
@@ -56,8 +56,8 @@ func TestKnownTarget(t *testing.T) {
 	}
 }
 
-// TestKnownTargetOfNothing: what is known of a target says nothing about its
-// answer, which may be gone, or fail.
+// TestKnownTargetOfNothing: a memoized target does not imply an answer. Its entry may
+// be gone, or its fill may fail.
 func TestKnownTargetOfNothing(t *testing.T) {
 	body, err := "before", error(nil)
 	p, _ := New(Options{Generations: generation.Options{Pages: []string{}}, CORSOrigins: []string{"*"}, Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
@@ -88,8 +88,8 @@ func TestKnownTargetOfNothing(t *testing.T) {
 	}
 }
 
-// TestOnlyHitsAreKnown: who asks for what is not there, or for nonsense, makes
-// no target known.
+// TestOnlyHitsAreKnown: requests for missing rows and malformed requests memoize no
+// target.
 func TestOnlyHitsAreKnown(t *testing.T) {
 	p := benchProxy(t, 900)
 	for uri, times := range map[string]int{"/teams/": 1, "/teams/?limit=x": 3, "/nowhere": 3, "/": 3, "/health": 3, "/livez": 3, "/cache/stats": 3} {

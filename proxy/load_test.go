@@ -19,16 +19,16 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
-// minLoads is the number of loads that a breaker needs to judge.
+// minLoads is the number of loads that a breaker needs before it can open.
 const minLoads = 20
 
 // errPanics makes a fragile origin panic.
 var errPanics = errors.New("panic")
 
-// fragile is an origin that fails as the test says.
+// fragile is an origin whose failures the test controls.
 type fragile struct {
 	*fakeOrigin
-	with  atomic.Pointer[error] // nil: it does not
+	with  atomic.Pointer[error] // the error of each load; nil means success
 	asked atomic.Int64
 }
 
@@ -57,13 +57,13 @@ func newFragile(err error) *fragile {
 	return f
 }
 
-// TestAutoAsksTheOldAPI: what the store fails at is answered by the old API, and
-// what both fail at as by the store alone.
+// TestAutoAsksTheOldAPI: when a load from the store fails, the old API answers. When
+// both fail, the answer is the store's error.
 func TestAutoAsksTheOldAPI(t *testing.T) {
 	for _, tt := range []struct {
 		name   string
 		err    error
-		status int // if the old API fails too
+		status int // the status when the old API fails as well
 		alarm  bool
 	}{
 		{"well", nil, 200, false},
@@ -99,8 +99,8 @@ func TestAutoAsksTheOldAPI(t *testing.T) {
 	}
 }
 
-// TestLegacyRaisesNoAlarm: neither a failing old API nor one beside a failing
-// store concerns those whose answers come from the store.
+// TestLegacyRaisesNoAlarm: a failure of the old API, with or without a failure of the
+// store, raises no alarm for routes whose source is the store.
 func TestLegacyRaisesNoAlarm(t *testing.T) {
 	old := oldAPI(t, nil)
 	p, base := start(t, Options{Origin: newFragile(nil).fakeOrigin, Legacy: old.client, Sources: origin.Options{RouteSources: map[string]origin.Source{"/teams/": origin.FromLegacy}}})
@@ -118,8 +118,8 @@ func TestLegacyRaisesNoAlarm(t *testing.T) {
 	}
 }
 
-// TestAutoLeavesTheStore: once its loads fail too often the store is left alone,
-// which is said once, with the numbers.
+// TestAutoLeavesTheStore: the breaker opens when too many loads from the store fail.
+// The change is logged once, with the numbers.
 func TestAutoLeavesTheStore(t *testing.T) {
 	old := oldAPI(t, nil)
 	db := newFragile(nil)
@@ -145,7 +145,7 @@ func TestAutoLeavesTheStore(t *testing.T) {
 	if log.count(`"auto: the store fails, 20 of 20 loads in 60 s (100 %) over 5 %; answers come from the old API"`) != 1 || log.count("auto:") != 1 {
 		t.Errorf("the log: %s", &log.text)
 	}
-	// With the old API gone too, the store is asked: it may be well again.
+	// With the old API down too, loads are sent to the store: it may have recovered.
 	old.Close()
 	if a := get(t, base, "/teams/?limit=101"); a.status != 504 {
 		t.Errorf("both fail: %d", a.status)
@@ -161,8 +161,8 @@ func TestAutoLeavesTheStore(t *testing.T) {
 	}
 }
 
-// TestAutoWithBothDown: who asks for what neither source can tell is told at
-// once, and what is there is served.
+// TestAutoWithBothDown: while both sources are down, a request for a missing key is
+// refused immediately and stored answers are served.
 func TestAutoWithBothDown(t *testing.T) {
 	old := oldAPI(t, nil)
 	db := newFragile(nil)
@@ -189,8 +189,8 @@ func TestAutoWithBothDown(t *testing.T) {
 	}
 }
 
-// TestRollback: a change of source under load costs no request, takes hold of
-// every fill from then on and of the warm set within a second; and back again.
+// TestRollback: a change of source under load fails no request. It applies to every
+// later fill, and to the warm set within a second. The same holds for the change back.
 func TestRollback(t *testing.T) {
 	opts, db := scratch(t)
 	old := oldAPI(t, opts.Origin)
@@ -257,8 +257,8 @@ func TestRollback(t *testing.T) {
 	checkRequests(t, p)
 }
 
-// TestAutoInAnOutage: a database that is killed costs no request: what is there
-// is served, and what is not the old API tells.
+// TestAutoInAnOutage: killing the database fails no request. Stored answers are
+// served, and the old API answers the rest.
 func TestAutoInAnOutage(t *testing.T) {
 	srv, err := mariadb.Start(mariadb.Options{})
 	if err != nil {
@@ -312,8 +312,8 @@ func TestAutoInAnOutage(t *testing.T) {
 	}
 }
 
-// TestHangingStoreInAuto: who waits for a database that hangs gets the old API's
-// answer as soon as the alarm is raised.
+// TestHangingStoreInAuto: a request that waits for a hanging database gets the old
+// API's answer as soon as the alarm is raised.
 func TestHangingStoreInAuto(t *testing.T) {
 	old := oldAPI(t, nil)
 	asked := make(chan struct{})
@@ -332,8 +332,9 @@ func TestHangingStoreInAuto(t *testing.T) {
 	}
 }
 
-// TestGenerationOfLegacyAnswers: an answer that the old API made before an import
-// is never taken for one of after it, whenever it arrives.
+// TestGenerationOfLegacyAnswers: an answer that the old API generated before an import
+// is never stored under the generation after the import, regardless of its arrival
+// time.
 func TestGenerationOfLegacyAnswers(t *testing.T) {
 	opts, db := scratch(t)
 	old := oldAPI(t, opts.Origin)

@@ -16,37 +16,38 @@ import (
 )
 
 const (
-	// outage is how long the database stays away.
+	// outage is the duration for which the database is down.
 	outage = 3 * time.Second
-	// recovery is how soon after its return the warm set must be hits again.
+	// recovery is the time after the database's return within which the warm set must
+	// be hits again.
 	recovery = 5 * time.Second
-	// atOnce bounds what must not wait for the database. It is generous: a
-	// request that does wait takes as long as a connection may take, or more.
+	// atOnce limits the time of requests that must not wait for the database. It is
+	// generous: a request that does wait takes at least the connection timeout.
 	atOnce = time.Second
 )
 
-// Phases of an outage, as the test knows them.
+// The phases of an outage from the test's point of view.
 const (
 	up      = iota
-	failing // the database is gone, which the proxy may not know yet
-	down    // the proxy knows
-	back    // the database may be back
+	failing // the database is down; the proxy may not have detected it yet
+	down    // the proxy has detected the outage
+	back    // the database may be up again
 )
 
-// sufferer asks for warm keys and for ones that nobody has asked for before,
-// and notes how the requests fared.
+// sufferer requests warm keys and keys that no client has requested before, and
+// records the outcome of each request.
 type sufferer struct {
 	base     string
 	warm     []string
 	phase    atomic.Int32
 	detected atomic.Int64 // in Unix nanoseconds
-	cold     atomic.Int64 // number of the last key that nobody has asked for
-	asked    atomic.Int64 // how many such were asked for since the database may be back
+	cold     atomic.Int64 // number of the latest cold key
+	asked    atomic.Int64 // cold keys requested since the phase back began
 
 	mu      sync.Mutex
-	refused []time.Duration // how long a 503 took that was asked for when the proxy knew
-	told    []time.Duration // how long after the proxy knew those were told who had waited
-	served  int             // of the warm set, by an old answer
+	refused []time.Duration // durations of 503 answers to requests sent after the detection
+	told    []time.Duration // delays between the detection and the 503 of a request that was waiting
+	served  int             // stale answers from the warm set
 }
 
 func (s *sufferer) request(v *keptConn, turn int) error {
@@ -96,7 +97,7 @@ func (s *sufferer) requestWarm(v *keptConn, target string, phase int32) error {
 	return nil
 }
 
-// startOn serves the sample data of a server, and returns the site's lists.
+// startOn starts a proxy on a server's sample data, and returns the site's lists.
 func startOn(t *testing.T, srv *mariadb.Server, poll time.Duration) (p *Proxy, base string, warm []string) {
 	t.Helper()
 	opts := optionsFor(t, srv, mariadb.Database)
@@ -108,9 +109,9 @@ func startOn(t *testing.T, srv *mariadb.Server, poll time.Duration) (p *Proxy, b
 	return p, base, append(warm, generation.DefaultPages()[:3]...)
 }
 
-// TestOutage: a database that ends without warning, or hangs, costs no request
-// of the warm set; the rest is refused at once, and when it is back all is as it
-// was, without a herd.
+// TestOutage: while the database is killed or hangs, every request of the warm set is
+// answered and every other request is refused immediately. After the outage the warm
+// set is fresh again, without a burst of fills.
 func TestOutage(t *testing.T) {
 	srv, err := mariadb.Start(mariadb.Options{})
 	if err != nil {
@@ -161,8 +162,8 @@ func TestOutage(t *testing.T) {
 			if since.Sub(stopped) > kind.detection || recovered > recovery {
 				t.Error("too late")
 			}
-			// Nothing is filled but what was asked for and not there; 30 were
-			// perhaps sent before the phase changed.
+			// Only missing keys that were requested are filled. Up to 30 requests may
+			// have been sent before the phase changed.
 			if got, most := p.Stats().Cache.Fills-fills, s.asked.Load()+1+30; got > most || p.generations.Status().Published != published {
 				t.Errorf("%d fills after the return, for %d requests; %+v", got, most, p.generations.Status())
 			}
@@ -172,7 +173,7 @@ func TestOutage(t *testing.T) {
 	t.Run("late", func(t *testing.T) { testLateDatabase(t, srv) })
 }
 
-// awaitHits returns once all targets would be hits.
+// awaitHits waits until requests for all targets would be hits.
 func awaitHits(t *testing.T, p *Proxy, targets []string) {
 	t.Helper()
 	for _, target := range targets {
@@ -184,7 +185,7 @@ func awaitHits(t *testing.T, p *Proxy, targets []string) {
 	}
 }
 
-// report says how the requests fared, and whether that is well.
+// report logs the outcome of the requests and fails the test if a limit is exceeded.
 func (s *sufferer) report(t *testing.T) {
 	t.Helper()
 	if s.served == 0 || len(s.refused) == 0 {
@@ -206,8 +207,8 @@ func (s *sufferer) report(t *testing.T) {
 	}
 }
 
-// testRestart: a database that restarts between two requests fails neither,
-// though all connections are of before.
+// testRestart: a database that restarts between two requests fails neither request,
+// although all pooled connections predate the restart.
 func testRestart(t *testing.T, srv *mariadb.Server) {
 	p, base, warm := startOn(t, srv, time.Hour)
 	ask := func(season int) {
@@ -243,7 +244,8 @@ func testRestart(t *testing.T, srv *mariadb.Server) {
 	checkRequests(t, p)
 }
 
-// testLateDatabase: a database that is down at the start and comes later.
+// testLateDatabase: the proxy starts while the database is down and recovers when the
+// database comes up.
 func testLateDatabase(t *testing.T, srv *mariadb.Server) {
 	srv.Kill()
 	p, base, warm := startOn(t, srv, shortPoll)
@@ -260,7 +262,8 @@ func testLateDatabase(t *testing.T, srv *mariadb.Server) {
 	}
 }
 
-// TestSlowPoll: a database that tells its generation slowly is not down.
+// TestSlowPoll: a database that is slow to return its generation is not considered
+// down.
 func TestSlowPoll(t *testing.T) {
 	p, _ := start(t, Options{Generations: generation.Options{Interval: time.Millisecond}, Origin: &fakeOrigin{generation: func() (*store.Generation, error) {
 		time.Sleep(250 * time.Millisecond)
@@ -274,8 +277,8 @@ func TestSlowPoll(t *testing.T) {
 	}
 }
 
-// A poll that found no connection free, or lost its own although the server
-// answers, is no outage: it says nothing about the database.
+// A poll that found no free connection, or lost its own connection while the server
+// answers, does not count as an outage: it is no evidence about the database.
 func TestOutageNeedsEvidence(t *testing.T) {
 	for _, tt := range []struct {
 		err  error

@@ -18,7 +18,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// filled returns the entry that a fill of target makes, from the warm set.
+// filled returns a saved entry such as a fill of target in the warm set makes.
 func filled(t testing.TB, p *Proxy, target string, size int) *cache.Saved {
 	t.Helper()
 	q, err := p.router.Resolve(target)
@@ -29,8 +29,8 @@ func filled(t testing.TB, p *Proxy, target string, size int) *cache.Saved {
 	return &cache.Saved{Key: q.Key, Content: cache.Content{Status: 200, Size: size, Variants: content.Variants(body), Scope: q.Query.Scope().String()}, Warm: true}
 }
 
-// TestUsable: an entry from a file is one that a fill of its key could have
-// made, or is left out.
+// TestUsable: an entry from a file is adopted only if a fill of its key could have
+// made it.
 func TestUsable(t *testing.T) {
 	p, err := New(Options{Origin: &fakeOrigin{}})
 	if err != nil {
@@ -84,8 +84,8 @@ func TestUsable(t *testing.T) {
 	}
 }
 
-// TestSaved: saved answers are served before the database has said anything,
-// as they are while it is down, and as hits once it has told that they hold.
+// TestSaved: saved answers are served before the first poll in the same way as during
+// an outage. They are hits once a poll has confirmed their generation.
 func TestSaved(t *testing.T) {
 	maker, err := New(Options{Origin: &fakeOrigin{}})
 	if err != nil {
@@ -136,8 +136,8 @@ func TestSaved(t *testing.T) {
 	}
 }
 
-// TestWarmAfterOutage: a warm-up that an outage ended is begun again when the
-// database is back with the same generation.
+// TestWarmAfterOutage: a warm-up that an outage ended starts again when the database
+// is back with the same generation.
 func TestWarmAfterOutage(t *testing.T) {
 	var fails atomic.Bool
 	fails.Store(true)
@@ -165,8 +165,8 @@ func TestWarmAfterOutage(t *testing.T) {
 	}
 }
 
-// What was purged does not come back with a restart: the file is written anew after a
-// purge, and is gone if a hard purge has left nothing to write.
+// Purged entries do not reappear after a restart: a purge rewrites the file. A hard
+// purge that leaves no entries removes the file.
 func TestPurgeReachesTheSavedFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache")
 	var toSave atomic.Int64

@@ -23,18 +23,18 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// oldServer is an old API whose answers end with a space, which tells them from
-// those of the store. It answers each target with itself, or from a database.
+// oldServer is an old API whose answers end with a space, which distinguishes them
+// from the store's answers. It answers with the request's target, or from a database.
 type oldServer struct {
 	*httptest.Server
 	client *legacy.Client
-	origin Origin       // nil for none
-	status atomic.Int64 // to answer with instead, unless it is 0
+	origin Origin       // nil means that it answers with the target
+	status atomic.Int64 // answered with instead, unless it is 0
 	asked  atomic.Int64
-	gate   atomic.Pointer[chan struct{}] // an answer that is made waits for it
+	gate   atomic.Pointer[chan struct{}] // answers wait until it is closed
 }
 
-// oldAPI starts one.
+// oldAPI starts an oldServer.
 func oldAPI(t testing.TB, origin Origin) *oldServer {
 	t.Helper()
 	s := &oldServer{origin: origin}
@@ -72,7 +72,7 @@ func (s *oldServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write(append(body, ' '))
 }
 
-// ofLegacy tells whose answer it is.
+// ofLegacy reports whether an answer came from the old API.
 func ofLegacy(t testing.TB, a answer) bool {
 	t.Helper()
 	text, err := inflate(a.body)
@@ -82,7 +82,7 @@ func ofLegacy(t testing.TB, a answer) bool {
 	return strings.HasSuffix(string(text), " ")
 }
 
-// logged is a log for a test to look at.
+// logged is a log that a test can inspect.
 type logged struct {
 	mu   sync.Mutex
 	text strings.Builder
@@ -102,7 +102,7 @@ func (l *logged) count(part string) int {
 
 func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(io.Writer(l), nil)) }
 
-// change asks for a change of source.
+// change requests a change of source.
 func change(t testing.TB, base, body string) (s api.SourceState) {
 	t.Helper()
 	a := post(t, base, "/cache/source", body)
@@ -112,7 +112,8 @@ func change(t testing.TB, base, body string) (s api.SourceState) {
 	return s
 }
 
-// TestSourceOverHTTP: a change holds for the routes that it names, or for all.
+// TestSourceOverHTTP: a change of source applies to the named routes, or to all
+// routes.
 func TestSourceOverHTTP(t *testing.T) {
 	old := oldAPI(t, nil)
 	_, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, Sources: origin.Options{RouteSources: map[string]origin.Source{"/snapshots/": origin.FromLegacy}}})
@@ -127,7 +128,7 @@ func TestSourceOverHTTP(t *testing.T) {
 	n := 0
 	for _, tt := range []struct {
 		body                              string
-		teams, athletes, snapshots, whole string // where from; default and differing routes
+		teams, athletes, snapshots, whole string // the expected source of each route; the default, with the routes that differ
 		changed                           bool
 	}{
 		{"", "store", "store", "legacy", "store map[/snapshots/:legacy]", false},
@@ -148,7 +149,7 @@ func TestSourceOverHTTP(t *testing.T) {
 			s.Configured.Default != "store" || fmt.Sprint(s.Configured.Routes) != "map[/snapshots/:legacy]" {
 			t.Errorf("%s: %+v, want %s", tt.body, s, tt.whole)
 		}
-		n++ // what nobody has asked for
+		n++ // a key that was not requested before
 		teams, athletes := fmt.Sprintf("/teams/?season_year=2025&limit=%d", n), fmt.Sprintf("/athletes/?limit=%d", n)
 		if got := from(teams) + " " + from(athletes); got != tt.teams+" "+tt.athletes {
 			t.Errorf("%s: answers come from %s", tt.body, got)
@@ -197,8 +198,9 @@ func TestWrongSourceRequests(t *testing.T) {
 	}
 }
 
-// TestSourceIsKept: what was set survives a restart as far as it can; one that
-// can't be kept holds all the same, and the answer says so.
+// TestSourceIsKept: the configured source survives a restart as far as the
+// configuration permits. A change that can't be saved applies nevertheless, and the
+// answer reports the failure.
 func TestSourceIsKept(t *testing.T) {
 	old := oldAPI(t, nil)
 	var kept State
@@ -231,7 +233,7 @@ func TestSourceIsKept(t *testing.T) {
 	if kept.Sources != nil {
 		t.Errorf("kept after a reset: %v", kept.Sources)
 	}
-	// The old API is no more.
+	// The old API is not configured any more.
 	opts.Legacy, opts.Sources.Source = nil, origin.FromStore
 	p, err := New(opts)
 	if err != nil {
@@ -243,8 +245,8 @@ func TestSourceIsKept(t *testing.T) {
 	}
 }
 
-// TestLegacyErrors: what the old API fails at is never stored, no alarm, and an
-// error that names it.
+// TestLegacyErrors: an error of the old API is never stored, raises no alarm, and is
+// reported as the old API's error.
 func TestLegacyErrors(t *testing.T) {
 	old := oldAPI(t, nil)
 	log := &logged{}
@@ -279,8 +281,8 @@ func TestLegacyErrors(t *testing.T) {
 	}
 }
 
-// TestLegacyWithoutDatabase: the old API's answers are served and kept though
-// the database was never there.
+// TestLegacyWithoutDatabase: answers of the old API are served and stored although the
+// database was never up.
 func TestLegacyWithoutDatabase(t *testing.T) {
 	old := oldAPI(t, nil)
 	var current atomic.Pointer[store.Generation]
@@ -307,7 +309,7 @@ func TestLegacyWithoutDatabase(t *testing.T) {
 	}
 	current.Store(&store.Generation{})
 	await(t, "the database is there", func() bool { _, cause := p.outage.Since(); return cause == nil })
-	// Nothing is known of when it was made.
+	// The generation of the answer is unknown.
 	if s := p.cache.Peek(&cache.Ref{Key: "/teams/"}); s.Entry == nil || s.Outcome != cache.Stale {
 		t.Errorf("%+v", s)
 	}
@@ -317,8 +319,9 @@ func TestLegacyWithoutDatabase(t *testing.T) {
 	eventually(t, base, "/teams/")
 }
 
-// A change of source fills the warm set of the routes again, though nobody asks for
-// it and the generation is the same; that of other routes stays as it is.
+// A change of source fills the warm set of the affected routes again without any
+// request and although the generation is the same. Entries of other routes are
+// unchanged.
 func TestSourceChangeRefillsTheWarmSet(t *testing.T) {
 	old := oldAPI(t, nil)
 	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, Generations: generation.Options{Interval: time.Hour, Pages: []string{"/teams/", "/athletes/"}}})
