@@ -111,11 +111,15 @@ func TestDisplacement(t *testing.T) {
 			n := 0
 			for ; c.shelves.at(hot).fits(10<<10 + entryOverhead + 10); n++ {
 				ask(t, c, key("hot", n), 1, always(1+promoteAfter))
-				c.asked(key(key("hot", n), 0), tt.others)
+				others := tt.others
+				if tt.displaces {
+					others += 100
+				}
+				c.asked(key(key("hot", n), 0), others)
 			}
 			least := key(key("hot", n/2), 0)
 			if tt.displaces {
-				c.asked(least, tt.others-1)
+				c.asked(least, tt.others)
 			}
 			get(t, c, "list", Miss, c.nextFill())
 			c.asked("list", tt.asked)
