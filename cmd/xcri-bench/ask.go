@@ -11,26 +11,26 @@ import (
 	"strings"
 )
 
-// question is a request that servers are measured with.
+// question is a request that measurements use.
 type question struct {
-	name    string // for people: what the answer is
+	name    string // describes the answer in the report
 	target  string
 	headers []string // NAME: VALUE
 }
 
 func (q question) url(addr string) string { return "http://" + addr + q.target }
 
-// answer is what came of a question.
+// answer is a server's answer to a question.
 type answer struct {
 	status       int
 	coding, etag string
 	body         []byte // as it was sent
 }
 
-// plain asks for what it is told to and decodes nothing.
+// plain is a client that adds no Accept-Encoding and decodes nothing.
 var plain = &http.Client{Transport: &http.Transport{DisableCompression: true, MaxIdleConnsPerHost: 100}}
 
-// ask asks a server. It is an error if the answer is not whole.
+// ask sends a question to a server. An incomplete answer is an error.
 func ask(ctx context.Context, addr string, q question) (a answer, err error) {
 	req, err := http.NewRequestWithContext(ctx, "GET", q.url(addr), nil)
 	if err != nil {
@@ -50,7 +50,7 @@ func ask(ctx context.Context, addr string, q question) (a answer, err error) {
 	return a, err
 }
 
-// get asks the proxy for a page, as gzip, and expects a 200.
+// get requests a page from the proxy as gzip. A status other than 200 is an error.
 func get(ctx context.Context, target string) (answer, error) {
 	a, err := ask(ctx, proxyAddr, question{target: target, headers: []string{asGzip}})
 	if err == nil && a.status != http.StatusOK {
@@ -76,7 +76,7 @@ func (a answer) text() ([]byte, error) {
 	return io.ReadAll(r)
 }
 
-// stats is what the tables need of /cache/stats.
+// stats holds the fields of /cache/stats that the tables need.
 type stats struct {
 	Requests struct {
 		Outcomes map[string]int64
@@ -100,7 +100,7 @@ type stats struct {
 	}
 }
 
-// requests is how many requests there were for what the cache holds.
+// requests returns the number of requests that the cache has counted.
 func (s stats) requests() (n int64) {
 	for _, count := range s.Requests.Outcomes {
 		n += count
@@ -116,8 +116,8 @@ func readStats(ctx context.Context) (s stats, err error) {
 	return s, json.Unmarshal(a.body, &s)
 }
 
-// sameResults reports whether two answers to a list hold the same rows, at least
-// one.
+// sameResults reports whether two answers to a list have the same rows, and at least
+// one row.
 func sameResults(a, b answer) (bool, error) {
 	var results [2]struct{ Results json.RawMessage }
 	for i, one := range []answer{a, b} {

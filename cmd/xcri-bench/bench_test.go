@@ -61,7 +61,7 @@ func TestMarkdownIsTables(t *testing.T) {
 	}
 }
 
-// The README shows the chart by its name alone, so it must be whole.
+// The README includes the chart by its name alone, so the file must be complete.
 func TestChartIsXML(t *testing.T) {
 	var paces []pace
 	for _, q := range []string{"1 KB", "a <b> & c"} {

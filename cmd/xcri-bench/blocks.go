@@ -7,19 +7,19 @@ import (
 	"time"
 )
 
-// What a block is cut into. On a machine that is shared the speed of a core changes
-// from one second to the next: what is compared must be measured in the same
-// second, and a slice is short enough for that.
+// The parts of a block. On a shared machine the speed of a core changes from second to
+// second, so the compared servers must be measured within the same second: slices are
+// short enough for that.
 const (
 	slice = 100 * time.Millisecond
-	// lull is how long a server has to finish what is under way when its wrk is
-	// stopped.
+	// lull is the time for a server to finish requests under way after its wrk is
+	// paused.
 	lull = 3 * time.Millisecond
-	// starting is more than it takes to start all wrks of a block.
+	// starting is more than the time to start all wrks of a block.
 	starting = time.Second
 )
 
-// blocks is how many blocks there are, and how many slices a server has in each.
+// blocks is the number of blocks, and of a server's slices in each block.
 func (l *lab) blocks() (n, turns int) {
 	if l.short {
 		return 2, 6
@@ -27,8 +27,8 @@ func (l *lab) blocks() (n, turns int) {
 	return 8, 10
 }
 
-// match measures how many requests servers answer, each job a server of its own,
-// block by block. It measures no p99: see rounds.
+// match measures the rates of servers, one for each job, block by block. It does not
+// measure a p99: see rounds.
 func (l *lab) match(ctx context.Context, jobs []job) ([]series, error) {
 	all := make([]series, len(jobs))
 	if err := warmUp(ctx, jobs, all); err != nil {
@@ -43,10 +43,10 @@ func (l *lab) match(ctx context.Context, jobs []job) ([]series, error) {
 	return all, nil
 }
 
-// block lets one wrk for each server run in turn, slice by slice, and stops it in
-// between. All that a server spends from before its wrk starts until after that
-// has ended is spent on that wrk's requests. What a server does unasked is spent on
-// them too, which is a thousandth of the block for the proxy and less for others.
+// block runs a wrk for each server in turn, slice by slice, and pauses it in between.
+// A server's processor time from before the start of its wrk until after its end is
+// attributed to the wrk's requests. That includes background work of the server: a
+// thousandth of the block for the proxy, and less for the others.
 func block(ctx context.Context, jobs []job, all []series, turns int) error {
 	clients := make([]*client, len(jobs))
 	before := make([]used, len(jobs))
@@ -84,7 +84,7 @@ func block(ctx context.Context, jobs []job, all []series, turns int) error {
 	return nil
 }
 
-// collect adds what came of a block.
+// collect adds the results of a block.
 func (s *series) collect(ctx context.Context, j job, c *client, before used) error {
 	done, err := c.finish(ctx)
 	if err != nil {
@@ -98,15 +98,15 @@ func (s *series) collect(ctx context.Context, j job, c *client, before used) err
 	return s.add(done, after.minus(before))
 }
 
-// blockLength is how long a wrk must run by the clock to see the end of a block, in
-// whole seconds, which are what it takes.
+// blockLength returns the duration for a wrk to run until the end of a block, in whole
+// seconds, as wrk accepts no others.
 func blockLength(jobs, turns int) time.Duration {
 	all := time.Duration(jobs*turns)*(slice+lull) + starting
 	return time.Duration(math.Ceil(all.Seconds())) * time.Second
 }
 
-// order says which of n has the first, the second slice and so on of a turn. Each
-// turn begins with another.
+// order returns the order of n servers in a turn. Each turn begins with another
+// server.
 func order(turn, n int) []int {
 	all := make([]int, n)
 	for i := range all {

@@ -16,7 +16,7 @@ const (
 	barStep      = 23
 	groupPadding = 40
 	lineHeight   = 17
-	noteLetters  = 110 // of a line of the note
+	noteLetters  = 110 // characters in a line of the note
 )
 
 // chartStyle is readable on light and on dark pages.
@@ -32,9 +32,8 @@ const chartStyle = `
 	}
 `
 
-// chart draws how many requests each server answers in a second of its processor
-// time, as a share of what the faster bare fasthttp does: a group of bars for each
-// answer.
+// chart draws the requests that each server answers in a second of its processor
+// time, relative to the faster bare fasthttp server: a group of bars for each answer.
 func chart(paces []pace, machine string) string {
 	groups := byQuestion(paces)
 	widest := 1.0
@@ -88,7 +87,7 @@ func wrap(text string, letters int) (lines []string) {
 	return append(lines, line)
 }
 
-// byQuestion groups paces that follow each other.
+// byQuestion groups adjacent paces by question.
 func byQuestion(paces []pace) (groups [][]pace) {
 	for _, p := range paces {
 		if n := len(groups); n > 0 && groups[n-1][0].question == p.question {
@@ -100,7 +99,7 @@ func byQuestion(paces []pace) (groups [][]pace) {
 	return groups
 }
 
-// bareOf is what the faster bare fasthttp does in a group.
+// bareOf returns the rate of the faster bare fasthttp server in a group.
 func bareOf(group []pace) float64 {
 	fastest := 0.0
 	for _, p := range group {

@@ -7,15 +7,15 @@ import (
 	"path/filepath"
 )
 
-// Where the servers listen.
+// The addresses of the servers.
 const (
 	proxyAddr   = "127.0.0.1:18080"
 	bareAddr    = "127.0.0.1:18081"
 	nginxAddr   = "127.0.0.1:18082"
 	varnishAddr = "127.0.0.1:18083"
-	// sendingAddr is that of the nginx with sendfile.
+	// sendingAddr is the address of the nginx with sendfile.
 	sendingAddr = "127.0.0.1:18084"
-	// untimedAddr is that of the bare server without timeouts.
+	// untimedAddr is the address of the bare server without timeouts.
 	untimedAddr = "127.0.0.1:18085"
 )
 
@@ -32,16 +32,16 @@ const (
 
 var names = [contenders]string{"xcri-proxy", "bare fasthttp", "bare fasthttp, no timeouts", "nginx", "nginx, sendfile", "Varnish"}
 
-// oneCore makes a Go program use the one core that it may run on.
+// oneCore limits a Go program to one core.
 var oneCore = []string{"GOMAXPROCS=1"}
 
-// nginxConfig is nginx at its best for one core: one worker, nothing logged, and
-// its cache in a file system in memory whose files stay open. Which is faster,
-// sendfile or a body read in one piece and written in one, depends on its size and
-// on the kernel, so there is an nginx for either and the better one counts. Answers
-// are kept for an hour whatever they say, so that all are hits, and by Vary a
-// variant for each Accept-Encoding, which the proxy has compressed. accept_mutex
-// and a limit on a connection's requests would only cost.
+// nginxConfig is the fastest configuration of nginx on one core: one worker, no log,
+// and a cache in a file system in memory whose files stay open. Whether sendfile or a
+// single read and write is faster depends on the size of the body and on the kernel,
+// so both are measured and the faster one counts. Answers are cached for an hour
+// regardless of their headers, so that all are hits, with a variant for each
+// Accept-Encoding, which the proxy has compressed. accept_mutex and a limit on the
+// requests of a connection are off, as they only cost time.
 const nginxConfig = `
 daemon off;
 user root;
@@ -80,7 +80,7 @@ http {
 }
 `
 
-// What the two differ in.
+// The difference between the two configurations.
 const (
 	nginxReads = "sendfile off; output_buffers 1 512k;"
 	nginxSends = "sendfile on; sendfile_max_chunk 0; tcp_nopush on;"
@@ -98,20 +98,19 @@ func startNginx(ctx context.Context, dir, name, addr, how string) (*service, err
 	return launch(ctx, name, addr, serverCore, nil, "nginx", "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", config)
 }
 
-// varnishConfig keeps answers for an hour, so that all are hits.
+// varnishConfig caches answers for an hour, so that all are hits.
 const varnishConfig = `vcl 4.1;
 backend default { .host = "127.0.0.1"; .port = "18080"; }
 sub vcl_backend_response { set beresp.ttl = 1h; set beresp.grace = 1h; }
 `
 
-// quiet names what Varnish would log of a hit.
+// quiet lists the records that Varnish would log for a hit.
 const quiet = "-Begin,-End,-Link,-SessOpen,-SessClose,-ReqStart,-ReqMethod,-ReqURL,-ReqProtocol,-ReqHeader,-ReqUnset,-ReqAcct," +
 	"-RespProtocol,-RespStatus,-RespReason,-RespHeader,-RespUnset,-VCL_call,-VCL_return,-VCL_use,-Hit,-Timestamp,-Length,-Gzip"
 
-// startVarnish starts Varnish at its best for one core: answers in its own memory,
-// one pool with a thread for each connection there will be, no command line to
-// serve, its shared memory in a file system in memory and nothing of a hit
-// written to the log there.
+// startVarnish starts Varnish in its fastest configuration on one core: storage in
+// its own memory, one pool with a thread for each connection, no management
+// interface, and its log in a file system in memory, without records for hits.
 func startVarnish(ctx context.Context, dir string) (*service, error) {
 	dir, err := os.MkdirTemp(dir, "varnish-")
 	if err != nil {
@@ -126,15 +125,15 @@ func startVarnish(ctx context.Context, dir string) (*service, error) {
 		"-p", "thread_pools=1", "-p", "thread_pool_min=100", "-p", "thread_pool_max=1000", "-p", "vsl_mask="+quiet)
 }
 
-// startBare starts a server that repeats the proxy's answer to a question, with
-// the timeouts of the proxy's server.
+// startBare starts a bare fasthttp server that repeats the proxy's answer to a
+// question, with the timeouts of the proxy's server.
 func (l *lab) startBare(ctx context.Context, q question) (*service, error) {
 	return launch(ctx, names[bare], bareAddr, serverCore, oneCore,
 		append([]string{l.bare, bareAddr, q.url(proxyAddr)}, q.headers...)...)
 }
 
-// startUntimed starts one without timeouts, which is as bare as fasthttp gets but
-// lets a client keep its connection for ever.
+// startUntimed starts a bare server without timeouts: the least work that fasthttp
+// allows, but clients may keep idle connections forever.
 func (l *lab) startUntimed(ctx context.Context, q question) (*service, error) {
 	return launch(ctx, names[untimed], untimedAddr, serverCore, oneCore,
 		append([]string{l.bare, "-no-timeouts", untimedAddr, q.url(proxyAddr)}, q.headers...)...)

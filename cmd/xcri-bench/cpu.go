@@ -12,8 +12,8 @@ import (
 // tick is the unit of the times in /proc/PID/stat. Source: proc(5), USER_HZ.
 const tick = 10 * time.Millisecond
 
-// used is the time that processes have spent on a processor: all of it to the
-// nanosecond, and where they spent it as the kernel's ticks have seen it.
+// used is the processor time of processes: the total in nanoseconds, and its split
+// into user and kernel time as sampled by the kernel's ticks.
 type used struct{ busy, user, system time.Duration }
 
 func (u used) minus(v used) used {
@@ -23,14 +23,14 @@ func (u used) minus(v used) used {
 // kernel is the kernel's share of the time.
 func (u used) kernel() float64 { return float64(u.system) / float64(max(tick, u.user+u.system)) }
 
-// process is a line of /proc/PID/stat, and what its threads have spent.
+// process is a line of /proc/PID/stat and the processor time of its threads.
 type process struct {
 	id, parent int
 	used
 }
 
 func parseProcess(line string) (p process, err error) {
-	// The name, in brackets, may hold anything.
+	// The name, in brackets, may contain any character.
 	end := strings.LastIndexByte(line, ')')
 	id, _, _ := strings.Cut(line, " ")
 	fields := strings.Fields(line[end+1:])
@@ -57,10 +57,10 @@ func parseSchedstat(line string) (time.Duration, error) {
 	return time.Duration(nanoseconds), nil
 }
 
-// threads is what the threads of a process have spent. The kernel tells it of those
-// that there are: one that ends takes its time with it. The servers here keep
-// theirs while they are measured. A kernel without schedstat has the ticks only,
-// whose 10 ms are a percent of what a server spends in a block.
+// threads returns the processor time of a process's threads. The kernel reports only
+// running threads: the time of a thread that has ended is lost. The measured servers
+// end no threads. A kernel without schedstat has only ticks, whose 10 ms are a percent
+// of a server's time in a block.
 func (p process) threads() (sum time.Duration, err error) {
 	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", p.id))
 	if err != nil {
@@ -83,7 +83,7 @@ func (p process) threads() (sum time.Duration, err error) {
 	return sum, nil
 }
 
-// family returns a process and all below it: nginx and varnish work in children.
+// family returns a process and its descendants: nginx and varnish work in children.
 func family(root int) ([]process, error) {
 	files, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil {
@@ -122,7 +122,7 @@ func below(root int, all []process) (found []process) {
 	return found
 }
 
-// cpu is what the service has used until now.
+// cpu returns the processor time that the service has used.
 func (s *service) cpu() (sum used, err error) {
 	processes, err := family(s.cmd.Process.Pid)
 	for _, p := range processes {
@@ -133,11 +133,12 @@ func (s *service) cpu() (sum used, err error) {
 	return sum, err
 }
 
-// share is what a machine that shares its processors has had of them.
+// share is the time that a virtual machine lost to others, and all its time.
 type share struct{ stolen, all int64 } // in ticks
 
-// parseShare reads the first line of /proc/stat. Source: proc(5), the eighth column
-// is what others had while this machine wanted it; those after it are in the first.
+// parseShare reads the first line of /proc/stat. The eighth column is the time that
+// other machines had while this machine was ready to run; the first column includes
+// the columns after it. Source: proc(5).
 func parseShare(text string) (s share, err error) {
 	line, _, _ := strings.Cut(text, "\n")
 	fields := strings.Fields(line)
@@ -165,15 +166,15 @@ func readShare() (share, error) {
 	return parseShare(string(text))
 }
 
-// lost returns the share of the processors' time, from 0 to 1, that other machines
-// have had since.
+// lost returns the share of the processors' time, from 0 to 1, that this machine has
+// lost to others since.
 func (s share) lost() (float64, error) {
 	now, err := readShare()
 	return float64(now.stolen-s.stolen) / float64(max(1, now.all-s.all)), err
 }
 
-// resident returns the memory that the service takes now, with its files in memory,
-// and the most that it ever took, with those that it has now, in bytes.
+// resident returns the current and the peak memory of the service in bytes. Both
+// include its current memory files.
 func (s *service) resident() (now, most int64, err error) {
 	files, err := s.files()
 	if err != nil {
@@ -195,7 +196,7 @@ func (s *service) resident() (now, most int64, err error) {
 	return now + files, most + files, nil
 }
 
-// files is the size of the files in memory that the service has open.
+// files returns the size of the memory files that the service has open.
 func (s *service) files() (sum int64, err error) {
 	open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", s.cmd.Process.Pid))
 	if err != nil {

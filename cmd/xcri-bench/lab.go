@@ -20,10 +20,10 @@ import (
 // inMemory is a file system in memory.
 const inMemory = "/dev/shm"
 
-// lab is what all measurements share.
+// lab is the environment that all measurements share.
 type lab struct {
 	settings
-	dir     string // in memory
+	dir     string // in a file system in memory
 	db      *mariadb.Server
 	root    *sql.DB
 	proxy   string // the program
@@ -32,7 +32,7 @@ type lab struct {
 	undoTCP func() error
 }
 
-// open makes a lab: programs, data, a database. Close it.
+// open creates a lab: programs, data, and a database. The caller must close it.
 func open(ctx context.Context, s settings) (_ *lab, err error) {
 	if runtime.NumCPU() < 2 {
 		return nil, errors.New("two cores are needed: one for a server and one for its load")
@@ -60,8 +60,8 @@ func open(ctx context.Context, s settings) (_ *lab, err error) {
 	return l, nil
 }
 
-// manyFiles raises the limit on open files for what is started here: thousands of
-// connections need one each. Go's own raise does not reach other programs.
+// manyFiles raises the limit on open files for the started programs, which need a file
+// for each of thousands of connections. Go's own increase is not inherited.
 func manyFiles() error {
 	var limit syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &limit); err != nil {
@@ -86,13 +86,13 @@ func (l *lab) close() {
 	os.RemoveAll(l.dir)
 }
 
-// programs are what is needed, by the Debian packages that they come from.
+// programs maps the required programs to their Debian packages.
 var programs = [][2]string{
 	{"nginx", "nginx"}, {"varnishd", "varnish"}, {"gcc", "gcc"}, {"gcc", "libc6-dev"}, {"wrk", "wrk"}, {"taskset", "util-linux"},
 	{"python3", "python3"}, {"mariadbd", "mariadb-server"}, {"mariadb", "mariadb-client"},
 }
 
-// install adds the packages that are missing. Their services are not started.
+// install installs missing packages without starting their services.
 func install(ctx context.Context) error {
 	os.Setenv("PATH", os.Getenv("PATH")+":/usr/sbin:/sbin")
 	os.Setenv("DEBIAN_FRONTEND", "noninteractive")
@@ -115,7 +115,7 @@ func install(ctx context.Context) error {
 	})
 }
 
-// withoutServices keeps packages from starting theirs while f runs.
+// withoutServices prevents packages from starting services while f runs.
 // Source: invoke-rc.d(8).
 func withoutServices(f func() error) error {
 	const policy = "/usr/sbin/policy-rc.d"
@@ -177,7 +177,7 @@ func (l *lab) startDatabase(ctx context.Context) (err error) {
 	return nil
 }
 
-// sql runs a statement in the mariadb client and throws away what it prints.
+// sql runs a statement in the mariadb client and discards its output.
 func (l *lab) sql(ctx context.Context, statement string) error {
 	cmd := exec.CommandContext(ctx, "mariadb", "--no-defaults", "--local-infile=1", "-uroot", "-S", l.db.Socket, mariadb.Database, "-e", statement)
 	var errs strings.Builder
@@ -188,14 +188,14 @@ func (l *lab) sql(ctx context.Context, statement string) error {
 	return nil
 }
 
-// status returns a counter of the database.
+// status returns a status counter of the database.
 func (l *lab) status(ctx context.Context, name string) (n int64, err error) {
 	err = l.root.QueryRowContext(ctx, "SELECT VARIABLE_VALUE FROM information_schema.GLOBAL_STATUS WHERE VARIABLE_NAME = ?", name).Scan(&n)
 	return n, err
 }
 
-// startProxy starts the proxy of this checkout on the database, with the settings
-// given beside the standard ones, and waits for its warm set.
+// startProxy starts the proxy of this checkout on the database, with the given and the
+// standard settings, and waits for its warm set.
 func (l *lab) startProxy(ctx context.Context, core string, env ...string) (*service, error) {
 	env = append([]string{"LOG_LEVEL=warn", "LISTEN_ADDR=" + proxyAddr, "DATABASE_SOCKET=" + l.db.Socket, "DATABASE_NAME=" + mariadb.Database,
 		"DATABASE_USER=" + mariadb.Reader, "DATABASE_PASSWORD=" + mariadb.Password}, env...)
@@ -210,8 +210,8 @@ func (l *lab) startProxy(ctx context.Context, core string, env ...string) (*serv
 	return s, nil
 }
 
-// settled reports whether the warm set is published in all its forms: the cache
-// goes on growing as long as bodies are still being compressed.
+// settled reports whether the warm set is published with all variants: the cache
+// grows until all bodies are compressed.
 func settled(ctx context.Context) bool {
 	before, err := readStats(ctx)
 	if err != nil || before.Generation.Warm.Published == 0 || before.Generation.Warm.Warming {

@@ -17,12 +17,14 @@ var (
 	versionNum = regexp.MustCompile(`\d+\.\d+(\.\d+)?`)
 )
 
-// taken tells what a machine has lost to those that it shares its processors with.
+// taken describes the processor time that the machine lost to other machines on the
+// same processors.
 func taken(lost float64) string {
 	return fmt.Sprintf("other machines took %.0f %% of the cores' time", 100*lost)
 }
 
-// machine names what all was measured on, when, and what was lost to others.
+// machine describes the machine, the versions and the time of the run, and the
+// processor time that was lost to other machines.
 func machine(ctx context.Context, lost float64) string {
 	parts := []string{
 		fmt.Sprintf("%d cores of %s", runtime.NumCPU(), inFile("/proc/cpuinfo", modelName)),
@@ -39,12 +41,12 @@ func machine(ctx context.Context, lost float64) string {
 	return strings.Join(parts, ", ") + "; " + time.Now().Format("2 January 2006") + "; " + taken(lost)
 }
 
-// congestion is the setting of how TCP finds out how fast it may send.
+// congestion is the kernel's setting of the TCP congestion control.
 const congestion = "/proc/sys/net/ipv4/tcp_congestion_control"
 
-// useCubic lets TCP send as it does on a Debian that nobody has changed, for all
-// servers alike, and returns how to undo it. Others, as bbr, set a timer for what
-// is to be sent, which on loopback costs processor time and nothing else.
+// useCubic sets the TCP congestion control to Debian's default for all servers, and
+// returns a function that restores it. Others, such as bbr, set timers for packets,
+// which on loopback only cost processor time.
 func useCubic() (undo func() error, err error) {
 	before, err := os.ReadFile(congestion)
 	if err != nil || strings.TrimSpace(string(before)) == "cubic" {
@@ -71,8 +73,8 @@ func inFile(file string, what *regexp.Regexp) string {
 	return "unknown"
 }
 
-// versionOf returns the first version number that a program prints. Some end with
-// an error after they have.
+// versionOf returns the first version number in a program's output. Some programs
+// print it and exit with an error.
 func versionOf(ctx context.Context, name string, args ...string) string {
 	out, _ := exec.CommandContext(ctx, name, args...).CombinedOutput()
 	if v := versionNum.FindString(string(out)); v != "" {

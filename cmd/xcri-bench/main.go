@@ -1,13 +1,14 @@
-// Command xcri-bench shows what the proxy can do, and what is beside it, on data of
-// production's size: answers from the cache next to bare fasthttp, nginx and
-// Varnish on one core each, fills next to the mariadb client, memory, a day of
-// visitors, crowds, and how long an import takes to be published. It prints a
-// table with what is needed of each row, and draws a chart.
+// Command xcri-bench measures the proxy on data of production's size and compares it
+// with other programs: hits with bare fasthttp, nginx and Varnish on one core each,
+// and fills with the mariadb client. It also measures memory, a day of visitors,
+// concurrent cold requests, and the time until an import is published. It prints a
+// table with a bound for each row, and draws a chart.
 //
 //	go run ./cmd/xcri-bench
 //
-// It needs root on a Debian of two cores or more, installs what is missing, lets TCP
-// send by cubic as long as it runs, and takes half an hour; -short some minutes.
+// It needs root on a Debian with at least two cores and installs missing packages.
+// While it runs, the TCP congestion control is cubic. A run takes half an hour, with
+// -short some minutes.
 package main
 
 import (
@@ -22,7 +23,7 @@ import (
 	"syscall"
 )
 
-// chapters are what is measured, in the order of the table.
+// chapters are the measurements in the order of the table.
 var chapters = []struct {
 	name    string
 	measure func(context.Context, *lab) error
@@ -88,7 +89,7 @@ func run(ctx context.Context, s settings) error {
 			continue
 		}
 		progress("%s ...", c.name)
-		// What fails does not take the other figures with it.
+		// A chapter that fails does not discard the other figures.
 		if err := c.measure(ctx, l); err != nil {
 			failed = errors.Join(failed, fmt.Errorf("%s: %w", c.name, err))
 		}
@@ -112,5 +113,5 @@ func (l *lab) show(on string) error {
 	return writeChart(l.chart, l.reports.paces, on)
 }
 
-// progress tells who waits where the run is.
+// progress reports the progress of the run to the operator.
 func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

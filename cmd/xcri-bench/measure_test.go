@@ -63,7 +63,7 @@ func TestParseShare(t *testing.T) {
 	}
 }
 
-// What is busy is seen to be, finer than by ticks.
+// The processor time of a busy process is measured at a finer resolution than ticks.
 func TestFamilyIsBusy(t *testing.T) {
 	before, err := family(os.Getpid())
 	if err != nil || len(before) == 0 {
@@ -91,10 +91,10 @@ func TestKernelShare(t *testing.T) {
 	}
 }
 
-// Each has one slice of a turn, and as often the first as any other.
+// Each server has one slice in a turn, and each position equally often.
 func TestOrder(t *testing.T) {
 	const n = 5
-	var places [n][n]int // how often each was where
+	var places [n][n]int // count of each server at each position
 	for turn := range 2 * n {
 		for place, i := range order(turn, n) {
 			places[i][place]++
@@ -108,7 +108,7 @@ func TestOrder(t *testing.T) {
 }
 
 func TestBlockLength(t *testing.T) {
-	// 6 servers with 10 slices: 60 of 103 ms, and a second.
+	// 6 servers with 10 slices each: 60 slices of 103 ms, and a second.
 	if got := blockLength(6, 10); got != 8*time.Second {
 		t.Errorf("got %v, want 8s", got)
 	}
@@ -146,7 +146,7 @@ func TestStraight(t *testing.T) {
 	if x, off := l.farthest(append(points, point{300, 24}, point{500, 53})); x != 300 || math.Abs(off-0.25) > 1e-9 {
 		t.Errorf("got %v at %v, want 0.25 at 300", off, x)
 	}
-	// The sum of squares is least where the mean of y is kept: (0,0), (1,3), (2,0).
+	// The least-squares line has the mean of y: (0,0), (1,3), (2,0).
 	if got := straight([]point{{0, 0}, {1, 3}, {2, 0}}); math.Abs(got.slope) > 1e-9 || math.Abs(got.base-1) > 1e-9 {
 		t.Errorf("got %+v, want 1", got)
 	}

@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// The servers that are compared have one core and who loads them the other, so
-// that neither takes the other's time.
+// The compared servers run on one core and the load generators on the other, so that
+// they do not compete.
 const (
 	serverCore = "0"
 	loadCore   = "1"
@@ -23,12 +23,12 @@ const (
 type service struct {
 	name, addr string
 	cmd        *exec.Cmd
-	out        bytes.Buffer // what it wrote; only to be read once it has ended
+	out        bytes.Buffer // output; read only after the process has ended
 	ended      chan struct{}
 }
 
-// launch starts a server and returns once it accepts connections. It runs on the
-// core given, or on all without one, and ends with this process.
+// launch starts a server and returns once it accepts connections. The server runs on
+// the given core, or on all cores if none is given, and ends with this process.
 func launch(ctx context.Context, name, addr, core string, env []string, args ...string) (*service, error) {
 	if core != "" {
 		args = append([]string{"taskset", "-c", core}, args...)
@@ -51,7 +51,7 @@ func launch(ctx context.Context, name, addr, core string, env []string, args ...
 	return s, nil
 }
 
-// await returns once something is true of a service that runs.
+// await polls until a condition holds. It returns an error if the service ends.
 func (s *service) await(ctx context.Context, ok func() bool) error {
 	for deadline := time.Now().Add(time.Minute); ; {
 		if ok() {
@@ -79,7 +79,7 @@ func accepts(addr string) bool {
 	return true
 }
 
-// stop ends the service and waits for that.
+// stop ends the service and waits for its end.
 func (s *service) stop() {
 	s.cmd.Process.Signal(syscall.SIGTERM)
 	select {

@@ -7,12 +7,12 @@ import (
 	"text/tabwriter"
 )
 
-// row is one thing that must hold.
+// row is a measured figure and the bound that it must keep.
 type row struct {
 	what        string // what was measured
-	ours, other string // figures, with their units; other may be empty
+	ours, other string // figures with their units; other may be empty
 	value       float64
-	most        bool // the bound is the most that value may be, and else the least
+	most        bool // the bound is a maximum of value; otherwise a minimum
 	bound       float64
 	unit        string // of value and bound; empty for a ratio
 }
@@ -53,15 +53,15 @@ func inUnit(v float64, unit string) string {
 	return fmt.Sprintf("%.0f %s", v, unit)
 }
 
-// pace is how fast a server answered a question: medians of the rounds.
+// pace is the speed of a server for a question: medians of the rounds.
 type pace struct {
 	question, server string
-	perCPU, perWall  float64 // requests per second of its processor time, and of the clock
+	perCPU, perWall  float64 // requests per second of processor time, and of wall-clock time
 	p99              float64 // seconds
 	kernel           float64 // share of its processor time
 }
 
-// report is what a run has to show.
+// report is the result of a run.
 type report struct {
 	rows  []row
 	paces []pace
@@ -75,7 +75,7 @@ func (r *report) add(rows ...row) {
 	r.rows = append(r.rows, rows...)
 }
 
-// table is a heading and lines under it.
+// table is a heading and the lines below it.
 type table [][]string
 
 func (r *report) tables() (tables []table) {

@@ -8,7 +8,8 @@ import (
 	"time"
 )
 
-// median returns the one in the middle, or the mean of the two; 0 of none.
+// median returns the middle value, or the mean of the two middle values. It returns 0
+// for an empty list.
 func median(of []float64) float64 {
 	sorted := slices.Sorted(slices.Values(of))
 	n := len(sorted)
@@ -18,7 +19,7 @@ func median(of []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
-// ratios divides round by round.
+// ratios divides two series round by round.
 func ratios(a, b []float64) (all []float64) {
 	for i := range a {
 		all = append(all, a[i]/b[i])
@@ -26,23 +27,23 @@ func ratios(a, b []float64) (all []float64) {
 	return all
 }
 
-// best returns which of some contenders answered most requests.
+// best returns the contender that answered the most requests.
 func best(all []series, of ...int) int {
 	return slices.MaxFunc(of, func(a, b int) int { return cmp.Compare(median(all[a].perCPU), median(all[b].perCPU)) })
 }
 
-// series is what one server did, measurement by measurement, in the units of pace.
+// series holds the measurements of a server in the units of pace.
 type series struct {
 	perCPU, perWall, p99, kernel []float64
-	requests                     int64 // in all, with those to warm up
-	runs                         int   // of wrk that made them
+	requests                     int64 // total, including the warm-up
+	runs                         int   // runs of wrk that sent the requests
 }
 
 func (s series) pace(question, server string) pace {
 	return pace{question, server, median(s.perCPU), median(s.perWall), median(s.p99), median(s.kernel)}
 }
 
-// count counts what a wrk did, all of which must have gone well.
+// count adds the requests of a wrk run. It returns an error if any request failed.
 func (s *series) count(done loaded) error {
 	if done.failed > 0 || done.requests == 0 {
 		return fmt.Errorf("%d of %d requests failed", done.failed, done.requests)
@@ -52,7 +53,7 @@ func (s *series) count(done loaded) error {
 	return nil
 }
 
-// add adds what a wrk did, and what its server spent on it.
+// add adds the result of a wrk run and the processor time of its server.
 func (s *series) add(done loaded, spent used) error {
 	if err := s.count(done); err != nil {
 		return err
@@ -63,13 +64,13 @@ func (s *series) add(done loaded, spent used) error {
 	return nil
 }
 
-// job is a server and what it is loaded with.
+// job is a server and its load.
 type job struct {
 	*service
 	load
 }
 
-// warmUp loads each server for a moment, which only counts as requests.
+// warmUp loads each server briefly. Only the number of requests is counted.
 func warmUp(ctx context.Context, jobs []job, all []series) error {
 	for i, j := range jobs {
 		j.length = max(j.length, time.Second)
@@ -84,7 +85,7 @@ func warmUp(ctx context.Context, jobs []job, all []series) error {
 	return nil
 }
 
-// repeats is how often what is not measured in blocks is measured.
+// repeats is the number of measurements without blocks.
 func (l *lab) repeats() int {
 	if l.short {
 		return 3
@@ -92,9 +93,9 @@ func (l *lab) repeats() int {
 	return 9
 }
 
-// rounds measures jobs in turn for a second each, without a stop: what is under way
-// when a client is stopped would wait, so a p99 can't be had from slices. A job's
-// length is the least that a round of it takes.
+// rounds measures jobs in turn for a second each, without stopping wrk: requests under
+// way would wait while it is stopped, so slices give no valid p99. A job's length is
+// the minimum duration of its round.
 func (l *lab) rounds(ctx context.Context, jobs []job) ([]series, error) {
 	all := make([]series, len(jobs))
 	for range l.repeats() {

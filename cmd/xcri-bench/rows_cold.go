@@ -9,7 +9,7 @@ import (
 	"time"
 )
 
-// sameRows is what the proxy asks for a whole list.
+// sameRows is the proxy's SELECT for a whole list.
 const sameRows = `SELECT r.ranking_id, r.season_year, r.division_code, r.gender_code, r.checkpoint_date, r.algorithm_type,
 r.scoring_group, r.anet_athlete_hnd, r.athlete_name_first, r.athlete_name_last, r.anet_team_hnd, r.team_name, r.team_group_fk,
 t.regl_group_name, t.conf_group_name, r.athlete_rank, r.xcri_score, r.races_count, r.season_average, r.best_performance,
@@ -22,8 +22,8 @@ AND t.checkpoint_date <=> r.checkpoint_date
 WHERE r.season_year = 2025 AND r.division_code = 2030 AND r.gender_code = 'M' AND r.scoring_group = 'division'
 AND r.checkpoint_date IS NULL AND r.algorithm_type = 'light' ORDER BY r.athlete_rank, r.ranking_id, t.ranking_id LIMIT 50000`
 
-// cold measures a fill of the largest division's list beside the mariadb client's
-// SELECT of the same rows, in turn, and then how fast rows become JSON text.
+// cold measures fills of the largest division's list and the mariadb client's SELECT
+// of the same rows, in turn, and then the encoding of rows as JSON.
 func cold(ctx context.Context, l *lab) error {
 	p, err := l.startProxy(ctx, "")
 	if err != nil {
@@ -33,7 +33,7 @@ func cold(ctx context.Context, l *lab) error {
 	var fills, selects []float64
 	for i := range l.repeats() + 1 {
 		begun := time.Now()
-		// Another limit is another entry with the same rows.
+		// Another limit makes another key for the same rows.
 		if _, err := get(ctx, page(49999-i, 0)); err != nil {
 			return err
 		}
@@ -52,8 +52,8 @@ func cold(ctx context.Context, l *lab) error {
 
 var mbPerSecond = regexp.MustCompile(`BenchmarkRows/1000\S*\s.*?([0-9.]+) MB/s`)
 
-// encoding takes the best of a few runs: what else the machine does can only make
-// it slower.
+// encoding takes the best of a few runs: other load on the machine can only make it
+// slower.
 func encoding(ctx context.Context, l *lab) error {
 	out, err := command(ctx, "go", "test", "-run", "^$", "-bench", "Rows/1000", "-count", "5", "-cpu", "1", "./store")
 	if err != nil {

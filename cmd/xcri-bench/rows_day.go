@@ -10,18 +10,19 @@ import (
 	"time"
 )
 
-// dayRequests is a day of production, and shortDay a tenth of it.
+// dayRequests is the number of requests in a day of production; shortDay is a
+// tenth of it.
 const (
 	dayRequests    = 720_000
 	shortDay       = dayRequests / 10
 	dayConnections = 200
-	// dayRate is how many requests a second are due: a day in 58 s.
+	// dayRate is the scheduled requests per second: a day in 58 s.
 	dayRate = 12_500
-	// longestDay is when it is broken off.
+	// longestDay is the time after which a day is aborted.
 	longestDay = 4 * time.Minute
 )
 
-// played is what the load generator tells of a day.
+// played is the load generator's report on a day.
 type played struct {
 	Requests, Errors int64
 	Seconds          float64
@@ -29,19 +30,19 @@ type played struct {
 	Latency          struct{ P99 float64 }
 }
 
-// took is how long all the requests take: a day that was broken off would have
-// gone on as it began.
+// took returns the duration of all requests. It extrapolates an aborted day at the
+// same rate.
 func (d played) took(requests int) float64 {
 	return d.Seconds * float64(requests) / float64(d.Requests)
 }
 
-// day plays the page mix of a day's visitors with the proxy's own load generator,
-// on all cores together with the proxy and the database. The cache has the room
-// that holds all snapshots. There are four days, each with other visitors. The first
-// two warm the cache, as fast as it goes: between two imports there are more. On the
-// third requests come when they are due, whatever becomes of those before, and the
-// time of an answer counts from then: this is the day that is needed. The fourth,
-// again as fast as it goes, shows how far its rate is from the limit.
+// day plays the page mix of a day's visitors with the proxy's own load generator, on
+// the same cores as the proxy and the database. The cache has room for all snapshots.
+// It plays four days, each with other visitors. The first two warm the cache at full
+// speed: in production more days pass between two imports. On the third, requests are
+// sent on a schedule that does not wait for earlier answers, and latency is measured
+// from the scheduled time. This day has the bounds. The fourth, again at full speed,
+// shows the margin of the third day's rate.
 func day(ctx context.Context, l *lab) error {
 	p, err := l.startProxy(ctx, "", "CACHE_BYTES="+roomyCache, "MEMORY_LIMIT="+roomyLimit)
 	if err != nil {
@@ -94,8 +95,8 @@ func day(ctx context.Context, l *lab) error {
 	return nil
 }
 
-// play runs the load generator and returns its report, also of a day that went
-// wrong or that was broken off.
+// play runs the load generator and returns its report, also for a day that failed or
+// was aborted.
 func (l *lab) play(ctx context.Context, requests int, more ...string) (done played, err error) {
 	ctx, stop := context.WithTimeout(ctx, longestDay)
 	defer stop()

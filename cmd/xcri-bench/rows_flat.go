@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// flat measures what a request costs as the cache, the number of connections and
-// the answers grow.
+// flat measures the cost of a request for growing caches, numbers of connections and
+// answers.
 func flat(ctx context.Context, l *lab) error {
 	if err := l.flatInEntries(ctx); err != nil {
 		return err
@@ -24,9 +24,9 @@ func flat(ctx context.Context, l *lab) error {
 	return l.linearInRows(ctx)
 }
 
-// flatInEntries compares hits in a small cache with hits in a large one. There
-// are two proxies, one after the other on the same address, so they can't take
-// turns; a bare server beside each shows how fast the machine is just then.
+// flatInEntries compares hits in a small cache with hits in a large cache. The two
+// proxies run one after the other on the same address, so they can't alternate. A
+// bare server beside each measures the machine's current speed.
 func (l *lab) flatInEntries(ctx context.Context) error {
 	few, many := 100, 100_000
 	if l.short {
@@ -55,15 +55,15 @@ func (l *lab) flatInEntries(ctx context.Context) error {
 	return nil
 }
 
-// settling is how long to ask for targets until each has been asked for at least
-// five times at 10,000 a second: by then what moves to the hot shelf has done so,
-// and the proxy knows where it is.
+// settling returns how long to load targets so that each is requested at least five
+// times at 10,000 requests a second. By then the popular entries are on the hot shelf
+// and the proxy has memoized their positions.
 func settling(targets int) time.Duration {
 	return time.Second + time.Duration(5*targets)*100*time.Microsecond
 }
 
-// hitsAmong fills a cache and returns, for each list of targets asked in turn, how
-// fast that is beside a bare server.
+// hitsAmong fills a cache and returns, for each list of targets, the rate of hits
+// relative to a bare server.
 func (l *lab) hitsAmong(ctx context.Context, cached []string, asked ...[]string) (speeds []float64, err error) {
 	p, err := l.startProxy(ctx, serverCore, "GOMAXPROCS=1", "CACHE_BYTES=1GiB", "MEMORY_LIMIT=2GiB")
 	if err != nil {
@@ -108,10 +108,10 @@ func (l *lab) hitsAmong(ctx context.Context, cached []string, asked ...[]string)
 	return speeds, nil
 }
 
-// script writes a program for wrk that asks for targets one after the other.
+// script writes a wrk script that requests targets one after the other.
 func (l *lab) script(targets []string) (file string, err error) {
 	file = filepath.Join(l.dir, "targets.lua")
-	// wrk knows the headers only once it calls init.
+	// wrk sets the headers only before it calls init.
 	lua := fmt.Sprintf(`local all, i = {}, 0
 function init()
 	for line in io.lines(%q) do all[#all+1] = wrk.format("GET", line) end
@@ -127,7 +127,7 @@ end
 	return file, os.WriteFile(file, []byte(lua), 0o600)
 }
 
-// fillAll asks for each target once, a few at once.
+// fillAll requests each target once, a few concurrently.
 func fillAll(ctx context.Context, targets []string) error {
 	var next atomic.Int64
 	var all sync.WaitGroup
@@ -151,7 +151,7 @@ func fillAll(ctx context.Context, targets []string) error {
 	return failed
 }
 
-// flatInConnections compares one connection with many.
+// flatInConnections compares one connection with many connections.
 func (l *lab) flatInConnections(ctx context.Context) error {
 	p, err := l.startProxy(ctx, serverCore, oneCore...)
 	if err != nil {
@@ -164,13 +164,13 @@ func (l *lab) flatInConnections(ctx context.Context) error {
 	}
 	var jobs []job
 	for _, connections := range []int{1, 2000} {
-		// To open so many connections takes part of a round.
+		// Opening the connections takes part of a round.
 		jobs = append(jobs, job{p, load{url: q.url(proxyAddr), connections: connections, length: 3 * time.Second}})
 	}
 	if err := warmUp(ctx, jobs, make([]series, len(jobs))); err != nil {
 		return err
 	}
-	// Of one server it can't be told in a block which time went to which job.
+	// A block can't attribute the time of one server to its jobs.
 	all, err := l.rounds(ctx, jobs)
 	if err != nil {
 		return err

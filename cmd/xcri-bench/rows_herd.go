@@ -13,13 +13,13 @@ import (
 
 const (
 	herdClients = 200
-	// perClient is how many connections a browser opens to one site.
+	// perClient is the number of connections that a browser opens to a site.
 	perClient = 6
 )
 
-// herd lets many clients ask for the live lists at once, which are all cold.
+// herd has many clients concurrently request the live lists, all of which are cold.
 func herd(ctx context.Context, l *lab) error {
-	// One poll at the start: the database is to count nothing else.
+	// Poll only at the start, so that the database counts only the fills.
 	p, err := l.startProxy(ctx, "", "GENERATION_POLL=1h")
 	if err != nil {
 		return err
@@ -71,9 +71,8 @@ func failure(err error) string {
 	return err.Error()
 }
 
-// stampede asks for all targets from many clients at once, each in an order of its
-// own. It returns how often each body came to each target, by its checksum, and
-// the first error.
+// stampede has many clients concurrently request all targets, each in its own order.
+// It returns the count of each body of a target, by its checksum, and the first error.
 func stampede(ctx context.Context, targets []string) (bodies []map[[32]byte]int, failed error) {
 	bodies = make([]map[[32]byte]int, len(targets))
 	for i := range bodies {
@@ -122,8 +121,8 @@ func checksum(ctx context.Context, client *http.Client, target string) (sum [32]
 	return [32]byte(h.Sum(nil)), nil
 }
 
-// rightAnswers counts the bodies that are what the proxy answers afterwards, and
-// whose rows are those of the same list in the warm set.
+// rightAnswers counts the bodies that equal the proxy's answer afterwards and have the
+// same rows as the list in the warm set.
 func rightAnswers(ctx context.Context, targets []string, bodies []map[[32]byte]int) (right int, err error) {
 	for i, target := range targets {
 		a, err := get(ctx, target)

@@ -10,11 +10,11 @@ import (
 	"slices"
 )
 
-// crowd is how many connections wrk has.
+// crowd is the number of wrk's connections.
 const crowd = 50
 
-// arena is the servers that are compared, all but the bare ones, which are others
-// for each question.
+// arena holds the compared servers, except the bare servers, which are started for
+// each question.
 type arena struct{ servers [contenders]*service }
 
 func (l *lab) openArena(ctx context.Context) (a *arena, err error) {
@@ -43,7 +43,7 @@ func (a *arena) close() {
 	}
 }
 
-// compare measures all servers with one question, after a look at their answers.
+// compare checks the answers of all servers to a question, and then measures them.
 func (a *arena) compare(ctx context.Context, l *lab, q question) (all []series, err error) {
 	defer a.closeBare()
 	if a.servers[bare], err = l.startBare(ctx, q); err != nil {
@@ -97,8 +97,8 @@ func (a *arena) closeBare() {
 	}
 }
 
-// agree asks all servers, some of them twice so that they have the answer, and
-// expects the proxy's from each.
+// agree checks that all servers give the proxy's answer. Caching servers get a second
+// request, so that the answer comes from their cache.
 func (a *arena) agree(ctx context.Context, q question) error {
 	want, err := ask(ctx, proxyAddr, q)
 	if err != nil {
@@ -120,10 +120,10 @@ func (a *arena) agree(ctx context.Context, q question) error {
 	return nil
 }
 
-// fromTheirCaches expects that the proxy had no requests but its own, or at most
-// one for a thousand that the others answered.
+// fromTheirCaches checks that the other servers answered from their caches: they sent
+// the proxy at most one request for a thousand that they answered.
 func fromTheirCaches(all []series, proxyHad int64) error {
-	// wrk does not count the requests that it leaves open at its end.
+	// wrk does not count requests without an answer at its end.
 	open := int64(crowd * all[ours].runs)
 	asked := proxyHad - all[ours].requests - open
 	for i, s := range all[1:] {
@@ -169,8 +169,8 @@ func hits(ctx context.Context, l *lab) error {
 	return nil
 }
 
-// faster says how many times as fast as another the proxy is, by the processor
-// time that each took.
+// faster adds a row with the ratio of the proxy's rate to another server's, per
+// processor time.
 func faster(what string, all []series, than int, bound float64) row {
 	return row{what: what + ": to " + names[than], bound: bound,
 		ours: thousands(median(all[ours].perCPU)) + "/s", other: thousands(median(all[than].perCPU)) + "/s",
@@ -179,7 +179,7 @@ func faster(what string, all []series, than int, bound float64) row {
 
 func milliseconds(seconds float64) string { return fmt.Sprintf("%.2f ms", seconds*1e3) }
 
-// notModified compares the answer to a browser that has the list already.
+// notModified compares the 304 answers to a browser that has a copy of the list.
 func notModified(ctx context.Context, l *lab) error {
 	a, err := l.openArena(ctx)
 	if err != nil {
@@ -191,7 +191,7 @@ func notModified(ctx context.Context, l *lab) error {
 		return err
 	}
 	q := question{"304 for the list", liveLists(0)[0], []string{asGzip}}
-	// The others must have the list before they can say that it is the same.
+	// The other servers must have cached the list before they can answer with 304.
 	for _, s := range []int{nginx, sending, varnish} {
 		if _, err := ask(ctx, a.servers[s].addr, q); err != nil {
 			return err
@@ -206,7 +206,7 @@ func notModified(ctx context.Context, l *lab) error {
 	return nil
 }
 
-// smallAnswer finds an answer of about 1 KB, which is kept without a coding.
+// smallAnswer finds an answer of about 1 KB, which is stored without a coding.
 func (l *lab) smallAnswer(ctx context.Context) (question, error) {
 	targets, err := l.profiles(ctx, 300)
 	if err != nil {
@@ -225,7 +225,7 @@ func (l *lab) smallAnswer(ctx context.Context) (question, error) {
 	return question{}, errors.New("no athlete's answer has 900 to 1024 bytes")
 }
 
-// middleAnswer finds how many rows of a list are 12 KB of gzip.
+// middleAnswer finds the number of rows of a list that are 12 KB of gzip.
 func middleAnswer(ctx context.Context) (q question, err error) {
 	for limit := 50; limit < 200; limit += 5 {
 		a, err := get(ctx, page(limit, 0))

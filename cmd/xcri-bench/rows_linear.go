@@ -7,10 +7,9 @@ import (
 	"time"
 )
 
-// plans are the two ways in which the database reads a page, and lengths of pages
-// that it reads in each, from any of the first offsets on: the rows of a page that
-// ends within the first 1,000 are cut out before they are joined. The list has
-// 3,882 rows.
+// plans are the two plans with which the database reads a page, and page lengths that
+// use each plan at any of the first offsets. A page that ends within the first 1,000
+// rows is cut before the join. The list has 3,882 rows.
 var plans = []struct {
 	name  string
 	limit []int
@@ -19,9 +18,9 @@ var plans = []struct {
 	{"pages beyond them", []int{1000, 1500, 2000, 2500, 3000, 3850}},
 }
 
-// linearInRows shows that a fill costs the same for each further row, beside what it
-// costs to count and to sort the list: the times of all lengths lie on a straight
-// line.
+// linearInRows measures whether each further row of a fill costs the same, in addition
+// to a fixed cost to count and sort the list: the times of all lengths lie on a
+// straight line.
 func (l *lab) linearInRows(ctx context.Context) error {
 	p, err := l.startProxy(ctx, "")
 	if err != nil {
@@ -42,8 +41,8 @@ func (l *lab) linearInRows(ctx context.Context) error {
 	return nil
 }
 
-// fillTimes measures cold pages of some lengths in turn, and returns the median in
-// seconds for each.
+// fillTimes measures cold pages of the given lengths in turn, and returns the median
+// for each length in seconds.
 func (l *lab) fillTimes(ctx context.Context, limits []int) (points []point, err error) {
 	times := make([][]float64, len(limits))
 	for round := range 2*l.repeats() + 1 {
@@ -70,8 +69,8 @@ type line struct{ slope, base float64 }
 
 func (l line) at(x float64) float64 { return l.base + l.slope*x }
 
-// straight returns the line from which the sum of the points' squared distances is
-// least. They need two different x.
+// straight returns the least-squares line through the points, which need two different
+// x.
 func straight(points []point) line {
 	var x, y, xx, xy float64
 	for _, p := range points {
@@ -83,8 +82,8 @@ func straight(points []point) line {
 	return line{slope, (y - slope*x) / n}
 }
 
-// farthest returns where a point is farthest from the line, and how far, as a share
-// of the line's value there.
+// farthest returns the x of the point that is farthest from the line, and its distance
+// relative to the line's value.
 func (l line) farthest(points []point) (x, off float64) {
 	for _, p := range points {
 		if d := math.Abs(p.y/l.at(p.x) - 1); d >= off {

@@ -13,12 +13,12 @@ import (
 
 const mb = 1e6
 
-// What holds every list of every snapshot, all in the warm set: those that find no
-// room in its share go on the shelves.
+// The sizes with which the cache holds every list of every snapshot as part of the
+// warm set. Lists that exceed the warm set's share are stored on the shelves.
 const roomyCache, roomyLimit = "200MiB", "286MiB"
 
-// memoryRows measures what the proxy takes under load: with the warm set, with more
-// than CACHE_BYTES has room for, and with all lists of all snapshots.
+// memoryRows measures the proxy's memory under load: with the warm set, with more
+// entries than CACHE_BYTES holds, and with all lists of all snapshots.
 func memoryRows(ctx context.Context, l *lab) error {
 	if err := l.standardMemory(ctx); err != nil {
 		return err
@@ -63,8 +63,8 @@ func (l *lab) standardMemory(ctx context.Context) error {
 	return nil
 }
 
-// underLoad returns the most memory that a server took while many asked it for
-// targets, in bytes.
+// underLoad returns a server's peak memory in bytes while many clients request
+// targets.
 func (l *lab) underLoad(ctx context.Context, s *service, targets []string) (most float64, err error) {
 	script, err := l.script(targets)
 	if err != nil {
@@ -97,8 +97,7 @@ func (l *lab) underLoad(ctx context.Context, s *service, targets []string) (most
 }
 
 // roomyMemory adds all lists of all snapshots to the warm set, as xcri-proxy warm
-// does with those that a log names, and then asks for all of them, which must be
-// hits.
+// does with the targets of a log, and then requests each list, which must be a hit.
 func (l *lab) roomyMemory(ctx context.Context) error {
 	p, err := l.startProxy(ctx, "", "CACHE_BYTES="+roomyCache, "MEMORY_LIMIT="+roomyLimit)
 	if err != nil {

@@ -9,7 +9,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
 )
 
-// warm measures how long the warm set takes at the start, with four connections to
+// warm measures the time to load the warm set at the start, with four connections to
 // the database.
 func warm(ctx context.Context, l *lab) error {
 	var took []float64
@@ -40,13 +40,14 @@ func warm(ctx context.Context, l *lab) error {
 	return nil
 }
 
-// connections is the most that others had at once since FLUSH STATUS.
+// connections returns the peak of concurrent connections since FLUSH STATUS, without
+// this program's own connection.
 func (l *lab) connections(ctx context.Context) (int64, error) {
 	most, err := l.status(ctx, "MAX_USED_CONNECTIONS")
-	return most - 1, err // one is ours
+	return most - 1, err // one is this program's
 }
 
-// imports measures how long after the commit of an import its data is published,
+// imports measures the time from the commit of an import until its data is published,
 // for one division's men and for all divisions one after the other.
 func imports(ctx context.Context, l *lab) error {
 	p, err := l.startProxy(ctx, "")
@@ -85,7 +86,7 @@ func imports(ctx context.Context, l *lab) error {
 	return nil
 }
 
-// awaitPublish returns once the calculation of that version is published.
+// awaitPublish polls until the calculation with a version is published.
 func awaitPublish(ctx context.Context, version int) error {
 	want := importer.At(version).Format("2006-01-02T15:04:05")
 	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {

@@ -11,8 +11,8 @@ var (
 	genders   = []string{"M", "F"}
 )
 
-// liveLists are the 42 lists that the site shows, with so many rows less than the
-// site asks for: other numbers make other keys for the same rows.
+// liveLists returns the 42 lists of the site, with a limit that is lower than the
+// site's by a number: each number makes other keys for the same rows.
 func liveLists(less int) (targets []string) {
 	for _, d := range divisions {
 		for _, g := range genders {
@@ -25,12 +25,12 @@ func liveLists(less int) (targets []string) {
 	return targets
 }
 
-// page is the first rows of the largest list, from an offset on.
+// page returns the target of a page of the largest list.
 func page(limit, offset int) string {
 	return fmt.Sprintf("/athletes/?season_year=2025&division=2030&gender=M&limit=%d&offset=%d", limit, offset)
 }
 
-// snapshotLists are the lists of every snapshot.
+// snapshotLists returns the lists of every snapshot.
 func snapshotLists(ctx context.Context) (targets []string, err error) {
 	a, err := get(ctx, "/snapshots/")
 	if err != nil {
@@ -60,8 +60,8 @@ func snapshotLists(ctx context.Context) (targets []string, err error) {
 	return targets, nil
 }
 
-// profiles are n pages of single athletes, each athlete in three spellings that
-// are three keys.
+// profiles returns n pages of single athletes, each athlete in three spellings with
+// distinct keys.
 func (l *lab) profiles(ctx context.Context, n int) (targets []string, err error) {
 	rows, err := l.root.QueryContext(ctx, `SELECT anet_athlete_hnd, season_year, gender_code, division_code
 		FROM iz_rankings_xcri_athlete_rankings WHERE checkpoint_date IS NULL AND scoring_group = 'division' AND algorithm_type = 'light'

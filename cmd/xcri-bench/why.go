@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// explain notes what each server's work on a question is made of: its system calls
-// for a request, and where its processor time goes.
+// explain records each server's system calls for a request of a question, and the
+// functions that take its processor time.
 func (l *lab) explain(ctx context.Context, q question, jobs []job) error {
 	if !l.why {
 		return nil
@@ -50,8 +50,7 @@ func (l *lab) explain(ctx context.Context, q question, jobs []job) error {
 	return nil
 }
 
-// worker is the process that does the work: the one that has used most processor
-// time.
+// worker returns the process of the service that has used the most processor time.
 func (s *service) worker() (string, error) {
 	processes, err := family(s.cmd.Process.Pid)
 	if err != nil {
@@ -61,8 +60,8 @@ func (s *service) worker() (string, error) {
 	return strconv.Itoa(busiest.id), nil
 }
 
-// watched runs a program that looks at a server for as long as it is loaded. It
-// returns what the program wrote and how many requests there were in all.
+// watched runs a program that observes a server under load. It returns the program's
+// output and the number of requests.
 func (l *lab) watched(ctx context.Context, j job, name string, args ...string) (out string, requests int64, err error) {
 	type end struct {
 		loaded
@@ -81,7 +80,7 @@ func (l *lab) watched(ctx context.Context, j job, name string, args ...string) (
 	}
 	e := <-ended
 	cmd.Process.Signal(syscall.SIGINT)
-	cmd.Wait() // it says that it was interrupted
+	cmd.Wait() // the error reports the interrupt
 	return errs.String(), e.requests, e.error
 }
 
@@ -103,7 +102,7 @@ func perRequest(table string, requests int64) string {
 	return text.String()
 }
 
-// head is the first lines of a text that say something.
+// head returns the first lines of a text that have content.
 func head(text string, lines int) string {
 	var found strings.Builder
 	for line := range strings.Lines(text) {
@@ -113,7 +112,7 @@ func head(text string, lines int) string {
 		if lines--; lines < 0 {
 			break
 		}
-		// perf fills columns that it has nothing for with dashes.
+		// perf fills empty columns with dashes.
 		found.WriteString(strings.TrimRight(line, " -\n") + "\n")
 	}
 	return found.String()

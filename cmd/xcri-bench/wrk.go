@@ -13,17 +13,17 @@ import (
 	"time"
 )
 
-// load is what wrk is to do.
+// load configures a wrk run.
 type load struct {
 	url         string
 	headers     []string // NAME: VALUE
 	connections int
 	length      time.Duration
-	script      string // file of Lua that makes the requests; empty for one and the same
+	script      string // Lua file that generates the requests; empty means always the same request
 }
 
-// command is the program and its arguments, on the core that no server uses. Its
-// timeout is longer than any stop of it.
+// command returns the command line, which runs wrk on the core without servers. Its
+// timeout is longer than any pause of the client.
 func (l load) command() []string {
 	args := []string{"taskset", "-c", loadCore, "wrk", "-t1", "-c" + strconv.Itoa(l.connections), "-d" + strconv.Itoa(int(l.length.Seconds())) + "s",
 		"--timeout", "30s", "--latency"}
@@ -36,15 +36,15 @@ func (l load) command() []string {
 	return append(args, l.url)
 }
 
-// loaded is what wrk tells of its work.
+// loaded is the result that wrk reports.
 type loaded struct {
 	requests int64
 	seconds  float64
 	p99      time.Duration
-	failed   int64 // connections that broke, answers from 400 on
+	failed   int64 // broken connections, and answers with a status from 400
 }
 
-// wrk loads a server for as long as the load says.
+// wrk loads a server for the load's length.
 func wrk(ctx context.Context, l load) (loaded, error) {
 	args := l.command()
 	out, err := command(ctx, args[0], args[1:]...)
@@ -54,20 +54,20 @@ func wrk(ctx context.Context, l load) (loaded, error) {
 	return parseWrk(out)
 }
 
-// client is a wrk that is stopped and let go on. End it with kill, whatever came
-// of it.
+// client is a wrk process that can be paused and resumed. The caller must call kill,
+// also after an error.
 type client struct {
 	load
 	cmd    *exec.Cmd
-	out    bytes.Buffer // only to be read once it has ended
+	out    bytes.Buffer // read only after the process has ended
 	ended  chan struct{}
-	failed error         // how it ended
-	over   time.Time     // when the length of its load is over: it counts while it is stopped
-	ran    time.Duration // that it was let run with all connections open
+	failed error         // result of the process
+	over   time.Time     // end of the load, whose length includes pauses
+	ran    time.Duration // running time with all connections open
 }
 
-// startClient starts a wrk and stops it as soon as its connections are open. It
-// ends with this process and with ctx, stopped or not.
+// startClient starts wrk and pauses it as soon as its connections are open. The
+// process ends with this process and with ctx, also while it is paused.
 func startClient(ctx context.Context, l load) (*client, error) {
 	args := l.command()
 	c := &client{load: l, cmd: exec.CommandContext(ctx, args[0], args[1:]...), ended: make(chan struct{})}
@@ -83,7 +83,7 @@ func startClient(ctx context.Context, l load) (*client, error) {
 	err := c.connect(ctx)
 	if err == nil {
 		c.over = time.Now().Add(l.length)
-		err = c.run(ctx, 20*time.Millisecond) // in which its clock starts, too
+		err = c.run(ctx, 20*time.Millisecond) // wrk's clock starts here, too
 	}
 	if err != nil {
 		c.kill()
@@ -92,8 +92,8 @@ func startClient(ctx context.Context, l load) (*client, error) {
 	return c, nil
 }
 
-// connect returns once all connections are open, which shows in how many files it
-// has: of few connections it may return too early.
+// connect returns once all connections are open, by the number of wrk's open files.
+// With few connections it may return too early.
 func (c *client) connect(ctx context.Context) error {
 	const others = 4 // the standard three and its epoll
 	folder := fmt.Sprintf("/proc/%d/fd", c.cmd.Process.Pid)
@@ -112,8 +112,8 @@ func (c *client) connect(ctx context.Context) error {
 	return errors.New("wrk has not opened its connections in 10 s")
 }
 
-// run lets it go on for a time, or to its end, and stops it. One that has ended
-// can't be told anything, which is no error.
+// run resumes wrk for a duration, or until its end, and pauses it. It is not an error
+// if wrk has ended already.
 func (c *client) run(ctx context.Context, length time.Duration) error {
 	begun := time.Now()
 	c.cmd.Process.Signal(syscall.SIGCONT)
@@ -128,8 +128,8 @@ func (c *client) run(ctx context.Context, length time.Duration) error {
 	return nil
 }
 
-// finish waits until its time is over, lets it see that, and returns what it did.
-// To be told to end makes wrk print what it has, but only once its time is over.
+// finish waits until the load's length is over, resumes wrk, and returns its result.
+// A signal to end makes wrk print its result, but only after its length is over.
 func (c *client) finish(ctx context.Context) (done loaded, err error) {
 	select {
 	case <-ctx.Done():
@@ -153,7 +153,7 @@ func (c *client) finish(ctx context.Context) (done loaded, err error) {
 	return done, err
 }
 
-// kill ends it, stopped or not.
+// kill ends wrk, also while it is paused.
 func (c *client) kill() {
 	c.cmd.Process.Kill()
 	<-c.ended
@@ -187,7 +187,7 @@ func parseWrk(out string) (l loaded, err error) {
 	return l, nil
 }
 
-// number reads digits that an expression has matched.
+// number parses digits that a regular expression has matched.
 func number(digits string) int64 {
 	n, _ := strconv.ParseInt(digits, 10, 64)
 	return n

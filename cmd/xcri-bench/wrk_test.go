@@ -47,7 +47,8 @@ func TestParseWrk(t *testing.T) {
 	}
 }
 
-// needWrk skips a test where there is no wrk, but not in CI, or no core for it.
+// needWrk skips a test if wrk is not installed, except in CI, or if there is no core
+// for it.
 func needWrk(t *testing.T) {
 	t.Helper()
 	need.Program(t, "wrk", "wrk")
@@ -56,7 +57,7 @@ func needWrk(t *testing.T) {
 	}
 }
 
-// A client makes requests only while it runs, and leaves none behind.
+// A client sends requests only while it runs, and no process is left after its end.
 func TestClientIsStopped(t *testing.T) {
 	needWrk(t)
 	var asked atomic.Int64
@@ -77,7 +78,7 @@ func TestClientIsStopped(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	// What is on its way at the end is not counted, and the first is a try.
+	// Requests under way at the end are not counted, and the first is a test request.
 	if had := asked.Load(); done.requests == 0 || done.requests > had || had > done.requests+int64(c.connections)+1 {
 		t.Errorf("wrk counts %d requests, the server %d", done.requests, had)
 	}
@@ -120,7 +121,8 @@ func TestClientWithoutServer(t *testing.T) {
 	}
 }
 
-// stateOf is the letter that /proc/PID/stat has for it, once it has been told.
+// stateOf returns the letter of the process's state in /proc/PID/stat, after the
+// signal has taken effect.
 func stateOf(c *client) (state string) {
 	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && state != "T"; time.Sleep(time.Millisecond) {
 		line := read(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))

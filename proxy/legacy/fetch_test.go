@@ -62,8 +62,8 @@ func TestURL(t *testing.T) {
 	}
 }
 
-// TestFetchRecorded holds that Fetch returns each recorded answer byte for byte, and
-// an error for a status that can't be stored.
+// TestFetchRecorded holds that Fetch returns each recorded answer byte for byte, over
+// one connection.
 func TestFetchRecorded(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	c := newClient(t, old.URL(), Options{})

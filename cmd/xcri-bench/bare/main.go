@@ -1,8 +1,7 @@
-// Command bare is a fasthttp server that does nothing but repeat one answer: the
-// least that a server on fasthttp can do for it. It takes the answer from another
-// server once, headers and all, and has the limits of the proxy's server: with
-// -no-timeouts only those that cost nothing. A timeout costs a call to the clock
-// and a timer for each read and write.
+// Command bare is a fasthttp server that repeats one answer: the least work for a
+// server on fasthttp. It fetches the answer with its headers from another server once.
+// It has the limits of the proxy's server; with -no-timeouts only the limits that cost
+// nothing. A timeout costs a clock reading and a timer for each read and write.
 //
 //	bare [-no-timeouts] LISTEN_ADDR URL [HEADER: VALUE]...
 package main
@@ -45,7 +44,7 @@ func run(args []string) error {
 	return s.ListenAndServe(args[0])
 }
 
-// take asks for a page with the headers given and returns its answer as it came.
+// take requests a page with the given headers and returns the answer unchanged.
 func take(url string, headers []string) (*fasthttp.Response, error) {
 	var req fasthttp.Request
 	req.SetRequestURI(url)
