@@ -20,7 +20,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// sampleBody is a body of about size bytes that compresses as lists do.
+// sampleBody returns a body of about size bytes that compresses like a list.
 func sampleBody(size int) []byte {
 	var b bytes.Buffer
 	b.WriteString(`{"total":1,"results":[`)
@@ -33,8 +33,8 @@ func sampleBody(size int) []byte {
 
 const siteTarget = "/iz/xcri/api/athletes/?season_year=2025&division=2030&gender=M&limit=50000&offset=0"
 
-// benchProxy returns a proxy whose answers are all of a size. The one that it has, to
-// siteTarget, stays as it is from now on.
+// benchProxy returns a proxy whose answers all have the same size. It holds the answer
+// to siteTarget, which no longer changes.
 func benchProxy(b testing.TB, size int) *Proxy {
 	body := sampleBody(size)
 	p, err := New(Options{Generations: generation.Options{Pages: []string{"/athletes/?season_year=2025&division=2030&gender=M&limit=50000"}}, BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
@@ -51,15 +51,15 @@ func benchProxy(b testing.TB, size int) *Proxy {
 	return p
 }
 
-// browserHeaders are the headers of a visitor's request, beside its Accept-Encoding.
+// browserHeaders holds the headers of a browser's request, except for Accept-Encoding.
 var browserHeaders = []string{
 	"User-Agent", "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
 	"Accept", "application/json, text/plain, */*", "Accept-Language", "en-US,en;q=0.5",
 	"Referer", "https://web4.ustfccca.org/iz/xcri/", "Cookie", "theme=dark", "Sec-Fetch-Mode", "cors",
 }
 
-// hits are the kinds of answers from the cache: the body that is stored, and
-// what the request says beside the browser's headers.
+// hits lists the kinds of answers from the cache: the stored body, and the request's
+// fields in addition to browserHeaders.
 var hits = []struct {
 	name    string
 	size    int
@@ -81,7 +81,7 @@ func fieldsOf(h *fasthttp.ResponseHeader) (fields []field) {
 	return fields
 }
 
-// bare is the least that fasthttp needs to send the bytes of an answer.
+// bare is the minimal fasthttp handler that sends the bytes of an answer.
 func bare(model *fasthttp.Response) fasthttp.RequestHandler {
 	fields := fieldsOf(&model.Header)
 	body, status := bytes.Clone(model.Body()), model.StatusCode()
@@ -94,7 +94,7 @@ func bare(model *fasthttp.Response) fasthttp.RequestHandler {
 	}
 }
 
-// requestText is a visitor's request as it comes on a connection.
+// requestText returns a browser's request as its bytes on a connection.
 func requestText(target string, headers []string) []byte {
 	text := fmt.Appendf(nil, "GET %s HTTP/1.1\r\nHost: web4.ustfccca.org\r\n", target)
 	for i := 0; i < len(headers); i += 2 {
@@ -103,9 +103,8 @@ func requestText(target string, headers []string) []byte {
 	return append(text, "\r\n"...)
 }
 
-// BenchmarkHit is the handler alone for an answer in the cache, beside a bare
-// handler that sends the same, and the fast path, which also reads the request
-// and writes the answer.
+// BenchmarkHit measures a hit: the handler alone, a bare handler that sends the same
+// bytes, and the fast path, which also parses the request and writes the answer.
 func BenchmarkHit(b *testing.B) {
 	for _, hit := range hits {
 		p := benchProxy(b, hit.size)
@@ -138,8 +137,8 @@ func BenchmarkHit(b *testing.B) {
 	}
 }
 
-// repeating is a connection whose client sends a request a number of times, each in a
-// packet of its own, and reads all answers.
+// repeating is a connection whose client sends the same request n times, each in its
+// own packet, and reads all answers.
 type repeating struct {
 	net.Conn
 	request []byte
@@ -159,7 +158,7 @@ func (*repeating) SetReadDeadline(time.Time) error  { return nil }
 func (*repeating) SetWriteDeadline(time.Time) error { return nil }
 func (*repeating) Close() error                     { return nil }
 
-// BenchmarkRejected is a request with a parameter that is wrong.
+// BenchmarkRejected measures a request with an invalid parameter.
 func BenchmarkRejected(b *testing.B) {
 	p := benchProxy(b, 900)
 	ctx := requestCtx("GET", "/athletes/?limit=x&gender=Q", browserHeaders...)
@@ -173,7 +172,7 @@ func BenchmarkRejected(b *testing.B) {
 	}
 }
 
-// BenchmarkKey makes the key of a request from its target.
+// BenchmarkKey measures parsing a target into its key.
 func BenchmarkKey(b *testing.B) {
 	router, target := route.NewRouter(store.Endpoints(), "/iz/xcri"), []byte(siteTarget)
 	b.ReportAllocs()
@@ -185,7 +184,7 @@ func BenchmarkKey(b *testing.B) {
 	}
 }
 
-// BenchmarkKnownKey finds the key of a target that is known.
+// BenchmarkKnownKey measures the key of a memoized target.
 func BenchmarkKnownKey(b *testing.B) {
 	p, uri := benchProxy(b, 900), []byte(siteTarget)
 	p.targets.Put(uri, &target{})
@@ -195,7 +194,7 @@ func BenchmarkKnownKey(b *testing.B) {
 	}
 }
 
-// BenchmarkLookup finds an answer in the cache by its key.
+// BenchmarkLookup measures the lookup of an entry by its key.
 func BenchmarkLookup(b *testing.B) {
 	p := benchProxy(b, 900)
 	key, err := keyOf(p, strings.TrimPrefix(siteTarget, "/iz/xcri/api"))
@@ -210,7 +209,7 @@ func BenchmarkLookup(b *testing.B) {
 	}
 }
 
-// BenchmarkRespond sends an entry that has been found.
+// BenchmarkRespond measures sending an entry.
 func BenchmarkRespond(b *testing.B) {
 	p := benchProxy(b, 12<<10)
 	ctx := requestCtx("GET", siteTarget, append(browserHeaders, "Accept-Encoding", "gzip, deflate, br, zstd")...)
@@ -226,8 +225,8 @@ func BenchmarkRespond(b *testing.B) {
 	}
 }
 
-// BenchmarkHeader begins an answer from the cache with what is the same for all:
-// copied as it is, and set field by field.
+// BenchmarkHeader measures the constant part of a hit's header: copied as a block, and
+// set field by field.
 func BenchmarkHeader(b *testing.B) {
 	made := reply.NewHeaders(reply.Reuse{}).Cached(cache.Hit)
 	var to fasthttp.ResponseHeader
@@ -247,7 +246,8 @@ func BenchmarkHeader(b *testing.B) {
 	})
 }
 
-// BenchmarkInflate sends a stored body to a client that takes no coding.
+// BenchmarkInflate measures sending a compressed body to a client that accepts no
+// coding.
 func BenchmarkInflate(b *testing.B) {
 	p := benchProxy(b, 3500<<10)
 	b.ReportAllocs()

@@ -6,7 +6,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 )
 
-// Bodies are kept for operators' pages and for what is passed on to the old API.
+// TestTakesBody: a body is read only for admin pages and for requests that are
+// forwarded to the old API.
 func TestTakesBody(t *testing.T) {
 	old, err := legacy.New(legacy.Options{URL: "http://127.0.0.1:1"})
 	if err != nil {

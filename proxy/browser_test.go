@@ -17,8 +17,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
-// browser is a headless Chromium with one page open. It is told what to do over
-// a pipe, in the DevTools protocol.
+// browser is a headless Chromium with one open page. The tests control it over a pipe
+// with the DevTools protocol.
 type browser struct {
 	t       testing.TB
 	to      *os.File
@@ -27,7 +27,7 @@ type browser struct {
 	mu       sync.Mutex
 	calls    int
 	waiting  map[int]chan browserReply
-	trouble  []string // what the page wrote on the console, and requests that failed
+	trouble  []string // messages on the page's console, and failed requests
 	requests []string
 }
 
@@ -56,7 +56,7 @@ func openBrowser(t testing.TB) *browser {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd.ExtraFiles = []*os.File{in, out} // 3 and 4, where Chromium looks
+	cmd.ExtraFiles = []*os.File{in, out} // Chromium uses file descriptors 3 and 4
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -78,7 +78,7 @@ func openBrowser(t testing.TB) *browser {
 	return b
 }
 
-// attach opens a page and has it report all that the test looks at.
+// attach opens a page and subscribes to the events that the tests need.
 func (b *browser) attach() {
 	b.t.Helper()
 	var target struct{ TargetID string }
@@ -91,7 +91,7 @@ func (b *browser) attach() {
 	}
 }
 
-// listen takes what the browser says until it ends.
+// listen reads the browser's messages until it ends.
 func (b *browser) listen(from *os.File) {
 	in := bufio.NewReader(from)
 	for {
@@ -113,7 +113,7 @@ func (b *browser) listen(from *os.File) {
 	}
 }
 
-// note keeps what a test may want to know later.
+// note records an event for later checks.
 func (b *browser) note(r browserReply) {
 	switch r.Method {
 	case "Network.requestWillBeSent":
@@ -162,7 +162,7 @@ func (b *browser) call(method string, params map[string]any, result any) {
 	}
 }
 
-// eval runs an expression in the page and puts its value in result.
+// eval evaluates an expression in the page and stores its value in result.
 func (b *browser) eval(expression string, result any) {
 	b.t.Helper()
 	var out struct {
@@ -181,7 +181,7 @@ func (b *browser) eval(expression string, result any) {
 	}
 }
 
-// await returns once an expression is true in the page.
+// await waits until an expression is true in the page.
 func (b *browser) await(expression string) {
 	b.t.Helper()
 	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -197,14 +197,14 @@ func (b *browser) await(expression string) {
 	}
 }
 
-// open loads a page and waits until it is there.
+// open loads a page and waits until it is complete.
 func (b *browser) open(url string) {
 	b.t.Helper()
 	b.call("Page.navigate", map[string]any{"url": url}, nil)
 	b.await("document.readyState === 'complete' && location.href.startsWith('http')")
 }
 
-// window sets the size and the colours that the user likes.
+// window sets the window's size and the preferred colour scheme.
 func (b *browser) window(width, height int, scheme string) {
 	b.t.Helper()
 	b.call("Emulation.setDeviceMetricsOverride", map[string]any{"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}, nil)
@@ -212,9 +212,9 @@ func (b *browser) window(width, height int, scheme string) {
 	b.eval("new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(1))))", nil)
 }
 
-// picture takes a screenshot and returns the PNG. Into the folder that the
-// environment variable SCREENSHOTS names, if it is set, goes one of the whole
-// page, to look at.
+// picture takes a screenshot and returns the PNG. If the environment variable
+// SCREENSHOTS names a folder, a screenshot of the whole page is written there for
+// inspection.
 func (b *browser) picture(name string) []byte {
 	b.t.Helper()
 	b.eval("scrollTo(0, 0)", nil)
@@ -233,7 +233,7 @@ func (b *browser) picture(name string) []byte {
 	return png
 }
 
-// click clicks in the middle of an element, as a person does.
+// click clicks in the middle of an element.
 func (b *browser) click(selector string) {
 	b.t.Helper()
 	var at struct{ X, Y float64 }
@@ -252,14 +252,14 @@ func (b *browser) press(key string) {
 	}
 }
 
-// complaints are what the page wrote on the console, and failed requests.
+// complaints returns the messages on the page's console, and the failed requests.
 func (b *browser) complaints() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return append([]string(nil), b.trouble...)
 }
 
-// asked are the URLs that the page asked for.
+// asked returns the URLs that the page requested.
 func (b *browser) asked() []string {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -8,8 +8,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// TestLaneOf: what a client makes up is costly, and fills from other tables are another
-// group.
+// TestLaneOf: keys whose parameters the client chooses freely are costly, and fills
+// from other tables form another group.
 func TestLaneOf(t *testing.T) {
 	routes := route.NewRouter(store.Endpoints(), "")
 	groups := map[string]string{}

@@ -18,8 +18,8 @@ import (
 
 const adminToken = "a token for the page"
 
-// tryAll asks, from the page that is open, for what changes something and for what
-// tells something, and returns the statuses.
+// tryAll sends every request that changes or reads state from the open page, and
+// returns the statuses.
 func tryAll(b *browser, root string) map[string]int {
 	b.t.Helper()
 	var statuses map[string]int
@@ -40,9 +40,9 @@ func tryAll(b *browser, root string) map[string]int {
 	return statuses
 }
 
-// TestRebinding: a page under a name that resolves to this machine is, to the
-// browser, of the same origin as the proxy. It changes nothing and sees nothing,
-// while the page under the machine's own name does.
+// TestRebinding: a page under a name that an attacker resolves to this machine has,
+// for the browser, the same origin as the proxy. It can neither change nor read
+// anything, while the page under the machine's own name can.
 func TestRebinding(t *testing.T) {
 	b := openBrowser(t)
 	b.call("Page.setBypassCSP", map[string]any{"enabled": true}, nil) // the attacker's page has none
@@ -83,8 +83,8 @@ func TestRebinding(t *testing.T) {
 	}
 }
 
-// TestFormsOfOtherSites: what a page of another site can send without asking first,
-// forms and simple requests, changes nothing, whatever its body is.
+// TestFormsOfOtherSites: requests that a page of another site can send without a
+// preflight (forms and simple requests) change nothing, whatever their body.
 func TestFormsOfOtherSites(t *testing.T) {
 	b := openBrowser(t)
 	b.call("Page.setBypassCSP", map[string]any{"enabled": true}, nil)
@@ -121,8 +121,8 @@ func TestFormsOfOtherSites(t *testing.T) {
 	}
 }
 
-// throughApache starts an Apache in front with the shipped configuration, the
-// admin pages opened or not.
+// throughApache starts an Apache in front of the proxy with the shipped configuration;
+// open says whether it admits the admin pages.
 func throughApache(t *testing.T, base string, open bool) (site string) {
 	t.Helper()
 	snippet, err := filepath.Abs("../config/deploy/apache-vhost.conf")
@@ -136,8 +136,8 @@ func throughApache(t *testing.T, base string, open bool) (site string) {
 	return apache.Start(t, conf, "proxy", "proxy_http", "headers", "env", "alias").URL
 }
 
-// TestLoginFromAPhone: by way of Apache, the page asks for the token, works with the
-// session that it opens, and ends it.
+// TestLoginFromAPhone: through Apache, the page asks for the token, works with the
+// session that the login opens, and ends the session.
 func TestLoginFromAPhone(t *testing.T) {
 	b := openBrowser(t)
 	opts := realOptions(t)
@@ -182,8 +182,8 @@ func TestLoginFromAPhone(t *testing.T) {
 	b.await("document.querySelector('#token')")
 }
 
-// TestLoginWithoutScript: a login takes nothing but a form and a cookie. Apache as
-// it is shipped lets nobody that far.
+// TestLoginWithoutScript: a login needs only a form and a cookie. The shipped Apache
+// configuration refuses it.
 func TestLoginWithoutScript(t *testing.T) {
 	_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri", Admin: gate.Options{Token: adminToken}})
 	jar, err := cookiejar.New(nil)

@@ -23,7 +23,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// lockedLog is a log that may be read while it is written.
+// lockedLog is a log that can be read while it is written.
 type lockedLog struct {
 	mu   sync.Mutex
 	text bytes.Buffer
@@ -41,7 +41,7 @@ func (l *lockedLog) String() string {
 	return l.text.String()
 }
 
-// countingOrigin counts what the database is asked for.
+// countingOrigin returns an origin that counts the requests to the database.
 func countingOrigin(asked *atomic.Int64) *fakeOrigin {
 	return &fakeOrigin{
 		generation: func() (*store.Generation, error) { asked.Add(1); return &store.Generation{}, nil },
@@ -53,7 +53,7 @@ func countingOrigin(asked *atomic.Int64) *fakeOrigin {
 	}
 }
 
-// maintain sends a change and returns what the proxy says of it.
+// maintain posts a change of the maintenance mode and returns the reported state.
 func maintain(t testing.TB, base, body string) (state api.MaintenanceState) {
 	t.Helper()
 	a := post(t, base, "/cache/maintenance", body)
@@ -63,7 +63,7 @@ func maintain(t testing.TB, base, body string) (state api.MaintenanceState) {
 	return state
 }
 
-// siteDir is a folder with a small site.
+// siteDir makes a folder with a small site.
 func siteDir(t testing.TB) string {
 	dir := t.TempDir()
 	for name, text := range map[string]string{"index.html": "<title>the site</title>", "assets/app-0123abcd.js": "'the script'"} {
@@ -75,8 +75,8 @@ func siteDir(t testing.TB) string {
 	return dir
 }
 
-// TestMaintenance is what everybody gets while it is on. The database is not
-// asked for any of it.
+// TestMaintenance: every request gets the documented answer while maintenance mode is
+// on, and none of them reaches the database.
 func TestMaintenance(t *testing.T) {
 	var asked atomic.Int64
 	files, err := site.New(site.Options{Dir: siteDir(t), Variants: content.OfFile})
@@ -90,7 +90,7 @@ func TestMaintenance(t *testing.T) {
 				get(t, base, target)
 			}
 			maintain(t, base, `{"on":true,"message":"a new season"}`)
-			awaitLook(t, p, p.generations.Poll(nil)) // and one that was under way
+			awaitLook(t, p, p.generations.Poll(nil)) // a poll that had begun before
 			before := asked.Load()
 			t.Run("people", func(t *testing.T) { checkPeople(t, base) })
 			t.Run("files", func(t *testing.T) { checkFiles(t, base, static != nil) })
@@ -189,7 +189,7 @@ func checkAPI(t *testing.T, base string) {
 	}
 }
 
-// TestMaintenanceChanges goes through what an operator may ask for.
+// TestMaintenanceChanges covers the requests that an operator may send.
 func TestMaintenanceChanges(t *testing.T) {
 	var log lockedLog
 	p, base := start(t, Options{Origin: &fakeOrigin{}, OnState: func(State) error { return errors.New("the disk is full") },
@@ -254,8 +254,8 @@ func TestMaintenanceRefusals(t *testing.T) {
 	maintain(t, base, `{"on":true,"message":"`+strings.Repeat("é", 500)+`"}`)
 }
 
-// TestMaintenanceAfterRestart: a proxy that starts in maintenance mode answers
-// from what was saved, is ready with it, and asks the database nothing.
+// TestMaintenanceAfterRestart: a proxy that starts in maintenance mode serves saved
+// answers, is ready with them, and sends no request to the database.
 func TestMaintenanceAfterRestart(t *testing.T) {
 	var before, asked atomic.Int64
 	first, _ := start(t, Options{Origin: countingOrigin(&before), Generations: generation.Options{Interval: time.Hour}})
@@ -285,7 +285,8 @@ func TestMaintenanceAfterRestart(t *testing.T) {
 	}
 }
 
-// TestMaintenanceKeepsOtherState: what else is kept stays as it is.
+// TestMaintenanceKeepsOtherState: a change of the maintenance mode leaves the rest of
+// the state file unchanged.
 func TestMaintenanceKeepsOtherState(t *testing.T) {
 	var kept atomic.Pointer[State]
 	p, base := start(t, Options{Origin: &fakeOrigin{}, OnState: func(s State) error { kept.Store(&s); return nil }})

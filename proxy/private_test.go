@@ -19,10 +19,10 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 )
 
-// door is a listener of a running Proxy.
+// door is the address of a listener of a running Proxy.
 type door struct{ network, addr string }
 
-// opened starts p with a listener for the public and one for the admin pages.
+// opened starts p with a public listener and an admin listener.
 func opened(t *testing.T, p *Proxy, network string) (public, admin door) {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "xcri-doors-") // whose path is short
@@ -77,7 +77,7 @@ func (d door) dial(t testing.TB) net.Conn {
 	return conn
 }
 
-// ask sends lines, the request line first, and a body.
+// ask sends a request, whose lines begin with the request line, and a body.
 func (d door) ask(t testing.TB, body string, lines ...string) answer {
 	t.Helper()
 	conn := d.dial(t)
@@ -98,8 +98,8 @@ func (d door) get(t testing.TB, target string, lines ...string) answer {
 	return d.ask(t, "", append([]string{"GET " + target + " HTTP/1.1", "Host: localhost"}, lines...)...)
 }
 
-// TestDoors: with a listener of their own, the admin pages are on that one and
-// nowhere else, and it has nothing but them and the probes.
+// TestDoors: with a separate admin listener, the admin pages are served only there,
+// and it serves only them and the probes.
 func TestDoors(t *testing.T) {
 	const token = "a long enough token"
 	for _, network := range []string{"tcp", "unix"} {
@@ -141,8 +141,8 @@ func TestDoors(t *testing.T) {
 	}
 }
 
-// TestAdminHasRoom: the admin listener answers while the public one is full, and
-// is full itself at its own limit.
+// TestAdminHasRoom: the admin listener answers while the public listener is full, and
+// has its own connection limit.
 func TestAdminHasRoom(t *testing.T) {
 	p, err := New(Options{Origin: &fakeOrigin{}, Generations: generation.Options{Pages: []string{}}, Admin: gate.Options{Separate: true}, MaxConns: 2})
 	if err != nil {
@@ -181,9 +181,9 @@ func TestAdminHasRoom(t *testing.T) {
 	held[0].Close()
 }
 
-// TestUnixSocketServes: what TCP connections carry, those of a Unix socket do:
-// large answers from files, many requests, operators, and the visitors that a
-// proxy in front reports.
+// TestUnixSocketServes: a Unix socket serves the same as TCP: large answers from
+// files, many requests on a connection, operators, and clients that a proxy in front
+// reports.
 func TestUnixSocketServes(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	behind, err := legacy.New(legacy.Options{URL: old.URL(), TrustedProxies: []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}})

@@ -30,7 +30,7 @@ func (p *Proxy) serveProbe(ctx *fasthttp.RequestCtx, path []byte) bool {
 	return true
 }
 
-// isProbe reports whether a path is that of a probe.
+// isProbe reports whether path is the path of a probe.
 func isProbe(path []byte) bool { return string(path) == "/livez" || string(path) == "/readyz" }
 
 // Ready reports whether the proxy accepts requests and has a warm set: a published one,
@@ -53,5 +53,5 @@ func (p *Proxy) Ready() bool {
 // served.
 func (p *Proxy) Polled() <-chan struct{} { return p.generations.Polled() }
 
-// Stats returns the figures of this moment.
+// Stats returns the current counters.
 func (p *Proxy) Stats() api.Stats { return p.admin.Stats() }

@@ -54,7 +54,8 @@ func TestMetrics(t *testing.T) {
 	}
 }
 
-// TestMetricsAreInTheReadme: each family is told of, and no other.
+// TestMetricsAreInTheReadme: the documentation lists each metric family, and no
+// others.
 func TestMetricsAreInTheReadme(t *testing.T) {
 	readme, err := os.ReadFile("admin/README.md")
 	if err != nil {

@@ -7,7 +7,8 @@ func lines(of ...string) string { return strings.Join(of, "\r\n") + "\r\n\r\n" }
 
 const plainGet = "GET /teams/?limit=5 HTTP/1.1"
 
-// plainRequests are requests of the plainest form, and what they ask for.
+// plainRequests lists requests that the fast path can read, with the fields that it
+// must extract.
 var plainRequests = map[string]struct{ request, target, accept, tags string }{
 	"the least":   {lines(plainGet, "Host: a"), "/teams/?limit=5", "", ""},
 	"a browser's": {lines(plainGet, "Host: web4.ustfccca.org", "User-Agent: Mozilla/5.0 (X11; Linux x86_64)", "Accept: */*", "Accept-Encoding: gzip, br", "Cookie: a=b; c=d"), "/teams/?limit=5", "gzip, br", ""},
@@ -15,7 +16,7 @@ var plainRequests = map[string]struct{ request, target, accept, tags string }{
 	"other cases": {lines(plainGet, "hOST:a.b:80", "ACCEPT-ENCODING:  zstd ", "if-none-match:*"), "/teams/?limit=5", "zstd", "*"},
 }
 
-// otherRequests are for the server to read.
+// otherRequests lists requests that the fast path leaves to the server.
 var otherRequests = map[string]string{
 	"nothing":                 "",
 	"another method":          lines("POST /teams/ HTTP/1.1", "Host: a"),
@@ -49,7 +50,7 @@ var otherRequests = map[string]string{
 	"the begin of another":    lines(plainGet, "Host: a") + "G",
 }
 
-// oddRequests the server reads as it reads plain ones.
+// oddRequests lists unusual requests that the server reads like plain ones.
 var oddRequests = map[string]string{
 	"bytes above ASCII":      lines("GET /teams/\xff HTTP/1.1", "Host: a"),
 	"an upgrade":             lines(plainGet, "Host: a", "Connection: upgrade", "Upgrade: h2c"),

@@ -18,8 +18,8 @@ import (
 
 const listTarget = "/athletes/?season_year=2025&limit=50000"
 
-// TestVariants: every form of an answer holds the same body, is named by an
-// ETag of its own, and is made once.
+// TestVariants: every variant of an answer holds the same body, has its own ETag, and
+// is encoded once.
 func TestVariants(t *testing.T) {
 	p, base := start(t, realOptions(t))
 	before := p.cache.Stats().Fills
@@ -91,7 +91,7 @@ func TestHeaders(t *testing.T) {
 	}
 }
 
-// TestSharedEntries: other spellings of a request are hits on its entry.
+// TestSharedEntries: equivalent spellings of a request are hits on the same entry.
 func TestSharedEntries(t *testing.T) {
 	_, base := start(t, realOptions(t))
 	first := get(t, base, "/athletes/?season_year=2025&division=2030&gender=M&limit=5")
@@ -136,7 +136,7 @@ func TestNotModified(t *testing.T) {
 	}
 }
 
-// notModifiedProblems asks for the list with all kinds of If-None-Match and returns
+// notModifiedProblems requests the list with every kind of If-None-Match and returns
 // the wrong answers.
 func notModifiedProblems(t *testing.T, base, coding string) (problems []string) {
 	t.Helper()
@@ -165,7 +165,7 @@ func notModifiedProblems(t *testing.T, base, coding string) (problems []string) 
 	return problems
 }
 
-// TestETagSurvivesAFill: an ETag names the body, not when it was made.
+// TestETagSurvivesAFill: an ETag depends on the body, not on the time of the fill.
 func TestETagSurvivesAFill(t *testing.T) {
 	_, one := start(t, realOptions(t))
 	_, two := start(t, realOptions(t))
@@ -177,7 +177,7 @@ func TestETagSurvivesAFill(t *testing.T) {
 }
 
 func TestAge(t *testing.T) {
-	// An answer that the origin gave 90 s ago.
+	// The origin made the answer 90 s ago.
 	p, base := start(t, Options{Origin: &fakeOrigin{}})
 	get(t, base, "/teams/")
 	e, _, err := p.cache.Get(&cache.Ref{Key: "/teams/"})
@@ -186,8 +186,8 @@ func TestAge(t *testing.T) {
 	}
 	aged := *e
 	aged.Filled = time.Now().Add(-90 * time.Second)
-	// A hit is as old as the last word from the database, anything else as old
-	// as its fill.
+	// The age of a hit counts from the last poll of the database; any other age counts
+	// from the fill.
 	for outcome, want := range map[cache.Outcome]string{cache.Hit: "0", cache.Stale: "90", cache.StaleError: "90"} {
 		ctx := requestCtx("GET", "/teams/")
 		p.respond(ctx, &aged, outcome)
@@ -197,8 +197,8 @@ func TestAge(t *testing.T) {
 	}
 }
 
-// TestOriginErrors: what the origin can't answer is a clear error that no cache
-// keeps, and is asked for anew the next time.
+// TestOriginErrors: an error of the origin is reported with its own status and
+// no-store, and the next request loads again.
 func TestOriginErrors(t *testing.T) {
 	for _, tt := range []struct {
 		err    error
@@ -222,7 +222,7 @@ func TestOriginErrors(t *testing.T) {
 			if strings.Contains(a.body, "secret detail") || !strings.HasPrefix(a.body, `{"detail":"`) || a.outcome() != "error" {
 				t.Errorf("%v: %s %s", tt.err, a.body, a.outcome())
 			}
-			// An outage is told at once until the next look finds it over.
+			// During an outage requests are refused immediately until a poll succeeds.
 			if asked != n+1 && tt.err != store.ErrUnavailable {
 				t.Errorf("%v: asked %d times, want %d", tt.err, asked, n+1)
 			}
@@ -237,8 +237,9 @@ func (w wrapped) Unwrap() error { return w.error }
 
 var errUnknown = strconv.ErrRange
 
-// TestBrotliFollows: a whole list is sent in what was quick to make, and in
-// brotli as soon as that is ready; a copy in the first form stays good.
+// TestBrotliFollows: a complete list is first sent in a quickly made coding, and in
+// brotli as soon as the recoding is done. An ETag of the first variant still
+// validates.
 func TestBrotliFollows(t *testing.T) {
 	p, base := start(t, realOptions(t))
 	before := p.cache.Stats().Fills
@@ -272,8 +273,8 @@ func TestBrotliFollows(t *testing.T) {
 	}
 }
 
-// TestOutageIsLoggedOnce: thousands of requests that an outage refuses leave one
-// line in the log.
+// TestOutageIsLoggedOnce: an outage that refuses thousands of requests is logged in
+// one line.
 func TestOutageIsLoggedOnce(t *testing.T) {
 	var log bytes.Buffer
 	p, err := New(Options{Origin: &fakeOrigin{}, Logger: slog.New(slog.NewTextHandler(&log, nil))})

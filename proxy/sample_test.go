@@ -17,7 +17,7 @@ import (
 )
 
 // awaitSamples waits until n samples were compared or dropped, and returns the
-// figures.
+// counters.
 func awaitSamples(t testing.TB, p *Proxy, n int64) api.Verify {
 	t.Helper()
 	var stats api.Verify
@@ -32,8 +32,8 @@ func awaitSamples(t testing.TB, p *Proxy, n int64) api.Verify {
 	return stats
 }
 
-// TestSampling: loads from the store are compared in the background, differences
-// counted and logged, each key's once.
+// TestSampling: loads from the store are compared in the background. Each difference
+// is counted; it is logged once for each key.
 func TestSampling(t *testing.T) {
 	const target = "/teams/?season_year=2025&division=2030&gender=M"
 	opts, log := realOptions(t), &logged{}
@@ -75,8 +75,8 @@ func TestSampling(t *testing.T) {
 	}
 }
 
-// listenUnwarmed serves p with a comparer of samples, but without a watch: only
-// what the test asks for is loaded.
+// listenUnwarmed serves p with a comparer of samples, but without a watcher: only
+// requests of the test cause loads.
 func listenUnwarmed(t testing.TB, p *Proxy) (base string) {
 	t.Helper()
 	ctx, stop := context.WithCancel(context.Background())
@@ -114,8 +114,8 @@ func serveUnwatched(t testing.TB, p *Proxy) (base string) {
 	return "http://" + ln.Addr().String()
 }
 
-// TestNotSampled: nothing is compared without a share or an old API, nor what
-// came from there or tells the time.
+// TestNotSampled: without a share or an old API no load is compared. Answers of the
+// old API and answers that contain the time are never compared.
 func TestNotSampled(t *testing.T) {
 	old := says(t, 200, `{}`)
 	for name, tt := range map[string]struct {

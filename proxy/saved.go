@@ -7,11 +7,12 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 )
 
-// Save writes the entries for the next start to a file; see snapshot.Save. A file that may
-// hold entries from before a hard purge is removed if there is nothing to replace it. by
-// names what made the entries.
+// Save writes the entries to a file for the next start; see snapshot.Save. by
+// identifies the program that filled them. If there are no entries to write, Save
+// removes a file that may hold entries from before a hard purge.
 func (p *Proxy) Save(path, by string) (entries int, err error) {
-	// The stamps first: the next run still has to notice a change in between.
+	// The stamps are read first, so that the next run still notices a change between
+	// the two reads.
 	note := generation.FormatStamps(p.generations.Stamps())
 	entries, err = snapshot.Save(path, by, note, p.cache.Export())
 	if entries == 0 && err == nil && p.cache.Dropped() {
@@ -20,8 +21,7 @@ func (p *Proxy) Save(path, by string) (entries int, err error) {
 	return entries, err
 }
 
-// adopt adds the entries of an earlier run that a fill of this one could have made to
-// the cache.
+// adopt adds the saved entries to the cache that pass usable.
 func (p *Proxy) adopt(saved []cache.Saved) {
 	usable := make([]cache.Saved, 0, len(saved))
 	for _, s := range saved {
@@ -36,7 +36,7 @@ func (p *Proxy) adopt(saved []cache.Saved) {
 }
 
 // usable reports whether a fill of an entry's key could have made the entry. Another
-// version of this program may have other keys and scopes.
+// version of this program may use different keys and scopes.
 func (p *Proxy) usable(e *cache.Saved) bool {
 	q, err := p.router.Resolve(e.Key)
 	return err == nil && q.Key == e.Key && q.Query.Scope().String() == e.Scope && content.Check(&e.Content) == nil

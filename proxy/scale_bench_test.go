@@ -10,9 +10,9 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 )
 
-// BenchmarkEntries is a hit among more and more entries: all are asked for alike,
-// or as the pages of a site are. What it costs more among many is memory that is
-// in no cache of the processor.
+// BenchmarkEntries measures a hit among growing numbers of entries, with uniform
+// requests and with requests as a site sends them. The cost of more entries is memory
+// outside the processor's caches.
 func BenchmarkEntries(b *testing.B) {
 	for _, entries := range []int{100, 10_000, 100_000} {
 		p, err := New(Options{Generations: generation.Options{Pages: []string{}}, Origin: &fakeOrigin{}, Cache: cache.Options{Bytes: 1 << 30}})
@@ -26,7 +26,7 @@ func BenchmarkEntries(b *testing.B) {
 			ctx.Request.Header.SetRequestURIBytes(fmt.Appendf(ctx.Request.Header.RequestURI()[:0], "/api/athletes/%d?season_year=2025", n))
 			p.handle(ctx)
 		}
-		for range 6 { // until all are where they stay
+		for range 6 { // until every entry has its final place
 			for n := range entries {
 				ask(n)
 			}
@@ -51,8 +51,8 @@ func BenchmarkEntries(b *testing.B) {
 	}
 }
 
-// BenchmarkConnections is a hit on one of many connections that all ask, beside
-// a bare handler.
+// BenchmarkConnections measures a hit on one of many active connections, and a bare
+// handler for comparison.
 func BenchmarkConnections(b *testing.B) {
 	p := benchProxy(b, 900)
 	ctx := requestCtx("GET", siteTarget)

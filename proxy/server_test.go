@@ -22,7 +22,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
-// requestCtx is a request that no connection brought.
+// requestCtx makes a request that has no connection.
 func requestCtx(method, target string, headers ...string) *fasthttp.RequestCtx {
 	var req fasthttp.Request
 	req.Header.SetMethod(method)
@@ -35,8 +35,8 @@ func requestCtx(method, target string, headers ...string) *fasthttp.RequestCtx {
 	return ctx
 }
 
-// TestOneFillForAll: 200 clients that ask for one cold answer at once cost the
-// database one read. The database counts.
+// TestOneFillForAll: 200 concurrent requests for one cold key cause one read in the
+// database, by the database's own count.
 func TestOneFillForAll(t *testing.T) {
 	opts := realOptions(t)
 	db, _ := server.Get()
@@ -100,8 +100,8 @@ func execute(t testing.TB, db *sql.DB, statements ...string) {
 	}
 }
 
-// TestMalformed sends what is no request, or more than we take. The server
-// answers with an error or hangs up, and goes on.
+// TestMalformed: the server answers malformed and oversized requests with an error or
+// closes the connection, and continues to serve.
 func TestMalformed(t *testing.T) {
 	p, err := New(Options{Origin: &fakeOrigin{}})
 	if err != nil {
@@ -109,7 +109,7 @@ func TestMalformed(t *testing.T) {
 	}
 	o := p.wireOptions()
 	o.Timeouts = wire.DefaultTimeouts
-	o.Timeouts.Read = 500 * time.Millisecond // for what looks unfinished
+	o.Timeouts.Read = 500 * time.Millisecond // for requests that look incomplete
 	p.server = wire.New(o)
 	base := listen(t, p)
 	for name, tt := range map[string]struct {
@@ -152,7 +152,7 @@ func TestMalformed(t *testing.T) {
 	}
 }
 
-// TestServerHasLimits: nothing of a client's may be without bound.
+// TestServerHasLimits: every resource that a client can use has a limit.
 func TestServerHasLimits(t *testing.T) {
 	p, err := New(Options{Origin: &fakeOrigin{}})
 	if err != nil {
@@ -163,7 +163,7 @@ func TestServerHasLimits(t *testing.T) {
 	}
 }
 
-// TestPanic: a panic in a handler or a fill is an error for its request alone.
+// TestPanic: a panic in a handler or a fill fails only its own request.
 func TestPanic(t *testing.T) {
 	p, base := start(t, Options{Origin: &fakeOrigin{
 		run:  func(context.Context, store.Query) (store.Answer, error) { panic("in the origin") },
@@ -182,8 +182,8 @@ func TestPanic(t *testing.T) {
 	}
 }
 
-// TestWaitTimeout: a request that waits too long gets a 504, and the fill that
-// it waited for is stored all the same.
+// TestWaitTimeout: a request that waits too long gets a 504, and the result of the
+// fill that it waited for is stored nevertheless.
 func TestWaitTimeout(t *testing.T) {
 	gate := make(chan struct{})
 	p, base := start(t, Options{
@@ -207,8 +207,8 @@ func TestWaitTimeout(t *testing.T) {
 	}
 }
 
-// TestShutdown: answers under way finish, idle connections are closed, and
-// nothing new is taken.
+// TestShutdown: requests under way are answered, idle connections are closed, and new
+// connections are refused.
 func TestShutdown(t *testing.T) {
 	begun, gate := make(chan struct{}), make(chan struct{})
 	p, err := New(Options{Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
@@ -263,7 +263,7 @@ func TestShutdown(t *testing.T) {
 	}
 }
 
-// TestKeepAlive: one connection carries many requests, also after errors.
+// TestKeepAlive: one connection carries many requests, also after an error.
 func TestKeepAlive(t *testing.T) {
 	_, base := start(t, Options{Origin: &fakeOrigin{}})
 	conn := dial(t, base)

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// siteRequests are what browsers ask of the site.
+// siteRequests lists the requests that browsers send to the site.
 var siteRequests = map[string][]string{
 	"script": {"/iz/xcri/" + appScript, "Accept-Encoding", "gzip, deflate, br, zstd"},
 	"image":  {"/iz/xcri/favicon.png"},
@@ -23,20 +23,20 @@ func benchSite(t testing.TB) *Proxy {
 	return p
 }
 
-// TestSiteAllocs: a file in memory costs no allocation.
+// TestSiteAllocs: serving a file from memory makes no allocation.
 func TestSiteAllocs(t *testing.T) {
 	p := benchSite(t)
 	for name, r := range siteRequests {
 		ctx := requestCtx("GET", r[0], r[1:]...)
 		p.handle(ctx)
-		// The look at the disk, once a second, may fall into the runs.
+		// The check of the file on disk, once a second, may happen during the runs.
 		if n := testing.AllocsPerRun(2000, func() { ctx.Response.Reset(); p.handle(ctx) }); n > 0 {
 			t.Errorf("%s: %v allocations", name, n)
 		}
 	}
 }
 
-// BenchmarkServeSite is the handler alone for a file in memory.
+// BenchmarkServeSite measures the handler alone for a file in memory.
 func BenchmarkServeSite(b *testing.B) {
 	p := benchSite(b)
 	for name, r := range siteRequests {
@@ -51,8 +51,8 @@ func BenchmarkServeSite(b *testing.B) {
 	}
 }
 
-// BenchmarkServeSiteBare is the least that fasthttp needs to send the same bytes
-// with the same headers.
+// BenchmarkServeSiteBare measures a minimal fasthttp handler that sends the same bytes
+// and headers.
 func BenchmarkServeSiteBare(b *testing.B) {
 	p := benchSite(b)
 	model := requestCtx("GET", siteRequests["script"][0], siteRequests["script"][1:]...)

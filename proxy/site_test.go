@@ -28,8 +28,8 @@ const (
 	appStyle  = "assets/index-D1e2F3g4.css"
 )
 
-// siteFiles are those of a built app by their names: a script that is large as
-// scripts go, a style sheet that is not, and a film that is too large to keep.
+// siteFiles holds the files of a built app by name: a large script, a small style
+// sheet, and a film that is too large to keep in memory.
 var siteFiles = map[string]string{
 	"index.html":  "<!doctype html><title>XCRI</title>",
 	appScript:     strings.Repeat("console.log('the hills of the course');\n", 4000),
@@ -40,7 +40,8 @@ var siteFiles = map[string]string{
 	".env":        "PASSWORD=this is secret",
 }
 
-// siteFolder is a folder with siteFiles, a named pipe, and a way out of it.
+// siteFolder makes a folder with siteFiles, a named pipe, and a symbolic link that
+// leads out of the folder.
 func siteFolder(t testing.TB) string {
 	t.Helper()
 	parent := t.TempDir()
@@ -55,7 +56,7 @@ func siteFolder(t testing.TB) string {
 	return dir
 }
 
-// putFile puts a file of an hour ago in the place of another at once.
+// putFile atomically replaces a file; the modification time is an hour ago.
 func putFile(t testing.TB, dir, name, text string) {
 	t.Helper()
 	path, hourAgo := filepath.Join(dir, name), time.Now().Add(-time.Hour)
@@ -66,7 +67,7 @@ func putFile(t testing.TB, dir, name, text string) {
 	}
 }
 
-// siteOptions are those of a proxy that serves a folder too.
+// siteOptions returns the options of a proxy that also serves a folder.
 func siteOptions(t testing.TB, dir string) Options {
 	t.Helper()
 	s, err := site.New(site.Options{Dir: dir, Variants: content.OfFile})
@@ -116,7 +117,8 @@ func TestSite(t *testing.T) {
 	}
 }
 
-// checkSiteHeaders also finds what belongs to the API alone.
+// checkSiteHeaders checks the headers of a site's answer, and that headers of the API
+// are absent.
 func checkSiteHeaders(t *testing.T, a answer, contentType, cacheControl string) {
 	t.Helper()
 	want := map[string]string{
@@ -131,7 +133,7 @@ func checkSiteHeaders(t *testing.T, a answer, contentType, cacheControl string) 
 	}
 }
 
-// checkSame asks for an answer again: its head alone, and whether it has changed.
+// checkSame repeats a request with HEAD and as a conditional request.
 func checkSame(t *testing.T, base, path, accept string, a answer) {
 	t.Helper()
 	tag := a.header.Get("Etag")
@@ -170,7 +172,8 @@ func TestSiteTagsNameBytes(t *testing.T) {
 	}
 }
 
-// TestSiteHidesFiles sends paths that lead elsewhere over a bare connection.
+// TestSiteHidesFiles: paths that lead out of the folder are refused. They are sent on
+// a bare connection, since clients would clean them.
 func TestSiteHidesFiles(t *testing.T) {
 	p, base := start(t, siteOptions(t, siteFolder(t)))
 	conn := dial(t, base)
@@ -242,8 +245,8 @@ func TestNoSite(t *testing.T) {
 	}
 }
 
-// TestSiteFolderAway: while the folder can't be read, what is not in memory is
-// asked for again later.
+// TestSiteFolderAway: while the folder can't be read, a request for a file that is not
+// in memory gets a 503.
 func TestSiteFolderAway(t *testing.T) {
 	dir := siteFolder(t)
 	_, base := start(t, siteOptions(t, dir))
@@ -260,8 +263,8 @@ func TestSiteFolderAway(t *testing.T) {
 	}
 }
 
-// TestSiteDeployment renames new files into the place of old ones while clients
-// read them: each answer is one of them, whole, and in the end all are new.
+// TestSiteDeployment: new files are renamed over old ones while clients read them.
+// Each answer is one complete version, and in the end every answer is the new version.
 func TestSiteDeployment(t *testing.T) {
 	dir := siteFolder(t)
 	_, base := start(t, siteOptions(t, dir))

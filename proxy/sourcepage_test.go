@@ -9,7 +9,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// TestPageShowsSources: the page tells where answers come from, and why.
+// TestPageShowsSources: the page shows the source of each route's answers and the
+// reason for it.
 func TestPageShowsSources(t *testing.T) {
 	b := openBrowser(t)
 	old := oldAPI(t, nil)

@@ -21,9 +21,9 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// converse sends pieces on a connection to p, each as a packet of its own, and then
-// nothing more. It returns what the server sends before it closes the connection, and
-// when it does. It must run in a bubble.
+// converse sends pieces to p on one connection, each as its own packet, and then
+// nothing more. It returns the received bytes and the time until the server closed the
+// connection. It must run in a synctest bubble.
 func converse(p *Proxy, withFastPath bool, pieces ...string) (received string, took time.Duration) {
 	client, end := net.Pipe() // a Write there is a Read here
 	server := p.server
@@ -56,7 +56,8 @@ func converse(p *Proxy, withFastPath bool, pieces ...string) (received string, t
 	return all.String(), took
 }
 
-// inBubble runs test in a bubble, after fasthttp has started its clock outside of it.
+// inBubble runs test in a synctest bubble after it has started fasthttp's clock
+// outside of the bubble.
 func inBubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	var h fasthttp.ResponseHeader
@@ -64,7 +65,8 @@ func inBubble(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, test)
 }
 
-// statusesIn returns the status of each answer in a stream that they make up entirely.
+// statusesIn returns the status of each answer in a stream, which must consist of
+// complete answers.
 func statusesIn(t *testing.T, stream string) (statuses []int) {
 	t.Helper()
 	for from := bufio.NewReader(strings.NewReader(stream)); ; {
@@ -82,10 +84,10 @@ func statusesIn(t *testing.T, stream string) (statuses []int) {
 	}
 }
 
-// inner is a request that is a hit, and the body of others.
+// inner is a request that is a hit; bodies use it as their content.
 var inner = lines("GET /teams/ HTTP/1.1", "Host: a", "Accept-Encoding: gzip")
 
-// bodies are requests whose bodies look like a request.
+// bodies lists requests whose body looks like a request.
 var bodies = map[string]struct {
 	head, body string
 	statuses   []int // of the answers
@@ -99,8 +101,8 @@ var bodies = map[string]struct {
 		fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(inner), inner), []int{417}},
 }
 
-// TestBodyIsNoRequest: the bytes of a request's body are never read as a request,
-// whatever was answered before it and however the body is cut into packets.
+// TestBodyIsNoRequest: the bytes of a request's body are never parsed as a request,
+// whatever was answered before and however the body is split into packets.
 func TestBodyIsNoRequest(t *testing.T) {
 	for _, size := range []int{900, 40 << 10} { // written with the header and without copying
 		p := streamProxy(t, size)
@@ -123,9 +125,9 @@ func TestBodyIsNoRequest(t *testing.T) {
 	}
 }
 
-// streamProxy returns a proxy whose answers are of a size, and whose hits, to /teams/
-// and /teams/?limit=40, the fast path knows. They stay where they are in the cache,
-// whose goroutines do not belong to the bubbles of the tests.
+// streamProxy returns a proxy whose answers all have the same size. The fast path
+// knows its hits, /teams/ and /teams/?limit=40. They do not move in the cache, whose
+// goroutines do not belong to the bubbles of the tests.
 func streamProxy(t testing.TB, size int) *Proxy {
 	body := sampleBody(size)
 	p, err := New(Options{Generations: generation.Options{Pages: []string{"/teams/", "/teams/?limit=40"}}, BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
@@ -144,8 +146,8 @@ func streamProxy(t testing.TB, size int) *Proxy {
 	return p
 }
 
-// TestTimeoutsOfRequests: the time that a client has begins anew with each request and
-// each answer, whoever answers and whatever was sent together.
+// TestTimeoutsOfRequests: the deadlines start again with each request and each answer,
+// whichever path answers and however many requests were sent together.
 func TestTimeoutsOfRequests(t *testing.T) {
 	p := streamProxy(t, 40<<10)
 	miss := lines("GET /nowhere HTTP/1.1", "Host: a")
@@ -181,7 +183,7 @@ func TestTimeoutsOfRequests(t *testing.T) {
 	}
 }
 
-// TestWriteTimeoutPerAnswer: each answer of a pipeline has the whole time.
+// TestWriteTimeoutPerAnswer: each answer of a pipeline has the full write timeout.
 func TestWriteTimeoutPerAnswer(t *testing.T) {
 	p := streamProxy(t, 40<<10)
 	inBubble(t, func(t *testing.T) {

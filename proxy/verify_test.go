@@ -24,7 +24,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest"
 )
 
-// handles serves until the test ends, and returns a client of it.
+// handles runs a server until the test ends, and returns a client for it.
 func handles(t testing.TB, handler http.HandlerFunc) *legacy.Client {
 	t.Helper()
 	server := httptest.NewServer(handler)
@@ -40,27 +40,27 @@ func handles(t testing.TB, handler http.HandlerFunc) *legacy.Client {
 	return client
 }
 
-// tell answers as the old API does.
+// tell writes an answer in the form of the old API.
 func tell(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body)
 }
 
-// says is an old API that says the same to everything.
+// says returns an old API with a constant answer.
 func says(t testing.TB, status int, body string) *legacy.Client {
 	t.Helper()
 	return handles(t, func(w http.ResponseWriter, _ *http.Request) { tell(w, status, body) })
 }
 
-// originSays is a store that says the same to everything.
+// originSays returns a store with a constant answer.
 func originSays(body string) *fakeOrigin {
 	return &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		return store.Answer{Status: 200, Body: []byte(body)}, nil
 	}}
 }
 
-// compared asks for one comparison.
+// compared requests one comparison.
 func compared(t testing.TB, base, path string) api.Comparison {
 	t.Helper()
 	body, err := json.Marshal(api.VerifyRequest{Path: path, TimeoutMS: 2000})
@@ -76,7 +76,7 @@ func compared(t testing.TB, base, path string) api.Comparison {
 	return c
 }
 
-// recorded are the recorded answers by request.
+// recorded returns the recorded answers by request.
 func recorded(t testing.TB) map[string]storetest.Recorded {
 	t.Helper()
 	all, err := storetest.Answers()
@@ -91,8 +91,8 @@ func recorded(t testing.TB) map[string]storetest.Recorded {
 }
 
 // TestVerifyRecordedAnswers: the database and the old API give the same bytes, except
-// for lists whose rows tie: these come in no fixed order, and where a limit cuts them
-// with other rows. That is recognized as expected.
+// for lists with tied rows. Tied rows come in no fixed order, and a limit may cut the
+// list among them. The comparison classifies these differences as expected.
 func TestVerifyRecordedAnswers(t *testing.T) {
 	answers := recorded(t)
 	opts := realOptions(t)
@@ -123,7 +123,7 @@ func TestVerifyRecordedAnswers(t *testing.T) {
 	}
 }
 
-// TestVerifyFindsAValue: one value in one row that differs is shown with its
+// TestVerifyFindsAValue: a single differing value in one row is reported with its
 // path.
 func TestVerifyFindsAValue(t *testing.T) {
 	const target = "/teams/?season_year=2025&division=2030&gender=M&limit=50000"
@@ -154,7 +154,7 @@ func TestVerifyFindsAValue(t *testing.T) {
 	}
 }
 
-// keyQuery is the question that a key stands for.
+// keyQuery returns the query that a key represents.
 func keyQuery(t testing.TB, key string) store.Query {
 	t.Helper()
 	q, err := route.NewRouter(store.Endpoints(), "").Question(key)
@@ -164,7 +164,7 @@ func keyQuery(t testing.TB, key string) store.Query {
 	return q.Query
 }
 
-// TestVerifyRefusals: what a visitor gets for a bad parameter is compared too.
+// TestVerifyRefusals: the answers to bad parameters are compared too.
 func TestVerifyRefusals(t *testing.T) {
 	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: handles(t, func(w http.ResponseWriter, r *http.Request) {
 		tell(w, 422, `{"detail":[{"type":"missing","loc":["query","team_a_id"],"msg":"Field required","input":null}]}`)
@@ -215,7 +215,8 @@ func TestVerifyRequests(t *testing.T) {
 	}
 }
 
-// TestVerifySubjects: the warm set, without what can't be compared.
+// TestVerifySubjects: the keys to compare are the keys of the warm set, except for
+// routes that can't be compared.
 func TestVerifySubjects(t *testing.T) {
 	opts := realOptions(t)
 	opts.Legacy = says(t, 200, `{}`)
@@ -235,14 +236,14 @@ func TestVerifySubjects(t *testing.T) {
 	}
 }
 
-// crowded is an origin all but one of whose connections are in use.
+// crowded is an origin with a single free connection.
 type crowded struct{ *fakeOrigin }
 
 func (crowded) Stats() store.Stats { return store.Stats{Limit: 8, InUse: 7} }
 
-// TestVerifyIsBusy: more than a few comparisons at once are refused, and so are
-// all while the database has no connection to spare. A shutdown ends those that
-// run.
+// TestVerifyIsBusy: the number of concurrent comparisons is limited, and every
+// comparison is refused while the database has no spare connection. A shutdown cancels
+// running comparisons.
 func TestVerifyIsBusy(t *testing.T) {
 	_, base := start(t, Options{Origin: crowded{originSays(`{}`)}, Legacy: says(t, 200, `{}`)})
 	if a := post(t, base, "/cache/verify", `{"path":"/teams/"}`); a.status != 429 || !strings.Contains(a.body, "all connections to the database are in use; try again") {
@@ -277,8 +278,8 @@ func TestVerifyIsBusy(t *testing.T) {
 	askers.Wait()
 }
 
-// TestVerifySurvivesAPanic: a panic in the store is an error for the one who
-// asked, and its turn is given back.
+// TestVerifySurvivesAPanic: a panic in the store is reported as an error to the
+// client, and the comparison's slot is released.
 func TestVerifySurvivesAPanic(t *testing.T) {
 	_, base := start(t, Options{Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) { panic(errors.New("in the store")) }}, Legacy: says(t, 200, `{}`)})
 	for range 2 + 1 {
