@@ -86,7 +86,7 @@ func (l *lab) close() {
 	os.RemoveAll(l.dir)
 }
 
-// programs maps the required programs to their Debian packages.
+// programs lists the required programs and their Debian packages.
 var programs = [][2]string{
 	{"nginx", "nginx"}, {"varnishd", "varnish"}, {"gcc", "gcc"}, {"gcc", "libc6-dev"}, {"wrk", "wrk"}, {"taskset", "util-linux"},
 	{"python3", "python3"}, {"mariadbd", "mariadb-server"}, {"mariadb", "mariadb-client"},

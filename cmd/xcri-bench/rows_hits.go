@@ -169,7 +169,7 @@ func hits(ctx context.Context, l *lab) error {
 	return nil
 }
 
-// faster adds a row with the ratio of the proxy's rate to another server's, per
+// faster returns a row with the ratio of the proxy's rate to another server's, per
 // processor time.
 func faster(what string, all []series, than int, bound float64) row {
 	return row{what: what + ": to " + names[than], bound: bound,

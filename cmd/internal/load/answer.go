@@ -11,13 +11,13 @@ import (
 )
 
 const (
-	// maxHeaders is how many header lines an answer may have, and maxBody how
-	// large the body of one may be that is kept, in bytes.
+	// maxHeaders is the maximum number of header lines, and maxBody the maximum size
+	// of a body that is kept, in bytes.
 	maxHeaders = 200
 	maxBody    = 256 << 20
 )
 
-// Errors of an answer.
+// The errors of an answer.
 var (
 	errClosed    = errors.New("the connection was closed before an answer")
 	errTruncated = errors.New("the answer ended early")
@@ -28,22 +28,22 @@ func malformed(what string, text []byte) error {
 	return fmt.Errorf("%w: %s %.60q", errMalformed, what, text)
 }
 
-// answer is what is wanted of an HTTP answer. It is used again and again: what
-// it holds is good until the next read.
+// answer holds the used parts of an HTTP answer. It is reused: its contents are valid
+// until the next read.
 type answer struct {
 	status  int
 	etag    []byte
 	coding  []byte // Content-Encoding
 	outcome []byte // the detail of Cache-Status
-	bytes   int64  // of the body, as it was sent
+	bytes   int64  // of the body as transferred
 	body    []byte // if it is kept
-	last    bool   // the connection ends with it
-	length  int64  // Content-Length; below zero for none
+	last    bool   // the answer is the last on the connection
+	length  int64  // Content-Length; negative means none
 	chunked bool
 	keep    bool
 }
 
-// read reads the answer to a request. With head, no body follows; keep says to
+// read reads the answer to a request. head means that no body follows; keep means to
 // keep the body.
 func (a *answer) read(from *bufio.Reader, head, keep bool) error {
 	for {
@@ -51,7 +51,7 @@ func (a *answer) read(from *bufio.Reader, head, keep bool) error {
 			return err
 		}
 		if a.status >= 200 {
-			break // what comes before is no answer yet
+			break // statuses below 200 precede the final answer
 		}
 	}
 	a.keep = keep
@@ -73,7 +73,7 @@ func (a *answer) read(from *bufio.Reader, head, keep bool) error {
 	return err
 }
 
-// broken reports whether err is that nothing more comes.
+// broken reports whether err means that the connection has ended.
 func broken(err error) bool {
 	return err != nil && !isTimeout(err) && !errors.Is(err, errMalformed)
 }
@@ -109,7 +109,7 @@ func (a *answer) readHeader(from *bufio.Reader) error {
 	return malformed("more header lines than", []byte(strconv.Itoa(maxHeaders)))
 }
 
-// early makes the end of the connection the end of an answer.
+// early converts the end of the connection into the error of an incomplete answer.
 func early(err error) error {
 	if broken(err) {
 		return errTruncated
@@ -117,7 +117,7 @@ func early(err error) error {
 	return err
 }
 
-// readLine returns a line without its end.
+// readLine returns a line without its line ending.
 func readLine(from *bufio.Reader) ([]byte, error) {
 	line, err := from.ReadSlice('\n')
 	if err == bufio.ErrBufferFull {
@@ -210,7 +210,7 @@ func (a *answer) take(from *bufio.Reader, n int64) error {
 	return nil
 }
 
-// takeAll reads a body that ends with the connection.
+// takeAll reads a body that is terminated by the end of the connection.
 func (a *answer) takeAll(from *bufio.Reader) error {
 	for {
 		err := a.take(from, int64(max(1, from.Buffered())))

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// Catalogue is what there is to ask for, in the order in which visitors want it:
-// what comes first is wanted most. It must not be changed while it is in use.
+// Catalogue lists the content of an API, most popular first. It must not be changed
+// while it is in use.
 type Catalogue struct {
 	Season    int // the newest
 	Scopes    []Scope
@@ -28,27 +28,27 @@ type Scope struct {
 	Teams     []int
 	Knockouts []int // teams with a head-to-head rank
 
-	Regions, Conferences, Names []string // as they are in the lists; names of people
+	Regions, Conferences, Names []string // as in the lists; Names are of people
 }
 
-// params are the parameters that name the scope in a list.
+// params returns the parameters of the scope in the target of a list.
 func (s *Scope) params() string {
 	return "division=" + strconv.Itoa(s.Division) + "&gender=" + s.Gender
 }
 
-// divisionOrder are the codes of the divisions as the site lists them, and as we
-// think that people want them. Source: the site's selector.
+// divisionOrder are the codes of the divisions in the site's order, which is assumed
+// to be the order of popularity. Source: the site's selector.
 var divisionOrder = []int{2030, 2031, 2032, 2028, 19781, 19782, 2034}
 
-// learner asks an API what it has.
+// learner reads the catalogue of an API.
 type learner struct {
 	client *http.Client
 	root   string
 	told   func(done, all int)
 }
 
-// Learn asks the API below root, without its final slash, what it has. told, if
-// not nil, hears of each list that was read.
+// Learn reads the catalogue of the API at root, a URL without a final slash. It calls
+// told, unless it is nil, after each list that was read.
 func Learn(ctx context.Context, client *http.Client, root string, told func(done, all int)) (*Catalogue, error) {
 	if told == nil {
 		told = func(int, int) {}
@@ -106,7 +106,7 @@ func (l *learner) snapshots(ctx context.Context, c *Catalogue) error {
 	return nil
 }
 
-// scopes finds the divisions and genders of the newest season.
+// scopes returns the divisions and genders of the newest season.
 func (l *learner) scopes(ctx context.Context, c *Catalogue) error {
 	var latest struct {
 		Results []struct {
@@ -129,7 +129,7 @@ func (l *learner) scopes(ctx context.Context, c *Catalogue) error {
 		}
 	}
 	slices.SortFunc(c.Scopes, func(a, b Scope) int {
-		// Women's code comes before men's, whom the site shows first.
+		// The code of women sorts before the code of men, but the site shows men first.
 		return cmp.Or(cmp.Compare(place(a.Division), place(b.Division)), cmp.Compare(a.Division, b.Division), cmp.Compare(b.Gender, a.Gender))
 	})
 	return nil
@@ -142,7 +142,7 @@ func place(division int) int {
 	return len(divisionOrder)
 }
 
-// row is what is wanted of a row of any list.
+// row holds the used fields of a row of any list.
 type row struct {
 	Athlete    int    `json:"anet_athlete_hnd"`
 	Team       int    `json:"anet_team_hnd"`
@@ -152,7 +152,7 @@ type row struct {
 	Conference string `json:"conf_group_name"`
 }
 
-// lists reads the lists of a scope as the site asks for them.
+// lists reads the lists of a scope with the site's parameters.
 func (l *learner) lists(ctx context.Context, season int, s *Scope) error {
 	var rows [3]struct{ Results []row }
 	for i, target := range []string{athleteList(season, s), teamList(season, s), knockoutList(season, s)} {
@@ -177,7 +177,7 @@ func (l *learner) lists(ctx context.Context, season int, s *Scope) error {
 	return nil
 }
 
-// texts returns what is not blank, in order and fit for a query.
+// texts returns the texts that are not blank, in order and escaped for a query.
 func texts(set map[string]bool) (all []string) {
 	for text := range set {
 		if strings.TrimSpace(text) != "" {

@@ -10,8 +10,7 @@ import (
 	"testing"
 )
 
-// fakeAPI answers what Learn asks, but for the targets in instead, which get another
-// body.
+// fakeAPI answers the requests of Learn. A target in instead gets the given body.
 func fakeAPI(t *testing.T, instead map[string]string) (root string) {
 	t.Helper()
 	answers := map[string]string{

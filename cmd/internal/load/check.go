@@ -16,23 +16,22 @@ import (
 )
 
 const (
-	// oneIn is how many requests there are for each whose body is looked at,
-	// beside the first answer to each target.
+	// The body of one request in oneIn is checked, in addition to the first answer
+	// to each target.
 	oneIn = 1000
-	// maxLater is how much of bodies may wait to be checked, in bytes, and
-	// maxBodies how many may.
+	// maxLater limits the total size in bytes of the bodies that wait for the check,
+	// and maxBodies their number.
 	maxLater  = 64 << 20
 	maxBodies = 16 << 10
-	// idleTimes is how much longer than the last check took the next one waits:
-	// what is measured needs the processors.
+	// idleTimes is the pause before the next check as a multiple of the duration of
+	// the last check: the measured server needs the processors.
 	idleTimes = 19
 )
 
-// errBody reports a wrong body.
+// errBody reports an invalid body.
 var errBody = errors.New("the body is wrong")
 
-// checker decides whose body is looked at, and looks. It is safe for concurrent
-// use.
+// checker selects the bodies to check, and checks them. It is safe for concurrent use.
 type checker struct {
 	mu    sync.Mutex
 	seen  map[string]bool
@@ -40,7 +39,7 @@ type checker struct {
 	bytes atomic.Int64 // of later
 }
 
-// received is a body as it was sent.
+// received is a body as transferred.
 type received struct {
 	target, coding string
 	body           []byte
@@ -50,8 +49,8 @@ func newChecker() *checker {
 	return &checker{seen: map[string]bool{}, later: make(chan received, maxBodies)}
 }
 
-// wants reports whether the body of an answer is to be kept and checked. For the
-// first of a target this is also true of one that turns out to have none.
+// wants reports whether to keep and check the body of an answer. It returns true for
+// the first answer to a target, even if the answer turns out to have no body.
 func (c *checker) wants(q *Request, place int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -62,7 +61,7 @@ func (c *checker) wants(q *Request, place int64) bool {
 	return true
 }
 
-// put leaves a copy of a body to work, if there is room for it.
+// put queues a copy of a body for work. It returns false if there is no room.
 func (c *checker) put(r received) bool {
 	size := int64(len(r.body))
 	if c.bytes.Add(size) <= maxLater {
@@ -77,8 +76,8 @@ func (c *checker) put(r received) bool {
 	return false
 }
 
-// work checks what was put, little by little until ended is closed and then all
-// that is left, and tells what is wrong.
+// work checks the queued bodies, with pauses until ended is closed, then the remaining
+// bodies without pauses, and reports invalid bodies.
 func (c *checker) work(ended <-chan struct{}, fail func(target string, err error)) {
 	for {
 		select {

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestCheckLater: every body that was put is checked before work returns, and
-// who puts one may use its bytes again.
+// TestCheckLater holds that every body passed to put is checked before work returns,
+// and that the caller of put may reuse the bytes.
 func TestCheckLater(t *testing.T) {
 	c := newChecker()
 	b := make([]byte, 2)
@@ -35,7 +35,7 @@ func TestCheckLater(t *testing.T) {
 	}
 }
 
-// TestCheckHasNoRoom: what finds no room is left to who has it.
+// TestCheckHasNoRoom holds that put refuses a body that does not fit.
 func TestCheckHasNoRoom(t *testing.T) {
 	half := []byte(strings.Repeat(" ", maxLater/2))
 	c := newChecker()

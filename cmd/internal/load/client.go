@@ -13,10 +13,10 @@ import (
 // readSize is the size of one read of an answer, in bytes.
 const readSize = 64 << 10
 
-// target is where requests go.
+// target is the destination of requests.
 type target struct {
 	scheme, addr, host string // host as in the Host header
-	prefix             string // of all paths
+	prefix             string // prefix of all paths
 }
 
 func newTarget(at *url.URL) target {
@@ -41,21 +41,21 @@ func (t target) dial(ctx context.Context) (net.Conn, error) {
 	return (&net.Dialer{}).DialContext(ctx, "tcp", t.addr)
 }
 
-// dialError is why there is no connection.
+// dialError reports a failure to open a connection.
 type dialError struct{ error }
 
 func (e dialError) Unwrap() error { return e.error }
 
-// client sends one request after the other on a connection that it keeps. It is
-// not safe for concurrent use.
+// client sends requests in sequence on a kept connection. It is not safe for
+// concurrent use.
 type client struct {
 	target
 	timeout time.Duration
-	open    func(context.Context) (net.Conn, error) // dial, but for tests
+	open    func(context.Context) (net.Conn, error) // dial, except in tests
 
-	conn    net.Conn // nil for none
+	conn    net.Conn // nil means not connected
 	reader  *bufio.Reader
-	fresh   bool // nothing was answered on it yet
+	fresh   bool // no answer was read from the connection yet
 	request []byte
 	answer
 }
@@ -67,9 +67,9 @@ func (c *client) close() {
 	}
 }
 
-// exchange sends a request and reads the answer. A connection on which requests
-// were answered before may have been closed meanwhile, as any server may: then
-// the request goes out once more on another one, and again is true.
+// exchange sends a request and reads the answer. A server may close a kept connection
+// between requests. exchange then sends the request again on a new connection and
+// returns true for again.
 func (c *client) exchange(r *Request, etag string, keep bool) (again bool, err error) {
 	c.write(r, etag)
 	err = c.once(r, keep)
@@ -118,8 +118,7 @@ func (c *client) connect(deadline time.Time) (err error) {
 	return nil
 }
 
-// write makes the request's bytes: what a browser sends, so far as it decides
-// about the answer.
+// write writes the request with the headers of a browser that affect the answer.
 func (c *client) write(r *Request, etag string) {
 	method := "GET "
 	if r.Head {

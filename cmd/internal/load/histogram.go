@@ -7,25 +7,25 @@ import (
 )
 
 const (
-	// A power of two of nanoseconds is divided into 1<<subBits buckets, so that
-	// a bucket is at most 1/128 as wide as the times in it are long.
+	// Each power of two of nanoseconds is divided into 1<<subBits buckets, so that
+	// the width of a bucket is at most 1/128 of its times.
 	subBits = 7
-	// longest is the first time that is too long to be told from longer ones,
-	// about 69 s: the last bucket holds all of these.
+	// longest is the shortest time in the last bucket, about 69 s, which also counts
+	// all longer times.
 	longest = 1 << 36
 	buckets = (36-subBits)<<subBits + 1<<subBits
 )
 
-// Histogram counts how long things took, to 1 % up to a minute. The zero value
-// is empty. Its methods are safe for concurrent use.
+// Histogram counts durations with a precision of 1 % up to a minute. The zero value is
+// empty. Its methods are safe for concurrent use.
 type Histogram struct {
 	counts   [buckets]atomic.Int64
-	fastest  atomic.Int64 // nanoseconds and one more; zero for none
+	fastest  atomic.Int64 // nanoseconds plus one; zero means no times
 	slowest  atomic.Int64 // nanoseconds
 	recorded atomic.Int64
 }
 
-// Record counts one time. One below zero counts as zero.
+// Record counts a time. A negative time counts as zero.
 func (h *Histogram) Record(took time.Duration) {
 	ns := max(0, int64(took))
 	h.counts[bucketOf(ns)].Add(1)
@@ -42,7 +42,7 @@ func bucketOf(ns int64) int {
 	return shift<<subBits + int(ns>>shift)
 }
 
-// middle returns the time that stands for a bucket.
+// middle returns the middle of a bucket.
 func middle(bucket int) time.Duration {
 	shift := max(0, bucket>>subBits-1)
 	from := int64(bucket-shift<<subBits) << shift
@@ -69,8 +69,8 @@ func (t *Times) Add(h *Histogram) {
 	}
 }
 
-// Since returns the times that were recorded after an earlier moment. Its
-// extremes are those of all times.
+// Since returns the times that were recorded after an earlier snapshot. Its extremes
+// are of all times.
 func (t *Times) Since(earlier *Times) *Times {
 	diff := *t
 	diff.total -= earlier.total
@@ -80,11 +80,11 @@ func (t *Times) Since(earlier *Times) *Times {
 	return &diff
 }
 
-// Total returns how many times there are.
+// Total returns the number of times.
 func (t *Times) Total() int64 { return t.total }
 
-// Quantile returns the time that a share q, from 0 to 1, did not exceed, and
-// zero where there are no times.
+// Quantile returns the time that a share q of the times, from 0 to 1, did not exceed.
+// It returns zero if there are no times.
 func (t *Times) Quantile(q float64) time.Duration {
 	if t.total == 0 {
 		return 0
@@ -98,7 +98,7 @@ func (t *Times) Quantile(q float64) time.Duration {
 	return t.slowest
 }
 
-// Latency are the quantiles of times that people ask for, in seconds.
+// Latency holds the reported quantiles in seconds.
 type Latency struct {
 	Min  float64 `json:"min"`
 	P50  float64 `json:"p50"`
@@ -108,7 +108,7 @@ type Latency struct {
 	Max  float64 `json:"max"`
 }
 
-// Latency returns the usual quantiles.
+// Latency returns the reported quantiles.
 func (t *Times) Latency() Latency {
 	at := func(q float64) float64 { return t.Quantile(q).Seconds() }
 	return Latency{t.fastest.Seconds(), at(.5), at(.9), at(.99), at(.999), t.slowest.Seconds()}

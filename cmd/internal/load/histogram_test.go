@@ -67,7 +67,7 @@ func TestTimesSince(t *testing.T) {
 	if got := (&Times{}).Quantile(.99); got != 0 {
 		t.Errorf("the quantile of nothing is %v", got)
 	}
-	h.Record(-time.Second) // a clock that was set back
+	h.Record(-time.Second) // the clock was set back
 	h.Record(time.Second)
 	var before, after Times
 	before.Add(&h)

@@ -2,7 +2,7 @@ package load
 
 import "strings"
 
-// Kind is what a request asks for, so far as the report tells latencies apart.
+// Kind is the kind of a request's target, by which the report groups latencies.
 type Kind uint8
 
 // The kinds, in the order of the report.

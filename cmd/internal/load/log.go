@@ -7,15 +7,15 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
 )
 
-// browserAccept is the Accept-Encoding of all current browsers: a log does not
-// record it.
+// browserAccept is the Accept-Encoding of all current browsers. Access logs do not
+// record the header.
 const browserAccept = "gzip, deflate, br, zstd"
 
 // Log holds the requests of an access log in their order.
 type Log struct {
 	Lines     int `json:"lines"`
 	Malformed int `json:"malformed"`
-	Skipped   int `json:"skipped"` // no reads, or not for the API
+	Skipped   int `json:"skipped"` // requests that are not reads, or not for the API
 	Taken     int `json:"taken"`
 
 	prefix   string
@@ -24,8 +24,8 @@ type Log struct {
 	targets  map[string]string // each target once, so that repeated ones share memory
 }
 
-// NewLog returns an empty Log of the first limit requests below prefix, or of all
-// if limit is zero.
+// NewLog returns an empty Log for requests below prefix. It takes the first limit
+// requests; zero means no limit.
 func NewLog(prefix string, limit int) *Log {
 	return &Log{prefix: prefix, limit: limit, targets: map[string]string{}}
 }
@@ -60,8 +60,8 @@ func (l *Log) add(e accesslog.Entry, ok bool) {
 	}
 }
 
-// request returns the request of a line. A target that was answered must be
-// answered again; any other may get any status but an error of the server.
+// request returns the request of a line. If the logged status was a success, the
+// answer must be one too; otherwise any status without a server error is expected.
 func (l *Log) request(e accesslog.Entry, target string) Request {
 	if l.targets[target] == "" {
 		l.targets[target] = target

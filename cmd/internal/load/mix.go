@@ -5,17 +5,17 @@ import (
 	"sync"
 )
 
-// A day of the site is 18,000 visitors who load 10 pages each, which ask for 3 to
-// 5 things: 180,000 pages, 720,000 requests. Source: the old project's own count
-// of a day. What the pages ask for, and with which parameters, is what the site's
-// pages do. The frequency of each page was never counted: the shares are a
-// guess that comes to 4 requests a page.
+// A day of the site has 18,000 visitors who load 10 pages each, with 3 to 5 requests a
+// page: 180,000 pages, 720,000 requests. Source: the old project's own count of a day.
+// Each page sends the requests and parameters of the site's page. The frequency of
+// each page was never counted: the shares are an estimate with a mean of 4 requests a
+// page.
 const pagesPerVisit = 10
 
-// page is a page of the site, or a view that opens on one.
+// page is a page of the site, or a view within a page.
 type page struct {
 	name  string
-	share int // of a hundred pages after the first of a visit
+	share int // percent of the pages after the first of a visit
 	ask   func(*visitor)
 }
 
@@ -34,39 +34,39 @@ var pages = []page{
 	{"old link", 1, (*visitor).gone},
 }
 
-// accepts are the Accept-Encoding headers that visits come with: all but a few
-// are of browsers, the others of crawlers and scripts.
+// accepts are the Accept-Encoding headers of visits: most of them of browsers, a few
+// of crawlers and scripts.
 var accepts = []struct {
-	share  int // of a hundred visits
+	share  int // percent of the visits
 	header string
 }{{94, "gzip, deflate, br, zstd"}, {4, "gzip"}, {2, ""}}
 
-// atHome is how many of a hundred pages are of the division and gender that the
-// visit began with, and of a hundred teams, regions and conferences of these the
+// atHome is the percentage of pages for the division and gender with which the visit
+// began, and of the requested teams, regions and conferences there that are the
 // visitor's own.
 const atHome = 75
 
-// nobody is a handle that no athlete and no team has.
+// nobody is a handle of no athlete and no team.
 const nobody = 999_999_999
 
-// Mix gives out visits as the real site's visitors make them, always the same
-// ones for a seed. Its methods are safe for concurrent use.
+// Mix is a Source of visits as on the real site. The visits are determined by the
+// seed. Its methods are safe for concurrent use.
 type Mix struct {
 	mu        sync.Mutex
 	catalogue *Catalogue
 	rand      *rand.Rand
 	zipf      zipf
-	total     int // zero for no end
+	total     int // zero means no limit
 	given     int
-	perPage   []int // how often each page was drawn
+	perPage   []int // number of draws of each page
 }
 
-// NewMix returns a source of total requests; zero means no end.
+// NewMix returns a source of total requests; zero means no limit.
 func NewMix(c *Catalogue, seed uint64, total int) *Mix {
 	return &Mix{catalogue: c, rand: rand.New(rand.NewPCG(seed, 0)), total: total, perPage: make([]int, len(pages))}
 }
 
-// Total returns how many requests there are in all, and zero if there is no end.
+// Total returns the number of requests of all visits; zero means no limit.
 func (m *Mix) Total() int { return m.total }
 
 // Next returns the next visit.
@@ -98,7 +98,7 @@ func (m *Mix) Next() *Visit {
 	return &Visit{v.requests, NewBrowser()}
 }
 
-// pick returns an index below n, drawn by shares of a hundred.
+// pick returns an index below n, drawn by shares in percent.
 func (m *Mix) pick(n int, share func(int) int) int {
 	at := m.rand.IntN(100)
 	for i := range n {
@@ -113,5 +113,5 @@ func (m *Mix) scope() *Scope {
 	return &m.catalogue.Scopes[m.zipf.draw(m.rand, len(m.catalogue.Scopes))]
 }
 
-// chance is true so many times of a hundred.
+// chance returns true with a probability in percent.
 func (m *Mix) chance(of int) bool { return m.rand.IntN(100) < of }

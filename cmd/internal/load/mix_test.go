@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// catalogueOf returns a catalogue of 14 scopes with so many teams each, and 6
-// snapshots, 4 of them of the season.
+// catalogueOf returns a catalogue of 14 scopes with the given number of teams each,
+// and 6 snapshots, 4 of them of the season.
 func catalogueOf(teams int) *Catalogue {
 	c := &Catalogue{Season: 2025, Snapshots: []string{"2025-10-20", "2025-10-13", "2025-10-06", "2025-09-29", "2024-11-04", "2024-10-28"}}
 	for _, division := range divisionOrder {
@@ -44,8 +44,8 @@ func TestMixIsTheSameForASeed(t *testing.T) {
 	}
 }
 
-// within reports whether n of all is what a share of a hundred comes to, but
-// for six standard deviations.
+// within reports whether n of all is within six standard deviations of a share in
+// percent.
 func within(n, all int, share float64) bool {
 	p := share / 100
 	return math.Abs(float64(n)-p*float64(all)) <= 6*math.Sqrt(float64(all)*p*(1-p))

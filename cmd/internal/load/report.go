@@ -14,20 +14,20 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
-// statusError is a status that was not expected.
+// statusError reports an unexpected status.
 type statusError int
 
 func (e statusError) Error() string {
 	return fmt.Sprintf("got %d %s", int(e), http.StatusText(int(e)))
 }
 
-// outcomes are the details of Cache-Status. A request that failed without one
-// counts as failed, and any other answer as none.
+// outcomes are the details of Cache-Status. Without a detail, a failed request counts
+// as "failed" and any other answer as "none".
 var outcomes = [...]string{"hit", "stale", "stale_error", "miss", "coalesced", "pass", failed, none}
 
 const failed, none = "error", "none"
 
-// NoConnection is the kind of failures to connect.
+// NoConnection is the Kind of a failure to connect.
 const NoConnection = "no connection"
 
 // Failure is a kind of error, its count, and its first example.
@@ -51,8 +51,8 @@ type tally struct {
 	failures map[string]*Failure
 }
 
-// count counts a request after the warm-up. The answer is incomplete if err is not
-// about its status or body.
+// count counts a request after the warm-up. An err that is not about the status or
+// body means that the answer is incomplete.
 func (t *tally) count(k Kind, a *answer, took time.Duration, err error) {
 	t.kinds[k].Record(took)
 	var wrong statusError
@@ -108,7 +108,7 @@ func failureKind(err error) string {
 	return "closed"
 }
 
-// times returns the times of all kinds.
+// times returns the latencies of all kinds.
 func (t *tally) times() *Times {
 	all := &Times{}
 	for i := range t.kinds {
@@ -117,24 +117,25 @@ func (t *tally) times() *Times {
 	return all
 }
 
-// Report is the result of a run. Requests of the warm-up count as errors only. Times are in seconds, sizes in bytes.
+// Report is the result of a run. Of the warm-up it counts only errors. Times are in
+// seconds, sizes in bytes.
 type Report struct {
 	Requests   int64            `json:"requests"`
 	WarmUp     int64            `json:"warm_up"`
-	Seconds    float64          `json:"seconds"` // of those that count
+	Seconds    float64          `json:"seconds"` // without the warm-up
 	PerSecond  float64          `json:"per_second"`
 	Errors     int64            `json:"errors"`
 	Failures   []Failure        `json:"failures"` // by kind, most first
 	Reconnects int64            `json:"reconnects"`
 	Statuses   map[string]int64 `json:"statuses"`
 	Outcomes   map[string]int64 `json:"outcomes"`  // of Cache-Status
-	HitRatio   float64          `json:"hit_ratio"` // see api.HitRatio; a failed request is no hit
-	Bytes      int64            `json:"bytes"`     // of the bodies, as they were sent
+	HitRatio   float64          `json:"hit_ratio"` // see api.HitRatio; a failed request is not a hit
+	Bytes      int64            `json:"bytes"`     // of the bodies as transferred
 	Latency    Latency          `json:"latency"`
 	Kinds      []KindReport     `json:"kinds"`
 }
 
-// KindReport is the result for one kind of requests.
+// KindReport is the result for a kind of request.
 type KindReport struct {
 	Kind     string  `json:"kind"`
 	Requests int64   `json:"requests"`
@@ -150,7 +151,7 @@ func (r *run) report(ended time.Time) *Report {
 	select {
 	case <-r.counting:
 		out.Seconds = ended.Sub(r.since).Seconds()
-	default: // it ended in the warm-up
+	default: // the run ended during the warm-up
 	}
 	if out.Seconds > 0 {
 		out.PerSecond = float64(out.Requests) / out.Seconds
@@ -168,7 +169,7 @@ func (r *run) report(ended time.Time) *Report {
 	return out
 }
 
-// addKinds adds the figures of each kind, and the outcomes of all.
+// addKinds adds the figures of each kind, and the sum of the outcomes.
 func (out *Report) addKinds(t *tally) {
 	for k := range t.kinds {
 		of := map[string]int64{}

@@ -1,5 +1,5 @@
-// Package load plays the visitors of the site: it makes the requests that they
-// make, checks every answer, and measures how long answers take.
+// Package load generates load: it sends the requests of the site's visitors, checks
+// every answer, and measures latency.
 package load
 
 import (
@@ -12,30 +12,29 @@ import (
 	"time"
 )
 
-// tellEvery is how often Options.Progress is called.
+// tellEvery is the interval between calls of Options.Progress.
 const tellEvery = 250 * time.Millisecond
 
 // Options configure Run; options without a default must be set.
 type Options struct {
-	URL    *url.URL // where the API is, without a final slash
+	URL    *url.URL // URL of the API, without a final slash
 	Source Source
-	// Connections is how many clients there are, each with a connection of its
-	// own. Zero means 20.
+	// Connections is the number of clients, each with its own connection. Zero means
+	// 20.
 	Connections int
-	// Rate is how many requests a second are due, whatever becomes of them: the
-	// time of an answer then counts from when its request was due, and not from
-	// when a client was free to send it. Zero means that each client sends the
-	// next request when it has the answer to the last.
+	// Rate is the number of requests scheduled per second, independently of earlier
+	// answers. Latency is then measured from the scheduled time, not from the time
+	// when a client was free to send the request. Zero means no schedule: each
+	// client sends a request when it has the previous answer.
 	Rate float64
-	// WarmUp is how many requests are made before those that count. Errors count
-	// always.
+	// WarmUp is the number of requests before the measurement. Errors in the warm-up
+	// are counted.
 	WarmUp int
-	// Duration is how long requests that count are sent; zero for as long as
-	// there are any.
+	// Duration is the length of the measurement; zero means until the source ends.
 	Duration time.Duration
-	// Timeout is how long an answer may take. Zero means 10 s.
+	// Timeout limits the time to answer a request. Zero means 10 s.
 	Timeout time.Duration
-	// Progress is called with the progress every tellEvery; nil means no reports.
+	// Progress is called every tellEvery; nil means no reports.
 	Progress func(Progress)
 
 	dial func(context.Context) (net.Conn, error) // for tests
@@ -57,17 +56,17 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Progress is how far a run is.
+// Progress is the progress of a run.
 type Progress struct {
-	Done   int64 // requests, the warm-up's among them
-	Total  int   // zero for no end
+	Done   int64 // requests, including the warm-up
+	Total  int   // zero means no limit
 	Errors int64
-	Rate   float64       // requests a second, of late
-	P99    time.Duration // of late; zero for none
-	Left   time.Duration // of Options.Duration
+	Rate   float64       // requests per second since the last report
+	P99    time.Duration // since the last report; zero means no requests
+	Left   time.Duration // remaining part of Options.Duration
 }
 
-// run is one run.
+// run is the state of a run.
 type run struct {
 	opts   Options
 	issued atomic.Int64 // requests that have a place in the order
@@ -79,9 +78,9 @@ type run struct {
 	check    *checker
 }
 
-// Run makes the requests of the source and returns the report. It ends
-// early when ctx does; open requests are then finished. The error is about the
-// options: wrong answers are in the report.
+// Run sends the requests of the source and returns the report. When ctx ends, Run
+// finishes the requests under way and returns early. The error reports invalid
+// options; wrong answers are in the report.
 func Run(ctx context.Context, opts Options) (*Report, error) {
 	if opts.URL == nil || opts.Source == nil || opts.Connections < 0 || opts.Rate < 0 || opts.WarmUp < 0 {
 		return nil, errors.New("load: the options are incomplete or below zero")
@@ -97,7 +96,7 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 		clients.Go(func() { r.visit(ctx) })
 	}
 	others.Go(func() { r.tell(ctx) })
-	last := make(chan struct{}) // the last answer has come
+	last := make(chan struct{}) // closed after the last answer
 	others.Go(func() { r.check.work(last, r.tally.fail) })
 	if r.opts.Duration > 0 {
 		others.Go(func() { r.endInTime(ctx, cancel) })
@@ -128,7 +127,7 @@ func (r *run) endInTime(ctx context.Context, cancel func()) {
 	}
 }
 
-// visit is one client: it makes visits until there are no more.
+// visit is the loop of a client: it makes visits until the source is exhausted.
 func (r *run) visit(ctx context.Context) {
 	c := &client{target: newTarget(r.opts.URL), timeout: r.opts.Timeout, open: r.opts.dial}
 	defer c.close()
@@ -147,8 +146,8 @@ func (r *run) visit(ctx context.Context) {
 	}
 }
 
-// next waits until the next request is due and returns its place in the order of
-// all, from zero on. It returns false when the run has ended.
+// next waits until the next request is due and returns its index among all requests.
+// It returns false when the run has ended.
 func (r *run) next(ctx context.Context) (place int64, due time.Time, ok bool) {
 	if ctx.Err() != nil {
 		return 0, due, false
@@ -171,7 +170,7 @@ func (r *run) next(ctx context.Context) (place int64, due time.Time, ok bool) {
 	return place, due, true
 }
 
-// ask makes one request, checks the answer and counts it.
+// ask sends a request, checks the answer and counts it.
 func (r *run) ask(c *client, b *Browser, q *Request, place int64, due time.Time) {
 	etag := ""
 	if q.Revalidate {
@@ -200,7 +199,7 @@ func (r *run) ask(c *client, b *Browser, q *Request, place int64, due time.Time)
 	}
 }
 
-// tell reports the progress until ctx ends.
+// tell calls Options.Progress until ctx ends.
 func (r *run) tell(ctx context.Context) {
 	ticker := time.NewTicker(tellEvery)
 	defer ticker.Stop()

@@ -27,9 +27,9 @@ import (
 
 const good = "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nCache-Status: xcri-proxy; hit; detail=hit\r\nContent-Length: 2\r\n\r\n{}"
 
-// piped returns options for a server that is asked through pipes: answer gets
-// the number of the request, from one on, and its header lines, and returns what
-// is written, after which the connection ends if it returns true.
+// piped returns options for a server that is connected through pipes. answer receives
+// the number of the request, from 1, and its header lines. It returns the bytes to
+// write, and true to close the connection after them.
 func piped(requests []Request, answer func(n int64, lines string) (string, bool)) Options {
 	var asked atomic.Int64
 	serve := func(conn net.Conn) {
@@ -62,7 +62,7 @@ func piped(requests []Request, answer func(n int64, lines string) (string, bool)
 	}
 }
 
-// times returns n times the same request.
+// times returns n copies of a request.
 func times(n int, r Request) (all []Request) {
 	for range n {
 		all = append(all, r)
@@ -84,8 +84,8 @@ func TestStallShowsWithARate(t *testing.T) {
 		rate     float64
 		from, to time.Duration // of the p90
 	}{
-		// Requests come every 10 ms and take 1 ms: it takes 111 of them until the
-		// second is made up for, and 30 are slower than what 90 % are.
+		// Requests are due every 10 ms and take 1 ms. The backlog of the stopped second
+		// is cleared after 111 requests.
 		{rate: 100, from: 700 * time.Millisecond, to: 760 * time.Millisecond},
 		{rate: 0, from: 0, to: 10 * time.Millisecond},
 	} {
@@ -119,7 +119,7 @@ func TestDuration(t *testing.T) {
 		var last Progress
 		o.Progress = func(p Progress) { last = p }
 		report := mustRun(t, o)
-		// What is expected to be absent is there: that is not the matter here.
+		// The server answers targets that are expected to be absent. This test ignores that.
 		if report.WarmUp != 100 || report.Requests < 199 || report.Requests > 201 || last.Done < 250 || last.Left > time.Second || last.P99 < 9*time.Millisecond {
 			t.Errorf("%d requests after %d, progress %+v", report.Requests, report.WarmUp, last)
 		}
@@ -184,8 +184,8 @@ func TestFailures(t *testing.T) {
 	}
 }
 
-// TestFailuresLowerTheHitRatio holds that a request that fails, with an answer or
-// without, is no hit.
+// TestFailuresLowerTheHitRatio holds that a failed request, with or without an answer,
+// is not a hit.
 func TestFailuresLowerTheHitRatio(t *testing.T) {
 	const busy = "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n"
 	for name, wrong := range map[string]string{
@@ -288,7 +288,7 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// TestSockets asks a server over TCP and over TLS.
+// TestSockets sends requests over TCP and over TLS.
 func TestSockets(t *testing.T) {
 	var asked atomic.Int64
 	handler := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -334,7 +334,7 @@ func TestSockets(t *testing.T) {
 	})
 }
 
-// trusting dials a test's server, whose certificate nobody else knows.
+// trusting dials a test server and trusts its certificate.
 func trusting(server *httptest.Server) func(context.Context) (net.Conn, error) {
 	known := server.Client().Transport.(*http.Transport).TLSClientConfig
 	return func(ctx context.Context) (net.Conn, error) {

@@ -2,13 +2,13 @@ package load
 
 import "sync"
 
-// Request is one request to be made.
+// Request is a request to send and the expected answer.
 type Request struct {
 	Target     string // below the API's root, such as /teams/?gender=M
 	Accept     string // Accept-Encoding; empty for none
 	Expect     Expect
 	Head       bool // HEAD instead of GET
-	Revalidate bool // send the ETag of the copy that the browser has, if it has one
+	Revalidate bool // send the ETag of the browser's copy, if any
 }
 
 // Expect is the expected status of an answer.
@@ -17,15 +17,15 @@ type Expect uint8
 const (
 	// Found is 200, or 304 where an ETag was sent.
 	Found Expect = iota
-	// Perhaps is Found or 404: there may be no such thing.
+	// Perhaps is Found or 404: the resource may not exist.
 	Perhaps
 	// Absent is 404.
 	Absent
-	// Anything is any status below 500 but 429.
+	// Anything is any status below 500 except 429.
 	Anything
 )
 
-// right reports whether a status was expected. conditional says that an ETag was
+// right reports whether a status was expected. conditional means that an ETag was
 // sent.
 func (e Expect) right(status int, conditional bool) bool {
 	found := status == 200 || status == 304 && conditional
@@ -40,31 +40,31 @@ func (e Expect) right(status int, conditional bool) bool {
 	return status < 500 && status != 429 && (status != 304 || conditional)
 }
 
-// Visit is a row of requests that one client makes, one after the other.
+// Visit is a sequence of requests of one client.
 type Visit struct {
 	Requests []Request
 	Browser  *Browser
 }
 
-// Source gives out visits.
+// Source generates visits.
 type Source interface {
-	// Next returns the next visit, and nil after the last. It is safe for
-	// concurrent use.
+	// Next returns the next visit; nil means that the source is exhausted. It is
+	// safe for concurrent use.
 	Next() *Visit
-	// Total returns how many requests there are in all, and zero if there is no
-	// end.
+	// Total returns the number of requests of all visits; zero means no limit.
 	Total() int
 }
 
-// Browser remembers the ETags of the targets that it has loaded. It is safe for concurrent
-// use. It revalidates always: a day is compressed into a minute, so that
-// max-age, a minute too, would hide what returning visitors do.
+// Browser stores the ETags of the targets that it has loaded. It is safe for
+// concurrent use. It always revalidates: a run compresses a day into a minute, and
+// max-age, which is a minute too, would suppress the revalidations of returning
+// visitors.
 type Browser struct {
 	mu    sync.Mutex
 	etags map[string]string
 }
 
-// NewBrowser returns a browser that has loaded nothing yet.
+// NewBrowser returns a Browser without copies.
 func NewBrowser() *Browser { return &Browser{etags: map[string]string{}} }
 
 func (b *Browser) etag(target string) string {
@@ -84,8 +84,8 @@ func (b *Browser) remember(target string, etag []byte) {
 	}
 }
 
-// Replay gives out requests in their order, each as a visit of its own: any
-// client may make the next.
+// Replay is a Source of given requests in order. Each request is a visit of its own,
+// so that any client may send the next request.
 type Replay struct {
 	mu       sync.Mutex
 	requests []Request
@@ -94,7 +94,7 @@ type Replay struct {
 }
 
 // NewReplay returns a source of the given requests, which must not be changed
-// after that.
+// afterwards.
 func NewReplay(requests []Request) *Replay {
 	return &Replay{requests: requests, browser: NewBrowser()}
 }

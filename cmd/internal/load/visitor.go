@@ -5,19 +5,19 @@ import (
 	"strings"
 )
 
-// visitor requests pages. Its methods add the requests of one.
+// visitor simulates a visitor. Its methods add the requests of a page.
 type visitor struct {
 	*Mix
 	accept      string
 	home, scope *Scope
 	requests    []Request
 
-	// What visitors want to see most: what is their own.
+	// The visitor's own team, region and so on, which it requests most often.
 	team               int
 	region, conference string
 }
 
-// one draws from a ranking; it returns false where there is none.
+// one draws from a ranking; it returns false if the ranking is empty.
 func one[T any](v *visitor, ranking []T) (T, bool) {
 	if len(ranking) == 0 {
 		var none T
@@ -26,8 +26,8 @@ func one[T any](v *visitor, ranking []T) (T, bool) {
 	return ranking[v.zipf.draw(v.rand, len(ranking))], true
 }
 
-// oneOrOwn draws from a ranking of the page's scope, or takes what is the
-// visitor's own.
+// oneOrOwn draws from a ranking of the page's scope, or returns the visitor's own
+// value.
 func oneOrOwn[T any](v *visitor, ranking []T, own T) (T, bool) {
 	if v.scope == v.home && len(ranking) > 0 && v.chance(atHome) {
 		return own, true
@@ -51,7 +51,7 @@ func knockoutList(season int, s *Scope) string {
 	return fmt.Sprintf("/team-knockout/?season_year=%d&rank_group_type=D&rank_group_fk=%d&gender_code=%s&limit=500&offset=0", season, s.Division, s.Gender)
 }
 
-// front is the first page of a visit.
+// front requests the first page of a visit.
 func (v *visitor) front() {
 	v.scope = v.home
 	v.ask(Found, "/metadata/latest/date")
@@ -59,7 +59,8 @@ func (v *visitor) front() {
 	v.athletes()
 }
 
-// athletes, as any page of rankings, asks for the snapshots that can be chosen.
+// athletes requests the athletes' rankings. Like any page of rankings it also requests
+// the list of snapshots.
 func (v *visitor) athletes() { v.list(athleteList(v.catalogue.Season, v.scope)) }
 
 func (v *visitor) teams() { v.list(teamList(v.catalogue.Season, v.scope)) }
@@ -86,11 +87,11 @@ func (v *visitor) filtered() {
 	v.list(target)
 }
 
-// teamProfile shows a team with its rank in each snapshot of the season, for which the
-// site asks for the whole list.
+// teamProfile requests a team with its rank in each snapshot of the season, for which
+// the site requests the whole list.
 func (v *visitor) teamProfile() {
 	season := v.catalogue.Season
-	team, _ := oneOrOwn(v, v.scope.Teams, v.team) // Learn leaves out scopes without
+	team, _ := oneOrOwn(v, v.scope.Teams, v.team) // Learn omits scopes without teams
 	v.ask(Found, fmt.Sprintf("/teams/%d?season_year=%d&%s", team, season, v.scope.params()))
 	v.ask(Found, fmt.Sprintf("/athletes/team/%d/roster?season_year=%d&limit=100&gender=%s", team, season, v.scope.Gender))
 	v.ask(Found, "/snapshots/")
@@ -148,7 +149,7 @@ func (v *visitor) twoTeams() {
 	v.ask(Perhaps, fmt.Sprintf("/team-knockout/matchups/head-to-head?season_year=%d&team_a_id=%d&team_b_id=%d", v.catalogue.Season, a, b))
 }
 
-// search asks for the athletes with the beginning of a name.
+// search requests the athletes whose name begins with a prefix.
 func (v *visitor) search() {
 	name, ok := one(v, v.scope.Names)
 	if !ok {

@@ -5,9 +5,9 @@ import (
 	"sort"
 )
 
-// zipf draws from a ranking in which the n-th is wanted 1/n times as often as
-// the first. It is not safe for concurrent use. The one in math/rand has no such
-// exponent: it must be above 1.
+// zipf draws indices from a Zipf distribution with exponent 1: the n-th is drawn 1/n
+// times as often as the first. It is not safe for concurrent use. rand.Zipf requires
+// an exponent above 1.
 type zipf struct{ sums []float64 }
 
 // draw returns an index below n, which must be above 0.
