@@ -11,21 +11,21 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 )
 
-// uncopied is the size of a body from which it is sent from where it is. A smaller body
+// uncopied is the size from which a body is sent without being copied. A smaller body
 // fits the write buffer together with its header.
 const uncopied = 2 << 10
 
-// Send makes the body of a variant that the caller holds the body of the answer to a
-// request other than HEAD, and releases the variant after it.
+// Send sets a variant's body as the body of the answer to a request other than HEAD.
+// The caller holds the variant; Send releases it once the answer was sent.
 func Send(ctx *fasthttp.RequestCtx, v *cache.Variant) {
 	if c, ok := ctx.Conn().(*Conn); ok && v.Len() >= uncopied {
 		c.session.body.prepare(c, v)
-		ctx.Response.SetBodyStream(&c.session.body, v.Len()) // which closes it
+		ctx.Response.SetBodyStream(&c.session.body, v.Len()) // the response closes it
 		ctx.Response.ImmediateHeaderFlush = true
 		return
 	}
 	if v.File != nil {
-		ctx.Response.SetBodyStream(&heldBody{v.Reader(), v}, v.Len()) // which closes it
+		ctx.Response.SetBodyStream(&heldBody{v.Reader(), v}, v.Len()) // the response closes it
 		return
 	}
 	ctx.Response.SetBodyRaw(v.Body)

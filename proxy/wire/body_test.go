@@ -20,7 +20,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 )
 
-// connected returns a connection of a server, and a request on it.
+// connected returns a connection of a server and a request on it.
 func connected(s *Server, end net.Conn) (*Conn, *fasthttp.RequestCtx) {
 	c, _ := s.add(end)
 	c.session = newSession()
@@ -28,8 +28,8 @@ func connected(s *Server, end net.Conn) (*Conn, *fasthttp.RequestCtx) {
 	return c, &c.session.ctx
 }
 
-// TestSend: what is sent is the header and the body, in this order, from a file
-// too, and nothing of it waits for the next answer.
+// TestSend: an answer is sent as its header followed by its body, also from a file,
+// and none of its bytes are delayed until the next answer.
 func TestSend(t *testing.T) {
 	text := make([]byte, 3<<20)
 	rand.NewChaCha8([32]byte{}).Read(text)
@@ -84,10 +84,10 @@ func TestSend(t *testing.T) {
 	}
 }
 
-// TestSendFails: who has hung up, or takes nothing, is noticed, and no more is said
-// to be sent than was.
+// TestSendFails: an error is returned if the client has closed the connection or does
+// not read, and the reported number of bytes is not larger than the number sent.
 func TestSendFails(t *testing.T) {
-	body := make([]byte, 16<<20) // more than a socket takes
+	body := make([]byte, 16<<20) // more than a socket's buffer holds
 	if runtime.GOOS != "linux" {
 		t.Skip("no memory files here")
 	}
@@ -111,7 +111,7 @@ func TestSendFails(t *testing.T) {
 	}
 }
 
-// cut makes a file shorter than it says.
+// cut truncates a memory file; its recorded length stays the same.
 func cut(t *testing.T, file *memfile.File, to int64) *memfile.File {
 	t.Helper()
 	err := file.Control(func(fd uintptr) {
@@ -125,7 +125,8 @@ func cut(t *testing.T, file *memfile.File, to int64) *memfile.File {
 	return file
 }
 
-// fileOf returns a memory file that holds b; nil, for a copy, where there are none.
+// fileOf returns a memory file that holds b; nil on systems without memory files,
+// where the body is copied.
 func fileOf(t *testing.T, b []byte) *memfile.File {
 	t.Helper()
 	file, err := new(memfile.Memory).New(b)
@@ -135,8 +136,8 @@ func fileOf(t *testing.T, b []byte) *memfile.File {
 	return file
 }
 
-// TestSendFile: a file is sent whole on each connection, also on one without a socket
-// and with a session that another connection has used.
+// TestSendFile: a file is sent completely on each connection, also on a connection
+// without a socket and with a reused session.
 func TestSendFile(t *testing.T) {
 	body := bytes.Repeat([]byte("file "), 100_000)
 	file := fileOf(t, body)
@@ -181,7 +182,8 @@ func TestSendFile(t *testing.T) {
 	}
 }
 
-// TestSendElsewhere: what is not on a connection of a Server is sent too, and released.
+// TestSendElsewhere: Send also works for a request that is not on a connection of a
+// Server, and releases the variant.
 func TestSendElsewhere(t *testing.T) {
 	body := bytes.Repeat([]byte("body "), 1000)
 	for name, v := range map[string]*cache.Variant{"copied": {Body: body}, "from a file": {File: fileOf(t, body)}, "small": {Body: body[:10]}} {

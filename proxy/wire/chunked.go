@@ -6,7 +6,7 @@ import (
 	"io"
 )
 
-// Limits of a chunked body, beside MaxBody.
+// Limits of a chunked body, in addition to MaxBody.
 const (
 	maxChunkLine  = 256     // bytes of a chunk's size and extensions
 	maxExtensions = 4 << 10 // bytes of the extensions of all chunks
@@ -79,7 +79,7 @@ func (r *chunkReader) end() error {
 	return err
 }
 
-// skipTrailers reads the fields after the last chunk, which are checked and dropped.
+// skipTrailers reads, checks and drops the fields after the last chunk.
 func (r *chunkReader) skipTrailers() error {
 	for {
 		line, err := r.line(maxTrailers)
@@ -96,8 +96,8 @@ func (r *chunkReader) skipTrailers() error {
 	}
 }
 
-// readBody reads the body that a head announces and passes it on in pieces, which are
-// valid during the call. An error of add ends the reading.
+// readBody reads the body that a head announces and passes each piece to add, which
+// must not keep it. An error of add stops the reading.
 func readBody(from *bufio.Reader, h *Head, add func([]byte) error) error {
 	if h.length != chunked {
 		if h.length > MaxBody {
@@ -127,7 +127,7 @@ func readBody(from *bufio.Reader, h *Head, add func([]byte) error) error {
 	}
 }
 
-// readData reads size bytes, as they arrive.
+// readData reads size bytes and passes them to add as they arrive.
 func readData(from *bufio.Reader, size int, add func([]byte) error) error {
 	for size > 0 {
 		if _, err := from.Peek(1); err != nil {

@@ -35,8 +35,8 @@ func (c *Conn) expect() error {
 	return c.extend(&c.readBy, c.server.opts.Timeouts.Idle, c.SetReadDeadline)
 }
 
-// limitRequest sets the deadline for the rest of a request. That of the first counts
-// from when the connection was opened.
+// limitRequest sets the deadline for the rest of a request. The deadline of the first
+// request counts from the opening of the connection.
 func (c *Conn) limitRequest() error {
 	c.readBy = c.server.opts.Timeouts.Read
 	if c.answered {
@@ -64,7 +64,7 @@ func (c *Conn) limitWrite() error {
 	return c.extend(&c.writeBy, c.server.opts.Timeouts.Write, c.SetWriteDeadline)
 }
 
-// Write sends a part of an answer, or keeps it for the body that follows.
+// Write sends a part of an answer, or keeps it until the following body is sent.
 func (c *Conn) Write(b []byte) (int, error) {
 	if s := c.session; s.body.variant != nil {
 		s.body.header = append(s.body.header, b...)
@@ -76,7 +76,8 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return c.Conn.Write(b)
 }
 
-// hurry gives a client that there is no room for little time to receive the answer.
+// hurry sets a short write deadline for a client that is refused because the server is
+// full.
 func (c *Conn) hurry() {
 	c.hurried = true
 	c.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write

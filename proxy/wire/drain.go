@@ -61,7 +61,7 @@ func (c *conns) closeListener() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if !c.closed && c.listener != nil {
-		c.listener.Close() // an error means that it does not listen, as is wanted
+		c.listener.Close() // an error means that it is closed already
 	}
 	c.closed = true
 }

@@ -8,12 +8,12 @@ import (
 	"time"
 )
 
-// TestLeave: a wait that is cut short loses nothing that has come by then.
+// TestLeave: ending a connection's wait loses no data that has already arrived.
 func TestLeave(t *testing.T) {
 	client, c := joined(t)
 	io.WriteString(client, "a request")
 	b := make([]byte, 1)
-	if _, err := c.Read(b); err != nil { // or the rest may not have come yet
+	if _, err := c.Read(b); err != nil { // wait for the first byte, so that the rest has arrived
 		t.Fatal(err)
 	}
 	leave(c)
@@ -26,8 +26,8 @@ func TestLeave(t *testing.T) {
 	}
 }
 
-// TestRelease: a connection is let go of once, when nothing has come on it for so
-// long.
+// TestRelease: a connection is released once, when no data has arrived on it for the
+// given time.
 func TestRelease(t *testing.T) {
 	s, fake, left := testServer(nil), &fakeConn{}, map[*Conn]bool{}
 	c := &s.conns
@@ -49,7 +49,7 @@ func TestRelease(t *testing.T) {
 	}
 }
 
-// fakeConn counts how often it was let go of.
+// fakeConn counts how often it was released.
 type fakeConn struct {
 	net.Conn
 	left int
@@ -62,7 +62,7 @@ func (c *fakeConn) CloseRead() error {
 
 func (c *fakeConn) Close() error { return nil }
 
-// TestQuietFor: what comes on a connection ends its quiet, and nothing else does.
+// TestQuietFor: only data from the client resets the quiet time of a connection.
 func TestQuietFor(t *testing.T) {
 	client, conn := joined(t)
 	long := time.Now().Add(-time.Hour)
@@ -87,7 +87,7 @@ func TestQuietFor(t *testing.T) {
 	}
 }
 
-// joined returns the two ends of a connection that the end of the test closes.
+// joined returns the two ends of a connection, which are closed when the test ends.
 func joined(t *testing.T) (client, server net.Conn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

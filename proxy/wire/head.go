@@ -28,7 +28,7 @@ type Head struct {
 	joined []byte          // holds the values of repeated fields
 }
 
-// Lengths of bodies that no number tells.
+// Values of Head.length that are no lengths.
 const (
 	noLength = -1
 	chunked  = -2

@@ -14,7 +14,7 @@ func lines(of ...string) string { return strings.Join(of, "\r\n") + "\r\n\r\n" }
 
 const get = "GET /teams/?limit=5 HTTP/1.1"
 
-// plainHeads are heads that the fast path may see.
+// plainHeads lists heads that the fast path may answer.
 var plainHeads = map[string]struct{ head, target, accept, tags string }{
 	"the least":                        {lines(get, "Host: a"), "/teams/?limit=5", "", ""},
 	"a browser's":                      {lines(get, "Host: web4.ustfccca.org", "User-Agent: Mozilla/5.0 (X11; Linux x86_64)", "Accept: */*", "Accept-Encoding: gzip, br", "Cookie: a=b; c=d"), "/teams/?limit=5", "gzip, br", ""},
@@ -33,7 +33,8 @@ var plainHeads = map[string]struct{ head, target, accept, tags string }{
 	"many token characters":            {lines(get, "Host: a", "X-!#$%&'*+.^_`|~09: a"), "/teams/?limit=5", "", ""},
 }
 
-// otherHeads are heads that are read, for the handler, with the length of the body.
+// otherHeads lists heads that are valid but left to the handler, with the length of
+// the body.
 var otherHeads = map[string]struct {
 	head   string
 	length int
@@ -60,7 +61,7 @@ var otherHeads = map[string]struct {
 	"an expectation":          {lines(get, "Host: a", "Expect: 100-continue"), noLength, false},
 }
 
-// refusedHeads are heads that are not read, and the status of the answer.
+// refusedHeads lists heads that are refused, with the status of the answer.
 var refusedHeads = map[string]struct {
 	head   string
 	status int
@@ -165,7 +166,7 @@ var refusedHeads = map[string]struct {
 	"only LFs":                          {"GET /teams/ HTTP/1.1\nHost: a\n\n", 400},
 }
 
-// read reads a head as a connection does.
+// read parses a head as a connection does.
 func (h *Head) read(text string) error {
 	size, err := headEnd([]byte(text), 0)
 	if err != nil {
@@ -177,7 +178,7 @@ func (h *Head) read(text string) error {
 	return nil
 }
 
-// TestHeads: what is read of a head is what it says.
+// TestHeads: parsing a head extracts its target, fields and body length.
 func TestHeads(t *testing.T) {
 	var h Head // one for all, as on a connection
 	for name, tt := range plainHeads {
@@ -205,8 +206,8 @@ func TestRefusedHeads(t *testing.T) {
 	}
 }
 
-// TestHeadInPieces: the end of a head is found, or an LF without its CR noticed, with
-// the byte that makes it so, however the bytes before it came.
+// TestHeadInPieces: the end of a head, or an LF without its CR, is detected as soon as
+// its last byte arrives, however the bytes before it are split.
 func TestHeadInPieces(t *testing.T) {
 	for _, head := range []string{lines(get, "Host: a"), lines(get), "\r\n", lines(get, "Host: a") + "GET /"} {
 		end := strings.Index(head, "\r\n\r\n") + 4
@@ -230,7 +231,8 @@ func TestHeadInPieces(t *testing.T) {
 	}
 }
 
-// TestHasControl compares with the definition, for each byte in each place.
+// TestHasControl: hasControl agrees with its definition for every byte in every
+// position.
 func TestHasControl(t *testing.T) {
 	for length := 1; length <= 25; length++ {
 		for at := range length {
@@ -247,7 +249,7 @@ func TestHasControl(t *testing.T) {
 	}
 }
 
-// FuzzHead: fasthttp reads a head that is not refused, and reads the same in it.
+// FuzzHead: fasthttp parses every head that is accepted, with the same result.
 func FuzzHead(f *testing.F) {
 	for _, tt := range plainHeads {
 		f.Add([]byte(tt.head))
@@ -268,7 +270,7 @@ func FuzzHead(f *testing.F) {
 		from := bufio.NewReaderSize(bytes.NewReader(text[:size]), MaxHead)
 		if err := r.Read(from); err != nil || from.Buffered() > 0 {
 			if bytes.Contains(bytes.ToLower(text), []byte("trailer")) {
-				return // fasthttp refuses some, and then we do
+				return // fasthttp refuses some Trailer fields, and then the server refuses the request
 			}
 			t.Fatalf("%v, %d bytes left", err, from.Buffered())
 		}

@@ -3,7 +3,7 @@ package wire
 import "github.com/valyala/fasthttp"
 
 // problem is the reason why a request is refused. The connection is closed then, since
-// its next bytes may be anything.
+// the end of the request is unknown.
 type problem struct {
 	status int
 	detail string

@@ -17,8 +17,8 @@ const (
 	retryAfter = "5"
 )
 
-// refuse answers a request that is not served, in the shape of the API's errors, if
-// err is a problem. Other errors mean that nobody reads the answer.
+// refuse answers a refused request in the format of the API's errors if err is a
+// problem. After any other error no client reads the answer.
 func (c *Conn) refuse(err error) {
 	var p *problem
 	if !errors.As(err, &p) {
@@ -53,7 +53,7 @@ func (c *Conn) linger() {
 	io.CopyN(io.Discard, c.Conn, lingerBytes) // an error leaves nothing to wait for
 }
 
-// turnAway refuses a connection on which not even a request is read.
+// turnAway refuses a connection without reading a request.
 func (c *Conn) turnAway() {
 	c.countRefusal()
 	go func() {
@@ -68,7 +68,7 @@ func (c *Conn) turnAway() {
 	}()
 }
 
-// countRefusal counts a refused connection, and logs the first in a while.
+// countRefusal counts a refused connection, and logs at most one refusal a minute.
 func (c *Conn) countRefusal() {
 	s := c.server
 	total := s.refused.Add(1)

@@ -11,14 +11,14 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 )
 
-// sender sends memory files to a socket: the kernel passes on the pages of the file,
-// where it copies each byte of a write.
+// sender sends memory files to a socket with sendfile: the kernel passes on the file's
+// pages, while a write would copy each byte.
 type sender struct {
 	raw  syscall.RawConn // nil before the first use
 	step func(socket uintptr) (done bool)
 	some func(file uintptr)
 
-	head         []byte // goes first
+	head         []byte // sent before the file
 	file         *memfile.File
 	offset, size int64
 	sent         int64
@@ -48,7 +48,7 @@ func (s *sender) send(to net.Conn, head []byte, file *memfile.File) (sent int64,
 	return s.sent, err
 }
 
-// sendMore sends until everything is sent, or the socket takes no more for now.
+// sendMore sends until everything is sent or the socket's buffer is full.
 func (s *sender) sendMore(socket uintptr) (done bool) {
 	for s.offset < s.size {
 		n, err := s.sendSome(int(socket))

@@ -12,8 +12,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 )
 
-// session holds what a connection needs to serve requests. It is reused for another
-// connection.
+// session holds the buffers and the request context of a connection. It is reused for
+// other connections.
 type session struct {
 	from *bufio.Reader // the only reader of the connection
 	to   *bufio.Writer
@@ -130,8 +130,8 @@ func (c *Conn) readHead(h *Head) (int, error) {
 	}
 }
 
-// cut returns the reason to refuse a request of which a read failed, or io.EOF if
-// nothing of it has arrived.
+// cut returns the reason to refuse a request that could not be read completely, or
+// io.EOF if no byte of it has arrived.
 func (c *Conn) cut(err error, nothing bool) error {
 	switch {
 	case nothing:
@@ -197,7 +197,8 @@ func (c *Conn) handle(h *Head, size int) bool {
 	return c.respond(closes, http10) == nil
 }
 
-// readRequest gives ctx what fasthttp's parser does not: joined fields, and the body.
+// readRequest adds to ctx the parts that fasthttp's parser does not handle: joined
+// fields, and the body.
 func (c *Conn) readRequest(h *Head) error {
 	r := &c.session.ctx.Request
 	joined := [repeatable]struct {
@@ -229,7 +230,7 @@ func (c *Conn) readRequest(h *Head) error {
 	return err
 }
 
-// bodySink returns what the pieces of a request's body are added to.
+// bodySink returns the function that receives the pieces of a request's body.
 func (c *Conn) bodySink(r *fasthttp.Request) func([]byte) error {
 	if !c.server.opts.TakesBody(r.RequestURI()) {
 		return func([]byte) error { return nil }
@@ -275,7 +276,7 @@ func (c *Conn) respond(closes, http10 bool) error {
 	return nil
 }
 
-// quiet is the logger of a RequestCtx, which has nothing to log.
+// quiet is the logger of a RequestCtx. It discards all messages.
 type quiet struct{}
 
 func (quiet) Printf(string, ...any) {}

@@ -15,7 +15,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 )
 
-// trickle writes a byte of text every 3 s, until nobody reads.
+// trickle writes a byte of text every 3 s until the server stops reading.
 func trickle(client net.Conn, text string) {
 	for i := range text {
 		if _, err := io.WriteString(client, text[i:i+1]); err != nil {
@@ -25,8 +25,8 @@ func trickle(client net.Conn, text string) {
 	}
 }
 
-// TestTimeouts: a client has so long for each step, however little it sends or reads,
-// and the next step begins anew.
+// TestTimeouts: a client has a fixed time for each step, however little it sends or
+// reads, and each step starts a new deadline.
 func TestTimeouts(t *testing.T) {
 	limits := DefaultTimeouts
 	hit, miss := lines("GET /hit HTTP/1.1", "Host: a"), lines("GET /miss HTTP/1.1", "Host: a")
@@ -90,7 +90,8 @@ func readSlowly(client net.Conn) {
 	}
 }
 
-// largeServer answers targets that end with large with a large body.
+// largeServer returns a server that answers targets ending in "large" with a large
+// body.
 func largeServer() *Server {
 	large := &cache.Variant{Body: []byte(strings.Repeat("large ", 10_000))}
 	return testServer(func(o *Options) {
@@ -111,8 +112,8 @@ func largeServer() *Server {
 	})
 }
 
-// TestIdleEndsSilently: a client that sends nothing more gets no answer that it could
-// take for that to its next request.
+// TestIdleEndsSilently: an idle connection is closed without an answer, which the
+// client could take for the answer to its next request.
 func TestIdleEndsSilently(t *testing.T) {
 	for name, request := range map[string]string{
 		"nothing": "", "a hit": lines("GET /hit HTTP/1.1", "Host: a"), "a miss": lines("GET /miss HTTP/1.1", "Host: a"), "an empty line": "\r\n",
@@ -128,8 +129,8 @@ func TestIdleEndsSilently(t *testing.T) {
 	}
 }
 
-// TestLateRequest: a request that stops in its middle gets a 408, and one that ends
-// there a 400.
+// TestLateRequest: a request that stalls gets a 408, and a request that is cut off
+// gets a 400.
 func TestLateRequest(t *testing.T) {
 	for _, half := range []string{"G", "GET /hit HTTP/1.1\r\nHost: a\r\n", lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 5") + "hell", lines("POST /p HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "5\r\nhello\r\n"} {
 		for _, before := range []string{"", lines("GET /hit HTTP/1.1", "Host: a"), lines("GET /miss HTTP/1.1", "Host: a")} {
@@ -144,8 +145,8 @@ func TestLateRequest(t *testing.T) {
 	}
 }
 
-// TestCutRequest: a client that ends its side in the middle of a request gets a 400,
-// and one that does between requests gets nothing more.
+// TestCutRequest: a client that closes its side in the middle of a request gets a 400.
+// A client that closes between requests gets no answer.
 func TestCutRequest(t *testing.T) {
 	s := testServer(nil)
 	hit := lines("GET /hit HTTP/1.1", "Host: a")
@@ -178,8 +179,8 @@ func TestCutRequest(t *testing.T) {
 	}
 }
 
-// TestDeadlinesRest: as long as requests come, deadlines are moved now and then, and an
-// idle client that comes back in time is served.
+// TestDeadlinesRest: while requests keep arriving, deadlines are moved only
+// occasionally, and an idle client that sends a request in time is served.
 func TestDeadlinesRest(t *testing.T) {
 	for name, target := range map[string]string{"hits": "/hit", "misses": "/miss"} {
 		t.Run(name, func(t *testing.T) {
@@ -215,7 +216,7 @@ func TestDeadlinesRest(t *testing.T) {
 	}
 }
 
-// countedConn counts the deadlines that are set.
+// countedConn counts how often a deadline is set.
 type countedConn struct {
 	net.Conn
 	deadlines int
@@ -231,7 +232,7 @@ func (c *countedConn) SetWriteDeadline(t time.Time) error {
 	return c.Conn.SetWriteDeadline(t)
 }
 
-// TestWriteTimeoutPerAnswer: each answer of a pipeline has the whole time.
+// TestWriteTimeoutPerAnswer: each answer of a pipeline has the full write timeout.
 func TestWriteTimeoutPerAnswer(t *testing.T) {
 	for _, target := range []string{"/hit", "/hit/large", "/miss", "/large"} {
 		t.Run(target, func(t *testing.T) {

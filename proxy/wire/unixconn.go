@@ -6,16 +6,16 @@ import (
 	"time"
 )
 
-// unixConn is a connection on a Unix socket. The kernel does not tell when data
-// last came on one, so it is noted.
+// unixConn is a connection on a Unix socket. It records the time of the last data,
+// which the kernel does not report for Unix sockets.
 type unixConn struct {
 	*net.UnixConn
 	opened time.Time
-	heard  atomic.Int64 // time of the last data, since opened
+	heard  atomic.Int64 // time of the last data, counted from opened
 }
 
-// followUnix returns a connection that notes when data comes, if the kernel does
-// not.
+// followUnix wraps a connection for which the kernel does not report the time of the
+// last data.
 func followUnix(accepted net.Conn) net.Conn {
 	if unix, ok := accepted.(*net.UnixConn); ok {
 		return &unixConn{UnixConn: unix, opened: time.Now()}
@@ -23,7 +23,7 @@ func followUnix(accepted net.Conn) net.Conn {
 	return accepted
 }
 
-// Read reads data and notes its time.
+// Read reads data and records its time.
 func (c *unixConn) Read(b []byte) (int, error) {
 	n, err := c.UnixConn.Read(b)
 	if n > 0 {
@@ -35,7 +35,7 @@ func (c *unixConn) Read(b []byte) (int, error) {
 // NetConn returns the connection itself.
 func (c *unixConn) NetConn() net.Conn { return c.UnixConn }
 
-// quiet returns for how long no data has come.
+// quiet returns the time since data last arrived.
 func (c *unixConn) quiet() time.Duration {
 	return time.Since(c.opened) - time.Duration(c.heard.Load())
 }

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestDrainOfUnixSocket: a connection on which something came a moment ago is
-// left alone, one that has been quiet is closed.
+// TestDrainOfUnixSocket: a drain keeps a connection on which data has just arrived,
+// and closes a quiet connection.
 func TestDrainOfUnixSocket(t *testing.T) {
 	dir, err := os.MkdirTemp("", "xcri-drain-")
 	if err != nil {

@@ -10,8 +10,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// The kernel holds little of an answer for a client that does not read: the rest stays
-// where it is, however much the socket's buffer could take.
+// The kernel buffers only a small part of an answer for a client that does not read.
+// The rest stays in the process, however large the socket's buffer may grow.
 func TestUnsentIsLimited(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

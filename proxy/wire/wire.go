@@ -32,7 +32,7 @@ const (
 	MaxBody = 64 << 10
 )
 
-// Options say how a Server serves. Handler is required.
+// Options configure a Server. Handler is required.
 type Options struct {
 	// Handler answers a request. It must not panic.
 	Handler fasthttp.RequestHandler
@@ -40,7 +40,8 @@ type Options struct {
 	// request to dst. The body, which may be nil, follows it; the Server releases it.
 	// If Answer returns false, the Handler gets the request. Nil means no fast path.
 	Answer func(dst []byte, h *Head) (header []byte, body *cache.Variant, ok bool)
-	// OnPanic is told of a panic in Answer, which costs the connection; nil ignores it.
+	// OnPanic is called after a panic in Answer, which closes the connection; nil
+	// ignores it.
 	OnPanic func(target string, cause any)
 	// TakesBody reports whether the Handler reads the body of a request for a target;
 	// nil means always. All other bodies are read and dropped. Bodies is the memory
@@ -60,13 +61,13 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Timeouts limit the time of a client.
+// Timeouts limit the time that a client may take.
 type Timeouts struct {
 	Read  time.Duration // to send a request; the first, from the start of the connection
 	Idle  time.Duration // to begin the next request
 	Write time.Duration // to receive an answer
-	// Slack is by how much a deadline may be late, so that it need not be moved for
-	// each request.
+	// Slack is the time by which a deadline may be late, so that it need not be moved
+	// for each request.
 	Slack time.Duration
 }
 
@@ -104,7 +105,7 @@ type Server struct {
 	sessions    sync.Pool
 	conns       conns
 	refused     atomic.Int64
-	lastRefusal rarely // logged
+	lastRefusal rarely // limits the log of refusals
 }
 
 // New returns a Server.
@@ -117,10 +118,10 @@ func New(opts Options) *Server {
 // Stats is a snapshot of a Server's connections.
 type Stats struct {
 	Open    int64 // connections
-	Refused int64 // connections that got a 503 since the start, for want of room
+	Refused int64 // connections refused with a 503 since the start, over the limit
 }
 
-// Stats returns the counts of this moment.
+// Stats returns the current counts.
 func (s *Server) Stats() Stats { return Stats{Open: int64(s.conns.count()), Refused: s.refused.Load()} }
 
 // Serve answers the connections of ln until Drain or Shutdown, which close it. It may
@@ -166,8 +167,8 @@ func (s *Server) add(accepted net.Conn) (c *Conn, number int) {
 	return c, s.conns.add(c)
 }
 
-// Shutdown is a Drain that spares no idle connection. The error is that of ctx if
-// connections are left.
+// Shutdown drains the server and closes idle connections immediately. It returns ctx's
+// error if connections are left.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.Drain(ctx, 0)
 	if s.conns.count() > 0 {
@@ -176,7 +177,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	return nil
 }
 
-// rarely tells when an event was last logged, whatever the wall clock does meanwhile.
+// rarely limits how often an event is logged. It uses the monotonic clock.
 type rarely struct{ last atomic.Pointer[time.Time] }
 
 // now reports whether the event should be logged now: once a minute.

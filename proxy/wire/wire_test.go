@@ -48,7 +48,8 @@ func testServer(change func(*Options)) *Server {
 	return New(o)
 }
 
-// inBubble runs test in a bubble, after fasthttp has started its clock outside of it.
+// inBubble runs test in a synctest bubble after it has started fasthttp's clock
+// outside of the bubble.
 func inBubble(t *testing.T, test func(t *testing.T)) {
 	t.Helper()
 	var h fasthttp.ResponseHeader
@@ -56,9 +57,9 @@ func inBubble(t *testing.T, test func(t *testing.T)) {
 	synctest.Test(t, test)
 }
 
-// converse sends pieces to a server, each as a packet of its own, and then nothing
-// more. It returns the answers, the rest of what the server sends, and when the server
-// closes the connection. It must run in a bubble.
+// converse sends pieces to a server, each as its own packet, and then nothing more. It
+// returns the answers, the rest of the received bytes, and the time until the server
+// closed the connection. It must run in a synctest bubble.
 func converse(t *testing.T, s *Server, pieces ...string) (answers []answer, rest string, took time.Duration) {
 	t.Helper()
 	client, end := net.Pipe() // a Write there is a Read here
@@ -92,15 +93,15 @@ type answer struct {
 	body   string
 }
 
-// Bodies that the handler reads share a budget, and bodies that it does not read take
-// nothing. A request that finds no room gets a 503, and the room is free once the
-// others are answered.
+// TestBodiesShareABudget: bodies that the handler reads share a budget, and dropped
+// bodies take nothing from it. A request that exceeds the budget gets a 503; the room
+// is free again once the other requests are answered.
 func TestBodiesShareABudget(t *testing.T) {
 	post := func(target string, size int) string {
 		return fmt.Sprintf("POST %s HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n%s", target, size, strings.Repeat("b", size))
 	}
 	inBubble(t, func(t *testing.T) {
-		bodies := budget.New(400 << 10) // of which large bodies leave a quarter
+		bodies := budget.New(400 << 10) // large bodies may use three quarters
 		gate := make(chan struct{})
 		s := testServer(func(o *Options) {
 			o.Bodies, o.TakesBody = bodies, func(target []byte) bool { return string(target) == "/taken" }
@@ -125,7 +126,7 @@ func TestBodiesShareABudget(t *testing.T) {
 			synctest.Wait()
 		}
 		for range 10 { // one after the other, or none might find room for all of its body
-			begin(1, post("/taken", 50<<10)) // which takes 100 KiB
+			begin(1, post("/taken", 50<<10)) // takes 100 KiB of the budget
 		}
 		begin(10, post("/other", 60<<10))
 		begin(3, post("/taken", 4<<10))
@@ -143,7 +144,7 @@ func TestBodiesShareABudget(t *testing.T) {
 	})
 }
 
-// answersIn returns the answers that a stream begins with, and the rest of it.
+// answersIn parses the answers at the start of a stream, and returns the rest of it.
 func answersIn(stream string) (answers []answer, rest string) {
 	read := strings.NewReader(stream)
 	from := bufio.NewReader(read)
@@ -158,7 +159,7 @@ func answersIn(stream string) (answers []answer, rest string) {
 			return answers, rest
 		}
 		if resp.Close {
-			resp.Header.Set("Connection", "close") // which ReadResponse takes off
+			resp.Header.Set("Connection", "close") // ReadResponse removes the header
 		}
 		answers = append(answers, answer{resp.StatusCode, resp.Header, string(body)})
 	}
@@ -171,8 +172,8 @@ func bodies(answers []answer) (all []string) {
 	return all
 }
 
-// TestServe: each request is answered once and in order, by the fast path if it is
-// plain, and the connection goes on unless one side closes it.
+// TestServe: each request gets exactly one answer, in order; the fast path answers
+// plain requests. The connection stays open unless a side closes it.
 func TestServe(t *testing.T) {
 	hit, miss := lines("GET /hit HTTP/1.1", "Host: a"), lines("GET /miss HTTP/1.1", "Host: a")
 	post := lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 5") + "hello"
@@ -222,8 +223,8 @@ func TestServe(t *testing.T) {
 	}
 }
 
-// TestRefused: a request that is refused is answered in the API's shape and ends the
-// connection: nothing after it is read.
+// TestRefused: a refused request gets an error in the API's format and ends the
+// connection. Bytes after it are not read.
 func TestRefused(t *testing.T) {
 	requests := map[string]struct {
 		text   string
@@ -274,7 +275,7 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// refusedChunks are bodies in chunks that are not valid.
+// refusedChunks lists invalid chunked bodies.
 var refusedChunks = map[string]string{
 	"no size":                       "\r\nhello\r\n0\r\n\r\n",
 	"no number":                     "x\r\nhello\r\n0\r\n\r\n",
@@ -316,8 +317,8 @@ var refusedChunks = map[string]string{
 	"many trailers":                 "0\r\n" + strings.Repeat("x: "+strings.Repeat("y", 1000)+"\r\n", 6) + "\r\n",
 }
 
-// TestLargestBodies: a body as large as a body may be is read, with a length and in
-// chunks, and so are chunks with as much beside their data as there may be.
+// TestLargestBodies: a body of exactly MaxBody bytes is read, with a length and in
+// chunks; so are chunks with the largest permitted extensions and trailers.
 func TestLargestBodies(t *testing.T) {
 	body := strings.Repeat("x", MaxBody)
 	s := testServer(func(o *Options) {
@@ -343,7 +344,7 @@ func TestLargestBodies(t *testing.T) {
 	}
 }
 
-// TestRefusalAfterHEAD: a refusal has a body, unless it answers a HEAD itself.
+// TestRefusalAfterHEAD: a refusal has a body, unless it answers a HEAD request.
 func TestRefusalAfterHEAD(t *testing.T) {
 	s := testServer(nil)
 	for request, body := range map[string]bool{
@@ -362,8 +363,8 @@ func TestRefusalAfterHEAD(t *testing.T) {
 	}
 }
 
-// TestJoinedFields: the Handler sees the lines of a repeated field as one, and those of
-// other fields in their order.
+// TestJoinedFields: the Handler gets the lines of a repeatable field as one line, and
+// all other fields in their order.
 func TestJoinedFields(t *testing.T) {
 	s := testServer(func(o *Options) {
 		o.Handler = func(ctx *fasthttp.RequestCtx) {
@@ -380,7 +381,7 @@ func TestJoinedFields(t *testing.T) {
 	})
 }
 
-// TestPanicOfFastPath: a panic costs its connection alone, and is reported.
+// TestPanicOfFastPath: a panic closes only its own connection, and is reported.
 func TestPanicOfFastPath(t *testing.T) {
 	var told []string
 	s := testServer(func(o *Options) {
@@ -406,7 +407,7 @@ func TestPanicOfFastPath(t *testing.T) {
 	})
 }
 
-// TestHandlerCloses: an answer that says so is the last.
+// TestHandlerCloses: an answer with "Connection: close" is the last on its connection.
 func TestHandlerCloses(t *testing.T) {
 	s := testServer(func(o *Options) {
 		o.Handler = func(ctx *fasthttp.RequestCtx) {
@@ -422,7 +423,8 @@ func TestHandlerCloses(t *testing.T) {
 	})
 }
 
-// TestVersions: a client of HTTP/1.0 is told whether the connection goes on.
+// TestVersions: an answer to an HTTP/1.0 client states whether the connection stays
+// open.
 func TestVersions(t *testing.T) {
 	s := testServer(nil)
 	inBubble(t, func(t *testing.T) {
@@ -440,8 +442,8 @@ func TestVersions(t *testing.T) {
 	})
 }
 
-// TestConnectionLimit: a connection above the limit is refused in the API's shape,
-// counted, and logged once; but a reserved target is served.
+// TestConnectionLimit: a connection over the limit is refused in the API's format and
+// counted, and refusals are logged once a minute. Reserved targets are served.
 func TestConnectionLimit(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		var log bytes.Buffer
@@ -514,8 +516,9 @@ func TestConnectionLimit(t *testing.T) {
 	})
 }
 
-// TestConnectionFlood: connections that send nothing can take the reserved room too.
-// The next ones get a 503 without a request, and those after them are closed.
+// TestConnectionFlood: connections that send nothing can take the reserved connections
+// too. Further connections get a 503 without a request being read, and beyond a second
+// limit they are closed.
 func TestConnectionFlood(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := testServer(func(o *Options) { o.MaxConns, o.ReservedConns = 2, 2 })
@@ -537,7 +540,7 @@ func TestConnectionFlood(t *testing.T) {
 		if stats := s.Stats(); stats.Open != 4 || stats.Refused != 4 {
 			t.Errorf("%+v", stats)
 		}
-		// Clients that do not even read their 503 fill a little more, and no more.
+		// Clients that do not read their 503 can occupy only a few more connections.
 		var silent []net.Conn
 		for range 5 {
 			client, end := net.Pipe()
@@ -570,7 +573,7 @@ func TestConnectionFlood(t *testing.T) {
 	})
 }
 
-// pipes is a listener whose connections are made by a test.
+// pipes is a listener whose connections the test makes.
 type pipes struct {
 	net.Listener
 	accept chan net.Conn
@@ -583,8 +586,8 @@ func (p *pipes) Accept() (net.Conn, error) {
 	return nil, net.ErrClosed
 }
 
-// TestNothingIsKept: what a request leaves in its context is not there for the next, on
-// the same connection or on another one that reuses the session.
+// TestNothingIsKept: data that a request leaves in its context does not reach another
+// request, on the same connection or on another connection that reuses the session.
 func TestNothingIsKept(t *testing.T) {
 	s := testServer(func(o *Options) {
 		o.Handler = func(ctx *fasthttp.RequestCtx) {
@@ -606,7 +609,7 @@ func TestNothingIsKept(t *testing.T) {
 	}
 }
 
-// TestWriteFails: a connection whose client does not take an answer is closed, and no
+// TestWriteFails: a connection on which an answer can't be written is closed, and no
 // further request is answered on it.
 func TestWriteFails(t *testing.T) {
 	for _, target := range []string{"/hit", "/hit/large", "/miss", "/large"} {
@@ -631,7 +634,7 @@ func TestWriteFails(t *testing.T) {
 	}
 }
 
-// deaf is a connection whose client sends requests and takes no answer.
+// deaf is a connection whose client sends requests and reads no answer.
 type deaf struct {
 	net.Conn
 	request string
@@ -644,7 +647,8 @@ func (*deaf) SetReadDeadline(time.Time) error  { return nil }
 func (*deaf) SetWriteDeadline(time.Time) error { return nil }
 func (d *deaf) Close() error                   { d.closed++; return nil }
 
-// TestHeadersAlone: the answer to a HEAD has the header of that to a GET, and no body.
+// TestHeadersAlone: the answer to a HEAD request has the header of the answer to a
+// GET, and no body.
 func TestHeadersAlone(t *testing.T) {
 	s := largeServer()
 	for _, target := range []string{"/miss", "/hit"} {
@@ -661,7 +665,7 @@ func TestHeadersAlone(t *testing.T) {
 	}
 }
 
-// TestDefaults: a Server without limits has those that the Options tell.
+// TestDefaults: a Server without limits uses the documented defaults.
 func TestDefaults(t *testing.T) {
 	o := New(Options{Handler: echo}).opts
 	want := Timeouts{Read: 10 * time.Second, Idle: time.Minute, Write: 90 * time.Second, Slack: 10 * time.Second}
@@ -676,8 +680,8 @@ func TestDefaults(t *testing.T) {
 	})
 }
 
-// TestRefusalArrives: a client that goes on sending after the error in its request gets
-// the whole answer, and no reset of its connection.
+// TestRefusalArrives: a client that goes on sending after the error in its request
+// receives the complete answer; its connection is not reset.
 func TestRefusalArrives(t *testing.T) {
 	s := testServer(nil)
 	for name, request := range map[string]string{
@@ -709,8 +713,8 @@ func TestRefusalArrives(t *testing.T) {
 	}
 }
 
-// TestStop: a Server that is shut down takes no listener any more, ends idle
-// connections and waits for answers, but not for ever.
+// TestStop: a Server that is shut down accepts no listener, closes idle connections,
+// and waits for answers until the context ends.
 func TestStop(t *testing.T) {
 	gate := make(chan struct{})
 	s := testServer(func(o *Options) {
