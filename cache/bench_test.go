@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// hitCache returns a cache with the keys that the benchmarks of a hit ask for,
-// each named after its place.
+// hitCache returns a cache with the keys that the hit benchmarks request, each named
+// after its shelf.
 func hitCache(tb testing.TB) *Cache {
 	tb.Helper()
 	o := &fakeOrigin{size: 10 << 10}
@@ -54,7 +54,7 @@ func BenchmarkGetHitParallel(b *testing.B) {
 	}
 }
 
-// BenchmarkGetMiss includes the pushing out of an older entry.
+// BenchmarkGetMiss measures a miss, including the eviction of an older entry.
 func BenchmarkGetMiss(b *testing.B) {
 	c := newCache(b, &fakeOrigin{size: 10 << 10}, Options{Bytes: 16 << 20})
 	b.ReportAllocs()
@@ -65,8 +65,8 @@ func BenchmarkGetMiss(b *testing.B) {
 	}
 }
 
-// BenchmarkCoalesced measures how long it takes until all readers of a cold
-// key have its answer.
+// BenchmarkCoalesced measures the time until all readers of a cold key have its
+// answer.
 func BenchmarkCoalesced(b *testing.B) {
 	for _, readers := range []int64{10, 100, 1000} {
 		b.Run(strconv.FormatInt(readers, 10), func(b *testing.B) {

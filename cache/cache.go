@@ -29,12 +29,12 @@ type Cache struct {
 	counts  counts
 }
 
-// counts are figures since the start.
+// counts are the counters since the start.
 type counts struct {
 	fills, failures, refreshed, panics, waiting, abandoned atomic.Int64
 }
 
-// New returns an empty Cache, which no generation has been published to.
+// New returns an empty Cache without a published generation.
 func New(opts Options) (*Cache, error) {
 	if opts.Fill == nil {
 		return nil, errors.New("cache: Options.Fill is missing")
@@ -67,7 +67,8 @@ func New(opts Options) (*Cache, error) {
 // afterwards, but nothing is filled.
 func (c *Cache) Close() { c.life.close() }
 
-// life bounds the work that the cache does in goroutines of its own.
+// life tracks the cache's own goroutines, so that close can cancel them and wait for
+// them.
 type life struct {
 	ctx     context.Context
 	stop    context.CancelFunc

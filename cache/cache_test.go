@@ -12,10 +12,10 @@ import (
 	"time"
 )
 
-// times are the defaults of a Cache.
+// times holds the default timeouts of a Cache.
 var times = Options{FillTimeout: 20 * time.Second, WaitTimeout: 15 * time.Second}
 
-// instant is how far from a limit a test looks on both sides of it.
+// instant is the distance from a time limit at which tests check both sides of it.
 const instant = time.Nanosecond
 
 func TestNew(t *testing.T) {
@@ -32,7 +32,7 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// What an owner leaves out of the options is as their comments say.
+// Zero options have the documented defaults.
 func TestDefaults(t *testing.T) {
 	o := Options{}.withDefaults()
 	if o.Check(&Content{}) != nil || o.Absent(&Content{}) || o.IsDown(errDown) || o.FillsWhileDown("list") {
@@ -42,7 +42,7 @@ func TestDefaults(t *testing.T) {
 		t.Errorf("%+v", o)
 	}
 	o.OnPurge()
-	NewOutage(nil).Down(errDown) // reports to nobody
+	NewOutage(nil).Down(errDown) // no logger
 	logger, outage := slog.New(slog.DiscardHandler), NewOutage(nil)
 	if o := (Options{Logger: logger, Outage: outage}).withDefaults(); o.Logger != logger || o.Outage != outage {
 		t.Error("the owner's logger and outage are replaced")
@@ -129,7 +129,7 @@ func TestLastStoreWins(t *testing.T) {
 	}
 }
 
-// numbered returns e as if it came of the given fill.
+// numbered sets the ETag of e to the number of a fill.
 func numbered(e *Entry, fill string) *Entry {
 	e.Variants[0].ETag = []byte(fill)
 	return e
@@ -161,8 +161,8 @@ func TestBeforeTheFirstGeneration(t *testing.T) {
 	})
 }
 
-// After a publish only keys whose data has changed are filled again, once each, on whatever
-// shelf they are.
+// After a publish only keys whose data has changed are filled again, once each,
+// whichever shelf holds them.
 func TestNewGeneration(t *testing.T) {
 	o := &fakeOrigin{}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
@@ -200,7 +200,8 @@ func TestNewGeneration(t *testing.T) {
 	})
 }
 
-// Enough requests to promote the entry: it is refreshed once all the same.
+// A stale entry is served during its refresh, and is refreshed once even if the
+// requests meanwhile promote it.
 func TestStaleEntryIsServedDuringItsOneRefresh(t *testing.T) {
 	o := &fakeOrigin{}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
@@ -222,7 +223,8 @@ func TestStaleEntryIsServedDuringItsOneRefresh(t *testing.T) {
 	})
 }
 
-// A reader may find the old entry just before its refresh ends.
+// A reader that found the old entry just before its refresh ended does not begin
+// another refresh.
 func TestLateReaderDoesNotRefreshAgain(t *testing.T) {
 	o := &fakeOrigin{}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
@@ -303,8 +305,7 @@ func TestPanicFreesAllWaiters(t *testing.T) {
 	})
 }
 
-// An answer that is not whole is an error on every path by which one can arrive:
-// nothing of it is ever stored.
+// An incomplete answer is an error on every path into the cache, and is never stored.
 func TestUnfitAnswerIsNeverStored(t *testing.T) {
 	body := []Variant{{Body: []byte("{}")}}
 	refused := errors.New("refused by the owner")
@@ -329,7 +330,7 @@ func TestUnfitAnswerIsNeverStored(t *testing.T) {
 			}
 			variants := content.Variants
 			if variants == nil {
-				variants = []Variant{} // nil leaves an entry as it is
+				variants = []Variant{} // nil would leave the entry unchanged
 			}
 			opts.Recode = func(*Entry) []Variant { return variants }
 			o := &fakeOrigin{shape: func(e *Entry) { e.Content = content }, early: true}

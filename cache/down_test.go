@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// substituted are the options of a cache in which the lists can be filled though
-// the origin is down.
+// substituted returns options of a cache that can fill lists from elsewhere during an
+// outage.
 func substituted() Options {
 	opts := outages
 	opts.FillsWhileDown = func(key string) bool { return strings.HasPrefix(key, "list") }
 	return opts
 }
 
-// sees checks the outcome of a peek at a key and of a request for it.
+// sees checks the outcome of a peek at a key and of a request for the key.
 func sees(t *testing.T, c *Cache, key string, want Outcome) {
 	t.Helper()
 	if got := c.sight(key).Outcome; got != want {
@@ -45,7 +45,7 @@ func TestFillsWhileDown(t *testing.T) {
 		sees(t, c, "list?new", Hit) // filled in the outage
 		sees(t, c, "team?warm", StaleError)
 		sees(t, c, "team?new", Error)
-		sees(t, c, "list?young", Stale) // not true before the outage
+		sees(t, c, "list?young", Stale) // not fresh when the outage began
 		synctest.Wait()
 		sees(t, c, "list?young", Hit)
 		time.Sleep(time.Minute - instant)
@@ -60,7 +60,7 @@ func TestFillsWhileDown(t *testing.T) {
 		sees(t, c, "list?new", Hit)
 
 		c.outage.Up()
-		sees(t, c, "list?new", Stale) // its answer is not the origin's
+		sees(t, c, "list?new", Stale) // its answer did not come from the origin
 		synctest.Wait()
 		sees(t, c, "list?new", Hit)
 		sees(t, c, "team?warm", Hit)
@@ -68,8 +68,8 @@ func TestFillsWhileDown(t *testing.T) {
 	})
 }
 
-// Entries that were true when the outage began stay hits as long as they are
-// young, and are refreshed then; who refreshes them in vain gets them all the same.
+// Entries that were fresh when the outage began stay hits until DownAge, and are
+// refreshed then. If the refresh fails, they are served nevertheless.
 func TestTrueEntriesAgeInAnOutage(t *testing.T) {
 	o := &fakeOrigin{}
 	opts := substituted()
@@ -80,7 +80,7 @@ func TestTrueEntriesAgeInAnOutage(t *testing.T) {
 		c.outage.Down(errDown)
 		sees(t, c, "list?warm", Hit)
 		time.Sleep(5 * time.Second)
-		o.script = []error{errFails, errDown} // an outage is no news
+		o.script = []error{errFails, errDown} // errDown during an outage changes nothing
 		sees(t, c, "list?warm", Stale)
 		synctest.Wait()
 		sees(t, c, "list?warm", StaleError)
@@ -99,7 +99,8 @@ func TestTrueEntriesAgeInAnOutage(t *testing.T) {
 	})
 }
 
-// A cache that no generation was ever published to.
+// During an outage a cache without any published generation also fills keys from
+// elsewhere.
 func TestFillsWhileDownFromTheStart(t *testing.T) {
 	o := &fakeOrigin{early: true}
 	bubble(t, o, substituted(), func(t *testing.T, c *Cache) {
@@ -115,8 +116,8 @@ func TestFillsWhileDownFromTheStart(t *testing.T) {
 	})
 }
 
-// Times of an earlier run count as ages: neither a clock that was ahead when an entry was
-// saved, nor one that is set back later, keeps the entry young.
+// An adopted entry's age, not its time, is kept: neither a clock that was ahead when
+// the entry was saved nor a clock that is set back later keeps the entry young.
 func TestAdoptedEntryAges(t *testing.T) {
 	for name, filled := range map[string]time.Duration{"a day ahead": 24 * time.Hour, "now": 0, "half a minute ago": -30 * time.Second} {
 		t.Run(name, func(t *testing.T) {
@@ -142,8 +143,8 @@ func TestAdoptedEntryAges(t *testing.T) {
 	}
 }
 
-// An answer that was filled in an outage replaces an older answer, although the older one
-// is fresh in the generation that was published before.
+// An answer that was filled during an outage replaces an older answer, although the
+// older answer is fresh in the published generation.
 func TestNewerGenerationInAnOutage(t *testing.T) {
 	o := &fakeOrigin{}
 	bubble(t, o, substituted(), func(t *testing.T, c *Cache) {
@@ -158,7 +159,8 @@ func TestNewerGenerationInAnOutage(t *testing.T) {
 	})
 }
 
-// The alarm frees those who wait for the origin, and no others.
+// An outage ends the wait of requests for fills that need the origin, and of no
+// others.
 func TestAlarmLeavesOtherFillsAlone(t *testing.T) {
 	o := &fakeOrigin{gate: gated}
 	bubble(t, o, substituted(), func(t *testing.T, c *Cache) {

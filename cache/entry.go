@@ -13,15 +13,15 @@ import (
 
 // Content is an answer as a fill returns it. It must not be changed afterwards.
 type Content struct {
-	// Status is the answer's status; zero is no status.
+	// Status is the answer's HTTP status; it must not be zero.
 	Status int
 	// Size is the length of the body without a content coding, in bytes.
 	Size int
 	// Variants are the forms of the body. The first, and no other, has no content
 	// coding; its body may be nil if another variant has one to make it from.
 	Variants []Variant
-	// Scope is what the answer depends on, and Generation which state of that
-	// it comes from, in the words of the generations that are published.
+	// Scope names the data that the answer depends on, and Generation the state of
+	// that data that it was read from, as in the published generations.
 	Scope, Generation string
 }
 
@@ -32,7 +32,7 @@ type Entry struct {
 	// Key names the answer.
 	Key string
 	Content
-	// Filled is when the fill ended, and Took how long it lasted.
+	// Filled is the time at which the fill ended, and Took is its duration.
 	Filled time.Time
 	Took   time.Duration
 }
@@ -52,7 +52,8 @@ func (c *Cache) newEntry(key string, content Content, filled time.Time, took tim
 	return &Entry{key, content, filled, took}, nil
 }
 
-// check returns why the content is not a whole answer, and nil if it is.
+// check returns the reason why the content is not a complete answer; nil if it is
+// complete.
 func (c *Content) check() error {
 	switch {
 	case c.Status <= 0:
@@ -139,7 +140,7 @@ func (c *Content) release() {
 // Measured, rounded up.
 const entryOverhead = 512
 
-// Cost returns the room that the entry takes, in bytes.
+// Cost returns the entry's size in the budget, in bytes.
 func (e *Entry) Cost() int64 { return e.room(e.Key) }
 
 // room returns the cost of an entry with the content, in bytes.
@@ -151,7 +152,7 @@ func (c *Content) room(key string) int64 {
 	return cost
 }
 
-// Cost returns the room that the body takes, in bytes.
+// Cost returns the body's size in the budget, in bytes.
 func (v *Variant) Cost() int64 {
 	cost := int64(cap(v.Body) + len(v.ETag))
 	if v.File != nil {
@@ -160,7 +161,7 @@ func (v *Variant) Cost() int64 {
 	return cost
 }
 
-// Outcome is how a request was answered.
+// Outcome classifies the answer to a request.
 type Outcome uint8
 
 // The outcomes, each the label of a metric and the detail in Cache-Status.

@@ -13,8 +13,8 @@ type day string
 func (d day) ID() string                { return string(d) }
 func (d day) Holds(e *cache.Entry) bool { return e.Generation == string(d) }
 
-// A cache fills missing keys, publishes each generation with its warm set, and serves its
-// entries while the origin is down.
+// A cache fills missing keys, publishes each generation with its warm set, and serves
+// its entries while the origin is down.
 func Example() {
 	today := day("Monday")
 	outage := cache.NewOutage(nil)

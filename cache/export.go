@@ -14,10 +14,10 @@ type Saved struct {
 	Took   time.Duration
 	Warm   bool   // from the warm set; otherwise from the hot shelf
 	Purged bool   // stale, whatever its generation
-	Asked  uint32 // how often it was requested
+	Asked  uint32 // number of requests
 }
 
-// Cost is the room that the entry takes in a cache, in bytes.
+// Cost returns the entry's size in a cache's budget, in bytes.
 func (s *Saved) Cost() int64 { return s.room(s.Key) }
 
 // Release gives up the bodies of an exported entry.

@@ -9,8 +9,8 @@ import (
 	"testing/synctest"
 )
 
-// Before the first generation adopted entries are stale, and served as they are while the
-// origin is down. After it, entries of the generation are hits.
+// Before the first generation adopted entries are stale, and during an outage they are
+// served as they are. After the first publish, entries of the generation are hits.
 func TestAdopt(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := &fakeOrigin{early: true}
@@ -56,7 +56,7 @@ func TestAdopt(t *testing.T) {
 	})
 }
 
-// Adopted entries come from outside and get their other form like filled ones.
+// Adopted entries are recoded like filled entries.
 func TestAdoptRecodes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		c := newCache(t, &fakeOrigin{early: true}, Options{Recode: func(e *Entry) []Variant {
@@ -70,8 +70,9 @@ func TestAdoptRecodes(t *testing.T) {
 	})
 }
 
-// The warm set is exported first, then the hot shelf, each with the most requested entries
-// first and in the order of their keys; nothing else is.
+// Export returns the warm set first and then the hot shelf, each with the most
+// requested entries first and ties in the order of their keys. It returns nothing
+// else.
 func TestExport(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	publish(t, c, fakeGeneration{id: "1"}, keys("list", 4)...)
@@ -99,8 +100,8 @@ func TestExport(t *testing.T) {
 	}
 }
 
-// What does not fit on the shelf of an adopted entry, or may not be stored, goes to the
-// tail or is left out, and all budgets hold.
+// Adopted entries that do not fit on their shelf go to the tail, unfit entries are
+// left out, and all budgets hold.
 func TestAdoptWithoutRoom(t *testing.T) {
 	var log bytes.Buffer
 	recoded := 0
@@ -113,7 +114,7 @@ func TestAdoptWithoutRoom(t *testing.T) {
 		return saved(e, false, false)
 	}
 	large, largest := fitted("large", h.budget/largestShare+1), fitted("largest", h.budget/largestShare)
-	largest.Asked = 1 // or it would be the first that has to leave the shelf
+	largest.Asked = 1 // otherwise it would be the first to leave the shelf
 	all := []Saved{large, largest, {Key: "unfit"}, fitted("beyond all", 1<<19)}
 	for n := range 60 {
 		all = append(all, saved(answer(key("list", n), 10<<10), n < 30, false))

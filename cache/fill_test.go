@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// outages are the options of a cache for which errDown means an outage.
+// outages are options for which errDown means an outage.
 var outages = Options{IsDown: func(err error) bool { return errors.Is(err, errDown) }}
 
 func TestOutage(t *testing.T) {
@@ -31,7 +31,7 @@ func TestOutage(t *testing.T) {
 		o.gate = make(chan struct{})
 		start := time.Now()
 		var waiters sync.WaitGroup
-		for i := range 20 { // more than may be filled at once
+		for i := range 20 { // more than the limit of concurrent fills
 			waiters.Go(func() { fails(t, c, key("cold", i), ErrDown) })
 			waiters.Go(func() { fails(t, c, key("cold", i), errDown) })
 		}
@@ -57,7 +57,7 @@ func TestOutage(t *testing.T) {
 		}
 		close(o.gate)
 		synctest.Wait()
-		calls(t, o, fills+8) // fills that had a turn, which ended with the outage
+		calls(t, o, fills+8) // only fills that had a turn ran; they ended with the outage
 
 		c.outage.Up()
 		if since, cause := c.outage.Since(); !since.IsZero() || cause != nil || !c.outage.Confirmed().Equal(time.Now()) {
@@ -77,7 +77,8 @@ func TestOutage(t *testing.T) {
 	})
 }
 
-// A fill of any kind that finds the origin down reports the outage to all waiting requests.
+// A fill of any kind that finds the origin down reports the outage, which ends the
+// wait of all requests.
 func TestFillRaisesTheAlarm(t *testing.T) {
 	tests := map[string]func(*testing.T, *Cache, *fakeOrigin){
 		"request": func(t *testing.T, c *Cache, _ *fakeOrigin) { fails(t, c, "list", errDown) },
@@ -144,8 +145,8 @@ func TestOutageIsLogged(t *testing.T) {
 	}
 }
 
-// A fill ends with the outage that it began in: it gives back its turn then, and its
-// error is no news of another outage.
+// A fill ends with the era that it began in: its turn is free again, and its error
+// does not report another outage.
 func TestFillEndsWithTheOutage(t *testing.T) {
 	o := &fakeOrigin{gate: gated}
 	opts := outages
@@ -170,7 +171,8 @@ func TestFillEndsWithTheOutage(t *testing.T) {
 	})
 }
 
-// A fill that does not hear of the end of its context reports an outage that is over.
+// A fill that ignores the end of its context does not report an outage that is already
+// over.
 func TestLateErrorRaisesNoSecondOutage(t *testing.T) {
 	o := &fakeOrigin{gate: gated, deaf: true, script: []error{errDown}}
 	bubble(t, o, outages, func(t *testing.T, c *Cache) {
@@ -191,8 +193,8 @@ func TestLateErrorRaisesNoSecondOutage(t *testing.T) {
 	})
 }
 
-// A fill that its owner or Close cancelled says nothing of the origin, whatever its
-// error is.
+// A fill that was cancelled by its owner or by Close reports no outage, whatever its
+// error.
 func TestCancelledFillRaisesNoAlarm(t *testing.T) {
 	for name, stop := range map[string]func(*Cache, context.CancelFunc){
 		"by its owner": func(_ *Cache, cancel context.CancelFunc) { cancel() },
@@ -253,7 +255,8 @@ func TestUpAndDownDuringRequests(t *testing.T) {
 	}
 }
 
-// Refreshes leave turns to fills that requests wait for.
+// Refreshes take at most half of the turns, so that fills that requests wait for find
+// one.
 func TestRefreshesAtOnce(t *testing.T) {
 	const lists = 5
 	for fills, most := range map[int]int64{1: 1, 4: 2, 5: 2} {
@@ -279,7 +282,7 @@ func TestRefreshesAtOnce(t *testing.T) {
 			}
 			close(o.gate)
 			synctest.Wait()
-			for range lists { // a skipped one is refreshed by a later request
+			for range lists { // a key whose refresh was skipped is refreshed by a later request
 				for n := range lists {
 					c.lookup(key("list", n))
 				}
@@ -296,7 +299,8 @@ func TestRefreshesAtOnce(t *testing.T) {
 	}
 }
 
-// Requests for one stale key take one of the refreshes, and leave the others to other keys.
+// Concurrent requests for one stale key begin a single refresh, so that other keys can
+// be refreshed too.
 func TestOneRefreshForAKey(t *testing.T) {
 	o := &fakeOrigin{}
 	bubble(t, o, Options{Fills: 4}, func(t *testing.T, c *Cache) {
@@ -318,8 +322,8 @@ func TestOneRefreshForAKey(t *testing.T) {
 	})
 }
 
-// A refresh that ends with an outage is no failure of its key: when the origin is back, the
-// key is refreshed immediately.
+// A refresh that ends with an outage does not count as a failure of its key: the key
+// is refreshed immediately when the origin is back.
 func TestRefreshThatAnOutageEnds(t *testing.T) {
 	o := &fakeOrigin{}
 	bubble(t, o, outages, func(t *testing.T, c *Cache) {

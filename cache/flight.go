@@ -66,8 +66,8 @@ func (c *Cache) wait(ctx context.Context, now *published, key, client string) (*
 	}
 }
 
-// refresh begins a fill of a slot's key that no request waits for, unless one is under
-// way or as many are as may be.
+// refresh starts a background fill of a slot's key, unless a fill is under way or the
+// limit of refreshes is reached.
 func (c *Cache) refresh(now *published, s *slot) {
 	if !s.refreshing.CompareAndSwap(false, true) {
 		return
@@ -95,7 +95,7 @@ func (c *Cache) refresh(now *published, s *slot) {
 		_, err, _ := c.flights.group.Do(name, func() (any, error) {
 			return c.load(parent, &turn{}, s.key, func() { c.counts.refreshed.Add(1) })
 		})
-		if err != nil && !errors.Is(err, ErrDown) { // an outage is no failure of the key
+		if err != nil && !errors.Is(err, ErrDown) { // an outage does not count as a failure of the key
 			s.failedUntil.Store(int64(c.clock() + retryAfter))
 			c.opts.Logger.Warn("refresh failed, serving the stale entry", "key", s.key, "error", err)
 		}

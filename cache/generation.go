@@ -39,10 +39,10 @@ func (p *preparation) after(g Generation) *preparation {
 // Warmed is the result of preparing one key.
 type Warmed struct {
 	Key string
-	// Entry is what will be published: an entry of the new generation, or if Err is
-	// not nil an older entry of the cache; may be nil then.
+	// Entry is the entry that will be published: an entry of the new generation, or if
+	// Err is not nil an older entry of the cache, which may be nil.
 	Entry *Entry
-	// Filled is whether the entry was loaded, rather than found to be fresh.
+	// Filled reports whether the entry was loaded rather than found to be fresh.
 	Filled bool
 	Err    error
 }
@@ -266,8 +266,8 @@ func (c *Cache) forget() {
 	}
 }
 
-// PublishFirst makes g the current generation with the warm set that there is: from now
-// on, entries which g holds are fresh.
+// PublishFirst makes g the current generation and keeps the present warm set: entries
+// that g holds become fresh.
 func (c *Cache) PublishFirst(g Generation) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -57,11 +57,11 @@ func (c *Cache) Lookup(r *Ref) (*Entry, Outcome) {
 // ctx ends; a Costly fill that no request waits for any more ends with it. The fills that
 // client waits for, unless it is empty, can't take all slots of the Costly lane.
 func (c *Cache) Await(ctx context.Context, r *Ref, client string) (*Entry, Outcome, error) {
-	c.shelves.at(tail).policy.Touch(r.Key) // so that admission hears of the key
+	c.shelves.at(tail).policy.Touch(r.Key) // counts the key for admission
 	return c.wait(ctx, c.current.Load(), r.Key, client)
 }
 
-// Peek returns what Get would answer. It fills, refreshes and counts nothing.
+// Peek returns the answer that Get would return. It has no side effects.
 func (c *Cache) Peek(r *Ref) Sight {
 	f := c.find(r)
 	if f.version == nil {
@@ -145,15 +145,15 @@ func (c *Cache) recent(now *state, v *version, down *cause) bool {
 	return !v.Filled.Before(down.at) || now.holds(v)
 }
 
-// The admission policy hears of the first requests for a slot, and then of every
-// touchEvery-th. More, or requests that find no slot, make the hit ratio of TestHitRatio no
-// better.
+// The admission policy is touched by the first requests for a slot, and then by every
+// touchEvery-th. Touching it more often, or for requests that find no slot, does not
+// improve the hit ratio of TestHitRatio.
 const touchEvery = 16
 
 func heard(asked uint32) bool { return asked < touchEvery || asked%touchEvery == 0 }
 
-// hearsOf returns the shelf whose policy hears of requests for a slot that is kept at a
-// place: a hot slot may come back to the tail.
+// hearsOf returns the shelf whose policy is touched by requests for a slot at a place:
+// a hot slot may return to the tail.
 func hearsOf(at place) place {
 	switch at {
 	case hot, tail:
@@ -165,7 +165,7 @@ func hearsOf(at place) place {
 }
 
 // count counts a request for a slot, and promotes a slot that is requested often. A
-// slot that finds no room on the hot shelf is tried again at growing intervals.
+// slot that does not fit on the hot shelf is tried again at growing intervals.
 func (c *Cache) count(s *slot) {
 	asked := s.asked.Add(1)
 	at := place(s.place.Load())

@@ -20,7 +20,7 @@ import (
 // and which reads may still be served, and checks each answer against that.
 type model struct {
 	t      testing.TB
-	choose func(n int) int // the next choice of the schedule, from 0 to n-1
+	choose func(n int) int // returns the schedule's next choice, from 0 to n-1
 	c      *Cache
 	log    []string
 
@@ -28,9 +28,9 @@ type model struct {
 	states map[string]int
 	writes int
 	down   bool
-	seen   *fakeGeneration // what the last poll returned
+	seen   *fakeGeneration // the generation that the last poll returned
 
-	mu       sync.Mutex // guards what fills change
+	mu       sync.Mutex // guards the fields that fills change
 	reads    int        // begun so far; an answer carries the number of its read
 	fills    []*modelFill
 	recodes  []chan int
@@ -42,10 +42,11 @@ type model struct {
 	set       []string
 	stop      context.CancelFunc // of the preparation
 
-	// Reads up to these may not be served any more, and not as hits.
+	// The numbers of the last read of each key before a hard and before a soft purge:
+	// such reads must not be served any more, or not as hits.
 	dropped, purged map[string]int
-	// published is the read of a key that was published last, and served the read that
-	// was served last, and whether it was fresh.
+	// published holds the read of each key that was published last; served holds the
+	// read that was served last, and whether it was fresh.
 	published, served map[string]int
 	fresh             map[string]bool
 }
@@ -85,7 +86,7 @@ func newModel(t testing.TB, choose func(int) int) *model {
 	return m
 }
 
-// start makes a new cache, which adopts the entries that an earlier one has saved.
+// start makes a new cache that adopts the entries of an earlier cache.
 func (m *model) start(saved []Saved) {
 	opts := Options{
 		Fill: m.fill, Recode: m.recode, Absent: func(c *Content) bool { return c.Status != 200 },
@@ -108,8 +109,8 @@ func (m *model) start(saved []Saved) {
 	}
 }
 
-// fill is the cache's Fill: it reads the database as it is at its begin, or elsewhere
-// during an outage, and returns once the schedule says so.
+// fill is the cache's Fill: it reads the state of the database when it begins, or
+// during an outage another source, and returns when the schedule ends it.
 func (m *model) fill(ctx context.Context, key string) (Content, error) {
 	m.mu.Lock()
 	m.reads++
@@ -133,7 +134,7 @@ func (m *model) fill(ctx context.Context, key string) (Content, error) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	label := strconv.Itoa(f.state)
-	if f.down || m.down { // from elsewhere, which may lag behind, and is labelled by the last poll
+	if f.down || m.down { // another source, which may lag behind; its answer is labelled with the last poll's generation
 		f.state--
 		label = "unknown"
 		if m.seen != nil {
@@ -149,7 +150,7 @@ func (m *model) fill(ctx context.Context, key string) (Content, error) {
 		Variants: []Variant{{Body: zeros[:size:size], ETag: fmt.Appendf(nil, "%d/%d", f.state, f.read)}}}, nil
 }
 
-// recode is the cache's Recode: it returns once the schedule says so.
+// recode is the cache's Recode: it returns when the schedule ends it.
 func (m *model) recode(e *Entry) []Variant {
 	size := make(chan int)
 	m.mu.Lock()
@@ -162,7 +163,7 @@ func (m *model) recode(e *Entry) []Variant {
 	return []Variant{{ETag: e.Variants[0].ETag}, {Coding: "br", Body: zeros[:n:n]}}
 }
 
-// describe returns which state an entry is of and by which read.
+// describe returns the state and the number of the read that an entry comes from.
 func describe(e *Entry) (state, read int) {
 	a, b, _ := strings.Cut(string(e.Variants[0].ETag), "/")
 	state, _ = strconv.Atoi(a)
@@ -186,7 +187,7 @@ func (m *model) generation() *fakeGeneration {
 	return g
 }
 
-// poll asks the database, if it is up.
+// poll polls the database, if it is up.
 func (m *model) poll() {
 	if m.down {
 		return
@@ -198,7 +199,7 @@ func (m *model) poll() {
 	}
 }
 
-// request asks for a key in a goroutine of its own.
+// request requests a key in its own goroutine.
 func (m *model) request(key string) {
 	m.mu.Lock()
 	r := modelResult{key: key, dropped: m.dropped[key], purged: m.purged[key], reads: m.reads}
@@ -219,7 +220,7 @@ func (m *model) request(key string) {
 	close(asked)
 }
 
-// key and match choose the key, and the keys, of an action.
+// key and match choose the key, or the keys, that an action concerns.
 func (m *model) key() string { return modelKeys[m.choose(len(modelKeys))] }
 
 func (m *model) match() (func(key string) bool, string) {
@@ -304,7 +305,7 @@ func (m *model) endFill(err error) bool {
 	m.mu.Unlock()
 	m.note("  %s, read %d of state %d: %v", f.key, f.read, f.state, err)
 	f.end <- err
-	synctest.Wait() // the fill reads what later actions change
+	synctest.Wait() // wait until the fill has read the state, which later actions change
 	return true
 }
 
@@ -330,7 +331,7 @@ func (m *model) prepare() bool {
 	return true
 }
 
-// publish publishes the preparation, or gives it up.
+// publish publishes the preparation, or drops it.
 func (m *model) publish() bool {
 	if m.preparing == nil || !m.done {
 		return false
@@ -383,7 +384,7 @@ func (m *model) purge(hard bool) bool {
 	return true
 }
 
-// restart ends the cache and makes a new one, which adopts its entries.
+// restart closes the cache and makes a new cache that adopts its entries.
 func (m *model) restart() bool {
 	if m.choose(4) > 0 { // a new cache takes most of a schedule's time
 		return false
@@ -394,7 +395,7 @@ func (m *model) restart() bool {
 	return true
 }
 
-// end ends the cache with all that is going on.
+// end ends the cache and all fills, preparations and recodings.
 func (m *model) end() {
 	if m.preparing != nil {
 		m.stop()
@@ -423,7 +424,7 @@ func (m *model) end() {
 	m.results = nil
 }
 
-// check checks the answers since the last call, and that the bookkeeping is in order.
+// check checks the answers since the last call and the consistency of the bookkeeping.
 func (m *model) check() {
 	synctest.Wait()
 	m.mu.Lock()
@@ -437,7 +438,7 @@ func (m *model) check() {
 			m.note("    %s: %s of state %d by read %d", r.key, r.outcome, state, read)
 		}
 	}
-	for _, key := range modelKeys { // as a request would see it
+	for _, key := range modelKeys { // peek: the answer that a request would get
 		if f := m.c.find(&Ref{Key: key}); f.version != nil {
 			m.checkAnswer(modelResult{key: key, dropped: m.dropped[key], purged: m.purged[key], immediate: true, entry: &f.version.Entry, outcome: f.outcome})
 			m.checkOrder(key, &f.version.Entry, f.now.holds(f.version))
@@ -476,8 +477,8 @@ func (m *model) checkAnswer(r modelResult) {
 	}
 }
 
-// checkOrder checks that the version which is served does not give way to an earlier one,
-// unless that is fresh in the current generation and the later one was not.
+// checkOrder checks that the served version is not replaced by an earlier read, unless
+// the earlier read is fresh in the current generation and the later one was not.
 func (m *model) checkOrder(key string, e *Entry, fresh bool) {
 	_, read := describe(e)
 	if last := m.served[key]; read < last && (m.fresh[key] || !fresh) {
@@ -486,8 +487,8 @@ func (m *model) checkOrder(key string, e *Entry, fresh bool) {
 	m.served[key], m.fresh[key] = read, fresh
 }
 
-// settle lets everything end well, and checks that each key becomes a hit of the database's
-// present state.
+// settle ends all actions successfully, and checks that each key becomes a hit with
+// the database's current state.
 func (m *model) settle() {
 	m.down = false
 	m.poll()
@@ -537,7 +538,7 @@ func runModel(t testing.TB, actions int, choose func(int) int) {
 	m.settle()
 }
 
-// TestModel runs random schedules: a thousand in a second and processor.
+// TestModel runs random schedules: about a thousand a second for each processor.
 func TestModel(t *testing.T) {
 	schedules := 1000
 	if testing.Short() || raceEnabled {
@@ -560,7 +561,7 @@ func TestModel(t *testing.T) {
 	}
 }
 
-// FuzzModel runs schedules that the fuzzer makes up.
+// FuzzModel runs schedules that the fuzzer generates.
 func FuzzModel(f *testing.F) {
 	for seed := range 8 {
 		random := rand.New(rand.NewPCG(uint64(seed), 2))

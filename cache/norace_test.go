@@ -14,7 +14,8 @@ import (
 
 const raceEnabled = false
 
-// The absent answer is on the shelf that is looked at last.
+// A hit makes no allocation on any shelf. The absent shelf is the last that a lookup
+// searches.
 func TestHitAllocatesNothing(t *testing.T) {
 	o := &fakeOrigin{shape: func(e *Entry) {
 		if e.Key == "absent" {
@@ -46,9 +47,9 @@ func TestRejection(t *testing.T) {
 	}
 }
 
-// TestHitRatio compares the hits with those of a cache that knew from the start
-// which keys would be requested most, and kept them from their first fill on.
-// There is no warm set, whose share of the room is idle here.
+// TestHitRatio compares the hits with the hits of an ideal cache, which keeps the most
+// requested keys from their first fill on. There is no warm set; its share of the
+// budget stays unused.
 func TestHitRatio(t *testing.T) {
 	const requests, keys, room = 100_000, 20_000, 2_000
 	o := &fakeOrigin{size: 1500}

@@ -17,8 +17,8 @@ var (
 	errPanic = errors.New("the origin panics")
 )
 
-// fakeGeneration names the state of each scope; of those it does not name, the
-// state is the generation itself, but for dated answers, which never change.
+// fakeGeneration holds the state of each scope. The state of a scope that it does not
+// list is the generation itself; dated answers never change.
 type fakeGeneration struct {
 	id string
 	of map[string]string
@@ -38,13 +38,13 @@ func (g fakeGeneration) state(scope string) string {
 	return g.id
 }
 
-// fakeOrigin answers each fill with an entry of its generation at the fill's
-// start, whose ETag is the number of the fill, or as the test says.
+// fakeOrigin answers each fill with an entry of its generation at the fill's start.
+// The entry's ETag is the number of the fill. The fields below change its behaviour.
 type fakeOrigin struct {
 	early  bool          // the cache has no generation before the test publishes one
-	gate   chan struct{} // if there is one, a fill takes a value from it first
-	deaf   bool          // a fill waits at the gate beyond its deadline
-	script []error       // what the fills return, one after the other; then nil
+	gate   chan struct{} // unless nil, each fill first receives from it
+	deaf   bool          // fills ignore their deadline at the gate
+	script []error       // errors of the next fills, in order; nil afterwards
 	size   int           // of the bodies, in bytes
 	shape  func(*Entry)  // changes an answer
 
@@ -53,8 +53,8 @@ type fakeOrigin struct {
 	data             fakeGeneration
 }
 
-// moveTo begins another generation, in which only the kept scopes stay as they
-// are, and returns it.
+// moveTo starts another generation, in which only the kept scopes are unchanged, and
+// returns it.
 func (o *fakeOrigin) moveTo(id string, kept ...string) fakeGeneration {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -124,7 +124,7 @@ func (o *fakeOrigin) next() error {
 	return err
 }
 
-// zeros is the body of all answers, so that tests with large ones stay small.
+// zeros is the body of all answers; sharing it keeps tests with large answers small.
 var zeros = make([]byte, 4<<20)
 
 // answer returns an entry of the first generation. Its scope is the kind of key.
@@ -134,8 +134,8 @@ func answer(key string, size int) *Entry {
 		Variants: []Variant{{Body: zeros[:size:size], ETag: []byte("0")}}}}
 }
 
-// newCache returns a cache on o that the end of the test ends with all its
-// goroutines. Its generation is that of o, "1".
+// newCache returns a cache on o that is closed, with all its goroutines, when the test
+// ends. Its generation is the generation of o, "1".
 func newCache(t testing.TB, o *fakeOrigin, opts Options) *Cache {
 	t.Helper()
 	opts.Fill = o.fill
@@ -158,22 +158,22 @@ func newCache(t testing.TB, o *fakeOrigin, opts Options) *Cache {
 	return c
 }
 
-// bubble runs a test with a clock of its own, which also fails if a goroutine
-// outlives the cache.
+// bubble runs a test under testing/synctest, which also fails if a goroutine outlives
+// the cache.
 func bubble(t *testing.T, o *fakeOrigin, opts Options, test func(*testing.T, *Cache)) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		if o.gate != nil { // one from outside would not hold back the clock
+		if o.gate != nil { // a channel from outside the bubble would not stop the clock
 			o.gate = make(chan struct{})
 		}
 		test(t, newCache(t, o, opts))
 	})
 }
 
-// gated is the gate of an origin that waits for its test.
+// gated marks an origin whose fills wait for the test.
 var gated = make(chan struct{})
 
-// get asks for key and checks how it is answered, and by which fill.
+// get requests key and checks the outcome and the number of the fill.
 func get(t testing.TB, c *Cache, key string, want Outcome, fill string) *Entry {
 	t.Helper()
 	e, outcome, err := c.lookup(key)
@@ -199,7 +199,7 @@ func publish(t testing.TB, c *Cache, g Generation, keys ...string) {
 	c.Publish(g, keys)
 }
 
-// where checks on which shelf a key is.
+// where checks which shelf holds a key.
 func where(t testing.TB, c *Cache, key, want string) {
 	t.Helper()
 	if got := c.sight(key).Where; got != want {
@@ -207,7 +207,7 @@ func where(t testing.TB, c *Cache, key, want string) {
 	}
 }
 
-// fails asks for key and checks with which error it is not answered.
+// fails requests key and checks the error.
 func fails(t testing.TB, c *Cache, key string, want error) {
 	t.Helper()
 	if e, outcome, err := c.lookup(key); e != nil || outcome != Error || !errors.Is(err, want) {
@@ -215,7 +215,7 @@ func fails(t testing.TB, c *Cache, key string, want error) {
 	}
 }
 
-// calls checks how many fills there were.
+// calls checks the number of fills.
 func calls(t testing.TB, o *fakeOrigin, want int64) {
 	t.Helper()
 	if got := o.calls.Load(); got != want {
@@ -234,10 +234,10 @@ func keys(kind string, n int) (all []string) {
 	return all
 }
 
-// lookup asks for a key that no ref remembers.
+// lookup requests a key with a new ref.
 func (c *Cache) lookup(key string) (*Entry, Outcome, error) { return c.Get(&Ref{Key: key}) }
 
-// sight peeks at a key that no ref remembers.
+// sight peeks at a key with a new ref.
 func (c *Cache) sight(key string) Sight { return c.Peek(&Ref{Key: key}) }
 
 // storeEntry stores an entry as a fill that begins now does.
@@ -250,14 +250,14 @@ func (c *Cache) storeEntry(e *Entry) {
 // version returns the version that is served for a key.
 func (c *Cache) version(key string) *version { return c.find(&Ref{Key: key}).version }
 
-// entries returns how many slots a shelf has.
+// entries returns the number of slots on a shelf.
 func (c *Cache) entries(at place) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return int64(len(c.shelves.at(at).slots))
 }
 
-// keysOf returns the keys of a warm set that was prepared.
+// keysOf returns the keys of a prepared warm set.
 func keysOf(set []Warmed) (keys []string) {
 	for _, w := range set {
 		keys = append(keys, w.Key)

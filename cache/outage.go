@@ -8,8 +8,9 @@ import (
 	"time"
 )
 
-// Outage knows whether the origin is down. Code that notices an outage or its end reports
-// it; code that depends on the origin asks. It is safe for concurrent use.
+// Outage records whether the origin is down. Code that notices an outage or its end
+// reports it; code that depends on the origin queries it. It is safe for concurrent
+// use.
 type Outage struct {
 	logger *slog.Logger
 	// created is the instant from which confirmed counts, on the monotonic clock.
@@ -30,7 +31,7 @@ type Era struct {
 	ended  atomic.Pointer[cause]
 }
 
-// cause is why and when an era ended.
+// cause is the reason for the end of an era, and its time.
 type cause struct {
 	err error
 	at  time.Time
@@ -42,7 +43,7 @@ func NewOutage(logger *slog.Logger) *Outage {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	o := &Outage{logger: logger, created: time.Now().Add(-1)} // or zero would be a time
+	o := &Outage{logger: logger, created: time.Now().Add(-1)} // so that zero can mean never
 	o.era.Store(newEra(o))
 	return o
 }

@@ -9,8 +9,8 @@ import (
 // asked sets how often a key was requested.
 func (c *Cache) asked(key string, n uint32) { c.index.get(key).asked.Store(n) }
 
-// The count of requests for a key survives promotions and recodings, and half of it
-// survives each refresh and publish.
+// The request count of a key survives promotions and recodings; a refresh and a
+// publish halve it.
 func TestRequestsCountOn(t *testing.T) {
 	o := &fakeOrigin{}
 	var gate chan struct{}
@@ -50,8 +50,8 @@ func TestRequestsCountOn(t *testing.T) {
 	})
 }
 
-// A shelf that loses room gives up its least requested slots: the hot shelf to the tail, the
-// tail altogether.
+// A shelf whose budget shrinks evicts its least requested slots: the hot shelf moves
+// them to the tail, the tail drops them.
 func TestShrinkTakesTheLeastRequested(t *testing.T) {
 	for kind, tt := range map[string]struct {
 		requests, keys int
@@ -93,8 +93,8 @@ func TestShrinkTakesTheLeastRequested(t *testing.T) {
 	}
 }
 
-// A slot displaces hot slots only if it is requested much, and much more than each of them;
-// they go back to the tail.
+// A slot displaces hot slots only if it is requested often, and much more often than
+// each of them. Displaced slots go back to the tail.
 func TestDisplacement(t *testing.T) {
 	for name, tt := range map[string]struct {
 		asked, others uint32
@@ -139,7 +139,8 @@ func TestDisplacement(t *testing.T) {
 // nextFill returns the number of the next fill of a fakeOrigin.
 func (c *Cache) nextFill() string { return strconv.FormatInt(c.counts.fills.Load()+1, 10) }
 
-// An entry that is too large for a shelf is not promoted there, nor displaces anything.
+// An entry that is too large for the hot shelf is not promoted and displaces no other
+// entry.
 func TestLargeEntryIsNotPromoted(t *testing.T) {
 	c := newCache(t, &fakeOrigin{size: 100 << 10}, Options{Bytes: 1 << 20})
 	ask(t, c, "list", 1, always(4*displaceAfter))
@@ -147,7 +148,7 @@ func TestLargeEntryIsNotPromoted(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// A warm set that grows in place takes its room from the other shelves.
+// A warm set that grows in place reduces the budgets of the other shelves.
 func TestWarmRefreshTakesRoom(t *testing.T) {
 	o := &fakeOrigin{size: 1 << 10}
 	bubble(t, o, Options{Bytes: 1 << 20}, func(t *testing.T, c *Cache) {
@@ -165,8 +166,8 @@ func TestWarmRefreshTakesRoom(t *testing.T) {
 	})
 }
 
-// The shelves share the budget as the constants say: percentages, of the rest for the hot
-// shelf.
+// The shelves divide the budget by the percentages of the constants; hotShare applies
+// to the room that the other shelves leave.
 func TestShares(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{Bytes: 1_000_000})
 	for i, want := range []int64{450_000, 380_000, 570_000, 50_000} {

@@ -2,10 +2,10 @@ package cache
 
 import "sync/atomic"
 
-// moment is when the read of an answer began.
+// moment identifies the start of a read.
 type moment struct {
 	order  int64 // among all reads of the cache; zero for an entry of an earlier run
-	purges int64 // how many purges there had been
+	purges int64 // number of purges before it
 }
 
 // reads are the reads under way, and the purges which any of them may have begun
@@ -13,12 +13,12 @@ type moment struct {
 type reads struct {
 	begun    int64
 	underway map[int64]moment // by order
-	purges   atomic.Int64     // how many there were
+	purges   atomic.Int64     // total number
 	recent   []purge          // in their order
 	dropped  bool             // whether any purge ever was hard
 }
 
-// purge is a purge that an answer under way may be from before.
+// purge is a recent purge. A fill that started before it is affected by it.
 type purge struct {
 	number int64
 	match  func(*Entry) bool

@@ -10,8 +10,8 @@ import (
 
 func everything(*Entry) bool { return true }
 
-// Of two fills of a key with a purge between their begins, the older one loses, whichever
-// ends last.
+// When a purge happens between the starts of two fills of a key, the older fill loses,
+// whichever ends last.
 func TestFillFromBeforeAPurgeLoses(t *testing.T) {
 	for _, hard := range []bool{false, true} {
 		t.Run(fmt.Sprint("hard=", hard), func(t *testing.T) {
@@ -35,8 +35,8 @@ func TestFillFromBeforeAPurgeLoses(t *testing.T) {
 	}
 }
 
-// An answer that is purged during its fill is stale if the purge was soft, and not stored if
-// it was hard, even if the key has no other answer.
+// A soft purge during a fill makes the answer stale; a hard purge prevents its
+// storage, even if the key has no other answer.
 func TestPurgeReachesFillsUnderWay(t *testing.T) {
 	for _, hard := range []bool{false, true} {
 		for by, fill := range map[string]func(*Cache, Generation){
@@ -122,8 +122,7 @@ func TestPreparedAfterAPurgeWins(t *testing.T) {
 	})
 }
 
-// A purge is remembered for as long as anything from before it is under way, and no
-// longer.
+// A purge is kept until every read that began before it has ended, and no longer.
 func TestPurgeIsRememberedWhileNeeded(t *testing.T) {
 	o := &fakeOrigin{gate: gated}
 	opts := times
@@ -166,7 +165,7 @@ func TestPurgeIsRememberedWhileNeeded(t *testing.T) {
 	})
 }
 
-// A purge counts for an answer that a long preparation has filled before.
+// A purge applies to an answer that a long preparation has already filled.
 func TestPurgeDuringALongPrepare(t *testing.T) {
 	o := &fakeOrigin{}
 	opts := times
@@ -196,7 +195,7 @@ func TestPurgeDuringALongPrepare(t *testing.T) {
 	})
 }
 
-// An adopted entry that was purged stays stale whatever becomes of it.
+// An adopted entry that was purged stays stale through every later move.
 func TestAdoptedPurgedEntryStaysStale(t *testing.T) {
 	o := &fakeOrigin{size: 10, early: true}
 	c := newCache(t, o, Options{})
@@ -219,8 +218,7 @@ func TestAdoptedPurgedEntryStaysStale(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// A cache in use adopts nothing that may be from before a purge, and nothing in the place
-// of an entry that it has.
+// Once a purge has happened, Adopt does nothing, and it never replaces a cached entry.
 func TestAdoptLate(t *testing.T) {
 	o := &fakeOrigin{}
 	c := newCache(t, o, Options{})
@@ -234,8 +232,7 @@ func TestAdoptLate(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// The cache reports each purge, and whether entries that were exported earlier may be
-// adopted.
+// The cache reports each purge, and Dropped reports whether there was a hard purge.
 func TestPurgeIsReported(t *testing.T) {
 	purges := 0
 	opts := times

@@ -6,8 +6,8 @@ import (
 	"testing/synctest"
 )
 
-// filled returns where the keys of a cache with something on each shelf
-// are: a warm one, a hot one, one on the tail, and one of nothing.
+// filled puts a key on each shelf of a cache (warm, hot, tail, absent), and returns
+// the shelf of each key.
 func filled(t *testing.T, c *Cache, o *fakeOrigin) map[string]string {
 	t.Helper()
 	o.shape = func(e *Entry) {
@@ -76,7 +76,7 @@ func TestPurge(t *testing.T) {
 	}
 }
 
-// Whatever moves a purged entry or gives it another form leaves it purged.
+// A purged entry stays purged when it is moved or recoded.
 func TestPurgedEntryStaysPurged(t *testing.T) {
 	all := func(*Entry) bool { return true }
 	tests := map[string]func(*testing.T, *Cache, *fakeOrigin){
@@ -167,8 +167,8 @@ func TestPeek(t *testing.T) {
 	})
 }
 
-// A fill that began before a purge is stale when it is stored, and a reader
-// after the purge does not join it.
+// A fill that began before a purge is stored as stale, and a reader after the purge
+// does not join it.
 func TestPurgeDuringAFill(t *testing.T) {
 	o := &fakeOrigin{gate: gated}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
@@ -195,7 +195,7 @@ func TestPurgeDuringAFill(t *testing.T) {
 	})
 }
 
-// A panic in a recoding costs no more than the other form.
+// A panic in a recoding only loses the other variant.
 func TestPanicInARecoding(t *testing.T) {
 	opts := times
 	opts.Recode = func(*Entry) []Variant { panic("in a recoding") }

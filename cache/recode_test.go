@@ -12,8 +12,8 @@ import (
 	"testing/synctest"
 )
 
-// recoded returns options whose Recode waits for the gate in *gate, and then
-// adds a form of the given size.
+// recoded returns options whose Recode waits for the gate in *gate, and then adds a
+// variant of the given size.
 func recoded(gate *chan struct{}, size int) Options {
 	return Options{Bytes: 1 << 20, Recode: func(e *Entry) []Variant {
 		if e.Key == "as it is" {
@@ -24,8 +24,8 @@ func recoded(gate *chan struct{}, size int) Options {
 	}}
 }
 
-// An entry is served as it is until its other form is there, in which it keeps
-// its place and its history.
+// An entry is served in its first form until it has been recoded; its shelf and its
+// request count do not change.
 func TestRecode(t *testing.T) {
 	for _, place := range []string{"warm", "hot", "tail"} {
 		t.Run(place, func(t *testing.T) {
@@ -59,7 +59,7 @@ func TestRecode(t *testing.T) {
 	}
 }
 
-// A form of an entry that has been replaced meanwhile is thrown away.
+// The result of a recoding is dropped if the entry has been replaced meanwhile.
 func TestRecodeComesTooLate(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	get(t, c, "list", Miss, "1")
@@ -74,8 +74,8 @@ func TestRecodeComesTooLate(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// An entry may be recoded between the preparation of a warm set, which keeps
-// it, and its publishing.
+// An entry can be recoded between the preparation of a warm set, which keeps it, and
+// the publish.
 func TestRecodeDuringPrepare(t *testing.T) {
 	o := &fakeOrigin{}
 	var gate chan struct{}
@@ -93,8 +93,8 @@ func TestRecodeDuringPrepare(t *testing.T) {
 	})
 }
 
-// An entry keeps its form if the other form does not fit where the entry is kept, and
-// pushes out nothing.
+// A recoded entry that does not fit on its shelf is dropped: the entry keeps its first
+// form, and no other entry is evicted.
 func TestRecodedEntryFindsNoRoom(t *testing.T) {
 	for _, place := range []string{"warm", "hot", "tail"} {
 		t.Run(place, func(t *testing.T) {
@@ -127,7 +127,7 @@ func TestRecodedEntryFindsNoRoom(t *testing.T) {
 	}
 }
 
-// A version that is prepared is recoded, too, and published in its other form.
+// A prepared version is recoded too, and published in its recoded form.
 func TestRecodePreparedVersion(t *testing.T) {
 	o := &fakeOrigin{}
 	c := newCache(t, o, Options{})
@@ -147,8 +147,8 @@ func TestRecodePreparedVersion(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// A version that has left the cache while it waited in the queue is not recoded, and only
-// failures of a recoding are logged.
+// A version that left the cache while it waited in the queue is not recoded, and only
+// failed recodings are logged.
 func TestRecodeOnlyWhatIsServed(t *testing.T) {
 	var log bytes.Buffer
 	var gate chan struct{}
@@ -168,7 +168,7 @@ func TestRecodeOnlyWhatIsServed(t *testing.T) {
 		get(t, c, "first", Miss, "1")
 		synctest.Wait()
 		get(t, c, "gone", Miss, "2")
-		kept := c.version("gone") // or the garbage collector could take it
+		kept := c.version("gone") // otherwise the garbage collector could free it
 		c.Purge(func(e *Entry) bool { return e.Key == "gone" }, true)
 		close(gate)
 		synctest.Wait()

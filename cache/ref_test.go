@@ -8,10 +8,11 @@ import (
 	"testing"
 )
 
-// follow asks by a ref and expects an outcome and what Get would answer.
+// follow requests the key of a ref and checks the outcome and that the entry is the
+// entry Get would return.
 func follow(t *testing.T, c *Cache, r *Ref, want Outcome) {
 	t.Helper()
-	before := c.Peek(r).Entry // a stale one may be replaced at any moment
+	before := c.Peek(r).Entry // a stale entry may be replaced at any moment
 	e, outcome, err := c.Get(r)
 	if err != nil || outcome != want {
 		t.Fatalf("%s: %v, %v, want %v", r.Key, outcome, err, want)
@@ -21,8 +22,8 @@ func follow(t *testing.T, c *Cache, r *Ref, want Outcome) {
 	}
 }
 
-// A ref finds its slot wherever that is kept, and holds no entry that the cache has let
-// go of.
+// A ref finds its slot on every shelf, and keeps no entry in memory that has left the
+// cache.
 func TestRef(t *testing.T) {
 	o := &fakeOrigin{size: 1 << 10}
 	c := newCache(t, o, Options{Bytes: 1 << 20})
@@ -65,8 +66,8 @@ func TestRef(t *testing.T) {
 	}
 }
 
-// Many refs with one key find its slot, and none of them holds an entry when the key has
-// left the cache.
+// All refs with one key find its slot, and none of them keeps an entry in memory after
+// the key has left the cache.
 func TestRefs(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	var refs [20]Ref
@@ -93,8 +94,9 @@ func TestRefs(t *testing.T) {
 	}
 }
 
-// The admission policy hears of the first requests for a slot and of a share of the others,
-// wherever the slot is kept, as a hot one may come back to the tail; not of the warm set.
+// The admission policy is touched by the first requests for a slot and by every
+// touchEvery-th later request, also for hot slots, which may return to the tail, but
+// not for the warm set.
 func TestPolicyHearsOfRequests(t *testing.T) {
 	for n := uint32(1); n <= 10*touchEvery; n++ {
 		if want := n < touchEvery || n%touchEvery == 0; heard(n) != want {
@@ -117,8 +119,8 @@ func TestGetFails(t *testing.T) {
 	}
 }
 
-// TestFollowWhilePublished: a ref finds a key of the warm set fresh while one
-// generation takes the place of another, whichever of them it saw last.
+// TestFollowWhilePublished: a ref finds a key of the warm set fresh while a publish
+// replaces one generation by another, whichever version the ref saw last.
 func TestFollowWhilePublished(t *testing.T) {
 	o := &fakeOrigin{size: 1 << 10}
 	c := newCache(t, o, Options{})
@@ -148,8 +150,8 @@ func TestFollowWhilePublished(t *testing.T) {
 	readers.Wait()
 }
 
-// A peek returns the answer that a request would get, and changes nothing. Count counts
-// like a request.
+// Peek returns the answer that a request would get, and has no side effects. Count
+// counts like a request.
 func TestPeekChangesNothing(t *testing.T) {
 	o := &fakeOrigin{}
 	c := newCache(t, o, Options{})
@@ -187,7 +189,7 @@ func TestPeekChangesNothing(t *testing.T) {
 	calls(t, o, 1)
 }
 
-// An entry that grows is found all the time, although the policy must forget it first.
+// An entry that grows is always found, although the policy removes and adds it again.
 func TestFindWhileReplaced(t *testing.T) {
 	o := &fakeOrigin{size: 1 << 10}
 	c := newCache(t, o, Options{Bytes: 1 << 20})

@@ -25,9 +25,9 @@ func inFiles(m *memfile.Memory) Options {
 	}}
 }
 
-// Memory files are those of the entries in the cache and of requests that hold an
-// answer, whatever becomes of the entries: published, left out, replaced, promoted,
-// evicted, purged. The garbage collector has no part in it.
+// Only cached entries and requests that hold an answer keep memory files open,
+// whatever happens to the entries: publish, drop, replacement, promotion, eviction,
+// purge. Closing does not depend on the garbage collector.
 func TestFilesAreThoseOfEntries(t *testing.T) {
 	m := &memfile.Memory{}
 	o := &fakeOrigin{shape: func(e *Entry) { e.Variants[0].Body = make([]byte, 1+rand.IntN(20<<10)) }}
@@ -91,7 +91,7 @@ func TestFilesAreThoseOfEntries(t *testing.T) {
 	})
 }
 
-// A request that finds its answer gone finds another one when it asks again.
+// A request whose entry's body is gone gets another entry when it repeats the lookup.
 func TestHoldWhileEvicted(t *testing.T) {
 	m := &memfile.Memory{}
 	o := &fakeOrigin{shape: func(e *Entry) { e.Variants[0].Body = make([]byte, 30<<10) }}
@@ -126,7 +126,8 @@ func TestHoldWhileEvicted(t *testing.T) {
 	}
 }
 
-// A body is read from where it is, and an entry of which one body is gone holds none.
+// A body is read from its memory file, and hold fails for an entry of which one body
+// is gone.
 func TestHoldAllOrNone(t *testing.T) {
 	m := &memfile.Memory{}
 	first, err := m.New([]byte("in a file"))

@@ -94,7 +94,7 @@ func (p *shelf) add(s *slot, at place, cost int64) {
 	p.bytes += cost
 }
 
-// remove takes a slot off the shelf. The policy must hear of it separately.
+// remove takes a slot off the shelf. The caller must update the policy separately.
 func (p *shelf) remove(s *slot, cost int64) {
 	last := p.slots[len(p.slots)-1]
 	p.slots[s.position], last.position = last, s.position

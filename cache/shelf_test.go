@@ -12,8 +12,9 @@ import (
 	"time"
 )
 
-// checkShelves checks that each shelf counts its entries, within its budget, that each
-// slot is in the index and on one shelf, and that the policies agree.
+// checkShelves checks that each shelf's count of entries is right and within its
+// budget, that each slot is in the index and on one shelf, and that the policies
+// agree.
 func checkShelves(t testing.TB, c *Cache) {
 	t.Helper()
 	c.mu.Lock()
@@ -23,7 +24,8 @@ func checkShelves(t testing.TB, c *Cache) {
 	}
 }
 
-// consistent returns how the bookkeeping contradicts itself. c.mu is held.
+// consistent returns the first contradiction in the bookkeeping. The caller holds
+// c.mu.
 func (c *Cache) consistent() error {
 	var errs []error
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
@@ -126,8 +128,8 @@ func TestPromotion(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// Half of the requests for an entry count on across a refresh: a visitor's page gets to the
-// hot shelf in spite of refreshes, a crawler's page does not.
+// A refresh halves an entry's request count: a page that visitors request is promoted
+// in spite of refreshes, a page that a crawler requests is not.
 func TestRefreshedEntryIsPromotedToo(t *testing.T) {
 	for asked, want := range map[int]int64{1: 0, promoteAfter - 1: 1} {
 		o := &fakeOrigin{}
@@ -330,8 +332,8 @@ func TestPromotionDoesNotBringBackAnOldEntry(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// Readers of entries that are promoted and refreshed all the time never see
-// one that is older than one they have seen.
+// Readers of entries that are constantly promoted and refreshed never get an older
+// version than before.
 func TestReadersNeverGoBack(t *testing.T) {
 	for round := range 30 {
 		o := &fakeOrigin{early: true}
@@ -395,7 +397,7 @@ func TestStats(t *testing.T) {
 		}
 		time.Sleep(time.Second)
 		c.outage.Down(errDown)
-		c.Publish(o.moveTo("2"), nil) // the dated ones are true still
+		c.Publish(o.moveTo("2"), nil) // dated entries are still fresh
 		if s = c.Stats(); s.Generation != "2" || s.Stale != 1 || !s.DownSince.Equal(time.Now()) || !s.Confirmed.Equal(confirmed) {
 			t.Errorf("down: %+v", s)
 		}
@@ -411,7 +413,7 @@ func TestStats(t *testing.T) {
 	})
 }
 
-// An entry that the policy drops is answered with and not kept.
+// An entry that the policy drops is returned to its request and not kept.
 func TestDroppedWrite(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	get(t, c, "list", Miss, "1")
@@ -426,8 +428,8 @@ func TestDroppedWrite(t *testing.T) {
 	where(t, c, "page", "")
 }
 
-// The shelves get the room that the warm set does not need, and give it back, the least
-// requested entries first.
+// The shelves get the room that the warm set does not use, and give it back by
+// evicting the least requested entries first.
 func TestRoomLeftByTheWarmSet(t *testing.T) {
 	o := &fakeOrigin{size: 10 << 10}
 	c := newCache(t, o, Options{Bytes: 1 << 20})

@@ -24,9 +24,9 @@ func laneOf(key string) (Lane, string) {
 	panic(key)
 }
 
-// TestTurns takes turns in any order and checks the limits at each step, that the turn
-// which has waited longest comes first, and that a slot is idle only if no turn that
-// waits may have it.
+// TestTurns takes turns in random order and checks at each step that the limits hold,
+// that the longest waiting turn comes first, and that no slot is idle while a waiting
+// turn may use it.
 func TestTurns(t *testing.T) {
 	for n := 1; n <= 12; n++ {
 		synctest.Test(t, func(t *testing.T) {
@@ -80,7 +80,7 @@ func TestTurns(t *testing.T) {
 	}
 }
 
-// checkTurns counts what runs anew, and compares it with the limits.
+// checkTurns recounts the running turns and compares them with the limits.
 func checkTurns(t *testing.T, ts *turns, running []*turn) {
 	t.Helper()
 	l, lanes, groups, clients := ts.limits, [Lanes]int{}, map[string]*[Lanes]int{}, map[string]int{}
@@ -131,8 +131,8 @@ func checkTurns(t *testing.T, ts *turns, running []*turn) {
 	}
 }
 
-// TestTurnsKeepASlotForEachLane: whatever waits, a lane finds a slot as soon as one of
-// its own fills has ended.
+// TestTurnsKeepASlotForEachLane: however many turns wait, a lane gets a slot as soon
+// as one of its own fills has ended.
 func TestTurnsKeepASlotForEachLane(t *testing.T) {
 	for n := 4; n <= 40; n++ {
 		l := newLimits(n)
@@ -204,8 +204,8 @@ func TestLongFillsDoNotDelayShortOnes(t *testing.T) {
 	}
 }
 
-// TestRefreshesAndWarmUpsTakeTurns: fills that no request waits for are limited like
-// those of requests.
+// TestRefreshesAndWarmUpsTakeTurns: fills that no request waits for have the same
+// limits as fills of requests.
 func TestRefreshesAndWarmUpsTakeTurns(t *testing.T) {
 	o := &fakeOrigin{gate: gated}
 	opts := times

@@ -62,8 +62,8 @@ func TestFillEndsWithItsLastWaiter(t *testing.T) {
 	}
 }
 
-// TestAbandonedFillFailsNobody: whoever comes while a fill is being abandoned gets an
-// answer.
+// TestAbandonedFillFailsNobody: a request that arrives while a fill is being abandoned
+// gets an answer.
 func TestAbandonedFillFailsNobody(t *testing.T) {
 	o := &fakeOrigin{}
 	o.shape = func(*Entry) { time.Sleep(3 * time.Millisecond) }

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// Only what the new generation does not hold is filled, and readers go on
-// getting the old entries until all are switched.
+// Prepare fills only keys that are not fresh in the new generation, and readers get
+// the old entries until Publish switches all of them.
 func TestPrepare(t *testing.T) {
 	for fills, most := range map[int]int64{2: 2, 8: warmFills} {
 		o := &fakeOrigin{}
@@ -79,8 +79,8 @@ func TestPrepare(t *testing.T) {
 	}
 }
 
-// Readers that go through the warm set never see an older generation after a
-// newer one, nor wait, however often it is published.
+// Readers that iterate over the warm set never see an older generation after a newer
+// one, and never wait, however often a generation is published.
 func TestPublishInOneStep(t *testing.T) {
 	const lists, generations = 20, 100
 	o := &fakeOrigin{}
@@ -118,8 +118,8 @@ func TestPublishInOneStep(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// An entry that comes and goes with the warm set is there all the time. It is
-// found in a flight, without a fill, if it was promoted during the lookup.
+// An entry that joins and leaves the warm set is always found. If it is promoted
+// during a lookup, the flight finds it without a fill.
 func TestEntryMovesWithoutAGap(t *testing.T) {
 	o := &fakeOrigin{}
 	c := newCache(t, o, Options{})
@@ -147,8 +147,8 @@ func TestEntryMovesWithoutAGap(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// A fill that is under way at a publish does not harm what is newer, and a
-// reader from after it gets an answer from after it.
+// A fill that began before a publish does not replace a newer version, and a reader
+// after the publish gets an answer of the new generation.
 func TestFillFromBeforeAPublish(t *testing.T) {
 	begin := map[string]func(*testing.T, *Cache, *fakeOrigin) *sync.WaitGroup{
 		"request": func(t *testing.T, c *Cache, _ *fakeOrigin) *sync.WaitGroup {
@@ -179,7 +179,7 @@ func TestFillFromBeforeAPublish(t *testing.T) {
 					} else {
 						c.Purge(func(*Entry) bool { return true }, true)
 						c.Publish(g, nil)
-						get(t, c, "list", Miss, "2") // not that of the fill before it
+						get(t, c, "list", Miss, "2") // not the answer of the fill before the publish
 					}
 					close(gate)
 					early.Wait()
@@ -193,7 +193,7 @@ func TestFillFromBeforeAPublish(t *testing.T) {
 	}
 }
 
-// The other order: the older fill ends while the newer one is under way.
+// The opposite order: the older fill ends while the newer fill is under way.
 func TestReaderDoesNotJoinAnOlderFill(t *testing.T) {
 	o := &fakeOrigin{gate: gated}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
@@ -237,8 +237,9 @@ func TestDataMovesOnDuringPrepare(t *testing.T) {
 	})
 }
 
-// An answer of a newer generation that a preparation has read is not read again when that
-// generation is prepared: data that changes faster than a warm set fills is published, too.
+// An answer of a newer generation that a preparation has read is reused when that
+// generation is prepared, so that data that changes faster than a warm set fills is
+// published too.
 func TestOvertakenPreparationMakesProgress(t *testing.T) {
 	for name, purge := range map[string]func(*Cache){
 		"":              func(*Cache) {},
@@ -274,8 +275,8 @@ func TestOvertakenPreparationMakesProgress(t *testing.T) {
 	}
 }
 
-// A preparation that is given up costs nothing that the next can use, and leaves nothing
-// behind.
+// A preparation that is dropped passes its usable entries on to the next preparation,
+// and leaves nothing else behind.
 func TestPreparationIsGivenUp(t *testing.T) {
 	o := &fakeOrigin{}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
@@ -298,7 +299,7 @@ func TestPreparationIsGivenUp(t *testing.T) {
 	})
 }
 
-// A preparation that another one has overtaken stores nothing.
+// A preparation that a later preparation has replaced stores nothing.
 func TestOvertakenPreparationStoresNothing(t *testing.T) {
 	o := &fakeOrigin{gate: gated}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
@@ -340,7 +341,7 @@ func TestRefreshedWhilePrepared(t *testing.T) {
 	})
 }
 
-// A key that failed is no longer failing once it is published anew.
+// A failing key is no longer marked as failing after it is published.
 func TestPublishEndsFailing(t *testing.T) {
 	o := &fakeOrigin{}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
@@ -358,8 +359,8 @@ func TestPublishEndsFailing(t *testing.T) {
 	})
 }
 
-// A hard purge that only the served version matches leaves the next version, and the other
-// way round.
+// A hard purge that matches only the served version keeps the next version, and vice
+// versa.
 func TestHardPurgeOfOneGeneration(t *testing.T) {
 	for generation, want := range map[string]map[string]string{
 		"1": {"before": "", "after": "2"}, "2": {"before": "1", "after": "1"},
@@ -504,7 +505,8 @@ func TestPrepareWithoutItsOrigin(t *testing.T) {
 	})
 }
 
-// Entries that find no room in the warm set go on another shelf, in place of older entries.
+// Entries that do not fit in the warm set are kept on another shelf, where they
+// replace older entries.
 func TestWarmBudget(t *testing.T) {
 	const lists, room = 12, 9
 	o := &fakeOrigin{size: 50_000}

@@ -13,7 +13,7 @@ import (
 // smallest is used to guess how many entries a budget may hold.
 const smallest = 2 << 10
 
-// Verdict is what became of an entry that wanted to be admitted.
+// Verdict is the admission policy's decision about an entry.
 type Verdict uint8
 
 const (
