@@ -369,3 +369,32 @@ func TestCloseCancelsPrepare(t *testing.T) {
 		calls(t, o, warmFills)
 	})
 }
+
+// A panic in a function of the owner fails the fill of its key and frees the turn. It
+// does not end the process, whose goroutines fill without a request.
+func TestPanicInAFunctionOfTheOwner(t *testing.T) {
+	for name, change := range map[string]func(*fakeOrigin, *Options){
+		"lane":  func(_ *fakeOrigin, opts *Options) { opts.Lane = func(string) (Lane, string) { panic("no lane") } },
+		"fill":  func(o *fakeOrigin, _ *Options) { o.script = []error{errPanic, errPanic} },
+		"check": func(_ *fakeOrigin, opts *Options) { opts.Check = func(*Content) error { panic("no check") } },
+	} {
+		t.Run(name, func(t *testing.T) {
+			o := &fakeOrigin{size: 10}
+			opts := Options{Fills: 1}
+			change(o, &opts)
+			c := newCache(t, o, opts)
+			set := c.Prepare(t.Context(), o.generation(), []string{"a", "b"}, func(Warmed) {})
+			for _, w := range set {
+				if w.Entry != nil || w.Err == nil {
+					t.Errorf("%+v", w)
+				}
+			}
+			if s := c.Stats(); s.Panics != 2 || s.Failures != 2 {
+				t.Errorf("%d panics, %d failures", s.Panics, s.Failures)
+			}
+			if len(c.reads.underway) != 0 {
+				t.Error("a read is under way for ever")
+			}
+		})
+	}
+}

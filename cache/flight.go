@@ -128,8 +128,13 @@ func (c *Cache) fill(parent context.Context, t *turn, key string) (v *version, e
 		return nil, c.life.ctx.Err()
 	}
 	defer c.life.running.Done()
-	era, needed := c.outage.Era(), !c.opts.FillsWhileDown(key)
+	era, needed := c.outage.Era(), true
 	defer func() {
+		if p := recover(); p != nil { // in a function of the owner; it must not end the process
+			c.counts.panics.Add(1)
+			c.opts.Logger.Error("panic in a fill", "key", key, "panic", p, "stack", string(debug.Stack()))
+			v, err = nil, fmt.Errorf("fill of %s: panic: %v", key, p)
+		}
 		if err == nil {
 			v.doubtful = !needed && era.err() != nil
 			return
@@ -147,6 +152,7 @@ func (c *Cache) fill(parent context.Context, t *turn, key string) (v *version, e
 			era.Down(err)
 		}
 	}()
+	needed = !c.opts.FillsWhileDown(key)
 	ctx, cancel := context.WithTimeout(parent, c.opts.FillTimeout)
 	defer cancel()
 	defer context.AfterFunc(c.life.ctx, cancel)() // Close may not end the parent
@@ -170,12 +176,7 @@ func (c *Cache) fill(parent context.Context, t *turn, key string) (v *version, e
 func (c *Cache) read(ctx context.Context, key string) (v *version, err error) {
 	began := c.began()
 	defer func() {
-		if p := recover(); p != nil {
-			c.counts.panics.Add(1)
-			c.opts.Logger.Error("panic in a fill", "key", key, "panic", p, "stack", string(debug.Stack()))
-			v, err = nil, fmt.Errorf("fill of %s: panic: %v", key, p)
-		}
-		if err != nil {
+		if v == nil { // an error, or a panic
 			c.ended(began)
 		}
 	}()
