@@ -25,6 +25,8 @@ const (
 	serviceAway  = "The rankings service is not available right now. Please try again shortly."
 	serviceSlow  = "The rankings service took too long to answer. Please try again shortly."
 	serviceWrong = "The rankings service gave an answer that can't be used. Please try again shortly."
+	overShare    = "Too many requests from your address wait for the rankings database. Please try again shortly."
+	clientGone   = "The connection was closed before the answer was ready."
 	restarting   = "The service is restarting. Please try again shortly."
 
 	legacyAway   = "The service that answers this is not available right now. Please try again shortly."
@@ -46,6 +48,8 @@ var failures = []struct {
 	question failure
 	passed   failure
 }{
+	{errShare, failure{fasthttp.StatusTooManyRequests, overShare}, failure{}},
+	{cache.ErrGone, failure{fasthttp.StatusServiceUnavailable, clientGone}, failure{}},
 	{cache.ErrDown, failure{fasthttp.StatusServiceUnavailable, databaseAway}, failure{}},
 	{store.ErrUnavailable, failure{fasthttp.StatusServiceUnavailable, databaseAway}, failure{}},
 	{store.ErrInterrupted, failure{fasthttp.StatusServiceUnavailable, databaseAway}, failure{}},
@@ -129,7 +133,7 @@ func (c *complaints) level(err error) slog.Level {
 			return slog.LevelError
 		}
 		return slog.LevelDebug
-	case errors.Is(err, cache.ErrDown), errors.Is(err, maintenance.ErrOn):
+	case errors.Is(err, cache.ErrDown), errors.Is(err, maintenance.ErrOn), errors.Is(err, errShare), errors.Is(err, cache.ErrGone):
 		return slog.LevelDebug
 	}
 	return store.ClassOf(err).Level()

@@ -126,9 +126,9 @@ type target struct {
 
 // serveTarget answers from the cache, which fills a missing entry.
 func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t *target) cache.Outcome {
-	entry, outcome, err := p.answer(&t.ref)
+	entry, outcome, err := p.answer(ctx, &t.ref)
 	for err == nil && !p.respond(ctx, entry, outcome) {
-		entry, outcome, err = p.answer(&t.ref) // the entry has left the cache meanwhile
+		entry, outcome, err = p.answer(ctx, &t.ref) // the entry has left the cache meanwhile
 	}
 	counted := p.metrics.Route(t.route.ID)
 	counted.Outcomes[outcome].Add(1)
@@ -140,10 +140,13 @@ func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t *target) cache.Outcome {
 }
 
 // answer looks ref up in the cache, which fills it if it is missing or stale, but
-// not in maintenance mode.
-func (p *Proxy) answer(ref *cache.Ref) (*cache.Entry, cache.Outcome, error) {
+// not in maintenance mode. A nil ctx means that the proxy itself needs the answer.
+func (p *Proxy) answer(ctx *fasthttp.RequestCtx, ref *cache.Ref) (*cache.Entry, cache.Outcome, error) {
 	if !p.maintenance.On() {
-		return p.cache.Get(ref)
+		if e, outcome := p.cache.Lookup(ref); e != nil {
+			return e, outcome, nil
+		}
+		return p.await(ctx, ref)
 	}
 	sight := p.cache.Peek(ref)
 	if sight.Entry == nil {
@@ -155,7 +158,7 @@ func (p *Proxy) answer(ref *cache.Ref) (*cache.Entry, cache.Outcome, error) {
 
 // tables returns the numbers of rows, from the cache.
 func (p *Proxy) tables() ([]byte, error) {
-	entry, _, err := p.answer(&cache.Ref{Key: route.HealthPath})
+	entry, _, err := p.answer(nil, &cache.Ref{Key: route.HealthPath})
 	if err != nil {
 		return nil, err
 	}

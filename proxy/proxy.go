@@ -31,6 +31,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/proxy/share"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/proxy/verify"
 	"github.com/lewistv/xcri-proxy/proxy/visitor"
@@ -124,6 +125,7 @@ type shared struct {
 	targets      content.Memo[target] // of recent hits
 	negotiator   *content.Negotiator
 	legacyErrors complaints
+	shares       *share.Shares // of clients in fills
 }
 
 // serving is the servers and what they ask for each request.
@@ -168,7 +170,7 @@ func New(opts Options) (*Proxy, error) {
 	p.shared = shared{
 		outage: cache.NewOutage(opts.Logger), headers: reply.NewHeaders(opts.Reuse), cors: cors.New(opts.CORSOrigins), notice: maintenance.NewPage(),
 		targets:    content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
-		negotiator: content.NewNegotiator(),
+		negotiator: content.NewNegotiator(), shares: share.New(share.Default),
 	}
 	p.maintenance = maintenance.New(maintenance.Options{
 		Period: opts.State.Maintenance, OnEnd: p.wake, Logger: opts.Logger,
@@ -230,7 +232,7 @@ func (p *Proxy) newAdmin() *admin.Admin {
 	opts := p.opts
 	return admin.New(admin.Options{
 		Gate: opts.Admin, Trust: opts.TrustedProxies, Store: opts.Origin, Legacy: opts.Legacy, Site: opts.Site, Memory: opts.Memory, Requests: opts.Requests,
-		Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Origins: p.origins, Generations: p.generations,
+		Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Shares: p.shares, Origins: p.origins, Generations: p.generations,
 		Verify: p.verify, Maintenance: p.maintenance, OnSourceChange: p.moved,
 		Connections: func() wire.Stats { return p.server.Stats() }, Version: opts.Version, Logger: opts.Logger,
 	})

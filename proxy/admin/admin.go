@@ -21,6 +21,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/proxy/share"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/proxy/verify"
 	"github.com/lewistv/xcri-proxy/proxy/visitor"
@@ -43,6 +44,7 @@ type Options struct {
 	Cache       *cache.Cache
 	Outage      *cache.Outage
 	Metrics     *metrics.Metrics
+	Shares      *share.Shares
 	Origins     *origin.Origins
 	Generations *generation.Watcher
 	Verify      *verify.Verifier

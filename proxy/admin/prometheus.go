@@ -202,6 +202,10 @@ func (m *metricsText) requests(r api.Requests) {
 	for _, cause := range slices.Sorted(maps.Keys(r.AdminRefused)) {
 		m.add("", float64(r.AdminRefused[cause]), "cause", cause)
 	}
+	m.begin("xcri_client_refused_total", counter, "Requests that were refused because their client waited for too many fills (429), by limit.")
+	for _, limit := range slices.Sorted(maps.Keys(r.ClientRefused)) {
+		m.add("", float64(r.ClientRefused[limit]), "limit", limit)
+	}
 }
 
 func (m *metricsText) routes(routes map[string]api.Route) {
@@ -287,6 +291,15 @@ func (m *metricsText) cache(c api.Cache) {
 	m.one("xcri_refreshes_total", counter, "Fills that no request waited for.", float64(c.Refreshes))
 	m.one("xcri_filling", gauge, "Fills that run now.", float64(c.Filling))
 	m.one("xcri_waiting", gauge, "Requests that wait for a fill now.", float64(c.Waiting))
+	m.one("xcri_fills_abandoned_total", counter, "Searches that ended because no request waited for them any more.", float64(c.Abandoned))
+	m.begin("xcri_lane_running", gauge, "Fills that run now, by lane.")
+	for _, lane := range slices.Sorted(maps.Keys(c.Lanes)) {
+		m.add("", float64(c.Lanes[lane].Running), "lane", lane)
+	}
+	m.begin("xcri_lane_queued", gauge, "Fills that wait for their turn now, by lane.")
+	for _, lane := range slices.Sorted(maps.Keys(c.Lanes)) {
+		m.add("", float64(c.Lanes[lane].Queued), "lane", lane)
+	}
 }
 
 func (m *metricsText) shelves(shelves map[string]api.Shelf) {

@@ -24,7 +24,7 @@ func (a *Admin) Stats() api.Stats {
 		Requests: api.Requests{
 			Outcomes: map[string]int64{}, NotModified: a.opts.Metrics.NotModified.Load(), Rejected: a.opts.Metrics.Rejected.Load(),
 			Inflated: a.opts.Metrics.Inflated.Load(), Panics: a.opts.Metrics.Panics.Load(), Open: conns.Open, Refused: conns.Refused,
-			AdminRefused: a.gate.Refused(),
+			AdminRefused: a.gate.Refused(), ClientRefused: a.opts.Shares.Refused(),
 		},
 		Routes: map[string]api.Route{}, Memory: processMemory(a.opts.Memory, a.opts.Requests.Stats()), Maintenance: newMaintenanceStats(a.opts.Maintenance.Period()), Verify: a.verifyStats(),
 	}
@@ -116,7 +116,10 @@ func orNull(t time.Time) *time.Time {
 func newCacheStats(s cache.Stats) api.Cache {
 	out := api.Cache{
 		Shelves: map[string]api.Shelf{}, Fills: s.Fills, Failures: s.Failures, Refreshes: s.Refreshes,
-		Panics: s.Panics, Filling: s.Filling, Waiting: s.Waiting,
+		Panics: s.Panics, Filling: s.Filling, Waiting: s.Waiting, Abandoned: s.Abandoned, Lanes: map[string]api.Lane{},
+	}
+	for lane := range cache.Lanes {
+		out.Lanes[lane.String()] = api.Lane(s.Lanes[lane])
 	}
 	for _, shelf := range s.Shelves {
 		out.Bytes += shelf.Bytes

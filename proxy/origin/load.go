@@ -55,7 +55,11 @@ func (o *Origins) Load(ctx context.Context, q route.Question) (store.Answer, err
 func (o *Origins) fromStore(ctx context.Context, q route.Question, probe bool) (answer store.Answer, err error) {
 	begun := time.Now()
 	err = errPanic
-	defer func() { o.loaded(o.store, probe, Load{q, FromStore, time.Since(begun), answer, err}) }()
+	defer func() {
+		if context.Cause(ctx) != cache.ErrAbandoned { // which says nothing about the database
+			o.loaded(o.store, probe, Load{q, FromStore, time.Since(begun), answer, err})
+		}
+	}()
 	return o.opts.Store.Run(ctx, q.Query)
 }
 

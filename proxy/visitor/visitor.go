@@ -31,7 +31,7 @@ func (t Trust) Of(ctx *fasthttp.RequestCtx) Visitor {
 	h := &ctx.Request.Header
 	peer := Peer(ctx.RemoteAddr())
 	v := Visitor{peer, "http", string(h.Host())}
-	if !t.trusts(peer) {
+	if !t.Believes(peer) {
 		return v
 	}
 	chain := bytes.Join(h.PeekAll("X-Forwarded-For"), []byte(","))
@@ -55,7 +55,9 @@ func Peer(of net.Addr) netip.Addr {
 	return tcp.AddrPort().Addr().Unmap().WithZone("")
 }
 
-func (t Trust) trusts(address netip.Addr) bool {
+// Believes reports whether a peer with an address is believed. An invalid address is that
+// of a peer on a Unix socket.
+func (t Trust) Believes(address netip.Addr) bool {
 	return !address.IsValid() || slices.ContainsFunc(t, func(p netip.Prefix) bool { return p.Contains(address) })
 }
 
@@ -63,7 +65,7 @@ func (t Trust) trusts(address netip.Addr) bool {
 // proxy appends the address that it got the request from; peer sent the request
 // to us. An element that is no address ends the walk.
 func (t Trust) last(peer netip.Addr, chain string) netip.Addr {
-	for t.trusts(peer) && chain != "" {
+	for t.Believes(peer) && chain != "" {
 		i := strings.LastIndexByte(chain, ',')
 		address, ok := parseAddress(chain[i+1:])
 		if !ok {

@@ -78,7 +78,10 @@ type Requests struct {
 	Refused int64 `json:"refused_connections"`
 	// AdminRefused counts the requests for admin pages that were refused, by cause.
 	AdminRefused map[string]int64 `json:"admin_refused"`
-	Latency      Latency          `json:"latency"`
+	// ClientRefused counts the requests that got a 429 because their client waited for
+	// too many fills, by the limit.
+	ClientRefused map[string]int64 `json:"client_refused"`
+	Latency       Latency          `json:"latency"`
 }
 
 // Route counts the requests of one route.
@@ -142,6 +145,14 @@ type Cache struct {
 	Panics    int64            `json:"fill_panics"`
 	Filling   int64            `json:"filling"`
 	Waiting   int64            `json:"waiting"`
+	Abandoned int64            `json:"fills_abandoned"` // searches that no request waited for any more
+	Lanes     map[string]Lane  `json:"lanes"`
+}
+
+// Lane describes the fills of one lane.
+type Lane struct {
+	Running int64 `json:"running"`
+	Queued  int64 `json:"queued"`
 }
 
 // Shelf describes a part of the cache.
