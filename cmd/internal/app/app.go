@@ -1,5 +1,5 @@
-// Package app puts the parts of the proxy together: it decides what is made in
-// which order, and what stops it.
+// Package app assembles the proxy: it creates the parts in order, and handles start,
+// stop and hand-over.
 package app
 
 import (
@@ -28,24 +28,23 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// App is a proxy with all that it needs. Its methods may be called once each.
+// App is a proxy with all its parts. Each method may be called once.
 type App struct {
 	cfg       config.Config
 	log       *slog.Logger
 	store     *store.Store
-	legacy    *legacy.Client // nil for none
+	legacy    *legacy.Client // nil means no old API
 	proxy     *proxy.Proxy
-	maker     string        // what makes the entries: see makerOf
+	maker     string        // maker of the entries: see makerOf
 	saved     int           // entries of an earlier run
-	published chan struct{} // has one in it after a publish that was not saved yet
+	published chan struct{} // capacity 1: holds an element after a publish until the save
 	listener  *handover.Socket
-	admin     *handover.Socket // nil if the admin pages are on the first
+	admin     *handover.Socket // nil means that the admin pages are on the first socket
 	handOver  *handOver
 }
 
-// New makes an App, loads what an earlier run saved and binds its address, or
-// takes the socket that the process was started with. It does not connect to the
-// database.
+// New creates an App, loads the saved files of an earlier run, and binds its address
+// or uses the socket that the process inherited. It does not connect to the database.
 func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 	if err := checkFiles(cfg, log); err != nil {
 		return nil, err
@@ -62,9 +61,10 @@ func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 	return a, nil
 }
 
-// build makes what needs the store. What it made before an error is for close.
+// build creates the parts that need the store. After an error, close closes the parts
+// that exist.
 func (a *App) build(version string) (err error) {
-	// First, as a predecessor writes its files before they are read here.
+	// Open the sockets first: a predecessor writes its files before they are read here.
 	if err := a.open(); err != nil {
 		return err
 	}
@@ -80,7 +80,7 @@ func (a *App) build(version string) (err error) {
 		Origin: a.store,
 		Cache: cache.Options{
 			Bytes: cfg.Cache.Bytes, FillTimeout: cfg.Cache.FillTimeout, WaitTimeout: cfg.Cache.WaitTimeout,
-			// One connection is left to ask for the generation.
+			// One connection is reserved for polls of the generation.
 			Fills: max(1, cfg.Database.MaxConns-1),
 		},
 		MaxConns: maxConns(cfg, a.log), Requests: requests,
@@ -125,7 +125,7 @@ func (a *App) build(version string) (err error) {
 	return err
 }
 
-// sourcesOf turns the settings into what the proxy wants.
+// sourcesOf converts the settings of the sources for the proxy.
 func sourcesOf(cfg config.Legacy) (all origin.Source, routes map[string]origin.Source, err error) {
 	routes = map[string]origin.Source{}
 	for route, name := range cfg.Routes {
@@ -139,7 +139,7 @@ func sourcesOf(cfg config.Legacy) (all origin.Source, routes map[string]origin.S
 	return all, routes, err
 }
 
-// close closes what there is, in the reverse order of its making.
+// close closes the existing parts in the reverse order of their creation.
 func (a *App) close() error {
 	a.closeSockets()
 	if a.legacy != nil {
@@ -148,15 +148,15 @@ func (a *App) close() error {
 	return a.store.Close()
 }
 
-// Addr is the address that the App listens on.
+// Addr returns the address on which the App listens.
 func (a *App) Addr() net.Addr { return a.listener.Addr() }
 
-// Run serves until ctx ends, or a successor does, and then lets the answers under
-// way finish. It returns an error if that took too long, or if the database turns
-// out to be set up wrongly before it was ever ready.
+// Run serves until ctx ends or a successor serves, and then drains. It returns an
+// error if the drain timed out, or if the first check of the database finds a failure
+// that only an operator can correct.
 func (a *App) Run(ctx context.Context) error {
 	defer a.close()
-	// The proxy works on while answers under way finish: they may need fills.
+	// The proxy keeps running during the drain: answers under way may need fills.
 	working, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var background sync.WaitGroup
 	background.Go(func() { a.proxy.Run(working) })

@@ -38,7 +38,7 @@ func database(t *testing.T) *mariadb.Server {
 	return db
 }
 
-// settings are those of a proxy on a server with the sample data.
+// settings returns the settings of a proxy on a server with the sample data.
 func settings(db *mariadb.Server) map[string]string {
 	return map[string]string{
 		"LISTEN_ADDR": "127.0.0.1:0", "DATABASE_HOST": db.Host, "DATABASE_PORT": strconv.Itoa(db.Port),
@@ -47,7 +47,7 @@ func settings(db *mariadb.Server) map[string]string {
 	}
 }
 
-// running is an App that Run has been called on.
+// running is an App whose Run was called.
 type running struct {
 	*App
 	log  *lockedBuffer
@@ -55,7 +55,7 @@ type running struct {
 	done chan error
 }
 
-// run starts an App, changed as is said.
+// run starts an App after the given change.
 func run(t *testing.T, flags map[string]string, changes ...func(*App)) *running {
 	t.Helper()
 	cfg, err := config.Load(flags, func(string) (string, bool) { return "", false })
@@ -155,8 +155,8 @@ func TestServeOverSocket(t *testing.T) {
 	}
 }
 
-// TestStopsForWhatAPersonMustMend: a wrong password or a missing table ends the
-// proxy with an error that says what to look at, and not the password.
+// TestStopsForWhatAPersonMustMend holds that a wrong password or a missing table ends
+// the proxy with an error that names the settings to check, without the password.
 func TestStopsForWhatAPersonMustMend(t *testing.T) {
 	for name, change := range map[string][2]string{
 		"password": {"DATABASE_PASSWORD", "my wrong secret"}, "database": {"DATABASE_NAME", "nowhere"},
@@ -193,8 +193,8 @@ func TestAddressInUse(t *testing.T) {
 	}
 }
 
-// TestDatabaseDownAtStart: the proxy serves what it can, says what is wrong,
-// and is ready once the database is.
+// TestDatabaseDownAtStart holds that without a database the proxy answers the requests
+// that need none, logs the error, and becomes ready with the database.
 func TestDatabaseDownAtStart(t *testing.T) {
 	db, err := mariadb.Start(mariadb.Options{})
 	if err != nil {
@@ -223,8 +223,8 @@ func TestDatabaseDownAtStart(t *testing.T) {
 	}
 }
 
-// TestStopFinishesAnswers: an answer that is being filled when the stop comes
-// still arrives whole.
+// TestStopFinishesAnswers holds that an answer whose fill is under way at a stop is
+// delivered completely.
 func TestStopFinishesAnswers(t *testing.T) {
 	db := database(t)
 	root, err := db.Root(mariadb.Database)
@@ -233,7 +233,7 @@ func TestStopFinishesAnswers(t *testing.T) {
 	}
 	defer root.Close()
 	r := run(t, settings(db))
-	r.awaitLog(t, "generation published") // or a fill of the warm set would wait for the lock
+	r.awaitLog(t, "generation published") // otherwise a fill of the warm set would wait for the lock
 
 	// A lock on a table holds back the fill until it is released.
 	lock, err := root.Conn(t.Context())
@@ -250,7 +250,7 @@ func TestStopFinishesAnswers(t *testing.T) {
 	}
 	answered := make(chan answer, 1)
 	go func() {
-		defer close(answered) // also if there is none
+		defer close(answered) // also if there is no answer
 		status, body := get(t, r.url("/teams/?season_year=2025&limit=7"))
 		answered <- answer{status, body}
 	}()

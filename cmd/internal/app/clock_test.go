@@ -8,9 +8,9 @@ import (
 	"testing"
 )
 
-// Intervals are measured with the monotonic clock: the wall clock may be set back, and
-// nothing would be due until it has caught up. A number of nanoseconds is of the wall
-// clock, so only moments that outlive the process may be one.
+// Intervals are measured with the monotonic clock: if the wall clock is set back,
+// nothing is due until it has caught up. UnixNano and its siblings read the wall
+// clock, so only times that outlive the process may use them.
 func TestIntervalsAreMonotonic(t *testing.T) {
 	may := map[string]string{
 		"cache/snapshot/write.go": "when the file was written",

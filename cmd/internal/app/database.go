@@ -18,12 +18,12 @@ const (
 	// The pause between two checks of a database that is down doubles from
 	// firstPause to longestPause.
 	firstPause, longestPause = 250 * time.Millisecond, 4 * time.Second
-	// refusedPause is the pause between checks of a database that refuses the proxy:
-	// it may lock an account that fails too often.
+	// refusedPause is the pause between checks of a database that refuses the proxy: a
+	// server may lock an account after repeated failures.
 	refusedPause = 30 * time.Second
 )
 
-// openStore makes the store of the settings.
+// openStore opens the store according to the settings.
 func openStore(cfg config.Database, log *slog.Logger) (*store.Store, error) {
 	return store.Open(store.Options{
 		Host: cfg.Host, Port: cfg.Port, Socket: cfg.Socket,
@@ -34,9 +34,9 @@ func openStore(cfg config.Database, log *slog.Logger) (*store.Store, error) {
 	}, cfg.ExtraColumns...)
 }
 
-// awaitDatabase checks the database until it is as needed, and calls usable after
-// every check. It gives up on a failure that only a person can mend, unless saved
-// entries can be served meanwhile.
+// awaitDatabase checks the database until it meets the requirements, and calls usable
+// after every check. It returns an error if only an operator can correct the failure,
+// unless saved entries can be served meanwhile.
 func (a *App) awaitDatabase(ctx context.Context, usable func()) error {
 	for pause := firstPause; ; pause = min(2*pause, longestPause) {
 		check, cancel := context.WithTimeout(ctx, checkTimeout)
@@ -69,8 +69,8 @@ func (a *App) awaitDatabase(ctx context.Context, usable func()) error {
 	}
 }
 
-// hasSaved reports whether visitors are better off with saved entries than without this
-// process. A successor that can't do more leaves them to its predecessor.
+// hasSaved reports whether this process can serve saved entries without a database. A
+// successor leaves that to its predecessor.
 func (a *App) hasSaved() bool {
 	if a.saved == 0 {
 		return false
@@ -87,8 +87,8 @@ func (a *App) hasSaved() bool {
 	}
 }
 
-// databaseReady logs that the database is as needed, and compares the server's
-// limits on connections with the settings.
+// databaseReady logs that the database meets the requirements, and compares the
+// server's limits on connections with the settings.
 func (a *App) databaseReady(ctx context.Context) {
 	asking, cancel := context.WithTimeout(ctx, checkTimeout)
 	defer cancel()
@@ -105,8 +105,7 @@ func (a *App) databaseReady(ctx context.Context) {
 	}
 }
 
-// logUnshown logs the columns that the lists do not show: the old API may show
-// them by now.
+// logUnshown logs the columns that the lists omit: the old API may show them.
 func (a *App) logUnshown(ctx context.Context) {
 	unshown, err := a.store.Unshown(ctx)
 	if err != nil {
@@ -117,7 +116,7 @@ func (a *App) logUnshown(ctx context.Context) {
 	}
 }
 
-// adviceFor says which settings belong to the reason of a wrong set-up.
+// adviceFor returns the settings to check for an error of the database's set-up.
 func adviceFor(reason store.Reason, socket bool) string {
 	switch reason {
 	case store.Denied:

@@ -46,8 +46,8 @@ func limitedAccount(t *testing.T, name, option string) (map[string]string, *sql.
 	return flags, root
 }
 
-// An account that may open fewer connections than DATABASE_MAX_CONNS serves
-// every request over the ones it has, and the log says so once.
+// If an account may open fewer connections than DATABASE_MAX_CONNS, every request is
+// served over the available connections, and the log reports it once.
 func TestServesWithFewerConnectionsThanConfigured(t *testing.T) {
 	for most := 1; most <= 2; most++ {
 		t.Run(fmt.Sprint(most), func(t *testing.T) {
@@ -79,8 +79,8 @@ func TestServesWithFewerConnectionsThanConfigured(t *testing.T) {
 	}
 }
 
-// A database that refuses the proxy leaves the saved entries to serve, as stale. The
-// log says what to check, and the proxy goes on as usual once it is let in.
+// While a database refuses the proxy, saved entries are served as stale. The log names
+// the settings to check. Once the database accepts the proxy, it works normally.
 func TestServesSavedEntriesWhileRefused(t *testing.T) {
 	flags, root := limitedAccount(t, "refused", "")
 	flags["CACHE_FILE"], flags["GENERATION_POLL"] = filepath.Join(t.TempDir(), "cache"), "100ms"
@@ -123,7 +123,7 @@ func TestServesSavedEntriesWhileRefused(t *testing.T) {
 	}
 }
 
-// Refusals that come together are one line, and each lower number is another.
+// Concurrent refusals are logged in one line, and each lower number in another line.
 func TestRoomLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		log := &lockedBuffer{}
@@ -156,7 +156,7 @@ func TestRoomLog(t *testing.T) {
 	})
 }
 
-// A fill that holds the only connection for longer than a poll may take is no
+// A fill that holds the only connection for longer than a poll's timeout is not an
 // outage: other entries stay hits, and the next poll gets the connection.
 func TestOneConnectionIsEnough(t *testing.T) {
 	db := database(t)
@@ -182,7 +182,7 @@ func TestOneConnectionIsEnough(t *testing.T) {
 		status, _ := get(t, r.url("/teams/?season_year=2025&limit=7"))
 		answered <- status
 	}()
-	// Polls wait behind the fill, and each gives up when its time is over.
+	// Polls wait for the fill's connection until they time out.
 	before := r.store.Stats().Waits
 	for deadline := time.Now().Add(20 * time.Second); r.store.Stats().Waits < before+3; time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -243,8 +243,8 @@ func TestAdvice(t *testing.T) {
 
 var number atomic.Int64
 
-// Columns that a table has and no list shows are logged at the start, and
-// EXTRA_COLUMNS shows them.
+// Columns of a table that no list shows are logged at the start. EXTRA_COLUMNS adds
+// them to the lists.
 func TestUnshownColumnsAreLogged(t *testing.T) {
 	db := database(t)
 	root, err := db.Root(mariadb.Database)
@@ -278,8 +278,8 @@ func TestUnshownColumnsAreLogged(t *testing.T) {
 	}
 }
 
-// Failures of single connections are no outage: requests get their answers, and
-// what is cached stays a hit.
+// Failures of single connections are not an outage: requests get their answers, and
+// cached entries stay hits.
 func TestLostConnectionsAreNoOutage(t *testing.T) {
 	db := database(t)
 	root, err := db.Root("")

@@ -43,10 +43,10 @@ func newHandOver() *handOver {
 	}
 }
 
-// HandOver asks a running App to start the program that is now at its path on
-// the same socket. The App serves until the successor does, and then its Run
-// returns. If the successor fails, the App serves on. The result is in the log.
-// It is safe for concurrent use.
+// HandOver requests that a running App starts the program at its path as successor on
+// the same socket. The App serves until the successor serves, and then its Run
+// returns. If the successor fails, the App continues to serve. The result is logged.
+// HandOver is safe for concurrent use.
 func (a *App) HandOver() {
 	select {
 	case a.handOver.requests <- struct{}{}:
@@ -75,7 +75,7 @@ func (a *App) succeed(ctx context.Context) error {
 	if a.admin != nil {
 		admin = append(admin, a.admin)
 	}
-	// From here on the successor takes over, whatever happens to this process.
+	// From here on the successor takes over, even if this process is killed.
 	next, err := handover.Start(a.handOver.command, a.listener, admin...)
 	if err == nil {
 		a.log.Info("hand-over begun", "program", a.handOver.command[0], "pid", next.PID())
@@ -164,8 +164,8 @@ func (a *App) open() (err error) {
 	return nil
 }
 
-// closeSockets closes the sockets, and removes their files unless a successor
-// serves them.
+// closeSockets closes the sockets and removes their files, unless a successor serves
+// them.
 func (a *App) closeSockets() {
 	for _, s := range []*handover.Socket{a.listener, a.admin} {
 		if s == nil {

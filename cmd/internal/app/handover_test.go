@@ -13,7 +13,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy"
 )
 
-// impatient is a running App whose successor would be a script.
+// impatient returns a running App whose successor is a script.
 func impatient(t *testing.T, script string, patience time.Duration) (r *running, flags map[string]string) {
 	t.Helper()
 	flags, _ = keptSettings(t, database(t))
@@ -27,8 +27,8 @@ func impatient(t *testing.T, script string, patience time.Duration) (r *running,
 	return r, flags
 }
 
-// TestSuccessorHangs: one that does not get ready in time is killed, with what
-// it has started, and all is as it was.
+// TestSuccessorHangs holds that a successor that is not ready in time is killed with
+// its children, and that the App serves unchanged.
 func TestSuccessorHangs(t *testing.T) {
 	gone := filepath.Join(t.TempDir(), "gone")
 	r, flags := impatient(t, "sleep 1000; touch "+gone, 200*time.Millisecond)
@@ -50,8 +50,8 @@ func TestSuccessorHangs(t *testing.T) {
 	}
 }
 
-// TestSuccessorServes: after the hand-over the old process ends, and touches
-// nothing that is the new one's.
+// TestSuccessorServes holds that after the hand-over the old process ends and does not
+// change the files of the new process.
 func TestSuccessorServes(t *testing.T) {
 	dir := t.TempDir()
 	started, ready := filepath.Join(dir, "started"), filepath.Join(dir, "ready")
@@ -91,8 +91,8 @@ func TestSuccessorServes(t *testing.T) {
 	}
 }
 
-// A stop waits for the successor. If that does not serve within SHUTDOWN_TIMEOUT, it
-// ends, too.
+// A stop waits for the successor. A successor that does not serve within
+// SHUTDOWN_TIMEOUT is ended, too.
 func TestStopDuringHandOver(t *testing.T) {
 	started := filepath.Join(t.TempDir(), "started")
 	r, flags := impatient(t, "touch "+started+"; sleep 1000", time.Minute)
@@ -104,7 +104,7 @@ func TestStopDuringHandOver(t *testing.T) {
 	}
 }
 
-// A stop that comes during a hand-over leaves the successor to serve.
+// After a stop during a hand-over the successor serves.
 func TestSuccessorOutlivesStop(t *testing.T) {
 	dir := t.TempDir()
 	started, ready := filepath.Join(dir, "started"), filepath.Join(dir, "ready")
@@ -135,7 +135,7 @@ func TestSuccessorOutlivesStop(t *testing.T) {
 	}
 }
 
-// What is published during a hand-over that fails is saved after it.
+// A generation that is published during a failed hand-over is saved afterwards.
 func TestSavedAfterFailedHandOver(t *testing.T) {
 	dir := t.TempDir()
 	started, fail := filepath.Join(dir, "started"), filepath.Join(dir, "fail")
@@ -158,7 +158,8 @@ func TestSavedAfterFailedHandOver(t *testing.T) {
 	r.finish(t)
 }
 
-// TestNoPIDFile: one that can't be written is reported, and stops nothing.
+// TestNoPIDFile holds that a PID file that can't be written is logged and does not
+// stop the proxy.
 func TestNoPIDFile(t *testing.T) {
 	flags := settings(database(t))
 	flags["PID_FILE"] = filepath.Join(t.TempDir(), "nowhere", "pid")

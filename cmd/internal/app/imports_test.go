@@ -9,11 +9,11 @@ import (
 	"testing"
 )
 
-// module is the prefix of all import paths of ours.
+// module is the prefix of the project's import paths.
 const module = "github.com/lewistv/xcri-proxy/"
 
-// allowed lists each package of ours, a colon, and the packages of ours that it
-// may import.
+// allowed lists each package of the project, a colon, and the packages of the project
+// that it may import.
 const allowed = `
 cache: cache/admission cache/memfile
 cache/admission:
@@ -91,8 +91,8 @@ github.com/valyala/fasthttp: proxy cmd/xcri-bench/bare
 golang.org/x/sync: cache
 `
 
-// TestImports holds the direction in which data flows between the packages, and
-// keeps each large dependency in the package that it belongs in.
+// TestImports holds the direction of imports between the packages, and restricts each
+// large dependency to its package.
 func TestImports(t *testing.T) {
 	may, rooms := table(allowed), table(homes)
 	packages := goList(t, `{{join .Imports " "}}`, module+"...")
@@ -119,7 +119,7 @@ func TestImports(t *testing.T) {
 	}
 }
 
-// table reads lines of a name, a colon and words.
+// table parses lines of a name, a colon and words.
 func table(text string) map[string][]string {
 	rows := map[string][]string{}
 	for line := range strings.Lines(strings.TrimSpace(text)) {
@@ -129,8 +129,8 @@ func table(text string) map[string][]string {
 	return rows
 }
 
-// TestProductImportsNoTestRoom keeps packages that are made for tests, and the
-// testing package, out of the program that is shipped.
+// TestProductImportsNoTestRoom holds that the shipped program imports no package for
+// tests, and not the testing package.
 func TestProductImportsNoTestRoom(t *testing.T) {
 	seen := 0
 	for room, deps := range goList(t, `{{join .Deps " "}}`, module+"cmd/xcri-proxy") {
@@ -161,8 +161,8 @@ func TestNoGoBelowTestdata(t *testing.T) {
 	}
 }
 
-// goList returns for each package of ours that matches pattern the words that
-// format gives.
+// goList returns the words of format for each package of the project that matches
+// pattern.
 func goList(t *testing.T, format, pattern string) map[string][]string {
 	t.Helper()
 	out, err := exec.Command("go", "list", "-f", "{{.ImportPath}} "+format, pattern).CombinedOutput()

@@ -9,21 +9,21 @@ import (
 )
 
 const (
-	// runtimeShare is what the process needs beside Go's memory and memory files: the
-	// program itself and what the kernel counts for its sockets.
+	// runtimeShare is the memory of the process outside Go's memory and memory files:
+	// the program itself and the kernel's accounting for its sockets.
 	runtimeShare = 20 << 20
-	// leastHeap is left to Go whatever the memory files take.
+	// leastHeap is the minimum of Go's limit, for any size of the memory files.
 	leastHeap = 32 << 20
-	// requestShare is the part of the memory that the bodies of requests, and of the
-	// old API's answers to them, may take.
+	// requestShare is the part of the memory for the bodies of requests and of the old
+	// API's answers to them.
 	requestShare = 16
-	// limitStep is how much the memory files change before the heap's limit follows:
-	// each step stops the program for some microseconds.
+	// limitStep is the change of the memory files after which the heap's limit is
+	// adjusted: each adjustment stops the program for some microseconds.
 	limitStep = 1 << 20
 )
 
 // memoryLimit divides the memory of the process between Go and memory files. Go's
-// own limit covers heap, stacks and all else that Go allocates.
+// limit covers the heap, stacks and all other memory that Go allocates.
 type memoryLimit struct {
 	total int64 // bytes
 	mu    sync.Mutex
@@ -36,7 +36,7 @@ func newMemoryLimit(total int64) *memoryLimit {
 	return l
 }
 
-// follow leaves Go what memory files of that size leave.
+// follow adjusts Go's limit to the size of the memory files.
 func (l *memoryLimit) follow(files int64) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -48,9 +48,9 @@ func (l *memoryLimit) follow(files int64) {
 
 func (l *memoryLimit) apply() { debug.SetMemoryLimit(max(leastHeap, l.total-runtimeShare-l.files)) }
 
-// withinGroup returns the settings with a MEMORY_LIMIT that the memory limit of the
-// process's control group has room for, and the cache smaller in the same proportion.
-// A group limit of 0 is none.
+// withinGroup returns the settings with MEMORY_LIMIT reduced to fit the memory limit
+// of the process's control group, and the cache reduced in the same proportion. A
+// group limit of 0 means no limit.
 func withinGroup(cfg config.Config, group int64, log *slog.Logger) config.Config {
 	// The group's limit is hard, and counts the kernel's buffers for connections too.
 	most := group / 10 * 9

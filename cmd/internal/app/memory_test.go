@@ -10,8 +10,8 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 )
 
-// Go gets what the memory files leave of the memory, whichever way they change, and
-// never less than it needs.
+// Go's limit is the memory without the memory files, as they grow or shrink, and never
+// less than leastHeap.
 func TestMemoryLimitFollowsFiles(t *testing.T) {
 	before := debug.SetMemoryLimit(-1)
 	defer debug.SetMemoryLimit(before)
@@ -32,8 +32,8 @@ func TestMemoryLimitFollowsFiles(t *testing.T) {
 	}
 }
 
-// A control group that allows less than MEMORY_LIMIT lowers it, with the cache, and the
-// log says so.
+// A control group with a limit below MEMORY_LIMIT lowers MEMORY_LIMIT and the cache's
+// size, and the log reports it.
 func TestMemoryLimitFollowsControlGroup(t *testing.T) {
 	for _, tt := range []struct{ group, limit, cache int64 }{
 		{0, 150 << 20, 60 << 20}, {1 << 40, 150 << 20, 60 << 20}, {200 << 20, 150 << 20, 60 << 20},

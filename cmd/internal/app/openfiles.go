@@ -9,15 +9,15 @@ import (
 )
 
 const (
-	// otherFiles is how many files the process has open beside connections and
-	// memory files: the log, the cache file, files of the site, and some to spare.
+	// otherFiles is the number of open files other than connections and memory files:
+	// the log, the cache file, files of the site, and a reserve.
 	otherFiles = 64
-	// fewestConns is what clients get however few files may be open.
+	// fewestConns is the minimum of connections for clients, for any limit.
 	fewestConns = 16
 )
 
-// maxConns returns how many connections of clients fit the limit on open files, which
-// it raises as far as the system allows.
+// maxConns returns the number of client connections within the limit on open files,
+// which it raises to the hard limit.
 func maxConns(cfg config.Config, log *slog.Logger) int {
 	limit, err := raiseOpenFiles()
 	if err != nil {
@@ -32,11 +32,11 @@ func maxConns(cfg config.Config, log *slog.Logger) int {
 	return conns
 }
 
-// connsWithin returns how many connections of clients a limit on open files leaves.
+// connsWithin returns the number of client connections within a limit on open files.
 func connsWithin(limit uint64, cfg config.Config) int {
 	others := otherFiles + cfg.Database.MaxConns + cfg.Legacy.MaxConns + int(cfg.Cache.Bytes/content.FileFrom)
 	free := int(min(limit, 1<<20)) - others
-	// With few files, clients go before memory files: a body that gets no file stays
-	// on the heap.
+	// If the limit is low, clients have priority over memory files: a body without a
+	// file stays on the heap.
 	return min(proxy.MostConns, max(free, int(min(limit, 1<<20))/2, fewestConns))
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy"
 )
 
-// Clients get the connections that the limit on open files leaves beside what the
-// proxy needs for itself.
+// The connections of clients are limited to the open files that remain after the
+// proxy's own.
 func TestConnsWithinOpenFiles(t *testing.T) {
 	var cfg config.Config
 	cfg.Database.MaxConns, cfg.Legacy.MaxConns, cfg.Cache.Bytes = 8, 16, 64<<20
@@ -26,8 +26,8 @@ func TestConnsWithinOpenFiles(t *testing.T) {
 	}
 }
 
-// The limit on open files is raised to the hard one. A limit that leaves fewer
-// connections than usual is in the log.
+// The limit on open files is raised to the hard limit. A limit that reduces the number
+// of connections is logged.
 func TestOpenFilesRaised(t *testing.T) {
 	var before syscall.Rlimit
 	if err := syscall.Getrlimit(syscall.RLIMIT_NOFILE, &before); err != nil {

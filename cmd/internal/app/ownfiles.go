@@ -9,9 +9,9 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 )
 
-// checkFiles returns an error if a setting names a file that the proxy would have to
-// replace and must not, such as a device. A missing folder is an error for the state
-// file alone: without the others the proxy serves as well.
+// checkFiles returns an error if a setting names a file that the proxy would replace
+// but must not, such as a device. A missing folder is an error only for the state
+// file: the proxy works without the others.
 func checkFiles(cfg config.Config, log *slog.Logger) error {
 	taken := map[string]string{}
 	for _, f := range []struct{ setting, path string }{

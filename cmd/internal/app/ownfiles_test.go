@@ -11,8 +11,8 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 )
 
-// A file that the proxy replaces is a regular file, absent, or a link to such a file,
-// and of one setting. Anything else ends the start with the reason.
+// A file that the proxy replaces must be a regular file, absent, or a link to either,
+// and belong to one setting. Otherwise the start ends with the reason.
 func TestFilesAreChecked(t *testing.T) {
 	dir := t.TempDir()
 	link, file := filepath.Join(dir, "link"), filepath.Join(dir, "file")

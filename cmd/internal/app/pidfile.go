@@ -10,8 +10,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/atomicfile"
 )
 
-// writePID replaces the process ID in PID_FILE by ours. The proxy serves without the
-// file, too.
+// writePID writes this process's ID to PID_FILE. A failure is logged only.
 func (a *App) writePID() {
 	path := a.cfg.PIDFile
 	if path == "" || holdsPID(path) {
@@ -26,7 +25,7 @@ func (a *App) writePID() {
 	}
 }
 
-// removePID removes PID_FILE unless it is a successor's by now.
+// removePID removes PID_FILE unless it contains a successor's process ID.
 func (a *App) removePID() {
 	path := a.cfg.PIDFile
 	if path == "" || !holdsPID(path) {
@@ -37,7 +36,7 @@ func (a *App) removePID() {
 	}
 }
 
-// holdsPID reports whether the file holds our process ID.
+// holdsPID reports whether the file contains this process's ID.
 func holdsPID(path string) bool {
 	const longest = 100
 	text, err := atomicfile.Read(path, longest)

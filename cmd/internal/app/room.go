@@ -9,10 +9,10 @@ import (
 )
 
 const (
-	// roomSettles is how long refusals are collected before they are logged:
+	// roomSettles is the time for which refusals are collected before they are logged:
 	// concurrent reads are refused one after the other.
 	roomSettles = time.Second
-	// roomEvery is how often the same lack of connections is logged.
+	// roomEvery is the minimum interval between log lines with the same number.
 	roomEvery = 10 * time.Minute
 )
 
@@ -24,7 +24,7 @@ type roomLog struct {
 	mu      sync.Mutex
 	pending bool
 	last    store.Room
-	least   int // the lowest number that was logged
+	least   int // lowest logged number
 	logged  time.Time
 }
 

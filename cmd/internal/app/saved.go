@@ -13,12 +13,12 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 )
 
-// saveEvery is how often the cache is saved beside after each publish: what is
-// asked for changes, and forms of entries that take long to make are added.
+// saveEvery is the interval of saves in addition to the save after each publish:
+// requests add entries, and slow compressions add variants.
 const saveEvery = 10 * time.Minute
 
-// makerOf names what makes the entries: the version of the program, and the columns
-// that its answers show besides their own.
+// makerOf identifies the maker of entries: the version of the program and the extra
+// columns in its answers.
 func makerOf(version string, cfg config.Database) string {
 	if len(cfg.ExtraColumns) == 0 {
 		return version
@@ -26,9 +26,9 @@ func makerOf(version string, cfg config.Database) string {
 	return version + " with " + strings.Join(cfg.ExtraColumns, ",")
 }
 
-// load returns the entries and the note that an earlier run saved, or logs why there
-// are none. Entries of another maker are served, but as stale: an answer that never
-// changes in the database may be one that this version mends.
+// load returns the saved entries and note of an earlier run, or logs why there are
+// none. Entries of another maker are loaded as stale: this version may correct an
+// answer whose rows never change.
 func load(cfg config.Config, maker string, log *slog.Logger) (entries []cache.Saved, note string) {
 	if cfg.Cache.File == "" {
 		return nil, ""
@@ -53,16 +53,15 @@ func load(cfg config.Config, maker string, log *slog.Logger) (entries []cache.Sa
 	return file.Entries, file.Note
 }
 
-// toSave has keepSaved save the cache soon.
+// toSave requests a save by keepSaved.
 func (a *App) toSave() {
 	select {
 	case a.published <- struct{}{}:
-	default: // the next save is of this one too
+	default: // the pending request covers this one
 	}
 }
 
-// keepSaved saves the cache after each publish and now and then, until ctx
-// ends.
+// keepSaved saves the cache after each publish and every saveEvery, until ctx ends.
 func (a *App) keepSaved(ctx context.Context) {
 	tick := time.NewTicker(saveEvery)
 	defer tick.Stop()
@@ -78,9 +77,9 @@ func (a *App) keepSaved(ctx context.Context) {
 	}
 }
 
-// save writes the cache file, if there is to be one and something to put in it.
-// A failure costs no more than a cold start. A file that is another process's to write
-// is left alone.
+// save writes the cache file, if one is configured and the cache is not empty. It does
+// not write a file that another process owns. The only effect of a failure is a cold
+// start.
 func (a *App) save(why string) {
 	a.handOver.mu.Lock()
 	defer a.handOver.mu.Unlock()
@@ -89,7 +88,7 @@ func (a *App) save(why string) {
 	}
 }
 
-// writeCache writes the cache file, whether or not it is this process's.
+// writeCache writes the cache file, even if another process owns it.
 func (a *App) writeCache(why string) {
 	if a.cfg.Cache.File == "" {
 		return

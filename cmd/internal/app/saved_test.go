@@ -24,7 +24,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
-// keptSettings are settings with a cache file.
+// keptSettings returns settings with a cache file.
 func keptSettings(t *testing.T, db *mariadb.Server) (flags map[string]string, path string) {
 	t.Helper()
 	flags, path = settings(db), filepath.Join(t.TempDir(), "cache")
@@ -32,8 +32,8 @@ func keptSettings(t *testing.T, db *mariadb.Server) (flags map[string]string, pa
 	return flags, path
 }
 
-// warmed runs a proxy until it has published its warm set, and stops it. The
-// keys are those that it saved.
+// warmed runs a proxy until it has published its warm set, stops it, and returns the
+// saved keys.
 func warmed(t *testing.T, flags map[string]string) (keys []string) {
 	t.Helper()
 	r := run(t, flags)
@@ -49,7 +49,7 @@ func savedKeys(t *testing.T, path string) (keys []string) {
 		t.Fatal(err)
 	}
 	for _, s := range file.Entries {
-		if s.Warm && s.Key != "/health" { // its answer is made anew each time
+		if s.Warm && s.Key != "/health" { // its answer is never cached
 			keys = append(keys, s.Key)
 		}
 	}
@@ -74,7 +74,7 @@ func ask(client *http.Client, url string) (status int, outcome, body string, err
 	if err != nil {
 		return 0, "", "", err
 	}
-	req.Header.Set("Accept-Encoding", "gzip") // and leave it so
+	req.Header.Set("Accept-Encoding", "gzip") // prevents decompression
 	resp, err := client.Do(req)
 	if err != nil {
 		return 0, "", "", err
@@ -85,7 +85,7 @@ func ask(client *http.Client, url string) (status int, outcome, body string, err
 	return resp.StatusCode, outcome, string(text), err
 }
 
-// expect asks for keys and checks that want tells the outcome of each.
+// expect requests keys and compares the outcome of each with want.
 func (r *running) expect(t *testing.T, keys []string, want func(key string) string) {
 	t.Helper()
 	for _, key := range keys {
@@ -117,8 +117,8 @@ func execute(t *testing.T, db *sql.DB, statements ...string) {
 	}
 }
 
-// logged starts to log what the database is asked and returns a function that
-// lists the reads of rows since.
+// logged starts the database's query log and returns a function that lists the reads
+// of rows since.
 func logged(t *testing.T, root *sql.DB) (reads func() []string) {
 	t.Helper()
 	execute(t, root, "SET GLOBAL log_output = 'TABLE'", "SET GLOBAL general_log = ON", "TRUNCATE mysql.general_log")
@@ -146,8 +146,8 @@ func logged(t *testing.T, root *sql.DB) (reads func() []string) {
 	}
 }
 
-// TestRestart: what the last run had warm is a hit from the first request on,
-// and the database is asked for no rows, only for its generation.
+// TestRestart holds that the warm entries of the last run are hits from the first
+// request on, and that the proxy reads no rows from the database, only its generation.
 func TestRestart(t *testing.T) {
 	db := database(t)
 	flags, path := keptSettings(t, db)
@@ -181,8 +181,8 @@ func TestRestart(t *testing.T) {
 	r.finish(t)
 }
 
-// TestRestartAfterImport: one division was calculated anew between two runs.
-// Its lists are stale until they are filled, all others hits.
+// TestRestartAfterImport holds that after an import of one division between two runs
+// its lists are stale until they are filled, and all other lists are hits.
 func TestRestartAfterImport(t *testing.T) {
 	db := database(t)
 	flags, _ := keptSettings(t, db)
@@ -201,7 +201,7 @@ func TestRestartAfterImport(t *testing.T) {
 	}
 	change("iz_rankings_xcri_calculation_metadata", "calculated_at = calculated_at + INTERVAL 1 DAY", "calculated_at = calculated_at - INTERVAL 1 DAY")
 	change("iz_rankings_xcri_team_rankings", "team_name = CONCAT(team_name, ' anew')", "team_name = LEFT(team_name, CHAR_LENGTH(team_name) - 5)")
-	// The warm set is held back until the first answers are seen.
+	// The warm set is delayed until the first answers were checked.
 	lock, err := root.Conn(t.Context())
 	if err != nil {
 		t.Fatal(err)
@@ -243,15 +243,15 @@ func TestRestartAfterImport(t *testing.T) {
 	r.finish(t)
 }
 
-// TestRestartWhileDown: all that was warm is served as it is, and what was not
-// is refused at once, until the database is back.
+// TestRestartWhileDown holds that during an outage at the start warm entries are
+// served unchanged, and all other requests are rejected immediately.
 func TestRestartWhileDown(t *testing.T) {
 	db, err := mariadb.Start(mariadb.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer func() { db.Close() }()
-	// Or what is killed forgets the last second.
+	// Otherwise a killed server loses the last second.
 	execute(t, rootOf(t, db), "SET GLOBAL innodb_flush_log_at_trx_commit = 1", "CREATE TABLE flushed (n INT)", "INSERT INTO flushed VALUES (1)")
 	flags, path := keptSettings(t, db)
 	keys := warmed(t, flags)
@@ -273,7 +273,7 @@ func TestRestartWhileDown(t *testing.T) {
 			if took := time.Since(start); took > 2*time.Second {
 				t.Errorf("took %v", took)
 			}
-			// Refused without a fill, which would wait for the database.
+			// Rejected without a fill, which would wait for the database.
 			before := r.proxy.Stats().Cache
 			status, _ := get(t, r.url("/teams/?season_year=2025&limit=3"))
 			if after := r.proxy.Stats().Cache; status != 503 || after.Fills != before.Fills || after.Failures != before.Failures || after.Filling != 0 {
@@ -288,8 +288,8 @@ func TestRestartWhileDown(t *testing.T) {
 	}
 }
 
-// TestDamagedFile: a file that can't be used is reported and ignored, and
-// replaced by a good one.
+// TestDamagedFile holds that an unusable cache file is logged, ignored, and replaced
+// by a valid file.
 func TestDamagedFile(t *testing.T) {
 	flags, path := keptSettings(t, database(t))
 	keys := warmed(t, flags)
@@ -317,8 +317,8 @@ func TestDamagedFile(t *testing.T) {
 	}
 }
 
-// TestFileOfAnotherProgram: answers of another version are served while they
-// are made anew, even those that will never change in the database.
+// TestFileOfAnotherProgram holds that entries of another version are served as stale
+// until they are refreshed, even if their rows never change in the database.
 func TestFileOfAnotherProgram(t *testing.T) {
 	flags, path := keptSettings(t, database(t))
 	warmed(t, flags)
@@ -340,8 +340,8 @@ func TestFileOfAnotherProgram(t *testing.T) {
 	}
 }
 
-// TestFileOfOtherColumns: answers without a column that EXTRA_COLUMNS now names are
-// stale.
+// TestFileOfOtherColumns holds that entries without a column of the current
+// EXTRA_COLUMNS are stale.
 func TestFileOfOtherColumns(t *testing.T) {
 	plain, extra := config.Database{}, config.Database{ExtraColumns: []string{"teams.national_rank"}}
 	if makerOf("v1", plain) != "v1" || makerOf("v1", extra) == makerOf("v1", plain) || makerOf("v1", extra) == makerOf("v2", extra) {
@@ -349,7 +349,7 @@ func TestFileOfOtherColumns(t *testing.T) {
 	}
 }
 
-// TestCannotSave: a folder that is not there is reported, and stops nothing.
+// TestCannotSave holds that a missing folder is logged and does not stop the proxy.
 func TestCannotSave(t *testing.T) {
 	flags, _ := keptSettings(t, database(t))
 	flags["CACHE_FILE"] = filepath.Join(t.TempDir(), "nowhere", "cache")
@@ -362,9 +362,8 @@ func TestCannotSave(t *testing.T) {
 	r.finish(t)
 }
 
-// TestRestartUnderLoad: clients go on asking for all that is warm while the
-// proxy is replaced on the same address. The first answer of every key after
-// that, and every other, is a hit.
+// TestRestartUnderLoad holds that after a restart on the same address, under load of
+// all warm keys, every answer is a hit, including the first answer to each key.
 func TestRestartUnderLoad(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -399,7 +398,7 @@ func TestRestartUnderLoad(t *testing.T) {
 				mu.Unlock()
 				status, outcome, _, err := ask(client, base+key)
 				if err != nil {
-					time.Sleep(time.Millisecond) // nobody listens just now
+					time.Sleep(time.Millisecond) // no process listens during the restart
 					continue
 				}
 				mu.Lock()
@@ -450,7 +449,7 @@ func TestRestartUnderLoad(t *testing.T) {
 	r.finish(t)
 }
 
-// restart runs the next App. The address of the last may need a moment.
+// restart runs the next App. It retries until the address of the last App is free.
 func restart(t *testing.T, flags map[string]string, last *running) *running {
 	t.Helper()
 	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {

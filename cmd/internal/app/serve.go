@@ -10,27 +10,26 @@ import (
 	"github.com/coreos/go-systemd/v22/daemon"
 )
 
-// A connection that has been quiet for so long is closed by a process that
-// stops: soon, as new connections may wait for the next one to start, and later
-// if that serves already.
+// A process that stops closes connections that were idle for this time: a short time
+// at a stop, as new connections may wait for the start of the next process, and a
+// longer time after a hand-over, as the next process serves already.
 const quietAtStop, quietAfterHandOver = time.Second, 5 * time.Second
 
-// serve answers requests until ctx ends, another process does it, or something
-// fails.
+// serve answers requests until ctx ends, another process serves, or a part fails.
 func (a *App) serve(ctx context.Context) error {
 	working, stop := context.WithCancel(ctx)
 	defer stop()
-	usable := make(chan struct{}) // closed once nothing is known that a person must mend
+	usable := make(chan struct{}) // closed once no failure is known that only an operator can correct
 	checked, served := make(chan error, 1), make(chan error, 2)
 	if a.proxy.Maintenance() == nil {
 		go func() { checked <- a.awaitDatabase(working, sync.OnceFunc(func() { close(usable) })) }()
 	} else {
-		close(usable) // a database that is worked on may lack what it needs
+		close(usable) // the database may be incomplete during maintenance
 	}
 	ready := a.awaitReady(working, usable)
-	begin := a.proxy.Polled() // who connects before waits for an answer that may be a hit then
+	begin := a.proxy.Polled() // earlier connections wait: after the first poll saved entries may be hits
 	if a.listener.Predecessor != nil {
-		begin = ready // until then the last process answers
+		begin = ready // until then the predecessor answers
 	}
 	go func() {
 		select {
@@ -48,9 +47,9 @@ func (a *App) serve(ctx context.Context) error {
 	return errors.Join(err, a.drain(quiet))
 }
 
-// attend returns when serving is to end, and for how long a connection must have been
-// quiet then to be closed. Its channels report that the App is ready, what became of
-// the check of the database, and that the server has failed.
+// attend returns when serving must end, and the idle time after which the drain closes
+// a connection. Its channels report that the App is ready, the result of the database
+// check, and a failure of the server.
 func (a *App) attend(ctx context.Context, ready <-chan struct{}, checked, served <-chan error) (quiet time.Duration, err error) {
 	var succeeded chan error // not nil while a successor starts
 	var tooLate <-chan time.Time
@@ -108,8 +107,8 @@ func (a *App) attend(ctx context.Context, ready <-chan struct{}, checked, served
 	}
 }
 
-// awaitReady returns a channel that is closed once the App can serve, and if it
-// is a successor, as well as the last process; or never.
+// awaitReady returns a channel that is closed once the App can serve; for a successor,
+// once it can serve as well as its predecessor. The channel may never be closed.
 func (a *App) awaitReady(ctx context.Context, usable <-chan struct{}) <-chan struct{} {
 	ready := make(chan struct{})
 	go func() {
@@ -134,8 +133,7 @@ func (a *App) announce() {
 	a.takeOver()
 }
 
-// drain stops serving without losing a request, as far as SHUTDOWN_TIMEOUT
-// allows.
+// drain stops serving. It finishes all requests under way within SHUTDOWN_TIMEOUT.
 func (a *App) drain(quiet time.Duration) error {
 	timeout := a.cfg.ShutdownTimeout
 	a.log.Info("stopping", "timeout", timeout)
@@ -153,7 +151,7 @@ func (a *App) drain(quiet time.Duration) error {
 	return nil
 }
 
-// notify reports the state of the service to systemd, if it asked for reports.
+// notify reports the state of the service to systemd, if systemd has requested it.
 func (a *App) notify(state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
 		a.log.Warn("systemd not told", "state", state, "error", err)

@@ -10,8 +10,8 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 )
 
-// TestSite: a folder that can't be the site's stops the start, and says which
-// key names it; one that can is served.
+// TestSite holds that an unusable folder of the site ends the start with an error that
+// names the key, and that a usable folder is served.
 func TestSite(t *testing.T) {
 	dir := t.TempDir()
 	flags := settings(database(t))

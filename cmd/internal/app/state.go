@@ -12,14 +12,14 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 )
 
-// largestState is the size from which a file is no state file.
+// largestState is the maximum size of a state file.
 const largestState = 1 << 20
 
-// errNoStateFile is told to who changes something while running.
+// errNoStateFile is the warning to an operator who changes the state at run time.
 var errNoStateFile = errors.New("it will not survive a restart: STATE_FILE is not set")
 
-// loadState reads what an earlier run kept. A file that can't be read stops the
-// start: to leave maintenance mode, or a source, behind unnoticed would be worse.
+// loadState reads the state of an earlier run. A file that can't be read ends the
+// start: otherwise maintenance mode or a source override would be lost unnoticed.
 func loadState(path string) (state proxy.State, err error) {
 	if path == "" {
 		return state, nil
@@ -64,6 +64,5 @@ func writeState(path string, state proxy.State) error {
 	})
 }
 
-// MaintenancePage is the page that people get in maintenance mode; see
-// maintenance.StaticPage.
+// MaintenancePage is the HTML page for maintenance mode; see maintenance.StaticPage.
 func MaintenancePage(message string) ([]byte, error) { return maintenance.StaticPage(message) }

@@ -51,8 +51,8 @@ func TestStateWithoutAFile(t *testing.T) {
 	}
 }
 
-// TestDamagedState: a file that can't be understood, or a folder that is not
-// there, is an error that names the key.
+// TestDamagedState holds that an invalid file or a missing folder is an error that
+// names the key.
 func TestDamagedState(t *testing.T) {
 	dir := t.TempDir()
 	for name, text := range map[string]string{
@@ -85,8 +85,8 @@ func TestDamagedState(t *testing.T) {
 // states to a file until it is killed.
 const stateWriter = "XCRI_TEST_WRITE_STATES"
 
-// TestStateSurvivesAKill: a process that is killed while it writes leaves a whole
-// state behind, the old one or the new one.
+// TestStateSurvivesAKill holds that a process that is killed during a write leaves a
+// complete state, either the old state or the new state.
 func TestStateSurvivesAKill(t *testing.T) {
 	if path := os.Getenv(stateWriter); path != "" {
 		for n := 0; ; n++ {
@@ -120,12 +120,12 @@ func TestStateSurvivesAKill(t *testing.T) {
 	}
 }
 
-// TestMaintenanceSurvivesARestart: a proxy that was in maintenance mode when it
-// stopped is in it when it starts, and does not look at its database.
+// TestMaintenanceSurvivesARestart holds that a proxy that was stopped in maintenance
+// mode starts in maintenance mode and does not query its database.
 func TestMaintenanceSurvivesARestart(t *testing.T) {
 	flags := settings(database(t))
 	flags["STATE_FILE"] = filepath.Join(t.TempDir(), "state.json")
-	flags["DATABASE_NAME"] = "nowhere" // would end the proxy if it were looked at
+	flags["DATABASE_NAME"] = "nowhere" // a query would end the proxy
 	if err := keepState(flags["STATE_FILE"])(proxy.State{Maintenance: &maintenance.Period{Since: time.Now(), Message: "a new season"}}); err != nil {
 		t.Fatal(err)
 	}
