@@ -9,7 +9,7 @@ import (
 )
 
 // ErrHeld is the error of a generation that is held back because it looks like an
-// import that has not ended.
+// unfinished import.
 var ErrHeld = errors.New("generation held back")
 
 // held is a generation that looks implausible.
@@ -19,8 +19,8 @@ type held struct {
 }
 
 // hold returns an error while a generation must not be published: it looks like an
-// import that has not ended, and neither has it lasted for Changes.ImplausibleAfter nor
-// has an operator accepted it.
+// unfinished import, has not lasted for Changes.ImplausibleAfter, and no operator has
+// accepted it.
 func (w *Watcher) hold(g *store.Generation, accept bool) error {
 	h := &w.progress.held
 	published, _ := w.Published()

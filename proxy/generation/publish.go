@@ -13,11 +13,11 @@ import (
 )
 
 const (
-	// maxDelay bounds how long a publish is put off because imports go on: after
-	// it, a generation is published although some of its keys are newer.
+	// maxDelay limits the delay of a publish during imports. After it a generation is
+	// published although some of its keys are newer.
 	maxDelay = 10 * time.Second
-	// popular is the number of the most requested keys that are warmed beside the
-	// lists of the site.
+	// popular is the number of the most requested keys that are warmed in addition to
+	// the site's lists.
 	popular = 200
 	// Keys that could not be warmed are tried again after a pause that doubles
 	// from firstRetry to maxRetry.
@@ -50,8 +50,8 @@ func (w *Watcher) publish(ctx context.Context, g generation, t *work) error {
 	return nil
 }
 
-// obstacle returns why a warm set must not be published, or nil. During an outage
-// the current warm set is better than a part of the next.
+// obstacle returns the reason why a warm set must not be published, or nil. During an
+// outage the current warm set is better than a partial new one.
 func (w *Watcher) obstacle(ctx context.Context, g generation, set []cache.Warmed) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
@@ -74,10 +74,11 @@ func (w *Watcher) obstacle(ctx context.Context, g generation, set []cache.Warmed
 	return nil
 }
 
-// worthAnotherTry reports whether to prepare a newer generation instead of one that
-// a fill has found to be outdated. It is not if the database still returned that
-// generation afterwards: then polls and fills read the data differently and always
-// will. Nor is it once imports have gone on for maxDelay.
+// worthAnotherTry reports whether to prepare a newer generation, instead of publishing
+// a generation that a fill has found to be outdated. It returns false if the database
+// still returned that generation afterwards, because then polls and fills consistently
+// read the data differently. It also returns false once imports have gone on for
+// maxDelay.
 func (p *progress) worthAnotherTry(id string, now time.Time) bool {
 	if p.moved == id {
 		return false
@@ -89,7 +90,7 @@ func (p *progress) worthAnotherTry(id string, now time.Time) bool {
 	return now.Sub(p.movedSince) < maxDelay
 }
 
-// published notes a publish, and when the keys that failed are tried again.
+// published records a publish, and the time at which failed keys are tried again.
 func (p *progress) published(id string, set []cache.Warmed, now time.Time) {
 	failed := slices.ContainsFunc(set, func(k cache.Warmed) bool { return k.Err != nil && !errors.Is(k.Err, cache.ErrMoved) })
 	switch {
@@ -106,7 +107,7 @@ func (p *progress) published(id string, set []cache.Warmed, now time.Time) {
 	p.warmed, p.movedSince = id, time.Time{}
 }
 
-// warmed notes the result of one key of a warm set.
+// warmed records the result of one key of a warm set.
 func (w *Watcher) warmed(k cache.Warmed, start time.Time) {
 	w.requests.update(func(s *Status) {
 		s.Done++

@@ -6,7 +6,7 @@ import (
 	"time"
 )
 
-// maxRequested limits the keys that are warmed on request; the newest stay.
+// maxRequested limits the keys that are warmed on request; the newest are kept.
 const maxRequested = 10_000
 
 // Status describes the last poll and the progress of a warm-up. Times are in
@@ -14,10 +14,10 @@ const maxRequested = 10_000
 type Status struct {
 	// Looked is the newest ticket whose poll has ended.
 	Looked int64
-	// Warming is set from when a new generation was seen until it is published.
+	// Warming is set from the detection of a new generation until its publish.
 	Warming bool
-	// Generation is being prepared, or was published last. Calculated is when
-	// its newest calculation was made.
+	// Generation is the generation being prepared, or else the last one that was
+	// published. Calculated is the time of its newest calculation.
 	Generation string
 	Calculated string
 	// Published counts the generations that were published.
@@ -37,7 +37,8 @@ type Status struct {
 	// LookError reports why the last poll failed, or could not publish; empty
 	// after success.
 	LookError string
-	// Held is why a generation is held back since HeldSince; empty if none is.
+	// Held is the reason for holding a generation back since HeldSince; empty if no
+	// generation is held.
 	Held      string
 	HeldSince *time.Time
 }
@@ -49,7 +50,7 @@ type requests struct {
 	tickets int64 // given out
 	refills int64 // requested
 	done    int64 // refills that were published
-	accept  bool  // the next poll takes a state for the truth though it is implausible
+	accept  bool  // the next poll accepts an implausible state
 	// keys are requested for the next publish. Those in kept were published with
 	// the generation keptFor, and stay in its warm set.
 	keys, kept []string
@@ -73,7 +74,7 @@ func (t *work) keysFor(id string) []string {
 	return slices.Concat(t.kept, t.keys)
 }
 
-// Poll requests a poll now and keys to warm with it. The poll has ended once
+// Poll requests an immediate poll, and keys to warm with it. The poll has ended once
 // Status.Looked has reached the ticket.
 func (w *Watcher) Poll(keys []string) (ticket int64) {
 	w.requests.mu.Lock()
@@ -85,8 +86,8 @@ func (w *Watcher) Poll(keys []string) (ticket int64) {
 	return ticket
 }
 
-// Accept requests a poll now that takes the database's state for the truth although
-// it looks like an import that has not ended. The ticket is like that of Poll.
+// Accept requests an immediate poll that accepts the database's state although it
+// looks like an unfinished import. The ticket has the meaning of Poll's.
 func (w *Watcher) Accept(keys []string) (ticket int64) {
 	w.requests.mu.Lock()
 	w.requests.accept = true
@@ -101,8 +102,8 @@ func (w *Watcher) Later(keys []string) {
 	w.requests.add(keys)
 }
 
-// Refill has the warm set prepared again although the generation is the same, so
-// that purged entries are filled. It is put off while polls are paused.
+// Refill requests that the warm set is prepared again although the generation is the
+// same, so that purged entries are filled. It waits while polls are paused.
 func (w *Watcher) Refill() {
 	w.requests.mu.Lock()
 	w.requests.refills++
@@ -137,8 +138,8 @@ func (r *requests) take() work {
 	return work{r.tickets, r.refills, r.accept, pending, r.keys, r.kept, r.keptFor}
 }
 
-// published notes that work was published with a generation: its keys stay until
-// the next one.
+// published records that work was published with a generation: its keys stay until the
+// next generation.
 func (r *requests) published(t *work, id string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -156,8 +157,8 @@ func (r *requests) published(t *work, id string) {
 	r.keys = rest
 }
 
-// end notes the end of a poll. Requests that it could not serve are left for the
-// next.
+// end records the end of a poll. Requests that the poll could not serve are left for
+// the next poll.
 func (r *requests) end(t *work, err error) {
 	r.update(func(s *Status) {
 		if err == nil && t.accept {

@@ -18,13 +18,13 @@ const (
 	// pollTimeout bounds a poll: a query on a small table, on a connection that
 	// no fill can take.
 	pollTimeout = 2 * time.Second
-	// firstTimeout bounds the first poll, which visitors of a proxy that has just
-	// started wait for.
+	// firstTimeout bounds the first poll, which the first requests after a start wait
+	// for.
 	firstTimeout = time.Second
 	// downPoll is the interval of polls during an outage.
 	downPoll = 500 * time.Millisecond
-	// busyPoll is the pause after a poll that got no connection in its time. It is
-	// short, so that the poll keeps a place in the queue for a connection.
+	// busyPoll is the pause after a poll that got no connection before its timeout. It
+	// is short, so that the poll keeps its place in the queue for a connection.
 	busyPoll = 10 * time.Millisecond
 	// The pause after a poll that failed in a row doubles from firstBackoff to
 	// downPoll, also if fills that fail request polls, and to deniedPoll while the
@@ -33,10 +33,10 @@ const (
 	deniedPoll   = 15 * time.Second
 )
 
-// errPaused is the error of a publish that maintenance mode has put off.
+// errPaused is the error of a publish that maintenance mode has delayed.
 var errPaused = errors.New("maintenance mode is on")
 
-// Store is the database, as far as this package needs it.
+// Store is the part of the database that this package uses.
 type Store interface {
 	Generation(context.Context) (*store.Generation, error)
 	ScopeRows(ctx context.Context, table string) (map[store.Scope]store.Rows, error)
@@ -53,12 +53,12 @@ type Options struct {
 	Pages []string
 	// Interval is the time between two polls; zero means 250 ms.
 	Interval time.Duration
-	// Changes says how changes count that no calculation reports.
+	// Changes configures how to treat changes that no calculation reports.
 	Changes Changes
 	// OnPublish is called after each publish of a warm set. It must not block.
 	OnPublish func()
-	// Paused reports whether the database is to be left alone but for polls that
-	// Poll has requested; nil means never.
+	// Paused reports whether to send no polls except the ones that Poll has requested;
+	// nil means never.
 	Paused func() bool
 	// Now returns the time; nil means time.Now.
 	Now func() time.Time
@@ -100,13 +100,13 @@ type Watcher struct {
 	backoff time.Duration
 	// seen is the generation that the last poll returned; nil before the first.
 	seen atomic.Pointer[store.Generation]
-	// confirmed is when the database last returned the published generation; nil
-	// for never.
+	// confirmed is the time at which the database last returned the published
+	// generation; nil before the first.
 	confirmed atomic.Pointer[time.Time]
 	requests  requests
 	progress  progress
 	witness   *witness
-	// stamps are those whose changes are accounted for.
+	// stamps holds the stamps whose changes are accounted for.
 	stamps atomic.Pointer[map[string]store.Stamp]
 	tables atomic.Pointer[[]Table]
 }
@@ -114,13 +114,13 @@ type Watcher struct {
 // progress is the state of publishing. Run owns it.
 type progress struct {
 	begun time.Time // of the last poll
-	// warmed names the generation whose warm set was published last, and moved
-	// the last one that a fill found to be outdated. movedSince is when a fill
-	// first found so since the last publish.
+	// warmed is the generation whose warm set was published last. moved is the last
+	// generation that a fill found to be outdated, and movedSince the first time of
+	// such a fill since the last publish.
 	warmed, moved string
 	movedSince    time.Time
-	// retryAt is when keys that could not be warmed are tried again; zero if
-	// there are none. The pause before it doubles with each try.
+	// retryAt is the time at which keys that could not be warmed are tried again; zero
+	// if there are none. The pause doubles with each attempt.
 	retryAt time.Time
 	pause   time.Duration
 	held    held
@@ -167,7 +167,7 @@ func (w *Watcher) Seen(scope store.Scope) string {
 	return ""
 }
 
-// Published returns the published generation, and since when it is; nil before
+// Published returns the published generation and the time of its publish; nil before
 // the first.
 func (w *Watcher) Published() (*store.Generation, time.Time) {
 	current, at := w.opts.Cache.Published()
@@ -198,7 +198,7 @@ func (w *Watcher) ConfirmedOf(e *cache.Entry, outcome cache.Outcome) time.Time {
 	return e.Filled
 }
 
-// confirm notes that the poll has returned the published generation, if it has.
+// confirm records that the poll has returned the published generation, if it has.
 func (w *Watcher) confirm(g *store.Generation) {
 	if current, _ := w.Published(); current != nil && current.ID() == g.ID() {
 		begun := w.progress.begun
@@ -206,13 +206,13 @@ func (w *Watcher) confirm(g *store.Generation) {
 	}
 }
 
-// due reports whether a generation is to be published: it is new, or some of its
-// keys could not be warmed.
+// due reports whether to publish a generation: it is new, or some of its keys could
+// not be warmed.
 func (p *progress) due(id string, now time.Time) bool {
 	return p.warmed != id || !p.retryAt.IsZero() && !now.Before(p.retryAt)
 }
 
-// Wake lets Run poll now.
+// Wake requests that Run polls immediately.
 func (w *Watcher) Wake() {
 	select {
 	case w.wake <- struct{}{}:
@@ -240,24 +240,24 @@ func (w *Watcher) Once(ctx context.Context) (pause time.Duration) {
 		}
 	}
 	if errors.Is(err, cache.ErrMoved) || errors.Is(err, errPaused) {
-		return 0 // this poll has not ended yet
+		return 0 // the poll has not ended yet
 	}
 	w.requests.end(&work, err)
 	if store.ClassOf(err) == store.NoRoom {
 		return min(w.opts.Interval, busyPoll)
 	}
-	if _, outage := w.opts.Outage.Since(); outage != nil { // a fill may have found it
+	if _, outage := w.opts.Outage.Since(); outage != nil { // a fill may have reported it
 		return max(min(w.opts.Interval, downPoll), w.backoff)
 	}
 	return w.opts.Interval
 }
 
-// rest replaces a poll while polls are paused.
+// rest runs instead of a poll while polls are paused.
 func (w *Watcher) rest() {
 	select {
 	case <-w.polled:
 	default:
-		close(w.polled) // saved entries are all that there will be
+		close(w.polled) // only saved entries are available
 	}
 	w.requests.update(func(s *Status) { s.Warming = false })
 }
@@ -270,9 +270,9 @@ func slowest(err error) time.Duration {
 	return downPoll
 }
 
-// ask asks the database for its generation and reports the result to the cache.
-// The first generation is published immediately, with the saved entries of an
-// earlier run: until then no entry is fresh.
+// ask polls the database for its generation and reports the result to the cache. It
+// publishes the first generation immediately, with the saved entries of an earlier
+// run: until then no entry is fresh.
 func (w *Watcher) ask(ctx context.Context) (*store.Generation, error) {
 	timeout := pollTimeout
 	select {
@@ -293,7 +293,7 @@ func (w *Watcher) ask(ctx context.Context) (*store.Generation, error) {
 	switch {
 	case ctx.Err() != nil:
 	case class == store.NoRoom, class == store.TryAgain:
-		// This says nothing about the server.
+		// The error is no evidence about the server.
 	case err != nil:
 		w.opts.Outage.Down(err)
 	default:
@@ -307,7 +307,7 @@ func (w *Watcher) ask(ctx context.Context) (*store.Generation, error) {
 	return g, err
 }
 
-// generation adapts a state of the database to the cache.
+// generation adapts a store.Generation to the cache's interface.
 type generation struct{ *store.Generation }
 
 // Holds reports whether an entry's scope has not changed between the entry's fill

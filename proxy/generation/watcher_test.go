@@ -17,14 +17,14 @@ import (
 	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
-// fixture is a watcher of a database that the test plays.
+// fixture is a watcher with a database that the test simulates.
 type fixture struct {
 	*Watcher
 	cache  *cache.Cache
 	outage *cache.Outage
 	// run loads the answer of a key; nil loads an answer of the generation.
 	run func(ctx context.Context, key string) (store.Answer, error)
-	// generation is the database's.
+	// generation is the database's current generation.
 	generation atomic.Pointer[store.Generation]
 	err        error // of the next polls
 	polls      atomic.Int64
@@ -114,14 +114,14 @@ func (w *warnings) Write(line []byte) (int, error) {
 
 func (w *warnings) logger() *slog.Logger { return slog.New(slog.NewTextHandler(w, nil)) }
 
-// calculated returns a generation with a number of its own.
+// calculated returns the generation with calculation number n.
 func calculated(n int) *store.Generation {
 	scope := store.Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: store.Live}
 	return store.NewGeneration(store.Calculation{Scope: scope, ID: int64(n), At: time.Unix(int64(n), 0)})
 }
 
-// A warm set that an outage cut short is filled when the database is back, although
-// its generation is the same.
+// A warm set whose preparation an outage interrupted is filled when the database is
+// back, although its generation is the same.
 func TestOutageWhileWarming(t *testing.T) {
 	f := newFixture(t, "/metadata/latest")
 	fills := 0
@@ -141,8 +141,8 @@ func TestOutageWhileWarming(t *testing.T) {
 	f.isWarm(t, "after the outage", "/metadata/latest")
 }
 
-// Polls that the server refuses become rare, and polls of a server that is down do not.
-// After the first success they are as often as before.
+// Polls become rare while the server refuses the account, but not while the server is
+// down. After the first success they have the normal interval again.
 func TestPausesWhileDown(t *testing.T) {
 	for _, tt := range []struct {
 		err  error
@@ -177,8 +177,9 @@ func TestPausesWhileDown(t *testing.T) {
 	}
 }
 
-// A poll whose data moved on is repeated immediately. If nothing moved, fill and
-// poll disagree about one key, and the others are published without it.
+// A poll whose data changed during the preparation is repeated immediately. If the
+// generation is the same, fill and poll disagree about one key, and the other keys are
+// published without it.
 func TestDataMovesWhileWarming(t *testing.T) {
 	f := newFixture(t, DefaultPages()...)
 	f.run = func(_ context.Context, key string) (store.Answer, error) {
@@ -197,9 +198,9 @@ func TestDataMovesWhileWarming(t *testing.T) {
 	f.isWarm(t, "published", "/snapshots/", "/teams/")
 }
 
-// Imports that commit faster than their warm keys fill delay a publish, but not for
-// longer than a bound. Until then the published generation is not confirmed: the
-// database has a newer one.
+// Imports that commit faster than the warm keys fill delay a publish by at most
+// maxDelay. Meanwhile the published generation is not confirmed, because the database
+// has a newer one.
 func TestImportsDelayAPublishWithinABound(t *testing.T) {
 	f := newFixture(t, "/metadata/latest", "/snapshots/")
 	f.generation.Store(calculated(1))
@@ -236,8 +237,8 @@ func TestImportsDelayAPublishWithinABound(t *testing.T) {
 	}
 }
 
-// A part of a warm set is not published, whether the watcher stops first or the
-// cache closes first, and no key is reported as lost.
+// A partial warm set is not published, whether the watcher stops first or the cache
+// closes first, and no key is reported as failed.
 func TestStopWhileWarming(t *testing.T) {
 	for name, closes := range map[string]bool{"the watcher first": false, "the cache first": true} {
 		t.Run(name, func(t *testing.T) {
@@ -267,8 +268,8 @@ func TestStopWhileWarming(t *testing.T) {
 	}
 }
 
-// Requested keys stay in the warm set until the next generation, and are not lost
-// with a poll that fails.
+// Requested keys stay in the warm set until the next generation, and survive a failed
+// poll.
 func TestRequestedKeysStay(t *testing.T) {
 	const a, b, c = "/teams/?limit=1", "/teams/?limit=2", "/teams/?limit=3"
 	f := newFixture(t)
@@ -300,7 +301,7 @@ func TestRequestedKeysStay(t *testing.T) {
 	}
 }
 
-// However many keys are requested, the newest are kept up to a bound.
+// Requested keys are limited to the newest maxRequested.
 func TestRequestedKeysAreBounded(t *testing.T) {
 	f := newFixture(t)
 	for n := range 3 {
@@ -335,7 +336,7 @@ func TestRefillDuringARefill(t *testing.T) {
 	}
 }
 
-// Keys that could not be warmed are tried again, after a pause that doubles.
+// Keys that could not be warmed are tried again after a pause that doubles.
 func TestFailedKeysAreTriedAgain(t *testing.T) {
 	f := newFixture(t, "/metadata/latest", "/snapshots/")
 	begun := f.now()
@@ -357,8 +358,8 @@ func TestFailedKeysAreTriedAgain(t *testing.T) {
 	f.isWarm(t, "in the end", "/metadata/latest", "/snapshots/")
 }
 
-// While polls are paused the database is left alone but for requested polls. A
-// refill waits until the end.
+// While polls are paused only requested polls reach the database. A refill waits until
+// the pause ends.
 func TestPause(t *testing.T) {
 	f := newFixture(t, "/metadata/latest")
 	polls := func(when string, turns int, want int64) {
@@ -387,8 +388,8 @@ func TestPause(t *testing.T) {
 	}
 }
 
-// A poll that nobody requested publishes nothing once polls are paused, but
-// afterwards.
+// A poll at the interval that is under way when polls are paused publishes nothing
+// until the pause ends.
 func TestPauseWhileWarming(t *testing.T) {
 	f := newFixture(t)
 	f.Once(t.Context())
@@ -412,7 +413,7 @@ func TestPauseWhileWarming(t *testing.T) {
 	f.isWarm(t, "afterwards", "/teams/")
 }
 
-// A watcher that starts while polls are paused has nothing to wait for.
+// A watcher that starts while polls are paused closes Polled immediately.
 func TestPausedFromTheStart(t *testing.T) {
 	f := newFixture(t)
 	f.paused.Store(true)

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// restless is how many times Changes.Settle a table may go on changing until its
-	// changes count as settled all the same.
+	// restless is the number of Changes.Settle periods after which the changes of a
+	// table that keeps changing count as settled.
 	restless = 6
 	// stampResolution is the time within which a second change of a table can leave
 	// the same stamp.
@@ -24,7 +24,7 @@ const (
 	sumTimeout = 30 * time.Second
 )
 
-// Changes configures how changes count that no calculation reports.
+// Changes configures how to treat changes that no calculation reports.
 type Changes struct {
 	// Settle is how long a changed table must be quiet until the change counts;
 	// zero means 5 s.
@@ -32,11 +32,11 @@ type Changes struct {
 	// ImplausibleAfter is how long a state that looks like half an import is held
 	// back; zero means 10 min.
 	ImplausibleAfter time.Duration
-	// MaxAge is how long an entry stays fresh whose changes neither a calculation
-	// nor the server reports; zero means 10 min.
+	// MaxAge is the freshness of an entry whose changes are reported neither by a
+	// calculation nor by the server; zero means 10 min.
 	MaxAge time.Duration
-	// Stamps are those of the tables that the entries of an earlier run were read
-	// from, as Watcher.Stamps returned them; nil for none.
+	// Stamps holds the stamps, from Watcher.Stamps, of the tables that the entries of
+	// an earlier run were read from; nil means no stamps.
 	Stamps map[string]store.Stamp
 }
 
@@ -53,12 +53,12 @@ func (c Changes) withDefaults() Changes {
 	return c
 }
 
-// witness notices changes of rows that no calculation reports: rows mended by hand,
-// tables that jobs of their own write, rows that are written after their metadata
-// row. It compares the stamps of the tables from poll to poll. Once a changed table
-// has been quiet for a while, the entries of routes that read the table become stale:
-// those of the scopes whose rows differ, and those that were read while the table
-// was changing. The Watcher's Run owns it, but for summing.
+// witness detects changes of rows that no calculation reports: rows corrected by hand,
+// tables that separate jobs write, rows written after their metadata row. It compares
+// the tables' stamps from poll to poll. Once a changed table has been quiet for
+// Changes.Settle, it makes stale the entries of the routes that read the table: the
+// entries of the scopes whose rows differ, and the entries that were read during the
+// changes. The Watcher's Run owns it, except for summing.
 type witness struct {
 	tables     map[string]*table
 	resolution time.Duration  // stampResolution, but in tests
@@ -68,23 +68,23 @@ type witness struct {
 	busy       bool           // a table is being read, or sums holds the result
 }
 
-// table is what the witness knows of one table.
+// table is the witness's record of one table.
 type table struct {
 	name string
 	seen store.Stamp // by the last poll
-	// settled is the stamp before the changes that have not settled. quiet is when
-	// the last poll began that saw it.
+	// settled is the stamp before the unsettled changes. quiet is the start of the
+	// last poll that returned it.
 	settled store.Stamp
 	quiet   time.Time
 	// since is when a poll first saw another stamp than settled; zero for none.
 	// changed is when a poll last saw the stamp change.
 	since, changed time.Time
-	// rows are the sums of the table's rows at settled; nil if they are not known.
-	// of is the generation of that time.
+	// rows holds the sums of the table's rows at settled; nil if unknown. of is the
+	// generation at that time.
 	rows map[store.Scope]store.Rows
 	of   *store.Generation
-	// held is why the change is held back although the table is quiet, at the stamp
-	// heldAt.
+	// held is the reason for holding the change back although the table is quiet, at
+	// the stamp heldAt.
 	held   string
 	heldAt store.Stamp
 }
@@ -104,15 +104,15 @@ type change struct {
 	rows   map[store.Scope]store.Rows // afterwards; nil if they are not known
 }
 
-// Table describes what is known of changes to one table.
+// Table reports the recorded changes of one table.
 type Table struct {
 	Name string
 	// Recorded reports whether the server records changes of the table's rows.
 	Recorded bool
-	// ChangingSince is when the present changes were first seen; the zero time if
-	// all are accounted for.
+	// ChangingSince is the time at which the present changes were first seen; the zero
+	// time if every change is accounted for.
 	ChangingSince time.Time
-	// Held is why a change is held back; empty if none is.
+	// Held is the reason for holding a change back; empty if there is none.
 	Held string
 }
 
@@ -136,7 +136,7 @@ func (x *witness) stamps() map[string]store.Stamp {
 	return all
 }
 
-// status describes all tables, by name.
+// status reports on all tables, by name.
 func (x *witness) status() []Table {
 	var all []Table
 	for _, name := range slices.Sorted(maps.Keys(x.tables)) {
@@ -146,7 +146,7 @@ func (x *witness) status() []Table {
 	return all
 }
 
-// observe compares the stamps of a poll with those of the polls before.
+// observe compares the stamps of a poll with the stamps of earlier polls.
 func (x *witness) observe(g *store.Generation, begun time.Time) {
 	for name, stamp := range g.Stamps() {
 		t := x.tables[name]
@@ -176,7 +176,7 @@ func (t *table) due(now time.Time, settle time.Duration) bool {
 	return now.Sub(t.changed) >= settle || now.Sub(t.since) >= restless*settle
 }
 
-// account makes entries stale whose tables have changed and settled, as the poll shows
+// account makes stale the entries of tables that have changed and settled by the poll
 // that returned g. It returns the number of entries.
 func (w *Watcher) account(ctx context.Context, g *store.Generation, accept bool) (purged int) {
 	x, begun := w.witness, w.progress.begun
@@ -207,11 +207,11 @@ func (w *Watcher) account(ctx context.Context, g *store.Generation, accept bool)
 	return purged
 }
 
-// Stamps returns the stamps of the tables that the entries in the cache were read from,
-// to be kept with the entries for another run.
+// Stamps returns the stamps of the tables that the cached entries were read from. They
+// are saved with the entries for the next run.
 func (w *Watcher) Stamps() map[string]store.Stamp { return *w.stamps.Load() }
 
-// sum begins to read a whole table, unless one is being read.
+// sum starts reading a whole table, unless a table is being read.
 func (w *Watcher) sum(ctx context.Context, t *table) {
 	x := w.witness
 	if x.busy {
@@ -227,8 +227,8 @@ func (w *Watcher) sum(ctx context.Context, t *table) {
 	})
 }
 
-// summed accounts for a table that was read: as the first state known of it, or as
-// the state after a change.
+// summed handles the result of reading a table: its first known state, or the state
+// after a change.
 func (w *Watcher) summed(t *table, s sum, g *store.Generation, begun time.Time, accept bool) int {
 	switch {
 	case s.err == nil && !s.stamp.Same(t.seen) && begun.Sub(t.since) < restless*w.opts.Changes.Settle:
@@ -275,12 +275,13 @@ func (t *table) shrunk(rows map[store.Scope]store.Rows, g *store.Generation) str
 func FormatStamps(stamps map[string]store.Stamp) string {
 	text, err := json.Marshal(stamps)
 	if err != nil {
-		panic(err) // no map of texts has one
+		panic(err) // a map of strings can always be encoded
 	}
 	return string(text)
 }
 
-// ParseStamps reads what FormatStamps wrote. An unknown text is that of no stamps.
+// ParseStamps reads the text that FormatStamps wrote. It returns nil for any other
+// text.
 func ParseStamps(text string) (stamps map[string]store.Stamp) {
 	if json.Unmarshal([]byte(text), &stamps) != nil {
 		return nil
@@ -288,7 +289,7 @@ func ParseStamps(text string) (stamps map[string]store.Stamp) {
 	return stamps
 }
 
-// Tables describes what is known of changes to the tables, by name.
+// Tables reports the recorded changes of all tables, by name.
 func (w *Watcher) Tables() []Table {
 	if all := w.tables.Load(); all != nil {
 		return *all
@@ -317,8 +318,8 @@ func (w *Watcher) settle(t *table, c change, g *store.Generation, begun time.Tim
 	return purged
 }
 
-// age makes entries stale whose changes the server does not record and no calculation
-// reports, once in Changes.MaxAge.
+// age makes stale, once in Changes.MaxAge, the entries whose changes are reported
+// neither by the server nor by a calculation.
 func (w *Watcher) age(now time.Time) (purged int) {
 	x := w.witness
 	if x.aged.IsZero() {
@@ -336,7 +337,7 @@ func (w *Watcher) age(now time.Time) (purged int) {
 	return purged
 }
 
-// purgeReaders makes the entries of routes that read a table stale, if they match.
+// purgeReaders makes stale the matching entries of the routes that read a table.
 func (w *Watcher) purgeReaders(table string, match func(*cache.Entry) bool) int {
 	return w.opts.Cache.Purge(func(e *cache.Entry) bool {
 		r := w.opts.Routes.Of(e.Key)
@@ -344,8 +345,8 @@ func (w *Watcher) purgeReaders(table string, match func(*cache.Entry) bool) int 
 	}, false)
 }
 
-// overdue reports whether a state that looks implausible has lasted for so long that
-// it counts as the truth.
+// overdue reports whether an implausible state has lasted for
+// Changes.ImplausibleAfter, so that it is accepted.
 func (w *Watcher) overdue(since time.Time) bool {
 	return w.opts.Now().Sub(since) >= w.opts.Changes.ImplausibleAfter
 }

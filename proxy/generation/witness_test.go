@@ -26,8 +26,8 @@ const (
 	resume    = "/teams/7/resume"
 )
 
-// tables is a fixture whose database has two tables with stamps. Changes settle
-// with the first poll that finds the table quiet.
+// tables is a fixture whose database has two tables with stamps. Changes settle with
+// the first poll that finds the table quiet.
 type tables struct {
 	*fixture
 	stamps map[string]store.Stamp
@@ -72,21 +72,21 @@ func rankings(s store.Scope, id, rows int64) store.Calculation {
 	return store.Calculation{Scope: s, ID: id, At: time.Unix(id, 0), Rows: rows}
 }
 
-// change gives a table another stamp.
+// change changes a table's stamp.
 func (f *tables) change(table, updated string) {
 	f.stamps = maps.Clone(f.stamps)
 	f.stamps[table] = store.Stamp{Created: "0", Updated: updated}
 	f.generation.Store(f.generation.Load().WithStamps(f.stamps))
 }
 
-// sets makes the rows of a table's scope others.
+// sets changes the rows of a table's scope.
 func (f *tables) sets(s store.Scope, count int64, sum string) {
 	rows := maps.Clone(f.rows[athletes])
 	rows[s] = store.Rows{Count: count, Sum: sum}
 	f.rows = map[string]map[store.Scope]store.Rows{athletes: rows}
 }
 
-// poll polls once and waits for a table that is read then.
+// poll polls once and waits until a table that the poll started to read has been read.
 func (f *tables) poll(t *testing.T) {
 	f.Once(t.Context())
 	f.witness.summing.Wait()
@@ -123,8 +123,8 @@ func (f *tables) peek(t *testing.T, target string, want cache.Outcome) {
 	}
 }
 
-// Rows that are changed in place, with the same calculation, make the entries of
-// their scope stale once the table is quiet, and no others.
+// Rows that are changed in place, without a new calculation, make the entries of their
+// scope stale once the table is quiet, and no other entries.
 func TestRowsChangedInPlace(t *testing.T) {
 	f := newTables(t)
 	f.sets(men, 10, "mended")
@@ -140,7 +140,7 @@ func TestRowsChangedInPlace(t *testing.T) {
 	}
 }
 
-// A table that has no columns for a scope makes all entries stale that read it.
+// A change of a table without scope columns makes all entries that read it stale.
 func TestTableWithoutScopes(t *testing.T) {
 	f := newTables(t)
 	f.change(resumes, "2")
@@ -149,7 +149,7 @@ func TestTableWithoutScopes(t *testing.T) {
 	f.peek(t, menList, cache.Hit)
 }
 
-// If the rows can't be read, all entries are stale that read the table.
+// If the rows can't be read, all entries that read the table become stale.
 func TestUnreadableRows(t *testing.T) {
 	f := newTables(t)
 	f.rows = nil
@@ -185,7 +185,8 @@ func TestReadAfterTheChanges(t *testing.T) {
 	f.peek(t, menList, cache.Hit)
 }
 
-// A table that never rests counts as settled after a while, for all of its entries.
+// Changes of a table that never becomes quiet count as settled after a while, for all
+// of its entries.
 func TestTableNeverRests(t *testing.T) {
 	f := newTables(t)
 	f.opts.Changes.Settle = time.Hour
@@ -253,8 +254,8 @@ func TestSmallerCalculation(t *testing.T) {
 	f.peek(t, womenList, cache.Hit)
 }
 
-// A generation that looks like half an import is not published until it lasts, is
-// accepted, or is followed by a plausible one.
+// A generation that looks like a partial import is not published until it has lasted
+// for a while, is accepted, or is followed by a plausible generation.
 func TestImplausibleGeneration(t *testing.T) {
 	whole := store.NewGeneration(rankings(men, 1, 10), rankings(women, 2, 10))
 	for name, g := range map[string]*store.Generation{
@@ -322,8 +323,8 @@ func TestPlausibleGenerations(t *testing.T) {
 	}
 }
 
-// Where the server records no changes, entries that no calculation covers are stale
-// after a while; entries that calculations cover are not.
+// Where the server records no changes, entries that no calculation covers become stale
+// after Changes.MaxAge; entries that calculations cover do not.
 func TestEntriesAgeWithoutStamps(t *testing.T) {
 	f := newTables(t)
 	f.change(resumes, "")
@@ -340,7 +341,7 @@ func TestEntriesAgeWithoutStamps(t *testing.T) {
 	f.peek(t, menList, cache.Hit)
 }
 
-// A change while the program was not running is noticed by the stamps that were kept
+// A change while the program was not running is detected by the stamps that were saved
 // with the entries.
 func TestKeptStamps(t *testing.T) {
 	for changed, want := range map[bool]cache.Outcome{false: cache.Hit, true: cache.Stale} {
@@ -359,7 +360,7 @@ func TestKeptStamps(t *testing.T) {
 	}
 }
 
-// A change that has not settled is kept as one that is still to be noticed.
+// An unsettled change is saved so that the next run detects it again.
 func TestUnsettledStampsAreNotKept(t *testing.T) {
 	f := newTables(t)
 	f.opts.Changes.Settle = time.Hour

@@ -15,7 +15,7 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// lookups bounds how many requests search the table of connections at once.
+// lookups limits the concurrent searches of the kernel's connection table.
 var lookups = make(chan struct{}, 4)
 
 var (
@@ -23,8 +23,8 @@ var (
 	errLookups = errors.New("too many requests ask at once")
 )
 
-// Account returns the user ID of the process at the other end of a connection
-// within this machine. Where the system does not tell, the error is
+// Account returns the user ID of the process at the other end of a connection within
+// this machine. Where the system does not provide it, the error is
 // errors.ErrUnsupported.
 func Account(conn net.Conn) (uid int, err error) {
 	for {
@@ -61,8 +61,8 @@ func unixAccount(conn *net.UnixConn) (uid int, err error) {
 	return int(cred.Uid), nil
 }
 
-// tcpAccount finds the peer's socket in the system's tables of connections. An
-// entry may be missed while others come and go, so it is searched for again.
+// tcpAccount finds the peer's socket in the kernel's connection tables. A search may
+// miss an entry while others are added and removed, so it is repeated.
 func tcpAccount(conn *net.TCPConn) (uid int, err error) {
 	select {
 	case lookups <- struct{}{}:
@@ -86,7 +86,7 @@ func tcpAccount(conn *net.TCPConn) (uid int, err error) {
 	return 0, errAccount
 }
 
-// search looks for an established connection in one table.
+// search searches one table for an established connection.
 func search(table string, local, remote netip.AddrPort) (uid int, err error) {
 	f, err := os.Open(table)
 	if err != nil {
@@ -103,8 +103,8 @@ func search(table string, local, remote netip.AddrPort) (uid int, err error) {
 	return 0, errAccount
 }
 
-// accountIn reads a line of the table. A socket that its process has closed has
-// no inode, and the user ID of nobody in particular.
+// accountIn reads a line of the table. A socket that its process has closed has no
+// inode, and its user ID is meaningless.
 func accountIn(fields []string) (uid int, err error) {
 	const state, owner, inode, established = 3, 7, 9, "01"
 	if len(fields) <= inode || fields[state] != established || fields[inode] == "0" {
@@ -113,8 +113,7 @@ func accountIn(fields []string) (uid int, err error) {
 	return strconv.Atoi(fields[owner])
 }
 
-// entry writes an address as the tables do: each word of it in the machine's own
-// byte order.
+// entry formats an address as in the tables: each word in the machine's byte order.
 func entry(at netip.AddrPort, wide bool) string {
 	address := at.Addr().Unmap()
 	bytes := address.AsSlice()

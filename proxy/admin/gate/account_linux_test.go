@@ -31,13 +31,13 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// wrapped is a connection of the server's kind.
+// wrapped is a connection that wraps another, like the server's connections.
 type wrapped struct{ net.Conn }
 
 func (w wrapped) NetConn() net.Conn { return w.Conn }
 
-// TestAccount: the peer's account is found for each kind of connection, whoever
-// the peer is.
+// TestAccount: the peer's account is found for each kind of connection and each
+// account.
 func TestAccount(t *testing.T) {
 	accounts := []int{os.Getuid()}
 	if os.Getuid() == 0 {
@@ -92,8 +92,8 @@ func TestAccount(t *testing.T) {
 	}
 }
 
-// TestAccountOfNobody: a peer that has closed its end, or is not on this machine,
-// has no account, above all not that of root.
+// TestAccountOfNobody: a peer that has closed its end, or that is on another machine,
+// has no account; in particular it is not reported as root.
 func TestAccountOfNobody(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -133,8 +133,8 @@ func TestAccountOfNobody(t *testing.T) {
 	}
 }
 
-// TestAccountIn: only an established connection that a process holds tells an
-// account. Source: proc(5).
+// TestAccountIn: a line has an account only if it is an established connection that a
+// process holds. Source: proc(5).
 func TestAccountIn(t *testing.T) {
 	for line, want := range map[string]int{
 		"9: 0100007F:8F9C 0100007F:1F40 01 00000000:00000000 00:00000000 00000000 33 0 24893 1 0": 33,
@@ -152,8 +152,9 @@ func TestAccountIn(t *testing.T) {
 	}
 }
 
-// TestEntry writes addresses as the tables of a little-endian machine do, which all
-// of ours are. A socket for both IP versions has IPv4 addresses in the wide table.
+// TestEntry: addresses are formatted as on a little-endian machine, which all
+// supported machines are. A socket for both IP versions has IPv4 addresses in the wide
+// table.
 func TestEntry(t *testing.T) {
 	for address, want := range map[string][2]string{
 		"127.0.0.1:8000":          {"0100007F:1F40", "0000000000000000FFFF00000100007F:1F40"},
@@ -170,7 +171,8 @@ func TestEntry(t *testing.T) {
 	}
 }
 
-// TestAccountsAtOnce: more searches than lookups are refused, and not for good.
+// TestAccountsAtOnce: concurrent searches over the limit are refused, and later ones
+// are served again.
 func TestAccountsAtOnce(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {

@@ -7,6 +7,6 @@ import (
 	"net"
 )
 
-// Account returns errors.ErrUnsupported: the system is not asked for the process
-// at the other end of a connection.
+// Account returns errors.ErrUnsupported: this system has no lookup of the process at
+// the other end of a connection.
 func Account(net.Conn) (uid int, err error) { return 0, errors.ErrUnsupported }

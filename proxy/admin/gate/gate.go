@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// Options say what admits. The zero value admits operators on this machine.
+// Options configure a Gate. The zero value admits only operators on this machine.
 type Options struct {
 	// Token is the admin token; empty means that there is none.
 	Token string
@@ -24,7 +24,7 @@ type Options struct {
 	// Separate says that the admin pages have a listener of their own: on the
 	// public one they do not exist.
 	Separate bool
-	// Now tells the time; nil means time.Now.
+	// Now returns the time; nil means time.Now.
 	Now func() time.Time
 	// Logger takes reports of wrong tokens; nil discards them.
 	Logger *slog.Logger
@@ -57,36 +57,36 @@ func New(opts Options) *Gate {
 	return g
 }
 
-// Request holds the facts of a request that the gate decides from.
+// Request holds the facts of a request that the gate's decision depends on.
 type Request struct {
 	// Peer is the other end of the connection; the zero Addr for a Unix socket.
 	Peer netip.Addr
 	// Account returns the user ID of the process at the other end of a connection
 	// within this machine.
 	Account func() (uid int, err error)
-	// Visitor is the client as trusted proxies report it. Wrong tokens count
-	// against it.
+	// Visitor is the client as trusted proxies report it. Wrong tokens are counted for
+	// this address.
 	Visitor netip.Addr
-	// Private says that the request came in on the admin pages' own listener.
+	// Private is set if the request arrived on the admin pages' own listener.
 	Private bool
 	HTTP11  bool
 	Method  string
-	// Hosts are the host that the Host line names and the one of an absolute
-	// target.
+	// Hosts holds the host of the Host line and the host of an absolute target.
 	Hosts []string
-	// Fields are the header lines in their order, Host among them or not.
+	// Fields holds the header lines in their order; Host may be missing.
 	Fields []Field
 }
 
 // Field is one header line.
 type Field struct{ Name, Value string }
 
-// Page says what a path offers. The zero Page does not exist.
+// Page describes the requests that a path accepts. The zero Page does not exist.
 type Page struct {
 	Read, Change bool // with GET and HEAD; with POST
-	// Form says that POST takes an HTML form instead of JSON.
+	// Form is set if POST takes an HTML form instead of JSON.
 	Form bool
-	// Open says that no credential is needed: it is where one is obtained.
+	// Open is set if the page needs no credential, because a credential is obtained
+	// there.
 	Open bool
 }
 
@@ -101,7 +101,7 @@ func (p Page) methods() string {
 	return "GET, HEAD, POST"
 }
 
-// Credential is what admitted a request.
+// Credential is the reason for admitting a request.
 type Credential uint8
 
 // The credentials. ByNone admits to open pages only.
@@ -125,7 +125,7 @@ type Verdict struct {
 // Admitted reports whether the request may go on.
 func (v Verdict) Admitted() bool { return v.Status == http.StatusOK }
 
-// Cause is why a request was refused, for counters.
+// Cause is the reason for refusing a request, for counters.
 type Cause uint8
 
 // The causes.
@@ -147,7 +147,7 @@ func (c Cause) String() string {
 	return [causes]string{"none", "other_listener", "not_local", "wrong_token", "limited", "other_site", "not_found", "method", "content_type"}[c]
 }
 
-// Refused returns how many requests were refused, by the label of their cause.
+// Refused returns the number of refused requests, by the label of their cause.
 func (g *Gate) Refused() map[string]int64 {
 	counts := map[string]int64{}
 	for c := CauseElsewhere; c < causes; c++ {
@@ -169,7 +169,8 @@ func (g *Gate) Decide(r *Request, page Page) Verdict {
 	return v
 }
 
-// decide asks for a credential before it tells anything about the page.
+// decide checks the credential first, so that a refusal reveals nothing about the
+// page.
 func (g *Gate) decide(r *Request, page Page) Verdict {
 	if g.opts.Separate && !r.Private {
 		return refuse(http.StatusNotFound, CauseElsewhere, "Not Found")
@@ -189,7 +190,7 @@ func (g *Gate) decide(r *Request, page Page) Verdict {
 	return v
 }
 
-// fits decides whether the page takes a request of this kind.
+// fits checks the method and the body's type against the page.
 func (g *Gate) fits(r *Request, page Page) Verdict {
 	post := r.Method == http.MethodPost
 	switch {

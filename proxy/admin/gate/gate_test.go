@@ -46,8 +46,8 @@ func remote(method string, more ...Field) *Request {
 
 func bearer(token string) Field { return Field{"Authorization", "Bearer " + token} }
 
-// fact is a value of one fact of a request, and whether it may be that of an
-// operator on this machine.
+// fact is a value of one fact of a request; is reports whether a request of an
+// operator on this machine may have the value.
 type fact struct {
 	name string
 	is   bool
@@ -90,8 +90,8 @@ func facts() [][]fact {
 	}
 }
 
-// TestEachCombination: without a token a request is admitted if, and only if,
-// each of its facts may be that of an operator on this machine.
+// TestEachCombination: without a token a request is admitted if and only if an
+// operator on this machine may have each of its facts.
 func TestEachCombination(t *testing.T) {
 	all, g := facts(), New(Options{})
 	tried, admitted := 0, 0
@@ -125,8 +125,8 @@ func TestEachCombination(t *testing.T) {
 	}
 }
 
-// TestOperators: root and the proxy's own account are operators, whatever else the
-// own one is; of the others those of people.
+// TestOperators: root, the proxy's own account, and the accounts of people are
+// operators. Other system accounts are not.
 func TestOperators(t *testing.T) {
 	for _, own := range []int{0, 500, 61184, 1000, 65534} {
 		for uid, person := range map[int]bool{0: true, 1: false, 33: false, 999: false, 1000: true, 1001: true, 61183: true, 61184: false, 65534: false, 65535: false, 65536: true, 500: false} {
@@ -140,8 +140,8 @@ func TestOperators(t *testing.T) {
 	}
 }
 
-// TestForwardingHeaders names the headers of proxies, in all their spellings, and
-// the ones that operators' programs send.
+// TestForwardingHeaders: headers that proxies add are recognized in every spelling,
+// and headers that operators' programs send are not.
 func TestForwardingHeaders(t *testing.T) {
 	for _, name := range []string{
 		"X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-Server", "X-Forwarded-Port", "X-Forwarded-Prefix", "X-Forwarded-By", "X-Forwarded",
@@ -278,7 +278,7 @@ func TestWhoIsAdmitted(t *testing.T) {
 	}
 }
 
-// TestOtherSites: a browser changes nothing on behalf of another site's page.
+// TestOtherSites: a browser can change nothing on behalf of another site's page.
 func TestOtherSites(t *testing.T) {
 	for name, tt := range map[string]struct {
 		fields []Field
@@ -321,8 +321,8 @@ func TestOtherSites(t *testing.T) {
 	}
 }
 
-// TestSessions: a session opens with a login and ends with a logout, with its
-// time, or when too many are opened after it.
+// TestSessions: a session starts with a login and ends with a logout, after its
+// lifetime, or when too many sessions are opened after it.
 func TestSessions(t *testing.T) {
 	now := time.Unix(1e9, 0)
 	g := New(Options{Token: token, Now: func() time.Time { return now }})

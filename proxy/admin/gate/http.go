@@ -11,8 +11,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/visitor"
 )
 
-// FactsOf returns the facts of a request. Private says that it came in on the
-// admin pages' own listener.
+// FactsOf returns the facts of a request. private is set if it arrived on the admin
+// pages' own listener.
 func FactsOf(ctx *fasthttp.RequestCtx, trust visitor.Trust, private bool) *Request {
 	h := &ctx.Request.Header
 	r := &Request{
@@ -39,8 +39,8 @@ func FactsOf(ctx *fasthttp.RequestCtx, trust visitor.Trust, private bool) *Reque
 	return r
 }
 
-// LogIn opens a session for whoever sends the admin token in the form that Login
-// asks for. It answers the request unless it returns a refusal.
+// LogIn opens a session for a client that sends the admin token in the login page's
+// form. It answers the request unless it returns a refusal.
 func (g *Gate) LogIn(ctx *fasthttp.RequestCtx, r *Request, proto string) Verdict {
 	v := g.checkToken(r.Visitor, string(ctx.PostArgs().Peek("token")))
 	if g.refused[v.Cause].Add(1); !v.Admitted() {
@@ -58,13 +58,14 @@ func (g *Gate) LogOut(ctx *fasthttp.RequestCtx, r *Request, proto string) {
 	seeOther(ctx)
 }
 
-// seeOther leads from a page below /cache/ to /cache/ itself.
+// seeOther redirects from a page below /cache/ to /cache/ itself.
 func seeOther(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.Set(fasthttp.HeaderLocation, "./")
 	ctx.Response.SetStatusCode(fasthttp.StatusSeeOther)
 }
 
-// setSession has the browser keep a session's ID for the admin pages alone.
+// setSession sets the cookie with a session's ID, which the browser sends to the admin
+// pages only.
 func setSession(ctx *fasthttp.RequestCtx, proto, id string, life time.Duration) {
 	path, _, _ := strings.Cut(string(ctx.RequestURI()), "?")
 	path = path[:strings.LastIndex(path, "/cache/")] + "/cache"
@@ -78,12 +79,12 @@ func setSession(ctx *fasthttp.RequestCtx, proto, id string, life time.Duration) 
 	ctx.Response.Header.Set(fasthttp.HeaderSetCookie, cookie)
 }
 
-// challenge names the scheme of a 401. Browsers know no dialog for it and show
-// the body.
+// challenge is the WWW-Authenticate header of a 401. Browsers have no dialog for this
+// scheme and show the body.
 const challenge = `Bearer realm="xcri-proxy"`
 
-// Refuse sets the headers that belong to a refusal. It returns the login page if
-// the answer should be that one, else nil.
+// Refuse sets the headers of a refusal. It returns the login page if the answer should
+// be the login page, else nil.
 func (g *Gate) Refuse(ctx *fasthttp.RequestCtx, r *Request, v Verdict) (page []byte) {
 	h := &ctx.Response.Header
 	if v.Allow != "" {

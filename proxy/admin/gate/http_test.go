@@ -33,7 +33,7 @@ func parsed(t *testing.T, peer net.Addr, lines ...string) *fasthttp.RequestCtx {
 
 var apache = &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 4711}
 
-// TestFacts: no header line escapes the gate, whatever the server makes of it.
+// TestFacts: every header line reaches the gate, however the server stores it.
 func TestFacts(t *testing.T) {
 	trust := visitor.Trust{}
 	ctx := parsed(t, apache, "POST http://evil.test/cache/purge HTTP/1.0", "Host: localhost", "X-Forwarded-For:", "authorization: a", "Authorization: b",
@@ -63,8 +63,8 @@ func TestFacts(t *testing.T) {
 	}
 }
 
-// TestLogIn: the right token opens a session in a cookie that only the admin
-// pages get, a wrong one none.
+// TestLogIn: the right token opens a session, whose cookie is sent to the admin pages
+// only; a wrong token opens none.
 func TestLogIn(t *testing.T) {
 	g := New(Options{Token: token})
 	form := func(target, with string, more ...string) *fasthttp.RequestCtx {
@@ -115,8 +115,8 @@ func TestLogIn(t *testing.T) {
 	}
 }
 
-// TestRefuse: a browser that may log in gets the page for it, every other client
-// the reason.
+// TestRefuse: a browser that may log in gets the login page, and every other client
+// gets the reason.
 func TestRefuse(t *testing.T) {
 	const html = "Accept: text/html,application/xhtml+xml"
 	denied := refuse(401, CauseNotLocal, "no")
@@ -174,8 +174,7 @@ func TestRefuse(t *testing.T) {
 	}
 }
 
-// TestLoginPolicy: the browser takes the page's own style and no other, and no
-// script.
+// TestLoginPolicy: the browser applies only the page's own style, and runs no script.
 func TestLoginPolicy(t *testing.T) {
 	page := string(LoginPage("/cache/", ""))
 	_, style, _ := strings.Cut(page, "<style>")

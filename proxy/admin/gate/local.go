@@ -64,9 +64,9 @@ var forwardingWords = []string{
 	"cloud", "https", "lscache", "ssl", "sucuri", "surrogate", "traefik", "varnish", "vercel",
 }
 
-// isForwarding reports whether proxies add a header of this name. Programs here
-// send none, whatever its value is. Words are set apart by - or _, as some
-// servers take the one for the other.
+// isForwarding reports whether proxies add a header of this name. Programs on this
+// machine send none, whatever its value. Words are separated by - or _, since some
+// servers treat both alike.
 func isForwarding(name string) bool {
 	if strings.EqualFold(name, "Host") {
 		return false
@@ -79,17 +79,17 @@ func isForwarding(name string) bool {
 	return false
 }
 
-// Accounts of services: those of the system, those that systemd makes for a
-// service, and nobody. Web servers run as one of them.
-// Source: login.defs(5), systemd.exec(5) on DynamicUser.
+// Accounts of services: system accounts, the accounts that systemd allocates for a
+// service, and the account named nobody. Web servers run as one of them. Source:
+// login.defs(5), systemd.exec(5) on DynamicUser.
 const (
 	lastSystemUID               = 999
 	firstDynamicUID, unusableID = 61184, 65535
 )
 
-// notOperator returns why an account is not that of an operator; empty if it is
-// root, own, which is the proxy's, or a person's. An account that is not known is refused,
-// except where the system does not tell accounts.
+// notOperator returns the reason why an account does not belong to an operator; empty
+// if the account is root, own (the proxy's), or a person's. An unknown account is
+// refused, except where the system does not provide accounts.
 func notOperator(uid, own int, err error) string {
 	switch {
 	case errors.Is(err, errors.ErrUnsupported):

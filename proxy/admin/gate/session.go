@@ -9,15 +9,14 @@ import (
 const (
 	// sessionCookie is the name of the cookie that holds a session's ID.
 	sessionCookie = "xcri_admin"
-	// sessionLife is how long a session lasts after the login.
+	// sessionLife is the duration of a session after the login.
 	sessionLife = 12 * time.Hour
-	// maxSessions bounds the sessions. One more ends the oldest.
+	// maxSessions limits the open sessions. A further login ends the oldest.
 	maxSessions = 32
 )
 
-// sessions are the logins that have not ended. They are kept in memory alone: a
-// restart ends them. The zero value with now set is ready, and safe for
-// concurrent use.
+// sessions holds the logins that have not ended, in memory only: a restart ends them.
+// The zero value with now set is ready, and safe for concurrent use.
 type sessions struct {
 	now   func() time.Time
 	mu    sync.Mutex
@@ -50,7 +49,7 @@ func (s *sessions) endOldest() {
 	delete(s.until, oldest)
 }
 
-// open reports whether one of the IDs is that of an open session.
+// open reports whether any of the IDs belongs to an open session.
 func (s *sessions) open(ids []string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,15 +10,15 @@ import (
 	"time"
 )
 
-// digest stands for a secret, so that comparing takes the same time whatever its
-// length is.
+// digest is the hash of a secret, so that a comparison takes the same time for every
+// length.
 type digest [sha256.Size]byte
 
 func digestOf(secret string) digest { return sha256.Sum256([]byte(secret)) }
 
 func (d digest) equals(other digest) bool { return subtle.ConstantTimeCompare(d[:], other[:]) == 1 }
 
-// checkToken compares a token. Wrong ones are limited for each address: over the
+// checkToken compares a token. Wrong tokens are limited for each address: over the
 // limit no token is compared, so that guessing gains nothing.
 func (g *Gate) checkToken(from netip.Addr, token string) Verdict {
 	right, wait := g.limiter.try(from, func() bool { return g.opts.Token != "" && g.token.equals(digestOf(token)) })
@@ -34,13 +34,14 @@ func (g *Gate) checkToken(from netip.Addr, token string) Verdict {
 }
 
 const (
-	// burst is how many wrong tokens an address may send in a row, and after each
-	// pause it may send one more.
+	// burst is the number of wrong tokens that an address may send in a row; after
+	// each pause it may send one more.
 	burst, pause = 10, 10 * time.Second
-	// maxAddresses bounds the table of addresses. Others share one allowance.
+	// maxAddresses limits the table of addresses. Further addresses share one
+	// allowance.
 	maxAddresses = 1024
-	// An address is logged once in this time, and all together not more often than
-	// the second.
+	// An address is logged once in logEvery, and all addresses together at most
+	// maxLogged times in it.
 	logEvery, maxLogged = time.Minute, 10
 )
 
@@ -58,9 +59,9 @@ type limiter struct {
 	unlogged  int64 // wrong tokens since the last line
 }
 
-// allowance is how many wrong tokens may still come.
+// allowance is the number of wrong tokens that are still permitted.
 type allowance struct {
-	whole  time.Time // when it is burst again
+	whole  time.Time // the time at which it is burst again
 	logged time.Time
 }
 
@@ -68,10 +69,9 @@ func (l *limiter) init(opts Options) {
 	l.now, l.log, l.addresses = opts.Now, opts.Logger, map[netip.Prefix]*allowance{}
 }
 
-// try calls right, which compares a token, and charges the address if it is
-// wrong. A positive wait means that the address has used up its allowance; right
-// was not called then. Attempts that come at the same time are counted one after
-// the other.
+// try calls right, which compares a token, and charges the address if the token is
+// wrong. A positive wait means that the address has used up its allowance; right was
+// not called then. Concurrent attempts are counted one after the other.
 func (l *limiter) try(from netip.Addr, right func() bool) (ok bool, wait time.Duration) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -96,8 +96,8 @@ func (l *limiter) try(from netip.Addr, right func() bool) (ok bool, wait time.Du
 	return false, 0
 }
 
-// find returns the allowance of an address. One that has sent no wrong token has
-// none in the table.
+// find returns the allowance of an address. An address that has sent no wrong token is
+// not in the table.
 func (l *limiter) find(from netip.Addr, now time.Time) *allowance {
 	if a := l.addresses[network(from)]; a != nil {
 		return a
@@ -111,7 +111,7 @@ func (l *limiter) find(from netip.Addr, now time.Time) *allowance {
 	return &allowance{}
 }
 
-// sweep forgets the addresses whose allowance is whole, once in a pause.
+// sweep removes the addresses whose allowance is complete again, once in a pause.
 func (l *limiter) sweep(now time.Time) {
 	if now.Sub(l.swept) < pause {
 		return
@@ -124,8 +124,8 @@ func (l *limiter) sweep(now time.Time) {
 	}
 }
 
-// report logs a wrong token, unless its address or all together were logged often
-// enough.
+// report logs a wrong token, unless the log limit of its address or of all addresses
+// is reached.
 func (l *limiter) report(from netip.Addr, a *allowance, now time.Time) {
 	if now.Sub(l.window) >= logEvery {
 		l.window, l.logged = now, 0
@@ -142,8 +142,8 @@ func (l *limiter) report(from netip.Addr, a *allowance, now time.Time) {
 	l.unlogged = 0
 }
 
-// network is what wrong tokens from an address count against: an IPv6 network is
-// one client's.
+// network returns the prefix whose wrong tokens are counted together: a client has a
+// whole IPv6 network.
 func network(address netip.Addr) netip.Prefix {
 	bits := 32
 	if address.Is6() {

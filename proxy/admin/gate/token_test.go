@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// guesser asks with wrong tokens, at a time that it sets.
+// guesser sends wrong tokens at times that the test sets.
 type guesser struct {
 	*Gate
 	now time.Time
@@ -32,8 +32,9 @@ func (g *guesser) ask(from, with string) Verdict {
 
 func (g *guesser) lines() int { return strings.Count(g.log.String(), "\n") }
 
-// TestWrongTokensAreSlowed: an address may send burst wrong tokens, then one in
-// each pause; until then not even the right token is compared. Others go on.
+// TestWrongTokensAreSlowed: an address may send burst wrong tokens, then one in each
+// pause; over the limit even the right token is not compared. Other addresses are not
+// affected.
 func TestWrongTokensAreSlowed(t *testing.T) {
 	g := newGuesser()
 	const guest, other = "203.0.113.7", "203.0.113.8"
@@ -81,7 +82,7 @@ func TestWrongTokensAreSlowed(t *testing.T) {
 	}
 }
 
-// TestNetworksShareAnAllowance: a client has all of an IPv6 network to itself.
+// TestNetworksShareAnAllowance: all addresses of an IPv6 network share one allowance.
 func TestNetworksShareAnAllowance(t *testing.T) {
 	g := newGuesser()
 	for range burst {
@@ -102,8 +103,8 @@ func TestNetworksShareAnAllowance(t *testing.T) {
 	}
 }
 
-// TestAddressTableIsBounded: addresses that find the table full share one
-// allowance, until those in it have their allowance back.
+// TestAddressTableIsBounded: addresses that do not fit in the table share one
+// allowance, until entries of the table expire.
 func TestAddressTableIsBounded(t *testing.T) {
 	g := newGuesser()
 	address := func(i int) string { return netip.AddrFrom4([4]byte{10, 0, byte(i >> 8), byte(i)}).String() }
@@ -136,8 +137,8 @@ func TestAddressTableIsBounded(t *testing.T) {
 	}
 }
 
-// TestWrongTokensAreLogged: an address once a minute, all together ten times,
-// with the number of those that were not.
+// TestWrongTokensAreLogged: wrong tokens are logged once a minute for an address and
+// ten times a minute in all, with the number of suppressed lines.
 func TestWrongTokensAreLogged(t *testing.T) {
 	g := newGuesser()
 	for range 2 * burst {
@@ -169,7 +170,7 @@ func TestWrongTokensAreLogged(t *testing.T) {
 	}
 }
 
-// TestGuessesAtOnce: attempts that come at the same time are counted one by one.
+// TestGuessesAtOnce: concurrent attempts are counted one by one.
 func TestGuessesAtOnce(t *testing.T) {
 	g := newGuesser()
 	var compared atomic.Int64
