@@ -1,5 +1,5 @@
-// Package compare tells how two JSON texts differ: in nothing, in spelling, in
-// the order of rows, or in what they say, and where.
+// Package compare compares two JSON texts. It reports whether they differ in bytes, in
+// spelling, in the order of rows or in values, and the first difference.
 package compare
 
 import (
@@ -10,38 +10,37 @@ import (
 	"strconv"
 )
 
-// Verdict says how alike two texts are.
+// Verdict is the degree of equality of two texts.
 type Verdict string
 
-// The verdicts, from the most alike on.
+// The verdicts, from equal to different.
 const (
 	SameBytes    Verdict = "same_bytes"
-	SameJSON     Verdict = "same_json"      // equal values, whatever their spelling and the order of keys
-	SameButOrder Verdict = "same_but_order" // equal once the order of every list is left out
+	SameJSON     Verdict = "same_json"      // equal values in any spelling and order of keys
+	SameButOrder Verdict = "same_but_order" // equal if the order of lists is ignored
 	Different    Verdict = "different"
 )
 
-// Result is what became of a comparison. Difference is nil for SameBytes and
-// SameJSON; for SameButOrder it is the first place where the order shows.
+// Result is the result of a comparison. Difference is nil for SameBytes and SameJSON;
+// for SameButOrder it is the first place where the order differs.
 type Result struct {
 	Verdict    Verdict
 	Difference *Difference
 }
 
-// Difference is the first place where two texts differ. A and B are what stands
-// there, as JSON cut to a line's length, or words that can be no JSON: missing,
-// or a number of elements.
+// Difference is the first place where two texts differ. A and B are the values there,
+// as JSON cut to a line's length, or a description that is not JSON: missing, or a
+// number of elements.
 type Difference struct {
 	Path string // such as results[3].athlete_rank; empty for the text as a whole
 	A, B string
 }
 
-// Compare compares two JSON texts. Numbers are equal if they mean the same:
-// whole numbers by all their digits, others by the float64 that readers make of
-// them. Of a repeated key the last counts. What is not JSON, or is nested deeper
-// than any answer, equals nothing but its own bytes. It takes time about in
-// proportion to the texts, and room for a canonical form of the elements of lists
-// that differ.
+// Compare compares two JSON texts. Numbers are compared by value: integers by all
+// their digits, other numbers as float64, as clients parse them. The last value of a
+// repeated key counts. A text that is not JSON, or is nested too deeply, equals only
+// the same bytes. The time is about proportional to the size of the texts. Memory is
+// used for a canonical form of the elements of lists that differ.
 func Compare(a, b []byte) Result {
 	if bytes.Equal(a, b) {
 		return Result{Verdict: SameBytes}
@@ -60,13 +59,13 @@ func Compare(a, b []byte) Result {
 	return Result{Different, d}
 }
 
-// maxDepth is deeper than any answer, and keeps the time in bounds: each level
-// is read once for every level above it.
+// maxDepth is deeper than any answer. It limits the time: each level is read once for
+// every level above it.
 const maxDepth = 64
 
 func usable(text []byte) bool { return json.Valid(text) && depth(text) <= maxDepth }
 
-// describe shows a whole text, and says if it is not usable.
+// describe returns a text for display, or a note that it is unusable.
 func describe(text []byte, bad bool) string {
 	switch {
 	case len(text) == 0:
@@ -77,7 +76,7 @@ func describe(text []byte, bad bool) string {
 	return shorten(text)
 }
 
-// longest is the most runes that are shown of a value.
+// longest is the maximum of displayed runes of a value.
 const longest = 80
 
 func shorten(text []byte) string {
@@ -88,7 +87,7 @@ func shorten(text []byte) string {
 	return string(text)
 }
 
-// differ returns the first difference of two values, nil if they are equal.
+// differ returns the first difference of two values; nil means that they are equal.
 func differ(path string, a, b value) *Difference {
 	if bytes.Equal(a, b) {
 		return nil
@@ -106,8 +105,8 @@ func differ(path string, a, b value) *Difference {
 	return &Difference{path, shorten(a), shorten(b)}
 }
 
-// differInMembers looks for the difference that comes first in a, and for what
-// a lacks after all others.
+// differInMembers returns the first difference in the order of a. Keys that a lacks
+// come last.
 func differInMembers(path string, a, b value) (first *Difference) {
 	ofA, ofB := a.members(), b.members()
 	place := len(a) + len(b) // of first
@@ -146,7 +145,7 @@ func differInElements(path string, a, b value) *Difference {
 	ofA, ofB := a.elements(), b.elements()
 	for i := range min(len(ofA), len(ofB)) {
 		if bytes.Equal(ofA[i], ofB[i]) {
-			continue // no path to be made
+			continue // later in a: skip without building a path
 		}
 		if d := differ(fmt.Sprintf("%s[%d]", path, i), ofA[i], ofB[i]); d != nil {
 			return d
@@ -165,7 +164,7 @@ func count(elements []value) string {
 	return fmt.Sprintf("%d elements", len(elements))
 }
 
-// join adds a key to a path: behind a dot, or quoted in brackets if it is no
+// join appends a key to a path: after a dot, or quoted in brackets if it is not a
 // plain word.
 func join(path string, key []byte) string {
 	if !isWord(key) {
@@ -186,8 +185,7 @@ func isWord(key []byte) bool {
 	return len(key) > 0
 }
 
-// sameButOrder reports whether two values are equal once the order of lists is
-// left out.
+// sameButOrder reports whether two values are equal if the order of lists is ignored.
 func sameButOrder(a, b value) bool {
 	kind := a.kind()
 	switch {
@@ -205,8 +203,8 @@ func sameButOrder(a, b value) bool {
 	return differ("", a, b) == nil
 }
 
-// sameElements compares lists whatever their order. Elements that agree in their
-// place need no canonical form.
+// sameElements compares lists in any order. Elements that are equal at the same index
+// need no canonical form.
 func sameElements(a, b []value) bool {
 	if len(a) != len(b) {
 		return false
@@ -223,8 +221,8 @@ func sameElements(a, b []value) bool {
 	return slices.EqualFunc(formsA, formsB, bytes.Equal)
 }
 
-// canonical appends a form of v that is the same for all values that are equal
-// but for the order of lists, and for no others.
+// canonical appends a canonical form of v. Two values have the same form if and only
+// if they are equal when the order of lists is ignored.
 func canonical(dst []byte, v value) []byte {
 	switch v.kind() {
 	case '{':
@@ -252,7 +250,7 @@ func canonical(dst []byte, v value) []byte {
 	return append(dst, v...)
 }
 
-// appendText appends a text behind its length, so that it needs no escapes.
+// appendText appends the length of a text and the text, which needs no escapes then.
 func appendText(dst, text []byte) []byte {
 	dst = strconv.AppendInt(append(dst, '"'), int64(len(text)), 10)
 	return append(append(dst, ':'), text...)

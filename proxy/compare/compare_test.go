@@ -74,7 +74,7 @@ func TestCompare(t *testing.T) {
 	}
 }
 
-// TestDepth: as deep as allowed is still compared.
+// TestDepth holds that texts of the maximum depth are compared.
 func TestDepth(t *testing.T) {
 	nested := func(inner string) []byte {
 		return []byte(strings.Repeat("[", maxDepth) + inner + strings.Repeat("]", maxDepth))
@@ -103,8 +103,8 @@ func shuffled(v any) any {
 	return v
 }
 
-// FuzzCompare: a text is the same as itself, the verdict does not depend on who
-// comes first, and neither spacing nor the order of lists makes a difference.
+// FuzzCompare holds that a text equals itself, that the verdict does not depend on the
+// order of the arguments, and that spacing and the order of lists are no difference.
 func FuzzCompare(f *testing.F) {
 	for _, s := range []string{`{"a":[1,2,{"b":null}],"c":"\ud83c\udfc3\n"}`, `[1.50,-0,1e3,12345678901234567890]`, `[[],{},"",[[]]]`, `{"a":1,"a":2}`, `{`, `"\ud800\udc0"`, `1e-400`} {
 		f.Add([]byte(s), []byte(`{"a":[2,1]}`))
@@ -134,8 +134,8 @@ func FuzzCompare(f *testing.F) {
 		if err := dec.Decode(&v); err != nil {
 			t.Fatal(err)
 		}
-		// What encoding/json makes of a text may differ from it: bad UTF-8 is
-		// replaced. What it makes of the same twice may not.
+		// The output of encoding/json may differ from the text, as it replaces invalid
+		// UTF-8, but equal texts must have equal output.
 		plain, errA := json.Marshal(v)
 		mixed, errB := json.Marshal(shuffled(v))
 		if errA != nil || errB != nil {

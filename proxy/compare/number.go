@@ -6,18 +6,18 @@ import (
 	"strconv"
 )
 
-// exactDigits is how many digits of a decimal every float64 keeps, within the
-// powers of ten that exactPower allows.
+// exactDigits is the number of decimal digits that a float64 always preserves, within
+// the powers of ten that exactPower allows.
 const exactDigits, exactPower = 15, 290
 
-// appendDecimal appends one text for all spellings of a number: its digits
-// without zeros at either end, and the power of ten that they are multiplied by.
-// What is no whole number is first rounded to a float64.
+// appendDecimal appends a canonical text of a number: its digits without leading and
+// trailing zeros, and the power of ten by which they are multiplied. A number that is
+// not an integer is first rounded to a float64.
 func appendDecimal(dst []byte, v value) []byte {
 	d, ok := parseDecimal(v)
 	if ok && d.power < 0 && (len(d.digits) > exactDigits || d.power < -exactPower) {
 		f, _ := strconv.ParseFloat(string(v), 64)
-		if !math.IsInf(f, 0) { // or it is too large to be rounded
+		if !math.IsInf(f, 0) { // otherwise it is too large for a float64
 			d, _ = parseDecimal(strconv.AppendFloat(nil, f, 'e', -1, 64))
 		}
 	}
@@ -30,16 +30,16 @@ func appendDecimal(dst []byte, v value) []byte {
 	return strconv.AppendInt(append(append(dst, d.digits...), 'e'), int64(d.power), 10)
 }
 
-// number is digits times ten to the power. There are no zeros at either end of
-// the digits; zero has none and no sign.
+// number is digits times ten to the power. The digits have no leading and trailing
+// zeros; zero has no digits and no sign.
 type number struct {
 	negative bool
 	digits   []byte
 	power    int
 }
 
-// parseDecimal reads a number without rounding. It returns false for a power
-// beyond all reason.
+// parseDecimal parses a number without rounding. It returns false if the power is too
+// large.
 func parseDecimal(text []byte) (d number, ok bool) {
 	text, d.negative = bytes.CutPrefix(text, []byte("-"))
 	if at := bytes.IndexAny(text, "eE"); at >= 0 {

@@ -17,8 +17,8 @@ func check(t *testing.T, a, b string, want Verdict) {
 	}
 }
 
-// TestCanonicalFormsAreUnambiguous holds that values of another structure differ,
-// although their texts in a row are the same.
+// TestCanonicalFormsAreUnambiguous holds that values of different structure differ
+// even if their concatenated texts are equal.
 func TestCanonicalFormsAreUnambiguous(t *testing.T) {
 	for _, pair := range [][2]string{
 		{`{"a":{"b":"c"}}`, `{"a":"b","c":{}}`},
@@ -38,8 +38,8 @@ func TestCanonicalFormsAreUnambiguous(t *testing.T) {
 	}
 }
 
-// TestOtherNamesAreNoOrder holds that objects with equal values under other names
-// differ, also if all else is a matter of order.
+// TestOtherNamesAreNoOrder holds that objects with equal values under different keys
+// differ, even if the only other differences are of order.
 func TestOtherNamesAreNoOrder(t *testing.T) {
 	check(t, `{"rows":[1,2],"total":2}`, `{"rows":[2,1],"sum":2}`, Different)
 	check(t, `{"rows":[1,2],"total":2}`, `{"rows":[2,1],"total":2}`, SameButOrder)
@@ -67,7 +67,7 @@ func TestFirstDifference(t *testing.T) {
 	}
 }
 
-// TestPathsQuoteOddKeys holds which keys stand in a path as they are.
+// TestPathsQuoteOddKeys holds which keys a path contains without quotes.
 func TestPathsQuoteOddKeys(t *testing.T) {
 	for key, word := range map[string]bool{
 		"azAZ_09": true, "_": true, "z": true, "Z": true, "a0": true, "a9": true,
@@ -83,8 +83,8 @@ func TestPathsQuoteOddKeys(t *testing.T) {
 	}
 }
 
-// TestNumbersByValue holds that numbers are compared by the value that readers
-// make of them, at the edges too.
+// TestNumbersByValue holds that numbers are compared by value, at the limits of
+// precision too.
 func TestNumbersByValue(t *testing.T) {
 	nines := strings.Repeat("9", 400)
 	check(t, `[9]`, `[9.0]`, SameJSON)
@@ -113,8 +113,8 @@ func TestDepthCountsOpenBrackets(t *testing.T) {
 	check(t, `["`+strings.Repeat("{", 2*maxDepth)+`",1]`, `["`+strings.Repeat("{", 2*maxDepth)+`",1.0]`, SameJSON)
 }
 
-// TestHalfSurrogates holds that each half of a pair is a text of its own, in three
-// bytes that are no UTF-8.
+// TestHalfSurrogates holds that each half of a pair is decoded to its own three bytes,
+// which are not valid UTF-8.
 func TestHalfSurrogates(t *testing.T) {
 	for r := 0xd800; r <= 0xdfff; r++ {
 		want := []byte{0xed, 0x80 | byte(r>>6)&0x3f, 0x80 | byte(r)&0x3f}

@@ -9,10 +9,10 @@ import (
 	"unicode/utf8"
 )
 
-// value is the text of one JSON value, valid and without space around it.
+// value is the text of a valid JSON value without surrounding space.
 type value []byte
 
-// kind is the first character of a value, and 0 for every number.
+// kind returns the first character of a value, and 0 for every number.
 func (v value) kind() byte {
 	if c := v[0]; c != '-' && (c < '0' || c > '9') {
 		return c
@@ -20,7 +20,7 @@ func (v value) kind() byte {
 	return '0'
 }
 
-// elements takes a list apart.
+// elements returns the elements of a list.
 func (v value) elements() (all []value) {
 	for at := skipSpace(v, 1); v[at] != ']'; at = skipComma(v, at) {
 		end := endOf(v, at)
@@ -30,15 +30,15 @@ func (v value) elements() (all []value) {
 	return all
 }
 
-// member is a key of an object, where it stands, and its value.
+// member is a key of an object, its position, and its value.
 type member struct {
 	key   []byte
 	at    int
 	value value
 }
 
-// members takes an object apart, in the order of the keys' bytes. Of a key that
-// comes again the last value counts.
+// members returns the members of an object, sorted by the bytes of the keys. The last
+// value of a repeated key counts.
 func (v value) members() (all []member) {
 	for at := skipSpace(v, 1); v[at] != '}'; at = skipComma(v, at) {
 		begin, end := at, endOf(v, at)
@@ -59,7 +59,7 @@ func skipSpace(v value, at int) int {
 	return at
 }
 
-// skipComma goes on from behind a value to the next, or the closing bracket.
+// skipComma advances from the end of a value to the next value or the closing bracket.
 func skipComma(v value, at int) int {
 	at = skipSpace(v, at)
 	if v[at] == ',' {
@@ -68,7 +68,7 @@ func skipComma(v value, at int) int {
 	return at
 }
 
-// endOf returns where the value ends that begins at a place.
+// endOf returns the end of the value that begins at a position.
 func endOf(v value, at int) int {
 	switch v[at] {
 	case '"':
@@ -102,7 +102,7 @@ func endOfString(v value, at int) int {
 	return at + 1
 }
 
-// depth is how many brackets are open at once in a valid text, at most.
+// depth returns the maximum nesting of brackets in a valid text.
 func depth(text []byte) (deepest int) {
 	open := 0
 	for at := 0; at < len(text); at++ {
@@ -119,8 +119,8 @@ func depth(text []byte) (deepest int) {
 	return deepest
 }
 
-// unescape returns the text that a string stands for. Half of a surrogate pair,
-// which stands for no character, becomes three bytes that no other text has.
+// unescape decodes a JSON string. Half of a surrogate pair, which is not a character,
+// becomes three bytes that no other text contains.
 func unescape(v value) []byte {
 	v = v[1 : len(v)-1]
 	if bytes.IndexByte(v, '\\') < 0 {
@@ -150,7 +150,7 @@ func unescape(v value) []byte {
 	return out
 }
 
-// plainEscape is the character that a backslash before c stands for.
+// plainEscape returns the character of the escape sequence of a backslash and c.
 func plainEscape(c byte) byte {
 	switch c {
 	case 'b':
@@ -167,7 +167,7 @@ func plainEscape(c byte) byte {
 	return c
 }
 
-// unit reads the four digits behind a u.
+// unit parses the four hex digits after a u.
 func unit(text []byte) rune {
 	n, _ := strconv.ParseUint(string(text[1:5]), 16, 16) // valid
 	return rune(n)

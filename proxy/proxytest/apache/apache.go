@@ -1,5 +1,5 @@
-// Package apache starts an Apache HTTP server of a test's own in a temporary
-// folder, on loopback and a free port, and stops it when the test ends.
+// Package apache starts an Apache HTTP server for a test in a temporary folder, on a
+// free loopback port, and stops it when the test ends.
 package apache
 
 import (
@@ -17,9 +17,9 @@ import (
 )
 
 const (
-	// modules is where Debian's package apache2-bin puts them.
+	// modules is the folder of modules in Debian's package apache2-bin.
 	modules = "/usr/lib/apache2/modules"
-	// started is what the error log says once a start or a restart is done.
+	// started is the message in the error log after a start or restart.
 	started  = "resuming normal operations"
 	patience = 20 * time.Second
 )
@@ -33,10 +33,10 @@ type Server struct {
 	done chan struct{} // closed when the process has ended
 }
 
-// Start runs an Apache with one virtual host that holds conf, and with the named
-// modules beside those that every Apache has. It is stopped when the test ends,
-// and its logs are shown if that has failed. Where no Apache is installed the
-// test is skipped, but fails in CI.
+// Start runs an Apache with one virtual host that contains conf, and with the named
+// modules in addition to the standard modules. Apache is stopped when the test ends;
+// if the test has failed, its logs are shown. Without an installed Apache the test is
+// skipped, or fails in CI.
 func Start(t testing.TB, conf string, modules ...string) *Server {
 	t.Helper()
 	bin := need.Program(t, "apache2", "apache2-bin")
@@ -52,8 +52,8 @@ func Start(t testing.TB, conf string, modules ...string) *Server {
 		t.Fatal(err)
 	}
 	s.cmd = exec.Command(bin, "-f", s.config(), "-D", "FOREGROUND")
-	// In a group of its own, to end with its children; and with the test, also
-	// when that is killed.
+	// Apache runs in its own process group, to be killed with its children. It ends
+	// with the test process, even if that is killed.
 	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	var output strings.Builder
 	s.cmd.Stdout, s.cmd.Stderr = &output, &output
@@ -133,9 +133,8 @@ func (s *Server) Write(t testing.TB, name, content string, mode os.FileMode) {
 	}
 }
 
-// Graceful has the server read its configuration again and replace its
-// children while those finish their answers. It returns when the new ones
-// serve.
+// Graceful reloads the configuration and replaces the children, which finish their
+// answers. It returns when the new children serve.
 func (s *Server) Graceful() error {
 	times := s.starts()
 	if err := s.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
@@ -144,7 +143,7 @@ func (s *Server) Graceful() error {
 	return s.await(times + 1)
 }
 
-// await waits until the server has started so many times.
+// await waits until the server has started the given number of times.
 func (s *Server) await(times int) error {
 	for deadline := time.Now().Add(patience); s.starts() < times; {
 		select {
@@ -177,7 +176,7 @@ func (s *Server) kill() {
 // end returns the last lines of a log.
 func end(text string) string { return text[max(0, len(text)-3000):] }
 
-// stop ends the server, and shows what it had to say if the test has failed.
+// stop ends the server, and shows its logs if the test has failed.
 func (s *Server) stop(t testing.TB) {
 	if s.cmd != nil && s.cmd.Process != nil {
 		s.kill()

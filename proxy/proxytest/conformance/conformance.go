@@ -1,5 +1,4 @@
-// Package conformance holds a server against the recorded answers of the read
-// API.
+// Package conformance compares a server with the recorded answers of the read API.
 package conformance
 
 import (
@@ -13,11 +12,11 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest"
 )
 
-// Requests is how many recorded answers there are.
+// Requests is the number of recorded answers.
 const Requests = 420
 
-// reordered are the requests whose recorded rows come in an order that nothing
-// fixed. The contract asks for the order of the primary key there.
+// reordered are the requests whose recorded rows have an unspecified order. The
+// contract specifies the order of the primary key.
 var reordered = map[string]bool{
 	"/athletes/?limit=10.0":                                true,
 	"/athletes/?season_year=2025&limit=100":                true,
@@ -25,8 +24,8 @@ var reordered = map[string]bool{
 	"/teams/?division=0&season_year=2025&gender=M&limit=1": true,
 }
 
-// Check asks the server at base, which serves the sample data, every recorded
-// request. Each answer must be the recorded one to the byte.
+// Check sends every recorded request to the server at base, which must serve the
+// sample data. Each answer must equal the recorded answer byte for byte.
 func Check(t testing.TB, base string) {
 	t.Helper()
 	answers, err := storetest.Answers()
@@ -70,8 +69,8 @@ func check(t testing.TB, client *http.Client, base string, want storetest.Record
 	t.Errorf("%s: %s", want.Request, difference(body, []byte(want.Body)))
 }
 
-// sameRows reports whether two lists differ in no more than their rows, and
-// have as many of those.
+// sameRows reports whether two lists differ only in their rows and have the same
+// number of rows.
 func sameRows(got, want []byte) bool {
 	var a, b struct {
 		Total, Limit, Offset int

@@ -1,5 +1,5 @@
-// Package nginx starts an nginx of a test's own in a temporary folder, on loopback
-// and a free port, and stops it when the test ends.
+// Package nginx starts an nginx for a test in a temporary folder, on a free loopback
+// port, and stops it when the test ends.
 package nginx
 
 import (
@@ -18,9 +18,9 @@ import (
 
 const patience = 20 * time.Second
 
-// Start runs an nginx whose server holds conf, and returns its URL. Its workers are
-// those of Debian's account for web servers if the test runs as root. Where no
-// nginx is installed the test is skipped, but fails in CI.
+// Start runs an nginx whose server block contains conf, and returns its URL. If the
+// test runs as root, the workers run as Debian's account for web servers. Without an
+// installed nginx the test is skipped, or fails in CI.
 func Start(t testing.TB, conf string) (url string) {
 	t.Helper()
 	bin := need.Program(t, "nginx", "nginx-light")
@@ -42,8 +42,8 @@ func Start(t testing.TB, conf string) (url string) {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(bin, "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", filepath.Join(dir, "nginx.conf"))
-	// In a group of its own, to end with its workers; and with the test, also when
-	// that is killed.
+	// nginx runs in its own process group, to be killed with its workers. It ends with
+	// the test process, even if that is killed.
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
 	var output strings.Builder
 	cmd.Stdout, cmd.Stderr = &output, &output
@@ -72,7 +72,7 @@ func Start(t testing.TB, conf string) (url string) {
 	}
 }
 
-// config is a whole configuration around that of the server.
+// config returns a complete configuration around the server's.
 func config(dir, addr, conf string) string {
 	user := ""
 	if os.Geteuid() == 0 {

@@ -23,10 +23,10 @@ const (
 	contentHTML = "text/html; charset=utf-8"
 )
 
-// page is a path that takes GET and is not recorded.
+// page is a path that accepts GET and has no recorded answer.
 type page struct{ contentType, body string }
 
-// pages have the references of FastAPI's own.
+// pages contain the same references as the pages of FastAPI.
 var pages = map[string]page{
 	"/docs": {contentHTML, `<!DOCTYPE html><title>Docs</title><div id="docs"></div>
 <script>const ui = SwaggerUIBundle({url: '/openapi.json', dom_id: '#docs', deepLinking: true,
@@ -40,10 +40,10 @@ oauth2RedirectUrl: window.location.origin + '/docs/oauth2-redirect'})</script>
 	"/feedback/status": {contentJSON, `{"enabled":true,"rate_limits":{"hour":3,"day":10}}`},
 }
 
-// hourly is how many posts of feedback one address may send an hour.
+// hourly is the limit of feedback posts per address and hour.
 const hourly = 3
 
-// answer is what the old API says to a request.
+// answer returns the old API's answer to a request.
 func (s *Server) answer(r Request) response {
 	path, query, _ := strings.Cut(r.Target, "?")
 	resp := s.route(r, path, query)
@@ -87,7 +87,7 @@ func (s *Server) route(r Request, path, query string) response {
 	return detail(http.StatusNotFound, "Not Found")
 }
 
-// slashed is path with a final slash more or less.
+// slashed returns path with its final slash removed, or added if it has none.
 func slashed(path string) string {
 	if less, ok := strings.CutSuffix(path, "/"); ok {
 		return less
@@ -95,7 +95,7 @@ func slashed(path string) string {
 	return path + "/"
 }
 
-// feedback takes a JSON text from an address that has not sent too many.
+// feedback accepts a JSON text unless the address has exceeded its limit.
 func (s *Server) feedback(r Request) response {
 	if r.Method != http.MethodPost {
 		resp := detail(http.StatusMethodNotAllowed, "Method Not Allowed")
@@ -129,7 +129,7 @@ func detail(status int, what string) response {
 	return text(status, contentJSON, `{"detail":`+strconv.Quote(what)+`}`)
 }
 
-// head is the status line and the headers.
+// head returns the status line and the headers.
 func (r response) head() string {
 	var b strings.Builder
 	b.WriteString("HTTP/1.1 " + strconv.Itoa(r.status) + " " + http.StatusText(r.status) + "\r\n")
@@ -139,10 +139,11 @@ func (r response) head() string {
 	return b.String() + "\r\n"
 }
 
-// set adds a header to an answer that nobody else holds.
+// set adds a header in place; the answer must not be shared.
 func (r *response) set(name, value string) { r.header = append(r.header, [2]string{name, value}) }
 
-// with is the answer with one header more, without that without one.
+// with returns a copy of the answer with a further header; without returns a copy
+// without a header.
 func (r response) with(name, value string) response {
 	r.header = append(slices.Clone(r.header), [2]string{name, value})
 	return r

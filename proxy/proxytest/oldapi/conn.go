@@ -65,8 +65,8 @@ func (s *Server) serve(conn net.Conn, number int) {
 	}
 }
 
-// handle answers a request when a worker is free. It returns false if the
-// connection is to be closed.
+// handle answers a request when a worker is free. It returns false if the connection
+// must be closed.
 func (s *Server) handle(c client, r Request) bool {
 	s.mu.Lock()
 	s.requests = append(s.requests, r)
@@ -99,7 +99,7 @@ func (s *Server) handle(c client, r Request) bool {
 	return c.send(resp.head(), string(resp.body))
 }
 
-// hangsUp reports whether the next fault is to close a kept connection.
+// hangsUp reports whether the next fault closes a kept connection.
 func (s *Server) hangsUp() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -10,14 +10,14 @@ import (
 	"strings"
 )
 
-// Fault is a way in which an answer goes wrong.
+// Fault is a kind of wrong answer.
 type Fault int
 
 // The faults.
 const (
 	None           Fault = iota
-	Hang                 // no answer until the client goes away; holds the worker
-	HangInBody           // half of the body, then none of the rest
+	Hang                 // no answer until the client disconnects; holds the worker
+	HangInBody           // half of the body, then nothing
 	CloseUnread          // the connection is closed instead of an answer
 	ResetUnread          // the same with a reset
 	ResetInHead          // a reset in the middle of the headers
@@ -28,28 +28,28 @@ const (
 	LengthTooLong        // a length greater than the body, and closed
 	LengthTooShort       // a length smaller than the body
 	TwoLengths           // two lengths that differ
-	HugeLength           // a length of 1 GiB, and bytes as long as they are taken
-	HugeChunks           // chunks as long as they are taken
-	BadStatusLine        // no HTTP
-	BadStatus            // a status that is no number
+	HugeLength           // a length of 1 GiB, and bytes until the client disconnects
+	HugeChunks           // chunks until the client disconnects
+	BadStatusLine        // not HTTP
+	BadStatus            // a status that is not a number
 	BadHeader            // a header without a colon
-	HugeHead             // headers as long as they are taken
-	BadChunk             // a chunk whose size is no number
-	BrokenGzip           // a compressed body that breaks off, with a length that fits
-	Interim              // 103 before the answer, which is right
-	Chunked              // the answer in chunks, which is right
+	HugeHead             // headers until the client disconnects
+	BadChunk             // a chunk whose size is not a number
+	BrokenGzip           // a truncated compressed body with a matching length
+	Interim              // 103 before the correct answer
+	Chunked              // the correct answer in chunks
 	ErrorJSON            // 500 with a JSON text
-	HangUp               // a kept connection is closed just as the next request comes
-	Faults               // how many there are
+	HangUp               // a kept connection is closed just as the next request arrives
+	Faults               // number of faults
 )
 
-// fault is how one is made. It returns whether the connection can go on.
+// fault implements a Fault. It returns whether the connection stays usable.
 type fault struct {
 	name string
 	make func(client, response) bool
 }
 
-// client is who gets an answer.
+// client is the receiver of an answer.
 type client struct {
 	net.Conn
 	from *bufio.Reader
@@ -135,32 +135,32 @@ func (r response) claiming(length int) response {
 
 func chunk(body string) string { return fmt.Sprintf("%x\r\n%s\r\n", len(body), body) }
 
-// send writes all parts at once.
+// send writes all parts in one write.
 func (c client) send(parts ...string) bool {
 	_, err := io.WriteString(c, strings.Join(parts, ""))
 	return err == nil
 }
 
-// last is send before the connection is closed.
+// last sends the parts and closes the connection.
 func (c client) last(parts ...string) bool {
 	c.send(parts...)
 	return false
 }
 
-// await returns when the client has gone away.
+// await returns when the client has disconnected.
 func (c client) await() bool {
 	c.from.Peek(1)
 	return false
 }
 
-// reset closes the connection in a way that nobody can take for an end.
+// reset closes the connection with a TCP reset, which is not a regular end.
 func (c client) reset() bool {
 	c.Conn.(*net.TCPConn).SetLinger(0)
 	c.Close()
 	return false
 }
 
-// endless writes until the client has gone away, or the server is closed.
+// endless writes until the client has disconnected, or the server is closed.
 func (c client) endless(head, part string) bool {
 	for ok := c.send(head); ok; {
 		ok = c.send(part)

@@ -1,6 +1,6 @@
-// Package oldapi is an HTTP server that behaves as the old API does: FastAPI
-// behind uvicorn with one worker, on a real socket. It answers the recorded
-// answers and what the proxy leaves to the old API, and misbehaves when told to.
+// Package oldapi is an HTTP server that simulates the old API: FastAPI behind uvicorn
+// with one worker, on a real socket. It serves the recorded answers and the pages that
+// the proxy forwards, and injects faults on request.
 //
 //	old := oldapi.Start(t, oldapi.Options{})    // closed when the test ends
 //	old.Next(2, oldapi.DieInLength)             // so the next two requests
@@ -22,32 +22,32 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest"
 )
 
-// Options change how a Server behaves; the zero value is uvicorn with one worker
-// on a free port of this machine.
+// Options configure a Server. The zero value is uvicorn with one worker on a free
+// loopback port.
 type Options struct {
-	Addr    string        // to listen on; empty means 127.0.0.1:0
+	Addr    string        // listen address; empty means 127.0.0.1:0
 	Idle    time.Duration // after which an unused connection is closed; zero means 5 s
-	Workers int           // requests handled at once; zero means 1
-	// Key makes the spellings of a request target one that have the same
-	// recorded answer; nil means by path and sorted parameters.
+	Workers int           // concurrent requests; zero means 1
+	// Key returns the same key for all spellings of a request target with the same
+	// recorded answer; nil means the path with sorted parameters.
 	Key func(target string) string
 }
 
-// Request is one that was handled.
+// Request is a handled request.
 type Request struct {
-	Method, Target string // the target as it came
+	Method, Target string // the target as received
 	Host           string
 	Header         http.Header
 	Body           string
-	Conn           int // which of the connections brought it, from 1
+	Conn           int // number of its connection, from 1
 }
 
-// Server is a running old API. Its methods are safe for concurrent use.
+// Server is a running server. Its methods are safe for concurrent use.
 type Server struct {
 	opts     Options
 	listener net.Listener
 	answers  map[string]storetest.Recorded // by key
-	paths    map[string]bool               // of all routes that take GET
+	paths    map[string]bool               // of all routes that accept GET
 	workers  chan struct{}
 	done     chan struct{} // closed by Close
 	running  sync.WaitGroup
@@ -62,8 +62,8 @@ type Server struct {
 	posts    map[string][]time.Time // feedback, by address
 }
 
-// recorded are the answers of all servers of the process: reading them takes a
-// second where the race detector looks on.
+// recorded holds the answers for all servers of the process: parsing them takes a
+// second under the race detector.
 var recorded = sync.OnceValues(storetest.Answers)
 
 // New starts a server.
@@ -119,7 +119,7 @@ func Start(t TB, opts Options) *Server {
 	return s
 }
 
-// sorted is the path with the last value of each parameter, by name.
+// sorted returns the path with the last value of each parameter, sorted by name.
 func sorted(target string) string {
 	path, query, _ := strings.Cut(target, "?")
 	values, _ := url.ParseQuery(query)
@@ -129,10 +129,10 @@ func sorted(target string) string {
 	return path + "?" + values.Encode()
 }
 
-// URL is that of the root, without a final slash.
+// URL returns the URL of the root without a final slash.
 func (s *Server) URL() string { return "http://" + s.listener.Addr().String() }
 
-// Close closes the listener and all connections, and waits for what they do. It
+// Close closes the listener and all connections, and waits for their goroutines. It
 // may be called twice.
 func (s *Server) Close() {
 	s.mu.Lock()
@@ -149,36 +149,35 @@ func (s *Server) Close() {
 	s.running.Wait()
 }
 
-// Next lets the next n requests go wrong.
+// Next injects a fault into each of the next n requests.
 func (s *Server) Next(n int, f Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults = append(s.faults, slices.Repeat([]Fault{f}, n)...)
 }
 
-// Behave takes back what Next asked for and SetDelay.
+// Behave cancels the faults of Next and the delay of SetDelay.
 func (s *Server) Behave() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.faults, s.delay = nil, 0
 }
 
-// SetDelay lets every request take so long, and its worker with it.
+// SetDelay delays every answer by d, during which its worker is busy.
 func (s *Server) SetDelay(d time.Duration) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.delay = d
 }
 
-// Requests returns those that were read so far, in the order of their coming.
+// Requests returns the requests read so far, in order of arrival.
 func (s *Server) Requests() []Request {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.requests)
 }
 
-// Count returns how many requests of a method and path were read; empty stands
-// for any.
+// Count returns the number of requests of a method and path; empty means any.
 func (s *Server) Count(method, path string) (n int) {
 	for _, r := range s.Requests() {
 		p, _, _ := strings.Cut(r.Target, "?")
@@ -189,8 +188,8 @@ func (s *Server) Count(method, path string) (n int) {
 	return n
 }
 
-// Conns returns how many connections were opened so far, and how many of them
-// were closed as a request came (see HangUp).
+// Conns returns the number of connections opened so far, and of connections closed as
+// a request arrived (see HangUp).
 func (s *Server) Conns() (opened, hungUp int) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

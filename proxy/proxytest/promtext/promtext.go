@@ -30,8 +30,8 @@ var (
 	unescape  = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n")
 )
 
-// Parse reads the text format as strictly as it is specified: HELP, then TYPE, then
-// the family's samples, each once. Faults fail the test.
+// Parse parses the text format strictly by its specification: HELP, then TYPE, then
+// the samples of the family, each once. A violation fails the test.
 func Parse(t testing.TB, text string) map[string]*Family {
 	t.Helper()
 	families := map[string]*Family{}
@@ -93,7 +93,7 @@ func parseLabels(t testing.TB, text string) map[string]string {
 	return labels
 }
 
-// check holds a family to the rules of its kind.
+// check checks a family against the rules of its type.
 func (f *Family) check(t testing.TB, name string) {
 	if (f.Kind == "counter") != strings.HasSuffix(name, "_total") {
 		t.Errorf("%s is a %s", name, f.Kind)
