@@ -183,6 +183,29 @@ func TestBusy(t *testing.T) {
 	}
 }
 
+// TestRoomForFeedback holds that feedback is delivered although as many other requests
+// hang as there are connections.
+func TestRoomForFeedback(t *testing.T) {
+	old := oldapi.Start(t, oldapi.Options{Workers: 8})
+	c := newClient(t, old.URL(), Options{MaxConns: 4, Timeout: time.Minute})
+	old.Next(3, oldapi.Hang)
+	var hanging sync.WaitGroup
+	for range 4 {
+		hanging.Go(func() { c.Forward(visit("GET", "/x"), at("/x")) })
+	}
+	await(t, "three hang", func() bool { return old.Count("", "") == 3 })
+	for _, path := range []string{"/feedback/", "/feedback"} {
+		if err := c.Forward(visit("POST", path), at(path)); err != nil {
+			t.Errorf("%s: %v", path, err)
+		}
+	}
+	if err := c.Forward(visit("POST", "/y"), at("/y")); !errors.Is(err, ErrBusy) {
+		t.Errorf("another request: %v", err)
+	}
+	old.Close()
+	hanging.Wait()
+}
+
 // TestNobodyThere holds that a request to a closed port fails immediately.
 func TestNobodyThere(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

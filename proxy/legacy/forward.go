@@ -28,6 +28,21 @@ type Visitor struct {
 // When all connections hang, further requests fail soon.
 const forwardWait = time.Second
 
+// visits is how many forwarded requests may be under way at a time: of three or more
+// connections, one is left for feedback, however many other requests hang.
+func visits(conns int) int {
+	if conns < 3 {
+		return conns
+	}
+	return conns - 1
+}
+
+// isFeedback reports whether a request is for the endpoint that takes the feedback of
+// visitors, who would have to write it again.
+func isFeedback(v Visitor) bool {
+	return strings.TrimSuffix(string(v.Path), "/") == "/feedback"
+}
+
 // Forward sends the request to the old API and copies the answer into the
 // response. Method, path, query, body and end-to-end headers are unchanged. The
 // answer replaces the response. After an error, which is an error of this
@@ -53,6 +68,12 @@ func (c *Client) Forward(ctx *fasthttp.RequestCtx, v Visitor) error {
 	// The context of a request ends with the server, not with the client's connection.
 	limited, cancel := context.WithTimeout(context.Background(), c.opts.Timeout)
 	defer cancel()
+	if !isFeedback(v) {
+		if err := enter(limited, c.visits, forwardWait); err != nil {
+			return c.failed(context.Background(), err)
+		}
+		defer func() { <-c.visits }()
+	}
 	resp, err := c.do(limited, &r)
 	if err == nil {
 		err = c.checkWhole(limited, resp)

@@ -81,6 +81,7 @@ type Client struct {
 	root     *url.URL
 	pool     *pool
 	fetching chan struct{} // holds an element for each Fetch under way
+	visits   chan struct{} // holds an element for each Forward under way but those of feedback
 	checking chan struct{} // holds an element while a compressed answer is inflated
 	counts   counts
 	outage   outage
@@ -106,6 +107,7 @@ func New(opts Options) (*Client, error) {
 	return &Client{
 		opts: opts, root: root, pool: newPool(root, opts.MaxConns),
 		fetching: make(chan struct{}, max(1, opts.MaxConns-1)), checking: make(chan struct{}, 1),
+		visits: make(chan struct{}, visits(opts.MaxConns)),
 		outage: outage{log: opts.Logger},
 	}, nil
 }

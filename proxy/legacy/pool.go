@@ -67,16 +67,19 @@ func newPool(root *url.URL, conns int) *pool {
 }
 
 // enter waits for a slot until ctx ends or wait has passed; leave frees the slot.
-func (p *pool) enter(ctx context.Context, wait time.Duration) error {
+func (p *pool) enter(ctx context.Context, wait time.Duration) error { return enter(ctx, p.slots, wait) }
+
+// enter adds an element to slots, for which it waits until ctx ends or wait has passed.
+func enter(ctx context.Context, slots chan<- struct{}, wait time.Duration) error {
 	select {
-	case p.slots <- struct{}{}:
+	case slots <- struct{}{}:
 		return nil
 	default:
 	}
 	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
-	case p.slots <- struct{}{}:
+	case slots <- struct{}{}:
 		return nil
 	case <-timer.C:
 		return ErrBusy
