@@ -28,12 +28,12 @@ var (
 	// ErrBusy: no connection became free within the caller's time. It says
 	// nothing about the server.
 	ErrBusy = fmt.Errorf("%w: all connections in use", ErrTimeout)
-	// ErrSetup: the account, the database or its tables are not as needed. Only
-	// a person can mend that.
+	// ErrSetup: the account, the database or its tables do not meet the requirements.
+	// An operator must correct this.
 	ErrSetup = errors.New("database not set up for the proxy")
 )
 
-// Class says what an error concerns and so what helps.
+// Class classifies an error by its extent and its remedy.
 type Class uint8
 
 const (
@@ -48,14 +48,14 @@ const (
 	NoRoom
 	// Down: the server can't be reached or refuses all statements.
 	Down
-	// Setup: a person must change the account, the database or a setting.
+	// Setup: an operator must change the account, the database or a setting.
 	Setup
 	// NoMatch: the server can't compare the text with the column's characters,
 	// so no row matches.
 	NoMatch
 )
 
-// traits are what the callers of a failed read need to know of a Class.
+// traits holds, for each Class, the facts that callers of a failed read need.
 var traits = [...]struct {
 	name  string
 	retry time.Duration
@@ -71,17 +71,17 @@ var traits = [...]struct {
 
 func (c Class) String() string { return traits[c].name }
 
-// RetryAfter is how long a client should wait before it repeats a request that
-// failed with this class.
+// RetryAfter returns the time that a client should wait before it repeats a request
+// that failed with this class.
 func (c Class) RetryAfter() time.Duration { return traits[c].retry }
 
-// Level is the level at which such a failure is logged.
+// Level returns the level at which a failure of this class is logged.
 func (c Class) Level() slog.Level { return traits[c].level }
 
-// Condition is one row of the table: what a server error number means.
+// Condition is one row of the table: the meaning of a server error number.
 type Condition struct {
 	Class Class
-	Err   error // sentinel of the error that is left in the end; nil means none
+	Err   error // sentinel of the read's final error; nil means no sentinel
 }
 
 // conditions are the server's error numbers, of MySQL and MariaDB alike unless
@@ -162,8 +162,8 @@ var sentinels = []struct {
 	{ErrUnavailable, Down}, {ErrInterrupted, TryAgain}, {ErrBusy, NoRoom}, {ErrTimeout, ThisRead}, {ErrSetup, Setup},
 }
 
-// ClassOf returns the class of an error that a read returned in the end:
-// what is left to do after the read was repeated or has waited.
+// ClassOf returns the class of the final error of a read, after the pool has repeated
+// the read or waited.
 func ClassOf(err error) Class {
 	for _, s := range sentinels {
 		if errors.Is(err, s.err) {
@@ -182,7 +182,7 @@ func NumberOf(err error) uint16 {
 	return 0
 }
 
-// Of returns what an error of the driver means.
+// Of returns the condition of an error of the driver.
 func Of(err error) Condition {
 	var network net.Error
 	var dial *net.OpError
@@ -193,7 +193,7 @@ func Of(err error) Condition {
 	case n != 0:
 		return conditions[n]
 	case errors.Is(err, context.Canceled):
-		return Condition{} // also while dialling
+		return Condition{} // an ended context, also while dialling
 	case errors.Is(err, ErrUnavailable):
 		return Condition{Down, ErrUnavailable}
 	case errors.As(err, &dial) && dial.Op == "dial":
@@ -219,14 +219,13 @@ func Wrap(op string, err error) error {
 	return fmt.Errorf("%s: %w", op, err)
 }
 
-// IsLost reports whether the connection broke, as opposed to one that could not
-// be made.
+// IsLost reports whether an established connection broke, rather than that no
+// connection could be made.
 func IsLost(err error) bool {
 	return errors.Is(err, driver.ErrBadConn) || errors.Is(err, mysql.ErrInvalidConn)
 }
 
-// Reason says which part of the set-up is wrong, so that a caller can name the
-// setting that belongs to it.
+// Reason classifies set-up errors, so that a caller can name the setting to correct.
 type Reason uint8
 
 const (
@@ -258,8 +257,8 @@ var reasons = map[uint16]Reason{
 	1054: NoTable, 1109: NoTable, 1142: NoTable, 1143: NoTable, 1146: NoTable, 1356: NoTable, 1370: NoTable,
 }
 
-// SetupError is an ErrSetup whose reason the server's error number alone does
-// not tell.
+// SetupError is an ErrSetup whose reason does not follow from the server's error
+// number alone.
 type SetupError struct {
 	Reason Reason
 	Err    error
@@ -268,7 +267,7 @@ type SetupError struct {
 func (e *SetupError) Error() string { return e.Err.Error() }
 func (e *SetupError) Unwrap() error { return e.Err }
 
-// ReasonOf returns why an ErrSetup was returned.
+// ReasonOf returns the reason of an ErrSetup.
 func ReasonOf(err error) Reason {
 	var setup *SetupError
 	if errors.As(err, &setup) {

@@ -21,7 +21,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
-// finals are the sentinels that exclude each other.
+// finals holds the sentinels that exclude each other.
 var finals = []error{ErrUnavailable, ErrTimeout, ErrSetup, ErrInterrupted}
 
 func TestClassify(t *testing.T) {
@@ -82,9 +82,9 @@ func TestClassify(t *testing.T) {
 	}
 }
 
-// meanings are the numbers of the table with a part of the text that MariaDB has
-// for each; the ones without are MySQL's alone, where MariaDB uses the number for
-// another error, or for none.
+// meanings holds the numbers of the table, each with a part of MariaDB's message.
+// Numbers without a text are specific to MySQL: MariaDB uses the number for another
+// error, or not at all.
 var meanings = []struct {
 	number uint16
 	class  Class
@@ -120,7 +120,7 @@ var meanings = []struct {
 	{3854, NoMatch, 0, ""}, {3988, NoMatch, 0, ""},
 }
 
-// The server's own texts say what each number of the table means.
+// MariaDB's own messages confirm the meaning of each number in the table.
 func TestErrorNumbers(t *testing.T) {
 	perror := need.Program(t, "perror", "mariadb-client")
 	listed := map[uint16]bool{}
@@ -145,8 +145,7 @@ func TestErrorNumbers(t *testing.T) {
 	}
 }
 
-// What is left of an error says how soon a client may ask again and how loud the
-// failure is.
+// The final error of a read determines Retry-After and the log level.
 func TestClassOf(t *testing.T) {
 	for _, tt := range []struct {
 		err   error

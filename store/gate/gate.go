@@ -15,10 +15,10 @@ const (
 	firstGrowth, longestGrowth = 10 * time.Second, 5 * time.Minute
 )
 
-// Gate limits how many connections are in use. Its limit shrinks to the number
-// that the server grants and grows back slowly. Urgent callers (the poll) go
-// first; below the configured limit one place is kept for them, because the
-// callers of reads count on the configured limit.
+// Gate limits the connections in use. Its limit shrinks to the number that the server
+// grants and grows back slowly. Urgent callers (the poll) come first; below the
+// configured limit one place is reserved for them, because callers of reads rely on
+// the configured limit.
 type Gate struct {
 	most int // the configured limit
 
@@ -31,7 +31,7 @@ type Gate struct {
 	waited         time.Duration
 }
 
-// growth says when a lowered limit is raised next.
+// growth holds the time and the pause for raising a lowered limit.
 type growth struct {
 	pause time.Duration // between two attempts
 	at    time.Time
@@ -48,7 +48,8 @@ func New(most int) *Gate {
 	return &Gate{most: most, limit: most, growth: growth{pause: firstGrowth}}
 }
 
-// Enter takes a place and returns ctx's error if there is none in its time.
+// Enter takes a place. It returns ctx's error if no place becomes free before ctx
+// ends.
 func (g *Gate) Enter(ctx context.Context, urgent bool) error {
 	w := &waiter{make(chan struct{}), urgent}
 	g.mu.Lock()
@@ -120,7 +121,7 @@ func (g *Gate) grow(now time.Time, demand bool) {
 	g.growth.tried, g.growth.at = true, now.Add(g.growth.pause)
 }
 
-// kept is the number of places that normal callers may not take.
+// kept returns the number of places that normal callers can't take.
 func (g *Gate) kept() int {
 	if g.limit > 1 && g.limit < g.most {
 		return 1
@@ -146,7 +147,7 @@ func (g *Gate) queueOf(urgent bool) *[]*waiter {
 	return &g.queue
 }
 
-// admit gives free places to those who wait, in order. The caller holds mu.
+// admit gives free places to waiting callers, in order. The caller holds mu.
 func (g *Gate) admit() {
 	for _, queue := range []*[]*waiter{&g.urgent, &g.queue} {
 		for len(*queue) > 0 && g.fits((*queue)[0].urgent) {
@@ -157,15 +158,15 @@ func (g *Gate) admit() {
 	}
 }
 
-// Stats are figures of a Gate.
+// Stats are the counters of a Gate.
 type Stats struct {
 	Limit, Used int           // places now; taken
 	Waits       int64         // callers that waited
-	Waited      time.Duration // how long they did, in sum
+	Waited      time.Duration // their total waiting time
 	Refused     int64         // calls of Shrink
 }
 
-// Stats returns the figures of this moment.
+// Stats returns the current counters.
 func (g *Gate) Stats() Stats {
 	g.mu.Lock()
 	defer g.mu.Unlock()

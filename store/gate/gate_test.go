@@ -14,7 +14,7 @@ import (
 	"time"
 )
 
-// entering lets n callers enter and returns how many have.
+// entering lets n callers enter and returns a counter of those admitted.
 func entering(g *Gate, urgent bool, n int) *atomic.Int64 {
 	var entered atomic.Int64
 	for range n {
@@ -28,8 +28,8 @@ func entering(g *Gate, urgent bool, n int) *atomic.Int64 {
 	return &entered
 }
 
-// The limit falls to what the server grants, keeps a place for urgent callers, and
-// rises by one after a pause that doubles with each refusal.
+// The limit shrinks to the number that the server grants, reserves a place for urgent
+// callers, and grows by one after a pause that doubles with each refusal.
 func TestGateShrinksAndGrows(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := New(8)
@@ -79,7 +79,7 @@ func TestGateShrinksAndGrows(t *testing.T) {
 				g.Leave(false)
 			}
 		}
-		// A success brings the short pause back.
+		// A success resets the pause.
 		time.Sleep(pause)
 		g.Leave(false)
 		time.Sleep(pause)
@@ -103,7 +103,7 @@ func TestGateShrinksAndGrows(t *testing.T) {
 	})
 }
 
-// A caller whose time is up leaves the queue, and takes no place with it.
+// A caller whose context ends leaves the queue and takes no place.
 func TestGateWaitEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := New(1)
@@ -123,8 +123,8 @@ func TestGateWaitEnds(t *testing.T) {
 	})
 }
 
-// Whatever the order of calls, the limits hold, urgent callers overtake, normal
-// ones are served in order, and no free place is left while a caller fits.
+// In any order of calls the limits hold, urgent callers come first, normal callers are
+// served in order, and no place is free while a caller that may take it waits.
 func TestGateInAnyOrder(t *testing.T) {
 	for seed := range uint64(200) {
 		synctest.Test(t, func(t *testing.T) {
@@ -199,7 +199,7 @@ func TestGateInAnyOrder(t *testing.T) {
 				g.Leave(urgent)
 				synctest.Wait()
 			}
-			time.Sleep(200 * time.Second) // all have given up
+			time.Sleep(200 * time.Second) // every waiting caller's context has ended
 			mu.Lock()
 			defer mu.Unlock()
 			last := -1
@@ -213,8 +213,8 @@ func TestGateInAnyOrder(t *testing.T) {
 	}
 }
 
-// Without demand the limit stays, and a caller that finds no place after a calm
-// time makes it grow without waiting for another to leave.
+// Without demand the limit stays. A caller that finds no free place after a quiet
+// period raises the limit instead of waiting.
 func TestGateGrowsOnDemand(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := New(8)

@@ -7,21 +7,22 @@ import (
 	"unicode/utf8"
 )
 
-// NoDate is the canonical form of a text that is no date. It is no date itself.
+// NoDate is the canonical form of a text that is not a date. NoDate itself is not a
+// date either.
 const NoDate = "-"
 
-// Day returns the day that text names, as YYYY-MM-DD, or NoDate. known is false
-// for a text that only the database server can judge: servers accept many
-// spellings of a date, and not all of them the same.
+// Day returns the day that text names, as YYYY-MM-DD, or NoDate. known is false for a
+// text that only the database server can parse: servers accept many spellings of a
+// date, and differ in some of them.
 func Day(text string) (day string, known bool) {
 	out, known := appendDay(nil, []byte(text))
 	return string(out), known
 }
 
-// appendDay appends the day that raw names, or NoDate. It knows the spellings
-// that all servers read alike: four, one or two, and one or two digits with
-// one punctuation mark between each two, or eight digits. A text without a digit names no day on
-// any server, and neither does a day beyond the end of its month.
+// appendDay appends the day that raw names, or NoDate. It parses the spellings that
+// all servers read alike: four, one or two, and one or two digits with a punctuation
+// mark between each two, or eight digits. A text without a digit names no day on any
+// server, and neither does a day beyond the end of its month.
 func appendDay(dst, raw []byte) (out []byte, known bool) {
 	if !bytes.ContainsAny(raw, "0123456789") {
 		return append(dst, NoDate...), true

@@ -7,7 +7,7 @@ import (
 	"unicode/utf8"
 )
 
-// Kind says how a parameter's text is read and compared.
+// Kind is the way in which a parameter's text is parsed and compared.
 type Kind uint8
 
 // The kinds of parameters.
@@ -18,15 +18,15 @@ const (
 	Date               // a calendar date; other text matches no row
 )
 
-// Param describes one parameter of an Endpoint: its name, what it may be, and
+// Param describes one parameter of an Endpoint: its name, its permitted values, and
 // the SQL condition that it stands for. All fields but Name may be zero.
 type Param struct {
 	Name string
 	Kind Kind
 
 	InPath   bool   // a segment of the path, otherwise of the query
-	Required bool   // a request without it is wrong
-	Default  string // what a request without it means, in canonical form
+	Required bool   // a request without it is invalid
+	Default  string // value of a request without it, in canonical form
 
 	// Zero makes 0 and the empty text mean "not given".
 	Zero bool
@@ -40,16 +40,17 @@ type Param struct {
 	Choices []string
 	Fold    func(byte) byte
 	Pattern string
-	// Echo keeps the text as it came, because the answer repeats it.
+	// Echo keeps the original text, because the answer repeats it.
 	Echo bool
 
-	// Where is the SQL condition for a value, each ? standing for it, and
-	// Absent the one for none. Like looks for the value as a part of a text.
+	// Where is the SQL condition for a value, with ? for each use of the value, and
+	// Absent the condition for an absent value. Like matches the value as a part of a
+	// text.
 	Where, Absent string
 	Like          bool
 }
 
-// Problem is what is wrong with a parameter's text; OK is nothing.
+// Problem is the reason why a parameter's text is invalid; OK means that it is valid.
 type Problem uint8
 
 // The problems, named as the API names them in its 422 answers.
@@ -68,9 +69,9 @@ const (
 // Source: pydantic-core, after Python's own limit.
 const maxDigits = 4300
 
-// Canonical appends the canonical form of raw to dst: the same bytes for all
-// spellings of one value. given is false where raw means that the parameter is
-// not given. Neither slice is kept.
+// Canonical appends the canonical form of raw to dst: the same bytes for all spellings
+// of one value. given is false if raw means that the parameter is absent. Neither
+// slice is kept.
 func (p *Param) Canonical(dst, raw []byte) (out []byte, given bool, problem Problem) {
 	start := len(dst)
 	switch p.Kind {
@@ -159,8 +160,8 @@ func appendInt(dst, raw []byte) ([]byte, Problem) {
 	return dst, OK
 }
 
-// cleanInt reads the less plain spellings of an integer and returns its digits
-// without leading zeros, or nil.
+// cleanInt parses the unusual spellings of an integer and returns its digits without
+// leading zeros, or nil.
 func cleanInt(s []byte) (digits []byte, negative bool) {
 	s = bytes.TrimSpace(s)
 	s, plus := bytes.CutPrefix(s, []byte("+"))
@@ -241,7 +242,7 @@ func (p *Param) Bind(text string) any {
 		case !known:
 			return text
 		case day == NoDate:
-			return nil // equal to nothing
+			return nil // NULL equals no value
 		default:
 			return day
 		}
@@ -281,8 +282,8 @@ func (p Param) Needed() Param { p.Required, p.Default, p.Zero = true, "", false;
 // Or returns p with another default.
 func (p Param) Or(text string) Param { p.Default = text; return p }
 
-// KeepZero returns p with 0 and the empty text as values of their own.
+// KeepZero returns p with 0 and the empty text as values instead of "not given".
 func (p Param) KeepZero() Param { p.Zero = false; return p }
 
-// Echoed returns p with its text kept as it came.
+// Echoed returns p with its original text kept.
 func (p Param) Echoed() Param { p.Echo = true; return p }

@@ -6,7 +6,8 @@ import (
 	"testing"
 )
 
-// TestCanonicalInt's verdicts are those of pydantic 2 (pydantic-core 2.46).
+// TestCanonicalInt: integers are accepted and refused as by pydantic 2 (pydantic-core
+// 2.46).
 func TestCanonicalInt(t *testing.T) {
 	nines := strings.Repeat("9", maxDigits)
 	ones := strings.Repeat("1", maxDigits-1)
@@ -36,13 +37,13 @@ func TestCanonicalInt(t *testing.T) {
 		"- 5": IntParsing, "+ 5": IntParsing, "0+1": IntParsing, ".0": IntParsing, "5.": IntParsing, "0.": IntParsing,
 		"1.0_0": IntParsing, "1.0.0": IntParsing, "1 2": IntParsing, "٣": IntParsing, "\x001": IntParsing, "\x1c1": IntParsing,
 		"\u180e1": IntParsing, "\ufeff1": IntParsing, "\xff": IntParsing,
-		// Only the plain spelling of a number too long is told from no number.
-		// The sign counts.
+		// A number that is too long is reported as such only in its plain spelling.
+		// The sign counts as a character.
 		nines + "9": IntParsingSize, "-" + nines: IntParsingSize, "-" + nines + "9": IntParsingSize,
 		" " + nines + "9": IntParsing, "+" + nines + "9": IntParsing, "1_" + nines: IntParsing, "-0" + nines: IntParsing,
 		" -" + nines: IntParsing,
-		// pydantic reads -1 here, for it drops the zero before it looks for a
-		// sign. Nobody means that.
+		// pydantic reads -1 here, since it drops the zero before it checks for a sign.
+		// The proxy refuses the text.
 		"0-1": IntParsing,
 	} {
 		p := Param{Name: "n", Kind: Int}
@@ -128,8 +129,8 @@ func TestBind(t *testing.T) {
 	}
 }
 
-// TestDay: the spellings that all servers read alike are known, all others are
-// the server's to read.
+// TestDay: spellings that all servers read alike are parsed, and all others are left
+// to the server.
 func TestDay(t *testing.T) {
 	for text, want := range map[string]string{
 		"2025-10-20": "2025-10-20", "20251020": "2025-10-20", "2025-1-5": "2025-01-05", "2025-01-5": "2025-01-05", "2024-02-29": "2024-02-29",
@@ -152,7 +153,7 @@ func TestDay(t *testing.T) {
 	}
 }
 
-// TestProblemKeepsOutput: a problem leaves the bytes before the value as they are.
+// TestProblemKeepsOutput: an invalid text leaves the bytes before the value unchanged.
 func TestProblemKeepsOutput(t *testing.T) {
 	p := Param{Kind: Int, Max: new(int64(9))}
 	for _, raw := range []string{"x", "10", strings.Repeat("9", 4301), " " + strings.Repeat("9", 4301)} {
@@ -174,8 +175,8 @@ func TestFold(t *testing.T) {
 	}
 }
 
-// TestChanged: the changed copy of a parameter differs from it in what its method
-// names, and in nothing else.
+// TestChanged: a method that returns a changed copy of a parameter changes only the
+// field that it names.
 func TestChanged(t *testing.T) {
 	p := Param{Name: "a", Kind: Date, Zero: true, Where: "a = ?", Absent: "a IS NULL", Default: "x"}
 	for name, got := range map[string]Param{"Named": p.Named("b"), "On": p.On("b = ?"), "Needed": p.Needed(), "Or": p.Or("y"), "KeepZero": p.KeepZero(), "Echoed": p.Echoed()} {

@@ -6,15 +6,15 @@ import (
 	"time"
 )
 
-// killTimeout limits how long the place of a cancelled read stays taken while
-// its statement is being ended.
+// killTimeout limits the time for which a cancelled read keeps its place while its
+// statement is ended.
 const killTimeout = time.Second
 
-// kill ends in the server the statement of a connection that was closed because
-// its read was cancelled: MySQL and MariaDB go on with a statement whose client
-// has left. The place of the read is kept until then, which bounds the number of
-// these. The connection's ID can't be that of another read of ours: the
-// connection is closed, and the server gives each ID once.
+// kill ends, in the server, the statement of a connection that was closed because its
+// read was cancelled: MySQL and MariaDB go on with a statement whose client has left.
+// The read keeps its place until then, which limits the number of such statements. No
+// other read of the pool can have the connection's ID: the connection is closed, and
+// the server uses each ID once.
 func (p *Pool) kill(dead *link) {
 	cancelled := time.Now()
 	p.discard(dead)
@@ -33,8 +33,8 @@ func (p *Pool) kill(dead *link) {
 		}
 		l.urgent = dead.urgent
 		defer p.release(l)
-		// A server that was restarted gives the IDs again. A connection that was
-		// open at the cancellation, or has a later ID, is of the same run.
+		// A restarted server uses the IDs again. A connection that was open at the
+		// cancellation, or that has a later ID, belongs to the same run.
 		sameRun := l.server == dead.server && (l.opened.Before(cancelled) || l.id > dead.id)
 		if sameRun && dead.id != 0 {
 			// An error means that the statement has ended by itself.

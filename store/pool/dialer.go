@@ -20,8 +20,8 @@ import (
 )
 
 const (
-	// firstRest is how long a host that did not answer is tried last. It doubles
-	// up to longestRest.
+	// firstRest is the time for which a host that did not answer is tried last. It
+	// doubles up to longestRest.
 	firstRest, longestRest = time.Second, 30 * time.Second
 )
 
@@ -91,7 +91,7 @@ func newHost(opts Options, name string) (*host, error) {
 	return h, err
 }
 
-// open opens a connection to the host in use, or to another if that does not
+// open opens a connection to the host in use, or to another host if that one does not
 // answer.
 func (d *dialer) open(ctx context.Context) (*link, error) {
 	var failed []error
@@ -117,8 +117,8 @@ func (d *dialer) open(ctx context.Context) (*link, error) {
 	return nil, err
 }
 
-// order returns the hosts in the order in which to try them: the host in use,
-// then as configured, those that failed a moment ago last.
+// order returns the hosts in the order of attempts: the host in use, then the others
+// as configured, with recently failed hosts last.
 func (d *dialer) order() []*host {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -156,7 +156,7 @@ func (d *dialer) use(h *host, l *link) {
 	}
 }
 
-// failed lets h be tried last for a while.
+// failed marks h to be tried last for a while.
 func (d *dialer) failed(h *host) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -171,15 +171,15 @@ func (d *dialer) current(l *link) bool {
 	return l.term == d.term
 }
 
-// retire lets no connection that is open now be used for another read.
+// retire prevents the reuse of all open connections.
 func (d *dialer) retire() {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.term++
 }
 
-// preferred returns the host before the one in use whose turn it is to be tried
-// again, or nil.
+// preferred returns a host before the one in use that is due for another attempt, or
+// nil.
 func (d *dialer) preferred() *host {
 	d.mu.Lock()
 	defer d.mu.Unlock()
@@ -218,8 +218,8 @@ func (h *host) connect(ctx context.Context) (*link, error) {
 	return l, nil
 }
 
-// diagnose finds out whether the server denied a login because it was not
-// encrypted: the error is the same as for a wrong password.
+// diagnose determines whether the server denied a login because it was not encrypted:
+// the server reports the same error as for a wrong password.
 func (h *host) diagnose(ctx context.Context, err error) error {
 	if h.encrypted == nil || dberror.NumberOf(err) != 1045 {
 		return err

@@ -28,8 +28,8 @@ func hosts(t *testing.T, n int) (opts Options, relays []*relay.Relay, target str
 	return opts, relays, target
 }
 
-// Of several hosts the first that answers is used, whether the others refuse or
-// say nothing, and the first again once it answers.
+// The first of several hosts that answers is used, whether the others refuse
+// connections or do not answer. The first host is used again once it answers.
 func TestHostsInOrder(t *testing.T) {
 	for name, fail := range map[string]func(*relay.Relay){
 		"refuses":      (*relay.Relay).Close,
@@ -82,7 +82,7 @@ func TestHostsInOrder(t *testing.T) {
 	}
 }
 
-// With no host left the error names the failure of each, and is an outage.
+// If no host answers, the error names the failure of each host and is an outage.
 func TestNoHostAnswers(t *testing.T) {
 	opts, relays, _ := hosts(t, 2)
 	for _, r := range relays {
@@ -99,7 +99,7 @@ func TestNoHostAnswers(t *testing.T) {
 	}
 }
 
-// A host that answers and denies the login is not passed over.
+// A host that denies the login is not skipped.
 func TestDeniedLoginIsNoReasonForTheNextHost(t *testing.T) {
 	opts, relays, _ := hosts(t, 2)
 	opts.Password = "x"

@@ -21,8 +21,8 @@ type connectorFunc func() (driver.Conn, error)
 func (f connectorFunc) Connect(context.Context) (driver.Conn, error) { return f() }
 func (f connectorFunc) Driver() driver.Driver                        { return nil }
 
-// A lost connection is an outage only if a probe fails too, and nothing else says
-// that the server works.
+// A lost connection is an outage only if a probe fails too and no other read has
+// succeeded meanwhile.
 func TestJudge(t *testing.T) {
 	refused := &net.OpError{Op: "dial", Err: os.NewSyscallError("connect", errors.New("connection refused"))}
 	number := func(n uint16) error { return &mysql.MySQLError{Number: n} }
@@ -74,7 +74,7 @@ func TestJudge(t *testing.T) {
 				if needed := errors.Is(dberror.Wrap("op", tt.err), dberror.ErrUnavailable); (probes > 0) != needed {
 					t.Errorf("%d probes", probes)
 				}
-				// A caller who has left is no reason to probe.
+				// A caller whose context has ended causes no probe.
 				gone, leave := context.WithCancel(t.Context())
 				leave()
 				before := probes

@@ -12,8 +12,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
-// link is an open connection. Its fields belong to the read that it is lent to,
-// except the atomic ones.
+// link is an open connection. Except for the atomic fields, it belongs to the read
+// that uses it.
 type link struct {
 	conn     driver.Conn
 	id       int64 // of the server's thread
@@ -115,7 +115,7 @@ func (c *Conn) Rows(text string, args []any, row func([]driver.Value) error) err
 	if err == nil || dberror.Of(err).Class != dberror.NoMatch || isASCII(args) {
 		return err
 	}
-	// The reason is an argument only if the statement is fine without it.
+	// The argument is the cause only if the statement works without it.
 	if other := c.link.query(c.ctx, "EXPLAIN "+text, named(inASCII(args)), func([]driver.Value) error { return nil }); other != nil {
 		return err
 	}
@@ -142,8 +142,7 @@ func isASCII(args []any) bool {
 	return true
 }
 
-// inASCII returns args with other texts in the place of those that need more
-// than ASCII.
+// inASCII returns args in which each text with characters beyond ASCII is replaced.
 func inASCII(args []any) []any {
 	plain := make([]any, len(args))
 	for i, a := range args {

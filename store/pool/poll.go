@@ -9,25 +9,25 @@ import (
 	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
-// hedgeAfter is how long a poll waits for a pooled connection before it asks on
-// a new one too: connections that a firewall or a failed host has forgotten hang
+// hedgeAfter is the time that a poll waits on a pooled connection before it also uses
+// a new one. A pooled connection that a firewall or a failed host has forgotten hangs
 // until a timeout.
 const hedgeAfter = 400 * time.Millisecond
 
-// recheckAfter is the pause before each look at the server's threads.
+// recheckAfter is the pause before each query for the server's threads.
 const recheckAfter = 20 * time.Millisecond
 
-// polled is the result of one of the attempts of a poll.
+// polled is the result of one attempt of a poll.
 type polled[T any] struct {
 	value T
 	err   error
 }
 
-// Poll calls do with a connection for a small, frequent query. It goes before
-// reads that wait for a connection. If the answer takes long, do is called
-// concurrently with a new connection, and the first answer counts. Connections of
-// reads that the server no longer knows are dropped with it, so that their reads
-// are repeated.
+// Poll calls do with a connection for a small, frequent query. It takes precedence
+// over reads that wait for a connection. If the answer is slow, do is called
+// concurrently with a new connection, and the first answer counts. Poll also drops
+// connections of reads that the server no longer knows, so that the reads are
+// repeated.
 func Poll[T any](ctx context.Context, p *Pool, op string, do func(*Conn) (T, error)) (value T, err error) {
 	if !p.begin() {
 		return value, fmt.Errorf("%s: %w", op, errClosed)
@@ -93,10 +93,10 @@ func poll[T any](parent context.Context, p *Pool, fresh bool, do func(*Conn) (T,
 	}
 }
 
-// dropForgotten ends the reads that wait for a statement while the server, asked
-// through l, has their connection as idle. It asks twice: a statement may be on its
-// way. A connection that is not in the list proves nothing: between us and several
-// servers there may be a proxy.
+// dropForgotten ends the reads that wait for a statement while the server, queried
+// through l, lists their connection as idle. It queries twice, since a statement may
+// be on its way. A connection missing from the list proves nothing: a proxy may stand
+// between the pool and several servers.
 func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 	suspects := map[*link]int64{} // with the time of the statement
 	sent := time.Now().Add(-hedgeAfter).UnixNano()
@@ -132,8 +132,8 @@ func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 	}
 }
 
-// preferFirst goes back to a host that comes before the one in use, once it
-// answers again.
+// preferFirst returns to a host that comes before the host in use, once it answers
+// again.
 func (p *Pool) preferFirst() {
 	h := p.dialer.preferred()
 	if h == nil {

@@ -20,7 +20,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/gate"
 )
 
-// Options say which database to read, and with how many connections.
+// Options configure a Pool.
 type Options struct {
 	Host   string // or several, comma separated: the first that answers is used
 	Port   int
@@ -39,10 +39,10 @@ type Options struct {
 	// wait for the server to grant the first one. Zero means 2 s, or less with several
 	// hosts, so that a poll has time for two.
 	DialTimeout time.Duration
-	// OnRoom is called when the server grants fewer connections than MaxConns.
-	// It must not block. Nil means no caller wants to know.
+	// OnRoom is called when the server grants fewer connections than MaxConns. It must
+	// not block; nil means no callback.
 	OnRoom func(Room)
-	// Logger receives what the pool does on its own; nil means no log.
+	// Logger receives the pool's own events; nil means no log.
 	Logger *slog.Logger
 }
 
@@ -74,8 +74,8 @@ const (
 	dialTimeout, nextTimeout = 2 * time.Second, 800 * time.Millisecond
 	// writeTimeout limits the sending of a statement.
 	writeTimeout = 2 * time.Second
-	// readMargin is how much longer the client waits than the server works, so
-	// that the server ends a slow statement.
+	// readMargin is the time that the client waits beyond the server's limit, so that
+	// the server ends a slow statement.
 	readMargin = 2 * time.Second
 	// connLifetime recycles connections well within the server's wait_timeout.
 	connLifetime = 3 * time.Minute
@@ -126,24 +126,24 @@ func (p *Pool) Close() error {
 // begin registers work that Close waits for. It reports false after Close.
 func (p *Pool) begin() bool { return p.stock.begin(&p.work) }
 
-// Stats are figures of the pool.
+// Stats are the counters of a Pool.
 type Stats struct {
 	Limit   int           // most connections in use, as the server grants
 	Open    int           // connections open now
 	InUse   int           // connections lent now
 	Waits   int64         // reads that waited for a connection
-	Waited  time.Duration // how long they did, in sum
+	Waited  time.Duration // their total waiting time
 	Refused int64         // connections that the server did not grant
 }
 
-// Stats returns the pool's figures of this moment.
+// Stats returns the current counters.
 func (p *Pool) Stats() Stats {
 	open, g := p.stock.size(), p.gate.Stats()
 	return Stats{g.Limit, open, g.Used, g.Waits, g.Waited, g.Refused}
 }
 
-// acquire takes a place and a connection. fresh asks for a new connection: the
-// ones that exist are suspect.
+// acquire takes a place and a connection. With fresh it opens a new connection,
+// because the existing ones may be broken.
 func (p *Pool) acquire(ctx context.Context, urgent, fresh bool) (*link, error) {
 	pause := firstRetry
 	for begun := time.Now(); ; {
@@ -166,7 +166,7 @@ func (p *Pool) acquire(ctx context.Context, urgent, fresh bool) (*link, error) {
 		p.shrink(open, err)
 		fresh = false
 		if open > 0 {
-			continue // one of those will be free
+			continue // a connection being used will be free
 		}
 		if time.Since(begun) > p.opts.DialTimeout {
 			return nil, err

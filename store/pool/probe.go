@@ -13,8 +13,8 @@ import (
 const (
 	// probeTimeout limits the probe that decides whether the server is down.
 	probeTimeout = time.Second
-	// recently is how old the last success may be for a server that grants no
-	// further connection to count as working.
+	// recently is the age up to which the last success proves that a server that
+	// grants no further connection works.
 	recently = 5 * time.Second
 )
 
@@ -49,9 +49,9 @@ func (f *flight) do(fn func() error) error {
 	return c.err
 }
 
-// judge returns the error of a read with its sentinel. A lost connection, or one
-// that could not be made, is no outage by itself: only if a probe on a
-// connection of its own fails too, and no other read succeeds meanwhile.
+// judge returns a read's error with its sentinel. A connection that was lost, or could
+// not be made, is no outage by itself, but only if a probe on its own connection fails
+// too and no other read succeeds meanwhile.
 func (p *Pool) judge(ctx context.Context, op string, err error) error {
 	if !errors.Is(dberror.Wrap(op, err), dberror.ErrUnavailable) || ctx.Err() == context.Canceled {
 		return dberror.Wrap(op, err)
@@ -68,7 +68,7 @@ func (p *Pool) judge(ctx context.Context, op string, err error) error {
 	return dberror.Wrap(op, err)
 }
 
-// probe asks the server for a sign of life on a new connection.
+// probe pings the server on a new connection.
 func (p *Pool) probe() error {
 	return p.probes.do(func() error {
 		ctx, cancel := context.WithTimeout(p.ctx, probeTimeout)

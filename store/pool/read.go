@@ -28,8 +28,8 @@ func (p *Pool) Read(ctx context.Context, op string, do func(*Conn) error) error 
 	return p.judge(ctx, op, err)
 }
 
-// repeat reports whether a read that failed begins again. A connection that was
-// silent for longer than a statement may take hangs, and the next one would too.
+// repeat reports whether to start a failed read again. It does not after a connection
+// was silent for longer than a statement may take: a new connection would hang too.
 func (p *Pool) repeat(ctx context.Context, err error, begun time.Time, repeats int) bool {
 	c := dberror.Of(err)
 	most := 1
@@ -39,7 +39,7 @@ func (p *Pool) repeat(ctx context.Context, err error, begun time.Time, repeats i
 	return c.Class == dberror.TryAgain && repeats < most && ctx.Err() == nil && time.Since(begun) < p.opts.StatementTimeout
 }
 
-// maxSnapshots is how often a read begins again because an import has redefined a
+// maxSnapshots limits how often a read starts again because an import has redefined a
 // table since its snapshot.
 const maxSnapshots = 3
 

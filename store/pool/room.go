@@ -5,7 +5,7 @@ import (
 	"database/sql/driver"
 )
 
-// Room says that the server grants fewer connections than configured.
+// Room reports that the server grants fewer connections than configured.
 type Room struct {
 	Wanted  int   // Options.MaxConns
 	Granted int   // the limit from now on
@@ -19,7 +19,7 @@ func (p *Pool) shrink(granted int, cause error) {
 	}
 }
 
-// Capacity is how many connections the server allows at one moment.
+// Capacity holds the server's limits on connections and their current use.
 type Capacity struct {
 	Wanted       int // Options.MaxConns
 	Server, Used int // max_connections, and how many are open, of all accounts
@@ -29,7 +29,7 @@ type Capacity struct {
 	Ours                 int // how many of these are of this pool
 }
 
-// Room is the number of connections that this pool could have.
+// Room returns the number of connections that this pool could have.
 func (c Capacity) Room() int {
 	free := c.Server - c.Used
 	if c.Account > 0 {
@@ -38,7 +38,7 @@ func (c Capacity) Room() int {
 	return min(c.Ours+max(free, 0), c.Wanted)
 }
 
-// Capacity asks the server for its limits.
+// Capacity queries the server for its limits.
 func (p *Pool) Capacity(ctx context.Context) (Capacity, error) {
 	return Poll(ctx, p, "read the limits on connections", func(c *Conn) (Capacity, error) {
 		all := Capacity{Wanted: p.opts.MaxConns, Ours: p.Stats().Open}

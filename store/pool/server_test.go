@@ -42,7 +42,7 @@ func optionsOf(s *mariadb.Server) Options {
 	return Options{Host: s.Host, Port: s.Port, Name: mariadb.Database, User: mariadb.Reader, Password: mariadb.Password}
 }
 
-// root returns connections that may do everything.
+// root returns connections with all privileges.
 func root(t testing.TB, s *mariadb.Server) *sql.DB {
 	t.Helper()
 	db, err := s.Root(mariadb.Database)
@@ -128,7 +128,7 @@ func fill(t testing.TB, p *Pool, conns int) {
 		all.Go(func() {
 			err := p.Read(t.Context(), "fill", func(*Conn) error {
 				here.Done()
-				here.Wait() // until all the others have a connection too
+				here.Wait() // until every read has a connection
 				return nil
 			})
 			if err != nil {
@@ -166,7 +166,7 @@ func threads(t testing.TB, db *sql.DB, user string) map[int64]string {
 	return all
 }
 
-// await polls a condition that another process brings about.
+// await polls until a condition that another process causes holds.
 func await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
@@ -176,8 +176,8 @@ func await(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// All reads succeed over the connections that exist when the server grants no
-// further one, whichever of its limits is reached (1040, 1203, 1226).
+// All reads succeed on the existing connections when the server grants no further one,
+// whichever limit is reached (1040, 1203, 1226).
 func TestReadsWaitForRoom(t *testing.T) {
 	srv := shared(t)
 	for name, option := range map[string]string{"max_connections": "", "the account's limit": "WITH MAX_USER_CONNECTIONS 5"} {
@@ -235,7 +235,7 @@ func useUp(t *testing.T, srv *mariadb.Server) {
 	}
 }
 
-// Without a single connection there is nothing to wait for.
+// If the server grants no connection at all, a read fails once DialTimeout has passed.
 func TestNoRoomAtAll(t *testing.T) {
 	srv := shared(t)
 	opts := account(t, srv, "WITH MAX_USER_CONNECTIONS 1")
@@ -286,8 +286,8 @@ func TestCapacity(t *testing.T) {
 	}
 }
 
-// With one connection a poll waits for a slow read. If its time is up before, it
-// says that it got no connection, which is no outage, and the read goes on.
+// With one connection a poll waits for a slow read. If its time ends first, it reports
+// that it got no connection, which is no outage, and the read goes on.
 func TestPollBehindASlowRead(t *testing.T) {
 	opts := account(t, shared(t), "")
 	opts.MaxConns = 1
@@ -331,8 +331,8 @@ func TestPollBehindASlowRead(t *testing.T) {
 	slow.Wait()
 }
 
-// A read whose statement or connection is killed is repeated, and other reads
-// see nothing of it.
+// A read whose statement or connection is killed is repeated, and other reads are not
+// affected.
 func TestKilledReadsAreRepeated(t *testing.T) {
 	srv := shared(t)
 	db := root(t, srv)
@@ -418,8 +418,9 @@ func relayed(t testing.TB, opts Options, listen string) (Options, *relay.Relay) 
 	return opts, r
 }
 
-// A connection that is reset amid a result makes the read begin again on a new
-// one. A second reset is a failure of this read, since the server answers.
+// A connection that is reset in the middle of a result makes the read start again on a
+// new connection. After a second reset the read fails, but is no outage, since the
+// server answers.
 func TestResetInAResult(t *testing.T) {
 	opts, r := relayed(t, optionsOf(shared(t)), "127.0.0.1:0")
 	p := open(t, opts)
@@ -445,8 +446,8 @@ func TestResetInAResult(t *testing.T) {
 	}
 }
 
-// Connections that hang while new ones work: a poll finds out and answers, the
-// reads that hang are repeated, and none of the old connections is used again.
+// If pooled connections hang while new ones work, a poll detects it and answers, the
+// hanging reads are repeated, and none of the old connections is used again.
 func TestForgottenConnections(t *testing.T) {
 	srv := shared(t)
 	db := root(t, srv)
@@ -492,7 +493,7 @@ func TestForgottenConnections(t *testing.T) {
 	await(t, "closed", func() bool { return len(threads(t, db, opts.User)) <= 12 })
 }
 
-// Connections that hang are found although the poll's own works.
+// Hanging connections are detected even if the poll's own connection works.
 func TestForgottenConnectionsBesideAWorkingPoll(t *testing.T) {
 	opts, r := relayed(t, account(t, shared(t), ""), "127.0.0.1:0")
 	p := open(t, opts)
@@ -530,7 +531,7 @@ func TestForgottenConnectionsBesideAWorkingPoll(t *testing.T) {
 	all.Wait()
 }
 
-// A slow statement that the server works on is no reason to drop its connection.
+// A connection whose slow statement the server still runs is not dropped.
 func TestSlowReadsAreNotDropped(t *testing.T) {
 	p := open(t, account(t, shared(t), ""))
 	tries := 0
@@ -553,8 +554,8 @@ func TestSlowReadsAreNotDropped(t *testing.T) {
 	slow.Wait()
 }
 
-// A server that accepts connections and says nothing is unavailable, and found
-// out within the time of a poll.
+// A server that accepts connections but never answers is reported as unavailable
+// within the time of a poll.
 func TestSilentServer(t *testing.T) {
 	opts, r := relayed(t, optionsOf(shared(t)), "127.0.0.1:0")
 	r.Silence(true)
@@ -587,13 +588,13 @@ func TestOutageNeedsAProbe(t *testing.T) {
 	}
 }
 
-// heavyJoin takes hours. Unlike SLEEP it never finds out that its client has left.
+// heavyJoin takes hours. Unlike SLEEP it does not detect that its client has left.
 const heavyJoin = "SELECT COUNT(*) FROM " + athletes + " a JOIN " + athletes + " b JOIN " + athletes + " c" +
 	" WHERE a.xcri_score + b.xcri_score + c.xcri_score < 0"
 
 const athletes = "iz_rankings_xcri_athlete_rankings"
 
-// A cancelled read ends in the server too, and its place is free again.
+// A cancelled read is ended in the server too, and its place is free again.
 func TestCancelEndsTheStatement(t *testing.T) {
 	srv := shared(t)
 	db := root(t, srv)
@@ -632,7 +633,7 @@ func TestCancelEndsTheStatement(t *testing.T) {
 	}
 }
 
-// Statements of other reads are never killed: readers cancel at random while
+// Cancelling never kills the statement of another read: readers cancel at random while
 // others count.
 func TestCancelLeavesOthersAlone(t *testing.T) {
 	p := open(t, account(t, shared(t), ""))
@@ -656,7 +657,7 @@ func TestCancelLeavesOthersAlone(t *testing.T) {
 	await(t, "free", func() bool { return p.Stats().InUse == 0 })
 }
 
-// What the reads in the message say is wrong with an account has a reason.
+// Every kind of wrong account or set-up is reported with its own reason.
 func TestReasons(t *testing.T) {
 	srv := shared(t)
 	for _, tt := range []struct {

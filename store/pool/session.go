@@ -17,14 +17,14 @@ const collation = "utf8mb4_general_ci"
 // unlimited is a limit on rows that no statement reaches.
 const unlimited = "9223372036854775807"
 
-// pin is a session variable whose global value must not decide an answer.
+// pin is a session variable whose global value must not change an answer.
 type pin struct {
 	name, value string
 	optional    bool // the server may not have it, or may not let us set it
 }
 
-// pins are set on every connection. time_zone is left out: the server's own
-// decides what a TIMESTAMP reads as, for every client alike.
+// pins are set on every connection, except time_zone: the server's own decides how a
+// TIMESTAMP is read, for every client alike.
 func pins(statement time.Duration) []pin {
 	return []pin{
 		{"autocommit", "1", false}, // with 0 each read would stay in the first one's snapshot
@@ -34,7 +34,8 @@ func pins(statement time.Duration) []pin {
 		{"sql_big_selects", "1", true},
 		{"group_concat_max_len", "1048576", true},
 		{statsExpiry, "0", true},
-		// The limit has another name in each server, and each refuses the other's.
+		// The limit has a different name in each server, and each server refuses the
+		// other's name.
 		{maxStatementTime, fmt.Sprintf("%f", statement.Seconds()), true},
 		{maxExecutionTime, fmt.Sprint(statement.Milliseconds()), true},
 	}
@@ -44,14 +45,14 @@ const (
 	maxStatementTime = "max_statement_time" // MariaDB
 	maxExecutionTime = "max_execution_time" // MySQL
 
-	// statsExpiry is for how long MySQL may give the time of a table's last
-	// change from memory. MariaDB always gives the present one.
+	// statsExpiry is the time for which MySQL may cache a table's last change. MariaDB
+	// always returns the current one.
 	statsExpiry = "information_schema_stats_expiry"
 )
 
-// IsRefusal reports whether the server has refused a statement, for example to set
-// a variable. Servers give many numbers for that: unknown, read only, global only,
-// a privilege is missing, another value is wanted.
+// IsRefusal reports whether the server has refused a statement, for example to set a
+// variable. Servers use many numbers for that: unknown, read-only or global variable,
+// missing privilege, wrong value.
 func IsRefusal(err error) bool {
 	class := dberror.Of(err).Class
 	return dberror.NumberOf(err) != 0 && (class == dberror.ThisRead || class == dberror.Setup)
@@ -66,9 +67,9 @@ type session struct {
 	refused map[string]error // nil until the first connection
 }
 
-// setUp pins the session of a new connection. The first connection finds out
-// which variables the server has; a version text would not tell, since proxies
-// and forks name themselves as they like.
+// setUp pins the session of a new connection. The first connection determines which
+// variables the server has. The server's version text is no substitute, since proxies
+// and forks name themselves freely.
 func (s *session) setUp(ctx context.Context, l *link) error {
 	if err := l.exec(ctx, "SET NAMES utf8mb4 COLLATE "+collation); err != nil {
 		return err
@@ -115,8 +116,8 @@ func (s *session) probe(ctx context.Context, l *link) error {
 	return nil
 }
 
-// missing returns the refusals that matter: variables that keep the server's
-// value, and a time limit if there is neither of the two.
+// missing returns the refusals that matter: variables that keep the server's value,
+// and a time limit if the server has neither of the two.
 func (s *session) missing() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

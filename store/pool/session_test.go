@@ -16,7 +16,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
-// Global values that would change answers do not reach a read.
+// Global values of the server that would change answers do not affect a read.
 func TestSessionIsPinned(t *testing.T) {
 	srv := shared(t)
 	db := root(t, srv)
@@ -62,7 +62,7 @@ func TestSessionIsPinned(t *testing.T) {
 	if err != nil || rows <= 2 {
 		t.Errorf("%d rows, %v", rows, err)
 	}
-	// A poll sees what was committed since the last one.
+	// A poll sees every change that was committed since the last poll.
 	execute(t, db, "CREATE TABLE polled (a INT)")
 	defer execute(t, db, "DROP TABLE polled")
 	for _, want := range []string{"0", "1", "2"} {
@@ -73,7 +73,7 @@ func TestSessionIsPinned(t *testing.T) {
 	}
 }
 
-// A MariaDB that calls itself MySQL 8 is used as the server that it is.
+// A MariaDB server that reports itself as MySQL 8 is treated as MariaDB.
 func TestServerByAnotherName(t *testing.T) {
 	srv, err := mariadb.Start(mariadb.Options{Empty: true, Args: []string{"--version=8.0.11"}})
 	if err != nil {
@@ -147,8 +147,8 @@ func (c *fakeConnector) Connect(context.Context) (driver.Conn, error) {
 	return next, nil
 }
 
-// TestSetUp: each server's variables are found out on the first connection, and
-// set in one statement from the second on.
+// TestSetUp: the first connection determines the server's variables; from the second
+// on they are set in one statement.
 func TestSetUp(t *testing.T) {
 	for name, tt := range map[string]struct {
 		refuse  map[string]uint16

@@ -21,16 +21,16 @@ func (s *stock) size() int {
 	return len(s.open)
 }
 
-// granted returns how many connections the server grants, as far as is known:
-// the ones that are open or being opened.
+// granted returns the number of connections that the server is known to grant: the
+// open ones and those being opened.
 func (s *stock) granted() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.open) + s.dials
 }
 
-// pop returns an idle connection to reuse, or nil. With fresh it is the oldest
-// one, to make room, once limit connections are open.
+// pop returns an idle connection to reuse, or nil. With fresh it returns nil while
+// fewer than limit connections are open, and then the oldest one, to make room.
 func (s *stock) pop(fresh bool, limit int) (l *link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -46,8 +46,8 @@ func (s *stock) pop(fresh bool, limit int) (l *link) {
 	return l
 }
 
-// push makes l idle. It returns the connections to close: l itself if more than
-// limit are open, and one that was not used for long.
+// push makes l idle. It returns the connections to close: l itself if more than limit
+// are open, and a connection that has been idle for long.
 func (s *stock) push(l *link, limit int) (surplus []*link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -71,7 +71,7 @@ func (s *stock) dial() {
 	s.dials++
 }
 
-// dialled ends what dial began; l is nil if there is no connection.
+// dialled ends a dial; l is nil if no connection was opened.
 func (s *stock) dialled(l *link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -81,7 +81,7 @@ func (s *stock) dialled(l *link) {
 	}
 }
 
-// remove forgets a connection.
+// remove removes a connection.
 func (s *stock) remove(l *link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -12,7 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
-// TLS says how connections are encrypted.
+// TLS configures the encryption of connections.
 type TLS struct {
 	Mode TLSMode
 	CA   string // PEM file of the authorities to trust; empty means the system's
@@ -20,8 +20,7 @@ type TLS struct {
 	Key  string // PEM file of its key
 }
 
-// TLSMode says whether connections are encrypted and how far the server is
-// trusted.
+// TLSMode selects whether connections are encrypted and how the server is verified.
 type TLSMode string
 
 const (
@@ -80,8 +79,8 @@ func verifyChain(roots *x509.CertPool, state tls.ConnectionState) error {
 	return nil
 }
 
-// withTLSReason adds to an error of a new connection that TLS is the reason, if
-// the error itself says so.
+// withTLSReason adds the reason to a connection error that TLS has caused, as far as
+// the error shows it.
 func withTLSReason(err error) error {
 	var certificate *tls.CertificateVerificationError
 	var alert tls.AlertError

@@ -74,7 +74,8 @@ func (a *authority) sign(t *testing.T, name string, c *x509.Certificate) {
 
 func (a *authority) file(name string) string { return filepath.Join(a.dir, name) }
 
-// TestTLS connects in every mode to accounts that demand more or less.
+// TestTLS: every mode connects, or fails with the right reason, with accounts of
+// different requirements.
 func TestTLS(t *testing.T) {
 	ca := newAuthority(t)
 	ca.sign(t, "server", &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, Subject: pkix.Name{CommonName: "server"}})
