@@ -2,11 +2,13 @@ package proxy
 
 import (
 	"os"
+	"os/exec"
 	"regexp"
 	"strings"
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/promtext"
+	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
 func TestMetrics(t *testing.T) {
@@ -78,5 +80,20 @@ func TestMetricsAreInTheReadme(t *testing.T) {
 	}
 	for name := range told {
 		t.Errorf("README tells of %s", name)
+	}
+}
+
+// TestMetricsFollowTheConventions: promtool, the checker of Prometheus, has no
+// complaint about a name, type or help text.
+func TestMetricsFollowTheConventions(t *testing.T) {
+	promtool := need.Program(t, "promtool", "prometheus")
+	_, base := start(t, realOptions(t))
+	for _, target := range []string{"/teams/", "/teams/", "/athletes/?limit=x", listTarget} {
+		get(t, base, target)
+	}
+	check := exec.Command(promtool, "check", "metrics")
+	check.Stdin = strings.NewReader(get(t, base, "/metrics").body)
+	if out, err := check.CombinedOutput(); err != nil || len(out) > 0 {
+		t.Errorf("promtool check metrics: %v\n%s", err, out)
 	}
 }

@@ -75,7 +75,7 @@ func (a *Admin) serveMetrics(ctx *fasthttp.RequestCtx) {
 
 // stats writes a metric for every number of the stats.
 func (m *metricsText) stats(s api.Stats) {
-	m.one("xcri_build_info", gauge, "What runs; always 1.", 1, "version", s.Version, "go", s.Go)
+	m.one("xcri_build_info", gauge, "Version of the proxy and of Go; always 1.", 1, "version", s.Version, "go", s.Go)
 	m.one("xcri_uptime_seconds", gauge, "Time since the start.", s.UptimeSeconds)
 	m.maintenance(s.Maintenance)
 	m.generation(s.Generation)
@@ -85,10 +85,10 @@ func (m *metricsText) stats(s api.Stats) {
 	m.cache(s.Cache)
 	m.shelves(s.Cache.Shelves)
 	m.one("xcri_site_requests_total", counter, "Requests for the site.", float64(s.Site.Requests))
-	m.one("xcri_site_missing_total", counter, "Requests for files that the site does not have or show (404).", float64(s.Site.Missing))
+	m.one("xcri_site_missing_total", counter, "Requests for files that the site does not serve (404).", float64(s.Site.Missing))
 	m.one("xcri_site_files", gauge, "Files of the site that are known.", float64(s.Site.Files))
 	m.one("xcri_site_bytes", gauge, "Memory that the site's files take.", float64(s.Site.Bytes))
-	m.begin("xcri_hottest_key_asked", gauge, "How often the keys asked for most were, by rank; halves with each refresh.")
+	m.begin("xcri_hottest_key_asked", gauge, "Requests for the most requested keys, by rank; halved with each refresh.")
 	for i, hot := range s.Hottest {
 		m.add("", float64(hot.Asked), "rank", strconv.Itoa(i+1))
 	}
@@ -96,18 +96,18 @@ func (m *metricsText) stats(s api.Stats) {
 	m.one("xcri_pool_limit", gauge, "Most connections to the database.", float64(s.Pool.Limit))
 	m.one("xcri_pool_open", gauge, "Connections to the database that are open.", float64(s.Pool.Open))
 	m.one("xcri_pool_in_use", gauge, "Connections to the database that are in use.", float64(s.Pool.InUse))
-	m.one("xcri_pool_refused_total", counter, "Connections that the server did not grant.", float64(s.Pool.Refused))
-	m.one("xcri_pool_waits_total", counter, "Times that a connection had to be waited for.", float64(s.Pool.Waits))
-	m.one("xcri_pool_waited_seconds_total", counter, "Time that connections were waited for.", seconds(s.Pool.WaitedMS))
+	m.one("xcri_pool_refused_total", counter, "Connections that the database did not grant.", float64(s.Pool.Refused))
+	m.one("xcri_pool_waits_total", counter, "Waits for a connection to the database.", float64(s.Pool.Waits))
+	m.one("xcri_pool_waited_seconds_total", counter, "Time of the waits for a connection to the database.", seconds(s.Pool.WaitedMS))
 	m.legacy(s.Legacy)
 	m.one("xcri_memory_rss_bytes", gauge, "Memory of the process as the kernel counts it.", float64(s.Memory.RSS))
-	m.one("xcri_memory_heap_bytes", gauge, "Memory that Go has given out.", float64(s.Memory.Heap))
+	m.one("xcri_memory_heap_bytes", gauge, "Memory of the objects in the Go heap.", float64(s.Memory.Heap))
 	m.one("xcri_memory_files", gauge, "Memory files that hold large answers outside the heap.", float64(s.Memory.Files))
 	m.one("xcri_memory_file_bytes", gauge, "Memory that the memory files take.", float64(s.Memory.FileBytes))
 	m.one("xcri_memory_request_bytes", gauge, "Bodies of requests, and of the old API's answers to them, in memory.", float64(s.Memory.Requests))
-	m.one("xcri_memory_request_limit_bytes", gauge, "Most memory for such bodies.", float64(s.Memory.RequestsLimit))
-	m.one("xcri_memory_requests_refused_total", counter, "Such bodies that found no room.", float64(s.Memory.RequestsRefused))
-	m.one("xcri_memory_limit_bytes", gauge, "What the Go runtime keeps its memory below.", float64(s.Memory.Limit))
+	m.one("xcri_memory_request_limit_bytes", gauge, "Most memory for bodies of requests and of the old API's answers to them.", float64(s.Memory.RequestsLimit))
+	m.one("xcri_memory_requests_refused_total", counter, "Bodies of requests, and of the old API's answers to them, that exceeded the limit.", float64(s.Memory.RequestsRefused))
+	m.one("xcri_memory_limit_bytes", gauge, "Memory limit of the Go runtime.", float64(s.Memory.Limit))
 }
 
 func (m *metricsText) maintenance(is *api.Maintenance) {
@@ -115,17 +115,17 @@ func (m *metricsText) maintenance(is *api.Maintenance) {
 	if is == nil {
 		is = &api.Maintenance{}
 	}
-	m.one("xcri_maintenance_since_timestamp_seconds", gauge, "Since when maintenance mode is on; 0 while it is off.", unixSeconds(is.Since))
-	m.one("xcri_maintenance_until_timestamp_seconds", gauge, "Until when people are told that it will last; 0 if nobody has said.", unixSeconds(is.Until))
+	m.one("xcri_maintenance_since_timestamp_seconds", gauge, "Start of maintenance mode; 0 while it is off.", unixSeconds(is.Since))
+	m.one("xcri_maintenance_until_timestamp_seconds", gauge, "Announced end of maintenance mode; 0 without one.", unixSeconds(is.Until))
 }
 
 func (m *metricsText) verify(v api.Verify) {
-	m.one("xcri_verify_share", gauge, "Share of the loads from the database that are compared with the old API's answer.", v.Share)
+	m.one("xcri_verify_ratio", gauge, "Share of the loads from the database that are compared with the old API's answer.", v.Share)
 	m.begin("xcri_verify_total", counter, "Loads that were compared, by verdict.")
 	for _, verdict := range slices.Sorted(maps.Keys(v.Verdicts)) {
 		m.add("", float64(v.Verdicts[verdict]), "verdict", verdict)
 	}
-	m.one("xcri_verify_dropped_total", counter, "Loads that were to be compared and were not: too many waited, or no connection was to spare.", float64(v.Dropped))
+	m.one("xcri_verify_dropped_total", counter, "Loads that were selected for a comparison and not compared: too many waited, or no connection was free.", float64(v.Dropped))
 }
 
 // legacy writes zeros without an old API, so that there are always the same
@@ -135,9 +135,9 @@ func (m *metricsText) legacy(l *api.Legacy) {
 		l = &api.Legacy{}
 	}
 	m.one("xcri_legacy_requests_total", counter, "Requests to the old API.", float64(l.Requests))
-	m.one("xcri_legacy_failures_total", counter, "Requests to the old API without an answer that could be used.", float64(l.Failures))
-	m.one("xcri_legacy_timeouts_total", counter, "Failures of the old API that took too long.", float64(l.Timeouts))
-	m.one("xcri_legacy_resent_total", counter, "Requests sent once more, because the old API had closed the connection.", float64(l.Resent))
+	m.one("xcri_legacy_failures_total", counter, "Requests to the old API without a usable answer.", float64(l.Failures))
+	m.one("xcri_legacy_timeouts_total", counter, "Requests to the old API without an answer in time.", float64(l.Timeouts))
+	m.one("xcri_legacy_resent_total", counter, "Requests repeated because the old API had closed the connection.", float64(l.Resent))
 	m.begin("xcri_legacy_duration_seconds", summary, "Time that answers of the old API took.")
 	m.add("_sum", seconds(l.MeanMS)*float64(l.Answered))
 	m.add("_count", float64(l.Answered))
@@ -146,24 +146,24 @@ func (m *metricsText) legacy(l *api.Legacy) {
 }
 
 func (m *metricsText) generation(g api.Generation) {
-	m.one("xcri_generation_held_since_timestamp_seconds", gauge, "Since when a generation is held back because it looks like half an import; 0 if none is.", unixSeconds(g.Warm.HeldSince))
-	m.begin("xcri_table_changing_since_timestamp_seconds", gauge, "Since when a table is changing in ways that no calculation reports; 0 if it is not.")
+	m.one("xcri_generation_held_since_timestamp_seconds", gauge, "Time from which a generation is held back because it looks like half an import; 0 without such a generation.", unixSeconds(g.Warm.HeldSince))
+	m.begin("xcri_table_changing_since_timestamp_seconds", gauge, "Time from which a table is changing without a reported calculation; 0 while it is not.")
 	for _, t := range g.Tables {
 		m.add("", unixSeconds(t.Changing), "table", t.Name)
 	}
 	w := g.Warm
 	m.one("xcri_generation_info", gauge, "The generation that is published; always 1.", 1, "generation", g.ID, "calculated_at", w.Calculated)
 	m.one("xcri_generation_published_timestamp_seconds", gauge, "When the generation was published; 0 before the first.", unixSeconds(g.Published))
-	m.one("xcri_generation_confirmed_timestamp_seconds", gauge, "When the generation was last known to be the database's; 0 for never.", unixSeconds(g.Confirmed))
+	m.one("xcri_generation_confirmed_timestamp_seconds", gauge, "When the database last confirmed the generation; 0 for never.", unixSeconds(g.Confirmed))
 	m.one("xcri_generations_published_total", counter, "Generations that were published.", float64(w.Published))
 	m.one("xcri_database_up", gauge, "Whether the database answers.", flag(g.DownSince == nil))
-	m.one("xcri_database_down_since_timestamp_seconds", gauge, "Since when the database is away; 0 while it answers.", unixSeconds(g.DownSince))
-	m.one("xcri_stale_entries", gauge, "Entries that are not of the generation, or were purged.", float64(g.StaleCount))
-	m.one("xcri_stale_since_timestamp_seconds", gauge, "Since when there have been stale entries, to 10 s; 0 while there are none.", unixSeconds(g.StaleSince))
+	m.one("xcri_database_down_since_timestamp_seconds", gauge, "Start of the outage of the database; 0 while it answers.", unixSeconds(g.DownSince))
+	m.one("xcri_stale_entries", gauge, "Entries that are stale: of an older generation, or purged.", float64(g.StaleCount))
+	m.one("xcri_stale_since_timestamp_seconds", gauge, "Time from which the cache has had stale entries, to 10 s; 0 without stale entries.", unixSeconds(g.StaleSince))
 	m.stale(g.StaleRoutes)
-	m.one("xcri_looks_total", counter, "Looks at the database that were asked for and have ended.", float64(w.Looked))
+	m.one("xcri_looks_total", counter, "Requested polls of the database that have ended.", float64(w.Looked))
 	m.one("xcri_warming", gauge, "Whether a warm set is being filled.", flag(w.Warming))
-	m.begin("xcri_warm_keys", gauge, "Keys of the warm set, by what became of them: all, done, filled, failed.")
+	m.begin("xcri_warm_keys", gauge, "Keys of the warm set, by state: all, done, filled, failed.")
 	for _, of := range []struct {
 		state string
 		n     int
@@ -177,7 +177,7 @@ func (m *metricsText) generation(g api.Generation) {
 
 func (m *metricsText) stale(routes map[string]api.Stale) {
 	paths := slices.Sorted(maps.Keys(routes))
-	m.begin("xcri_stale_route_entries", gauge, "Stale entries, by route; none for a route without.")
+	m.begin("xcri_stale_route_entries", gauge, "Stale entries, by route; only routes with stale entries.")
 	for _, path := range paths {
 		m.add("", float64(routes[path].Entries), "route", path)
 	}
@@ -188,10 +188,10 @@ func (m *metricsText) stale(routes map[string]api.Stale) {
 }
 
 func (m *metricsText) requests(r api.Requests) {
-	m.one("xcri_hit_ratio", gauge, "Share of the answers since the start that no fill was needed for.", r.HitRatio)
-	m.begin("xcri_latency_seconds", gauge, "Percentiles of the time from a request to its answer, since the start.")
+	m.one("xcri_hit_ratio", gauge, "Share of the answers since the start that needed no fill.", r.HitRatio)
+	m.begin("xcri_latency_seconds", summary, "Percentiles of the time from a request to its answer, since the start; sum and count are in xcri_request_duration_seconds.")
 	m.quantiles(r.Latency)
-	m.one("xcri_not_modified_total", counter, "Answers that the client had already (304).", float64(r.NotModified))
+	m.one("xcri_not_modified_total", counter, "Answers 304 Not Modified.", float64(r.NotModified))
 	m.one("xcri_passed_total", counter, "Requests for the old API.", float64(r.Outcomes[cache.Pass.String()]))
 	m.one("xcri_rejected_total", counter, "Requests with a bad parameter (422).", float64(r.Rejected))
 	m.one("xcri_inflated_total", counter, "Bodies decompressed for a client that takes no coding.", float64(r.Inflated))
@@ -216,7 +216,7 @@ func (m *metricsText) routes(routes map[string]api.Route) {
 			m.add("", float64(routes[path].Outcomes[outcome]), "route", path, "outcome", outcome)
 		}
 	}
-	m.begin("xcri_route_latency_seconds", gauge, "Percentiles of the time from a request to its answer, by route, since the start.")
+	m.begin("xcri_route_latency_seconds", summary, "Percentiles of the time from a request to its answer, by route, since the start; sum and count are in xcri_request_duration_seconds.")
 	for _, path := range paths {
 		m.quantiles(routes[path].Latency, "route", path)
 	}
@@ -243,12 +243,12 @@ func (m *metricsText) routes(routes map[string]api.Route) {
 
 // sources writes the sources of answers and their circuit breakers.
 func (m *metricsText) sources(s api.Stats) {
-	m.begin("xcri_source_info", gauge, "Where answers come from, by route, * for all not named; always 1.")
+	m.begin("xcri_source_info", gauge, "Source of answers, by route, * for all routes without an own source; always 1.")
 	m.add("", 1, "route", "*", "source", s.Sources.Default)
 	for _, path := range slices.Sorted(maps.Keys(s.Sources.Routes)) {
 		m.add("", 1, "route", path, "source", s.Sources.Routes[path])
 	}
-	m.begin("xcri_loads_total", counter, "Loads, by route, source that was asked, and result.")
+	m.begin("xcri_loads_total", counter, "Loads, by route, source and result.")
 	for _, path := range slices.Sorted(maps.Keys(s.Routes)) {
 		for _, source := range slices.Sorted(maps.Keys(s.Routes[path].Loads)) {
 			loads := s.Routes[path].Loads[source]
@@ -260,12 +260,12 @@ func (m *metricsText) sources(s api.Stats) {
 		family, kind, help string
 		value              func(api.Breaker) float64
 	}{
-		{"xcri_breaker_open", gauge, "Whether auto has left the source.", func(b api.Breaker) float64 { return flag(b.State == api.BreakerOpen) }},
-		{"xcri_breaker_since_timestamp_seconds", gauge, "When auto last left or took back the source; 0 for never.", func(b api.Breaker) float64 { return unixSeconds(b.Since) }},
-		{"xcri_breaker_switches_total", counter, "Times that auto left or took back the source.", func(b api.Breaker) float64 { return float64(b.Switches) }},
+		{"xcri_breaker_open", gauge, "Whether the circuit breaker of the source is open.", func(b api.Breaker) float64 { return flag(b.State == api.BreakerOpen) }},
+		{"xcri_breaker_since_timestamp_seconds", gauge, "When the circuit breaker last opened or closed; 0 for never.", func(b api.Breaker) float64 { return unixSeconds(b.Since) }},
+		{"xcri_breaker_switches_total", counter, "Times that the circuit breaker opened or closed.", func(b api.Breaker) float64 { return float64(b.Switches) }},
 		{"xcri_breaker_loads", gauge, "Loads from the source in the last minute, or since the last switch.", func(b api.Breaker) float64 { return float64(b.Loads) }},
-		{"xcri_breaker_failed_loads", gauge, "Of these loads, those that failed.", func(b api.Breaker) float64 { return float64(b.Failed) }},
-		{"xcri_breaker_load_seconds", gauge, "Mean time of those that did not.", func(b api.Breaker) float64 { return seconds(b.MeanMS) }},
+		{"xcri_breaker_failed_loads", gauge, "Loads from the source that failed in the last minute, or since the last switch.", func(b api.Breaker) float64 { return float64(b.Failed) }},
+		{"xcri_breaker_load_seconds", gauge, "Mean time of the loads from the source that succeeded.", func(b api.Breaker) float64 { return seconds(b.MeanMS) }},
 	} {
 		m.begin(of.family, of.kind, of.help)
 		for _, source := range slices.Sorted(maps.Keys(s.Sources.Breakers)) {
@@ -288,10 +288,10 @@ func (m *metricsText) cache(c api.Cache) {
 	m.one("xcri_fills_total", counter, "Loads from the database.", float64(c.Fills))
 	m.one("xcri_fill_failures_total", counter, "Fills that failed or got no turn.", float64(c.Failures))
 	m.one("xcri_fill_panics_total", counter, "Fills that failed by a panic.", float64(c.Panics))
-	m.one("xcri_refreshes_total", counter, "Fills that no request waited for.", float64(c.Refreshes))
+	m.one("xcri_refreshes_total", counter, "Fills in the background, without a waiting request.", float64(c.Refreshes))
 	m.one("xcri_filling", gauge, "Fills that run now.", float64(c.Filling))
 	m.one("xcri_waiting", gauge, "Requests that wait for a fill now.", float64(c.Waiting))
-	m.one("xcri_fills_abandoned_total", counter, "Searches that ended because no request waited for them any more.", float64(c.Abandoned))
+	m.one("xcri_fills_abandoned_total", counter, "Searches that ended because their clients had left.", float64(c.Abandoned))
 	m.begin("xcri_lane_running", gauge, "Fills that run now, by lane.")
 	for _, lane := range slices.Sorted(maps.Keys(c.Lanes)) {
 		m.add("", float64(c.Lanes[lane].Running), "lane", lane)
@@ -310,10 +310,10 @@ func (m *metricsText) shelves(shelves map[string]api.Shelf) {
 		{"xcri_cache_bytes", gauge, "Size of the entries, by shelf.", func(s api.Shelf) int64 { return s.Bytes }},
 		{"xcri_cache_budget_bytes", gauge, "Room for entries, by shelf.", func(s api.Shelf) int64 { return s.Budget }},
 		{"xcri_cache_entries", gauge, "Entries, by shelf.", func(s api.Shelf) int64 { return s.Entries }},
-		{"xcri_cache_evicted_total", counter, "Entries pushed out by others.", func(s api.Shelf) int64 { return s.Evicted }},
-		{"xcri_cache_rejected_total", counter, "Entries thought less worth than what was there.", func(s api.Shelf) int64 { return s.Rejected }},
-		{"xcri_cache_too_large_total", counter, "Entries over the share that one may take.", func(s api.Shelf) int64 { return s.TooLarge }},
-		{"xcri_cache_dropped_total", counter, "Entries lost in a rush of writes.", func(s api.Shelf) int64 { return s.Dropped }},
+		{"xcri_cache_evicted_total", counter, "Entries evicted, by shelf.", func(s api.Shelf) int64 { return s.Evicted }},
+		{"xcri_cache_rejected_total", counter, "Entries refused by the admission policy, by shelf.", func(s api.Shelf) int64 { return s.Rejected }},
+		{"xcri_cache_too_large_total", counter, "Entries over the size limit, by shelf.", func(s api.Shelf) int64 { return s.TooLarge }},
+		{"xcri_cache_dropped_total", counter, "Entries dropped because the write buffer was full, by shelf.", func(s api.Shelf) int64 { return s.Dropped }},
 	} {
 		m.begin(of.family, of.kind, of.help)
 		for _, shelf := range slices.Sorted(maps.Keys(shelves)) {

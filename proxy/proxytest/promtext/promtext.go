@@ -98,12 +98,15 @@ func (f *Family) check(t testing.TB, name string) {
 	if (f.Kind == "counter") != strings.HasSuffix(name, "_total") {
 		t.Errorf("%s is a %s", name, f.Kind)
 	}
-	suffixes := map[string][]string{"counter": {""}, "gauge": {""}, "summary": {"_sum", "_count"}, "histogram": {"_bucket", "_sum", "_count"}}[f.Kind]
+	suffixes := map[string][]string{"counter": {""}, "gauge": {""}, "summary": {"", "_sum", "_count"}, "histogram": {"_bucket", "_sum", "_count"}}[f.Kind]
 	last := map[string]Sample{}
 	for _, s := range f.Samples {
 		suffix, ok := strings.CutPrefix(s.Name, name)
 		if !ok || !slices.Contains(suffixes, suffix) {
 			t.Errorf("%s in %s", s.Name, name)
+		}
+		if _, quantile := s.Labels["quantile"]; quantile != (f.Kind == "summary" && suffix == "") {
+			t.Errorf("%+v in a %s", s, f.Kind)
 		}
 		if f.Kind == "counter" && (s.Value < 0 || math.IsNaN(s.Value)) {
 			t.Errorf("%s %v", s.Name, s.Value)
