@@ -43,7 +43,7 @@ func (p *program) client(cmd *cobra.Command, at string, timeout time.Duration) (
 	return c, cfg, err
 }
 
-// publicClient is client for what visitors see: at LISTEN_ADDR.
+// publicClient is like client, but for the public pages at LISTEN_ADDR.
 func (p *program) publicClient(cmd *cobra.Command, at string, timeout time.Duration) (*adminclient.Client, error) {
 	cfg, err := p.load(cmd)
 	if err != nil {

@@ -19,15 +19,15 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
-// service is the real program in processes of its own, one after another.
+// service is the real program as a sequence of processes.
 type service struct {
 	dir, program, envFile, pidFile, logFile, cacheFile string
 	addr                                               string
 	process                                            *os.Process
 }
 
-// newService returns one that has yet to be started, with settings for it. The
-// program is a copy of that in the folder of programs.
+// newService returns a service that is not started yet, with its settings. The program
+// is a copy of the program in the folder programs.
 func newService(t *testing.T, programs string) *service {
 	t.Helper()
 	db, err := server.Get()
@@ -40,7 +40,7 @@ func newService(t *testing.T, programs string) *service {
 	if err := os.Link(filepath.Join(programs, "v1"), s.program); err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0") // for a port that is free
+	ln, err := net.Listen("tcp", "127.0.0.1:0") // finds a free port
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -61,7 +61,7 @@ func newService(t *testing.T, programs string) *service {
 	return s
 }
 
-// TestReplace replaces one process by the next in all ways there are.
+// TestReplace replaces a process by its successor in each supported way.
 func TestReplace(t *testing.T) {
 	programs := t.TempDir()
 	for _, version := range []string{"v1", "v2"} {
@@ -119,13 +119,13 @@ func (s *service) log(t *testing.T) string {
 	return string(text)
 }
 
-// awaitLog returns once text is in the log so many times.
+// awaitLog returns once the log contains text the given number of times.
 func (s *service) awaitLog(t *testing.T, text string, times int) {
 	t.Helper()
 	await(t, fmt.Sprintf("%d times %q in the log", times, text), func() bool { return strings.Count(s.log(t), text) >= times })
 }
 
-// stop ends the process and expects that it ends well.
+// stop ends the process and checks that it exits with status 0.
 func (s *service) stop(t *testing.T) {
 	t.Helper()
 	if err := s.process.Signal(syscall.SIGTERM); err != nil {
@@ -143,14 +143,14 @@ func (s *service) awaitEnd(t *testing.T) {
 	}
 }
 
-// pid returns the one in the PID file, or 0.
+// pid returns the process ID in the PID file, or 0.
 func (s *service) pid() int {
 	text, _ := os.ReadFile(s.pidFile)
 	pid, _ := strconv.Atoi(strings.TrimSpace(string(text)))
 	return pid
 }
 
-// handOver has the process replaced, and waits for the end of the old one.
+// handOver triggers a hand-over and waits for the end of the old process.
 func (s *service) handOver(t *testing.T) {
 	t.Helper()
 	old := s.process.Pid
@@ -166,7 +166,8 @@ func (s *service) handOver(t *testing.T) {
 	s.process = successor
 }
 
-// refuse has the process replaced by what will not do, and expects it to stay.
+// refuse triggers a hand-over to an invalid successor, and checks that the process
+// stays.
 func (s *service) refuse(t *testing.T, why string) {
 	t.Helper()
 	failed := strings.Count(s.log(t), "hand-over failed")
@@ -185,8 +186,8 @@ func (s *service) refuse(t *testing.T, why string) {
 	}
 }
 
-// warmPaths waits for the warm set and returns those of its paths that are
-// found. They don't change from then on.
+// warmPaths waits for the warm set and returns its paths with status 200. Their
+// answers do not change afterwards.
 func (s *service) warmPaths(t *testing.T) (paths []string) {
 	t.Helper()
 	s.awaitLog(t, "cache saved", 1)
@@ -205,7 +206,7 @@ func (s *service) warmPaths(t *testing.T) (paths []string) {
 	return paths
 }
 
-// version asks the program that serves for its own.
+// version returns the version of the serving program.
 func (s *service) version(t *testing.T) (stats struct {
 	Version string `json:"version"`
 }) {
@@ -225,8 +226,8 @@ func (s *service) version(t *testing.T) (stats struct {
 	return stats
 }
 
-// files counts what a process has open beside connections, and how often its
-// listening socket.
+// files returns the number of a process's open files other than connections, and of
+// its descriptors of the listening socket.
 func files(t *testing.T, pid int) (others, listeners int) {
 	t.Helper()
 	listening := map[string]bool{}
@@ -254,7 +255,7 @@ func files(t *testing.T, pid int) (others, listeners int) {
 	return others, listeners
 }
 
-// childrenOf lists the processes that pid is the parent of, dead ones too.
+// childrenOf lists the child processes of pid, including zombies.
 func childrenOf(t *testing.T, pid int) (children []string) {
 	t.Helper()
 	stats, err := filepath.Glob("/proc/[0-9]*/stat")
@@ -271,8 +272,8 @@ func childrenOf(t *testing.T, pid int) (children []string) {
 	return children
 }
 
-// adoptOrphans makes this process the parent of successors whose parent ends,
-// so that it sees how they end.
+// adoptOrphans makes this process the parent of successors whose parent has ended, so
+// that it can wait for them.
 func adoptOrphans(t *testing.T) {
 	t.Helper()
 	const setChildSubreaper = 36
@@ -281,8 +282,8 @@ func adoptOrphans(t *testing.T) {
 	}
 }
 
-// testSocketActivation: a proxy whose socket systemd holds is stopped and
-// started five times, and no client notices. The test plays systemd.
+// testSocketActivation holds that no client is affected when a proxy with a socket of
+// systemd is stopped and started five times. The test simulates systemd.
 func testSocketActivation(t *testing.T, s *service) {
 	ln, err := net.Listen("tcp", s.addr)
 	if err != nil {
@@ -333,7 +334,8 @@ func testSocketActivation(t *testing.T, s *service) {
 	}
 }
 
-// testWrongSockets: what systemd may pass by mistake is refused with the reason.
+// testWrongSockets holds that unsuitable sockets from systemd are rejected with the
+// reason.
 func testWrongSockets(t *testing.T, s *service) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -375,8 +377,8 @@ func testWrongSockets(t *testing.T, s *service) {
 	}
 }
 
-// testHandOver: without systemd the proxy is replaced five times, kept by
-// successors that fail, and upgraded to next, and no client notices.
+// testHandOver holds that without systemd no client is affected by five hand-overs, by
+// successors that fail, and by an upgrade to next.
 func testHandOver(t *testing.T, s *service, next string) {
 	adoptOrphans(t)
 	s.start(t, `exec "$0" "$@"`, nil)
@@ -421,7 +423,7 @@ func testHandOver(t *testing.T, s *service, next string) {
 	}
 }
 
-// failHandOvers puts what will not do in the program's place, or its settings'.
+// failHandOvers triggers hand-overs with invalid settings and invalid programs.
 func (s *service) failHandOvers(t *testing.T) {
 	t.Helper()
 	good, err := os.ReadFile(s.envFile)
@@ -459,7 +461,7 @@ func (s *service) script(t *testing.T, text string) {
 	}
 }
 
-// refuseMissing: the program is not there at all.
+// refuseMissing checks a hand-over to a missing program.
 func (s *service) refuseMissing(t *testing.T) {
 	t.Helper()
 	if err := s.process.Signal(syscall.SIGHUP); err != nil {
@@ -468,7 +470,7 @@ func (s *service) refuseMissing(t *testing.T) {
 	s.awaitLog(t, "fork/exec", 1)
 }
 
-// refuseSecond: a hand-over is under way, to one that says nothing.
+// refuseSecond checks that a second hand-over is rejected while a successor hangs.
 func (s *service) refuseSecond(t *testing.T) {
 	t.Helper()
 	failed := strings.Count(s.log(t), "hand-over failed")
@@ -488,7 +490,7 @@ func (s *service) refuseSecond(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.awaitLog(t, "hand-over failed", failed+1)
-	// What it started has been killed too, and is ours to bury.
+	// The script's child was killed too. This process has adopted it and waits for it.
 	var status syscall.WaitStatus
 	if _, err := syscall.Wait4(-pid, &status, 0, nil); err != nil || status.Signal() != syscall.SIGKILL {
 		t.Errorf("what the script started: %v, %v", status, err)

@@ -26,7 +26,7 @@ func TestHealth(t *testing.T) {
 	tests := []struct {
 		name    string
 		handler http.HandlerFunc
-		want    string // behind the URL on stderr; empty = healthy
+		want    string // after the URL on stderr; empty means healthy
 	}{
 		{"healthy", answer(200, `{"status":"healthy","database_connected":true}`), ""},
 		{"degraded", answer(200, `{"status":"degraded"}`), `got HTTP 200 with status "degraded"`},
@@ -57,7 +57,7 @@ func TestHealth(t *testing.T) {
 	}
 }
 
-// --ready asks whether the proxy serves, not whether the database answers.
+// --ready checks whether the proxy serves, not whether the database is available.
 func TestHealthReady(t *testing.T) {
 	for name, tt := range map[string]struct {
 		status int
@@ -85,8 +85,8 @@ func TestHealthReady(t *testing.T) {
 	}
 }
 
-// The container's health check finds a proxy healthy that serves while the database is
-// down: an orchestrator would replace it, and the cache with it.
+// The container's health check reports a proxy as healthy that serves during an outage
+// of the database: an orchestrator would otherwise replace it and lose the cache.
 func TestContainerHealthCheck(t *testing.T) {
 	file, err := os.ReadFile("../../Dockerfile")
 	if err != nil {
@@ -132,14 +132,14 @@ func TestHealthRefused(t *testing.T) {
 		"dial tcp "+addr+": connect: connection refused\nis the proxy running there? xcri-proxy serve starts it; --url or --listen-addr names another address")
 }
 
-// checkHealthCommand runs args as they are and with --quiet.
+// checkHealthCommand runs args unchanged and with --quiet.
 func checkHealthCommand(t *testing.T, args []string, url, want string) {
 	t.Helper()
 	wantStatus, wantOut, wantErr := 0, "healthy\n", ""
 	if want != "" {
 		wantStatus, wantOut, wantErr = 1, "", "xcri-proxy: "+url+": "+want+"\n"
 	}
-	// A proxy for HTTP in the environment must not come between.
+	// The command must ignore an HTTP proxy in the environment.
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	status, stdout, stderr := command(nil, args...)
 	if status != wantStatus || stdout != wantOut || stderr != wantErr {

@@ -16,7 +16,7 @@ import (
 	"time"
 )
 
-// sockets gives a service its two listeners on Unix sockets.
+// sockets configures a service with both listeners on Unix sockets.
 func (s *service) sockets(t *testing.T) (public, admin string) {
 	t.Helper()
 	public, admin = filepath.Join(s.dir, "public.sock"), filepath.Join(s.dir, "admin.sock")
@@ -29,7 +29,7 @@ func (s *service) sockets(t *testing.T) (public, admin string) {
 	return public, admin
 }
 
-// statusAt asks a Unix socket; 0 means that nothing answers.
+// statusAt returns the status of an answer over a Unix socket; 0 means no answer.
 func statusAt(path, target string) int {
 	client := http.Client{Timeout: 20 * time.Second, Transport: &http.Transport{
 		DisableKeepAlives: true,
@@ -49,7 +49,7 @@ func awaitStatus(t *testing.T, path, target string, want int) {
 	await(t, fmt.Sprintf("%d from %s at %s", want, target, path), func() bool { return statusAt(path, target) == want })
 }
 
-// expectDoors: each socket answers what is its own.
+// expectDoors checks that each socket answers only its own pages.
 func expectDoors(t *testing.T, public, admin string) {
 	t.Helper()
 	for _, tt := range []struct {
@@ -62,8 +62,8 @@ func expectDoors(t *testing.T, public, admin string) {
 	}
 }
 
-// testListeners: a proxy on two Unix sockets is asked by the command line, handed
-// over, killed and stopped, and both sockets go along.
+// testListeners holds that commands, hand-over, kill and stop work for a proxy on two
+// Unix sockets.
 func testListeners(t *testing.T, s *service) {
 	adoptOrphans(t)
 	public, admin := s.sockets(t)
@@ -119,8 +119,8 @@ func testListeners(t *testing.T, s *service) {
 	s.moveAdmin(t, public, admin)
 }
 
-// moveAdmin: a successor follows the admin listener to where the settings now have
-// it, and no file is left behind.
+// moveAdmin checks that a successor listens at the changed address of the admin
+// listener, and that the old socket's file is removed.
 func (s *service) moveAdmin(t *testing.T, public, admin string) {
 	t.Helper()
 	good, err := os.ReadFile(s.envFile)
@@ -145,8 +145,8 @@ func (s *service) moveAdmin(t *testing.T, public, admin string) {
 	}
 }
 
-// testActivatedListeners: systemd holds both sockets, told apart by their names,
-// and they outlive the process.
+// testActivatedListeners holds that systemd can pass both sockets, distinguished by
+// their names, and that they outlive the process.
 func testActivatedListeners(t *testing.T, s *service) {
 	public, admin := s.sockets(t)
 	var files []*os.File

@@ -21,8 +21,7 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 )
 
-// loadRequests is how many requests of the page mix there are if nothing else is
-// said.
+// loadRequests is the default number of requests of the page mix.
 const loadRequests = 10_000
 
 // learnTimeout limits one request for the catalogue of the API.
@@ -31,7 +30,7 @@ const learnTimeout = time.Minute
 // loadFlags are the flags of load.
 type loadFlags struct {
 	logs        []string
-	requests    int // zero for no end
+	requests    int // zero means no limit
 	warmUp      int
 	duration    time.Duration
 	connections int
@@ -122,7 +121,7 @@ func (f *loadFlags) add(flags *pflag.FlagSet) {
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print nothing, only set the exit status")
 }
 
-// check returns the URL to ask, if nothing speaks against it and the flags.
+// check validates the arguments and flags, and returns the URL of the API.
 func (f loadFlags) check(text string) (*url.URL, error) {
 	at, err := url.Parse(strings.TrimRight(text, "/"))
 	switch {
@@ -176,8 +175,7 @@ func (p *program) runLoad(ctx context.Context, at *url.URL, base string, f loadF
 	return p.endLoad(&report, err, f)
 }
 
-// endLoad prints the report, if there is one, and returns err as the command is
-// to end with.
+// endLoad prints the report, if any, and returns the error of the command for err.
 func (p *program) endLoad(report *loadReport, err error, f loadFlags) error {
 	report.Result = loadResults[statusOf(err)]
 	if err != nil {
@@ -230,7 +228,7 @@ func (p *program) loadSource(ctx context.Context, at *url.URL, base string, f lo
 // showLoad shows the progress of a run.
 func showLoad(to *progress, now loads.Progress, of time.Duration) {
 	text := fmt.Sprintf("%d requests, %.0f a second", now.Done, now.Rate)
-	if now.P99 > 0 { // none is known of the warm-up
+	if now.P99 > 0 { // not measured during the warm-up
 		text += fmt.Sprintf(", p99 %.1f ms", now.P99.Seconds()*1e3)
 	}
 	if now.Errors > 0 {

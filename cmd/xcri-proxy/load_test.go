@@ -17,23 +17,23 @@ import (
 
 const (
 	loadClients = 20
-	// promptly is how soon a client must ask again on a connection for the proxy
-	// to have kept it; it waits for a second. On a busy machine a client of ours
-	// may be late.
+	// promptly is the time within which a client must send its next request so that
+	// a stopping proxy, which waits for a second, keeps the connection. On a busy
+	// machine a test client may be late.
 	promptly = 900 * time.Millisecond
 )
 
-// load is a crowd of clients that ask until they are stopped. They know no
-// mercy: an answer must come to each request, whole and right, and a connection
-// may go only after an answer that said so.
+// load is a set of clients that send requests until they are stopped. Each request
+// must get a complete and correct answer, and a connection may be closed only after an
+// answer with Connection: close.
 type load struct {
 	addr  string
-	paths []string // warm ones
+	paths []string // of warm entries
 	stop  chan struct{}
 	done  sync.WaitGroup
 
-	bodies sync.Map     // path to the body that it was answered with first
-	cold   atomic.Int64 // counts cold paths asked for
+	bodies sync.Map     // path to its first body
+	cold   atomic.Int64 // number of requested cold paths
 
 	answers, connections, told, late atomic.Int64
 
@@ -51,7 +51,7 @@ func startLoad(t *testing.T, addr string, paths []string) *load {
 	return l
 }
 
-// end stops the clients and expects that none had a reason to complain.
+// end stops the clients and reports their failures.
 func (l *load) end(t *testing.T) {
 	t.Helper()
 	select {
@@ -68,22 +68,22 @@ func (l *load) end(t *testing.T) {
 		l.answers.Load(), l.cold.Load(), l.connections.Load(), len(l.failures), l.told.Load(), l.late.Load())
 }
 
-// await returns once so many more requests have been answered.
+// await returns once the given number of further requests have been answered.
 func (l *load) await(t *testing.T, more int64) {
 	t.Helper()
 	goal := l.answers.Load() + more
 	await(t, "answers to the load", func() bool { return l.answers.Load() >= goal })
 }
 
-// loadClient is one of the crowd. Those of kind 0 hardly pause between two
-// requests, of kind 1 and 2 for up to 300 ms, and of kind 3 connect anew for each.
+// loadClient is a client of load. Between two requests, clients of kind 0 hardly
+// pause, of kind 1 and 2 pause for up to 300 ms, and of kind 3 reconnect.
 type loadClient struct {
 	load *load
 	kind int
 	rand *rand.Rand
 	conn net.Conn // nil before connecting
 	from *bufio.Reader
-	used time.Time // when the last answer was here
+	used time.Time // time of the last answer
 }
 
 func (c *loadClient) run() {
@@ -120,7 +120,7 @@ func (c *loadClient) pause() time.Duration {
 	return time.Duration(c.rand.Int64N(int64(most)))
 }
 
-// path is a warm one, or now and then one that nobody has asked for yet.
+// path returns a warm path, or occasionally a path that was not requested before.
 func (c *loadClient) path() string {
 	if c.rand.IntN(10) > 0 {
 		return c.load.paths[c.rand.IntN(len(c.load.paths))]
@@ -135,7 +135,7 @@ func (c *loadClient) hangUp() {
 	}
 }
 
-// ask sends one request and checks the answer.
+// ask sends a request and checks the answer.
 func (c *loadClient) ask(path string) (err error) {
 	if c.conn == nil {
 		if c.conn, err = net.DialTimeout("tcp", c.load.addr, 20*time.Second); err != nil {
@@ -168,7 +168,7 @@ func (c *loadClient) ask(path string) (err error) {
 	return c.load.check(path, resp.StatusCode, string(body))
 }
 
-// check says what is wrong with an answer. The data does not change meanwhile.
+// check returns the fault of an answer. The data does not change during the load.
 func (l *load) check(path string, status int, body string) error {
 	_, offset, cold := strings.Cut(path, "&limit=3&offset=")
 	if status != http.StatusOK || !json.Valid([]byte(body)) || cold && !strings.Contains(body, `"offset":`+offset+",") {
@@ -180,7 +180,7 @@ func (l *load) check(path string, status int, body string) error {
 	return nil
 }
 
-// await returns once holds does.
+// await polls until holds returns true.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {

@@ -17,7 +17,7 @@ import (
 	loads "github.com/lewistv/xcri-proxy/cmd/internal/load"
 )
 
-// TestLoad plays visitors against the service on the sample data.
+// TestLoad runs the load command against the service on the sample data.
 func TestLoad(t *testing.T) {
 	url := "http://" + startProxy(t) + "/iz/xcri/api"
 	expect(t, 0, []string{"load", url, "--requests", "300", "--seed", "7"},
@@ -60,7 +60,7 @@ func TestLoadReplaysALog(t *testing.T) {
 	defer server.Close()
 	name := filepath.Join(t.TempDir(), "access.log")
 	lines := []string{
-		line("GET "+apiPath+"/teams/?gender=M HTTP/1.1", 304), // a copy from before the log
+		line("GET "+apiPath+"/teams/?gender=M HTTP/1.1", 304), // the browser had a copy before the log began
 		line("GET "+apiPath+"/teams/?gender=M HTTP/1.1", 200),
 		line("GET /iz/xcri/assets/index.js HTTP/1.1", 200),
 		line("POST "+apiPath+"/feedback/ HTTP/1.1", 200),
@@ -159,8 +159,8 @@ func TestLoadCommandLine(t *testing.T) {
 	}
 }
 
-// TestLoadLimits holds that each limit has its exit status and its word, and that
-// a limit that is not exceeded has no effect.
+// TestLoadLimits holds that each limit has its exit status and message, and that a
+// limit that is not exceeded has no effect.
 func TestLoadLimits(t *testing.T) {
 	report := func(errors int64, p99 float64) *loadReport {
 		r := &loadReport{Report: &loads.Report{Requests: 100, Errors: errors, Latency: loads.Latency{P99: p99}}}

@@ -17,7 +17,7 @@ type loadReport struct {
 	Result      string  `json:"result"`
 	URL         string  `json:"url"`
 	Connections int     `json:"connections"`
-	Rate        float64 `json:"rate"` // zero for none
+	Rate        float64 `json:"rate"` // zero means no rate
 	Seed        uint64  `json:"seed"`
 	Error       string  `json:"error,omitempty"`
 

@@ -16,11 +16,11 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 )
 
-// Exit statuses: a problem at run time can pass by itself, a wrong command line
-// or configuration cannot. From exitNothingNew on they are for warm, and of
-// those exitUnreachable for all that ask a running proxy. verify and load share
-// exitPartly, for answers that could not be compared and for wrong ones, verify has
-// exitDifferent and load has exitTooSlow for itself.
+// Exit statuses. A problem at run time may be temporary, an invalid command line or
+// configuration is not. Statuses from exitNothingNew on are for warm.
+// exitUnreachable is for all commands that call a running proxy. verify uses
+// exitPartly for answers that could not be compared, and load for wrong answers.
+// exitDifferent is for verify only, and exitTooSlow for load only.
 const (
 	exitRuntime     = 1
 	exitUsage       = 2

@@ -14,7 +14,7 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 )
 
-// apiPath is the path of the API, as access logs have it.
+// apiPath is the path of the API in access logs.
 const apiPath = "/iz/xcri/api"
 
 // line returns a line of an access log in the combined format.
@@ -156,8 +156,8 @@ func TestVersion(t *testing.T) {
 	}
 }
 
-// TestCompletion holds that scripts for the shells can be made, and that they
-// complete a source.
+// TestCompletion holds that the completion scripts of the shells are generated, and
+// that they complete a source.
 func TestCompletion(t *testing.T) {
 	for _, shell := range []string{"bash", "zsh", "fish", "powershell"} {
 		if status, stdout, stderr := command(nil, "completion", shell); status != 0 || !strings.Contains(stdout, "xcri-proxy") || stderr != "" {

@@ -160,7 +160,7 @@ no proxy. Apache can show it with ErrorDocument 502 and 503.`,
 	return cmd
 }
 
-// parseUntil reads a time to come, in the time zone of now.
+// parseUntil parses a future time in the time zone of now.
 func parseUntil(text string, now time.Time) (time.Time, error) {
 	if left, err := time.ParseDuration(text); err == nil {
 		return later(now.Add(left), now, text)

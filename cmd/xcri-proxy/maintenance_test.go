@@ -64,7 +64,8 @@ func TestMaintenance(t *testing.T) {
 	expect(t, 0, []string{"maintenance", "--help"}, "maintenance on --until 30m")
 }
 
-// TestMaintenanceIsNotKept: without STATE_FILE it works, with a warning.
+// TestMaintenanceIsNotKept holds that maintenance mode works without STATE_FILE, with
+// a warning.
 func TestMaintenanceIsNotKept(t *testing.T) {
 	addr := startProxy(t)
 	expect(t, 0, []string{"maintenance", "on", "--listen-addr", addr}, "maintenance: on\n", "warning: it will not survive a restart: STATE_FILE is not set")

@@ -15,7 +15,8 @@ import (
 	"time"
 )
 
-// TestProcess runs the real program where the system or its neighbours fail it.
+// TestProcess runs the real program under failures of the system and of other
+// processes.
 func TestProcess(t *testing.T) {
 	programs := t.TempDir()
 	if out, err := exec.Command("go", "build", "-o", filepath.Join(programs, "v1"), ".").CombinedOutput(); err != nil {
@@ -37,7 +38,7 @@ func (s *service) serveWith(t *testing.T, log *os.File, shell string, env ...str
 		t.Fatal(err)
 	}
 	s.process = cmd.Process
-	if err := os.WriteFile(s.logFile, nil, 0o600); err != nil { // for a test that fails
+	if err := os.WriteFile(s.logFile, nil, 0o600); err != nil { // read if the test fails
 		t.Fatal(err)
 	}
 }
@@ -52,8 +53,8 @@ func (s *service) status(path string) int {
 	return resp.StatusCode
 }
 
-// testLogReader: the program serves, polls and ends whatever the reader of its log
-// does, and says afterwards how many lines were dropped.
+// testLogReader holds that the program serves, polls and stops even if the reader of
+// its log hangs or ends, and that it logs the number of dropped lines afterwards.
 func testLogReader(t *testing.T, s *service, gone bool) {
 	read, write, err := os.Pipe()
 	if err != nil {
@@ -67,13 +68,13 @@ func testLogReader(t *testing.T, s *service, gone bool) {
 	s.serveWith(t, write, `exec "$0" "$@"`, "LOG_LEVEL=debug")
 	write.Close()
 	if gone {
-		// It reads until the program serves.
+		// The reader reads until the program serves.
 		for lines := bufio.NewScanner(read); lines.Scan() && !strings.Contains(lines.Text(), `"serving"`); {
 		}
 		read.Close()
 	}
 	await(t, "the program serves", func() bool { return s.status("/readyz") == http.StatusOK })
-	for range 60 { // each is a line of the log
+	for range 60 { // each writes a line to the log
 		conn, err := net.Dial("tcp", s.addr)
 		if err != nil {
 			t.Fatal(err)
@@ -94,7 +95,8 @@ func testLogReader(t *testing.T, s *service, gone bool) {
 	}
 }
 
-// confirmed returns when the program has last seen the database's generation.
+// confirmed returns the time at which the program last confirmed the database's
+// generation.
 func (s *service) confirmed(t *testing.T) string {
 	t.Helper()
 	resp, err := http.Get("http://" + s.addr + "/cache/stats")
@@ -113,8 +115,8 @@ func (s *service) confirmed(t *testing.T) string {
 	return stats.Generation.Confirmed
 }
 
-// testFewOpenFiles: more clients than the limit on open files allows do not end the
-// program, and once they are gone others are served.
+// testFewOpenFiles holds that more clients than the limit on open files allows do not
+// end the program, and that new clients are served after they have disconnected.
 func testFewOpenFiles(t *testing.T, s *service) {
 	log, err := os.Create(s.logFile)
 	if err != nil {
@@ -142,7 +144,7 @@ func testFewOpenFiles(t *testing.T, s *service) {
 	s.stop(t)
 }
 
-// testJournal: each line for systemd's journal begins with its priority.
+// testJournal holds that each line for systemd's journal begins with its priority.
 func testJournal(t *testing.T, s *service) {
 	log, err := os.Create(s.logFile)
 	if err != nil {
@@ -164,8 +166,8 @@ func testJournal(t *testing.T, s *service) {
 	}
 }
 
-// testPredecessorEnds: whenever in a hand-over the predecessor is stopped or killed,
-// the successor takes over, and is the only process left.
+// testPredecessorEnds holds that if the predecessor is stopped or killed at any point
+// of a hand-over, the successor takes over and is the only remaining process.
 func testPredecessorEnds(t *testing.T, s *service) {
 	adoptOrphans(t)
 	s.start(t, `exec "$0" "$@"`, nil)

@@ -12,12 +12,12 @@ import (
 const (
 	// barWidth is the number of characters of a progress bar.
 	barWidth = 30
-	// lineEvery is the least time between two lines where there is no terminal.
+	// lineEvery is the minimum interval between two lines without a terminal.
 	lineEvery = 5 * time.Second
 )
 
-// progress shows the progress of a command: a bar on a terminal, elsewhere a line
-// every few seconds if it has changed.
+// progress shows the progress of a command: as a bar on a terminal, otherwise as a
+// line every few seconds if the text has changed.
 type progress struct {
 	w        io.Writer
 	terminal bool
@@ -34,7 +34,7 @@ func newProgress(w io.Writer, terminal, quiet bool) *progress {
 	return &progress{w: w, terminal: terminal, now: time.Now}
 }
 
-// show shows how many of a warm-up's answers are done.
+// show shows the progress of a warm-up.
 func (p *progress) show(s *api.WarmState) {
 	text := fmt.Sprintf("%d of %d answers, %s, %.1f s", s.Done, s.Keys, inBytes(s.Bytes), s.Seconds)
 	if s.Failed > 0 {
@@ -43,7 +43,7 @@ func (p *progress) show(s *api.WarmState) {
 	p.bar(s.Done, s.Keys, text)
 }
 
-// bar shows how many of all are done, and a text beside it.
+// bar shows the completed part of a total, and a text beside it.
 func (p *progress) bar(done, all int, text string) {
 	if !p.terminal {
 		p.say("%s", text)
@@ -54,8 +54,8 @@ func (p *progress) bar(done, all int, text string) {
 	p.open = true
 }
 
-// say writes a line, unless it is the last one again or, where there is no
-// terminal, the last one was just now.
+// say writes a line, unless it equals the last line or, without a terminal, the last
+// line was written less than lineEvery ago.
 func (p *progress) say(format string, args ...any) {
 	text, now := fmt.Sprintf(format, args...), p.now()
 	if text == p.last || !p.terminal && now.Sub(p.shown) < lineEvery {
@@ -66,7 +66,7 @@ func (p *progress) say(format string, args ...any) {
 	p.last, p.shown = text, now
 }
 
-// end takes the bar away.
+// end removes the bar.
 func (p *progress) end() {
 	if p.open {
 		fmt.Fprint(p.w, "\r\x1b[K")

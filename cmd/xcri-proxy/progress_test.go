@@ -29,8 +29,8 @@ func TestProgressOnATerminal(t *testing.T) {
 	}
 }
 
-// TestProgressElsewhere: a line at most every few seconds, and none that says
-// nothing new.
+// TestProgressElsewhere holds that without a terminal a line is written at most every
+// few seconds, and only if it has changed.
 func TestProgressElsewhere(t *testing.T) {
 	var out strings.Builder
 	p := newProgress(&out, false, false)

@@ -17,7 +17,7 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 )
 
-// logPatience is how long the end waits for the reader of the log.
+// logPatience limits the wait for the reader of the log at the end.
 const logPatience = time.Second
 
 func (p *program) serveCommand() *cobra.Command {
@@ -52,8 +52,8 @@ failure at run time.
 func (p *program) serve(cfg config.Config) error {
 	log := logging.New(p.stderr, logging.Options{Level: cfg.LogLevel, Format: logging.FormatOf(p.stderr, func(name string) string { return p.env[name] })})
 	defer log.Close(logPatience)
-	// A reader of stderr that goes away costs lines of the log. Without this the next
-	// line would end the process.
+	// If the reader of stderr ends, log lines are lost. Without this the next line
+	// would end the process with SIGPIPE.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 	if f, ok := p.stderr.(*os.File); ok {
 		reopenLog(logging.FileOf(f, os.Stdout), log.Logger)
@@ -70,8 +70,8 @@ func (p *program) serve(cfg config.Config) error {
 	return nil
 }
 
-// reopenLog opens the log file again at each SIGUSR1, after another program has renamed
-// it. A nil file stays as it is.
+// reopenLog reopens the log file at each SIGUSR1, after another program has renamed
+// it. It does nothing for a nil file.
 func reopenLog(file *logging.File, log *slog.Logger) {
 	if file == nil {
 		return
@@ -91,7 +91,7 @@ func reopenLog(file *logging.File, log *slog.Logger) {
 
 func startApp(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 	hangups := make(chan os.Signal, 1)
-	if !isTerminal(os.Stderr) { // a terminal that hangs up wants an end, not a successor
+	if !isTerminal(os.Stderr) { // the hang-up of a terminal means a stop, not a hand-over
 		signal.Notify(hangups, syscall.SIGHUP)
 		defer signal.Stop(hangups)
 	}
@@ -108,7 +108,7 @@ func startApp(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 			case <-hangups:
 				a.HandOver()
 			case <-ctx.Done():
-				if len(hangups) > 0 { // it came first
+				if len(hangups) > 0 { // SIGHUP came before the stop
 					a.HandOver()
 				}
 				return

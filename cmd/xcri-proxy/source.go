@@ -65,7 +65,7 @@ the sources. The exit status is 5 if the proxy could not be reached,
 	return cmd
 }
 
-// readSource takes the source from the arguments. The flags are parsed before.
+// readSource reads the source from the arguments, after the flags were parsed.
 func readSource(q *api.SourceRequest, args []string) error {
 	switch {
 	case len(args) > 1:

@@ -12,7 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
-// oldAPI is an old API that answers everything with the same.
+// oldAPI returns an old API with the same answer to every request.
 func oldAPI(t *testing.T) (url string) {
 	t.Helper()
 	old := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -49,7 +49,8 @@ func TestSource(t *testing.T) {
 	expect(t, 2, source("legacy", "--route", "/team"), `xcri-proxy: route "/team": there is none`, "see xcri-proxy source --help")
 }
 
-// TestSourceIsNotKept: the change holds, and the operator is told.
+// TestSourceIsNotKept holds that without STATE_FILE a change applies and the operator
+// gets a warning.
 func TestSourceIsNotKept(t *testing.T) {
 	addr := startProxy(t, "LEGACY_URL", oldAPI(t))
 	out := expect(t, 0, []string{"source", "auto", "--listen-addr", addr}, "xcri-proxy: warning: it will not survive a restart: STATE_FILE is not set\n")

@@ -13,7 +13,7 @@ import (
 type logSummary struct {
 	*accesslog.Count
 	Keys    int `json:"keys"`    // targets taken from the logs; for warm, answers that the proxy loads for them
-	Ignored int `json:"ignored"` // targets that the proxy refused or that are not the API's
+	Ignored int `json:"ignored"` // targets that the proxy rejected or that are not below the API
 }
 
 // readLogs counts the requests for the API, below base + "/api", in the logs.

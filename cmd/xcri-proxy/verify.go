@@ -22,10 +22,9 @@ import (
 )
 
 const (
-	// slack is how much longer than the sources the proxy may take to answer.
+	// slack is the additional timeout of the proxy's answer beyond the sources'.
 	slack = 5 * time.Second
-	// tryAgain is the pause before a proxy that is busy, or being restarted, is
-	// asked again.
+	// tryAgain is the pause before a retry if the proxy is busy or restarting.
 	tryAgain = time.Second
 )
 
@@ -140,7 +139,7 @@ func (p *program) verify(ctx context.Context, c *adminclient.Client, cfg config.
 	return err
 }
 
-// verifier asks a proxy to compare, question by question.
+// verifier requests one comparison after the other from a proxy.
 type verifier struct {
 	*adminclient.Client
 	flags    verifyFlags
@@ -196,8 +195,8 @@ func readTargets(name string, stdin io.Reader) (targets []string, err error) {
 	return targets, nil
 }
 
-// run asks all questions, and returns nil if the answers are the same, or an
-// error with the exit status.
+// run compares all targets. It returns nil if the answers are equal, or an error with
+// the exit status.
 func (v *verifier) run(ctx context.Context) error {
 	subjects, err := v.VerifySubjects(ctx)
 	if err != nil {
@@ -227,8 +226,8 @@ func (v *verifier) run(ctx context.Context) error {
 	return v.report.judge()
 }
 
-// compare asks one question, again and again for a while if the proxy is busy or
-// out of reach.
+// compare requests a comparison. It retries for a limited time if the proxy is busy or
+// unreachable.
 func (v *verifier) compare(ctx context.Context, target string) (c api.Comparison, err error) {
 	question := api.VerifyRequest{Path: target, TimeoutMS: v.flags.timeout.Milliseconds()}
 	for begun := time.Now(); ; {
@@ -248,13 +247,13 @@ func (v *verifier) compare(ctx context.Context, target string) (c api.Comparison
 	}
 }
 
-// pacer spaces events evenly. What comes late is not caught up with.
+// pacer spaces events evenly. It does not catch up after a late event.
 type pacer struct {
 	every time.Duration
 	next  time.Time
 }
 
-// wait returns when the next event may be, or with the error of ctx.
+// wait returns when the next event is due, or with the error of ctx.
 func (p *pacer) wait(ctx context.Context) error {
 	timer := time.NewTimer(time.Until(p.next))
 	defer timer.Stop()

@@ -22,8 +22,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
-// alteredAPI is an old API on the tests' database: another proxy, whose answers
-// change may alter. It may return a status of its own.
+// alteredAPI returns an old API on the test database: another proxy, whose answers
+// change may alter. change may return another status.
 func alteredAPI(t *testing.T, change func(target string, body []byte) (status int, changed []byte)) (url string) {
 	t.Helper()
 	behind := "http://" + startProxy(t, "LEGACY_URL", "")
@@ -125,7 +125,7 @@ func quietly(args []string) (stdout, stderr string, status int) {
 	return stdout, stderr, status
 }
 
-// scriptedVerify is a proxy that has n keys and answers the questions as told.
+// scriptedVerify returns a proxy with n keys and scripted answers.
 func scriptedVerify(t *testing.T, n int, answer func(w http.ResponseWriter, asked int64)) (url string) {
 	t.Helper()
 	var asked atomic.Int64
@@ -144,7 +144,8 @@ func scriptedVerify(t *testing.T, n int, answer func(w http.ResponseWriter, aske
 	return fake.URL
 }
 
-// TestVerifyInterrupted: the report tells what is known by then.
+// TestVerifyInterrupted holds that after an interrupt the report contains the results
+// so far.
 func TestVerifyInterrupted(t *testing.T) {
 	for verdict, status := range map[string]int{"same_bytes": 1, different: 7} {
 		url := scriptedVerify(t, 9, func(w http.ResponseWriter, asked int64) {
@@ -162,8 +163,8 @@ func TestVerifyInterrupted(t *testing.T) {
 	}
 }
 
-// TestVerifyPatience: a proxy that is busy or restarted is asked again, for as
-// long as one question may take.
+// TestVerifyPatience holds that a comparison is retried within its timeout while the
+// proxy is busy or restarting.
 func TestVerifyPatience(t *testing.T) {
 	url := scriptedVerify(t, 2, func(w http.ResponseWriter, asked int64) {
 		if asked == 1 {
@@ -215,7 +216,7 @@ func TestReadTargets(t *testing.T) {
 	}
 }
 
-// TestPacer: events come no faster than they may, also after one that took long.
+// TestPacer holds that events keep the minimum interval, also after a long event.
 func TestPacer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := pacer{every: 500 * time.Millisecond}
@@ -243,7 +244,7 @@ func TestPacer(t *testing.T) {
 	})
 }
 
-// found is a comparison that a report shows.
+// found returns a comparison that a report shows.
 func found(path, verdict, at, store, legacy, err string) api.Comparison {
 	c := api.Comparison{Path: path, Key: "k", Route: "/r", Verdict: verdict, Error: err, Store: api.Answered{Status: 200, Bytes: 10, MS: 2}, Legacy: api.Answered{Status: 200, Bytes: 11, MS: 9}}
 	if at != "-" {

@@ -22,18 +22,18 @@ const (
 
 var verdicts = []string{"same_bytes", "same_json", sameButOrder, expected, different, failed, skipped}
 
-// verifyReport is the report of verify. Times are means over the
-// questions that both sources were needed for and answered.
+// verifyReport is the report of verify. Times are means over the comparisons for which
+// both sources were queried and answered.
 type verifyReport struct {
 	Result    string           `json:"result"`
 	Questions int              `json:"questions"`
-	Asked     int              `json:"asked"` // of the questions
+	Asked     int              `json:"asked"` // number of comparisons
 	Verdicts  map[string]int   `json:"verdicts"`
 	Seconds   float64          `json:"seconds"`
 	StoreMS   float64          `json:"store_ms"`
 	LegacyMS  float64          `json:"legacy_ms"`
-	Ratio     float64          `json:"legacy_to_store"` // of the times; zero if there are none
-	Found     []api.Comparison `json:"found"`           // all that are neither the same nor expected
+	Ratio     float64          `json:"legacy_to_store"` // ratio of the times; zero means no times
+	Found     []api.Comparison `json:"found"`           // all differences that are not expected
 	// Expected counts the expected differences by the fault of the old API that
 	// explains them.
 	Expected map[string]int `json:"expected"`
@@ -71,7 +71,7 @@ func (r *verifyReport) add(c api.Comparison) {
 	}
 }
 
-// line says in a line how it stands.
+// line returns the intermediate result in a line.
 func (r *verifyReport) line() string {
 	text := fmt.Sprintf("%d of %d questions, %d different", r.Asked, r.Questions, r.Verdicts[different])
 	if n := r.Verdicts[failed]; n > 0 {
@@ -104,7 +104,7 @@ var verifyResults = map[int]string{
 	0: "same", exitRuntime: "failed", exitUsage: "failed", exitPartly: "partly_failed", exitUnreachable: "proxy_unreachable", exitDifferent: "different",
 }
 
-// finish notes how it ended.
+// finish records the result.
 func (r *verifyReport) finish(err error) {
 	r.Result, r.Seconds = verifyResults[statusOf(err)], time.Since(r.begun).Seconds()
 	if err != nil {
@@ -118,7 +118,7 @@ func (r *verifyReport) finish(err error) {
 	}
 }
 
-// print writes the report for people, with at most that number of findings.
+// print writes the report for people, with a limited number of findings.
 func (r *verifyReport) print(w io.Writer, most int) {
 	if r.Log != nil {
 		fmt.Fprintf(w, "log: %d lines, %d malformed, %d requests for the API; %d taken\n", r.Log.Lines, r.Log.Malformed, r.Log.Counted, r.Log.Keys)

@@ -147,8 +147,8 @@ var results = map[int]string{
 type warmer struct {
 	*adminclient.Client
 	flags    warmFlags
-	paths    []string // to warm beside the usual
-	keys     int      // that these make
+	paths    []string // to warm in addition to the warm set
+	keys     int      // of the paths
 	progress *progress
 	before   *api.WarmState
 	summary  warmSummary
@@ -205,7 +205,7 @@ func (w *warmer) look(ctx context.Context) (state *api.WarmState, err error) {
 			return nil, err
 		case state.Looked >= ticket:
 			return state, nil
-		case state.Looked < latest: // it has been restarted and knows no ticket
+		case state.Looked < latest: // the proxy has restarted and lost the ticket
 			return nil, w.Gone("the proxy was restarted")
 		}
 		latest = state.Looked
@@ -220,8 +220,8 @@ func (w *warmer) look(ctx context.Context) (state *api.WarmState, err error) {
 	}
 }
 
-// post requests a poll. Paths beyond the limit of one request are sent ahead in
-// others, for the same poll.
+// post requests a poll. Paths beyond the limit of a request are sent in earlier
+// requests for the same poll.
 func (w *warmer) post(ctx context.Context) (ticket int64, err error) {
 	keys, ignored := 0, 0
 	for rest := w.paths; ; {
@@ -249,7 +249,7 @@ func (w *warmer) post(ctx context.Context) (ticket int64, err error) {
 	}
 }
 
-// state asks how the warm-up stands.
+// state requests the state of the warm-up.
 func (w *warmer) state(ctx context.Context) (*api.WarmState, error) {
 	state, err := w.WarmState(ctx, w.flags.waitFor)
 	if err != nil {
@@ -271,12 +271,12 @@ func (w *warmer) judge(s *api.WarmState) error {
 		w.summary.published(s)
 		return nil
 	case w.flags.waitFor != "":
-		return nil // it was there before
+		return nil // the snapshot existed before
 	}
 	return runtimeError{error: errors.New("nothing new"), status: exitNothingNew}
 }
 
-// late returns the reason why the time did not suffice.
+// late returns the reason for the timeout.
 func (w *warmer) late() error {
 	s := w.summary.state
 	problem := func(status int, format string, args ...any) error {

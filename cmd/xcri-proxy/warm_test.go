@@ -30,9 +30,9 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// startProxy runs the service until the test ends, on the tests' database unless
-// the settings say otherwise, and returns its address. It looks at the database
-// once, and then only when told to.
+// startProxy runs the service until the test ends and returns its address. It uses the
+// test database unless the settings name another. It polls the database once, and then
+// only on request.
 func startProxy(t *testing.T, more ...string) (addr string) {
 	t.Helper()
 	db, err := server.Get()
@@ -87,7 +87,7 @@ func execute(t *testing.T, statements ...string) {
 	}
 }
 
-// addSnapshot puts the metadata of a new snapshot into the database.
+// addSnapshot inserts the metadata of a new snapshot into the database.
 func addSnapshot(t *testing.T, date string) {
 	t.Helper()
 	const table = "iz_rankings_xcri_calculation_metadata"
@@ -97,11 +97,11 @@ func addSnapshot(t *testing.T, date string) {
 		"INSERT INTO "+table+" SELECT * FROM imported")
 }
 
-// expect runs a command line and compares the exit status and what it wrote, of
-// which the texts want are a part. It returns stdout.
+// expect runs a command line, compares the exit status, and checks that the output
+// contains the texts want. It returns stdout.
 func expect(t *testing.T, status int, args []string, want ...string) string {
 	t.Helper()
-	// A proxy for HTTP in the environment must not come between.
+	// The command must ignore an HTTP proxy in the environment.
 	t.Setenv("HTTP_PROXY", "http://127.0.0.1:1")
 	got, stdout, stderr := command(nil, args...)
 	if got != status {
@@ -145,7 +145,7 @@ func TestWarm(t *testing.T) {
 	expect(t, 0, []string{"warm", "--url", "http://" + addr + "/iz/xcri/", "--since", "1h"}, "published: ")
 }
 
-// TestWarmWaits: the snapshot comes while it is waited for.
+// TestWarmWaits holds that warm succeeds if the snapshot arrives during the wait.
 func TestWarmWaits(t *testing.T) {
 	addr := startProxy(t)
 	expect(t, 0, []string{"warm", "--listen-addr", addr, "--since", "1h"})
@@ -165,7 +165,7 @@ func TestWarmFromLog(t *testing.T) {
 	addr := startProxy(t)
 	expect(t, 0, []string{"warm", "--listen-addr", addr, "--since", "1h"})
 	var log strings.Builder
-	for i := range 1500 { // more than one request takes
+	for i := range 1500 { // more than the limit of a request
 		fmt.Fprintln(&log, line(fmt.Sprintf("GET %s/athletes/%d?season_year=2025&division=2030&gender=M HTTP/1.1", apiPath, i), 200))
 	}
 	for range 5 {
@@ -183,7 +183,7 @@ func TestWarmFromLog(t *testing.T) {
 	expect(t, 1, []string{"warm", "--listen-addr", addr, "--from-log", name + ".1"}, "no such file")
 	expect(t, 3, []string{"warm", "--listen-addr", addr, "--from-log", os.DevNull}, "log: 0 lines", "nothing new")
 
-	// From stdin, and behind a prefix of its own.
+	// From stdin, with another prefix.
 	var out, errs strings.Builder
 	p := &program{env: map[string]string{"LISTEN_ADDR": addr}, stdin: strings.NewReader(strings.ReplaceAll(log.String(), apiPath, "/api")), stdout: &out, stderr: &errs}
 	if status := p.run([]string{"warm", "--from-log", "-", "--top", "2", "--base-path", "/", "--json"}); status != 0 {
@@ -206,7 +206,7 @@ func TestWarmWithoutDatabase(t *testing.T) {
 	}
 }
 
-// closedAddr is an address that nothing listens on.
+// closedAddr returns an address without a listener.
 func closedAddr(t *testing.T) string {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -257,8 +257,8 @@ func TestNotReachable(t *testing.T) {
 	}
 }
 
-// scripted is a proxy that tells one state after the other, the last again and
-// again.
+// scripted returns a proxy that reports the given states in order, and then repeats
+// the last state.
 func scripted(t *testing.T, states ...api.WarmState) (url string) {
 	t.Helper()
 	var asked atomic.Int64
@@ -289,8 +289,8 @@ func TestWarmIsLate(t *testing.T) {
 	expect(t, 1, []string{"warm", "--url", url, "--timeout", "500ms"}, "xcri-proxy: nothing could be published within 500ms: no")
 }
 
-// TestWarmSurvivesARestart: a proxy that has been started anew knows no ticket,
-// and is asked again.
+// TestWarmSurvivesARestart holds that the poll is requested again after a restart of
+// the proxy, which loses the ticket.
 func TestWarmSurvivesARestart(t *testing.T) {
 	url := scripted(t, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Published: 5}, Current: "a"}, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Published: 5}, Current: "a"},
 		api.WarmState{WarmStatus: api.WarmStatus{Looked: 0}}, api.WarmState{WarmStatus: api.WarmStatus{Looked: 8, Published: 1, Keys: 9, Done: 9, Filled: 9}, Current: "b"})
@@ -318,7 +318,7 @@ func TestPurgeAndExplain(t *testing.T) {
 	if err := json.Unmarshal([]byte(expect(t, 0, at("explain", path, "--json"))), &s); err != nil || s.Path != path || s.Outcome != "miss" || s.Where != nil {
 		t.Errorf("%+v, %v", s, err)
 	}
-	expect(t, 0, at("purge", "--route", "/snapshots/"), "purged: 1\n") // still there: nothing live concerns it
+	expect(t, 0, at("purge", "--route", "/snapshots/"), "purged: 1\n") // still cached: live data does not affect it
 	expect(t, 0, at("purge", "--path", "/athletes/?season_year=2025&division=2030&gender=F&limit=50000"), "purged: 1\n")
 	expect(t, 0, at("purge", "--all"), "purged: ")
 	expect(t, 2, at("purge", "--route", "/nowhere"), `xcri-proxy: route "/nowhere": there is none`)

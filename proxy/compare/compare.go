@@ -145,7 +145,7 @@ func differInElements(path string, a, b value) *Difference {
 	ofA, ofB := a.elements(), b.elements()
 	for i := range min(len(ofA), len(ofB)) {
 		if bytes.Equal(ofA[i], ofB[i]) {
-			continue // later in a: skip without building a path
+			continue // equal: skip without building a path
 		}
 		if d := differ(fmt.Sprintf("%s[%d]", path, i), ofA[i], ofB[i]); d != nil {
 			return d

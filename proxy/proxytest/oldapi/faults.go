@@ -141,7 +141,7 @@ func (c client) send(parts ...string) bool {
 	return err == nil
 }
 
-// last sends the parts and closes the connection.
+// last sends the parts and returns false, so that the connection is closed.
 func (c client) last(parts ...string) bool {
 	c.send(parts...)
 	return false
