@@ -59,8 +59,8 @@ func connections(t testing.TB, db *sql.DB, user string, older time.Duration) (op
 	return open, working
 }
 
-// idle waits until the account runs no statement, and fails if a statement runs for
-// more than a second.
+// idle waits until the account runs no statement, and fails the test if a statement
+// runs for more than a second.
 func idle(t testing.TB, db *sql.DB, user string) {
 	t.Helper()
 	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
@@ -224,8 +224,8 @@ func TestStatementLimit(t *testing.T) {
 	}
 }
 
-// TestCallerLimit: a statement ends in the server too if the caller's time is up
-// first.
+// TestCallerLimit: when the caller's context ends first, the statement is ended in the
+// server too.
 func TestCallerLimit(t *testing.T) {
 	opts := account(t)
 	opts.StatementTimeout = 300 * time.Millisecond
@@ -262,7 +262,7 @@ func fill(t testing.TB, s *Store, conns int) {
 	here.Add(conns)
 	e := &Endpoint{Path: "/fill", Answer: func(*readapi.Read) error {
 		here.Done()
-		here.Wait() // until all the others have a connection too
+		here.Wait() // until every read has a connection
 		return nil
 	}}
 	for range conns {
@@ -319,7 +319,7 @@ func TestRestart(t *testing.T) {
 	fill(t, s, conns)
 	srv.Kill()
 	for i := range 3 {
-		// A read that waited for a limit would take a minute.
+		// A read that waited for a time limit would take a minute.
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		if _, err := s.Run(ctx, query(t, "/health", nil)); !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
@@ -374,7 +374,7 @@ func TestRestart(t *testing.T) {
 	hang(t, srv, s)
 }
 
-// readMargin is the one of package pool.
+// readMargin is the constant of package pool.
 const readMargin = 2 * time.Second
 
 // hang suspends the server's process: connections are accepted and get no answer.

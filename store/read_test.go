@@ -35,8 +35,8 @@ const (
 		" calculated_at) VALUES (2025, 2030, 'M', 'light', 'division', NOW())"
 )
 
-// TestConsistentRead imports while it reads: each total must fit the
-// generation that the answer says it is of.
+// TestConsistentRead: while imports run, each total matches the generation of its
+// answer.
 func TestConsistentRead(t *testing.T) {
 	opts, db := emptyDatabase(t)
 	if err := storetest.Load(t.Context(), db); err != nil {
@@ -63,7 +63,7 @@ func TestConsistentRead(t *testing.T) {
 		t.Fatalf("only %d athletes", total)
 	}
 
-	// Each question lets one more import run beside it.
+	// Each question lets one more import run concurrently.
 	imports := make(chan struct{}, 1)
 	var writer sync.WaitGroup
 	writer.Go(func() {
@@ -146,7 +146,8 @@ func TestGeneration(t *testing.T) {
 		" total_athletes, total_teams, total_races, processing_time_seconds, cache_used, cache_hit_rate, athletes_with_h2h,"+
 		" athletes_no_h2h, heavy_fallback_count, calculation_status, error_message FROM "+metadataTable+" ORDER BY metadata_id DESC LIMIT 1", true)
 	step("none at all", "UPDATE "+athleteTable+" SET calculated_at = '2100-01-01'", false)
-	// Refusals of the database's have the generation too: a 404 may be kept.
+	// A refusal of the database, such as a 404, has the generation too, so that it may
+	// be kept.
 	a := ask(t, s, 404, "/metadata/{metadata_id}", texts{"metadata_id": "999999999"})
 	if a.Generation != last {
 		t.Errorf("a 404 has generation %q, want %q", a.Generation, last)
@@ -158,7 +159,7 @@ func TestGeneration(t *testing.T) {
 	}
 }
 
-// TestReadOnly: an answer can't write, whatever its account may do.
+// TestReadOnly: an answer can't write, whatever the privileges of its account.
 func TestReadOnly(t *testing.T) {
 	opts, db := emptyTables(t)
 	opts.Host, opts.Socket, opts.User, opts.Password = "", sharedServer(t).Socket, "root", ""
@@ -171,7 +172,8 @@ func TestReadOnly(t *testing.T) {
 	}
 }
 
-// TestAnswerFails: a failed answer gives its connection back, fit for use.
+// TestAnswerFails: a failed answer returns its connection to the pool in a usable
+// state.
 func TestAnswerFails(t *testing.T) {
 	opts := options(t)
 	opts.MaxConns = 1

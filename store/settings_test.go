@@ -69,8 +69,8 @@ func TestGenerationOfEveryScope(t *testing.T) {
 	}
 }
 
-// A search for characters that a column can't hold matches no row, on tables of
-// every character set; a search that it can hold matches as ever.
+// A search for characters that a column can't hold matches no row, with tables of
+// every character set; any other search matches as usual.
 func TestSearchForAnyCharacters(t *testing.T) {
 	for _, charset := range []string{"utf8mb4", "utf8mb3", "latin1"} {
 		t.Run(charset, func(t *testing.T) {
@@ -101,8 +101,8 @@ func TestSearchForAnyCharacters(t *testing.T) {
 	}
 }
 
-// A comparison that fails for the tables alone stays an error, whatever is
-// searched for.
+// A comparison that fails because of the tables' collations stays an error for every
+// search text.
 func TestBrokenCollationsAreAnError(t *testing.T) {
 	opts, db := emptyTables(t)
 	insert(t, db, teamTable, map[string]any{"gender_code": "M"})
@@ -121,8 +121,8 @@ func TestBrokenCollationsAreAnError(t *testing.T) {
 	}
 }
 
-// Tables that an import empties and fills statement by statement give reads that
-// meet it a new snapshot, not an error.
+// A read that meets a table which an import truncates and fills, statement by
+// statement, gets a new snapshot instead of an error.
 func TestReadsBesideTruncates(t *testing.T) {
 	s, do := sampleDatabase(t)
 	do("CREATE TABLE kept AS SELECT * FROM " + athleteTable)

@@ -16,8 +16,8 @@ func stampsOf(t *testing.T, s *Store, table string) Stamp {
 	return g.Stamps()[table]
 }
 
-// The server gives a table another stamp with each statement that may change what a
-// read returns, to an account that may only read.
+// The server changes a table's stamp with each statement that may change the result of
+// a read, and shows it to an account that may only read.
 func TestStamps(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)
@@ -43,8 +43,8 @@ func TestStamps(t *testing.T) {
 	}
 }
 
-// The sums of a table's rows differ for the scopes whose rows differ and for no
-// other, whatever column was changed; so does a row with NULL in another place.
+// The sums of a table's rows differ for exactly the scopes whose rows differ,
+// whichever column was changed, also if NULL moves to another column.
 func TestScopeRows(t *testing.T) {
 	s, execute := sampleDatabase(t)
 	sums := func() map[Scope]Rows {

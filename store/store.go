@@ -14,13 +14,13 @@ import (
 	"github.com/lewistv/xcri-proxy/store/scope"
 )
 
-// Options say which database to read, and with how many connections.
+// Options configure a Store: the database to read and the number of connections.
 type Options = pool.Options
 
-// Stats are figures of the pool of connections.
+// Stats are the counters of the connection pool.
 type Stats = pool.Stats
 
-// Room says that the server grants fewer connections than Options.MaxConns.
+// Room reports that the server grants fewer connections than Options.MaxConns.
 type Room = pool.Room
 
 // The ways in which the database can fail a read.
@@ -32,16 +32,16 @@ var (
 	ErrSetup       = dberror.ErrSetup
 )
 
-// Capacity is how many connections the server allows at one moment.
+// Capacity holds the server's limits on connections and their current use.
 type Capacity = pool.Capacity
 
-// TLS says how connections are encrypted.
+// TLS configures the encryption of connections.
 type TLS = pool.TLS
 
-// TLSMode says whether connections are encrypted.
+// TLSMode selects whether connections are encrypted.
 type TLSMode = pool.TLSMode
 
-// Reason says which part of the set-up is wrong. See package dberror.
+// Reason classifies set-up errors. See package dberror.
 type Reason = dberror.Reason
 
 // The reasons of an ErrSetup.
@@ -56,10 +56,10 @@ const (
 	NoTable        = dberror.NoTable
 )
 
-// ReasonOf returns why an ErrSetup was returned.
+// ReasonOf returns the reason of an ErrSetup.
 func ReasonOf(err error) Reason { return dberror.ReasonOf(err) }
 
-// Class says what an error concerns and so what helps. See package dberror.
+// Class classifies an error by its extent and its remedy. See package dberror.
 type Class = dberror.Class
 
 // The classes of errors.
@@ -99,8 +99,9 @@ func Open(opts Options, columns ...string) (*Store, error) {
 // Close closes the connections once their reads have ended.
 func (s *Store) Close() error { return s.pool.Close() }
 
-// Check connects and reads a row of every table, with the extra columns. It returns ErrSetup if only a
-// person can mend the failure, and another error if it may pass.
+// Check connects and reads a row of every table, with the extra columns. It returns
+// ErrSetup if only an operator can correct the failure, and another error if the
+// failure may be temporary.
 func (s *Store) Check(ctx context.Context) error {
 	for _, table := range readapi.Tables() {
 		err := s.pool.Read(ctx, "read table "+table, func(c *pool.Conn) error {
@@ -124,19 +125,18 @@ func (s *Store) Unshown(ctx context.Context) (columns map[string][]string, err e
 	return columns, err
 }
 
-// Capacity asks the server for its limits on connections.
+// Capacity queries the server for its limits on connections.
 func (s *Store) Capacity(ctx context.Context) (Capacity, error) { return s.pool.Capacity(ctx) }
 
 // Ping reports whether the database answers.
 func (s *Store) Ping(ctx context.Context) error { return s.pool.Ping(ctx) }
 
-// Stats returns the pool's figures of this moment.
+// Stats returns the pool's current counters.
 func (s *Store) Stats() Stats { return s.pool.Stats() }
 
 // Run answers q. All its reads see one state of the database. A refusal of the
-// endpoint, or no match, is an Answer with another status than 200; errors wrap
-// one of this package's where they can. When ctx ends, the server stops working
-// for q.
+// endpoint, or no match, is an Answer with a status other than 200; errors wrap one of
+// this package's errors where possible. When ctx ends, the server stops working for q.
 func (s *Store) Run(ctx context.Context, q Query) (answer Answer, err error) {
 	if a := q.Refused(); a != nil {
 		return *a, nil
@@ -156,8 +156,8 @@ func (s *Store) Run(ctx context.Context, q Query) (answer Answer, err error) {
 	return answer, nil
 }
 
-// Generation reads the state of all calculations and the stamps of all tables: two
-// small queries, which go before the reads of answers.
+// Generation reads the state of all calculations and the stamps of all tables with two
+// small queries, which take precedence over the reads of answers.
 func (s *Store) Generation(ctx context.Context) (*Generation, error) {
 	return pool.Poll(ctx, s.pool, "read the generation", readGeneration)
 }

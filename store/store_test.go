@@ -18,7 +18,7 @@ func TestMain(m *testing.M) { os.Exit(scratch.Main(m)) }
 // sharedServer returns the server of all tests that do not stop it.
 func sharedServer(t testing.TB) *mariadb.Server { return scratch.Server(t) }
 
-// options returns those of a server with the sample data.
+// options returns the options for a server with the sample data.
 func options(t testing.TB) Options {
 	t.Helper()
 	return optionsOf(sharedServer(t))
@@ -38,7 +38,7 @@ func open(t testing.TB, opts Options) *Store {
 	return s
 }
 
-// root returns connections to the shared server that may do everything.
+// root returns connections to the shared server with all privileges.
 func root(t testing.TB, database string) *sql.DB { return scratch.Root(t, database) }
 
 func execute(t testing.TB, db *sql.DB, statement string, args ...any) {
@@ -62,8 +62,8 @@ func emptyTables(t testing.TB) (Options, *sql.DB) {
 	return opts, db
 }
 
-// account makes a reader of the sample data that no other test uses, so that
-// its connections can be told apart.
+// account makes a reader of the sample data for one test, so that its connections can
+// be identified.
 func account(t testing.TB) Options {
 	t.Helper()
 	opts := options(t)
@@ -75,8 +75,8 @@ func account(t testing.TB) Options {
 	return opts
 }
 
-// insert adds a row to a table; columns not named have the values of a live
-// light/division row of season 1990, or what the schema says.
+// insert adds a row to a table. Columns that values does not name have the values of a
+// live light/division row of season 1990, or the schema's defaults.
 func insert(t testing.TB, db *sql.DB, table string, values map[string]any) {
 	t.Helper()
 	scratch.Insert(t, db, table, values)
@@ -84,10 +84,10 @@ func insert(t testing.TB, db *sql.DB, table string, values map[string]any) {
 
 type texts = map[string]string
 
-// query returns a question with the defaults of the parameters not named.
+// query returns a question; parameters that given does not name have their defaults.
 func query(t testing.TB, path string, given texts) Query { return scratch.Query(t, path, given) }
 
-// ask runs a question and demands an answer of the status.
+// ask runs a question and requires an answer with the given status.
 func ask(t testing.TB, s *Store, status int, path string, given texts) Answer {
 	t.Helper()
 	return scratch.Ask(t, s, status, path, given)
@@ -142,7 +142,7 @@ func TestCheck(t *testing.T) {
 	}
 }
 
-// TestRefusals: some answers need no database, and there is none.
+// TestRefusals: refusals that need no database are answered without one.
 func TestRefusals(t *testing.T) {
 	s := open(t, Options{Host: "127.0.0.1", Port: 1})
 	for _, tt := range []struct {
@@ -179,7 +179,7 @@ func TestRunAfterClose(t *testing.T) {
 	}
 }
 
-// TestRunStops: a cancelled caller gets its own error, not one of the database.
+// TestRunStops: a cancelled caller gets its own error, not a database error.
 func TestRunStops(t *testing.T) {
 	s := open(t, options(t))
 	ctx, cancel := context.WithCancel(t.Context())

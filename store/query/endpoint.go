@@ -5,7 +5,7 @@ package query
 
 import "github.com/lewistv/xcri-proxy/store/param"
 
-// Endpoint is one question of the read API. Endpoints are immutable.
+// Endpoint is one kind of question of the read API. Endpoints are immutable.
 type Endpoint struct {
 	// Path names the endpoint, with {name} for each parameter in the path.
 	Path string
@@ -29,8 +29,8 @@ type Endpoint struct {
 	NotFound string
 }
 
-// Lane is the kind of work that a question is for the database. Questions of
-// one lane cost alike, so that slow ones need not delay the others.
+// Lane classifies questions by their cost for the database, so that slow questions
+// need not delay the others.
 type Lane uint8
 
 // The lanes.

@@ -12,9 +12,9 @@ import (
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
-// Extra holds columns that an operator adds to the answers about a resource: the
-// tables, and with them the old API's answers, may get columns that this program
-// does not know. A nil Extra adds none. It is safe for concurrent use.
+// Extra holds columns that an operator adds to the answers about a resource. The
+// tables, and with them the old API's answers, may get columns that this program does
+// not know. A nil Extra adds none. It is safe for concurrent use.
 type Extra struct {
 	resources map[string]*Selection
 	columns   map[string][]string // by table
@@ -44,7 +44,7 @@ func NewExtra(resources map[string]*Selection, names []string) (*Extra, error) {
 	return x, nil
 }
 
-// names are the names of the selection's columns.
+// names returns the names of the selection's columns.
 func (s *Selection) names() (names []string) {
 	for _, c := range s.Columns {
 		names = append(names, c.Name)
@@ -60,7 +60,7 @@ func (x *Extra) Tables() map[string][]string {
 	return x.columns
 }
 
-// in returns s with the extra columns behind its own.
+// in returns s with the extra columns after its own.
 func (x *Extra) in(s *Selection, db Database) (*Selection, error) {
 	if x == nil || s.Table == "" || len(x.columns[s.Table]) == 0 {
 		return s, nil
@@ -98,8 +98,8 @@ func eachColumn(db Database, table string, see func(name, sqlType string)) error
 		})
 }
 
-// kindOf says how a value of an SQL type is written: as the old API writes a
-// field of that type.
+// kindOf returns the encoding of an SQL type: the old API's encoding of a field of
+// that type.
 func kindOf(sqlType string) jsontext.Kind {
 	switch strings.ToLower(sqlType) {
 	case "tinyint", "smallint", "mediumint", "int", "bigint", "year":

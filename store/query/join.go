@@ -2,9 +2,9 @@ package query
 
 import "strings"
 
-// LateJoin is a selection before its LEFT JOIN of a table t. The join may repeat
-// a row of r but loses none, so a page or a count need not join every row that
-// matches. A nil lateJoin is never of use.
+// LateJoin is a selection before its LEFT JOIN of a table t. The join may repeat a row
+// of r but drops none, so a page or a count need not join every matching row. A nil
+// LateJoin is never used.
 type LateJoin struct {
 	From  string // the selection's FROM up to the join
 	Order string // the selection's order without the columns of t
@@ -12,19 +12,18 @@ type LateJoin struct {
 	Text  string // the join
 }
 
-// Shallow is the deepest row for which cutting the page out before the join pays.
-// For more rows the copy that the page is cut from costs as much as the join
-// saves.
+// Shallow is the deepest row for which cutting the page before the join pays. For more
+// rows, copying them costs as much as the join saves.
 const Shallow = 1000
 
-// can reports whether the join may come after these conditions: none is on t.
+// can reports whether the join may follow these conditions: no condition is on t.
 func (j *LateJoin) can(where string) bool {
 	return j != nil && !strings.Contains(where, "t.")
 }
 
-// paged returns what follows FROM for a page, and the values to bind. The first
-// n rows of the join come from the first n rows of r, which are in its order and
-// each at least one of its rows.
+// paged returns the clauses after FROM for a page, and the values to bind. The first n
+// rows of the join come from the first n rows of r, since they are in r's order and
+// each row of r yields at least one row.
 func (s *Selection) paged(q Query, limit, offset int64) (string, []any) {
 	where, args := s.where(q)
 	from := s.From + where
@@ -35,8 +34,8 @@ func (s *Selection) paged(q Query, limit, offset int64) (string, []any) {
 	return from + " ORDER BY " + s.Order + " LIMIT ? OFFSET ?", append(args, limit, offset)
 }
 
-// counted returns the SELECT of how many rows match, and the values to bind.
-// Rows of r that the join can't tell apart are joined once for all of them.
+// counted returns the SELECT for the number of matching rows, and the values to bind.
+// Rows of r with equal join columns are joined once for all of them.
 func (s *Selection) counted(q Query) (string, []any) {
 	where, args := s.where(q)
 	if !s.Late.can(where) {

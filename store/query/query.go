@@ -16,7 +16,7 @@ type Arg struct {
 	Text  string
 }
 
-// Query is a question: an endpoint and a value for each of its parameters.
+// Query is a question: an endpoint with a value for each of its parameters.
 type Query struct {
 	*Endpoint
 	Args []Arg // parallel to Params, with defaults filled in
@@ -54,7 +54,7 @@ func (q Query) Lane() Lane {
 }
 
 // deep is the largest offset of a list that a visitor reaches by turning pages: a
-// hundred pages of the usual length.
+// hundred pages of the default length.
 const deep = 10000
 
 // Where returns the conditions of all parameters and the values to bind.
@@ -102,7 +102,7 @@ func (q Query) Scope() scope.Scope {
 				s.Gender = g
 			}
 		case p.Kind == param.Date && arg.Given:
-			s.Checkpoint = scope.Dated // whichever day the server reads
+			s.Checkpoint = scope.Dated // any day that the server may read
 			if day, known := param.Day(arg.Text); known {
 				s.Checkpoint = day
 			}
@@ -116,9 +116,9 @@ func (q Query) Scope() scope.Scope {
 // midnight ends the text of a DATETIME that equals a DATE.
 const midnight = " 00:00:00"
 
-// read lets the server read the dates that only it can judge. The server
-// compares a DATE with a text as date-times, and CAST reads a text by the same
-// rules, except that no text is the date 0000-00-00.
+// read has the server parse the dates that only it can parse. The server compares a
+// DATE with a text as date-times, and CAST parses a text by the same rules, except
+// that no text is the date 0000-00-00.
 func (q Query) read(db Database) (Query, error) {
 	for i := range q.Params {
 		p, arg := &q.Params[i], q.Args[i]
@@ -133,7 +133,7 @@ func (q Query) read(db Database) (Query, error) {
 			continue
 		}
 		err := db.Rows("SELECT CAST(? AS DATETIME)", []any{arg.Text}, func(row []driver.Value) error {
-			q.days[i] = nil // equal to nothing
+			q.days[i] = nil // NULL equals no value
 			if day, ok := strings.CutSuffix(jsontext.AsText(row[0]), midnight); ok {
 				q.days[i] = day
 			}

@@ -12,7 +12,7 @@ import (
 // Database runs SELECTs that all see one state of the data.
 type Database = scope.Database
 
-// Read is a question while it is answered.
+// Read is the state of a question while it is answered.
 type Read struct {
 	Query
 	Database
@@ -53,7 +53,7 @@ func (q Query) Refused() *Answer {
 	return q.Refuse(q)
 }
 
-// Missing is the 404 of the read's endpoint.
+// Missing returns the 404 of the read's endpoint.
 func (r *Read) Missing() error {
 	return &refusedError{*Refusal(404, "%s", r.expand(r.NotFound))}
 }
@@ -70,7 +70,7 @@ func (r *Read) One(text string, args []any, row func([]driver.Value)) (found boo
 	return found, err
 }
 
-// Count returns the number that the query yields.
+// Count returns the number that the query selects.
 func (r *Read) Count(text string, args []any) (n int64, err error) {
 	_, err = r.One(text, args, func(row []driver.Value) { n = jsontext.AsInt(row[0]) })
 	return n, err
@@ -83,7 +83,7 @@ func (r *Read) Object(v any) { r.Body = jsontext.Append(r.Body, v) }
 // except for an offset of many digits, for which the rows are moved.
 const headRoom = 192
 
-// StartList prepares the Body for rows that are written before their head is
+// StartList prepares the Body for rows that are written before the list's head is
 // known.
 func (r *Read) StartList(size int) { r.Body = make([]byte, headRoom, size) }
 

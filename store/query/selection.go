@@ -33,7 +33,7 @@ func Cols(lists ...[]Column) (all []Column) {
 	return all
 }
 
-// Swapped returns columns with those of the same name replaced.
+// Swapped returns columns, with the columns of the same names replaced.
 func Swapped(columns []Column, by ...Column) []Column {
 	all := Cols(columns)
 	for i := range all {
@@ -46,12 +46,12 @@ func Swapped(columns []Column, by ...Column) []Column {
 	return all
 }
 
-// Selection is a SELECT as data: which columns of which tables in which order.
-// r names the main table throughout.
+// Selection is a SELECT as data: its columns, tables and order. r names the main table
+// throughout.
 type Selection struct {
 	Columns []Column
 	From    string
-	Fixed   string // a condition that holds for every question
+	Fixed   string // a condition that is part of every question
 	Order   string // ends with the primary key, so that no two rows tie
 	Late    *LateJoin
 	Table   string // the table whose extra columns the answers show, if any
@@ -121,8 +121,9 @@ func (s *Selection) Array(r *Read, tail string, args []any) (jsontext.Raw, int64
 	return append(part.Body, ']'), n, err
 }
 
-// Page appends the rows from offset on, at most limit, and returns how many rows
-// match in all. Only a page that does not show the end is counted separately.
+// Page appends at most limit rows from offset on, and returns the number of all
+// matching rows. The rows are counted by a separate statement only if the page does
+// not show the end.
 func (s *Selection) Page(r *Read, limit, offset int64) (total int64, err error) {
 	shown := int64(0)
 	if limit > 0 {
@@ -150,12 +151,12 @@ func List(s Selection) func(*Read) error {
 	return ListWith(s, func(_ Query, head PageHead) any { return head })
 }
 
-// ListWith is list with another head.
+// ListWith is List with another head.
 func ListWith(s Selection, headOf func(Query, PageHead) any) func(*Read) error {
 	sel := s.Build()
 	return func(r *Read) error {
 		offset, text := int64(0), jsontext.Raw("0")
-		if r.has("offset") { // a roster has none
+		if r.has("offset") { // a roster has no offset
 			offset, text = r.Int("offset"), r.Number("offset")
 		}
 		r.StartList(64 << 10)

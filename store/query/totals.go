@@ -10,12 +10,11 @@ import (
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
-// Totals remembers how many rows matched a question, so that another page of it
-// need not count them again. A total holds for one generation of the question's
-// scope and one state of its tables, by the time that the server gives for their
-// last change. That time has whole seconds: a total counted within settle of a
-// change is not kept. The zero Totals is ready; a nil Totals remembers nothing.
-// It is safe for concurrent use.
+// Totals caches the number of rows that match a question, so that another page of it
+// does not count them again. A total holds for one generation of the question's scope
+// and one stamp of its tables: the server's time of their last change, in whole
+// seconds. A total counted within settle of a change is therefore not kept. The zero
+// Totals is ready; a nil Totals caches nothing. It is safe for concurrent use.
 type Totals struct {
 	mu    sync.Mutex
 	pages map[[sha256.Size]byte]int64
@@ -23,9 +22,9 @@ type Totals struct {
 }
 
 const (
-	// settle is for how many seconds a table must have been quiet.
+	// settle is the number of seconds for which a table must have been quiet.
 	settle = 1
-	// maxTotals bounds the totals of pages. They are 40 bytes each.
+	// maxTotals limits the cached totals of pages. They are 40 bytes each.
 	maxTotals = 8192
 )
 
@@ -36,7 +35,7 @@ type State struct {
 	Extra      *Extra  // nil adds no columns
 }
 
-// Stamp is the server's word on the last change of some tables.
+// Stamp is the server's record of the last change of some tables.
 type Stamp struct {
 	Text  string // empty if the server does not know
 	Quiet bool   // known, and no change within settle seconds
@@ -66,7 +65,7 @@ func (r *Read) Changed(tables []string) (s Stamp, err error) {
 	return Stamp{text.String(), quiet}, nil
 }
 
-// total is count for a SELECT that other pages of the question need, too.
+// total counts the rows of a SELECT, or returns the cached number.
 func (r *Read) total(query string, args []any) (n int64, err error) {
 	if r.State.Totals == nil {
 		return r.Count(query, args)
@@ -93,8 +92,8 @@ func (t *Totals) get(key [sha256.Size]byte) (n int64, ok bool) {
 	return n, ok
 }
 
-// put keeps a total. A full map starts anew: totals of older generations are of
-// no use, and each of the others costs one count.
+// put caches a total. A full map is cleared: totals of older generations are useless,
+// and each other total costs one count.
 func (t *Totals) put(key [sha256.Size]byte, n int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -104,7 +103,7 @@ func (t *Totals) put(key [sha256.Size]byte, n int64) {
 	t.pages[key] = n
 }
 
-// Note keeps whatever an answer wants to remember, instead of the last note.
+// Note stores a value for later answers, in place of the last note.
 func (t *Totals) Note(v any) {
 	if t == nil {
 		return

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestTotalsAreBounded: a full memory of totals starts anew.
+// TestTotalsAreBounded: a full cache of totals is cleared.
 func TestTotalsAreBounded(t *testing.T) {
 	var totals Totals
 	key := func(n int) [sha256.Size]byte { return sha256.Sum256(fmt.Append(nil, n)) }

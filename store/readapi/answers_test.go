@@ -11,10 +11,10 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
-// row is what insert needs of a row: the columns that matter to the test.
+// row holds the columns of a row that matter to a test.
 type row = map[string]any
 
-// equal demands of an answer that a list in it holds these values of a field.
+// equal checks that a list in an answer has these values of a field.
 func equal(t testing.TB, what string, got []any, want ...any) {
 	t.Helper()
 	if len(got)+len(want) > 0 && !reflect.DeepEqual(got, want) {
@@ -58,8 +58,8 @@ func TestAthletesList(t *testing.T) {
 	scratch.Insert(t, db, readapi.TeamTable, row{"anet_team_hnd": 2, "regl_group_name": "South", "checkpoint_date": "1990-11-01"})
 	scratch.Insert(t, db, readapi.TeamTable, row{"anet_team_hnd": 2, "regl_group_name": "Other", "gender_code": "F"})
 
-	// The join minds neither algorithm nor scoring group: team 1's athletes
-	// come twice, and are counted twice. Team 2 has no live row of this gender.
+	// The join ignores the algorithm and the scoring group: team 1's athletes are
+	// repeated and counted twice. Team 2 has no live row of this gender.
 	all := list(nil)
 	if all["total"] != 8.0 {
 		t.Errorf("total %v, want 8", all["total"])
@@ -72,7 +72,7 @@ func TestAthletesList(t *testing.T) {
 	equal(t, "min_races", scratch.FieldOf(list(texts{"min_races": "4"})["results"], "anet_athlete_hnd"), 6.0, 6.0)
 	equal(t, "races' dates", scratch.FieldOf(list(texts{"min_races": "4", "limit": "1"})["results"], "most_recent_race_date"), "1990-10-01")
 
-	// One athlete, and a roster, have neither those nor the date.
+	// A single athlete and a roster have none of these fields.
 	one := scratch.Decoded(t, scratch.Ask(t, s, 200, "/athletes/{athlete_hnd}", in1990(texts{"athlete_hnd": "10"})))
 	roster := scratch.Decoded(t, scratch.Ask(t, s, 200, "/athletes/team/{team_hnd}/roster", in1990(texts{"team_hnd": "1"})))
 	for _, field := range []string{"regl_group_name", "conf_group_name", "most_recent_race_date"} {
@@ -147,8 +147,8 @@ func TestSearch(t *testing.T) {
 	}
 }
 
-// TestZero: 0 and the empty text are nothing to most endpoints, but not to
-// /metadata/.
+// TestZero: most endpoints read 0 and the empty text as "not given", but /metadata/ as
+// values.
 func TestZero(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)
@@ -172,7 +172,7 @@ func TestZero(t *testing.T) {
 			t.Errorf("/metadata/ %v: %v", tt.given, o)
 		}
 	}
-	// The empty text is a scoring group like another, and not the default.
+	// The empty text is a scoring group of its own, not the default.
 	if o := scratch.Decoded(t, scratch.Ask(t, s, 200, "/athletes/", in1990(texts{"scoring_group": ""}))); o["total"] != 0.0 {
 		t.Errorf("an empty scoring group: %v", o)
 	}
@@ -368,8 +368,8 @@ func TestMatchups(t *testing.T) {
 		t.Errorf("no games: %s", a.Body)
 	}
 
-	// Two teams, whichever is named first. Of the latest day's winners the
-	// highest counts. A name that is empty is none.
+	// The order of the two teams does not matter. Of the latest day's winners the
+	// highest ID counts. An empty name counts as missing.
 	for _, teams := range [][2]string{{"1", "2"}, {"2", "1"}} {
 		o = scratch.Decoded(t, scratch.Ask(t, s, 200, "/team-knockout/matchups/head-to-head", in1990(texts{"team_a_id": teams[0], "team_b_id": teams[1]})))
 		equal(t, "their games", scratch.FieldOf(o["matchups"], "matchup_id"), 4.0, 5.0, 1.0)
@@ -390,8 +390,8 @@ func TestMatchups(t *testing.T) {
 	}
 }
 
-// TestCommonOpponents: each game of A is joined with each of B, so the counts
-// multiply. A and B are no opponents of their own.
+// TestCommonOpponents: each game of A is joined with each game of B, so the counts
+// multiply. A and B are not opponents of their own.
 func TestCommonOpponents(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)
@@ -447,8 +447,8 @@ func TestEmptyTables(t *testing.T) {
 	}
 }
 
-// TestMetadata: live light/division rows alone count in the summary and the
-// latest; a cell that is NULL counts in no average.
+// TestMetadata: the summary and the latest date use live light/division rows only, and
+// averages ignore NULL.
 func TestMetadata(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)

@@ -15,8 +15,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
-// dates are spellings that MariaDB takes for the day, or, with no day, does
-// not take for a date of the table.
+// dates lists texts with the day that MariaDB reads, or with no day if MariaDB reads
+// no date of the table.
 var dates = []struct{ text, day string }{
 	{"2025-10-20", "2025-10-20"}, {"20251020", "2025-10-20"}, {"2025-1-5", "2025-01-05"}, {"2025-10-2", "2025-10-02"},
 	{"2025/10/20", "2025-10-20"}, {"2025.10.20", "2025-10-20"}, {"2025:10:20", "2025-10-20"}, {"2025_10,20", "2025-10-20"},
@@ -68,7 +68,7 @@ func newDays(t testing.TB, more ...string) days {
 	return days{db, open(t, opts)}
 }
 
-// onServer returns the day of the table that the server takes text for.
+// onServer returns the day of the table that the server reads from text.
 func (d days) onServer(t testing.TB, text string) (day string) {
 	t.Helper()
 	err := d.db.QueryRow("SELECT checkpoint_date FROM "+readapi.AthleteTable+" WHERE checkpoint_date = ?", text).Scan(&day)
@@ -78,7 +78,7 @@ func (d days) onServer(t testing.TB, text string) (day string) {
 	return day
 }
 
-// answered returns the day of the athlete that the store answers with.
+// answered returns the day of the athlete in the store's answer.
 func (d days) answered(t testing.TB, text string) string {
 	t.Helper()
 	a := scratch.Ask(t, d.s, 200, "/athletes/", texts{"checkpoint_date": text, "limit": "2"})
@@ -105,7 +105,8 @@ func TestDates(t *testing.T) {
 	}
 }
 
-// TestDatesAtRandom holds generated spellings against what the server compares.
+// TestDatesAtRandom: generated spellings select the same day as the server's
+// comparison.
 func TestDatesAtRandom(t *testing.T) {
 	table := newDays(t, "2025-10-00", "2025-00-00")
 	random := rand.New(rand.NewPCG(1, 2))
@@ -179,8 +180,8 @@ func TestDateBound(t *testing.T) {
 	}
 }
 
-// TestDateScope: an answer about a day that only the server can read depends on
-// all snapshots, and its generation says so.
+// TestDateScope: an answer about a day that only the server can read depends on all
+// snapshots, and has their generation.
 func TestDateScope(t *testing.T) {
 	s := open(t, options(t))
 	g, err := s.Generation(t.Context())
@@ -201,7 +202,7 @@ func TestDateScope(t *testing.T) {
 	}
 }
 
-// TestDateFails: a question fails with the statement that reads its date.
+// TestDateFails: a question fails if the statement that reads its date fails.
 func TestDateFails(t *testing.T) {
 	q := scratch.Query(t, "/athletes/", texts{"checkpoint_date": "25/10/20"})
 	if _, err := q.Run(failing{}, readapi.State{}); !errors.Is(err, errFails) {

@@ -111,8 +111,8 @@ func checkParam(t *testing.T, p param.Param) {
 	}
 }
 
-// TestWhere: for every choice of parameters, as many values are bound as the
-// SQL has places for.
+// TestWhere: for every choice of parameters, the number of bound values equals the
+// number of placeholders in the SQL.
 func TestWhere(t *testing.T) {
 	for _, e := range Endpoints() {
 		for given := range 1 << len(e.Params) {
@@ -191,7 +191,7 @@ type nothing struct{}
 
 func (nothing) Rows(string, []any, func([]driver.Value) error) error { return nil }
 
-// detail returns the detail of the 404 that a question is answered with.
+// detail returns the detail of the 404 answer to a question.
 func detail(t *testing.T, q query.Query) string {
 	t.Helper()
 	a, err := q.Run(nothing{}, query.State{})

@@ -16,8 +16,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
-// TestEveryEndpoint asks each with all parameters, with none that it can do
-// without, and with each alone.
+// TestEveryEndpoint: each endpoint answers with all parameters, with only the required
+// ones, and with each parameter alone.
 func TestEveryEndpoint(t *testing.T) {
 	opts, _ := emptyTables(t)
 	for name, s := range map[string]*store.Store{"sample": open(t, options(t)), "empty": open(t, opts)} {
@@ -47,8 +47,7 @@ func TestEveryEndpoint(t *testing.T) {
 
 var tableName = regexp.MustCompile(`\biz_[a-z_]+`)
 
-// TestReads demands that an endpoint names the tables that its statements read,
-// and no others.
+// TestReads: an endpoint names exactly the tables that its statements read.
 func TestReads(t *testing.T) {
 	s := open(t, options(t))
 	found := map[string]int{}
@@ -143,8 +142,8 @@ var lanes = map[string]readapi.Lane{
 	"/components/athletes/{athlete_hnd}": readapi.ByKey, "/components/leaderboard": readapi.WholeList, "/health": readapi.WholeList,
 }
 
-// TestLane: the answer by key of a few rows need not wait for whole lists, and
-// neither waits for a search, which reads every row of a scope.
+// TestLane: answers of a few rows by key need not wait for whole lists, and neither
+// kind waits for a search, which reads every row of a scope.
 func TestLane(t *testing.T) {
 	for _, e := range readapi.Endpoints() {
 		given := texts{}
@@ -168,7 +167,8 @@ func TestLane(t *testing.T) {
 	}
 }
 
-// TestLaneOfDeepPages: a page that the server passes many rows for counts as a search.
+// TestLaneOfDeepPages: a page with a large offset counts as a search, since the server
+// passes all rows before it.
 func TestLaneOfDeepPages(t *testing.T) {
 	for offset, want := range map[string]readapi.Lane{
 		"10000": readapi.WholeList, "10001": readapi.Search, "99999999999999999999": readapi.Search,
@@ -179,7 +179,7 @@ func TestLaneOfDeepPages(t *testing.T) {
 	}
 }
 
-// TestEveryStatementMayFail: an answer fails with any of its statements.
+// TestEveryStatementMayFail: an answer fails if any of its statements fails.
 func TestEveryStatementMayFail(t *testing.T) {
 	s := open(t, options(t))
 	for _, e := range readapi.Endpoints() {

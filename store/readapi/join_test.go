@@ -48,8 +48,8 @@ func repeatAthletes(run func(statement string, args ...any)) {
 	}
 }
 
-// TestPages: pages put together are the whole list, and say how long it is,
-// whatever the join makes of the rows.
+// TestPages: the pages put together are the whole list, and each reports its length,
+// however the join multiplies the rows.
 func TestPages(t *testing.T) {
 	s, run := sampleDatabase(t)
 	repeatAthletes(run)
@@ -73,8 +73,8 @@ func TestPages(t *testing.T) {
 			}
 			for _, size := range []int{1, 2, 7, 100, readapi.Shallow} {
 				given["limit"] = strconv.Itoa(size)
-				// A few places of a long list are enough: both ends, what lies
-				// around the last page that is cut out early, and the middle.
+				// A few offsets of a long list are enough: both ends, the last page
+				// that is cut before the join and its neighbours, and the middle.
 				for _, at := range []int{0, 1, size, readapi.Shallow - size, readapi.Shallow - size + 1, len(all) / 2, len(all) - size, len(all) - 1, len(all), len(all) + 1} {
 					offset := max(at, 0)
 					given["offset"] = strconv.Itoa(offset)

@@ -14,7 +14,7 @@ const involves = "(r.team_a_id = ? OR r.team_b_id = ?)"
 // won counts the games that the bound team won.
 const won = "COUNT(CASE WHEN r.winner_team_id = ? THEN 1 END)"
 
-// named joins the ranking of the team that column refers to, for its name.
+// named joins the ranking of the team in column, for its name.
 func named(alias, column string) string {
 	return " LEFT JOIN " + KnockoutTable + " " + alias + " ON " + alias + ".team_id = r." + column +
 		" AND " + alias + ".season_year = r.season_year AND " + alias + ".rank_group_type = r.rank_group_type" +
@@ -36,7 +36,7 @@ var matchups = query.Selection{
 		query.Fields(text, "gender_code"), query.Fields(date, "checkpoint_date"), query.Fields(datetime, "calculation_date")),
 }.Build()
 
-// record is a team's result in all of its games.
+// record is a team's result over all of its games.
 type record struct {
 	Games   int64        `json:"total_matchups"`
 	Wins    int64        `json:"wins"`
@@ -126,7 +126,7 @@ func headToHead(r *query.Read) error {
 	return err
 }
 
-// nameOrNull makes an empty name a missing one, as the old API does here.
+// nameOrNull encodes an empty name as null, as the old API does here.
 func nameOrNull(v driver.Value) jsontext.Raw {
 	if jsontext.AsText(v) == "" {
 		return nil

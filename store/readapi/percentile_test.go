@@ -6,7 +6,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
-// TestPercentile's figures are Python's round((1 - rank / total) * 100, 1).
+// TestPercentile: the values are those that Python's round((1 - rank / total) * 100,
+// 1) returns.
 func TestPercentile(t *testing.T) {
 	for _, tt := range []struct {
 		rank, total int64

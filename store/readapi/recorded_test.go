@@ -14,8 +14,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
-// reordered are the recorded lists whose rows come in an order that nothing
-// fixed; only how many there are can be compared.
+// reordered lists recorded lists whose order nothing determines; only their lengths
+// can be compared.
 var reordered = map[string]bool{
 	"/athletes/?limit=10.0":                                true,
 	"/athletes/?season_year=2025&limit=100":                true,
@@ -23,8 +23,8 @@ var reordered = map[string]bool{
 	"/teams/?division=0&season_year=2025&gender=M&limit=1": true,
 }
 
-// TestRecorded asks every recorded question that reaches the store. Answers
-// must be the recorded ones to the byte.
+// TestRecorded: every recorded question that reaches the store gets the recorded
+// answer, byte for byte.
 func TestRecorded(t *testing.T) {
 	s := open(t, options(t))
 	answers, err := storetest.Answers()

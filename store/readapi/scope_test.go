@@ -7,7 +7,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
-// TestScope holds which calculations each kind of question depends on.
+// TestScope: each kind of question depends on the expected calculations.
 func TestScope(t *testing.T) {
 	for _, tt := range []struct {
 		path  string
@@ -27,9 +27,9 @@ func TestScope(t *testing.T) {
 		{"/athletes/team/{team_hnd}/roster", texts{"team_hnd": "7", "gender": "F"}, "2024/*/F/live"},
 		{"/teams/", texts{"season_year": "2025", "division": "2030", "gender": "M"}, "2025/2030/M/live"},
 		{"/team-five/{team_hnd}", texts{"team_hnd": "7"}, "2024/*/*/live"},
-		// Résumés are of no calculation.
+		// Résumés belong to no calculation.
 		{"/teams/{team_hnd}/resume", texts{"team_hnd": "7", "division": "2030", "gender": "M"}, "*/*/*/*"},
-		// Only the group of a division is a division.
+		// A rank group names a division only if its type is division.
 		{"/team-knockout/", texts{"rank_group_fk": "2030", "gender_code": "f"}, "2025/2030/F/live"},
 		{"/team-knockout/", texts{"rank_group_fk": "2030", "rank_group_type": "D", "season_year": "2024"}, "2024/2030/*/live"},
 		{"/team-knockout/", texts{"rank_group_fk": "3", "rank_group_type": "R"}, "2025/*/*/live"},
@@ -50,7 +50,8 @@ func TestScope(t *testing.T) {
 		{"/snapshots/{snapshot_date}/metadata", texts{"snapshot_date": "2025-10-20"}, "*/*/*/2025-10-20"},
 		{"/scs/athletes/{athlete_hnd}/components", texts{"athlete_hnd": "7"}, "2024/*/*/*"},
 		{"/scs/athletes/{athlete_hnd}/comparison", texts{"athlete_hnd": "7"}, "2024/2030/M/*"},
-		// Compared as it came, so it may match more than it says.
+		// The gender is compared as sent, so the question may match more rows than its
+		// scope says.
 		{"/scs/leaderboard/{component}", texts{"component": "SAGA", "gender": "m"}, "2024/2030/M/*"},
 		{"/scs/leaderboard/{component}", texts{"component": "saga", "gender": "M "}, "2024/2030/*/*"},
 		{"/scs/distribution/{component}", texts{"component": "saga", "division": "2032", "gender": "F"}, "2024/2032/F/*"},
@@ -68,8 +69,8 @@ func TestScope(t *testing.T) {
 	}
 }
 
-// TestScopeOfNoDate: what is no date matches no calculation, in a fill and in
-// the poll alike.
+// TestScopeOfNoDate: a text that is not a date matches no calculation, both in a fill
+// and in a poll.
 func TestScopeOfNoDate(t *testing.T) {
 	s := open(t, options(t))
 	g, err := s.Generation(t.Context())

@@ -13,8 +13,8 @@ import (
 var components = []string{"saga", "sewr", "osma", "xcri"}
 
 var (
-	// scsScope are the parameters of most scs endpoints. They compare and repeat
-	// the gender as it came.
+	// scsScope holds the parameters of most scs endpoints. They compare and repeat the
+	// gender as it was sent.
 	scsScope = []param.Param{season("2024"), {Name: "division", Kind: param.Int, Default: "2030", Where: "r.division_code = ?"},
 		{Name: "gender", Kind: param.Text, Default: "M", Where: "r.gender_code = ?"}}
 	// scsLimit has no lower bound in the API.
@@ -226,7 +226,7 @@ func distribution(r *query.Read) error {
 	return err
 }
 
-// zeroAsNull makes a score of zero a missing one, as the old API does here.
+// zeroAsNull encodes a score of zero as null, as the old API does here.
 func zeroAsNull(score jsontext.Raw) jsontext.Raw {
 	if s := string(score); s == "0.0" || s == "-0.0" {
 		return nil
@@ -316,7 +316,7 @@ func comparisonOf(row []driver.Value, total int64, context scsContext) (a athlet
 	return a
 }
 
-// orNone is a text as Python formats it.
+// orNone formats a text as Python does; NULL becomes None.
 func orNone(v driver.Value) string {
 	if v == nil {
 		return "None"

@@ -12,7 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
-// TestPercentOnServer holds each share of up to 120 against the server's.
+// TestPercentOnServer: every share of up to 120 equals the server's result.
 func TestPercentOnServer(t *testing.T) {
 	_, db := emptyDatabase(t)
 	const most = 120
@@ -94,8 +94,8 @@ func TestScoreTypes(t *testing.T) {
 	}
 }
 
-// sameFigures holds the distribution of a component against the server's figures
-// as Python reads and writes them.
+// sameFigures compares the distribution of a component with the server's values, as
+// Python reads and writes them.
 func sameFigures(t *testing.T, db *sql.DB, s *store.Store, c string) {
 	t.Helper()
 	var figures [4]sql.NullFloat64
@@ -114,8 +114,7 @@ func sameFigures(t *testing.T, db *sql.DB, s *store.Store, c string) {
 	}
 }
 
-// TestFigures holds the distributions of the sample's columns, which are
-// DECIMAL, against the server.
+// TestFigures: the distributions of the sample's DECIMAL columns equal the server's.
 func TestFigures(t *testing.T) {
 	db, s := scratch.Root(t, mariadb.Database), open(t, options(t))
 	for c := range scoreTypes {

@@ -11,8 +11,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
-// settled waits until no table of the database has changed for longer than the
-// server's stamps are coarse.
+// settled waits until every table has been unchanged for longer than the resolution of
+// the server's stamps.
 func settled(t *testing.T, db *sql.DB) {
 	t.Helper()
 	for range 100 {
@@ -46,8 +46,8 @@ func counting(q readapi.Query, counts *int) readapi.Query {
 	return q
 }
 
-// TestTotalIsRemembered: another page of a question does not count again, unless
-// a table of the question or the generation of its scope has changed.
+// TestTotalIsRemembered: another page of a question is not counted again, unless a
+// table of the question or the generation of its scope has changed.
 func TestTotalIsRemembered(t *testing.T) {
 	t.Parallel()
 	opts := options(t)
@@ -115,8 +115,8 @@ func TestTotalIsRemembered(t *testing.T) {
 	}
 }
 
-// TestSnapshotTotals: a Store that has counted before answers as one that has
-// not, and counts no snapshot that has not changed.
+// TestSnapshotTotals: a Store with cached counts gives the same answers as a new
+// Store, and counts no unchanged snapshot again.
 func TestSnapshotTotals(t *testing.T) {
 	t.Parallel()
 	opts := options(t)
@@ -180,8 +180,8 @@ func TestSnapshotTotals(t *testing.T) {
 	}
 }
 
-// TestSnapshotTotalsAtOnce: changes that follow each other within the resolution
-// of the server's stamps are counted, too.
+// TestSnapshotTotalsAtOnce: changes that follow each other within the resolution of
+// the server's stamps are counted too.
 func TestSnapshotTotalsAtOnce(t *testing.T) {
 	t.Parallel()
 	opts := options(t)
@@ -223,8 +223,8 @@ func counted(t *testing.T, db *sql.DB) string {
 	return fmt.Sprintf(`{"total":%d,"snapshots":[%s]}`, len(all), strings.Join(all, ","))
 }
 
-// TestTotalsFail: an answer fails with any of its statements, and nothing is
-// remembered of it.
+// TestTotalsFail: an answer fails if any of its statements fails, and nothing of it is
+// cached.
 func TestTotalsFail(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{"/snapshots/", "/athletes/"} {
@@ -253,8 +253,7 @@ func TestTotalsFail(t *testing.T) {
 	}
 }
 
-// TestTotalWithoutStamps: where the server does not tell when a table has changed,
-// nothing is remembered.
+// TestTotalWithoutStamps: if the server provides no stamps, no total is cached.
 func TestTotalWithoutStamps(t *testing.T) {
 	t.Parallel()
 	s := open(t, options(t))
@@ -277,7 +276,7 @@ func TestTotalWithoutStamps(t *testing.T) {
 	}
 }
 
-// stamped answers questions about the tables' changes.
+// stamped is a database that answers queries for the tables' stamps.
 type stamped struct {
 	readapi.Database
 	rows [][]driver.Value
@@ -295,8 +294,8 @@ func (s stamped) Rows(query string, args []any, row func([]driver.Value) error) 
 	return nil
 }
 
-// TestLastPageIsNotCounted: the page that shows the end of a list tells how long
-// it is.
+// TestLastPageIsNotCounted: a page that shows the end of a list gives its length
+// without a count.
 func TestLastPageIsNotCounted(t *testing.T) {
 	t.Parallel()
 	for _, tt := range []struct {

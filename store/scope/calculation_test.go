@@ -7,7 +7,7 @@ import (
 )
 
 // A calculation changes the generation of the scopes that it belongs to, and of no
-// other.
+// other scope.
 func TestNewGeneration(t *testing.T) {
 	men := Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: Live}
 	women := Scope{Season: "2025", Division: "2030", Gender: "F", Checkpoint: Live}

@@ -43,7 +43,7 @@ func (f fingerprint) plus(o fingerprint) fingerprint {
 	return fingerprint{f.count + o.count, max(f.newest, o.newest), max(f.latest, o.latest), f.times + o.times, f.rows + o.rows, max(f.largest, o.largest)}
 }
 
-// String is the text that names the state of a scope.
+// String returns the text that identifies the state of a scope.
 func (f fingerprint) String() string {
 	return fmt.Sprintf("%d-%d-%s-%d-%d", f.count, f.newest, strings.ReplaceAll(f.latest, " ", "T"), f.times, f.rows)
 }
@@ -56,7 +56,7 @@ type Generation struct {
 	stamps map[string]Stamp // by table
 }
 
-// Of returns the text that names the state of a scope. It changes with every
+// Of returns the text that identifies the state of a scope. It changes with every
 // import into the scope, and with no other import.
 func (g *Generation) Of(s Scope) string {
 	var sum fingerprint
@@ -68,7 +68,7 @@ func (g *Generation) Of(s Scope) string {
 	return sum.String()
 }
 
-// ID names the state of everything.
+// ID returns the text that identifies the state of all calculations.
 func (g *Generation) ID() string { return g.Of(Scope{}) }
 
 // Calculated returns the time of the newest calculation as ISO 8601, or an empty
@@ -96,7 +96,7 @@ func (g *Generation) Has(date string) bool {
 	return slices.ContainsFunc(g.scopes, func(s Scope) bool { return s.Checkpoint == date })
 }
 
-// newest returns the wanted scopes whose by is the greatest.
+// newest returns the wanted scopes with the greatest value of by.
 func (g *Generation) newest(wanted func(Scope) bool, by func(Scope) string) (scopes []Scope) {
 	for _, s := range g.scopes {
 		if !wanted(s) || len(scopes) > 0 && by(s) < by(scopes[0]) {
@@ -128,9 +128,9 @@ func Read(db Database) (*Generation, error) {
 	return g, err
 }
 
-// State reads the text that names the state of a scope, as Generation.Of does. It
-// is the first read of a transaction, so that all following reads are of this
-// generation and no other.
+// State reads the text that identifies the state of a scope, as Generation.Of returns
+// it. It must be the first read of a transaction: then all following reads belong to
+// exactly this generation.
 func State(db Database, s Scope) (generation string, err error) {
 	var parts []string
 	var args []any

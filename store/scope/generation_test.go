@@ -15,8 +15,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
-// TestGenerationOfTheSample also holds that a state tells each of its scopes
-// apart, and that all are what their parts add up to.
+// TestGenerationOfTheSample: the sample has its known state, all its scopes have
+// different states, and the state of a set of scopes is the sum of their states.
 func TestGenerationOfTheSample(t *testing.T) {
 	s := open(t, options(t))
 	g, err := s.Generation(t.Context())
@@ -84,8 +84,8 @@ func TestGenerationWithoutData(t *testing.T) {
 	}
 }
 
-// TestGenerationTellsChanges: every way in which a scope may change gives it
-// another state, and leaves all others as they were.
+// TestGenerationTellsChanges: every kind of change of a scope changes its state, and
+// no other scope's.
 func TestGenerationTellsChanges(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)
@@ -133,7 +133,7 @@ func TestGenerationTellsChanges(t *testing.T) {
 			}
 		}
 	}
-	// What is not a part of the data is not a change.
+	// A change of other columns does not change the state.
 	before := read()
 	scratch.Execute(t, db, "UPDATE "+readapi.MetadataTable+" SET processing_time_seconds = 1, error_message = 'x'")
 	if after := read(); after.ID() != before.ID() {
@@ -141,8 +141,8 @@ func TestGenerationTellsChanges(t *testing.T) {
 	}
 }
 
-// TestGenerationOfARead: an answer's generation is that of its rows, also when
-// an import ends between the two reads.
+// TestGenerationOfARead: an answer's generation is the generation of its rows, also
+// when an import commits between the two reads.
 func TestGenerationOfARead(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)

@@ -5,9 +5,10 @@ import (
 	"strings"
 )
 
-// Implausible returns why g looks like an import that has not ended, compared with
-// the generation before it, and nothing if it does not: a scope has no calculation
-// any more or under half of its rows, or all calculations are older.
+// Implausible returns the reason why g, compared with the generation before it, looks
+// like an unfinished import: a scope has lost its calculations or more than half of
+// its rows, or all calculations are older. It returns the empty text if g is
+// plausible.
 func (g *Generation) Implausible(before *Generation) (reason string) {
 	after := map[Scope]fingerprint{}
 	for i, s := range g.scopes {

@@ -32,7 +32,8 @@ func TestCovers(t *testing.T) {
 	}
 }
 
-// TestDated: the list of snapshots depends on all of them, and on nothing live.
+// TestDated: the list of snapshots depends on every snapshot, and on no live
+// calculation.
 func TestDated(t *testing.T) {
 	all, snapshot, live := Scope{Checkpoint: Dated}, Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: "2025-10-20"}, Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: Live}
 	if !all.Covers(snapshot) || all.Covers(live) || snapshot.Covers(all) {
@@ -43,7 +44,7 @@ func TestDated(t *testing.T) {
 	}
 }
 
-// everyScope returns all combinations of a few values and of none.
+// everyScope returns all combinations of the given values and of empty fields.
 func everyScope(seasons, divisions, genders, checkpoints []string) (all []Scope) {
 	for _, s := range seasons {
 		for _, d := range divisions {
@@ -57,8 +58,8 @@ func everyScope(seasons, divisions, genders, checkpoints []string) (all []Scope)
 	return all
 }
 
-// TestSets: Covers and Overlaps are those of the sets of calculations that scopes
-// are.
+// TestSets: Covers and Overlaps agree with the sets of calculations that the scopes
+// stand for.
 func TestSets(t *testing.T) {
 	scopes := everyScope([]string{"", "2024", "2025"}, []string{"", "2030", "2031"}, []string{"", "F", "M"},
 		[]string{"", Live, Dated, "2025-10-20", "2025-10-27"})

@@ -51,7 +51,7 @@ func ReadStamps(db Database, tables []string) (map[string]Stamp, error) {
 	return stamps, err
 }
 
-// Rows sums up the rows of a scope, so that two states can be compared.
+// Rows is a checksum of the rows of a scope, for comparing two states.
 type Rows struct {
 	Count int64
 	// Sum depends on every column of every row, but not on the rows' order. Two
@@ -59,12 +59,12 @@ type Rows struct {
 	Sum string
 }
 
-// ErrNoScopes is the error of a table whose rows do not name their scope.
+// ErrNoScopes is the error for a table whose rows do not name their scope.
 var ErrNoScopes = errors.New("the rows of the table name no scope")
 
-// Sum reads all rows of a table and sums them up by scope: in 2.6 s 467,000 rows of
-// 38 columns on MariaDB 10.11. The scopes have the fields for which the table has
-// columns, and empty others.
+// Sum reads all rows of a table and sums them up by scope: 467,000 rows of 38 columns
+// take 2.6 s on MariaDB 10.11. A scope's field is empty if the table has no column for
+// it.
 func Sum(db Database, table string) (map[Scope]Rows, error) {
 	columns, err := columnsOf(db, table)
 	if err != nil {
@@ -85,7 +85,7 @@ func Sum(db Database, table string) (map[Scope]Rows, error) {
 		if names[3] != "" && row[3] == nil {
 			s.Checkpoint = Live
 		}
-		sum := rows[s] // of the same scope in another case
+		sum := rows[s] // the same scope in another letter case
 		rows[s] = Rows{sum.Count + jsontext.AsInt(row[4]), sum.Sum + jsontext.AsText(row[5]) + "-" + jsontext.AsText(row[6]) + " "}
 		return nil
 	})
