@@ -15,8 +15,8 @@ import (
 	"time"
 )
 
-// Config is the whole configuration, checked. It is read-only after Load and so
-// safe for concurrent use; nobody may modify its slices.
+// Config is the complete, checked configuration. It is read-only after Load and so
+// safe for concurrent use; callers must not modify its slices.
 type Config struct {
 	EnvFile         string     // file the settings were read from; empty = none
 	ListenAddr      string     // host:port, where an empty host means every address and port 0 any free port; or unix: and a path
@@ -28,7 +28,7 @@ type Config struct {
 	Admin           Admin
 	ShutdownTimeout time.Duration  // longest wait for open requests at shutdown
 	MemoryLimit     int64          // soft limit of the whole process in bytes
-	TrustedProxies  []netip.Prefix // whose X-Forwarded-* headers are believed
+	TrustedProxies  []netip.Prefix // proxies whose X-Forwarded-* headers are accepted
 	StaticDir       string         // folder of the built site; empty = none
 	StateFile       string         // where changes made while running are kept; empty = nowhere
 	PIDFile         string         // where the process ID is kept while serving; empty = nowhere
@@ -39,7 +39,7 @@ type Config struct {
 	origins map[string]string // key name to the place its value came from
 }
 
-// Database says how to reach the database and how hard to use it.
+// Database configures the connections to the database.
 type Database struct {
 	Host             string // or several, comma separated, in the order in which to try them
 	Port             int
@@ -62,15 +62,15 @@ type Cache struct {
 	File                 string        // where the warm set is kept between runs; empty = nowhere
 	Poll                 time.Duration // how often the database is asked for its generation
 	Settle               time.Duration // how long a changed table must be quiet until the change counts
-	DataMaxAge           time.Duration // longest freshness of answers whose changes nothing reports
+	DataMaxAge           time.Duration // longest freshness of answers whose changes are not reported
 	ImplausibleAfter     time.Duration // how long a state that looks like half an import is held back
-	MaxAge               time.Duration // max-age told to clients, whole seconds
-	StaleWhileRevalidate time.Duration // stale-while-revalidate told to clients, whole seconds
+	MaxAge               time.Duration // max-age sent to clients, whole seconds
+	StaleWhileRevalidate time.Duration // stale-while-revalidate sent to clients, whole seconds
 	FillTimeout          time.Duration // longest load from the origin
 	WaitTimeout          time.Duration // longest wait of one request for a fill
 }
 
-// Legacy says how to reach the old API, and what for.
+// Legacy configures the connection to the old API and the routes that use it.
 type Legacy struct {
 	URL          string            // without a final slash; empty = none
 	Timeout      time.Duration     // longest wait for one answer
@@ -85,8 +85,8 @@ type Legacy struct {
 // Share is a part of a whole, from 0 to 1.
 type Share float64
 
-// Secret is a text that shows itself neither in a print nor in JSON nor in a
-// log. string(s) is the text.
+// Secret is a text that is hidden in prints, JSON and logs. string(s) returns the
+// text.
 type Secret string
 
 // String returns "(hidden)", or "(not set)" for an empty secret.
@@ -106,12 +106,11 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // setting is one value as text and the place it came from.
 type setting struct{ text, origin string }
 
-// Load reads the configuration. A flag wins over the environment, which wins
-// over the env file named by ENV_FILE, which wins over the default. flags holds
-// only the flags really given, by key name. envNames are the names of all
-// environment variables; the ones that look like a misspelt key are refused, and
-// without envNames that check is left out. The error has one line for each
-// problem found.
+// Load reads the configuration. A flag wins over the environment, which wins over the
+// env file named by ENV_FILE, which wins over the default. flags holds only the flags
+// on the command line, by key name. envNames holds the names of all environment
+// variables; names that look like a misspelt key are refused, and nil skips that
+// check. The error has one line for each problem found.
 func Load(flags map[string]string, lookupEnv func(string) (string, bool), envNames ...string) (Config, error) {
 	problems := misspelt(envNames)
 	for name := range flags {
@@ -163,8 +162,8 @@ func (c Config) Validate() error {
 	return errors.Join(c.brokenRelations(nil)...)
 }
 
-// brokenRelations leaves out what involves a key in bad: its value is not known,
-// and a second complaint about it would only mislead.
+// brokenRelations checks the relations between keys. It skips relations that involve a
+// key in bad: the key's value is unknown, and a second error about it would mislead.
 func (c Config) brokenRelations(bad map[string]bool) (problems []error) {
 	most := c.MemoryLimit / 10 * 7
 	base, old, token := c.BasePath != "", c.Legacy.URL != "", c.AdminToken != ""
@@ -197,7 +196,8 @@ func (c Config) brokenRelations(bad map[string]bool) (problems []error) {
 	return problems
 }
 
-// hasOtherRoutes reports whether any route's own source is not the store alone.
+// hasOtherRoutes reports whether any route has a source of its own other than the
+// store.
 func (l Legacy) hasOtherRoutes() bool {
 	for _, source := range l.Routes {
 		if source != "store" {

@@ -71,8 +71,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// TestKeysReachTheirFields sets each key to a value of its own and finds it in
-// its field and nowhere else.
+// TestKeysReachTheirFields: each key sets its own field and no other.
 func TestKeysReachTheirFields(t *testing.T) {
 	tests := []struct {
 		key, text string
@@ -127,7 +126,7 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"VERIFY_SAMPLE", "0.1%", Share(0.001), func(c Config) any { return c.Legacy.VerifySample }},
 	}
 	tested := []string{envFileName}
-	needs := map[string]map[string]string{ // what a key is refused without
+	needs := map[string]map[string]string{ // keys that a key requires
 		"DATABASE_TLS_CA":   {"DATABASE_TLS": "verify"},
 		"DATABASE_TLS_CERT": {"DATABASE_TLS": "required", "DATABASE_TLS_CERT": "/c.pem", "DATABASE_TLS_KEY": "/k.pem"},
 		"DATABASE_TLS_KEY":  {"DATABASE_TLS": "required", "DATABASE_TLS_CERT": "/c.pem", "DATABASE_TLS_KEY": "/k.pem"},
@@ -572,7 +571,7 @@ func TestPrecedence(t *testing.T) {
 	}
 }
 
-// squeeze makes each run of spaces one space.
+// squeeze replaces each run of spaces by one space.
 func squeeze(text string) string {
 	for strings.Contains(text, "  ") {
 		text = strings.ReplaceAll(text, "  ", " ")
@@ -580,7 +579,7 @@ func squeeze(text string) string {
 	return text
 }
 
-// An empty variable is set: that is how one says "none".
+// An empty variable counts as set, and means "none".
 func TestEmptyValueIsAValue(t *testing.T) {
 	cfg, err := Load(nil, environment(map[string]string{"LEGACY_URL": "", "BASE_PATH": ""}))
 	if err != nil || cfg.Legacy.URL != "" || cfg.BasePath != "" {
@@ -661,7 +660,8 @@ func TestLongValuesAreCut(t *testing.T) {
 	}
 }
 
-// TestStringReadsBack feeds what String prints back as an env file.
+// TestStringReadsBack: the output of String, read as an env file, gives the same
+// configuration.
 func TestStringReadsBack(t *testing.T) {
 	cfg := load(t, map[string]string{
 		"DATABASE_SOCKET": "", "DATABASE_USER": `o'ne \" two #3`, "DATABASE_NAME": `back\slash`, "MEMORY_LIMIT": "157286401",

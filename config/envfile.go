@@ -12,7 +12,8 @@ import (
 
 const maxEnvFile = 1 << 20
 
-// The patterns follow python-dotenv's. space is what Python's \s means for text.
+// The patterns follow python-dotenv's. space matches the characters that Python's \s
+// matches in text.
 const (
 	blank = `[\t\v\f\x1c-\x1f\x{85}\p{Z}]`
 	space = `\n` + `\t\v\f\x1c-\x1f\x{85}\p{Z}`
@@ -36,9 +37,8 @@ var (
 	newlines = strings.NewReplacer("\r\n", "\n", "\r", "\n")
 )
 
-// readEnvFile returns the settings of the named file by key name. It refuses
-// whatever it cannot read and any key that belongs neither to the proxy nor to
-// the old API.
+// readEnvFile returns the settings of the named file by key name. It refuses lines
+// that it cannot parse, and keys that belong neither to the proxy nor to the old API.
 func readEnvFile(path setting, lookupEnv func(string) (string, bool)) (map[string]setting, []error) {
 	text, err := readText(path.text)
 	if err != nil {
@@ -81,19 +81,19 @@ func readText(path string) (string, error) {
 	return strings.TrimPrefix(string(data), "\ufeff"), nil
 }
 
-// assignment is one KEY=value of an env file, or what is wrong with it.
+// assignment is one KEY=value of an env file, or the problem with it.
 type assignment struct {
 	name, value string
 	line        int
 	err         error
 }
 
-// parseEnvFile reads KEY=value lines as python-dotenv does. We have our own
-// parser because the old API reads the same file with python-dotenv, and one
-// file must mean one thing: hashicorp/go-envparse cuts an unquoted value at any
-// #, and joho/godotenv expands a bare $, so a password with either would change
-// without a word. Unlike python-dotenv, a line it would skip with a warning is
-// an error. Messages never quote a line, since it may hold a secret.
+// parseEnvFile reads KEY=value lines as python-dotenv does. It exists because the old
+// API reads the same file with python-dotenv, and both must read the same values:
+// hashicorp/go-envparse cuts an unquoted value at any #, and joho/godotenv expands a
+// bare $, so both would silently change a password with either character. A line that
+// python-dotenv would skip with a warning is an error here. Messages never quote a
+// line, since it may hold a secret.
 func parseEnvFile(text string, lookupEnv func(string) (string, bool)) (list []assignment) {
 	s := scanner{rest: newlines.Replace(text), line: 1}
 	earlier := map[string]string{}
@@ -113,8 +113,8 @@ func parseEnvFile(text string, lookupEnv func(string) (string, bool)) (list []as
 	}
 }
 
-// expand replaces ${NAME} and ${NAME:-default}, in quotes or not; a value of the
-// file goes before the environment. Any other $ stays as it is.
+// expand replaces ${NAME} and ${NAME:-default}, in quotes or not. A value of the file
+// wins over the environment. Any other $ is kept.
 func expand(value string, earlier map[string]string, lookupEnv func(string) (string, bool)) string {
 	return variable.ReplaceAllStringFunc(value, func(match string) string {
 		m := variable.FindStringSubmatch(match)
@@ -128,14 +128,14 @@ func expand(value string, earlier map[string]string, lookupEnv func(string) (str
 	})
 }
 
-// scanner walks through the text of an env file.
+// scanner scans the text of an env file.
 type scanner struct {
 	rest string
 	line int
 }
 
-// take moves over what re matches at the current place and returns its groups
-// joined, of which at most one is not empty.
+// take consumes the match of re at the current position and returns its groups joined,
+// of which at most one is not empty.
 func (s *scanner) take(re *regexp.Regexp) (string, bool) {
 	m := re.FindStringSubmatch(s.rest)
 	if m == nil {
@@ -172,8 +172,9 @@ func (s *scanner) value() (string, bool) {
 	return unquotedEnd.ReplaceAllString(v, ""), true
 }
 
-// quoteForFile writes a value so that parseEnvFile reads it back, in quotes only
-// where it must: an empty one, too, else a comment behind it became the value.
+// quoteForFile formats a value so that parseEnvFile reads it back. It quotes only
+// where necessary; an empty value is quoted too, since a comment after it would become
+// the value.
 func quoteForFile(value string) string {
 	if value != "" && !special.MatchString(value) {
 		return value

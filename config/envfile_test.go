@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-// The expected values are what python-dotenv 1.2 reads.
+// The expected values are the values that python-dotenv 1.2 reads.
 func TestEnvFileSyntax(t *testing.T) {
 	tests := []struct{ name, text, want string }{
 		{"plain", "A=b", "A=b"},
@@ -96,7 +96,7 @@ func TestEnvFileProblems(t *testing.T) {
 	}
 }
 
-// TestEnvFileOfTheOldAPI reads a file as the old API has it.
+// TestEnvFileOfTheOldAPI: an env file of the old API is accepted.
 func TestEnvFileOfTheOldAPI(t *testing.T) {
 	path := writeEnvFile(t, "\ufeff"+`# Database
 DATABASE_HOST=localhost

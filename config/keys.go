@@ -19,7 +19,7 @@ type Key struct {
 
 // field reads and prints the part of a Config that belongs to one key.
 type field struct {
-	Example string // what kind of value it takes, such as host:port
+	Example string // example of the kind of value, such as host:port
 	Secret  bool   // the value must never be printed
 	set     func(*Config, string) error
 	get     func(*Config) string
@@ -134,7 +134,7 @@ var keys = []Key{
 		bind(func(c *Config) *share { return &c.Legacy.VerifySample }, "percent", shareFrom(0))},
 }
 
-// bind ties a key to its place in a Config.
+// bind connects a key to its field in a Config.
 func bind[T any](at func(*Config) *T, example string, parse func(string) (T, error)) field {
 	_, secret := any(*new(T)).(Secret)
 	return field{
@@ -152,7 +152,7 @@ func bind[T any](at func(*Config) *T, example string, parse func(string) (T, err
 // LISTEN_ADDR.
 func (k Key) Flag() string { return strings.ReplaceAll(strings.ToLower(k.Name), "_", "-") }
 
-// Keys returns all keys, group by group. The slice is the caller's.
+// Keys returns all keys, group by group. The caller may modify the slice.
 func Keys() []Key { return slices.Clone(keys) }
 
 func keyNamed(name string) (Key, bool) {
@@ -163,7 +163,8 @@ func keyNamed(name string) (Key, bool) {
 	return keys[i], true
 }
 
-// problem says which key is wrong, with what value, from where, and why.
+// problem returns an error with the key, the refused value, its origin, and the
+// reason.
 func (k Key) problem(v setting, why error) error {
 	value := ""
 	if !k.Secret {
@@ -181,9 +182,9 @@ func inBrackets(origin string) string {
 
 var beforeAt = regexp.MustCompile(`(?s)^.*@`)
 
-// shown quotes a refused value for a message, cut to what fits a line. What
-// stands before an @ may be the password of a URL, which no key takes, so the
-// message that refuses it is the only place it could turn up.
+// shown quotes a refused value for a message and shortens it to one line. It hides the
+// part before an @, which may be the password of a URL: no key accepts such a URL, so
+// only this message could reveal the password.
 func shown(text string) string {
 	text = beforeAt.ReplaceAllString(text, "(hidden)@")
 	if r := []rune(text); len(r) > 100 {

@@ -12,8 +12,8 @@ import (
 	"strings"
 )
 
-// Admin says where the admin pages are and who may use them. ADMIN_TOKEN is in
-// Config.
+// Admin configures the listener of the admin pages and access to them. ADMIN_TOKEN is
+// in Config.
 type Admin struct {
 	Addr       string     // as ListenAddr; empty = on the public listener
 	SocketMode SocketMode // of a Unix socket at Addr
@@ -26,7 +26,7 @@ type SocketMode fs.FileMode
 // String returns the mode as in chmod: 0660.
 func (m SocketMode) String() string { return fmt.Sprintf("%04o", uint32(m)) }
 
-// Demand says whether something is required.
+// Demand is whether something is required.
 type Demand bool
 
 // String returns required or optional.
@@ -64,7 +64,8 @@ func parseAddr(text string) (string, error) {
 
 func isControl(c rune) bool { return c < ' ' || c == 0x7f }
 
-// parseAdminAddr takes what parseAddr takes, and nothing for none.
+// parseAdminAddr accepts the addresses that parseAddr accepts, and the empty text for
+// no listener.
 func parseAdminAddr(text string) (string, error) {
 	if text == "" {
 		return "", nil
@@ -90,7 +91,7 @@ func parseDemand(text string) (Demand, error) {
 	return false, errors.New("must be required or optional")
 }
 
-// staysHere reports whether an address can be reached from this machine alone.
+// staysHere reports whether an address can be reached only from this machine.
 func staysHere(addr string) bool {
 	if _, ok := UnixPath(addr); ok || addr == "" {
 		return true
@@ -100,5 +101,5 @@ func staysHere(addr string) bool {
 	return strings.EqualFold(host, "localhost") || ip.IsLoopback()
 }
 
-// sameAddr reports whether two listeners can't both have their address.
+// sameAddr reports whether two listeners conflict because they have the same address.
 func sameAddr(a, b string) bool { return a == b && !strings.HasSuffix(a, ":0") }

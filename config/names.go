@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// The old API's .env may hold these too, and names with these prefixes; a proxy
-// that is pointed at the same file takes no notice of them.
+// The old API's .env may also hold these names, and names with these prefixes. A proxy
+// that reads the same file ignores them.
 var (
 	oldNames = []string{"DEBUG", "ENVIRONMENT", "SNAPSHOT_DIR", "DEFAULT_SEASON_YEAR", "DEFAULT_LIMIT",
 		"MAX_LIMIT", "DATABASE_POOL_SIZE"}
@@ -20,7 +20,8 @@ func isKnown(name string) bool {
 	return ok || slices.Contains(oldNames, name)
 }
 
-// checkFileName says what is wrong with a name in the env file.
+// checkFileName returns an error if a name in the env file is neither a key nor a name
+// of the old API.
 func checkFileName(name string) error {
 	switch {
 	case name == envFileName:
@@ -31,8 +32,8 @@ func checkFileName(name string) error {
 	return unknown(name)
 }
 
-// misspelt returns a problem for each environment variable that looks like a key
-// with a slip of the pen. All other names there are none of our business.
+// misspelt returns a problem for each environment variable that looks like a misspelt
+// key. It ignores all other names.
 func misspelt(envNames []string) (problems []error) {
 	for _, name := range envNames {
 		if !isKnown(name) && isNearMiss(name) {
@@ -49,9 +50,9 @@ func unknown(name string) error {
 	return fmt.Errorf("unknown key %s", name)
 }
 
-// isNearMiss reports whether name misses a key by one slip, or by two behind
-// the same first word. A short rest such as HOST may miss by one only, otherwise
-// names in real use such as DATABASE_POOL would count as DATABASE_PORT.
+// isNearMiss reports whether name differs from a key by one typing error, or by two
+// after the same first word. A short rest such as HOST may differ by one only:
+// otherwise names in real use such as DATABASE_POOL would count as DATABASE_PORT.
 func isNearMiss(name string) bool {
 	return slices.ContainsFunc(keys, func(k Key) bool {
 		prefix, rest, _ := strings.Cut(k.Name, "_")
@@ -92,8 +93,8 @@ func nearestKey(name string) string {
 	return Nearest(name, names...)
 }
 
-// distance counts the letters to add, drop, change or swap with a neighbour to
-// turn a into b.
+// distance returns the number of letters to add, drop, change or swap with a neighbour
+// to turn a into b.
 func distance(a, b string) int {
 	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

@@ -52,7 +52,7 @@ func matching[T ~string](pattern, rule string) func(string) (T, error) {
 	}
 }
 
-// parseHosts reads one host or several, and writes them without spaces.
+// parseHosts parses one or several hosts, and removes spaces.
 func parseHosts(text string) (string, error) {
 	var hosts []string
 	for item := range strings.SplitSeq(text, ",") {
@@ -96,8 +96,8 @@ func parseBasePath(text string) (string, error) {
 	return text, nil
 }
 
-// parseLevel takes the level names of Python's logging, for the old API's .env
-// holds one.
+// parseLevel accepts the level names of Python's logging, since the old API's .env
+// uses them.
 func parseLevel(text string) (slog.Level, error) {
 	switch strings.ToLower(text) {
 	case "debug":
@@ -163,8 +163,8 @@ func parseLegacyURL(text string) (string, error) {
 	return strings.TrimRight(text, "/"), nil
 }
 
-// parseNetworks reads addresses and networks. One that has bits set behind its
-// prefix is probably a slip.
+// parseNetworks parses addresses and networks. It refuses a network with bits set
+// after its prefix, which is probably a mistake.
 func parseNetworks(text string) (list []netip.Prefix, err error) {
 	for item := range strings.SplitSeq(text, ",") {
 		item = strings.TrimSpace(item)
@@ -192,8 +192,7 @@ func parseSource(text string) (string, error) {
 	return "", errors.New("must be store, legacy or auto")
 }
 
-// parseSources reads route=source pairs. Whether there is such a route is not
-// known here.
+// parseSources parses route=source pairs. It does not check whether the routes exist.
 func parseSources(text string) (map[string]string, error) {
 	routes := map[string]string{}
 	for item := range strings.SplitSeq(text, ",") {
@@ -214,7 +213,8 @@ func parseSources(text string) (map[string]string, error) {
 	return routes, nil
 }
 
-// shareFrom reads a percentage from least to 100 %, with or without the sign.
+// shareFrom returns a parser for percentages from least to 100 %, with or without the
+// sign.
 func shareFrom(least float64) func(string) (Share, error) {
 	return func(text string) (Share, error) {
 		percent, err := strconv.ParseFloat(strings.TrimSpace(strings.TrimSuffix(text, "%")), 64)
@@ -277,8 +277,8 @@ func parseSeconds(text string) (time.Duration, error) {
 	return d, err
 }
 
-// show writes a value so that it can be read back exactly: a size in the largest
-// unit that divides it, a duration without its zero parts.
+// show formats a value so that it is read back exactly: a size in the largest unit
+// that divides it, a duration without its zero parts.
 func show(value any) string {
 	switch v := value.(type) {
 	case []string:

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// TestMalformedValuesAreNoZero holds that a value that is no number or duration is
-// refused, also where zero would be allowed.
+// TestMalformedValuesAreNoZero: a malformed number or duration is refused, also where
+// zero is allowed.
 func TestMalformedValuesAreNoZero(t *testing.T) {
 	for _, k := range keys {
 		zero := load(t, nil)
@@ -34,8 +34,8 @@ func TestMalformedValuesAreNoZero(t *testing.T) {
 	}
 }
 
-// TestShowReadsBack holds the text of sizes and durations at the edges of their
-// units.
+// TestShowReadsBack: sizes and durations at the edges of their units are read back
+// from their text.
 func TestShowReadsBack(t *testing.T) {
 	for _, tt := range []struct {
 		value any
@@ -55,7 +55,7 @@ func TestShowReadsBack(t *testing.T) {
 	}
 }
 
-// TestSecretFormats holds what each way of printing shows of a secret.
+// TestSecretFormats: no way of printing shows a secret.
 func TestSecretFormats(t *testing.T) {
 	for secret, want := range map[Secret]string{"hunter2": "(hidden)", "": "(not set)"} {
 		encoded, err := json.Marshal(secret)
@@ -65,8 +65,8 @@ func TestSecretFormats(t *testing.T) {
 	}
 }
 
-// TestStringGroups holds that each group of keys has one heading, in the order of
-// the keys, and each key its origin.
+// TestStringGroups: each group of keys has one heading, in the order of the keys, and
+// each key is listed with its origin.
 func TestStringGroups(t *testing.T) {
 	text := load(t, nil).String()
 	var want []string
@@ -93,7 +93,7 @@ func TestStringGroups(t *testing.T) {
 	}
 }
 
-// TestKeysIsACopy holds that a caller can't change the table.
+// TestKeysIsACopy: a caller can't change the table of keys.
 func TestKeysIsACopy(t *testing.T) {
 	Keys()[0].Name = "CHANGED"
 	if keys[0].Name == "CHANGED" || len(Keys()) != len(keys) {
@@ -101,7 +101,8 @@ func TestKeysIsACopy(t *testing.T) {
 	}
 }
 
-// TestEnvFileSize holds the largest size of an env file.
+// TestEnvFileSize: an env file of the largest size is read, and a larger file is
+// refused.
 func TestEnvFileSize(t *testing.T) {
 	const line = "LOG_LEVEL=debug\n"
 	for extra, allowed := range map[int]bool{0: true, 1: false} {
@@ -113,8 +114,8 @@ func TestEnvFileSize(t *testing.T) {
 	}
 }
 
-// TestSlips holds how far a name may be from a key to count as a slip: two letters
-// behind the same first word, one anywhere else.
+// TestSlips: a name counts as a misspelt key if it differs by up to two letters after
+// the same first word, or by one letter anywhere else.
 func TestSlips(t *testing.T) {
 	for name, slip := range map[string]bool{
 		"FILL_TIMOUTT": true, "FLIL_TIMEOUT": true, "FLIL_TIMEOUX": false, "DTAABASE_PASSWORX": false, "DTAABASE_PASSWORD": true,
@@ -137,7 +138,7 @@ func TestSlips(t *testing.T) {
 	}
 }
 
-// TestShown holds that a refused value of 100 characters is quoted whole.
+// TestShown: a refused value of 100 characters is quoted completely.
 func TestShown(t *testing.T) {
 	for n, want := range map[int]string{100: strings.Repeat("é", 100), 101: strings.Repeat("é", 100) + "..."} {
 		if got := shown(strings.Repeat("é", n)); got != `"`+want+`"` {

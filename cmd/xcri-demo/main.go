@@ -23,7 +23,7 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 )
 
-// usualAddr is where the proxy listens unless it is told or taken.
+// usualAddr is the default listening address. If it is taken, a free port is used.
 const usualAddr = "127.0.0.1:8000"
 
 // pages are the requests that the demo suggests, below the API's root.
@@ -42,7 +42,7 @@ var pages = []struct{ what, path string }{
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	// With the handler gone a second signal ends the process at once.
+	// Without the handler a second signal ends the process immediately.
 	context.AfterFunc(ctx, stop)
 	err := run(ctx, os.Args[1:], os.Stdout, os.Stderr)
 	switch {
@@ -56,10 +56,11 @@ func main() {
 	}
 }
 
-// errUsage is a wrong command line, which the flag package has explained.
+// errUsage is the error of an invalid command line, which the flag package has
+// reported.
 var errUsage = errors.New("wrong command line")
 
-// options are what the command line says.
+// options holds the values of the command line.
 type options struct {
 	listen  string // empty = the usual address, or a free port
 	verbose bool
@@ -121,13 +122,13 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fmt.Fprintln(stdout, "\nCtrl-C stops it.")
 	err = a.Run(ctx)
 	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
-		return nil // told to stop, with a browser's connection still open
+		return nil // stopped while a browser's connection was open
 	}
 	return err
 }
 
-// newApp returns the proxy on db, listening, and the URL of its API. An empty
-// listen means the usual address, or any free port where that is taken.
+// newApp returns the proxy on db, listening, and the URL of its API. An empty listen
+// means usualAddr, or any free port if that is taken.
 func newApp(db *database, listen string, log *slog.Logger) (*app.App, string, error) {
 	if listen != "" {
 		return newAppOn(db, listen, log)
@@ -148,10 +149,10 @@ func newAppOn(db *database, addr string, log *slog.Logger) (*app.App, string, er
 		"DATABASE_USER":     databaseUser,
 		"DATABASE_PASSWORD": "",
 		"LEGACY_URL":        "",
-		// A browser keeps connections in store, and those hold the end up.
+		// A browser keeps idle connections open, which would delay the shutdown.
 		"SHUTDOWN_TIMEOUT": "2s",
-		// The database is many times slower than a real one, and shares the
-		// machine with all else.
+		// The database is much slower than a real one, and shares the machine with all
+		// other programs.
 		"DATABASE_STATEMENT_TIMEOUT": "1m",
 		"FILL_TIMEOUT":               "2m",
 		"WAIT_TIMEOUT":               "2m",
@@ -166,6 +167,6 @@ func newAppOn(db *database, addr string, log *slog.Logger) (*app.App, string, er
 	return a, "http://" + a.Addr().String(), nil
 }
 
-// noEnv is an empty environment: a setting meant for a real proxy, such as
-// DATABASE_SOCKET, would lead the demo to another database.
+// noEnv is an empty environment: a setting for a real proxy, such as DATABASE_SOCKET,
+// would connect the demo to another database.
 func noEnv(string) (string, bool) { return "", false }

@@ -22,10 +22,10 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
 )
 
-// asDemo makes the test binary the demo itself, in a process of its own.
+// asDemo is the variable that makes the test binary run the demo in its own process.
 const asDemo = "XCRI_DEMO_MAIN"
 
-// stopsWithin is how long the demo may take to end.
+// stopsWithin is the time within which the demo must end.
 const stopsWithin = 5 * time.Second
 
 var url = regexp.MustCompile(`http://\S+`)
@@ -120,7 +120,7 @@ func TestInterrupt(t *testing.T) {
 			}
 			urls := readURLs(t, stdout)
 			get(t, urls[0])
-			// A browser keeps such a connection in store.
+			// A browser keeps such an idle connection open.
 			addr, _, _ := strings.Cut(strings.TrimPrefix(urls[0], "http://"), "/")
 			spare, err := net.Dial("tcp", addr)
 			if err != nil {
@@ -181,7 +181,7 @@ func TestAddressTaken(t *testing.T) {
 	log := slog.New(slog.DiscardHandler)
 	taken, err := net.Listen("tcp", usualAddr)
 	if err != nil {
-		t.Logf("another process has it: %v", err) // as good
+		t.Logf("another process has it: %v", err) // also a taken port
 	} else {
 		defer taken.Close()
 	}

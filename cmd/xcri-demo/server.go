@@ -22,7 +22,7 @@ import (
 // databaseName is the only schema of the embedded server.
 const databaseName = "xcri"
 
-// databaseUser may be any name: the embedded server has no accounts.
+// databaseUser is arbitrary: the embedded server has no accounts.
 const databaseUser = "demo"
 
 // database is an in-memory MySQL-compatible server on loopback.
@@ -48,7 +48,7 @@ func startDatabase() (*database, error) {
 	provider := memory.NewDBProvider(memory.NewDatabase(databaseName))
 	engine := sqle.NewDefault(provider)
 
-	// A nil context factory compiles, and then drops every connection.
+	// A nil context factory compiles, but every connection is dropped.
 	srv, err := server.NewServerWithHandler(
 		server.Config{Protocol: "tcp", Address: addr.String(), Listener: listener},
 		engine, gsql.NewContext, memory.NewSessionBuilder(provider), nil, withoutIndexes)
@@ -68,21 +68,21 @@ func startDatabase() (*database, error) {
 // secondaryIndex is a line of CREATE TABLE with the comma before it.
 var secondaryIndex = regexp.MustCompile(`,\s*KEY \w+ \([\w, ]+\)`)
 
-// deviation is the standard deviation of a score. MariaDB shows eight decimals
-// where this server shows those of the column.
+// deviation matches the standard deviation of a score. MariaDB returns eight decimals,
+// and this server the number of the column's decimals.
 var deviation = regexp.MustCompile(`STDDEV\((r\.\w+_score)\)`)
 
-// indexDropper leaves the secondary indexes out of the tables that clients
-// create. They cost time and save none here: the server sorts each of them anew
-// for every INSERT, finds a row no faster through them, and plans its joins
-// around them where it would otherwise hash. Without them the sample data loads
-// in a third of the time, and a join may take a hundredth.
+// indexDropper removes the secondary indexes from CREATE TABLE statements. They slow
+// this server down: it sorts each index again for every INSERT, finds rows no faster
+// with them, and plans joins with them where it would otherwise use a hash join.
+// Without them the sample data loads in a third of the time, and a join may take a
+// hundredth.
 type indexDropper struct{ vitess.Handler }
 
 func withoutIndexes(h vitess.Handler) (vitess.Handler, error) { return indexDropper{h}, nil }
 
-// ComQuery takes every statement of a client that sends them one by one and as
-// text, as database/sql's with interpolated parameters does.
+// ComQuery receives every statement of a client that sends statements one by one and
+// as text, as database/sql does with interpolated parameters.
 func (d indexDropper) ComQuery(ctx context.Context, c *vitess.Conn, query string, rows vitess.ResultSpoolFn) error {
 	if strings.HasPrefix(query, "CREATE TABLE ") {
 		query = secondaryIndex.ReplaceAllString(query, "")
@@ -114,7 +114,7 @@ func (d *database) Fill(ctx context.Context) error {
 	return storetest.Load(ctx, db)
 }
 
-// Close ends the server and the queries that still run.
+// Close ends the server and all running queries.
 func (d *database) Close() error {
 	d.server.Close()
 	<-d.done

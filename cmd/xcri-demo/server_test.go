@@ -67,7 +67,7 @@ func connectEmbedded(t *testing.T) *sql.Conn {
 	return connect(t, db.Host, db.Port, databaseUser, "")
 }
 
-// text returns the rows of a query, a line each, or the error.
+// text returns the rows of a query, one in each line, or the error.
 func text(ctx context.Context, conn *sql.Conn, query string, args ...any) string {
 	rows, err := conn.QueryContext(ctx, query, args...)
 	if err != nil {
@@ -110,8 +110,8 @@ const (
 	huge     = int64(1<<63 - 1)
 )
 
-// TestSameRowsAsMariaDB asks the embedded server and MariaDB the kinds of
-// question that the proxy asks, and demands the same text of every value.
+// TestSameRowsAsMariaDB: the embedded server and MariaDB return the same text of every
+// value for the kinds of queries that the proxy sends.
 func TestSameRowsAsMariaDB(t *testing.T) {
 	srv, err := mariadb.Start(mariadb.Options{})
 	if errors.Is(err, mariadb.ErrMissing) {
@@ -182,7 +182,7 @@ func TestSameRowsAsMariaDB(t *testing.T) {
 		{"integer beyond the primary key", "SELECT COUNT(*) FROM " + metadata + " WHERE metadata_id IN (?, ?)", []any{huge, -1}},
 		{"at least a huge integer", "SELECT COUNT(*) FROM " + athletes + " WHERE races_count >= ?", []any{huge}},
 		{"largest limit", page, []any{50000, 3}},
-		// The sum of the two must fit 64 bits here, which MariaDB does not ask for.
+		// The sum of limit and offset must fit 64 bits here, but not in MariaDB.
 		{"huge offset", page, []any{50000, huge / 2}},
 	} {
 		t.Run(test.name, func(t *testing.T) { sameRows(t, maria, demo, test.query, test.args...) })
@@ -207,7 +207,8 @@ func sameRows(t *testing.T, maria, demo *sql.Conn, query string, args ...any) {
 	t.Fatalf("%s\n%d rows, MariaDB has %d", query, len(g)-1, len(w)-1)
 }
 
-// TestSession says what the proxy does to open a connection and a read.
+// TestSession: the embedded server accepts the statements that the proxy sends to open
+// a connection and a read.
 func TestSession(t *testing.T) {
 	conn := connectEmbedded(t)
 	if got := text(t.Context(), conn, "SELECT VERSION()"); strings.Contains(got, "MariaDB") || strings.HasPrefix(got, "error") {

@@ -6,9 +6,9 @@ import (
 	"path/filepath"
 )
 
-// OwnPath returns the path that this program was started from, where its next
-// version will be. A symbolic link is not resolved: by then it may point to
-// another file.
+// OwnPath returns the path that this program was started from, where its next version
+// is expected. It does not resolve a symbolic link, which may point to another file by
+// then.
 func OwnPath() string {
 	executable, err := os.Executable()
 	if err != nil {

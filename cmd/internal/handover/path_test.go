@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestOwnPath holds that a symbolic link to the running program is its path, and
-// that another file of the same name is not.
+// TestOwnPath: a symbolic link to the running program is its path; another file of the
+// same name is not.
 func TestOwnPath(t *testing.T) {
 	executable, err := os.Executable()
 	if err != nil {

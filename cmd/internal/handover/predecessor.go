@@ -15,11 +15,11 @@ const (
 	savedLine = "saved\n"
 )
 
-// Predecessor is the process that started this one and that serves until this
-// one is ready.
+// Predecessor is the process that started this process and that serves until this
+// process is ready.
 type Predecessor struct {
 	line  *os.File
-	saved chan struct{} // closed once the predecessor writes no file any more
+	saved chan struct{} // closed once the predecessor has written its files
 	gone  chan struct{} // closed once the predecessor has ended
 }
 
@@ -30,8 +30,8 @@ func newPredecessor(line *os.File) *Predecessor {
 	return p
 }
 
-// listen reads what the predecessor reports. An earlier version of the program
-// reports nothing: its end of the line can't be read.
+// listen reads the predecessor's reports. An earlier version of the program sends
+// none: its end of the line can't be read.
 func (p *Predecessor) listen() {
 	from := bufio.NewReader(p.line)
 	text, err := from.ReadString('\n')
@@ -56,8 +56,8 @@ func (p *Predecessor) AwaitSaved(patience time.Duration) {
 // Gone returns a channel that is closed if the predecessor ends before Ready.
 func (p *Predecessor) Gone() <-chan struct{} { return p.gone }
 
-// Ready tells the predecessor that this process serves, so that it ends. Call it
-// once. The error means that the predecessor does not listen any more.
+// Ready reports to the predecessor that this process serves, so that it ends. Call it
+// once. An error means that the predecessor no longer reads reports.
 func (p *Predecessor) Ready() error {
 	_, err := p.line.WriteString(readyLine)
 	return errors.Join(err, p.line.Close())

@@ -30,14 +30,14 @@ const (
 // FileDescriptorName=, or after the socket unit that is shipped.
 var adminNames = []string{"admin", "xcri-proxy-admin.socket"}
 
-// Want says where a socket is to be opened.
+// Want describes a socket to open.
 type Want struct {
 	Setting string      // names the address in errors
 	Addr    string      // host:port or unix:/path; empty for no socket
 	Mode    fs.FileMode // of a Unix socket
 }
 
-// Socket is a listening socket of the process and where it came from.
+// Socket is a listening socket of the process, with its origin.
 type Socket struct {
 	net.Listener
 	From        string       // the process that passed the socket on; empty if Open made it
@@ -78,7 +78,7 @@ func Open(public, admin Want) (*Socket, *Socket, error) {
 	return passed.public, passed.admin, nil
 }
 
-// passedOn are the sockets that another process opened.
+// passedOn holds the sockets that another process opened.
 type passedOn struct {
 	public, admin *Socket // nil for none
 	last          *Predecessor
@@ -87,7 +87,7 @@ type passedOn struct {
 
 const fromSystemd, fromLast = "systemd", "the last process"
 
-// takePassed takes the sockets over that the environment announces.
+// takePassed takes over the sockets that the environment announces.
 func takePassed() (p passedOn, err error) {
 	count := os.Getenv(successorVar)
 	if count == "" {
@@ -105,7 +105,7 @@ func takePassed() (p passedOn, err error) {
 	return p, err
 }
 
-// activate takes the sockets over that systemd holds.
+// activate takes over the sockets that systemd holds.
 func (p *passedOn) activate(files []*os.File) (err error) {
 	var public []*os.File
 	for _, f := range files {
@@ -177,7 +177,7 @@ func take(socket *os.File, from string) (*Socket, error) {
 	return s, nil
 }
 
-// isAt reports whether the socket's address is the one that a setting names.
+// isAt reports whether the socket has the address of a setting.
 func (s *Socket) isAt(addr string) bool {
 	if path, ok := strings.CutPrefix(addr, unixScheme); ok {
 		return s.Addr().Network() == "unix" && s.Addr().String() == path
@@ -200,12 +200,12 @@ func (s *Socket) Remove() {
 	}
 }
 
-// supervised reports whether systemd started this process. systemd takes the end
-// of this process for the end of the service, and would end a successor too.
+// supervised reports whether systemd started this process. For systemd the end of this
+// process is the end of the service, and it would end a successor too.
 func supervised() bool {
 	return os.Getenv("NOTIFY_SOCKET") != "" || isOwn("LISTEN_PID") || isOwn("SYSTEMD_EXEC_PID")
 }
 
-// isOwn reports whether a variable holds our process ID. With another process ID
-// the variable was inherited and says nothing of this process.
+// isOwn reports whether a variable holds this process's ID. With another process ID
+// the variable was inherited and does not concern this process.
 func isOwn(variable string) bool { return os.Getenv(variable) == strconv.Itoa(os.Getpid()) }

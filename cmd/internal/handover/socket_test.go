@@ -25,7 +25,7 @@ func socketDir(t *testing.T) string {
 	return dir
 }
 
-// stale leaves a socket at path that no process accepts on.
+// stale creates a socket at path on which no process accepts.
 func stale(t *testing.T, path string) {
 	t.Helper()
 	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
@@ -41,8 +41,8 @@ func exists(path string) bool {
 	return err == nil
 }
 
-// TestBindUnix: a new socket takes the place of a stale one and of no other file,
-// and has its mode from the first moment on.
+// TestBindUnix: a new socket replaces a stale socket but no other file, and has its
+// mode from the start.
 func TestBindUnix(t *testing.T) {
 	dir := socketDir(t)
 	for name, tt := range map[string]struct {
@@ -109,8 +109,8 @@ func TestBindUnix(t *testing.T) {
 	}
 }
 
-// TestBindUnixAtOnce: of processes that start at the same time on a stale socket
-// one listens, and its file stays.
+// TestBindUnixAtOnce: of several processes that start concurrently on a stale socket
+// exactly one listens, and its file stays.
 func TestBindUnixAtOnce(t *testing.T) {
 	path := filepath.Join(socketDir(t), "s")
 	for range 20 {
@@ -138,8 +138,8 @@ func TestBindUnixAtOnce(t *testing.T) {
 	}
 }
 
-// TestRemove: a socket's file goes with the process that it belongs to, unless
-// another has taken its place.
+// TestRemove: a process removes its socket's file at its end, unless another process
+// has replaced the file.
 func TestRemove(t *testing.T) {
 	path := filepath.Join(socketDir(t), "s")
 	want := Want{"LISTEN_ADDR", "unix:" + path, 0o600}
@@ -173,7 +173,7 @@ func TestRemove(t *testing.T) {
 	tcp.Remove()
 }
 
-// TestOpenErrors names the setting at fault, and leaves nothing open.
+// TestOpenErrors: an error names the setting at fault, and no socket is left open.
 func TestOpenErrors(t *testing.T) {
 	dir := socketDir(t)
 	good := Want{"LISTEN_ADDR", "unix:" + filepath.Join(dir, "good"), 0o600}
@@ -196,7 +196,7 @@ func TestOpenErrors(t *testing.T) {
 	}
 }
 
-// TestIsAt compares a socket that was passed on with the address in the settings.
+// TestIsAt: an inherited socket is compared with the address in the settings.
 func TestIsAt(t *testing.T) {
 	path := filepath.Join(socketDir(t), "s")
 	for _, tt := range []struct {

@@ -17,7 +17,7 @@ var (
 	errStopping = errors.New("this process stops")
 )
 
-// Successor is a process that is to take over.
+// Successor is a started process that is to replace this process.
 type Successor struct {
 	cmd   *exec.Cmd
 	line  *os.File      // carries readyLine and savedLine
@@ -69,12 +69,12 @@ func Start(command []string, public net.Listener, admin ...net.Listener) (*Succe
 // PID returns the process ID of the successor.
 func (s *Successor) PID() int { return s.cmd.Process.Pid }
 
-// Saved tells the successor that this process writes no file any more, which the
-// successor waits for. Call it before Await.
+// Saved reports to the successor, which waits for the report, that this process has
+// written its files. Call it before Await.
 func (s *Successor) Saved() { s.line.WriteString(savedLine) } // an error means that it has ended, as Await says
 
-// Await returns nil once the successor serves, and an error if it ends, if
-// patience or ctx does before. Call it once.
+// Await returns nil once the successor serves, and an error if the successor, patience
+// or ctx ends before. Call it once.
 func (s *Successor) Await(ctx context.Context, patience time.Duration) error {
 	defer s.line.Close()
 	serves := make(chan struct{})

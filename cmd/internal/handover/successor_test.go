@@ -31,8 +31,8 @@ func startScript(t *testing.T, script string) *Successor {
 	return s
 }
 
-// TestAwaitReports holds that only the whole line on the pipe counts as ready, and
-// that each other result has its own error.
+// TestAwaitReports: only the complete line counts as ready, and each other result has
+// its own error.
 func TestAwaitReports(t *testing.T) {
 	canceled, cancel := context.WithCancel(t.Context())
 	cancel()
@@ -57,8 +57,8 @@ func TestAwaitReports(t *testing.T) {
 	}
 }
 
-// TestSuccessorHasTheSocket holds that the successor is marked as one and that
-// its descriptor 3 is the predecessor's socket.
+// TestSuccessorHasTheSocket: the successor is marked as a successor, and its
+// descriptor 3 is the predecessor's socket.
 func TestSuccessorHasTheSocket(t *testing.T) {
 	s := startScript(t, `[ "$XCRI_PROXY_HANDOVER" = 1 ] && [ -S /dev/fd/3 ] && echo ready >&4; exec sleep 1000`)
 	if err := s.Await(t.Context(), time.Minute); err != nil {
@@ -66,7 +66,7 @@ func TestSuccessorHasTheSocket(t *testing.T) {
 	}
 }
 
-// TestKillReachesTheGroup holds that processes of the successor end with it.
+// TestKillReachesTheGroup: the successor's child processes end with it.
 func TestKillReachesTheGroup(t *testing.T) {
 	fifo := filepath.Join(t.TempDir(), "fifo")
 	if err := syscall.Mkfifo(fifo, 0o600); err != nil {
@@ -84,8 +84,8 @@ func TestKillReachesTheGroup(t *testing.T) {
 	}
 }
 
-// TestStartFails holds that a command that cannot run is an error, and a listener
-// without a socket too.
+// TestStartFails: a command that cannot run is an error, and so is a listener without
+// a socket.
 func TestStartFails(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -100,8 +100,8 @@ func TestStartFails(t *testing.T) {
 	}
 }
 
-// What the predecessor reports, and its end, reach the successor, whatever end of a
-// line it has: that of an earlier version can't be read.
+// The predecessor's reports and its end reach the successor. The line of an earlier
+// version, which can't be read, is accepted too.
 func TestPredecessorReports(t *testing.T) {
 	ended := func(c <-chan struct{}) bool {
 		select {

@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// probeTimeout bounds the attempt to connect to a socket that is in the way.
+// probeTimeout limits the attempt to connect to an existing socket.
 const probeTimeout = time.Second
 
 // bindUnix listens on a new Unix socket with a mode. A socket at path that no
@@ -27,14 +27,14 @@ func bindUnix(path string, mode fs.FileMode) (net.Listener, error) {
 	if err := removeStale(path); err != nil {
 		return nil, err
 	}
-	// A mode that is set after bind would leave a moment in which others connect.
+	// If the mode were set after bind, other accounts could connect in between.
 	mask := syscall.Umask(int(^mode & fs.ModePerm))
 	ln, err := net.ListenUnix("unix", &net.UnixAddr{Name: path, Net: "unix"})
 	syscall.Umask(mask)
 	if err != nil {
 		return nil, err
 	}
-	ln.SetUnlinkOnClose(false) // a successor may serve it then
+	ln.SetUnlinkOnClose(false) // a successor may serve it by then
 	return ln, nil
 }
 
@@ -62,7 +62,7 @@ func lockFolder(path string) (unlock func() error, err error) {
 	return folder.Close, nil
 }
 
-// removeStale does that with the folder locked.
+// removeStale is removeUnix with the folder locked.
 func removeStale(path string) error {
 	file, err := os.Lstat(path)
 	switch {

@@ -8,22 +8,22 @@ import (
 )
 
 const (
-	// burst is how many records of one message are written within window; the
-	// others are counted, and the count is written when window ends.
+	// burst is the number of records of one message that are written within window.
+	// Further records are counted, and the count is written when window ends.
 	burst, window = 10, 10 * time.Second
 	// maxMessages limits the messages that are counted at the same time. Messages
 	// are constants almost everywhere.
 	maxMessages = 500
 )
 
-// limit bounds how often a message is written, whatever loop logs it. Records
-// below level info are not limited: they are asked for.
+// limit limits how often a message is written, whichever loop logs it. Records below
+// level info are not limited: an operator has requested them.
 type limit struct {
 	slog.Handler
 	counts *counts
 }
 
-// counts are the messages of the current windows.
+// counts holds the message counts of the current windows.
 type counts struct {
 	mu  sync.Mutex
 	all map[string]*count
@@ -81,8 +81,8 @@ func (c *counts) admits(message string, now time.Time, report func(suppressed in
 	return false
 }
 
-// forget removes the messages whose window has ended and reports whether there is
-// room now. The caller holds mu.
+// forget removes the messages whose window has ended, and reports whether there is
+// room. The caller holds mu.
 func (c *counts) forget(now time.Time) bool {
 	for message, m := range c.all {
 		if !now.Before(m.ends) {

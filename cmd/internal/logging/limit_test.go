@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// safeBuffer may be written by timers.
+// safeBuffer is a buffer that timers may write to concurrently.
 type safeBuffer struct {
 	mu sync.Mutex
 	b  bytes.Buffer
@@ -29,8 +29,8 @@ func (s *safeBuffer) String() string {
 	return s.b.String()
 }
 
-// A message that a loop repeats takes a bounded number of lines, and the count of
-// the others is written. Other messages are not concerned.
+// A message that a loop repeats is written a limited number of times, followed by the
+// count of suppressed lines. Other messages are not affected.
 func TestRepeatedMessagesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b safeBuffer
@@ -64,7 +64,7 @@ func TestRepeatedMessagesAreBounded(t *testing.T) {
 	})
 }
 
-// Messages that differ in their text do not fill the memory.
+// Messages with ever new texts use a limited amount of memory.
 func TestManyMessages(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var b bytes.Buffer

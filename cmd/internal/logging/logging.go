@@ -13,7 +13,7 @@ import (
 	"time"
 )
 
-// Format is how lines are written.
+// Format is the format of log lines.
 type Format uint8
 
 const (
@@ -26,7 +26,7 @@ const (
 	Journal
 )
 
-// Options say what is written. The zero value writes JSON from level info on.
+// Options configure a Log. The zero value writes JSON from level info on.
 type Options struct {
 	Level  slog.Leveler
 	Format Format
@@ -52,10 +52,10 @@ func New(w io.Writer, opts Options) *Log {
 	return &Log{slog.New(newLimit(newHandler(q, opts))), q}
 }
 
-// Close writes the lines that wait, for at most patience. Later lines are dropped.
+// Close writes the waiting lines within patience. Later lines are dropped.
 func (l *Log) Close(patience time.Duration) { l.queue.close(patience) }
 
-// Dropped returns how many lines were dropped.
+// Dropped returns the number of dropped lines.
 func (l *Log) Dropped() int64 { return l.queue.total() }
 
 func newHandler(w io.Writer, opts Options) slog.Handler {
@@ -70,7 +70,7 @@ func newHandler(w io.Writer, opts Options) slog.Handler {
 	return slog.NewJSONHandler(w, options)
 }
 
-// inSeconds writes a duration as a number of seconds and says so in the key.
+// inSeconds formats a duration as a number of seconds and marks the unit in the key.
 func inSeconds(_ []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() != slog.KindDuration {
 		return a

@@ -43,9 +43,9 @@ func decode(t *testing.T, text string) (lines []map[string]any) {
 	return lines
 }
 
-// A reader that takes nothing blocks no caller and not the end, however much is
-// logged. The lines that find no room are dropped and counted, and the count is
-// written once the reader reads again.
+// A reader that does not read blocks neither a caller nor Close, however much is
+// logged. Lines that do not fit are dropped and counted, and the count is written once
+// the reader reads again.
 func TestSlowReader(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		g := &gate{open: make(chan struct{})}
@@ -88,8 +88,8 @@ func (f *flaky) Write(p []byte) (int, error) {
 	return f.Buffer.Write(p)
 }
 
-// A line that can't be written is dropped and counted; once lines can be written
-// again, the count is.
+// A line that can't be written is dropped and counted; the count is written once
+// writing works again.
 func TestFailingWriter(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := &flaky{broken: true}
@@ -108,7 +108,7 @@ func TestFailingWriter(t *testing.T) {
 	})
 }
 
-// A pipe whose reader is gone costs lines, not the process.
+// After the reader of a pipe has gone, lines are lost but the process goes on.
 func TestReaderGone(t *testing.T) {
 	r, w, err := os.Pipe()
 	if err != nil {
@@ -130,8 +130,8 @@ func TestReaderGone(t *testing.T) {
 	}
 }
 
-// Lines are in the order in which they were logged, also by many at once, and Close
-// waits for all of them.
+// Lines are written in the order in which they were logged, also by concurrent
+// callers, and Close waits for all of them.
 func TestCloseWritesAll(t *testing.T) {
 	var out bytes.Buffer
 	l := New(&out, Options{})
@@ -159,7 +159,7 @@ func TestCloseWritesAll(t *testing.T) {
 	}
 }
 
-// Durations are numbers of seconds, and the key says so.
+// Durations are logged as numbers of seconds, with the unit in the key.
 func TestDurationsInSeconds(t *testing.T) {
 	for _, tt := range []struct {
 		format Format
@@ -213,7 +213,7 @@ func TestLevel(t *testing.T) {
 	}
 }
 
-// The format follows what the log is written to: only the very file that
+// The format depends on the destination of the log: only the exact file that
 // JOURNAL_STREAM names is the journal.
 func TestFormatOf(t *testing.T) {
 	f, err := os.Create(filepath.Join(t.TempDir(), "log"))

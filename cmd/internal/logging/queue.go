@@ -10,12 +10,12 @@ import (
 // queueBytes limits the lines that wait for a slow reader.
 const queueBytes = 1 << 20
 
-// queue is a writer that never waits for the writer behind it: lines wait in
-// memory, and a line that finds no room is dropped and counted. A line that can't be
-// written is dropped, too. It is safe for concurrent use.
+// queue is a writer that never waits for the writer behind it: lines wait in memory,
+// and a line that does not fit is dropped and counted. A line that can't be written is
+// dropped too. It is safe for concurrent use.
 type queue struct {
 	to io.Writer
-	// report formats the line that says how many lines were dropped.
+	// report formats the line with the number of dropped lines.
 	report func(dropped int64) []byte
 
 	mu       sync.Mutex
@@ -73,7 +73,8 @@ func (q *queue) run() {
 	}
 }
 
-// take returns the lines that wait, which go on counting until they are written.
+// take returns the waiting lines, which count towards the limit until they are
+// written.
 func (q *queue) take() (lines [][]byte) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
@@ -90,7 +91,7 @@ func (q *queue) wrote(size int, err error) {
 	}
 }
 
-// reportDropped writes how many lines were dropped since the last report. If that
+// reportDropped writes the number of lines dropped since the last report. If the write
 // fails, the next report includes them.
 func (q *queue) reportDropped() {
 	q.mu.Lock()
@@ -112,7 +113,7 @@ func (q *queue) isClosed() bool {
 	return q.closed
 }
 
-// close writes what is left, as far as that takes no longer than patience.
+// close writes the remaining lines within patience.
 func (q *queue) close(patience time.Duration) {
 	q.mu.Lock()
 	q.closed = true
@@ -124,7 +125,7 @@ func (q *queue) close(patience time.Duration) {
 	}
 }
 
-// total returns how many lines were dropped.
+// total returns the number of dropped lines.
 func (q *queue) total() int64 {
 	q.mu.Lock()
 	defer q.mu.Unlock()

@@ -8,15 +8,15 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// File is the regular file that a descriptor writes to, by its name at the start.
+// File is the regular file that a descriptor writes to, with its path at the start.
 type File struct {
 	descriptors []*os.File
 	path        string
 	mode        os.FileMode
 }
 
-// FileOf returns the file that first writes to; nil if that is no regular file. Others
-// that write to the same file are reopened with it.
+// FileOf returns the file that first writes to; nil if it is not a regular file.
+// Descriptors in others that write to the same file are reopened with it.
 func FileOf(first *os.File, others ...*os.File) *File {
 	info, err := first.Stat()
 	if err != nil || !info.Mode().IsRegular() {
@@ -35,8 +35,8 @@ func FileOf(first *os.File, others ...*os.File) *File {
 	return f
 }
 
-// Reopen goes on in the file that is now at the path, or a new one: the last may have
-// been renamed.
+// Reopen continues in the file that is now at the path, or in a new file: the old file
+// may have been renamed.
 func (f *File) Reopen() error {
 	next, err := os.OpenFile(f.path, os.O_WRONLY|os.O_APPEND|os.O_CREATE|unix.O_NOCTTY, f.mode)
 	if err != nil {

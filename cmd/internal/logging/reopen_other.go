@@ -10,7 +10,7 @@ import (
 // File is the regular file that a descriptor writes to.
 type File struct{}
 
-// FileOf returns nil: there is no telling the name of an open file.
+// FileOf returns nil: this system does not report the name of an open file.
 func FileOf(*os.File, ...*os.File) *File { return nil }
 
 // Reopen returns an error.

@@ -9,8 +9,8 @@ import (
 	"golang.org/x/term"
 )
 
-// FormatOf returns the format for what w leads to: text for a terminal, JSON with
-// priorities for systemd's journal, JSON for all else.
+// FormatOf returns the format for the destination of w: text for a terminal, JSON with
+// priorities for systemd's journal, and JSON for all others.
 func FormatOf(w io.Writer, getenv func(string) string) Format {
 	f, ok := w.(*os.File)
 	switch {
