@@ -16,11 +16,11 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 )
 
-// base is where the API is for visitors.
+// base is the public path of the API.
 const base = "/iz/xcri/api"
 
-// wordpress stands for the rules at the site's root: all that is no file is
-// WordPress's.
+// wordpress simulates the rules at the site's root: WordPress handles every path that
+// is not a file.
 const wordpress = "RewriteEngine On\nRewriteRule ^index\\.html$ - [L]\nRewriteCond %{REQUEST_FILENAME} !-f\n" +
 	"RewriteCond %{REQUEST_FILENAME} !-d\nRewriteRule . /index.html [L]\n"
 
@@ -42,7 +42,7 @@ func vhost(t *testing.T, proxy string) *apache.Server {
 	if err := os.WriteFile(down, []byte(downPage), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	// What a site compresses on its own must leave the answers alone.
+	// The site's own compression must not change the answers.
 	conf := fmt.Sprintf("SetOutputFilter BROTLI_COMPRESS;DEFLATE\nDefine XCRI_PROXY %s\nDefine XCRI_DOWN %s\nInclude %q", proxy, down, snippet)
 	s := apache.Start(t, conf, "proxy", "proxy_http", "headers", "env", "alias", "dir", "rewrite", "deflate", "filter", "brotli")
 	s.Write(t, ".htaccess", wordpress, 0o644)
@@ -68,7 +68,7 @@ func TestVirtualHost(t *testing.T) {
 	t.Run("away", func(t *testing.T) { away(t, server.URL, proxy) })
 }
 
-// targets are spelt in ways that something on the way might change.
+// targets are spelled in ways that a server in front might change.
 var targets = []string{
 	base + "/athletes/?limit=3", base + "/athletes?limit=3", base + "/nothing/here",
 	base + "/athletes/?season_year=2025&limit=2&search=O%27Brien%20%C3%A9", base + "/teams/?limit=2&search=a+b", base + "/teams/?limit=2&search=a%2Bb",
@@ -81,7 +81,7 @@ var targets = []string{
 	base + "/snapshots/2025-10-27/teams?limit=2", base + "//teams/", base + "/teams/.", base + "/x/../teams/?limit=2",
 }
 
-// sameAnswers compares what two servers answer.
+// sameAnswers compares the answers of two servers.
 func sameAnswers(t *testing.T, through, directly string, targets []string) {
 	for _, target := range targets {
 		r := request{target: target, headers: "X-Forwarded-For: 203.0.113.9"}
@@ -97,13 +97,13 @@ func sameAnswers(t *testing.T, through, directly string, targets []string) {
 	}
 }
 
-// field is a header's whole value. Apache writes lists without spaces.
+// field returns a header's complete value. Apache writes lists without spaces.
 func field(a *answer, name string) string {
 	return strings.ReplaceAll(strings.Join(a.header[name], ","), ", ", ",")
 }
 
-// codings: a body is compressed as the visitor likes it, once, and not at all
-// where the proxy did not.
+// codings holds that a body is compressed once, with a coding that the visitor
+// accepts, and not at all if the proxy did not compress it.
 func codings(t *testing.T, through, directly string) {
 	for _, target := range []string{base + "/athletes/?limit=20", base + "/teams/?limit=1", base + "/metadata/latest/date"} {
 		for accept, coding := range map[string]string{"gzip": "gzip", "br": "br", "gzip, deflate, br": "br", "identity": "", "": "", "deflate": ""} {
@@ -163,8 +163,8 @@ func head(t *testing.T, through string) {
 	}
 }
 
-// passedOn: what a visitor sends reaches the old API once, with the address that
-// it came from and not the one that it says.
+// passedOn holds that a visitor's request reaches the old API once, with the visitor's
+// real address and not an address that the visitor claims.
 func passedOn(t *testing.T, through string, old *oldapi.Server, headers ...string) {
 	t.Helper()
 	const spoofed = "X-Forwarded-For: 198.51.100.1\nX-Forwarded-Proto: https\nX-Forwarded-Host: evil.example\nForwarded: for=198.51.100.1\nX-Real-IP: 198.51.100.1"
@@ -198,7 +198,7 @@ func passedOn(t *testing.T, through string, old *oldapi.Server, headers ...strin
 	}
 }
 
-// asSent: percent-encoded characters reach the old API as the visitor sent them.
+// asSent holds that percent-encoded characters reach the old API unchanged.
 func asSent(t *testing.T, through string, old *oldapi.Server) {
 	for _, target := range []string{
 		"/other/a%2Fb", "/other/%41%20%25%3F%23%3B", "/other/%C3%A9;x=1", "/other/?q=O%27Brien+%2B%26%25%20é&x=%2F;y", "/other?", "/other/a%2525",
@@ -211,7 +211,7 @@ func asSent(t *testing.T, through string, old *oldapi.Server) {
 	}
 }
 
-// forAdministrators are spellings of the pages that no visitor may see.
+// forAdministrators are spellings of the admin pages, which no visitor may get.
 var forAdministrators = []string{
 	"/iz/xcri/cache", "/iz/xcri/cache/", "/iz/xcri/cache/stats", "/iz/xcri/cache/page.js", "/iz/xcri/cache/history", base + "/cache/stats", base + "/cache", base + "/metrics", base + "/metrics/",
 	"/iz/xcri/cache?x", "/iz/xcri//cache/stats", "//iz/xcri/cache/stats", "//iz//xcri//api//cache//stats", "/iz/xcri/api//cache/stats", "/iz/xcri/%63ache/stats",
@@ -222,8 +222,8 @@ var forAdministrators = []string{
 	"http://rankings.example/iz/xcri/cache/stats", "http://rankings.example//cache/stats",
 }
 
-// hidden: no spelling shows a visitor the pages of those who run the proxy.
-// That the proxy itself refuses them is a second bar, without Apache's.
+// hidden holds that Apache rejects every spelling of the admin pages. The proxy itself
+// rejects them too, independently of Apache.
 func hidden(t *testing.T, through, directly string) {
 	for _, headers := range []string{"", "X-Forwarded-For: 127.0.0.1", "Connection: X-Forwarded-For, X-Forwarded-Host, X-Forwarded-Server, X-Forwarded-Proto"} {
 		for _, target := range forAdministrators {
@@ -248,7 +248,7 @@ func hidden(t *testing.T, through, directly string) {
 	}
 }
 
-// beside: what is not below the prefix stays WordPress's.
+// beside holds that WordPress handles paths that are not below the prefix.
 func beside(t *testing.T, through string) {
 	for _, target := range []string{"/", "/a/page/", "/iz/other/", "/iz/xcrix", "/iz/xcri-down", "/IZ/XCRI/api/health"} {
 		if a := (request{target: target}).ask(t, through); a.body != "WordPress" {
@@ -257,8 +257,8 @@ func beside(t *testing.T, through string) {
 	}
 }
 
-// gracefulRestarts: while Apache replaces its children under load, every
-// request is answered.
+// gracefulRestarts holds that every request is answered while Apache replaces its
+// children under load.
 func gracefulRestarts(t *testing.T, server *apache.Server) {
 	load := startLoad(server.URL + base)
 	for range 3 {
@@ -271,8 +271,8 @@ func gracefulRestarts(t *testing.T, server *apache.Server) {
 	load.finish(t)
 }
 
-// away: people are told when there is no proxy, in the form that they can use,
-// and are served again as soon as there is one.
+// away holds that without a proxy clients get an error page in a suitable format, and
+// that they are served as soon as the proxy runs again.
 func away(t *testing.T, through string, proxy *process) {
 	proxy.end(syscall.SIGKILL)
 	page := request{target: "/iz/xcri/"}.ask(t, through)

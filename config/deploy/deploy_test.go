@@ -1,5 +1,5 @@
-// Package deploy holds what a host needs to run the proxy beside Apache and
-// systemd, and tests that run it as it is shipped.
+// Package deploy contains the files to run the proxy with Apache and systemd, and
+// tests of the files as shipped.
 package deploy
 
 import (
@@ -47,7 +47,7 @@ func runTests(m *testing.M) int {
 	return m.Run()
 }
 
-// await polls until what has come true.
+// await polls until the condition holds.
 func await(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(20 * time.Second); !is(); time.Sleep(10 * time.Millisecond) {
@@ -67,7 +67,7 @@ func freeAddr(t testing.TB) string {
 	return ln.Addr().String()
 }
 
-// settings are an env file for a proxy of the test database.
+// settings returns an env file for a proxy of the test database.
 func settings(t testing.TB, addr string, more ...string) string {
 	t.Helper()
 	srv, err := db.Get()
@@ -81,7 +81,7 @@ func settings(t testing.TB, addr string, more ...string) string {
 	return strings.Join(lines, "\n") + "\n"
 }
 
-// process is a proxy that runs as a process of its own.
+// process is a proxy in its own process.
 type process struct {
 	addr    string
 	envFile string
@@ -95,7 +95,7 @@ func startProxy(t testing.TB, more ...string) *process {
 	return startProxyAt(t, freeAddr(t), more...)
 }
 
-// startProxyAt runs the proxy at an address, which may be a Unix socket's.
+// startProxyAt runs the proxy at an address, which may be a Unix socket.
 func startProxyAt(t testing.TB, addr string, more ...string) *process {
 	t.Helper()
 	p := &process{addr: addr, envFile: filepath.Join(t.TempDir(), "env"), log: &lockedBuffer{}}
@@ -150,12 +150,12 @@ func (b *lockedBuffer) String() string {
 	return b.b.String()
 }
 
-// request is sent as it is: no part of its target is folded or encoded anew.
+// request is sent unchanged: its target is not normalized or encoded again.
 type request struct {
 	method, target string // GET if empty
 	headers        string // lines "Name: value"
 	body           string
-	from           string // address it comes from; empty for any
+	from           string // source address; empty means any
 	host           string // rankings.example if empty
 }
 
@@ -163,10 +163,10 @@ type answer struct {
 	status int
 	header http.Header
 	body   string
-	length int64 // as told
+	length int64 // Content-Length
 }
 
-// send asks a server on a connection of its own.
+// send sends a request to a server on a new connection.
 func (r request) send(base string) (*answer, error) {
 	method := r.method
 	if method == "" {
@@ -210,7 +210,7 @@ func (r request) send(base string) (*answer, error) {
 	return &answer{resp.StatusCode, resp.Header, string(body), resp.ContentLength}, err
 }
 
-// ask is send for requests that must be answered.
+// ask is like send, but a failure ends the test.
 func (r request) ask(t testing.TB, base string) *answer {
 	t.Helper()
 	a, err := r.send(base)

@@ -15,8 +15,9 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
-// fronts are web servers in front that say as little of themselves as they can: a
-// bare proxy_pass, and worse. UPSTREAM stands for the proxy's URL.
+// fronts are configurations of web servers in front that reveal as little of
+// themselves as possible: a bare proxy_pass, and worse. UPSTREAM is replaced by the
+// proxy's URL.
 var fronts = map[string]func(t *testing.T, upstream string) (url string){
 	"nginx": func(t *testing.T, upstream string) string {
 		return nginx.Start(t, "location / { proxy_pass "+upstream+"; }")
@@ -41,8 +42,7 @@ var fronts = map[string]func(t *testing.T, upstream string) (url string){
 	},
 }
 
-// forApache writes an upstream on a Unix socket as Apache has it, from nginx's
-// spelling.
+// forApache converts an upstream on a Unix socket from nginx's spelling to Apache's.
 func forApache(upstream string) string {
 	if path, ok := strings.CutPrefix(upstream, "http://unix:"); ok {
 		return "unix:" + strings.TrimSuffix(path, ":") + "|http://localhost"
@@ -50,7 +50,8 @@ func forApache(upstream string) string {
 	return upstream
 }
 
-// socketPath is a path for a Unix socket that web servers of another account reach.
+// socketPath returns a path for a Unix socket that web servers of another account can
+// reach.
 func socketPath(t *testing.T) string {
 	t.Helper()
 	dir, err := os.MkdirTemp("", "xcri-run-")
@@ -64,8 +65,8 @@ func socketPath(t *testing.T) string {
 	return filepath.Join(dir, "xcri-proxy.sock")
 }
 
-// TestClosedBehindAnyProxy: no web server in front opens the admin pages to its
-// visitors, whatever it or they send, while they are open on the machine itself.
+// TestClosedBehindAnyProxy holds that the admin pages are closed to visitors behind
+// any web server, for any headers of either, while they are open to local operators.
 func TestClosedBehindAnyProxy(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("a web server of the same account can't be told from an operator")
@@ -82,8 +83,8 @@ func TestClosedBehindAnyProxy(t *testing.T) {
 	}
 }
 
-// closed: requests of an operator are answered directly, and through a web server
-// neither they nor others.
+// closed holds that an operator's requests are answered directly, and that through a
+// web server all requests for the admin pages are rejected.
 func closed(t *testing.T, through, directly string) {
 	for _, target := range []string{"/cache/stats", "/metrics", "/iz/xcri/cache/", "/iz/xcri/api/cache/stats", "/cache/entry?path=%2Fteams%2F"} {
 		for _, host := range []string{"localhost", "127.0.0.1:8000", "[::1]", "rankings.example"} {
@@ -109,8 +110,9 @@ func closed(t *testing.T, through, directly string) {
 	}
 }
 
-// TestClosedByToken: ADMIN_LOCAL_TOKEN=required closes the admin pages also to what
-// can't be told from an operator, such as a web server that runs as root.
+// TestClosedByToken holds that ADMIN_LOCAL_TOKEN=required closes the admin pages also
+// to clients that can't be distinguished from an operator, such as a web server that
+// runs as root.
 func TestClosedByToken(t *testing.T) {
 	const token = "0123456789abcdef"
 	proxy := startProxy(t, "ADMIN_TOKEN="+token, "ADMIN_LOCAL_TOKEN=required")
@@ -124,8 +126,8 @@ func TestClosedByToken(t *testing.T) {
 	}
 }
 
-// TestVirtualHostOverSocket: the shipped snippet reaches the proxy on a Unix socket,
-// which is all that visitors could notice.
+// TestVirtualHostOverSocket holds that the shipped snippet works with a proxy on a
+// Unix socket, without a difference for visitors.
 func TestVirtualHostOverSocket(t *testing.T) {
 	t.Parallel()
 	old := oldapi.Start(t, oldapi.Options{})
@@ -142,7 +144,8 @@ func TestVirtualHostOverSocket(t *testing.T) {
 	t.Run("away", func(t *testing.T) { away(t, server.URL, proxy) })
 }
 
-// TestHtaccessOverSocket: so do the shipped .htaccess and its script.
+// TestHtaccessOverSocket holds that the shipped .htaccess and its script work with a
+// proxy on a Unix socket.
 func TestHtaccessOverSocket(t *testing.T) {
 	t.Parallel()
 	for name, modules := range map[string][]string{"proxy": {"proxy", "proxy_http"}, "cgi": {"cgid"}} {
@@ -163,9 +166,9 @@ func TestHtaccessOverSocket(t *testing.T) {
 	}
 }
 
-// TestLoginThroughHtaccess: with its rule taken out, .htaccess lets an operator log
-// in, although Apache then sends its own address as the Host. Other sites' forms
-// gain nothing by that.
+// TestLoginThroughHtaccess holds that without its rule for the admin pages .htaccess
+// lets an operator log in, although Apache then sends its own address as the Host, and
+// that forms of other sites are still rejected.
 func TestLoginThroughHtaccess(t *testing.T) {
 	t.Parallel()
 	const token = "0123456789abcdef"

@@ -12,8 +12,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
-// folder starts an Apache where only .htaccess files can be changed, with the
-// shipped one in the site's folder below WordPress.
+// folder starts an Apache on which only .htaccess files can be changed, with the
+// shipped .htaccess in the site's folder below WordPress.
 func folder(t *testing.T, proxy string, modules ...string) *apache.Server {
 	t.Helper()
 	s := apache.Start(t, "SetOutputFilter BROTLI_COMPRESS;DEFLATE",
@@ -53,8 +53,8 @@ func TestHtaccess(t *testing.T) {
 	}
 }
 
-// plain leaves out what Apache decides by itself before it looks at .htaccess,
-// and folds there.
+// plain omits targets that Apache rejects before it reads .htaccess, or normalizes
+// for it.
 func plain(targets []string) (rest []string) {
 	for _, target := range targets {
 		path, _, _ := strings.Cut(target, "?")
@@ -65,7 +65,7 @@ func plain(targets []string) (rest []string) {
 	return rest
 }
 
-// files: nothing of the folder is shown but by way of the proxy.
+// files holds that Apache serves no file of the folder except through the proxy.
 func files(t *testing.T, through string) {
 	for _, target := range []string{"/iz/xcri/.htaccess", "/iz/xcri/xcri-proxy.cgi", "/iz/xcri/api/main.py", "/iz/xcri/api/"} {
 		if a := (request{target: target}).ask(t, through); strings.Contains(a.body, "RewriteRule") || strings.Contains(a.body, "#!/bin/sh") || strings.Contains(a.body, "the old API") {
@@ -74,7 +74,8 @@ func files(t *testing.T, through string) {
 	}
 }
 
-// awayInFolder: a page for people, and not a 200 for anybody.
+// awayInFolder holds that without a proxy Apache sends an error page for people, and
+// never status 200.
 func awayInFolder(t *testing.T, through string, proxy *process) {
 	proxy.end(syscall.SIGKILL)
 	for _, target := range []string{"/iz/xcri/", base + "/teams/?limit=2"} {

@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// load is 20 clients that ask one question after the other.
+// load is 20 clients that send requests in sequence.
 type load struct {
 	asked    atomic.Int64
 	stopping atomic.Bool
@@ -54,7 +54,7 @@ func question(client *http.Client, url string) error {
 	return nil
 }
 
-// awaitMore waits until so many more requests have been answered.
+// awaitMore waits until the given number of further requests have been answered.
 func (l *load) awaitMore(t *testing.T, n int64) {
 	t.Helper()
 	until := l.asked.Load() + n

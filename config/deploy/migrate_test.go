@@ -12,7 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
-// migration is the part of README.md about the five steps.
+// migration returns the section of README.md with the five steps.
 func migration(t *testing.T) string {
 	t.Helper()
 	text, err := os.ReadFile("README.md")
@@ -27,9 +27,9 @@ func migration(t *testing.T) string {
 	return steps
 }
 
-// TestMigrationSteps takes the five steps as README.md has them: a proxy with the
-// settings that step 1 names and no others, the commands of the steps, and the
-// shipped Apache configuration in front. Visitors then get the site and the API.
+// TestMigrationSteps runs the five steps of README.md: a proxy with only the settings
+// of step 1, the commands of the steps, and the shipped Apache configuration in front.
+// Visitors then get the site and the API.
 func TestMigrationSteps(t *testing.T) {
 	need.Program(t, "curl", "curl")
 	steps := migration(t)
@@ -103,8 +103,7 @@ func settingsOf(t *testing.T, steps string, values map[string]string) (lines []s
 	return lines
 }
 
-// startProxyWith runs the proxy with an env file of these lines, and an address
-// that is free.
+// startProxyWith runs the proxy with an env file of these lines, on a free address.
 func startProxyWith(t *testing.T, lines []string) *process {
 	t.Helper()
 	p := &process{addr: freeAddr(t), envFile: filepath.Join(t.TempDir(), "env"), log: &lockedBuffer{}}

@@ -16,7 +16,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
-// TestShellcheck reads the scripts for what sh would trip over.
+// TestShellcheck checks the scripts with shellcheck.
 func TestShellcheck(t *testing.T) {
 	need.Program(t, "shellcheck", "shellcheck")
 	if out, err := exec.Command("shellcheck", "-s", "sh", "xcri-proxy.sh", "xcri-proxy.cgi").CombinedOutput(); err != nil {
@@ -24,7 +24,7 @@ func TestShellcheck(t *testing.T) {
 	}
 }
 
-// installed is a folder with the script and all that belongs to it.
+// installed is a folder with the script and its files.
 type installed struct {
 	t         *testing.T
 	dir, addr string
@@ -53,13 +53,13 @@ func install(t *testing.T) *installed {
 
 func (in *installed) path(name string) string { return filepath.Join(in.dir, name) }
 
-// sh runs the script and returns its exit status and what it said. It must not
-// hold on to who calls it.
+// sh runs the script and returns its exit status and output. The script must not keep
+// its caller waiting.
 func (in *installed) sh(args ...string) (int, string) {
 	in.t.Helper()
 	cmd := exec.Command("sh", append([]string{in.path("xcri-proxy.sh")}, args...)...)
 	cmd.Dir = "/"
-	cmd.WaitDelay = time.Second // for its output once it has ended
+	cmd.WaitDelay = time.Second // waits for the output after the end
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil || err == exec.ErrWaitDelay {
 		in.t.Fatalf("%v: %v", args, err)
@@ -67,7 +67,8 @@ func (in *installed) sh(args ...string) (int, string) {
 	return cmd.ProcessState.ExitCode(), strings.TrimSpace(string(out))
 }
 
-// expect runs the script, which must say what is wanted, and returns all it said.
+// expect runs the script, checks that the output contains the wanted texts, and
+// returns the output.
 func (in *installed) expect(status int, says string, args ...string) string {
 	in.t.Helper()
 	got, said := in.sh(args...)
@@ -129,7 +130,8 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// TestScriptStartsOne: of several starts at once one wins, and all know it.
+// TestScriptStartsOne holds that of several concurrent starts one succeeds, and that
+// all report the running proxy.
 func TestScriptStartsOne(t *testing.T) {
 	t.Parallel()
 	in := install(t)
@@ -164,8 +166,8 @@ func TestCrontab(t *testing.T) {
 	}
 }
 
-// TestScriptKillsNothingElse: a process ID that is left over may be another
-// process's by now.
+// TestScriptKillsNothingElse holds that the script does not kill another process that
+// has the ID in an outdated PID file.
 func TestScriptKillsNothingElse(t *testing.T) {
 	t.Parallel()
 	in := install(t)
@@ -197,7 +199,7 @@ func TestScriptKillsNothingElse(t *testing.T) {
 	in.expect(0, "started", "start")
 }
 
-// hanging is an input that never ends.
+// hanging returns an input that never ends.
 func hanging(t *testing.T) *os.File {
 	t.Helper()
 	r, w, err := os.Pipe()
@@ -223,8 +225,8 @@ func TestScriptReportsFailures(t *testing.T) {
 	in.expect(1, "is missing", "start")
 }
 
-// TestScriptKeepsTheLogShort: what cron starts every minute also keeps the log
-// from filling the disk.
+// TestScriptKeepsTheLogShort holds that the script, run by cron every minute, limits
+// the size of the log.
 func TestScriptKeepsTheLogShort(t *testing.T) {
 	t.Parallel()
 	in := install(t)
@@ -239,8 +241,8 @@ func TestScriptKeepsTheLogShort(t *testing.T) {
 	}
 }
 
-// The log of a running proxy is rotated without a copy, the proxy goes on in the new
-// file, and nothing keeps the old one on the disk.
+// The log of a running proxy is rotated without a copy. The proxy continues in the new
+// file, and no process keeps the old file open.
 func TestScriptRotatesWithoutACopy(t *testing.T) {
 	t.Parallel()
 	in := install(t)
@@ -280,8 +282,8 @@ func TestScriptRotatesWithoutACopy(t *testing.T) {
 	}
 }
 
-// The binary may be a link, which leads to another version after an upgrade, and so may
-// the script.
+// The binary may be a link, which refers to another version after an upgrade, and so
+// may the script.
 func TestScriptWithLinks(t *testing.T) {
 	t.Parallel()
 	in := install(t)
@@ -329,8 +331,8 @@ func TestScriptWithLinks(t *testing.T) {
 	in.expect(3, "not running", "status")
 }
 
-// TestScriptUpgrade: another binary takes over under load, through Apache, and
-// nobody is sent away. One that does not run is not put in place.
+// TestScriptUpgrade holds that another binary takes over under load, through Apache,
+// and every request is answered. A binary that does not run is not installed.
 func TestScriptUpgrade(t *testing.T) {
 	t.Parallel()
 	in := install(t)

@@ -17,7 +17,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
-// maxExposure is what systemd-analyze may say of the system unit, of 10.
+// maxExposure is the maximum exposure of the system unit by systemd-analyze, of 10.
 const maxExposure = 1.5
 
 func read(t testing.TB, name string) string {
@@ -29,7 +29,7 @@ func read(t testing.TB, name string) string {
 	return string(text)
 }
 
-// value is what a unit sets last for a directive.
+// value returns the last value of a directive in a unit.
 func value(t testing.TB, unit, directive string) string {
 	t.Helper()
 	found := regexp.MustCompile(`(?m)^`+directive+`=(.+)$`).FindAllStringSubmatch(unit, -1)
@@ -39,7 +39,7 @@ func value(t testing.TB, unit, directive string) string {
 	return found[len(found)-1][1]
 }
 
-// defaults is the configuration that nobody has changed.
+// defaults returns the default configuration.
 func defaults(t testing.TB) config.Config {
 	t.Helper()
 	cfg, err := config.Load(nil, func(string) (string, bool) { return "", false })
@@ -49,8 +49,8 @@ func defaults(t testing.TB) config.Config {
 	return cfg
 }
 
-// TestUnitsFitTheDefaults: what the units promise depends on settings that are
-// elsewhere.
+// TestUnitsFitTheDefaults holds that the values in the units match the default
+// settings.
 func TestUnitsFitTheDefaults(t *testing.T) {
 	cfg := defaults(t)
 	for _, dir := range []string{"", "user"} {
@@ -74,8 +74,8 @@ func TestUnitsFitTheDefaults(t *testing.T) {
 	}
 }
 
-// TestAdminSocket: the proxy knows the admin socket by the name that the unit gives
-// it, and the unit names the setting that has to go with it.
+// TestAdminSocket holds that the unit's name for the admin socket is the name that the
+// proxy expects, and that the unit mentions the required setting.
 func TestAdminSocket(t *testing.T) {
 	unit := read(t, "xcri-proxy-admin.socket")
 	path := value(t, unit, "ListenStream")
@@ -93,7 +93,7 @@ func TestAdminSocket(t *testing.T) {
 	}
 }
 
-// TestUnits has systemd read the units, with the binary where it is here.
+// TestUnits verifies the units with systemd, with the path of the test's binary.
 func TestUnits(t *testing.T) {
 	need.Program(t, "systemd-analyze", "systemd")
 	for _, dir := range []string{"", "user"} {
@@ -141,7 +141,7 @@ func TestUnits(t *testing.T) {
 	}
 }
 
-// exampleOf is what xcri-proxy.env.example should be.
+// exampleOf returns the expected xcri-proxy.env.example.
 func exampleOf(keys []config.Key) string {
 	var b strings.Builder
 	b.WriteString("# Settings of xcri-proxy, with their defaults. Take the # off a line to change one;\n" +
@@ -150,7 +150,7 @@ func exampleOf(keys []config.Key) string {
 	group := ""
 	for _, k := range keys {
 		if k.Name == "ENV_FILE" {
-			continue // it names this file
+			continue // the key names this file
 		}
 		if k.Group != group {
 			group = k.Group
@@ -161,8 +161,8 @@ func exampleOf(keys []config.Key) string {
 	return b.String()
 }
 
-// TestExample: the example names every setting with its default, and the proxy
-// takes it, as it is and with every line in force.
+// TestExample holds that the example lists every setting with its default, and that
+// the proxy accepts it unchanged and with every line uncommented.
 func TestExample(t *testing.T) {
 	text := read(t, "xcri-proxy.env.example")
 	if want := exampleOf(config.Keys()); text != want {
@@ -190,7 +190,7 @@ func TestExample(t *testing.T) {
 	}
 }
 
-// settled prints the values without where they come from.
+// settled prints the values without their sources.
 func settled(cfg config.Config) string {
 	cfg.EnvFile = ""
 	return regexp.MustCompile(`(?m) +#.*$`).ReplaceAllString(cfg.String(), "")
