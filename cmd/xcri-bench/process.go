@@ -90,7 +90,7 @@ func (s *service) stop() {
 	}
 }
 
-// command runs a program to its end and returns what it printed.
+// command runs a program to its end and returns its output.
 func command(ctx context.Context, name string, args ...string) (string, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	var out, errs bytes.Buffer

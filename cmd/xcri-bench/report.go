@@ -9,7 +9,7 @@ import (
 
 // row is a measured figure and the bound that it must keep.
 type row struct {
-	what        string // what was measured
+	what        string // the measurement's name
 	ours, other string // figures with their units; other may be empty
 	value       float64
 	most        bool // the bound is a maximum of value; otherwise a minimum

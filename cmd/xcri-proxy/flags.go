@@ -19,8 +19,8 @@ that --env-file or ENV_FILE names, and they count in this order.`
 // helpWidth is the column at which the help of a flag is wrapped.
 const helpWidth = 110
 
-// keyFlag is the flag of one key. It takes any text, as config checks the value
-// wherever it comes from.
+// keyFlag is the flag of a key. It accepts any text, as config validates the values of
+// all sources.
 type keyFlag struct {
 	key   config.Key
 	value string

@@ -68,8 +68,8 @@ func reported(err error) error {
 	return err
 }
 
-// errSilent ends a command whose failure needs no message: the log has it, or the
-// caller asked for none.
+// errSilent ends a command whose failure needs no message: the log contains it, or the
+// caller requested --quiet.
 var errSilent = runtimeError{error: errors.New("failed"), said: true}
 
 // program holds the values that the commands share.

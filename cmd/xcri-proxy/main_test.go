@@ -22,7 +22,7 @@ func line(request string, status int) string {
 	return fmt.Sprintf(`192.0.2.7 - - [27/Oct/2025:03:14:07 -0500] "%s" %d 51234 "-" "Mozilla/5.0 (X11; Linux x86_64)"`, request, status)
 }
 
-// command runs one command line and returns the exit status and what it wrote.
+// command runs a command line and returns the exit status and the output.
 func command(environ []string, args ...string) (status int, stdout, stderr string) {
 	var out, errs strings.Builder
 	status = run(args, environ, &out, &errs)

@@ -180,7 +180,7 @@ func testPredecessorEnds(t *testing.T, s *service) {
 			if err := old.Signal(syscall.SIGHUP); err != nil {
 				t.Fatal(err)
 			}
-			if signal == syscall.SIGKILL { // before this there is no successor
+			if signal == syscall.SIGKILL { // no successor exists before the child appears
 				s.awaitLog(t, "hand-over begun", begun+1)
 			}
 			<-time.After(time.Duration(delay) * time.Millisecond)

@@ -60,8 +60,8 @@ func (p *program) serve(cfg config.Config) error {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	// With the handler gone the next signal has its usual effect, so an operator
-	// need not wait for a shutdown that takes too long.
+	// After the handler is removed, the next signal has its default effect, so an
+	// operator need not wait for a slow shutdown.
 	context.AfterFunc(ctx, stop)
 	if err := p.start(ctx, cfg, log.Logger); err != nil {
 		log.Error("xcri-proxy failed", "error", err)

@@ -14,8 +14,8 @@ import (
 )
 
 const (
-	// pollEvery is the interval of requests for the progress of a warm-up, and
-	// lookEvery that of requests for another poll of the database.
+	// pollEvery is the interval between requests for the progress of a warm-up.
+	// lookEvery is the interval between requests for another poll of the database.
 	pollEvery = 200 * time.Millisecond
 	lookEvery = 3 * time.Second
 	// patience limits the consecutive failures to reach a proxy that has answered

@@ -28,8 +28,8 @@ type Visitor struct {
 // When all connections hang, further requests fail soon.
 const forwardWait = time.Second
 
-// visits is how many forwarded requests may be under way at a time: of three or more
-// connections, one is left for feedback, however many other requests hang.
+// visits returns the limit of concurrent forwarded requests, except of feedback: of
+// three or more connections, one is reserved for feedback while other requests hang.
 func visits(conns int) int {
 	if conns < 3 {
 		return conns
@@ -37,8 +37,8 @@ func visits(conns int) int {
 	return conns - 1
 }
 
-// isFeedback reports whether a request is for the endpoint that takes the feedback of
-// visitors, who would have to write it again.
+// isFeedback reports whether a request is for the feedback endpoint. A visitor would
+// have to write rejected feedback again.
 func isFeedback(v Visitor) bool {
 	return strings.TrimSuffix(string(v.Path), "/") == "/feedback"
 }

@@ -49,7 +49,8 @@ type Options struct {
 	// URL of the old API's root, http or https, without a final slash.
 	URL string
 	// Timeout limits the time to answer a request, and MaxConns the open
-	// connections, of which Fetch uses all but one. Zero means 15 s and 4.
+	// connections, of which Fetch uses all but one; visits limits Forward. Zero means
+	// 15 s and 4.
 	Timeout  time.Duration
 	MaxConns int
 	// Room is the memory budget for answers of Forward until they have been sent;
@@ -81,7 +82,7 @@ type Client struct {
 	root     *url.URL
 	pool     *pool
 	fetching chan struct{} // holds an element for each Fetch under way
-	visits   chan struct{} // holds an element for each Forward under way but those of feedback
+	visits   chan struct{} // holds an element for each Forward under way, except of feedback
 	checking chan struct{} // holds an element while a compressed answer is inflated
 	counts   counts
 	outage   outage

@@ -13,8 +13,8 @@ import (
 )
 
 const (
-	// keepFor is how long an unused connection is kept: less than the 5 s after
-	// which uvicorn closes it.
+	// keepFor is the time until an idle connection is closed: less than the 5 s
+	// after which uvicorn closes it.
 	keepFor = 3 * time.Second
 	// dialTimeout limits the time to open a connection to a running machine.
 	dialTimeout = 3 * time.Second
@@ -41,7 +41,7 @@ func (c *conn) Close() error {
 // connection. Idle connections are limited to the number of free slots.
 type pool struct {
 	network, address string
-	tls              *tls.Config // nil for http
+	tls              *tls.Config // nil means http
 	slots            chan struct{}
 	opened           atomic.Int64 // connections
 

@@ -92,7 +92,7 @@ func (a *App) attend(ctx context.Context, ready <-chan struct{}, checked, served
 			}
 			a.log.Error("hand-over failed, going on as before", "error", err)
 		case <-stopped:
-			if len(a.handOver.requests) > 0 { // it came before the stop
+			if len(a.handOver.requests) > 0 { // requested before the stop
 				<-a.handOver.requests
 				replace()
 			}

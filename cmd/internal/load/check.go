@@ -36,7 +36,7 @@ type checker struct {
 	mu    sync.Mutex
 	seen  map[string]bool
 	later chan received
-	bytes atomic.Int64 // of later
+	bytes atomic.Int64 // total size of the bodies in later
 }
 
 // received is a body as transferred.
