@@ -180,7 +180,7 @@ func testPredecessorEnds(t *testing.T, s *service) {
 			if err := old.Signal(syscall.SIGHUP); err != nil {
 				t.Fatal(err)
 			}
-			if signal == syscall.SIGKILL { // no successor exists before the child appears
+			if signal == syscall.SIGKILL { // before the log line there is no successor
 				s.awaitLog(t, "hand-over begun", begun+1)
 			}
 			<-time.After(time.Duration(delay) * time.Millisecond)
