@@ -17,7 +17,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/wire"
 )
 
-// TestSendGivenUp: a body that another answer takes the place of is not sent.
+// TestSendGivenUp: a body that another answer replaces is not sent.
 func TestSendGivenUp(t *testing.T) {
 	p := benchProxy(t, 60<<10)
 	handle := p.handler
@@ -37,8 +37,8 @@ func TestSendGivenUp(t *testing.T) {
 	}
 }
 
-// A large body is kept once, in a file on Linux, and is sent from there, whole, in
-// each form and way that clients ask for.
+// A large body is stored once, in a file on Linux, and sent completely from there, in
+// each variant and by each path.
 func TestLargeHit(t *testing.T) {
 	p := benchProxy(t, 8<<20)
 	base := listen(t, p)
@@ -71,8 +71,8 @@ func TestLargeHit(t *testing.T) {
 	}
 }
 
-// An answer that leaves the cache between the lookup and the sending is asked for
-// again.
+// If an entry leaves the cache between the lookup and the sending, the lookup is
+// repeated.
 func TestEvictedBeforeSent(t *testing.T) {
 	p := benchProxy(t, 8<<20)
 	base := listen(t, p)
@@ -102,8 +102,8 @@ func TestEvictedBeforeSent(t *testing.T) {
 	}
 }
 
-// TestPipelined: answers to requests that come at once are whole and in order,
-// whatever of them is copied or sent from a file.
+// TestPipelined: answers to pipelined requests are complete and in order, whether they
+// are copied or sent from a file.
 func TestPipelined(t *testing.T) {
 	for _, size := range []int{1000, 10 << 10, 14 << 10, 60 << 10, 8 << 20} {
 		p := benchProxy(t, size)

@@ -24,19 +24,19 @@ import (
 // streamTime is for how long TestStreams goes on; zero means a fixed number of streams.
 var streamTime = settings.Duration("streams", 0, "how long TestStreams compares generated streams")
 
-// stream is what a client sends on one connection.
+// stream holds the bytes that a client sends on one connection.
 type stream struct {
 	pieces []string // packets
 	text   string   // all of them
-	// statuses are those of the answers, if the stream is well-formed. The last one may
-	// close the connection, so that the rest is not answered.
+	// statuses holds the statuses of the answers if the stream is well-formed. The
+	// last answer may close the connection, so that the rest is not answered.
 	statuses   []int
 	wellFormed bool
-	// strict is set if the stream has what fasthttp reads in another way.
+	// strict is set if the stream contains syntax that fasthttp parses differently.
 	strict bool
 }
 
-// choices makes choices of the bytes of a fuzz target, and zeros after them.
+// choices turns the bytes of a fuzz target into choices, and returns zeros after them.
 type choices struct{ data []byte }
 
 func (c *choices) n(below int) int {
@@ -64,7 +64,7 @@ func (c *choices) hit() string {
 	return lines(head...)
 }
 
-// body is what looks like requests, and is none.
+// body returns a body that looks like requests.
 func (c *choices) body() string {
 	var text strings.Builder
 	for range c.n(3) {
@@ -147,7 +147,7 @@ func (s *stream) addLast(c *choices, add func(int, ...string)) bool {
 	return false
 }
 
-// newStream makes a stream of the choices in data.
+// newStream builds a stream from the choices in data.
 func newStream(data []byte) *stream {
 	c, s := &choices{data}, &stream{wellFormed: true}
 	for range 1 + c.n(8) {
@@ -163,7 +163,7 @@ func newStream(data []byte) *stream {
 	return s
 }
 
-// damage changes, adds or removes bytes somewhere.
+// damage changes, adds or removes bytes at a random position.
 func (s *stream) damage(c *choices) {
 	at := c.n(len(s.text))
 	junk := c.of("\n", "\r", "\x00", " ", ":", "\r\n", "\r\n\r\n", "0", "5", "x", "\t", ";", "GET ", "#", "\xff")
@@ -219,7 +219,7 @@ func (*script) RemoteAddr() net.Addr {
 	return net.TCPAddrFromAddrPort(netip.MustParseAddrPort("127.0.0.1:1234"))
 }
 
-// rivals are servers that must say the same, each of a proxy of its own.
+// rivals are servers that must give the same answers, each with its own proxy.
 type rivals struct {
 	fast, slow func(net.Conn)
 	reference  func(net.Conn) // fasthttp's server
@@ -266,7 +266,7 @@ var theRivals = sync.OnceValues(func() (*rivals, error) {
 	return &r, nil
 })
 
-// compare has all rivals answer a stream.
+// compare sends a stream to all rivals and compares their answers.
 func (r *rivals) compare(t *testing.T, s *stream) (received int) {
 	t.Helper()
 	ask := func(serve func(net.Conn)) string {
@@ -285,7 +285,8 @@ func (r *rivals) compare(t *testing.T, s *stream) (received int) {
 	if statuses := statusesOf(fast); fmt.Sprint(statuses) != fmt.Sprint(s.statuses) {
 		t.Fatalf("%q\nis answered with %v, want %v:\n%q", s.pieces, statuses, s.statuses, fast)
 	}
-	// What fasthttp's server makes of other streams leaves other entries in its cache.
+	// fasthttp's server parses other streams differently, which leaves other entries
+	// in its cache.
 	filled := func(answers string) string {
 		return strings.ReplaceAll(answers, "fwd=miss; stored; detail=miss", "hit; detail=hit")
 	}
@@ -306,9 +307,10 @@ func statusesOf(answers string) (statuses []int) {
 	return statuses
 }
 
-// TestStreams: with the fast path and without it, the server says the same to each
-// generated stream of requests, however it is cut into packets, and what it says to a
-// well-formed one is what fasthttp's server says. Nothing that is a body is answered.
+// TestStreams: with and without the fast path the server gives the same answers to
+// each generated stream of requests, however it is split into packets, and to a
+// well-formed stream the same answers as fasthttp's server. No bytes of a body are
+// answered as a request.
 func TestStreams(t *testing.T) {
 	r, err := theRivals()
 	if err != nil {
@@ -336,7 +338,7 @@ func TestStreams(t *testing.T) {
 	}
 }
 
-// FuzzStreams is TestStreams with the choices of the fuzzer.
+// FuzzStreams is TestStreams with choices from the fuzzer.
 func FuzzStreams(f *testing.F) {
 	seed := rand.NewChaCha8([32]byte{2})
 	for n := range 20 {

@@ -23,8 +23,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// counting counts the requests that come to a proxy's handler, where those that
-// the fast path answers do not. It must run before the proxy serves.
+// counting counts the requests that reach a proxy's handler; requests that the fast
+// path answers do not. It must be called before the proxy serves.
 func counting(p *Proxy) *atomic.Int64 {
 	var came atomic.Int64
 	handle := p.handler
@@ -35,8 +35,8 @@ func counting(p *Proxy) *atomic.Int64 {
 	return &came
 }
 
-// exchange sends text as all that a client has to say, and returns all that the
-// server says.
+// exchange sends text, closes its side of the connection, and returns the bytes that
+// the server sent.
 func exchange(t testing.TB, base, text string) string {
 	t.Helper()
 	conn := dial(t, base)
@@ -54,7 +54,8 @@ func exchange(t testing.TB, base, text string) string {
 	return string(all)
 }
 
-// slowServer returns a server of p without the fast path. Its requests are not counted.
+// slowServer returns a server of p without the fast path. Requests to it are not
+// counted.
 func slowServer(p *Proxy) *wire.Server {
 	o := p.wireOptions()
 	o.Handler, o.Answer = p.handle, nil
@@ -76,13 +77,13 @@ func listenSlow(t testing.TB, p *Proxy) (base string) {
 
 var theDate, theAge = regexp.MustCompile(`\r\nDate: [^\r]+`), regexp.MustCompile(`\r\nAge: [^\r]+`)
 
-// still returns answers with other values of the fields that change with time.
+// still replaces the values of the fields that change with time.
 func still(answers string) string {
 	return theAge.ReplaceAllString(theDate.ReplaceAllString(answers, "\r\nDate: now"), "\r\nAge: n")
 }
 
-// TestFastPathAnswersAlike: what the fast path says is what the server says, to
-// the byte, whatever a client asks.
+// TestFastPathAnswersAlike: the fast path's answers are identical to the handler's,
+// byte for byte, for every kind of request.
 func TestFastPathAnswersAlike(t *testing.T) {
 	requests := map[string]string{}
 	for name, text := range otherRequests {
@@ -110,10 +111,10 @@ func TestFastPathAnswersAlike(t *testing.T) {
 		})
 		for name, text := range requests {
 			if size > content.LargeBody && !strings.HasPrefix(name, "hit: ") {
-				continue // what is said does not depend on it
+				continue // the answer does not depend on it
 			}
 			t.Run(fmt.Sprintf("%d bytes, %s", size, name), func(t *testing.T) {
-				for range 3 { // the third time the target is known
+				for range 3 { // the target is memoized by the third request
 					came.Store(0)
 					got, want := still(exchange(t, fastBase, text)), still(exchange(t, slowBase, text))
 					if got != want {
@@ -129,7 +130,7 @@ func TestFastPathAnswersAlike(t *testing.T) {
 	}
 }
 
-// TestFastPathLeaves: what is no hit is for the server.
+// TestFastPathLeaves: a request that is not a plain hit is left to the handler.
 func TestFastPathLeaves(t *testing.T) {
 	var status atomic.Int64
 	status.Store(200)
@@ -183,7 +184,8 @@ func TestFastPathLeaves(t *testing.T) {
 	}
 }
 
-// TestFastPathInPieces: however a request comes, it is answered once.
+// TestFastPathInPieces: a request is answered exactly once, however it is split into
+// packets.
 func TestFastPathInPieces(t *testing.T) {
 	p := benchProxy(t, 900)
 	base := listen(t, p)
@@ -208,8 +210,8 @@ func TestFastPathInPieces(t *testing.T) {
 			t.Errorf("%q\nwant 20 times %q", got, whole)
 		}
 	})
-	// What comes after a part of a request, or is the body of one, looks like a
-	// request and is none.
+	// Bytes after a partial request, or in a body, that look like a request are not
+	// parsed as a request.
 	for name, tt := range map[string]struct {
 		first, second string
 		statuses      []int
@@ -238,7 +240,7 @@ func TestFastPathInPieces(t *testing.T) {
 	}
 }
 
-// TestFastPathPanic: a panic costs its connection alone.
+// TestFastPathPanic: a panic closes only its own connection.
 func TestFastPathPanic(t *testing.T) {
 	p := benchProxy(t, 900)
 	base := listen(t, p)
@@ -262,7 +264,7 @@ func TestFastPathPanic(t *testing.T) {
 	}
 }
 
-// TestFastPathCounts: its answers are in the figures.
+// TestFastPathCounts: the metrics include the fast path's answers.
 func TestFastPathCounts(t *testing.T) {
 	p := benchProxy(t, 900)
 	came := counting(p)
@@ -285,7 +287,7 @@ func TestFastPathCounts(t *testing.T) {
 	}
 }
 
-// TestFastPathAsks: its answers count for the popularity of their keys.
+// TestFastPathAsks: the fast path's answers count as requests for their keys.
 func TestFastPathAsks(t *testing.T) {
 	p := streamProxy(t, 900)
 	known := p.targets.Get([]byte("/teams/"))
@@ -297,8 +299,8 @@ func TestFastPathAsks(t *testing.T) {
 	}
 }
 
-// TestPreconditions: preconditions hold or not by the variant that the client would
-// get, on either way to an answer.
+// TestPreconditions: preconditions are evaluated for the variant that the client would
+// get, by the fast path and by the handler alike.
 func TestPreconditions(t *testing.T) {
 	for _, size := range []int{900, 40 << 10} {
 		p := benchProxy(t, size)
@@ -349,7 +351,7 @@ func TestPreconditions(t *testing.T) {
 			}
 		}
 		if small {
-			continue // it has but one variant
+			continue // it has only one variant
 		}
 		for name, base := range bases { // the tag of a coding that the client does not accept
 			a := get(t, base, target, "Accept-Encoding", "br", "If-None-Match", tags["gzip"])

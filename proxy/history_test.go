@@ -15,7 +15,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// quiet is a proxy on a fake origin that has published its generation.
+// quiet returns a proxy on a fake origin that has published its generation.
 func quiet(t *testing.T) *Proxy {
 	t.Helper()
 	p, err := New(Options{Generations: generation.Options{Pages: []string{}}, Origin: &fakeOrigin{}})
@@ -70,8 +70,8 @@ func TestHistoryIsWhatWasAdded(t *testing.T) {
 	}
 }
 
-// TestStaleSince: from the first sample that sees a stale entry to the first
-// that sees none.
+// TestStaleSince: the time of staleness lasts from the first sample with a stale entry
+// to the first sample without one.
 func TestStaleSince(t *testing.T) {
 	p := quiet(t)
 	p.handle(requestCtx("GET", "/teams/"))
@@ -82,7 +82,7 @@ func TestStaleSince(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 	p.cache.Purge(func(e *cache.Entry) bool { return true }, false)
-	defer func() { // a look at the stats sees it too
+	defer func() { // the stats report it too
 		p.handle(requestCtx("GET", "/teams/"))
 		p.cache.Purge(func(e *cache.Entry) bool { return true }, false)
 		if s := p.Stats().Generation; s.StaleSince == nil {
@@ -110,7 +110,7 @@ func TestStaleSince(t *testing.T) {
 	}
 }
 
-// TestRecord: a sample every ten seconds, until the end.
+// TestRecord: Run takes a sample every ten seconds until its context ends.
 func TestRecord(t *testing.T) {
 	p := quiet(t) // outside of the bubble, which its cache would outlive
 	synctest.Test(t, func(t *testing.T) {
@@ -133,7 +133,7 @@ func TestRecord(t *testing.T) {
 	})
 }
 
-// TestRunStartsAllWorkers: what Run does beside requests, it does all at once.
+// TestRunStartsAllWorkers: Run does all of its work concurrently.
 func TestRunStartsAllWorkers(t *testing.T) {
 	start(t, Options{Origin: &fakeOrigin{}})
 	for _, worker := range []string{"generation.(*Watcher).Run(", "verify.(*Verifier).Run(", "admin.(*Admin).Run("} {

@@ -27,20 +27,20 @@ import (
 )
 
 const (
-	// importing is how long the calculation job imports under load.
+	// importing is the time for which the calculation job imports under load.
 	importing = 3 * time.Second
-	// shortPoll makes the tests see an import soon.
+	// shortPoll is a poll interval with which the tests see an import soon.
 	shortPoll = 50 * time.Millisecond
-	// pace is how long a visitor looks at an answer: two processors shall not be
-	// busy with visitors alone.
+	// pace is a visitor's pause between requests, so that visitors alone do not occupy
+	// two processors.
 	pace = 20 * time.Millisecond
-	// soon is a deadline for what should take a moment on an idle machine.
+	// soon is a generous deadline for events that take a moment on an idle machine.
 	soon = 30 * time.Second
 )
 
 var scratches atomic.Int64
 
-// scratch makes a database of the test's own with the sample data.
+// scratch makes a database for one test with the sample data.
 func scratch(t testing.TB) (Options, *sql.DB) {
 	t.Helper()
 	srv, err := server.Get()
@@ -68,7 +68,8 @@ func scratch(t testing.TB) (Options, *sql.DB) {
 	return optionsFor(t, srv, name), db
 }
 
-// optionsFor are those of a proxy as main makes them, with a short poll.
+// optionsFor returns the options of a proxy as main makes them, with a short poll
+// interval.
 func optionsFor(t testing.TB, srv *mariadb.Server, database string) Options {
 	t.Helper()
 	s, err := store.Open(store.Options{
@@ -81,7 +82,7 @@ func optionsFor(t testing.TB, srv *mariadb.Server, database string) Options {
 	return Options{Origin: s, Generations: generation.Options{Interval: shortPoll}, Cache: cache.Options{Fills: 7}}
 }
 
-// await returns once what holds, or ends the test.
+// await waits until holds returns true, or fails the test.
 func await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(soon); !holds(); time.Sleep(time.Millisecond) {
@@ -91,7 +92,7 @@ func await(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// live is every live scope of the sample's newest season.
+// live holds every live scope of the sample's newest season.
 var live = func() (all []importer.Scope) {
 	for _, division := range []int{2030, 2032, 19781} {
 		for _, gender := range []string{"M", "F"} {
@@ -101,13 +102,13 @@ var live = func() (all []importer.Scope) {
 	return all
 }()
 
-// warmTargets are the site's lists of a scope.
+// warmTargets returns the site's lists for a scope.
 func warmTargets(s importer.Scope) []string {
 	return generation.Lists(store.Scope{Season: fmt.Sprint(s.Season), Division: fmt.Sprint(s.Division), Gender: s.Gender})
 }
 
-// coldTargets are pages that are not in the warm set, of one scope and of many.
-// Source of the handles: the sample data.
+// coldTargets returns pages outside the warm set, of one scope and of several. The
+// handles are from the sample data.
 func coldTargets(t testing.TB, db *sql.DB) (targets []string) {
 	t.Helper()
 	for _, s := range live {
@@ -138,15 +139,15 @@ var datedTargets = []string{
 	"/team-knockout/?checkpoint_date=2025-10-13",
 }
 
-// journal is what has been imported: for each scope the versions that its rows
-// have had. Versions grow from import to import, whatever their scope.
+// journal records the imports: for each scope, the versions that its rows have had.
+// Versions grow from import to import, across all scopes.
 type journal struct {
 	mu       sync.Mutex
 	versions map[importer.Scope][]int
 	bodies   sync.Map // of shown
 }
 
-// add notes a version before its import is committed.
+// add records a version before its import is committed.
 func (j *journal) add(s importer.Scope, version int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -156,8 +157,8 @@ func (j *journal) add(s importer.Scope, version int) {
 	j.versions[s] = append(j.versions[s], version)
 }
 
-// at returns the version of a scope in the state of the database in which the
-// newest version of all was the one given.
+// at returns the version of a scope in the state of the database whose newest version
+// was newest.
 func (j *journal) at(s importer.Scope, newest int) (version int) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -169,7 +170,7 @@ func (j *journal) at(s importer.Scope, newest int) (version int) {
 	return version
 }
 
-// versionOf reads a calculated_at; zero is the sample's own.
+// versionOf parses a calculated_at; zero stands for the sample's own.
 func versionOf(at string) int {
 	when, err := time.Parse("2006-01-02T15:04:05", at)
 	if err != nil {
@@ -178,7 +179,7 @@ func versionOf(at string) int {
 	return max(0, int(when.Sub(importer.Base)/time.Second))
 }
 
-// publishedVersion is the newest version that the published generation has.
+// publishedVersion returns the newest version in the published generation.
 func publishedVersion(p *Proxy) int {
 	current, _ := p.generations.Published()
 	if current == nil {
@@ -187,7 +188,7 @@ func publishedVersion(p *Proxy) int {
 	return versionOf(current.Calculated())
 }
 
-// ranked is what the rows of many answers have in common.
+// ranked holds the fields that the rows of many answers have in common.
 type ranked struct {
 	Season     int     `json:"season_year"`
 	Division   int     `json:"division_code"`
@@ -198,15 +199,15 @@ type ranked struct {
 	Conference *string `json:"conf_group_name"`
 }
 
-// shown is what a body says of the calculations that it comes from.
+// shown holds the calculations that a body's rows come from.
 type shown struct {
 	versions map[importer.Scope]int
 	newest   int
-	err      error // what is wrong with it
+	err      error // the error found in the body
 }
 
-// read tells what an answer's rows come from: each must have the version that
-// its scope had in one state of the database. A body is looked at once only.
+// read returns the calculations of an answer's rows: each row must have the version
+// that its scope had in one state of the database. Each distinct body is parsed once.
 func (j *journal) read(body string) shown {
 	if known, ok := j.bodies.Load(body); ok {
 		return known.(shown)
@@ -253,7 +254,7 @@ func (j *journal) look(c *shown, body string) error {
 	return nil
 }
 
-// inflate undoes gzip, if that is what a body is in.
+// inflate decompresses a body in gzip, and returns any other body unchanged.
 func inflate(body string) ([]byte, error) {
 	if strings.HasPrefix(body, "{") {
 		return []byte(body), nil
@@ -279,7 +280,7 @@ func newKeptConn(base string) (*keptConn, error) {
 	return &keptConn{conn, bufio.NewReader(conn)}, nil
 }
 
-// get asks for a target. It may be called from any goroutine.
+// get requests a target. It may be called from any goroutine.
 func (v *keptConn) get(target string) (answer, error) {
 	v.conn.SetDeadline(time.Now().Add(soon))
 	if _, err := fmt.Fprintf(v.conn, "GET %s HTTP/1.1\r\nHost: proxy.example\r\nAccept-Encoding: gzip\r\n\r\n", target); err != nil {
@@ -295,7 +296,7 @@ func (v *keptConn) get(target string) (answer, error) {
 	return answer{resp.StatusCode, resp.Header, body.String()}, err
 }
 
-// crowd is a number of visitors that go through targets until stop.
+// crowd is a group of visitors that request targets until stop.
 type crowd struct {
 	stopped  atomic.Bool
 	visitors sync.WaitGroup
@@ -307,8 +308,8 @@ func (c *crowd) stop() {
 	c.visitors.Wait()
 }
 
-// visit begins n visitors. Each does what a call of begin returns, again and
-// again; an error ends it.
+// visit starts n visitors. Each repeats the function that a call of begin returns,
+// until stop or an error.
 func visit(t *testing.T, base string, n int, begin func() func(v *keptConn, turn int) error) *crowd {
 	t.Helper()
 	c := &crowd{}
@@ -321,7 +322,7 @@ func visit(t *testing.T, base string, n int, begin func() func(v *keptConn, turn
 		c.visitors.Go(func() {
 			defer v.conn.Close()
 			run := begin()
-			for turn := i; !c.stopped.Load(); turn += 7 { // not all in step
+			for turn := i; !c.stopped.Load(); turn += 7 { // the visitors start at different targets
 				if err := run(v, turn); err != nil {
 					t.Errorf("visitor %d: %v", i, err)
 					return
@@ -334,7 +335,7 @@ func visit(t *testing.T, base string, n int, begin func() func(v *keptConn, turn
 	return c
 }
 
-// reader is a visitor's check of what it reads while the job imports.
+// reader checks the answers that a visitor reads during imports.
 type reader struct {
 	p       *Proxy
 	journal *journal
@@ -343,7 +344,7 @@ type reader struct {
 	last    map[string]int
 }
 
-// read asks for a target once and says what is wrong with the answer.
+// read requests a target once and returns an error if the answer is wrong.
 func (r *reader) read(v *keptConn, target string) error {
 	published := publishedVersion(r.p)
 	a, err := v.get(target)
@@ -377,8 +378,8 @@ func (r *reader) read(v *keptConn, target string) error {
 	return nil
 }
 
-// newReaders are the readers of a proxy whose warm set has been filled, and all
-// that they read. Answers of snapshots are those of now.
+// newReaders waits until the proxy's warm set is filled, and returns the targets and a
+// function that makes readers. The answers of snapshots are read once, for comparison.
 func newReaders(t *testing.T, p *Proxy, base string, j *journal) (targets []string, newReader func() *reader) {
 	t.Helper()
 	warm, dated := map[string]bool{"/metadata/latest": true}, map[string]string{}
@@ -413,10 +414,10 @@ func halfWay(_ *sql.Conn, step, steps int) error {
 	return nil
 }
 
-// TestImportsUnderLoad: the job imports again and again, in several orders and
-// with failures, while 50 visitors read. No answer mixes two calculations or is
-// older than what was published when it was asked for; the site's lists are
-// always hits, and nobody gets an error.
+// TestImportsUnderLoad: the job imports repeatedly, in several orders and with
+// failures, while 50 visitors read. No answer mixes two calculations or is older than
+// the generation published when it was requested; the site's lists are always hits,
+// and no request fails.
 func TestImportsUnderLoad(t *testing.T) {
 	opts, db := scratch(t)
 	p, base := start(t, opts)
@@ -455,7 +456,7 @@ func TestImportsUnderLoad(t *testing.T) {
 	t.Logf("%d imports, %d answers; from commit to publish: median %v, longest %v (poll %v)", version, visitors.answers.Load(),
 		toPublish[len(toPublish)/2].Round(time.Millisecond), toPublish[len(toPublish)-1].Round(time.Millisecond), shortPoll)
 
-	// What is not warm is stale once at most, and then right.
+	// A key outside the warm set is stale at most once, and then has the new rows.
 	v, err := newKeptConn(base)
 	if err != nil {
 		t.Fatal(err)
@@ -474,7 +475,7 @@ func TestImportsUnderLoad(t *testing.T) {
 	checkRequests(t, p)
 }
 
-// awaitHit asks for a target until it is a hit, and returns its entry.
+// awaitHit requests a target until it is a hit, and returns its entry.
 func awaitHit(t *testing.T, p *Proxy, base, target string) *cache.Entry {
 	t.Helper()
 	await(t, target+" is a hit", func() bool { return get(t, base, target).outcome() == "hit" })
@@ -485,7 +486,7 @@ func awaitHit(t *testing.T, p *Proxy, base, target string) *cache.Entry {
 	return p.cache.Peek(&cache.Ref{Key: key}).Entry
 }
 
-// checkRequests demands that no request of a proxy has failed.
+// checkRequests checks that no request of a proxy has failed.
 func checkRequests(t *testing.T, p *Proxy) {
 	t.Helper()
 	s := p.Stats()
@@ -494,7 +495,7 @@ func checkRequests(t *testing.T, p *Proxy) {
 	}
 }
 
-// killed ends an import in the middle by a kill of its connection.
+// killed returns a function that ends an import half-way by killing its connection.
 func killed(t *testing.T, db *sql.DB) func(*sql.Conn, int, int) error {
 	return func(conn *sql.Conn, step, steps int) error {
 		if step != steps/2 {
@@ -509,9 +510,8 @@ func killed(t *testing.T, db *sql.DB) func(*sql.Conn, int, int) error {
 	}
 }
 
-// TestSlowImport: the rows of an import that takes its time, without a
-// transaction, are seen by nobody who reads what is cached, until the metadata
-// is there.
+// TestSlowImport: cached answers do not show the rows of a slow import without a
+// transaction until its metadata row is written.
 func TestSlowImport(t *testing.T) {
 	opts, db := scratch(t)
 	p, base := start(t, opts)
@@ -545,7 +545,7 @@ func TestSlowImport(t *testing.T) {
 				t.Errorf("%s: version %d before the metadata says so", target, r.last[target])
 			}
 		}
-		// These may show the database as it is.
+		// Cold keys may show the database's current rows.
 		if a, err := v.get(cold[step%len(cold)]); err != nil || a.status != 200 {
 			t.Errorf("%s: %d, %v", cold[step%len(cold)], a.status, err)
 		}
@@ -565,7 +565,7 @@ func TestSlowImport(t *testing.T) {
 		t.Errorf("%d generations were published, want 1", got-before)
 	}
 	for _, target := range cold {
-		if _, err := v.get(target); err != nil { // stale, or right already
+		if _, err := v.get(target); err != nil { // stale, or already refreshed
 			t.Error(err)
 		}
 		awaitHit(t, p, base, target)
@@ -576,7 +576,7 @@ func TestSlowImport(t *testing.T) {
 	checkRequests(t, p)
 }
 
-// held returns the entry of each target, all of them true.
+// held returns the entry of each target; all of them must be fresh.
 func held(t *testing.T, p *Proxy, base string, targets []string) map[string]*cache.Entry {
 	t.Helper()
 	entries := map[string]*cache.Entry{}
@@ -586,8 +586,8 @@ func held(t *testing.T, p *Proxy, base string, targets []string) map[string]*cac
 	return entries
 }
 
-// checkHeld demands that the entries of targets are still those, and hits,
-// where the change has nothing to do with them; and are not any more otherwise.
+// checkHeld checks that the entries of targets are unchanged and hits if the change
+// does not concern them, and that all others were replaced or are stale.
 func checkHeld(t *testing.T, p *Proxy, entries map[string]*cache.Entry, changed func(store.Scope) bool) {
 	t.Helper()
 	for target, e := range entries {
@@ -605,7 +605,7 @@ func checkHeld(t *testing.T, p *Proxy, entries map[string]*cache.Entry, changed 
 	}
 }
 
-// everyTarget is warm ones, cold ones and those of snapshots.
+// everyTarget returns warm and cold targets, and targets of snapshots.
 func everyTarget(t *testing.T, db *sql.DB) []string {
 	t.Helper()
 	targets := slices.Concat(datedTargets, coldTargets(t, db), generation.DefaultPages()[:3])
@@ -615,8 +615,8 @@ func everyTarget(t *testing.T, db *sql.DB) []string {
 	return targets
 }
 
-// TestImportConcernsItsScope: whatever changes in one scope, all that depends
-// on others stays as it is, and costs no fill.
+// TestImportConcernsItsScope: a change in one scope leaves the answers of all other
+// scopes cached, and causes no fill for them.
 func TestImportConcernsItsScope(t *testing.T) {
 	opts, db := scratch(t)
 	p, base := start(t, opts)
@@ -665,7 +665,7 @@ func TestImportConcernsItsScope(t *testing.T) {
 			}
 		})
 	}
-	// Nobody is told of the division that went, and its lists are empty.
+	// The lists of the removed division are empty.
 	gone := warmTargets(live[4])[0]
 	awaitHit(t, p, base, gone)
 	a := get(t, base, gone)
@@ -678,7 +678,7 @@ func TestImportConcernsItsScope(t *testing.T) {
 	checkRequests(t, p)
 }
 
-// removeDivision takes a division's live rows away in one transaction.
+// removeDivision deletes a division's live rows in one transaction.
 func removeDivision(db *sql.DB, season, division string) error {
 	tx, err := db.Begin()
 	if err != nil {
@@ -697,7 +697,8 @@ func removeDivision(db *sql.DB, season, division string) error {
 	return tx.Commit()
 }
 
-// TestFailedImport: what is rolled back has not happened, and costs no fill.
+// TestFailedImport: an import that is rolled back changes no answer and causes no
+// fill.
 func TestFailedImport(t *testing.T) {
 	opts, db := scratch(t)
 	p, base := start(t, opts)
@@ -720,8 +721,8 @@ func TestFailedImport(t *testing.T) {
 	checkRequests(t, p)
 }
 
-// TestNewSnapshot: its lists are hits the first time they are asked for, the
-// list of snapshots shows it, and older snapshots and live rankings stay.
+// TestNewSnapshot: the lists of a new snapshot are hits on their first request, the
+// list of snapshots contains it, and older snapshots and live rankings stay cached.
 func TestNewSnapshot(t *testing.T) {
 	opts, db := scratch(t)
 	p, base := start(t, opts)
@@ -745,9 +746,8 @@ func TestNewSnapshot(t *testing.T) {
 	checkRequests(t, p)
 }
 
-// TestFillAcrossAnImport: a fill that a lock holds back in the middle of an
-// import gives its visitor an answer of one calculation, and does not replace
-// what is newer.
+// TestFillAcrossAnImport: a fill that a lock delays until after an import returns an
+// answer of one calculation, and does not replace a newer entry.
 func TestFillAcrossAnImport(t *testing.T) {
 	opts, db := scratch(t)
 	p, base := start(t, opts)
@@ -819,14 +819,14 @@ func TestFillAcrossAnImport(t *testing.T) {
 	checkRequests(t, p)
 }
 
-// numbered is a generation in which only entries of its own are true.
+// numbered is a generation in which only its own entries are fresh.
 type numbered string
 
 func (g numbered) ID() string                { return string(g) }
 func (g numbered) Holds(e *cache.Entry) bool { return e.Generation == string(g) }
 
-// TestOlderFillEndsLast: of two fills that are both too old by now, what the
-// later one brought stays, so that nobody sees time go back.
+// TestOlderFillEndsLast: of two fills that are both outdated, the answer that was read
+// later stays, so that no client gets an older answer than before.
 func TestOlderFillEndsLast(t *testing.T) {
 	began := make(chan struct{})
 	hold := map[string]chan struct{}{"1": make(chan struct{}), "2": make(chan struct{})}

@@ -33,7 +33,7 @@ func post(t testing.TB, base, target, body string, headers ...string) answer {
 	return read(t, bufio.NewReader(conn), "POST")
 }
 
-// into reads an answer's JSON, which may hold nothing that v does not.
+// into decodes an answer's JSON, which must not have fields that v lacks.
 func (a answer) into(t testing.TB, v any) {
 	t.Helper()
 	dec := json.NewDecoder(strings.NewReader(a.body))
@@ -54,7 +54,7 @@ func purge(t testing.TB, base, body string) int {
 	return purged.Purged
 }
 
-// eventually asks for target until it is a hit again.
+// eventually requests target until it is a hit again.
 func eventually(t testing.TB, base, target string) {
 	t.Helper()
 	for range 2000 {
@@ -69,8 +69,8 @@ func eventually(t testing.TB, base, target string) {
 	t.Fatalf("%s is never a hit again", target)
 }
 
-// TestWhoMayManage: what changes something needs POST, this machine or the
-// token, and no other site behind it.
+// TestWhoMayManage: a change needs POST, and either a client on this machine or the
+// token, and must not come from another site's page.
 func TestWhoMayManage(t *testing.T) {
 	const token = "a long enough token"
 	_, base := start(t, Options{Origin: &fakeOrigin{}, Admin: gate.Options{Token: token}, BasePath: "/iz/xcri"})
@@ -172,8 +172,8 @@ func TestBadBodies(t *testing.T) {
 	}
 }
 
-// TestPurge: what is purged is stale once and then a hit, or hard a miss; all
-// else stays a hit.
+// TestPurge: a purged entry is stale for one request and then a hit; after a hard
+// purge it is a miss. All other entries stay hits.
 func TestPurge(t *testing.T) {
 	_, base := start(t, realOptions(t))
 	const (
@@ -260,7 +260,7 @@ func TestWarmOverHTTP(t *testing.T) {
 		t.Error("has a snapshot that is not there")
 	}
 
-	// Those for later come with the next look.
+	// Keys requested with "later" are warmed by the next poll.
 	const later, now = "/teams/714?season_year=2025", "/teams/715?season_year=2025"
 	post(t, base, "/cache/warm", `{"later":true,"paths":["`+later+`"]}`).into(t, &ticket)
 	if ticket.Ticket != 0 || ticket.Keys != 1 || ticket.Ignored == nil {
@@ -279,8 +279,8 @@ func TestWarmOverHTTP(t *testing.T) {
 	}
 }
 
-// TestWarmStatusTellsOutages: a look that fails is told from an answer that
-// does, and is forgotten with the next that does not.
+// TestWarmStatusTellsOutages: the warm status reports a failed poll, apart from failed
+// keys, until the next successful poll.
 func TestWarmStatusTellsOutages(t *testing.T) {
 	var down atomic.Bool // read by the poll too
 	p, base := start(t, Options{Origin: &fakeOrigin{generation: func() (*store.Generation, error) {

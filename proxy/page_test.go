@@ -12,8 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin"
 )
 
-// hourOfLoad puts a load on the proxy in which every route has something to do, and
-// gives it a history as of an hour.
+// hourOfLoad simulates an hour of load, in which every route is used, and its history.
 func hourOfLoad(p *Proxy) {
 	ask := func(target string, headers ...string) { p.handle(requestCtx("GET", target, headers...)) }
 	now := time.Now().Add(-time.Hour)
@@ -37,8 +36,8 @@ func hourOfLoad(p *Proxy) {
 	p.admin.Sample(now)
 }
 
-// TestPage is the page in a real browser: that it shows the figures, fits a
-// phone and a screen, and asks nobody else for anything.
+// TestPage: in a real browser the page shows the numbers of the stats, fits a phone
+// and a large screen, and loads nothing from other hosts.
 func TestPage(t *testing.T) {
 	b := openBrowser(t)
 	p, base := start(t, realOptions(t))
@@ -66,7 +65,7 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// checkFigures compares what the page shows with the stats at that moment.
+// checkFigures compares the numbers on the page with the stats at that moment.
 func checkFigures(t *testing.T, b *browser, base string) {
 	var page struct {
 		Shown map[string]string
@@ -136,8 +135,8 @@ func jsNumber(v float64) string {
 	return string(text)
 }
 
-// checkCharts looks for ink in every chart, and for the values under the
-// pointer and the keys.
+// checkCharts checks that every chart is drawn, and shows the values under the pointer
+// and for the keys.
 func checkCharts(t *testing.T, b *browser) {
 	var ink []int
 	b.eval(`[...document.querySelectorAll('#charts svg')].map(s => s.querySelectorAll('.area, .line, .dot').length)`, &ink)
@@ -161,7 +160,7 @@ func checkCharts(t *testing.T, b *browser) {
 	b.eval(`(() => { const r = document.querySelector('#route'); r.value = ''; r.dispatchEvent(new Event('change')) })()`, nil)
 }
 
-// checkSizes looks at the page on a screen and a phone, by day and by night.
+// checkSizes checks the page on a screen and a phone, in light and dark colours.
 func checkSizes(t *testing.T, b *browser) {
 	for _, size := range []struct{ width, height int }{{1280, 900}, {768, 1000}, {360, 740}} {
 		for _, scheme := range []string{"light", "dark"} {
@@ -189,7 +188,7 @@ func checkSizes(t *testing.T, b *browser) {
 	b.window(1280, 900, "light")
 }
 
-// checkPicture looks for more than an empty page.
+// checkPicture checks that the page is not empty.
 func checkPicture(t *testing.T, name string, file []byte) {
 	picture, err := png.Decode(bytes.NewReader(file))
 	if err != nil {
@@ -207,7 +206,7 @@ func checkPicture(t *testing.T, name string, file []byte) {
 	}
 }
 
-// checkWarm presses the button and waits until it says how it went.
+// checkWarm presses the button and waits until the page shows the result.
 func checkWarm(t *testing.T, b *browser, p *Proxy) {
 	before := p.generations.Status().Looked
 	b.click("#warm")
@@ -221,7 +220,7 @@ func checkWarm(t *testing.T, b *browser, p *Proxy) {
 	}
 }
 
-// checkPurge makes all entries stale, then drops those of a route.
+// checkPurge makes all entries stale, then drops the entries of a route.
 func checkPurge(t *testing.T, b *browser, p *Proxy) {
 	entries := p.Stats().Cache.Entries
 	b.click("#purge")
@@ -275,8 +274,8 @@ func slicesWithout(all []string, word string) (left []string) {
 	return left
 }
 
-// TestPageTellsOfTrouble: the page says when the proxy is gone, and how old its
-// figures are.
+// TestPageTellsOfTrouble: the page shows that the proxy does not answer, and the age
+// of its numbers.
 func TestPageTellsOfTrouble(t *testing.T) {
 	b := openBrowser(t)
 	p, base := start(t, Options{Origin: &fakeOrigin{}})
@@ -291,7 +290,7 @@ func TestPageTellsOfTrouble(t *testing.T) {
 	b.picture("trouble")
 }
 
-// TestPageFiles are the page's answers without a browser.
+// TestPageFiles checks the page's files without a browser.
 func TestPageFiles(t *testing.T) {
 	_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri"})
 	for target, want := range map[string]string{

@@ -36,8 +36,9 @@ func beforeOld(t testing.TB, url string, opts legacy.Options) (p *Proxy, base st
 	return start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri", CORSOrigins: []string{"https://site.example"}, Legacy: client})
 }
 
-// TestPass: requests that are none of ours come to the old API as they are, and
-// its answers back; only those of the read API do not.
+// TestPass: requests outside the read API and the admin pages are forwarded to the old
+// API unchanged, and its answers are returned. Requests of the read API are not
+// forwarded.
 func TestPass(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	p, base := beforeOld(t, old.URL(), legacy.Options{})
@@ -45,7 +46,7 @@ func TestPass(t *testing.T) {
 		method, target string
 		status         int
 		body           string // begins with it
-		sent           string // what the old API was asked for; empty if it was not
+		sent           string // the request that reached the old API; empty for none
 	}{
 		{"GET", "/feedback/status", 200, `{"enabled":true`, "/feedback/status"},
 		{"GET", "/iz/xcri/api/feedback/status?a=%2F&&b", 200, `{"enabled":true`, "/feedback/status?a=%2F&&b"},
@@ -83,8 +84,8 @@ func TestPass(t *testing.T) {
 	}
 }
 
-// TestPassHeaders: an answer keeps its own headers, and gets none of ours that
-// would double or break them.
+// TestPassHeaders: a forwarded answer keeps its own headers, and the proxy adds none
+// that would duplicate or break them.
 func TestPassHeaders(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	_, base := beforeOld(t, old.URL(), legacy.Options{})
@@ -119,9 +120,9 @@ func TestPassHeaders(t *testing.T) {
 	}
 }
 
-// TestPassCompresses: the description of the API below a prefix, which has to come
-// plain to be changed, goes compressed to a client that accepts a coding, and HEAD
-// has the headers of GET.
+// TestPassCompresses: the API's description below a prefix must arrive uncompressed to
+// be rewritten. It is compressed for a client that accepts a coding, and HEAD has the
+// headers of GET.
 func TestPassCompresses(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	_, base := beforeOld(t, old.URL(), legacy.Options{})
@@ -157,8 +158,8 @@ func TestPassCompresses(t *testing.T) {
 	}
 }
 
-// TestPassKeepsTaggedAnswers: an ETag names one form of an answer, so that form is
-// passed on.
+// TestPassKeepsTaggedAnswers: an answer with an ETag, which names one variant, is
+// forwarded in that variant.
 func TestPassKeepsTaggedAnswers(t *testing.T) {
 	body := `{"text":"` + strings.Repeat("again ", 500) + `"}`
 	for _, tt := range []struct{ header, value, contentType, coding string }{
@@ -180,8 +181,8 @@ func TestPassKeepsTaggedAnswers(t *testing.T) {
 	}
 }
 
-// TestPassBodies: a body arrives to the byte, in chunks or not, and one that is
-// too large does not arrive at all.
+// TestPassBodies: a body is forwarded byte for byte, chunked or not, and a body over
+// the limit is not forwarded.
 func TestPassBodies(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	_, base := beforeOld(t, old.URL(), legacy.Options{})
@@ -206,8 +207,8 @@ func TestPassBodies(t *testing.T) {
 	}
 }
 
-// TestPassFaults: whatever the old API does, a visitor gets its whole answer or a
-// clear error, and a POST comes to it once.
+// TestPassFaults: however the old API fails, the client gets its complete answer or a
+// clear error, and a POST is sent once.
 func TestPassFaults(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{Workers: 4})
 	_, patient := beforeOld(t, old.URL(), legacy.Options{Timeout: time.Minute})
@@ -230,7 +231,8 @@ func TestPassFaults(t *testing.T) {
 			}
 			old.Behave()
 			want, isFine := fine[f]
-			// A GET whose kept connection was closed unread may be asked again.
+			// A GET whose kept connection was closed without an answer may be sent
+			// again.
 			again := method == "GET" && (f == oldapi.CloseUnread || f == oldapi.ResetUnread)
 			if again && a.status == 200 {
 				want, isFine = 200, true
@@ -256,8 +258,8 @@ func TestPassFaults(t *testing.T) {
 	}
 }
 
-// TestPassNobody: without an old API, or with one that is down, a visitor is told
-// what is missing.
+// TestPassNobody: without an old API, or while it is down, the error names the missing
+// part.
 func TestPassNobody(t *testing.T) {
 	_, without := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri"})
 	for target, status := range map[string]int{
@@ -280,7 +282,7 @@ func TestPassNobody(t *testing.T) {
 		if a.status != 502 || a.body != `{"detail":"`+legacyAway+`"}` || a.header.Get("Retry-After") != "5" {
 			t.Errorf("down: %d %s", a.status, a.body)
 		}
-		// A page of the site may read why.
+		// A page of the site may read the reason.
 		if a.header.Get("Access-Control-Allow-Origin") != "https://site.example" || a.header.Get("Cache-Control") != "no-store" {
 			t.Errorf("down: %v", a.header)
 		}
@@ -290,8 +292,8 @@ func TestPassNobody(t *testing.T) {
 	}
 }
 
-// TestPassStorm: an old API that hangs gets no more requests than connections,
-// and the visitors beyond get their answer long before the timeout.
+// TestPassStorm: a hanging old API gets at most as many concurrent requests as
+// connections, and further requests are refused long before the timeout.
 func TestPassStorm(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{Workers: 100})
 	_, base := beforeOld(t, old.URL(), legacy.Options{Timeout: 20 * time.Second, MaxConns: 4})

@@ -24,7 +24,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// realOptions are those of a proxy on a database with the sample data.
+// realOptions returns the options of a proxy on a database with the sample data.
 func realOptions(t testing.TB) Options {
 	t.Helper()
 	db, err := server.Get()
@@ -65,7 +65,7 @@ func listen(t testing.TB, p *Proxy) (base string) {
 	return "http://" + ln.Addr().String()
 }
 
-// start serves a proxy that knows the generation, and has filled its warm set.
+// start serves a proxy that has published the generation and filled its warm set.
 func start(t testing.TB, opts Options) (p *Proxy, base string) {
 	t.Helper()
 	if _, fake := opts.Origin.(*fakeOrigin); fake && opts.Generations.Pages == nil {
@@ -80,7 +80,7 @@ func start(t testing.TB, opts Options) (p *Proxy, base string) {
 	return p, base
 }
 
-// awaitLook returns once the look that a ticket is for has ended.
+// awaitLook waits until the poll with a ticket has ended.
 func awaitLook(t testing.TB, p *Proxy, ticket int64) {
 	t.Helper()
 	for deadline := time.Now().Add(30 * time.Second); p.generations.Status().Looked < ticket; time.Sleep(time.Millisecond) {
@@ -90,14 +90,14 @@ func awaitLook(t testing.TB, p *Proxy, ticket int64) {
 	}
 }
 
-// fakeOrigin answers each question with its path, or as the test says.
+// fakeOrigin answers each question with its path, unless the test sets run.
 type fakeOrigin struct {
 	run        func(context.Context, store.Query) (store.Answer, error)
 	ping       func() error
 	generation func() (*store.Generation, error)
 }
 
-// Generation is one of no calculations unless the test says otherwise.
+// Generation returns a generation without calculations unless the test sets another.
 func (f *fakeOrigin) Generation(context.Context) (*store.Generation, error) {
 	if f.generation != nil {
 		return f.generation()

@@ -9,8 +9,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// TestTargets sends raw request targets. Those that mean a route reach it, all
-// others reach none: nothing is folded or decoded into another path.
+// TestTargets: raw request targets that name a route reach it, and all others reach
+// none: no target is cleaned or decoded into another path.
 func TestTargets(t *testing.T) {
 	_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri"})
 	const none = ""
@@ -72,8 +72,8 @@ func TestTargets(t *testing.T) {
 	}
 }
 
-// TestBadPathParameter: a path that fits a route but for its parameter's text
-// is a 422, as in the old API.
+// TestBadPathParameter: a path that matches a route except for an invalid parameter
+// gets a 422, as in the old API.
 func TestBadPathParameter(t *testing.T) {
 	_, base := start(t, Options{Origin: &fakeOrigin{}})
 	for _, target := range []string{"/athletes/x", "/athletes/.", "/athletes/./", "/athletes/..", "/athletes/%2e%2e", "/metadata/x"} {
@@ -128,7 +128,7 @@ func TestHead(t *testing.T) {
 	}
 }
 
-// TestOptions: a request that asks for the methods of a target is told them.
+// TestOptions: OPTIONS returns the methods of a target.
 func TestOptions(t *testing.T) {
 	_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri"})
 	for _, target := range []string{"*", "/", "/athletes/", "/athletes/7", "/athletes/?limit=x", "/health", "/livez", "/readyz", "/iz/xcri/api/teams/"} {
