@@ -34,7 +34,8 @@ type turn struct {
 	given  chan struct{}
 }
 
-// class are the turns that wait for the same limits, apart from those of a client.
+// class identifies the turns that share the same limits, except for the limit of a
+// client.
 type class struct {
 	lane  Lane
 	group string

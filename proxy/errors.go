@@ -40,9 +40,9 @@ type failure struct {
 	detail string
 }
 
-// failures are the answers to requests by the error that they ended with: of a
-// question of the read API, and of a request that was passed to the old API, for
-// which no status means internal error. The first row that fits counts.
+// failures maps errors to answers, for questions of the read API and for requests that
+// were forwarded to the old API. In the second case a missing status means internal
+// error. The first matching row counts.
 var failures = []struct {
 	err      error
 	question failure
@@ -81,7 +81,7 @@ func failureOf(err error, passed bool) failure {
 	return internalError
 }
 
-// failQuestion answers a question of the read API that has no answer.
+// failQuestion answers a question of the read API whose load failed.
 func (p *Proxy) failQuestion(ctx *fasthttp.RequestCtx, r *route.Route, err error) {
 	p.opts.Logger.Log(context.Background(), p.legacyErrors.level(err), "no answer", "target", string(ctx.RequestURI()), "route", r.Path(), "error", err)
 	p.headers.Common(&ctx.Response.Header)
@@ -98,8 +98,8 @@ func (p *Proxy) failQuestion(ctx *fasthttp.RequestCtx, r *route.Route, err error
 	reply.Fail(ctx, f.status, f.detail)
 }
 
-// failPassed answers a request that could not be passed to the old API. A client
-// is not asked to repeat a request that the old API may have taken.
+// failPassed answers a request that could not be forwarded to the old API. It sends no
+// Retry-After for a request that the old API may have processed.
 func (p *Proxy) failPassed(ctx *fasthttp.RequestCtx, err error) {
 	f := failureOf(err, true)
 	sent := !errors.Is(err, legacy.ErrBusy) && !errors.Is(err, legacy.ErrUnreached)
@@ -113,11 +113,11 @@ func (p *Proxy) failPassed(ctx *fasthttp.RequestCtx, err error) {
 	reply.Fail(ctx, f.status, f.detail)
 }
 
-// complainEvery is the least time between two failures of the old API that are
-// logged as errors.
+// complainEvery is the least time between two failures of the old API that are logged
+// as errors.
 const complainEvery = 10 * time.Second
 
-// complaints limits the errors in the log that a failing old API causes. Its zero
+// complaints limits how often failures of the old API are logged as errors. Its zero
 // value is ready for use.
 type complaints struct {
 	last atomic.Pointer[time.Time] // on the monotonic clock

@@ -12,15 +12,16 @@ import (
 )
 
 // fastPath answers most requests before they are parsed in full: plain requests for a
-// target that is known and whose answer is a hit. It leaves all others to the handler.
-// Its answers are, to the byte, those of the handler. It is safe for concurrent use.
+// memoized target whose answer is a hit. It leaves all others to the handler, and its
+// answers are identical to the handler's, byte for byte. It is safe for concurrent
+// use.
 type fastPath struct {
 	p     *Proxy
-	lines []byte // of a hit's header, the same for all
+	lines []byte // constant lines of a hit's header
 	date  atomic.Pointer[date]
 }
 
-// date is a second as the field Date writes it.
+// date is a second in the format of the field Date.
 type date struct {
 	second int64 // Unix
 	text   []byte
@@ -58,8 +59,8 @@ func (f *fastPath) answer(dst []byte, h *wire.Head) (header []byte, v *cache.Var
 	return header, v, true
 }
 
-// prepare appends the header of the answer to a request, and returns the variant that
-// follows it, held; none follows a 304. The header is nil if the handler must answer.
+// prepare appends the header of the answer to a request, and returns the variant to
+// send as its body, held; nil for a 304. The header is nil if the handler must answer.
 func (f *fastPath) prepare(to []byte, h *wire.Head, e *cache.Entry, now time.Time) (header []byte, v *cache.Variant) {
 	age := f.p.age(e, cache.Hit, now)
 	v, tag := f.p.negotiator.Select(e.Variants, h.AcceptEncoding, h.IfNoneMatch)
@@ -68,12 +69,12 @@ func (f *fastPath) prepare(to []byte, h *wire.Head, e *cache.Entry, now time.Tim
 		return f.appendHeader(to, nil, tag, age, now), nil
 	}
 	if !v.HasBody() || !v.Hold() {
-		return nil, nil // the body is made while it is sent, or has left the cache
+		return nil, nil // the body must be encoded, or has left the cache
 	}
 	return f.appendHeader(to, v, v.ETag, age, now), v
 }
 
-// find returns the known target and the hit that answers it, or nil.
+// find returns the memoized target and its hit, or nil.
 func (f *fastPath) find(text []byte) (*target, *cache.Entry) {
 	if f.p.stopping.Load() || f.p.maintenance.On() {
 		return nil, nil

@@ -21,8 +21,8 @@ import (
 // handle answers one request of the public listener.
 func (p *Proxy) handle(ctx *fasthttp.RequestCtx) { p.guard(ctx, p.serve) }
 
-// guard calls serve for one request and recovers from its panic, which would cost the
-// connection.
+// guard calls serve for one request and recovers from its panic, which would otherwise
+// close the connection.
 func (p *Proxy) guard(ctx *fasthttp.RequestCtx, serve func(*fasthttp.RequestCtx)) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -43,7 +43,7 @@ func (p *Proxy) panicked(request string, cause any) {
 	p.opts.Logger.Error("panic in a handler", "target", request, "panic", cause, "stack", string(debug.Stack()))
 }
 
-// serve routes a request. Known targets skip parsing.
+// serve routes a request. Memoized targets skip parsing.
 func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	if known := p.targets.Get(ctx.RequestURI()); known != nil && (ctx.IsGet() || ctx.IsHead()) {
 		p.serveTarget(ctx, known)
@@ -96,7 +96,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 // allowed are the methods of the read API, of the probes and of the site.
 const allowed = "GET, HEAD, OPTIONS"
 
-// sendAllow answers an OPTIONS request that is no preflight.
+// sendAllow answers an OPTIONS request that is not a preflight.
 func sendAllow(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.Set(fasthttp.HeaderAllow, allowed)
 	ctx.Response.Header.SetContentType("")
@@ -117,8 +117,8 @@ func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, m *route.Match) {
 	}
 }
 
-// target is the question that a request target asks of the read API. It depends on the
-// target alone, so that a known target need not be parsed again.
+// target is the parsed form of a request target. It depends on the target alone, so
+// that a memoized target need not be parsed again.
 type target struct {
 	route *route.Route
 	ref   cache.Ref
@@ -128,7 +128,7 @@ type target struct {
 func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t *target) cache.Outcome {
 	entry, outcome, err := p.answer(ctx, &t.ref)
 	for err == nil && !p.respond(ctx, entry, outcome) {
-		entry, outcome, err = p.answer(ctx, &t.ref) // the entry has left the cache meanwhile
+		entry, outcome, err = p.answer(ctx, &t.ref) // the entry has left the cache
 	}
 	counted := p.metrics.Route(t.route.ID)
 	counted.Outcomes[outcome].Add(1)
@@ -139,8 +139,9 @@ func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t *target) cache.Outcome {
 	return outcome
 }
 
-// answer looks ref up in the cache, which fills it if it is missing or stale, but
-// not in maintenance mode. A nil ctx means that the proxy itself needs the answer.
+// answer looks ref up in the cache. Outside maintenance mode the cache fills a missing
+// entry and refreshes a stale one. A nil ctx means that the proxy itself needs the
+// answer.
 func (p *Proxy) answer(ctx *fasthttp.RequestCtx, ref *cache.Ref) (*cache.Entry, cache.Outcome, error) {
 	if !p.maintenance.On() {
 		if e, outcome := p.cache.Lookup(ref); e != nil {
@@ -180,7 +181,7 @@ func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 	answer, err := p.origins.Load(ctx, q)
 	if err != nil {
 		if isDown(err) {
-			p.generations.Wake() // to poll soon whether the database is back
+			p.generations.Wake() // poll soon, since the database may be back
 		}
 		return cache.Content{}, err
 	}
@@ -193,7 +194,7 @@ func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 	return filled, nil
 }
 
-// loaded counts a load, and offers the database's answers to the comparison of
+// loaded counts a load, and passes the database's answers to the comparison of
 // samples.
 func (p *Proxy) loaded(l origin.Load) {
 	counted := &p.metrics.Route(l.Question.Route.ID).Loads[l.Source]

@@ -14,12 +14,13 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// lanes are the cache's lanes of the store's kinds of work. A visitor can make up
-// searches that take as long as a statement may.
+// lanes maps the store's kinds of work to the cache's lanes. A client can request any
+// number of different searches, each of which may take as long as a statement may.
 var lanes = map[store.Lane]cache.Lane{store.ByKey: cache.Quick, store.WholeList: cache.Heavy, store.Search: cache.Costly}
 
-// laneOf returns the lane of a fill. Its group is the table that most of the answer is
-// read from: whoever locks the table must not hold the fills from other tables.
+// laneOf returns the lane and the group of a fill. The group is the table that most of
+// the answer is read from, so that a lock on the table does not block fills from other
+// tables.
 func laneOf(routes *route.Router, key string) (cache.Lane, string) {
 	q, err := routes.Question(key)
 	if err != nil {
@@ -32,11 +33,12 @@ func laneOf(routes *route.Router, key string) (cache.Lane, string) {
 	return lanes[q.Query.Lane()], reads[0]
 }
 
-// errShare is the error of a request whose client waits for too many fills already.
+// errShare is the error of a request whose client already waits for the most fills
+// that one client may.
 var errShare = errors.New("the client has its share of loads already")
 
-// await answers a request that the cache has no entry for, if its client's share allows.
-// A search ends with the last client that waits for it.
+// await fills a missing entry for a request if its client's share allows. A search
+// ends when the last client that waits for it has left.
 func (p *Proxy) await(ctx *fasthttp.RequestCtx, ref *cache.Ref) (*cache.Entry, cache.Outcome, error) {
 	if ctx == nil {
 		return p.cache.Await(context.Background(), ref, "")
@@ -59,9 +61,10 @@ func (p *Proxy) await(ctx *fasthttp.RequestCtx, ref *cache.Ref) (*cache.Entry, c
 	return p.cache.Await(waiting, ref, name)
 }
 
-// client returns the client of a request, which is invalid for one without a share. That
-// is a peer on this machine, such as the commands verify, warm and load, and a trusted
-// proxy that reports no client: one share for all of its visitors would lock them out.
+// client returns the client whose share a request counts for; the zero Prefix means no
+// limit. There is no limit for a peer on this machine, such as the commands verify,
+// warm and load, or for a trusted proxy that reports no client: one share for all of
+// its visitors would lock them out.
 func (p *Proxy) client(ctx *fasthttp.RequestCtx) netip.Prefix {
 	trust := p.opts.TrustedProxies
 	address := trust.Of(ctx).Address

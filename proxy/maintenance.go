@@ -13,9 +13,9 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
-// serveNotice answers a request for the site in maintenance mode: with the notice
-// if a browser opens or reloads a page. The files of a page that is open already
-// are served as usual.
+// serveNotice answers a request for the site in maintenance mode. A browser that opens
+// or reloads a page gets the notice; the files of a page that is already open are
+// served as usual.
 func (p *Proxy) serveNotice(ctx *fasthttp.RequestCtx, at route.Place, period *maintenance.Period) {
 	switch {
 	case !ctx.IsGet() && !ctx.IsHead():
@@ -39,8 +39,8 @@ func opensPage(ctx *fasthttp.RequestCtx, target []byte) bool {
 	return extension == "" || strings.HasPrefix(extension, ".htm") || bytes.Contains(ctx.Request.Header.Peek(fasthttp.HeaderAccept), []byte("text/html"))
 }
 
-// failMaintenance answers a request that has to wait for the end of maintenance
-// mode, in the shape of the API's errors.
+// failMaintenance answers, in the format of the API's errors, a request that must wait
+// for the end of maintenance mode.
 func (p *Proxy) failMaintenance(ctx *fasthttp.RequestCtx) {
 	period, now := p.maintenance.Period(), time.Now()
 	if period == nil {

@@ -20,8 +20,8 @@ var legacyPaths = []string{"/feedback", "/feedback/status", "/docs", "/docs/oaut
 
 const legacyMissing = "This is answered by the old API, and none is set up here."
 
-// pass passes a request outside of the read API to the old API. The answer keeps its own
-// header fields: ours would break its pages.
+// pass forwards a request outside of the read API to the old API. The answer keeps its
+// own header fields: the proxy's fields would break its pages.
 func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at route.Place) {
 	if p.opts.Legacy == nil {
 		if slices.Contains(legacyPaths, strings.TrimSuffix(string(at.Path), "/")) {
@@ -49,9 +49,9 @@ func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at route.Place) {
 	p.compressPassed(ctx)
 }
 
-// compressPassed compresses an answer of the old API that came plain although the
-// client accepts a coding: a page had to come plain to be changed. An answer with
-// an ETag keeps the form that the tag is of.
+// compressPassed compresses an answer of the old API that arrived uncompressed
+// although the client accepts a coding: a page must arrive uncompressed to be
+// rewritten. An answer with an ETag keeps the variant that the tag names.
 func (p *Proxy) compressPassed(ctx *fasthttp.RequestCtx) {
 	h, body := &ctx.Response.Header, ctx.Response.Body()
 	if ctx.Response.StatusCode() != fasthttp.StatusOK || len(body) <= content.CompressAbove || len(h.ContentEncoding()) > 0 ||
@@ -68,7 +68,7 @@ func (p *Proxy) compressPassed(ctx *fasthttp.RequestCtx) {
 	}
 }
 
-// isText reports whether a content type is one that compresses.
+// isText reports whether bodies of a content type compress well.
 func isText(contentType []byte) bool {
 	return bytes.HasPrefix(contentType, []byte("application/json")) || bytes.HasPrefix(contentType, []byte("text/"))
 }

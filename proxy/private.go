@@ -10,8 +10,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/wire"
 )
 
-// maxAdminConns limits the connections of the admin pages' own listener. It has
-// room when the public one is full.
+// maxAdminConns limits the connections of the admin listener, which is independent of
+// the public listener's limit.
 const maxAdminConns = 64
 
 func (p *Proxy) privateOptions() wire.Options {
@@ -21,13 +21,14 @@ func (p *Proxy) privateOptions() wire.Options {
 	return o
 }
 
-// ServeAdmin answers requests for the admin pages, and the probes, on a listener of
-// their own until Drain or Shutdown, which close it. It may be called once.
+// ServeAdmin serves the admin pages and the probes on a separate listener until Drain
+// or Shutdown, which close it. It may be called once.
 func (p *Proxy) ServeAdmin(ln net.Listener) error {
 	return p.private.Serve(accept.New(ln, p.opts.Logger))
 }
 
-// servePrivate answers on the admin pages' own listener: them, and the probes.
+// servePrivate answers a request of the admin listener, which has only the admin pages
+// and the probes.
 func (p *Proxy) servePrivate(ctx *fasthttp.RequestCtx) {
 	p.headers.Common(&ctx.Response.Header)
 	at := p.router.Locate(ctx.RequestURI())

@@ -39,7 +39,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// Origin is the database. *store.Store is one.
+// Origin is the database, such as *store.Store.
 type Origin interface {
 	Run(context.Context, store.Query) (store.Answer, error)
 	Generation(context.Context) (*store.Generation, error)
@@ -53,40 +53,42 @@ type Options struct {
 	Origin Origin
 	// Cache are the cache's options; its functions and Logger are set by New.
 	Cache cache.Options
-	// Generations say how the database is polled and what is warmed: Interval, Pages,
-	// Changes, and OnPublish, which is also called after a purge. The other fields are set by
-	// New.
+	// Generations configures the polls and the warm set: Interval, Pages, Changes, and
+	// OnPublish, which is also called after a purge. New sets the other fields.
 	Generations generation.Options
-	// Sources say where answers come from: Source, RouteSources, MaxErrors and
-	// MaxSlowdown. The other fields are set by New.
+	// Sources configures the sources of answers: Source, RouteSources, MaxErrors and
+	// MaxSlowdown. New sets the other fields.
 	Sources origin.Options
-	// Saved are entries of an earlier run: those that are fresh are hits, the
-	// others stale.
+	// Saved holds the entries of an earlier run. Fresh entries become hits, all others
+	// are stale.
 	Saved []cache.Saved
 	// BasePath is the path below which Apache shows the site, without a final
 	// slash. The API is below BasePath + "/api", and at the root.
 	BasePath string
-	// Legacy is the old API, which gets requests outside of the read API; nil for none.
+	// Legacy is the old API, which gets requests outside of the read API; nil means no
+	// old API.
 	Legacy *legacy.Client
 	// VerifySample is the share of loads from the store, from 0 to 1, that are
 	// compared with the old API's answer.
 	VerifySample float64
-	// State was kept by an earlier run, and OnState keeps it for the next: its
-	// error is reported to the client that changed it. May be nil.
+	// State is the saved state of an earlier run. OnState saves each change for the
+	// next run, and its error is reported to the client that made the change; OnState
+	// may be nil.
 	State   State
 	OnState func(State) error
-	// Site answers requests below BasePath that are not the API's; nil for none.
+	// Site answers requests below BasePath that are not the API's; nil means no site.
 	Site *site.Site
 	// CORSOrigins may read answers from other sites; "*" allows all.
 	CORSOrigins []string
-	// Admin says who may use the pages below /cache, and /metrics. Logger is set
-	// by New.
+	// Admin configures access to the pages below /cache and to /metrics. New sets
+	// Logger.
 	Admin gate.Options
-	// TrustedProxies are believed when they report who a visitor is.
+	// TrustedProxies are the proxies whose reports of the client's address are
+	// accepted.
 	TrustedProxies visitor.Trust
-	// Reuse says how long clients may reuse the answers.
+	// Reuse configures how long clients may reuse the answers.
 	Reuse reply.Reuse
-	// Memory counts the memory files that hold large answers; nil makes one.
+	// Memory counts the memory files that hold large answers; nil means a new one.
 	Memory *memfile.Memory
 	// Requests is the memory for the bodies of requests, and of the old API's answers
 	// to them; nil has no limit.
@@ -95,7 +97,7 @@ type Options struct {
 	MaxConns int
 	// Version of the program, for the stats.
 	Version string
-	// Logger receives events that no client learns of; nil discards them.
+	// Logger receives events that are not reported to a client; nil discards them.
 	Logger *slog.Logger
 }
 
@@ -110,7 +112,7 @@ type Proxy struct {
 	verify      *verify.Verifier
 	maintenance *maintenance.Mode
 	admin       *admin.Admin
-	state       stateKeeper // what an operator has changed
+	state       stateKeeper // changes made by an operator
 	shared
 	serving
 }
@@ -128,7 +130,7 @@ type shared struct {
 	shares       *share.Shares // of clients in fills
 }
 
-// serving is the servers and what they ask for each request.
+// serving holds the servers and the state that they read for each request.
 type serving struct {
 	server  *wire.Server
 	private *wire.Server            // of the admin pages' own listener
@@ -163,7 +165,7 @@ func New(opts Options) (*Proxy, error) {
 	}
 	opts = opts.withDefaults()
 	saved := opts.Saved
-	opts.Saved = nil // or entries that are replaced in the cache would never be freed
+	opts.Saved = nil // otherwise replaced entries would stay in memory
 	p := &Proxy{opts: opts, router: route.NewRouter(store.Endpoints(), opts.BasePath)}
 	p.metrics = metrics.New(len(p.router.Routes()))
 	p.state.State, p.state.keep = opts.State, opts.OnState
@@ -200,7 +202,7 @@ func New(opts Options) (*Proxy, error) {
 	return p, nil
 }
 
-// wake has the database polled now.
+// wake requests an immediate poll of the database.
 func (p *Proxy) wake() { p.generations.Wake() }
 
 func (p *Proxy) originOptions() origin.Options {
@@ -238,8 +240,8 @@ func (p *Proxy) newAdmin() *admin.Admin {
 	})
 }
 
-// Run does the work beside requests until ctx ends: it follows the database's
-// generations, compares samples and records the history.
+// Run does the background work until ctx ends: it follows the database's generations,
+// compares samples and records the history.
 func (p *Proxy) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { p.generations.Run(ctx) })
@@ -269,9 +271,9 @@ func (p *Proxy) Drain(ctx context.Context, quiet time.Duration) {
 	servers.Wait()
 }
 
-// Shutdown stops accepting connections, closes those that wait for a request, and
-// waits for the answers under way, as long as ctx allows; then for the fills. Drain
-// before it spares the clients.
+// Shutdown stops accepting connections, closes idle connections, and waits for the
+// answers under way until ctx ends, and then for the fills. Call Drain first so that
+// no client loses a request.
 func (p *Proxy) Shutdown(ctx context.Context) error {
 	p.Drain(ctx, 0)
 	err := errors.Join(p.server.Shutdown(ctx), p.private.Shutdown(ctx))
@@ -279,17 +281,17 @@ func (p *Proxy) Shutdown(ctx context.Context) error {
 	return err
 }
 
-// A site has a few thousand pages that visitors ask for again and again. A large cache
-// has room for the targets of more: for a target for each bytesPerTarget.
+// A site has a few thousand pages that visitors request repeatedly. A larger cache
+// memoizes more targets: one for each bytesPerTarget.
 const (
 	knownTargets   = 16 << 10
 	bytesPerTarget = 4 << 10
 )
 
-// serverName is what answers say who they are from.
+// serverName is the value of the header Server.
 const serverName = "xcri-proxy"
 
-// MostConns is how many connections of clients there may be if Options do not say.
+// MostConns is the default limit of client connections.
 const MostConns = 4000
 
 // poolBuffers is the largest body buffer that is kept for reuse: stored bodies are sent
@@ -305,8 +307,8 @@ func (p *Proxy) wireOptions() wire.Options {
 	}
 }
 
-// takesBody reports whether the body of a request is read: for an operator's page, and
-// to be passed on to the old API.
+// takesBody reports whether to read the body of a request: it is needed for an admin
+// page, and to forward a request to the old API.
 func (p *Proxy) takesBody(target []byte) bool {
 	at := p.router.Locate(target)
 	if at.Site || at.Root() || isProbe(at.Path) {
@@ -319,8 +321,8 @@ func (p *Proxy) takesBody(target []byte) bool {
 	return p.opts.Legacy != nil || admin.IsPage(at.Path)
 }
 
-// reserved reports whether a request is served although there are too many
-// connections: those of operators and of their supervisors.
+// reserved reports whether to serve a request over the connection limit: a request of
+// an operator or a supervisor.
 func (p *Proxy) reserved(target []byte) bool {
 	at := p.router.Locate(target)
 	return !at.Site && (admin.IsPage(at.Path) || isProbe(at.Path))

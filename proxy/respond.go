@@ -11,9 +11,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/wire"
 )
 
-// respond sends an entry in the client's preferred form, or a 304. It returns false,
-// and the caller asks the cache again, if the entry has left the cache meanwhile and
-// took its bodies along.
+// respond sends an entry in the client's preferred variant, or a 304. It returns false
+// if the entry and its bodies have left the cache; the caller then repeats the lookup.
 func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.Outcome) bool {
 	h := &ctx.Response.Header
 	p.headers.Cached(outcome).CopyTo(h)
@@ -26,10 +25,10 @@ func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.
 	return v == nil || p.sendVariant(ctx, v, e.Variants, e.Size)
 }
 
-// selectVariant returns the variant to send. It returns nil after it has answered a
-// request whose preconditions do not hold: 412 if If-Match names another body, 304 if
-// the client has the body already. Preconditions count for a 200 alone.
-// Source: RFC 9110, 13.2.2 and 15.4.5.
+// selectVariant returns the variant to send. If a precondition fails, it answers the
+// request and returns nil: 412 if If-Match names another body, 304 if the client
+// already has the body. Preconditions apply to a 200 only. Source: RFC 9110, 13.2.2
+// and 15.4.5.
 func (p *Proxy) selectVariant(ctx *fasthttp.RequestCtx, variants []cache.Variant) *cache.Variant {
 	in, out := &ctx.Request.Header, &ctx.Response.Header
 	var ifNoneMatch []byte

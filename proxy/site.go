@@ -14,8 +14,8 @@ import (
 
 var (
 	varyEncoding = []byte("Accept-Encoding")
-	// siteHeaders are the fields of every answer of the site. Its pages load scripts
-	// from other hosts, so that the API's policy would break them.
+	// siteHeaders holds the header fields of every answer of the site. The API's
+	// policy does not apply, since the site's pages load scripts from other hosts.
 	siteHeaders = [][2][]byte{
 		{[]byte("X-Content-Type-Options"), []byte("nosniff")},
 		{[]byte("X-Frame-Options"), []byte("SAMEORIGIN")},
@@ -49,7 +49,7 @@ func (p *Proxy) serveSite(ctx *fasthttp.RequestCtx, at route.Place) {
 	}
 }
 
-// redirect sends the browser to the same path with a final slash.
+// redirect redirects the browser to the same path with a final slash.
 func redirect(ctx *fasthttp.RequestCtx, at route.Place) {
 	to := []byte(at.Prefix + "/")
 	if len(at.Query) > 0 {
@@ -85,7 +85,7 @@ func (p *Proxy) serveFile(ctx *fasthttp.RequestCtx, path []byte) {
 		p.sendLarge(ctx, file)
 		return
 	}
-	p.sendVariant(ctx, v, file.Variants, int(file.Size)) // its bodies are on the heap: it can't fail
+	p.sendVariant(ctx, v, file.Variants, int(file.Size)) // the bodies are on the heap, so it can't fail
 }
 
 // sendLarge sends a file from the disk.
@@ -98,7 +98,7 @@ func (p *Proxy) sendLarge(ctx *fasthttp.RequestCtx, file *site.File) {
 		return
 	}
 	body, err := p.opts.Site.Open(file)
-	if err != nil { // it was replaced meanwhile
+	if err != nil { // the file was replaced
 		h.Set("Retry-After", "1")
 		failSite(ctx, fasthttp.StatusServiceUnavailable)
 		return
@@ -107,7 +107,7 @@ func (p *Proxy) sendLarge(ctx *fasthttp.RequestCtx, file *site.File) {
 	ctx.Response.SetBodyStream(body, int(file.Size))
 }
 
-// failSite answers without a file.
+// failSite answers a request for which there is no file.
 func failSite(ctx *fasthttp.RequestCtx, status int) {
 	h := &ctx.Response.Header
 	h.SetContentType("text/plain; charset=utf-8")

@@ -12,12 +12,12 @@ import (
 // should survive a restart.
 type State struct {
 	Maintenance *maintenance.Period `json:"maintenance,omitempty"` // nil while it is off
-	// Sources were set while running; the empty route stands for all that are
-	// not named.
+	// Sources holds the sources set while running; the empty route stands for all
+	// routes that are not listed.
 	Sources map[string]string `json:"sources,omitempty"`
 }
 
-// stateKeeper holds the state and stores each change of it.
+// stateKeeper holds the state and saves each change.
 type stateKeeper struct {
 	keep func(State) error // Options.OnState
 
@@ -25,8 +25,8 @@ type stateKeeper struct {
 	State
 }
 
-// change changes the state and keeps it for the next run. The error reports why
-// that failed; the change holds until the process ends.
+// change changes the state and saves it for the next run. The error reports a failed
+// save; the change applies until the process ends.
 func (k *stateKeeper) change(change func(*State)) error {
 	k.mu.Lock()
 	defer k.mu.Unlock()
@@ -38,10 +38,10 @@ func (k *stateKeeper) change(change func(*State)) error {
 // off.
 func (p *Proxy) Maintenance() *maintenance.Period { return p.maintenance.Period() }
 
-// moved follows a change of sources: it makes the entries of the routes stale, also
-// those whose fill has yet to end, has the warm set filled again, and keeps the
-// overrides for the next run. It returns the number of entries, and why the change
-// can't be kept.
+// moved applies a change of sources: it makes the entries of the routes stale,
+// including those of running fills, requests a refill of the warm set, and saves the
+// overrides for the next run. It returns the number of entries, and the error of a
+// failed save.
 func (p *Proxy) moved(routes []*route.Route) (purged int, unkept error) {
 	if len(routes) > 0 {
 		of := map[*route.Route]bool{}

@@ -22,8 +22,8 @@ func TestNew(t *testing.T) {
 	}
 }
 
-// Whatever is admitted, refused and evicted adds up, and the costs of what is there never
-// exceed the budget.
+// The counts of admitted, refused and evicted entries add up, and the costs of the
+// entries never exceed the budget.
 func TestEntriesAddUp(t *testing.T) {
 	const budget, entries = 1000, 5000
 	p := newPolicy(t, budget)

@@ -133,7 +133,7 @@ func target(path string) (string, error) {
 	return "", fmt.Errorf("%s: %w", path, syscall.ELOOP)
 }
 
-// kinds name what is no regular file.
+// kinds names the kinds of files that are not regular.
 var kinds = []struct {
 	mode fs.FileMode
 	name string

@@ -33,7 +33,7 @@ var _ [cache.Outcomes]struct{} = [api.Outcomes]struct{}{}
 type history struct {
 	mu       sync.Mutex
 	ring     [samplesKept]api.Sample
-	taken    int // so many were written to the ring, one after the other
+	taken    int // number of samples written to the ring
 	at       time.Time
 	readings []metrics.Reading // of each route, when the last sample was taken
 	peak     int               // of the pool, since then

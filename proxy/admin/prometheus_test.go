@@ -11,9 +11,9 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/promtext"
 )
 
-// numberUp gives every number in v another value, and every map and list an
-// element, and returns the values by path. What they stand for is in want: a
-// time in milliseconds is to be found in seconds.
+// numberUp sets every number in v to a different value, adds an element to every map
+// and list, and stores the expected metric values by path in want: a time in
+// milliseconds is expected in seconds.
 func numberUp(v reflect.Value, path string, want map[string]float64) {
 	next := float64(len(want)+1)*1000 + 10
 	switch v.Kind() {
@@ -62,8 +62,8 @@ func numberUp(v reflect.Value, path string, want map[string]float64) {
 	}
 }
 
-// TestEveryNumberHasItsMetric: what is new in the stats is new in the metrics
-// too, or is made of others.
+// TestEveryNumberHasItsMetric: every number of the stats is a metric, or is computed
+// from other metrics.
 func TestEveryNumberHasItsMetric(t *testing.T) {
 	derived := map[string]string{
 		"requests.outcomes.x":    "sum(xcri_requests_total)",
