@@ -94,7 +94,7 @@ func (v *Variant) Len() int {
 }
 
 // Hold keeps the body readable until Release. It returns false if the entry has left
-// the cache and the body is gone: the caller asks the cache again.
+// the cache and its body is gone: the caller repeats the lookup.
 func (v *Variant) Hold() bool { return v.File == nil || v.File.Acquire() }
 
 // Release undoes a successful Hold.

@@ -1,7 +1,7 @@
 //go:build !race
 
-// The race detector makes a sync.Pool forget at random, and with it ristretto
-// what was asked for: then it counts no frequencies and allocates.
+// The race detector makes a sync.Pool drop items at random, and so ristretto loses
+// counts of requests: it measures no frequencies and allocates.
 
 package cache
 

@@ -11,7 +11,7 @@ import (
 type place uint32
 
 const (
-	nowhere place = iota // a slot that only holds what Prepare has filled
+	nowhere place = iota // a slot that only holds a prepared version
 	warm                 // the warm set, which is published with a generation
 	hot                  // entries that are requested again and again
 	tail                 // all others

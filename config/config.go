@@ -51,7 +51,7 @@ type Database struct {
 	Name             string
 	User             string
 	Password         Secret
-	MaxConns         int           // most connections open at once
+	MaxConns         int           // limit of open connections
 	ExtraColumns     []string      // RESOURCE.COLUMN, shown besides the known columns
 	StatementTimeout time.Duration // longest run of one statement on the server
 }
@@ -60,7 +60,7 @@ type Database struct {
 type Cache struct {
 	Bytes                int64         // most bytes of stored answers
 	File                 string        // where the warm set is kept between runs; empty = nowhere
-	Poll                 time.Duration // how often the database is asked for its generation
+	Poll                 time.Duration // interval of polls for the database's generation
 	Settle               time.Duration // how long a changed table must be quiet until the change counts
 	DataMaxAge           time.Duration // longest freshness of answers whose changes are not reported
 	ImplausibleAfter     time.Duration // how long a state that looks like half an import is held back
@@ -74,7 +74,7 @@ type Cache struct {
 type Legacy struct {
 	URL          string            // without a final slash; empty = none
 	Timeout      time.Duration     // longest wait for one answer
-	MaxConns     int               // most connections open at once
+	MaxConns     int               // limit of open connections
 	Source       string            // of all routes not in Routes: store, legacy or auto
 	Routes       map[string]string // endpoint paths to their sources
 	MaxErrors    Share             // of failed loads, from which on auto leaves a source

@@ -23,9 +23,7 @@ type answer struct {
 	body   string
 }
 
-// ask sends a request with the target as it is, which net/http would tidy up.
-// headers are name, value, name, value; a Host among them replaces this machine's
-// name.
+// ask sends a request with the target unchanged; net/http would clean it.
 func ask(t testing.TB, base, method, target string, headers ...string) answer {
 	t.Helper()
 	conn := dial(t, base)

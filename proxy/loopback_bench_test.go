@@ -88,14 +88,14 @@ func (c *client) take(b *testing.B) {
 	}
 }
 
-// cpu is what this process has used of the processors.
+// cpu returns the processor time that this process has used.
 func cpu() time.Duration {
 	var used syscall.Rusage
 	syscall.Getrusage(syscall.RUSAGE_SELF, &used)
 	return time.Duration(used.Utime.Nano() + used.Stime.Nano())
 }
 
-// run asks each client in turn, and only then takes the answers.
+// run sends a request from each client in turn, and then reads the answers.
 func run(b *testing.B, clients []*client) {
 	begun := cpu()
 	b.ResetTimer()

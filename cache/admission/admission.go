@@ -81,7 +81,8 @@ func (p *Policy[V]) Admit(key string, v V, cost int64) (verdict Verdict, victims
 // Remove removes the entry of a key, if there is one.
 func (p *Policy[V]) Remove(key string) { p.entries.Del(key) }
 
-// Resize changes the budget. It evicts nothing: the owner removes what no longer fits.
+// Resize changes the budget. It evicts nothing: the owner removes entries that no
+// longer fit.
 func (p *Policy[V]) Resize(budget int64) { p.entries.UpdateMaxCost(budget) }
 
 // Room returns how much of the budget is left, once all that was removed is settled.

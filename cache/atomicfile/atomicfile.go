@@ -1,6 +1,6 @@
 // Package atomicfile replaces files as a whole: at every moment, also after a crash,
-// the old content is there or the new one. It replaces regular files alone, and the
-// target of a symbolic link instead of the link.
+// either the complete old content or the complete new content exists. It replaces only
+// regular files, and the target of a symbolic link instead of the link.
 package atomicfile
 
 import (
@@ -67,7 +67,7 @@ func Replace(path string, mode fs.FileMode, write func(io.Writer) error) (err er
 		err = f.Chmod(mode)
 	}
 	if err == nil {
-		err = f.Sync() // or the name could reach the disk before the bytes
+		err = f.Sync() // otherwise the name could reach the disk before the bytes
 	}
 	if err = errors.Join(err, f.Close()); err != nil {
 		return err
@@ -164,7 +164,7 @@ func syncFolder(path string) error {
 }
 
 // removeLeftBehind removes the temporary files of processes that ended while they
-// wrote to path. A young file may be of a process that writes it now.
+// wrote to path. It keeps young files, which another process may be writing.
 func removeLeftBehind(path string) error {
 	folder := filepath.Dir(path)
 	files, err := os.ReadDir(folder)

@@ -46,8 +46,8 @@ func names(t *testing.T, dir string) (all []string) {
 	return all
 }
 
-// A file is made or replaced, with the permissions that are asked for, and nothing
-// else is left in its folder.
+// Replace makes or replaces a file with the given permissions, and leaves no other
+// file in its folder.
 func TestReplace(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
@@ -127,8 +127,8 @@ func TestReplaceLinks(t *testing.T) {
 	}
 }
 
-// Whatever is no regular file is neither replaced nor read, also behind a link, and
-// the error says what it is. Nothing waits for a named pipe.
+// A file that is not regular is neither replaced nor read, also through a link, and
+// the error names its kind. A named pipe blocks no call.
 func TestNotRegular(t *testing.T) {
 	dir := t.TempDir()
 	pipe, socket, loop := filepath.Join(dir, "pipe"), filepath.Join(dir, "socket"), filepath.Join(dir, "loop")
@@ -168,7 +168,7 @@ func TestNotRegular(t *testing.T) {
 	}
 }
 
-// A path in no folder is refused.
+// A path in a missing folder is refused.
 func TestCheckFolder(t *testing.T) {
 	dir := t.TempDir()
 	put(t, filepath.Join(dir, "file"), "")

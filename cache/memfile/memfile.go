@@ -1,6 +1,6 @@
 // Package memfile keeps bytes in memory files. Such bytes are outside Go's heap, and
-// the kernel sends them to a socket without copying them. A file is closed by its
-// last user, not by the garbage collector, which does not see what a file takes.
+// the kernel sends them to a socket without copying them. The last user closes a file,
+// not the garbage collector, which does not account for the file's memory.
 package memfile
 
 import (
@@ -22,10 +22,10 @@ type Memory struct {
 	files, bytes atomic.Int64
 }
 
-// Files returns how many files there are.
+// Files returns the number of files.
 func (m *Memory) Files() int64 { return m.files.Load() }
 
-// Bytes returns how much memory the files take.
+// Bytes returns the memory that the files use.
 func (m *Memory) Bytes() int64 { return m.bytes.Load() }
 
 func (m *Memory) add(files, bytes int64) {
@@ -83,7 +83,7 @@ func (m *Memory) New(b []byte) (*File, error) {
 	return f, nil
 }
 
-// Cost returns how much memory a file of size bytes takes: whole pages.
+// Cost returns the memory that a file of size bytes uses: whole pages.
 func Cost(size int) int64 {
 	page := int64(os.Getpagesize())
 	return (int64(size) + page - 1) / page * page
@@ -116,7 +116,7 @@ func (f *File) Release() {
 // Size returns the length of the content, in bytes.
 func (f *File) Size() int { return f.size }
 
-// Cost returns how much memory the file takes.
+// Cost returns the memory that the file uses.
 func (f *File) Cost() int64 { return f.open.cost }
 
 // Reader returns a reader of the content. The caller is a user of the file until it

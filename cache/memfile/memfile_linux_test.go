@@ -55,7 +55,7 @@ func TestLastReleaseCloses(t *testing.T) {
 	}
 }
 
-// A release too many is a mistake that shows.
+// A Release without a user panics.
 func TestReleasedTooOften(t *testing.T) {
 	f := newFile(t, &Memory{}, []byte("x"))
 	f.Release()
@@ -80,8 +80,8 @@ func TestLostFile(t *testing.T) {
 	t.Error("still open")
 }
 
-// Users that come while others leave either read the content or find that the file
-// is closed.
+// Callers that acquire a file while others release it either read the content or learn
+// that the file is closed.
 func TestAcquireWhileOthersRelease(t *testing.T) {
 	m := &Memory{}
 	for range 200 {

@@ -29,13 +29,13 @@ var (
 const (
 	kind   = "xcri-proxy cache "
 	header = kind + "2\n"
-	// largest and mostEntries bound what Load accepts.
+	// largest and mostEntries limit the files that Load accepts.
 	largest     = 1 << 30
 	mostEntries = 1 << 20
 	mostForms   = 16
 )
 
-// Marks of what follows in a file.
+// Marks of the records in a file.
 const (
 	markEnd = iota
 	markEntry

@@ -147,7 +147,7 @@ func TestDatesAtRandom(t *testing.T) {
 	}
 }
 
-// TestDateBound asks for the same snapshot in several spellings.
+// TestDateBound: several spellings of a date select the same snapshot.
 func TestDateBound(t *testing.T) {
 	s := open(t, options(t))
 	given := func(day string) texts {

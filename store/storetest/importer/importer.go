@@ -21,7 +21,7 @@ func At(version int) time.Time { return Base.Add(time.Duration(version) * time.S
 // Name is the conference and the algorithm_version of a version's rows.
 func Name(version int) string { return fmt.Sprintf("v%d", version) }
 
-// Scope is what one calculation covers.
+// Scope is the part of the data that one calculation covers.
 type Scope struct {
 	Season, Division int
 	Gender           string
@@ -34,7 +34,7 @@ type Options struct {
 	// Groups is in how many statements the rows of each table are written; zero
 	// means one.
 	Groups int
-	// Loose does without a transaction: each statement is seen at once.
+	// Loose imports without a transaction: each statement is visible immediately.
 	Loose bool
 	// MetadataFirst writes the metadata before the rows.
 	MetadataFirst bool
@@ -175,7 +175,7 @@ func write(ctx context.Context, db *sql.DB, statements []string, opts Options) e
 		if err != nil {
 			return err
 		}
-		defer tx.Rollback() // of what was not committed
+		defer tx.Rollback() // no effect after Commit
 		exec, commit = tx.ExecContext, tx.Commit
 	}
 	for i, s := range statements {

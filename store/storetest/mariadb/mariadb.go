@@ -46,7 +46,7 @@ type Server struct {
 	done   chan error
 }
 
-// Options change what Start does; the zero value suits most tests.
+// Options configure Start; the zero value suits most tests.
 type Options struct {
 	Empty bool     // leave the database without tables
 	Args  []string // of mariadbd, after the usual ones
@@ -224,7 +224,7 @@ func (s *Server) Close() {
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 func (s *Server) log() string  { return filepath.Join(s.dir, "log") }
 
-// user is the account that mariadbd runs as: it refuses root unless told so.
+// user is the account that mariadbd runs as: as root it needs an explicit option.
 func user() string {
 	if os.Geteuid() == 0 {
 		return "root"

@@ -185,7 +185,7 @@ type Runner interface {
 	Run(context.Context, readapi.Query) (readapi.Answer, error)
 }
 
-// Ask runs a question and demands an answer of the status.
+// Ask runs a question and requires an answer with the given status.
 func Ask(t testing.TB, s Runner, status int, path string, given Texts) readapi.Answer {
 	t.Helper()
 	a, err := s.Run(t.Context(), Query(t, path, given))
