@@ -14,8 +14,8 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 )
 
-// read reads a file of size bytes. No length in it can make it reserve more
-// than that.
+// read reads a file of size bytes. A length in the file can't make it reserve more
+// than size.
 func read(in io.Reader, size, room int64) (*File, error) {
 	whole := bufio.NewReader(in)
 	if err := checkHeader(whole); err != nil {
@@ -48,8 +48,8 @@ func read(in io.Reader, size, room int64) (*File, error) {
 	return file, nil
 }
 
-// checkHeader returns which error a file has that does not begin with our header: it is cut
-// short in its first line, of an older or newer format, or foreign.
+// checkHeader returns the error for a file that does not begin with the expected
+// header: its first line is cut short, its format is older or newer, or it is foreign.
 func checkHeader(in *bufio.Reader) error {
 	first, _ := in.Peek(len(header))
 	switch {
@@ -63,8 +63,8 @@ func checkHeader(in *bufio.Reader) error {
 	return ErrForeign
 }
 
-// reader reads the parts of a file. After the first error, kept in err, all
-// it reads is zero.
+// reader reads the parts of a file. After the first error, kept in err, every value
+// that it returns is zero.
 type reader struct {
 	in   *bufio.Reader
 	left int64 // bytes before the checksum that have not been read
@@ -77,7 +77,7 @@ func (r *reader) fail(why string) {
 	}
 }
 
-// ReadByte is for the varints.
+// ReadByte makes the reader an io.ByteReader, for varints.
 func (r *reader) ReadByte() (byte, error) {
 	b, err := r.in.ReadByte()
 	if err == nil {
@@ -98,7 +98,7 @@ func (r *reader) number() int64 {
 	return n
 }
 
-// count reads a number that is at most most, and not below zero.
+// count reads a number from 0 to most.
 func (r *reader) count(most int64) int64 {
 	n := r.number()
 	if n < 0 || n > most {

@@ -1,5 +1,5 @@
 // Package snapshot saves the entries of a cache in a file, and loads them for the next
-// run. A file appears whole or not at all, is checked in full before anything of it is
+// run. A file is replaced atomically, verified completely before any part of it is
 // used, and reserves no more memory than its size accounts for.
 package snapshot
 
@@ -45,15 +45,15 @@ const (
 type File struct {
 	By      string    // the program that saved it
 	Note    string    // for its next run
-	At      time.Time // when
+	At      time.Time // the time of the save
 	Size    int64     // bytes
 	Entries []cache.Saved
 }
 
-// Save writes exported entries to a file, which appears whole or not at all, and releases
-// them. By names the program, and note is for its next run: see File. It returns how many entries it wrote:
-// none, and no file, if there is no warm set, which is worth less than a file that may be
-// there.
+// Save atomically writes exported entries to a file, and releases them. by names the
+// program, and note is for its next run: see File. It returns the number of entries
+// written. Without a warm set it writes no file and returns zero, so that a better
+// file is kept.
 func Save(path, by, note string, exported []cache.Saved) (entries int, err error) {
 	defer func() {
 		for i := range exported {
@@ -77,8 +77,8 @@ func Remove(path string) error {
 	return nil
 }
 
-// Load reads what Save wrote to a regular file. Entries that go beyond room bytes are
-// left out. The error is ErrForeign, ErrVersion, ErrDamaged, or an error of package os.
+// Load reads a regular file that Save wrote. It leaves out entries beyond room bytes.
+// The error is ErrForeign, ErrVersion, ErrDamaged, or an error of package os.
 func Load(path string, room int64) (*File, error) {
 	f, info, err := atomicfile.Open(path)
 	switch {

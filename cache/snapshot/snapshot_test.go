@@ -32,7 +32,8 @@ type generation struct{}
 func (generation) ID() string              { return "1" }
 func (generation) Holds(*cache.Entry) bool { return true }
 
-// newCache returns a cache whose answers have bodies of a size, or as shape says.
+// newCache returns a cache whose answers have bodies of size bytes; shape, if not nil,
+// changes an answer.
 func newCache(t testing.TB, size int, shape func(key string, c *cache.Content)) *cache.Cache {
 	t.Helper()
 	c, err := cache.New(cache.Options{
@@ -74,8 +75,8 @@ func get(t testing.TB, c *cache.Cache, key string) (*cache.Entry, cache.Outcome)
 	return e, outcome
 }
 
-// warmAndHot returns a cache with a warm set and a hot entry, of all shapes that an entry
-// can have.
+// warmAndHot returns a cache with a warm set and a hot entry, whose entries cover
+// every kind of content.
 func warmAndHot(t testing.TB) *cache.Cache {
 	c := newCache(t, 20, func(key string, c *cache.Content) {
 		switch key {
@@ -111,7 +112,7 @@ func save(t testing.TB, c *cache.Cache, path string) []byte {
 	return data
 }
 
-// alone checks that a file is the only one in its folder.
+// alone checks that a file is the only file in its folder.
 func alone(t testing.TB, path string) {
 	t.Helper()
 	files, err := os.ReadDir(filepath.Dir(path))
@@ -120,7 +121,7 @@ func alone(t testing.TB, path string) {
 	}
 }
 
-// Entries that are saved, loaded, adopted and saved again are the same.
+// Entries are unchanged after they are saved, loaded, adopted and saved again.
 func TestSaveAndLoad(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache [*?]")
 	c := warmAndHot(t)
@@ -169,7 +170,7 @@ func TestSaveAndLoad(t *testing.T) {
 	}
 }
 
-// Entries that a smaller cache has no room for are left out, the least requested first.
+// Entries that do not fit in a smaller cache are left out, the least requested first.
 func TestLoadInLessRoom(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache")
 	c := newCache(t, 10<<10, nil)
@@ -187,7 +188,7 @@ func TestLoadInLessRoom(t *testing.T) {
 	}
 }
 
-// A cache without warm set has nothing that is worth a good file.
+// A cache without a warm set does not replace a saved file.
 func TestSaveNothing(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache")
 	data := save(t, warmAndHot(t), path)
@@ -209,7 +210,7 @@ func TestSaveNothing(t *testing.T) {
 	}
 }
 
-// A file that is removed is gone, and a second time there is nothing to do.
+// Remove removes a file, and does nothing if there is none.
 func TestRemove(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache")
 	save(t, warmAndHot(t), path)
@@ -255,14 +256,14 @@ func TestDamage(t *testing.T) {
 	}
 }
 
-// signed returns a file of our format with anything in it.
+// signed returns a file of the right format and checksum with any body.
 func signed(body string) []byte {
 	data := []byte(header + body)
 	sum := sha256.Sum256(data)
 	return append(data, sum[:]...)
 }
 
-// allocated returns how many bytes f allocates.
+// allocated returns the number of bytes that f allocates.
 func allocated(f func()) uint64 {
 	var before, after runtime.MemStats
 	runtime.ReadMemStats(&before)
@@ -271,8 +272,7 @@ func allocated(f func()) uint64 {
 	return after.TotalAlloc - before.TotalAlloc
 }
 
-// A length that the file can't hold reserves nothing, even where the checksum
-// is right.
+// A length that exceeds the file reserves no memory, even if the checksum is right.
 func TestLengths(t *testing.T) {
 	for name, write := range map[string]func(writer){
 		"text":     func(w writer) { w.number(1); w.number(1 << 40) },
@@ -305,7 +305,7 @@ func TestLengths(t *testing.T) {
 	}
 }
 
-// entryUpTo writes all that comes before the number of an entry's variants.
+// entryUpTo writes the part of an entry before the number of its variants.
 func entryUpTo(w writer) {
 	w.number(1)
 	w.text("test")
@@ -323,7 +323,7 @@ func entryUpTo(w writer) {
 	w.number(0)
 }
 
-// Load refuses a file that is no cache file, with the reason.
+// Load refuses a file that is not a cache file, with the reason.
 func TestLoadRefuses(t *testing.T) {
 	folder := t.TempDir()
 	good := filepath.Join(folder, "good")
@@ -366,7 +366,7 @@ func TestLoadRefuses(t *testing.T) {
 	})
 }
 
-// A save that fails leaves the old file and nothing else.
+// A failed save leaves the old file and no other file.
 func TestSaveFails(t *testing.T) {
 	folder := t.TempDir()
 	path := filepath.Join(folder, "cache")
@@ -413,7 +413,7 @@ func TestSaveFails(t *testing.T) {
 	})
 }
 
-// limited fails after a number of bytes.
+// limited is a writer that fails after a number of bytes.
 type limited struct {
 	io.Writer
 	left int
@@ -432,9 +432,8 @@ func (l *limited) Write(p []byte) (int, error) {
 // TestSaveKilled starts.
 const killedAt = "XCRI_TEST_KILLED_AT"
 
-// A process that is killed while it saves leaves the old file as it was. What
-// else it leaves is removed by a later save, but not before it is surely of no
-// use to anyone.
+// A process that is killed during a save leaves the old file unchanged. A later save
+// removes its temporary file, but not while another process may still be writing it.
 func TestSaveKilled(t *testing.T) {
 	if path := os.Getenv(killedAt); path != "" {
 		atomicfile.Replace(path, 0o600, func(w io.Writer) error {
@@ -499,7 +498,7 @@ func TestSaveToLink(t *testing.T) {
 	}
 }
 
-// Saves come one after the other, and readers and publishes go on meanwhile.
+// Concurrent saves run one after the other, while readers and publishes go on.
 func TestSaveWhileInUse(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "cache")
 	c := newCache(t, 1<<10, nil)
@@ -536,14 +535,14 @@ func TestSaveWhileInUse(t *testing.T) {
 	alone(t, path)
 }
 
-// fullCache has a warm set of production's size: 13 MB in 42 lists.
+// fullCache returns a cache with a warm set of production's size: 13 MB in 42 lists.
 func fullCache(t testing.TB) *cache.Cache {
 	c := newCache(t, 320<<10, nil)
 	publish(c, lists(42)...)
 	return c
 }
 
-// Requests go on as before while 13 MB are saved.
+// A save of 13 MB blocks no request.
 func TestSaveBlocksNobody(t *testing.T) {
 	c := fullCache(t)
 	path := filepath.Join(t.TempDir(), "cache")
@@ -595,8 +594,8 @@ func BenchmarkLoad(b *testing.B) {
 	}
 }
 
-// Whatever the bytes, there are entries or an error, and no more memory is
-// used than they can account for.
+// Load returns entries or an error for any bytes, and uses no more memory than the
+// bytes can account for.
 func FuzzLoad(f *testing.F) {
 	c := warmAndHot(f)
 	var b bytes.Buffer

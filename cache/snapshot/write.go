@@ -23,7 +23,7 @@ func (w writer) text(s string) {
 	w.WriteString(s)
 }
 
-// bytes writes nil as a length below zero.
+// bytes writes a byte slice after its length; nil is written as a negative length.
 func (w writer) bytes(b []byte) {
 	if b == nil {
 		w.number(-1)
