@@ -69,7 +69,7 @@ func TestMetricsAreInTheReadme(t *testing.T) {
 	_, base := start(t, Options{Origin: &fakeOrigin{}})
 	text := get(t, base, "/metrics").body
 	told := map[string]bool{}
-	for _, name := range regexp.MustCompile("`(xcri_[a-z0-9_]+)`").FindAllStringSubmatch(string(readme), -1) {
+	for _, name := range regexp.MustCompile("`((?:xcri|process|go)_[a-z0-9_]+)`").FindAllStringSubmatch(string(readme), -1) {
 		told[name[1]] = true
 	}
 	for name := range promtext.Parse(t, text) {

@@ -69,6 +69,8 @@ func (a *Admin) serveMetrics(ctx *fasthttp.RequestCtx) {
 	m := &metricsText{}
 	m.stats(a.Stats())
 	m.durations(a.opts.Routes.Routes(), a.opts.Metrics)
+	m.process(a.started)
+	m.runtime()
 	ctx.Response.Header.SetContentType(contentMetrics)
 	reply.Send(ctx, fasthttp.StatusOK, m.text)
 }

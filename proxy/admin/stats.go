@@ -1,11 +1,8 @@
 package admin
 
 import (
-	"os"
 	"runtime"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
@@ -161,18 +158,4 @@ func processMemory(files *memfile.Memory, requests budget.Stats) api.Memory {
 	return api.Memory{RSS: residentBytes(), Heap: int64(m.HeapAlloc), Limit: debug.SetMemoryLimit(-1),
 		Files: files.Files(), FileBytes: files.Bytes(),
 		Requests: requests.Used, RequestsLimit: requests.Limit, RequestsRefused: requests.Refused}
-}
-
-// residentBytes returns the process's memory as the kernel counts it; zero without /proc.
-func residentBytes() int64 {
-	statm, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0
-	}
-	fields := strings.Fields(string(statm))
-	if len(fields) < 2 {
-		return 0
-	}
-	pages, _ := strconv.ParseInt(fields[1], 10, 64)
-	return pages * int64(os.Getpagesize())
 }

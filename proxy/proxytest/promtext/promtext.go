@@ -24,7 +24,7 @@ type Sample struct {
 }
 
 var (
-	nameForm  = regexp.MustCompile(`^xcri_[a-z0-9_]+$`)
+	nameForm  = regexp.MustCompile(`^(xcri|process|go)_[a-z0-9_]+$`)
 	lineForm  = regexp.MustCompile(`^([a-zA-Z_:][a-zA-Z0-9_:]*)(?:\{(.*)\})? (\S+)$`)
 	labelForm = regexp.MustCompile(`^([a-z_][a-z0-9_]*)="((?:[^"\\\n]|\\\\|\\"|\\n)*)"(?:,|$)`)
 	unescape  = strings.NewReplacer(`\\`, `\`, `\"`, `"`, `\n`, "\n")

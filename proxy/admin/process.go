@@ -1,0 +1,92 @@
+package admin
+
+import (
+	"os"
+	"runtime"
+	"runtime/debug"
+	"runtime/metrics"
+	"runtime/pprof"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+)
+
+// process writes the metrics of the process, with the names that all clients of
+// Prometheus share. Without /proc the memory and the open files are zero.
+func (m *metricsText) process(started time.Time) {
+	var used syscall.Rusage
+	var files syscall.Rlimit
+	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &used)
+	_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)
+	cpu := time.Duration(used.Utime.Nano() + used.Stime.Nano())
+	virtual, resident := memorySizes()
+	m.one("process_cpu_seconds_total", counter, "Total user and system CPU time spent in seconds.", cpu.Seconds())
+	m.one("process_start_time_seconds", gauge, "Start time of the process since unix epoch in seconds.", unixSeconds(&started))
+	m.one("process_open_fds", gauge, "Number of open file descriptors.", float64(openFiles()))
+	m.one("process_max_fds", gauge, "Maximum number of open file descriptors.", float64(files.Cur))
+	m.one("process_resident_memory_bytes", gauge, "Resident memory size in bytes.", float64(resident))
+	m.one("process_virtual_memory_bytes", gauge, "Virtual memory size in bytes.", float64(virtual))
+}
+
+// runtime writes the metrics of the Go runtime, with the names that the Go client
+// of Prometheus gives them.
+func (m *metricsText) runtime() {
+	m.one("go_info", gauge, "Information about the Go environment; always 1.", 1, "version", runtime.Version())
+	m.one("go_goroutines", gauge, "Number of goroutines that currently exist.", float64(runtime.NumGoroutine()))
+	m.one("go_threads", gauge, "Number of OS threads created.", float64(pprof.Lookup("threadcreate").Count()))
+	for _, of := range []struct{ family, kind, help, sample string }{
+		{"go_sched_gomaxprocs_threads", gauge, "Number of OS threads that can execute Go code simultaneously.", "/sched/gomaxprocs:threads"},
+		{"go_gc_gomemlimit_bytes", gauge, "Memory limit of the Go runtime.", "/gc/gomemlimit:bytes"},
+		{"go_memstats_alloc_bytes", gauge, "Number of bytes of heap objects.", "/memory/classes/heap/objects:bytes"},
+		{"go_memstats_alloc_bytes_total", counter, "Total number of bytes allocated in the heap, even if freed.", "/gc/heap/allocs:bytes"},
+		{"go_memstats_heap_objects", gauge, "Number of heap objects.", "/gc/heap/objects:objects"},
+		{"go_memstats_sys_bytes", gauge, "Number of bytes obtained from the system.", "/memory/classes/total:bytes"},
+	} {
+		sample := []metrics.Sample{{Name: of.sample}}
+		metrics.Read(sample)
+		m.one(of.family, of.kind, of.help, float64(sample[0].Value.Uint64()))
+	}
+	pauses := debug.GCStats{PauseQuantiles: make([]time.Duration, 5)}
+	debug.ReadGCStats(&pauses)
+	m.begin("go_gc_duration_seconds", summary, "Pauses of the program in garbage collection.")
+	for i, quantile := range []string{"0", "0.25", "0.5", "0.75", "1"} {
+		m.add("", pauses.PauseQuantiles[i].Seconds(), "quantile", quantile)
+	}
+	m.add("_sum", pauses.PauseTotal.Seconds())
+	m.add("_count", float64(pauses.NumGC))
+}
+
+// memorySizes returns the process's memory as the kernel counts it, in bytes; zeros
+// without /proc.
+func memorySizes() (virtual, resident int64) {
+	statm, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0, 0
+	}
+	fields := strings.Fields(string(statm))
+	if len(fields) < 2 {
+		return 0, 0
+	}
+	all, _ := strconv.ParseInt(fields[0], 10, 64)
+	pages, _ := strconv.ParseInt(fields[1], 10, 64)
+	return all * int64(os.Getpagesize()), pages * int64(os.Getpagesize())
+}
+
+// residentBytes returns the resident memory of the process.
+func residentBytes() int64 {
+	_, resident := memorySizes()
+	return resident
+}
+
+// openFiles returns the number of open file descriptors, without the descriptor of
+// the reading itself.
+func openFiles() int {
+	dir, err := os.Open("/proc/self/fd")
+	if err != nil {
+		return 0
+	}
+	defer dir.Close()
+	names, _ := dir.Readdirnames(-1)
+	return max(0, len(names)-1)
+}
