@@ -9,6 +9,7 @@ import (
 	"errors"
 	"log/slog"
 	"net"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -126,6 +127,7 @@ type shared struct {
 	health       *health.Health
 	targets      content.Memo[target] // of recent hits
 	negotiator   *content.Negotiator
+	inflations   *content.Pace
 	legacyErrors complaints
 	shares       *share.Shares // of clients in fills
 }
@@ -172,7 +174,7 @@ func New(opts Options) (*Proxy, error) {
 	p.shared = shared{
 		outage: cache.NewOutage(opts.Logger), headers: reply.NewHeaders(opts.Reuse), cors: cors.New(opts.CORSOrigins), notice: maintenance.NewPage(),
 		targets:    content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
-		negotiator: content.NewNegotiator(), shares: share.New(share.Default),
+		negotiator: content.NewNegotiator(), inflations: content.NewPace(runtime.GOMAXPROCS(0) / 2), shares: share.New(share.Default),
 	}
 	p.maintenance = maintenance.New(maintenance.Options{
 		Period: opts.State.Maintenance, OnEnd: p.wake, Logger: opts.Logger,

@@ -75,7 +75,7 @@ func (p *Proxy) sendVariant(ctx *fasthttp.RequestCtx, v *cache.Variant, variants
 		if !ok {
 			return false
 		}
-		ctx.Response.SetBodyStream(body, size)
+		ctx.Response.SetBodyStream(p.inflations.Reader(body), size)
 	case !v.Hold():
 		return false
 	default:
