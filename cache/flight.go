@@ -44,7 +44,8 @@ func (c *Cache) wait(ctx context.Context, now *published, key, client string) (*
 	parent, leave := c.join(key, name)
 	defer leave()
 	flight := c.flights.group.DoChan(name, func() (any, error) {
-		return c.load(parent, &turn{client: client}, key, func() { began = true })
+		id, _ := ctx.Value(requestKey{}).(string)
+		return c.load(parent, &turn{client: client, request: id}, key, func() { began = true })
 	})
 	timer := time.NewTimer(c.opts.WaitTimeout)
 	defer timer.Stop()
@@ -129,6 +130,7 @@ func (c *Cache) fill(parent context.Context, t *turn, key string) (v *version, e
 	}
 	defer c.life.running.Done()
 	era, needed := c.outage.Era(), true
+	defer func() { c.logSlow(t, key, err) }()
 	defer func() {
 		if p := recover(); p != nil { // in a function of the owner; it must not end the process
 			c.counts.panics.Add(1)
@@ -162,10 +164,12 @@ func (c *Cache) fill(parent context.Context, t *turn, key string) (v *version, e
 		defer end()
 	}
 	t.lane, t.group = c.opts.Lane(key)
+	t.queued = time.Now()
 	if err := c.flights.turns.enter(ctx, t); err != nil {
 		return nil, err
 	}
 	defer c.flights.turns.leave(t)
+	t.began = time.Now()
 	if err := era.err(); needed && err != nil { // ctx is about to end
 		return nil, err
 	}

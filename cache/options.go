@@ -79,6 +79,9 @@ type Options struct {
 	// none. Fills of a lane or a group can't take all slots. It may be called from any
 	// goroutine. Nil means that all keys share all slots.
 	Lane func(key string) (lane Lane, group string)
+	// SlowFill is the time of a fill, with its wait for a turn, from which on it is
+	// logged; zero means that none is.
+	SlowFill time.Duration
 	// Logger takes failures that no request sees; nil discards them.
 	Logger *slog.Logger
 }

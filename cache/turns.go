@@ -30,8 +30,11 @@ type turn struct {
 	lane   Lane
 	group  string // empty for none
 	client string // empty for none
-	number int64  // in the order of arrival
-	given  chan struct{}
+	// request is the ID of the request that began the fill; empty for none.
+	request string
+	number  int64 // in the order of arrival
+	given   chan struct{}
+	phases
 }
 
 // class identifies the turns that share the same limits, except for the limit of a

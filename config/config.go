@@ -32,11 +32,18 @@ type Config struct {
 	StaticDir       string         // folder of the built site; empty = none
 	StateFile       string         // where changes made while running are kept; empty = nowhere
 	PIDFile         string         // where the process ID is kept while serving; empty = nowhere
+	Slow            Slow
 	Database        Database
 	Cache           Cache
 	Legacy          Legacy
 
 	origins map[string]string // key name to the place its value came from
+}
+
+// Slow holds the times from which on work is logged as slow; zero means that none is.
+type Slow struct {
+	Request time.Duration // of a request that was no hit
+	Fill    time.Duration // of a load, with its wait for a turn
 }
 
 // Database configures the connections to the database.

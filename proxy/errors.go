@@ -83,7 +83,7 @@ func failureOf(err error, passed bool) failure {
 
 // failQuestion answers a question of the read API whose load failed.
 func (p *Proxy) failQuestion(ctx *fasthttp.RequestCtx, r *route.Route, err error) {
-	p.opts.Logger.Log(context.Background(), p.legacyErrors.level(err), "no answer", "target", string(ctx.RequestURI()), "route", r.Path(), "error", err)
+	p.opts.Logger.Log(context.Background(), p.legacyErrors.level(err), "no answer", "target", string(ctx.RequestURI()), "route", r.Path(), "request_id", p.traces.Begin(ctx).ID, "error", err)
 	p.headers.Common(&ctx.Response.Header)
 	p.cors.Apply(ctx)
 	ctx.Response.Header.SetCanonical(reply.HeaderCacheStatus, reply.CacheStatus(cache.Error))

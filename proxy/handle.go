@@ -26,10 +26,11 @@ func (p *Proxy) handle(ctx *fasthttp.RequestCtx) { p.guard(ctx, p.serve) }
 func (p *Proxy) guard(ctx *fasthttp.RequestCtx, serve func(*fasthttp.RequestCtx)) {
 	defer func() {
 		if r := recover(); r != nil {
-			p.panicked(string(ctx.RequestURI()), r)
+			p.panicked(string(ctx.RequestURI()), p.traces.Begin(ctx).ID, r)
 			ctx.Response.Reset()
 			reply.Fail(ctx, fasthttp.StatusInternalServerError, "Internal Server Error")
 		}
+		p.traces.End(ctx)
 		if p.stopping.Load() {
 			ctx.SetConnectionClose()
 		}
@@ -37,10 +38,10 @@ func (p *Proxy) guard(ctx *fasthttp.RequestCtx, serve func(*fasthttp.RequestCtx)
 	serve(ctx)
 }
 
-// panicked counts and logs a panic during a request.
-func (p *Proxy) panicked(request string, cause any) {
+// panicked counts and logs a panic during a request. The fast path has no ID for it.
+func (p *Proxy) panicked(target, id string, cause any) {
 	p.metrics.Panics.Add(1)
-	p.opts.Logger.Error("panic in a handler", "target", request, "panic", cause, "stack", string(debug.Stack()))
+	p.opts.Logger.Error("panic in a handler", "target", target, "request_id", id, "panic", cause, "stack", string(debug.Stack()))
 }
 
 // serve routes a request. Memoized targets skip parsing.
@@ -73,6 +74,9 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	m := p.router.Match(at.Path, at.Query)
 	if m != nil {
 		defer m.Release()
+	}
+	if m == nil || !ctx.IsGet() && !ctx.IsHead() && !ctx.IsOptions() {
+		p.traces.Begin(ctx)
 	}
 	switch {
 	case m == nil && !at.Root() && p.maintenance.On():
@@ -108,6 +112,7 @@ func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, m *route.Match) {
 	key := m.Key()
 	if key == nil {
 		p.metrics.Rejected.Add(1)
+		p.traces.Begin(ctx)
 		reply.Send(ctx, fasthttp.StatusUnprocessableEntity, m.Refusal())
 		return
 	}
@@ -132,6 +137,9 @@ func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t *target) cache.Outcome {
 	}
 	counted := p.metrics.Route(t.route.ID)
 	counted.Outcomes[outcome].Add(1)
+	if outcome == cache.Miss || outcome == cache.Coalesced || outcome == cache.Error {
+		p.traces.Begin(ctx).Outcome = outcome.String()
+	}
 	if err != nil {
 		p.failQuestion(ctx, t.route, err)
 	}

@@ -22,7 +22,8 @@ func sent(p *Proxy, method, target string, headers ...string) string {
 	ctx.Response.Header.SetContentLength(len(ctx.Response.Body()))
 	b.Write(ctx.Response.Header.Header())
 	b.Write(ctx.Response.Body())
-	return clocks.ReplaceAllString(b.String(), "")
+	answer := theID.ReplaceAllString(b.String(), "\r\nX-Request-Id: id")
+	return clocks.ReplaceAllString(answer, "")
 }
 
 // clocks matches the header lines that change from second to second.

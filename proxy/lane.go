@@ -43,6 +43,7 @@ func (p *Proxy) await(ctx *fasthttp.RequestCtx, ref *cache.Ref) (*cache.Entry, c
 	if ctx == nil {
 		return p.cache.Await(context.Background(), ref, "")
 	}
+	traced := cache.WithRequest(context.Background(), p.traces.Begin(ctx).ID)
 	lane, _ := laneOf(p.router, ref.Key)
 	name := ""
 	if client := p.client(ctx); client.IsValid() {
@@ -53,9 +54,9 @@ func (p *Proxy) await(ctx *fasthttp.RequestCtx, ref *cache.Ref) (*cache.Entry, c
 		name = client.String()
 	}
 	if lane != cache.Costly {
-		return p.cache.Await(context.Background(), ref, name)
+		return p.cache.Await(traced, ref, name)
 	}
-	waiting, cancel := context.WithCancel(context.Background())
+	waiting, cancel := context.WithCancel(traced)
 	defer cancel()
 	defer wire.Watch(ctx, cancel)()
 	return p.cache.Await(waiting, ref, name)

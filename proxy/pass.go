@@ -35,12 +35,14 @@ func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at route.Place) {
 		reply.Fail(ctx, fasthttp.StatusMethodNotAllowed, "Method Not Allowed")
 		return
 	}
-	err := p.opts.Legacy.Forward(ctx, legacy.Visitor{Path: at.Path, Query: rawQuery(ctx.RequestURI()), Prefix: at.Prefix})
+	traced := p.traces.Begin(ctx)
+	err := p.opts.Legacy.Forward(ctx, legacy.Visitor{Path: at.Path, Query: rawQuery(ctx.RequestURI()), Prefix: at.Prefix, RequestID: traced.ID})
 	if errors.Is(err, legacy.ErrTarget) {
 		reply.Fail(ctx, fasthttp.StatusNotFound, "Not Found")
 		return
 	}
 	p.metrics.Passed.Add(1)
+	traced.Outcome = cache.Pass.String()
 	ctx.Response.Header.AddBytesV("Cache-Status", reply.CacheStatus(cache.Pass))
 	if err != nil {
 		p.failPassed(ctx, err)

@@ -34,6 +34,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/share"
 	"github.com/lewistv/xcri-proxy/proxy/site"
+	"github.com/lewistv/xcri-proxy/proxy/trace"
 	"github.com/lewistv/xcri-proxy/proxy/verify"
 	"github.com/lewistv/xcri-proxy/proxy/visitor"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
@@ -96,6 +97,9 @@ type Options struct {
 	Requests *budget.Budget
 	// MaxConns limits the connections of clients; zero means MostConns.
 	MaxConns int
+	// SlowRequest is the time of a request that was no hit from which on it is logged;
+	// zero means that none is.
+	SlowRequest time.Duration
 	// Version of the program, for the stats.
 	Version string
 	// Logger receives events that are not reported to a client; nil discards them.
@@ -130,6 +134,7 @@ type shared struct {
 	inflations   *content.Pace
 	legacyErrors complaints
 	shares       *share.Shares // of clients in fills
+	traces       *trace.Traces
 }
 
 // serving holds the servers and the state that they read for each request.
@@ -175,6 +180,7 @@ func New(opts Options) (*Proxy, error) {
 		outage: cache.NewOutage(opts.Logger), headers: reply.NewHeaders(opts.Reuse), cors: cors.New(opts.CORSOrigins), notice: maintenance.NewPage(),
 		targets:    content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
 		negotiator: content.NewNegotiator(), inflations: content.NewPace(runtime.GOMAXPROCS(0) / 2), shares: share.New(share.Default),
+		traces: trace.New(trace.Options{Trust: opts.TrustedProxies, Slow: opts.SlowRequest, Logger: opts.Logger}),
 	}
 	p.maintenance = maintenance.New(maintenance.Options{
 		Period: opts.State.Maintenance, OnEnd: p.wake, Logger: opts.Logger,
@@ -303,7 +309,8 @@ const poolBuffers = 64 << 10
 func (p *Proxy) wireOptions() wire.Options {
 	fasthttp.SetBodySizePoolLimit(poolBuffers, poolBuffers)
 	return wire.Options{
-		Handler: func(ctx *fasthttp.RequestCtx) { p.handler(ctx) }, Answer: newFastPath(p).answer, OnPanic: p.panicked,
+		Handler: func(ctx *fasthttp.RequestCtx) { p.handler(ctx) }, Answer: newFastPath(p).answer,
+		OnPanic:   func(target string, cause any) { p.panicked(target, "", cause) },
 		TakesBody: p.takesBody, Bodies: p.opts.Requests,
 		Name: serverName, MaxConns: p.opts.MaxConns, Reserved: p.reserved, Logger: p.opts.Logger,
 	}

@@ -22,6 +22,9 @@ type Visitor struct {
 	Query []byte
 	// Prefix is the path before Path, such as /iz/xcri/api; may be empty.
 	Prefix string
+	// RequestID replaces the client's X-Request-Id, which may be a stranger's; empty
+	// passes none on.
+	RequestID string
 }
 
 // forwardWait limits the time that a forwarded request waits for a connection.
@@ -63,6 +66,9 @@ func (c *Client) Forward(ctx *fasthttp.RequestCtx, v Visitor) error {
 	r.begin(c.root, append(bytes.Clone(v.Path), v.Query...))
 	r.visitorHeaders(&ctx.Request.Header, p != nil)
 	r.addVisitor(from)
+	if v.RequestID != "" {
+		r.header("X-Request-Id", v.RequestID)
+	}
 	r.end(ctx.Request.Body())
 
 	// The context of a request ends with the server, not with the client's connection.
@@ -152,7 +158,7 @@ func oneHopOnly(connection [][]byte) map[string]bool {
 // identity. A page that will be rewritten is requested uncompressed and complete.
 func (r *request) visitorHeaders(h *fasthttp.RequestHeader, plain bool) {
 	skip := oneHopOnly(h.PeekAll(fasthttp.HeaderConnection))
-	for _, name := range []string{"Forwarded", "X-Real-Ip", fasthttp.HeaderCookie, fasthttp.HeaderVia, "Proxy"} {
+	for _, name := range []string{"Forwarded", "X-Real-Ip", "X-Request-Id", fasthttp.HeaderCookie, fasthttp.HeaderVia, "Proxy"} {
 		skip[name] = true
 	}
 	r.header(fasthttp.HeaderVia, via(h))

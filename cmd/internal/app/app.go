@@ -81,7 +81,7 @@ func (a *App) build(version string) (err error) {
 		Cache: cache.Options{
 			Bytes: cfg.Cache.Bytes, FillTimeout: cfg.Cache.FillTimeout, WaitTimeout: cfg.Cache.WaitTimeout,
 			// One connection is reserved for polls of the generation.
-			Fills: max(1, cfg.Database.MaxConns-1),
+			Fills: max(1, cfg.Database.MaxConns-1), SlowFill: cfg.Slow.Fill,
 		},
 		MaxConns: maxConns(cfg, a.log), Requests: requests,
 		Saved: saved,
@@ -99,6 +99,7 @@ func (a *App) build(version string) (err error) {
 		Sources:      origin.Options{MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown},
 		VerifySample: float64(cfg.Legacy.VerifySample),
 		OnState:      a.handOver.owning(keepState(cfg.StateFile)),
+		SlowRequest:  cfg.Slow.Request,
 		Version:      version, Logger: a.log,
 	}
 	if opts.Sources.Source, opts.Sources.RouteSources, err = sourcesOf(cfg.Legacy); err != nil {

@@ -32,7 +32,7 @@ cmd/xcri-bench/bare:
 cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/app cmd/internal/load cmd/internal/logging config proxy/admin/api
 config:
 config/deploy:
-proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
 proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/budget proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
@@ -56,6 +56,7 @@ proxy/reply: cache store/jsontext
 proxy/route: store store/jsontext
 proxy/share: cache
 proxy/site: cache
+proxy/trace: proxy/visitor
 proxy/verify: proxy/compare proxy/legacy proxy/route store
 proxy/visitor:
 proxy/wire: cache cache/memfile proxy/budget
