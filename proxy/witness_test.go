@@ -93,3 +93,36 @@ func TestTruncatingImport(t *testing.T) {
 		return strings.Contains(body, "whole") && p.generations.Status().Held == ""
 	})
 }
+
+// A list that was read between TRUNCATE and INSERT does not stay, although the rows are
+// the same afterwards.
+func TestReadBetweenTruncateAndInsert(t *testing.T) {
+	opts, db := scratch(t)
+	opts.Generations.Changes.Settle = time.Second
+	p, base := start(t, opts)
+	await(t, "the first publish", func() bool { return p.generations.Status().Published > 0 })
+	const warm = "/team-knockout/?season_year=2025&rank_group_fk=2030&gender_code=M&limit=500"
+	const cold = "/team-knockout/?season_year=2025&limit=12"
+	before := first(answerTo(t, base, warm))
+	const table = "iz_rankings_xcri_team_knockout"
+	execute(t, db, "CREATE TABLE kept AS SELECT * FROM "+table, "TRUNCATE "+table)
+	await(t, "the change is held back", func() bool {
+		for _, table := range p.generations.Tables() {
+			if table.Held != "" {
+				return true
+			}
+		}
+		return false
+	})
+	if body := first(answerTo(t, base, cold)); !strings.HasPrefix(body, `{"total":0,`) {
+		t.Fatalf("%.80s", body)
+	}
+	if body, outcome := answerTo(t, base, warm); body != before || !strings.Contains(outcome, "hit") {
+		t.Errorf("%s, %.80s", outcome, body)
+	}
+	execute(t, db, "INSERT INTO "+table+" SELECT * FROM kept")
+	await(t, "the rows are back", func() bool { return !strings.HasPrefix(first(answerTo(t, base, cold)), `{"total":0,`) })
+	if body := first(answerTo(t, base, warm)); body != before {
+		t.Errorf("%.80s", body)
+	}
+}

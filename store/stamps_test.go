@@ -34,6 +34,16 @@ func TestStamps(t *testing.T) {
 			t.Errorf("%s: %+v, before %+v", statement, after, before)
 		}
 	}
+	for _, truncate := range []string{readapi.SchoolTable, readapi.ResumeTable} { // of one row each
+		execute(t, db, "TRUNCATE "+truncate)
+		if !stampsOf(t, s, truncate).Empty {
+			t.Errorf("%s: TRUNCATE is not seen", truncate)
+		}
+	}
+	execute(t, db, "INSERT INTO "+readapi.SchoolTable+" (IDSchool) VALUES (2)")
+	if stampsOf(t, s, readapi.SchoolTable).Empty {
+		t.Error("a table with a row is empty")
+	}
 	if !stampsOf(t, s, readapi.SchoolTable).Known() {
 		t.Error("the server does not record changes of rows")
 	}

@@ -79,6 +79,9 @@ type table struct {
 	// since is when a poll first saw another stamp than settled; zero for none.
 	// changed is when a poll last saw the stamp change.
 	since, changed time.Time
+	// emptied is set if the table looked like half an import since then: it was empty,
+	// or its change was held back.
+	emptied bool
 	// rows holds the sums of the table's rows at settled; nil if unknown. of is the
 	// generation at that time.
 	rows map[store.Scope]store.Rows
@@ -159,6 +162,7 @@ func (x *witness) observe(g *store.Generation, begun time.Time) {
 			}
 		case !stamp.Same(t.seen):
 			t.seen, t.changed = stamp, begun
+			t.emptied = t.emptied || stamp.Empty
 			if t.since.IsZero() {
 				t.since = begun
 			}
@@ -195,7 +199,10 @@ func (w *Watcher) account(ctx context.Context, g *store.Generation, accept bool)
 			continue
 		}
 		unknown := t.rows == nil && t.since.IsZero() && w.progress.warmed != ""
-		if unknown || t.due(begun, w.opts.Changes.Settle) {
+		switch due := t.due(begun, w.opts.Changes.Settle); {
+		case due && t.seen.Empty && !t.settled.Empty && !accept && !w.overdue(t.since):
+			w.holdBack(t, "the table is empty")
+		case due, unknown:
 			w.sum(ctx, t)
 		}
 	}
@@ -247,12 +254,18 @@ func (w *Watcher) summed(t *table, s sum, g *store.Generation, begun time.Time, 
 		return w.settle(t, change{all: true, rows: s.rows}, g, begun)
 	}
 	if reason := t.shrunk(s.rows, g); reason != "" && !accept && !w.overdue(t.since) {
-		t.held, t.heldAt = reason, t.seen
-		w.opts.Logger.Warn("change of a table held back, it looks like an import that has not ended", "table", t.name, "reason", reason,
-			"accepted_after", w.opts.Changes.ImplausibleAfter)
+		w.holdBack(t, reason)
 		return 0
 	}
 	return w.settle(t, change{scopes: store.Changed(t.rows, s.rows), rows: s.rows}, g, begun)
+}
+
+// holdBack leaves the entries of a table as they are until the table changes again, the
+// state has lasted for Changes.ImplausibleAfter, or an operator accepts it.
+func (w *Watcher) holdBack(t *table, reason string) {
+	t.held, t.heldAt, t.emptied = reason, t.seen, true
+	w.opts.Logger.Warn("change of a table held back, it looks like an import that has not ended", "table", t.name, "reason", reason,
+		"accepted_after", w.opts.Changes.ImplausibleAfter)
 }
 
 // shrunk returns a scope that has lost more than half of its rows although no new
@@ -302,7 +315,13 @@ func (w *Watcher) Tables() []Table {
 // It returns how many.
 func (w *Watcher) settle(t *table, c change, g *store.Generation, begun time.Time) int {
 	quiet, last := t.quiet, t.changed.Add(w.witness.resolution)
-	purged := w.purgeReaders(t.name, func(e *cache.Entry) bool {
+	dropped := 0
+	if t.emptied && !quiet.IsZero() { // answers that were read meanwhile may have no rows
+		dropped = w.purgeReaders(t.name, true, func(e *cache.Entry) bool {
+			return e.Filled.After(quiet) && !e.Filled.Add(-e.Took).After(last)
+		})
+	}
+	purged := w.purgeReaders(t.name, false, func(e *cache.Entry) bool {
 		if e.Filled.Add(-e.Took).After(last) {
 			return false // it was read after the changes
 		}
@@ -312,10 +331,11 @@ func (w *Watcher) settle(t *table, c change, g *store.Generation, begun time.Tim
 		scope, err := store.ParseScope(e.Scope)
 		return err != nil || slices.ContainsFunc(c.scopes, scope.Overlaps)
 	})
-	w.opts.Logger.Info("table changed", "table", t.name, "all_scopes", c.all, "changed_scopes", len(c.scopes), "stale_entries", purged)
+	w.opts.Logger.Info("table changed", "table", t.name, "all_scopes", c.all, "changed_scopes", len(c.scopes), "stale_entries", purged, "dropped_entries", dropped)
 	t.settled, t.quiet, t.since, t.changed, t.held = t.seen, begun, time.Time{}, time.Time{}, ""
+	t.emptied = false
 	t.rows, t.of = c.rows, g
-	return purged
+	return purged + dropped
 }
 
 // age makes stale, once in Changes.MaxAge, the entries whose changes are reported
@@ -331,18 +351,19 @@ func (w *Watcher) age(now time.Time) (purged int) {
 	x.aged = now
 	for _, name := range store.UncoveredTables() {
 		if t := x.tables[name]; t == nil || !t.seen.Known() {
-			purged += w.purgeReaders(name, func(e *cache.Entry) bool { return e.Filled.Before(now) })
+			purged += w.purgeReaders(name, false, func(e *cache.Entry) bool { return e.Filled.Before(now) })
 		}
 	}
 	return purged
 }
 
-// purgeReaders makes stale the matching entries of the routes that read a table.
-func (w *Watcher) purgeReaders(table string, match func(*cache.Entry) bool) int {
+// purgeReaders makes stale the matching entries of the routes that read a table, or
+// drops them.
+func (w *Watcher) purgeReaders(table string, hard bool, match func(*cache.Entry) bool) int {
 	return w.opts.Cache.Purge(func(e *cache.Entry) bool {
 		r := w.opts.Routes.Of(e.Key)
 		return r != nil && slices.Contains(r.Endpoint.Reads, table) && match(e)
-	}, false)
+	}, hard)
 }
 
 // overdue reports whether an implausible state has lasted for

@@ -226,6 +226,36 @@ func TestEmptiedTable(t *testing.T) {
 	}
 }
 
+// An answer that was read while a table was empty is dropped once the rows are back,
+// also if these are the same as before, and of a table whose rows name no scope.
+func TestReadOfAnEmptyTable(t *testing.T) {
+	for table, target := range map[string]string{athletes: menList, resumes: resume} {
+		f := newTables(t)
+		f.cache.Purge(func(e *cache.Entry) bool { return e.Key == f.keys[target] }, true)
+		stamps := maps.Clone(f.stamps)
+		stamps[table] = store.Stamp{Created: "0", Updated: "1", Empty: true}
+		f.generation.Store(f.generation.Load().WithStamps(stamps))
+		for range 4 {
+			f.poll(t)
+		}
+		f.get(t, target, cache.Miss) // without rows
+		f.peek(t, target, cache.Hit)
+		held := 0
+		for _, table := range f.Tables() {
+			if table.Held != "" {
+				held++
+			}
+		}
+		if held != 1 {
+			t.Errorf("%s: held: %+v", table, f.Tables())
+		}
+		f.change(table, "2")
+		f.settled(t)
+		f.peek(t, target, cache.Miss)
+		f.peek(t, womenList, cache.Hit)
+	}
+}
+
 // A held change ends when the rows come back.
 func TestEmptiedTableIsFilled(t *testing.T) {
 	f := newTables(t)

@@ -15,8 +15,11 @@ import (
 // Source: information_schema.tables, of InnoDB tables on MariaDB 10.11; empty
 // values after a restart of the server, until the next change.
 type Stamp struct {
-	Created string // changes with TRUNCATE, ALTER and RENAME
+	Created string // changes with ALTER and RENAME
 	Updated string // changes with each commit that changed a row
+	// Empty is set while the table has no rows. TRUNCATE changes none of the times on
+	// MariaDB 10.11.
+	Empty bool
 	// Recent is set while a further change could leave the same stamp: the server's
 	// clock was within 2 s of the last change.
 	Recent bool
@@ -27,7 +30,9 @@ type Stamp struct {
 func (s Stamp) Known() bool { return s.Updated != "" }
 
 // Same reports whether the server has recorded no change between two stamps.
-func (s Stamp) Same(o Stamp) bool { return s.Created == o.Created && s.Updated == o.Updated }
+func (s Stamp) Same(o Stamp) bool {
+	return s.Created == o.Created && s.Updated == o.Updated && s.Empty == o.Empty
+}
 
 // Stamps returns the stamps of tables, by table, as they were no later than the
 // generation. It is nil if the server gives none; the map must not be changed.
@@ -41,11 +46,11 @@ func (g *Generation) WithStamps(stamps map[string]Stamp) *Generation {
 // ReadStamps reads the stamps of tables, by table.
 func ReadStamps(db Database, tables []string) (map[string]Stamp, error) {
 	stamps := map[string]Stamp{}
-	err := db.Rows("SELECT table_name, create_time, update_time,"+
+	err := db.Rows("SELECT table_name, create_time, update_time, COALESCE(table_rows = 0, 0),"+
 		" COALESCE(GREATEST(create_time, COALESCE(update_time, create_time)) >= NOW() - INTERVAL 2 SECOND, 0)"+
 		" FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name IN ('"+strings.Join(tables, "', '")+"')",
 		nil, func(row []driver.Value) error {
-			stamps[jsontext.AsText(row[0])] = Stamp{jsontext.AsText(row[1]), jsontext.AsText(row[2]), jsontext.AsInt(row[3]) != 0}
+			stamps[jsontext.AsText(row[0])] = Stamp{jsontext.AsText(row[1]), jsontext.AsText(row[2]), jsontext.AsInt(row[3]) != 0, jsontext.AsInt(row[4]) != 0}
 			return nil
 		})
 	return stamps, err
