@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -274,6 +275,7 @@ func gracefulRestarts(t *testing.T, server *apache.Server) {
 // away holds that without a proxy clients get an error page in a suitable format, and
 // that they are served as soon as the proxy runs again.
 func away(t *testing.T, through string, proxy *process) {
+	errorsOfTheProxy(t, through, proxy)
 	proxy.end(syscall.SIGKILL)
 	page := request{target: "/iz/xcri/"}.ask(t, through)
 	if page.status != http.StatusServiceUnavailable || page.body != downPage || page.header.Get("Retry-After") == "" ||
@@ -285,8 +287,50 @@ func away(t *testing.T, through string, proxy *process) {
 		api.header.Get("Retry-After") == "" {
 		t.Errorf("the API: %d %.200q %v", api.status, api.body, api.header)
 	}
+	readable(t, through)
 	proxy.run(t)
 	if a := (request{target: base + "/teams/?limit=2"}).ask(t, through); a.status != http.StatusOK {
 		t.Errorf("afterwards: %d %.200q", a.status, a.body)
+	}
+}
+
+// foreign is a request of a page of the production site that is served elsewhere.
+var foreign = request{target: base + "/teams/?limit=2", headers: "Origin: https://web4.ustfccca.org"}
+
+// errorsOfTheProxy holds that an error of the proxy passes Apache with one field of each
+// name.
+func errorsOfTheProxy(t *testing.T, through string, proxy *process) {
+	t.Helper()
+	maintenance := func(to string) {
+		t.Helper()
+		if out, err := exec.Command(binary, "maintenance", to, "--env-file", proxy.envFile, "--listen-addr", proxy.addr).CombinedOutput(); err != nil {
+			t.Fatalf("maintenance %s: %v\n%s", to, err, out)
+		}
+	}
+	maintenance("on")
+	defer maintenance("off")
+	foreign := foreign
+	foreign.target = base + "/no/such/page" // is for the old API, which maintenance mode leaves alone
+	a := foreign.ask(t, through)
+	for _, name := range []string{"Retry-After", "Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"} {
+		if got := a.header.Values(name); a.status != http.StatusServiceUnavailable || len(got) != 1 {
+			t.Errorf("%d, %s: %q", a.status, name, got)
+		}
+	}
+}
+
+// readable holds that a page of an allowed origin can read an error of Apache's own, and
+// a page of another origin can't.
+func readable(t *testing.T, through string) {
+	t.Helper()
+	a := foreign.ask(t, through)
+	if got := a.header.Values("Access-Control-Allow-Origin"); a.status != http.StatusServiceUnavailable || len(got) != 1 || got[0] != "https://web4.ustfccca.org" ||
+		a.header.Get("Access-Control-Allow-Credentials") != "true" || len(a.header.Values("Retry-After")) != 1 || !strings.Contains(strings.Join(a.header.Values("Vary"), ", "), "Origin") {
+		t.Errorf("Apache's own error: %d %v", a.status, a.header)
+	}
+	other := foreign
+	other.headers = "Origin: https://web4.ustfccca.org.evil.example"
+	if a := other.ask(t, through); a.header.Get("Access-Control-Allow-Origin") != "" {
+		t.Errorf("for another origin: %v", a.header)
 	}
 }

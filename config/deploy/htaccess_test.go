@@ -77,6 +77,7 @@ func files(t *testing.T, through string) {
 // awayInFolder holds that without a proxy Apache sends an error page for people, and
 // never status 200.
 func awayInFolder(t *testing.T, through string, proxy *process) {
+	errorsOfTheProxy(t, through, proxy)
 	proxy.end(syscall.SIGKILL)
 	for _, target := range []string{"/iz/xcri/", base + "/teams/?limit=2"} {
 		a := request{target: target}.ask(t, through)
@@ -84,6 +85,7 @@ func awayInFolder(t *testing.T, through string, proxy *process) {
 			t.Errorf("%s: %d %.200q %v", target, a.status, a.body, a.header)
 		}
 	}
+	readable(t, through)
 	proxy.run(t)
 	if a := (request{target: base + "/teams/?limit=2"}).ask(t, through); a.status != http.StatusOK {
 		t.Errorf("afterwards: %d %.200q", a.status, a.body)
