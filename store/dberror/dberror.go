@@ -129,6 +129,13 @@ var conditions = map[uint16]Condition{
 	1142: {Setup, ErrSetup}, // no SELECT on a table
 	1143: {Setup, ErrSetup}, // no SELECT on a column
 	1146: {Setup, ErrSetup}, // no such table
+	1033: {Setup, ErrSetup}, // the table's definition is damaged
+	1034: {Setup, ErrSetup}, // an index is damaged
+	1194: {Setup, ErrSetup}, // the table is damaged
+	1195: {Setup, ErrSetup}, // the table is damaged, and its repair failed
+	1812: {Setup, ErrSetup}, // the table's file is missing
+	1814: {Setup, ErrSetup}, // the table's file is discarded
+	1932: {Setup, ErrSetup}, // the table is missing in the engine
 	1227: {Setup, ErrSetup}, // a privilege is missing
 	1251: {Setup, ErrSetup}, // authentication protocol not supported
 	1275: {Setup, ErrSetup}, // password of an old format
@@ -255,6 +262,7 @@ var reasons = map[uint16]Reason{
 	1820: Blocked, 1862: Blocked, 3118: Blocked, 3955: Blocked, 4150: Blocked, 4151: Blocked,
 	3159: NeedsTLS, 1044: NoDatabase, 1049: NoDatabase,
 	1054: NoTable, 1109: NoTable, 1142: NoTable, 1143: NoTable, 1146: NoTable, 1356: NoTable, 1370: NoTable,
+	1033: NoTable, 1034: NoTable, 1194: NoTable, 1195: NoTable, 1812: NoTable, 1814: NoTable, 1932: NoTable,
 }
 
 // SetupError is an ErrSetup whose reason does not follow from the server's error

@@ -114,6 +114,9 @@ var meanings = []struct {
 	{1820, Setup, Blocked, "SET PASSWORD"}, {1862, Setup, Blocked, "password has expired"}, {3118, Setup, Blocked, ""},
 	{3159, Setup, NeedsTLS, ""}, {3955, Setup, Blocked, ""}, {4150, Setup, Blocked, "too many credential errors"},
 	{4151, Setup, Blocked, "account is locked"},
+	{1033, Setup, NoTable, "Incorrect information in file"}, {1034, Setup, NoTable, "corrupt"}, {1194, Setup, NoTable, "marked as crashed"},
+	{1195, Setup, NoTable, "marked as crashed and last"}, {1812, Setup, NoTable, "Tablespace is missing"},
+	{1814, Setup, NoTable, "Tablespace has been discarded"}, {1932, Setup, NoTable, "doesn't exist in engine"},
 
 	{1267, NoMatch, 0, "Illegal mix of collations (%s,%s) and"}, {1270, NoMatch, 0, "Illegal mix of collations"},
 	{1271, NoMatch, 0, "Illegal mix of collations"}, {1300, NoMatch, 0, "character string"}, {1977, NoMatch, 0, "Cannot convert"},
