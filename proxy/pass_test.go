@@ -296,7 +296,7 @@ func TestPassNobody(t *testing.T) {
 // connections, and further requests are refused long before the timeout.
 func TestPassStorm(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{Workers: 100})
-	_, base := beforeOld(t, old.URL(), legacy.Options{Timeout: 20 * time.Second, MaxConns: 4})
+	_, base := beforeOld(t, old.URL(), legacy.Options{Timeout: 20 * time.Second, MaxConns: 5}) // one is left to feedback
 	old.Next(1000, oldapi.Hang)
 	statuses := make(chan int, 50)
 	var visitors sync.WaitGroup

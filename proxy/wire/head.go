@@ -267,7 +267,10 @@ func isHost(host []byte) bool {
 	return len(name) > 0 && all(name, isHostByte) && (!found || isPort(port))
 }
 
-func isPort(port []byte) bool { return 0 < len(port) && len(port) <= 5 && all(port, isDecimal) }
+// isPort reports whether a text is the decimal number of a port.
+func isPort(port []byte) bool {
+	return 0 < len(port) && len(port) <= 5 && all(port, isDecimal) && (len(port) < 5 || string(port) <= "65535")
+}
 
 func isIPv6(text []byte) bool {
 	ip, err := netip.ParseAddr(string(text))

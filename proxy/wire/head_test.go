@@ -124,6 +124,8 @@ var refusedHeads = map[string]struct {
 	"a port without its host":           {lines(get, "Host: :80"), 400},
 	"a port that is no number":          {lines(get, "Host: a:8o"), 400},
 	"a port that is too long":           {lines(get, "Host: a:123456"), 400},
+	"a port above 65535":                {lines(get, "Host: a:65536"), 400},
+	"a port far above 65535":            {lines(get, "Host: [::1]:99999"), 400},
 	"two ports":                         {lines(get, "Host: a:80:80"), 400},
 	"no IPv6 address":                   {lines(get, "Host: [a]"), 400},
 	"an IPv4 address in []":             {lines(get, "Host: [127.0.0.1]"), 400},
