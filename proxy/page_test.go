@@ -2,14 +2,18 @@ package proxy
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"image/png"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin"
+	"github.com/lewistv/xcri-proxy/proxy/generation"
+	"github.com/lewistv/xcri-proxy/store"
 )
 
 // hourOfLoad simulates an hour of load, in which every route is used, and its history.
@@ -86,7 +90,8 @@ func checkFigures(t *testing.T, b *browser, base string) {
 		t.Fatal(err)
 	}
 	moves := map[string]bool{"uptime_seconds": true, "memory.rss": true, "memory.heap": true, "memory.limit": true,
-		"generation.confirmed_at": true, "requests.open_connections": true, "generation.warm.looked": true}
+		"generation.confirmed_at": true, "requests.open_connections": true, "generation.warm.looked": true,
+		"pool.in_use": true, "pool.open": true} // polls take a connection for a moment
 	for path, shown := range page.Shown {
 		var want any = stats
 		for part := range strings.SplitSeq(path, ".") {
@@ -288,6 +293,45 @@ func TestPageTellsOfTrouble(t *testing.T) {
 	b.eval("statsAt -= 65000; showAge()", nil)
 	b.await(`document.querySelector('#age').innerText === 'figures 1 min old'`)
 	b.picture("trouble")
+}
+
+// The page's state is that of the visitors: while they wait for a locked table, and when
+// they get errors, it is red and names the cause, although the database answers polls.
+func TestPageTellsOfVisitors(t *testing.T) {
+	b := openBrowser(t)
+	locked := make(chan struct{})
+	origin := &fakeOrigin{run: func(ctx context.Context, q store.Query) (store.Answer, error) {
+		if q.Path != "/teams/" {
+			return store.Answer{Status: 200, Body: []byte("{}")}, nil
+		}
+		select {
+		case <-locked:
+			return store.Answer{}, store.ErrTimeout
+		case <-ctx.Done():
+			return store.Answer{}, ctx.Err()
+		}
+	}}
+	p, base := start(t, Options{Origin: origin, Generations: generation.Options{Pages: []string{}}})
+	await(t, "the first publish", func() bool { return p.generations.Status().Published > 0 })
+	b.open(base + "/cache/")
+	b.await("document.querySelector('#state').dataset.state === 'good'")
+	var visitors sync.WaitGroup
+	for i := range 12 {
+		visitors.Go(func() { get(t, base, fmt.Sprintf("/teams/?limit=%d", 1+i)) })
+	}
+	await(t, "the visitors wait", func() bool { return p.cache.Stats().Waiting == 12 })
+	b.eval("readStats()", nil)
+	b.await(`document.querySelector('#state').innerText === 'Visitors wait' && document.querySelector('#state').dataset.state === 'bad'`)
+	b.await(`document.querySelector('#trouble').innerText.startsWith('12 requests wait for the database now.')`)
+	b.picture("visitors wait")
+	close(locked)
+	visitors.Wait()
+	b.eval("readStats()", nil)
+	b.await(`document.querySelector('#state').innerText === 'Visitors get errors' && document.querySelector('#trouble').innerText.startsWith('12 of 12 answers')`)
+	b.eval("stats.requests.outcomes.hit += 1000; countVisitors(); showState()", nil)
+	b.await(`document.querySelector('#state').dataset.state === 'good' && document.querySelector('#trouble').hidden`)
+	b.eval("stats.generation.warm.held = 'a scope has no rows'; showState()", nil)
+	b.await(`document.querySelector('#state').innerText === 'Data held back' && document.querySelector('#trouble').innerText.includes('warm --accept')`)
 }
 
 // TestPageFiles checks the page's files without a browser.

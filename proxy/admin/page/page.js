@@ -89,6 +89,7 @@ async function readStats() {
     failedSince = 0;
     if (stats.uptime_seconds < uptime) past = []; // another process
     uptime = stats.uptime_seconds;
+    countVisitors();
     showStats();
   } catch (e) {
     failedSince ||= Date.now();
@@ -132,12 +133,35 @@ function trouble(message) {
   e.textContent = message && (statsAt ? `${message} The figures are of ${new Date(statsAt).toLocaleTimeString('en-GB')}.` : message);
 }
 
+// minute holds the numbers of answers and errors since the start, as they were read in
+// the last minute, oldest first.
+let minute = [];
+
+function countVisitors() {
+  const { outcomes } = stats.requests;
+  const now = { at: Date.now(), all: requestsIn(outcomes), errors: outcomes.error };
+  minute = [...minute.filter((m) => now.at - m.at <= 60000 && m.all <= now.all), now];
+}
+
+// suffering returns the state and its cause if visitors get errors or wait; undefined
+// if they are served well.
+function suffering() {
+  const first = minute[0], last = minute.at(-1), { waiting } = stats.cache, p = stats.pool;
+  const all = last.all - first.all, errors = last.errors - first.errors;
+  const pool = `${p.in_use} of ${p.limit} database connections are in use. The log names the routes; SHOW PROCESSLIST shows what the database does.`;
+  if (errors >= 5 && errors > 0.05 * all) return ['Visitors get errors', `${plain(errors)} of ${plain(all)} answers of the last minute were errors, ${plain(waiting)} requests wait now. ${pool}`];
+  if (waiting >= 10) return ['Visitors wait', `${plain(waiting)} requests wait for the database now. ${pool}`];
+}
+
 function showState() {
   const e = byId('state');
+  let cause = '';
   const g = stats && stats.generation;
   let [state, words] = ['good', 'Well'];
   if (failedSince) [state, words] = ['bad', 'Not reached'];
   else if (g.down_since) [state, words] = ['bad', 'Database away'];
+  else if (suffering()) [state, words, cause] = ['bad', ...suffering()];
+  else if (g.warm.held) [state, words, cause] = ['warn', 'Data held back', `The new data looks like half an import: ${g.warm.held}. Visitors get the data from before. “xcri-proxy warm --accept” publishes it as it is.`];
   else if (g.warm.warming) [state, words] = ['warn', 'Warming'];
   else if (Object.values(stats.sources.breakers).some((b) => b.state === 'open')) [state, words] = ['warn', 'A source was left'];
   else if (!g.published_at) [state, words] = ['warn', 'No generation yet'];
@@ -147,7 +171,7 @@ function showState() {
   if (e.textContent !== words) e.textContent = words;
   document.body.classList.toggle('old', failedSince > 0);
   document.title = (state === 'bad' ? words + ' · ' : '') + 'xcri-proxy';
-  if (!failedSince) trouble('');
+  if (!failedSince) trouble(cause);
   showAge();
 }
 
