@@ -1,4 +1,4 @@
-// Package cgroup tells how much memory the system lets this process use.
+// Package cgroup reads the memory limit that the control group sets for this process.
 package cgroup
 
 import (

@@ -26,8 +26,8 @@ const (
 	BreakerOpen   = "open"   // the source is only probed
 )
 
-// Breaker describes the circuit breaker of a source. Loads, Failed and MeanMS are
-// those of the last minute, or since the last switch if that is more recent.
+// Breaker describes the circuit breaker of a source. Loads, Failed and MeanMS cover
+// the last minute, or the time since the last switch if the switch is more recent.
 type Breaker struct {
 	State    string     `json:"state"`
 	Since    *time.Time `json:"since"` // the last switch; null for never
