@@ -370,6 +370,32 @@ func TestCloseCancelsPrepare(t *testing.T) {
 	})
 }
 
+// Close returns once a fill that has its answer has stored the answer, although no
+// request waits for the fill any more.
+func TestCloseWaitsForStores(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, outages, func(t *testing.T, c *Cache) {
+		storing := make(chan struct{})
+		c.opts.Absent = func(*Content) bool { <-storing; return false }
+		var request, closing sync.WaitGroup
+		request.Go(func() { fails(t, c, "list", ErrDown) })
+		synctest.Wait()
+		c.outage.Down(errDown)
+		request.Wait()
+		closed := false
+		closing.Go(func() { c.Close(); closed = true })
+		synctest.Wait()
+		if closed {
+			t.Error("Close did not wait")
+		}
+		close(storing)
+		closing.Wait()
+		if s := c.sight("list"); s.Entry == nil {
+			t.Error("not stored")
+		}
+	})
+}
+
 // A panic in a function of the owner fails the fill of its key and frees the turn. It
 // does not end the process, whose goroutines fill without a request.
 func TestPanicInAFunctionOfTheOwner(t *testing.T) {

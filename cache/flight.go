@@ -109,6 +109,9 @@ func (c *Cache) load(parent context.Context, t *turn, key string, began func()) 
 	if f := c.find(&Ref{Key: key}); f.version != nil && c.fresh(f.now.state, f.version) {
 		return &f.version.Entry, nil
 	}
+	if c.life.begin() { // Close waits for the store, too; after Close, fill refuses
+		defer c.life.running.Done()
+	}
 	began()
 	v, err := c.fill(parent, t, key)
 	if err != nil {
