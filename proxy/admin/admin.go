@@ -13,6 +13,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
+	"github.com/lewistv/xcri-proxy/proxy/admin/prometheus"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
@@ -180,6 +181,12 @@ func (a *Admin) sendJSON(ctx *fasthttp.RequestCtx, status int, v any) {
 		panic(err) // plain numbers and strings
 	}
 	reply.Send(ctx, status, body.Bytes())
+}
+
+// serveMetrics answers Prometheus.
+func (a *Admin) serveMetrics(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.SetContentType(prometheus.ContentType)
+	reply.Send(ctx, fasthttp.StatusOK, prometheus.Text(a.Stats(), a.opts.Routes.Routes(), a.opts.Metrics, a.started))
 }
 
 func (a *Admin) serveStats(ctx *fasthttp.RequestCtx) {

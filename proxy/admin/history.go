@@ -11,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/admin/process"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
@@ -72,7 +73,7 @@ func (a *Admin) Glance(inUse int) {
 // Sample adds a sample to the history. The first call only reads the counters.
 func (a *Admin) Sample(now time.Time) {
 	cached := a.opts.Cache.Stats()
-	s := api.Sample{At: now.UnixMilli(), RSS: residentBytes(), Stale: cached.Stale}
+	s := api.Sample{At: now.UnixMilli(), RSS: process.Resident(), Stale: cached.Stale}
 	for _, shelf := range cached.Shelves {
 		s.CacheBytes += shelf.Bytes
 	}

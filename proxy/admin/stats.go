@@ -8,6 +8,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/admin/process"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
@@ -155,7 +156,7 @@ func milliseconds(ns int64) float64 { return float64(ns) / 1e6 }
 func processMemory(files *memfile.Memory, requests budget.Stats) api.Memory {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return api.Memory{RSS: residentBytes(), Heap: int64(m.HeapAlloc), Limit: debug.SetMemoryLimit(-1),
+	return api.Memory{RSS: process.Resident(), Heap: int64(m.HeapAlloc), Limit: debug.SetMemoryLimit(-1),
 		Files: files.Files(), FileBytes: files.Bytes(),
 		Requests: requests.Used, RequestsLimit: requests.Limit, RequestsRefused: requests.Refused}
 }

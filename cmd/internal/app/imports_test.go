@@ -34,9 +34,11 @@ config:
 config/deploy:
 proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
-proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/budget proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/verify proxy/visitor proxy/wire store
+proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/gate proxy/admin/process proxy/admin/prometheus proxy/budget proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
 proxy/admin/gate: proxy/visitor
+proxy/admin/process:
+proxy/admin/prometheus: cache proxy/admin/api proxy/admin/process proxy/metrics proxy/route
 proxy/budget:
 proxy/compare:
 proxy/content: cache cache/memfile

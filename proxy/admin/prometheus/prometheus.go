@@ -1,4 +1,6 @@
-package admin
+// Package prometheus writes the figures of the proxy in the text format of
+// Prometheus.
+package prometheus
 
 import (
 	"cmp"
@@ -8,17 +10,14 @@ import (
 	"strings"
 	"time"
 
-	"github.com/valyala/fasthttp"
-
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
-	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
-// contentMetrics is the text format that every version of Prometheus reads.
-const contentMetrics = "text/plain; version=0.0.4; charset=utf-8"
+// ContentType is the type of Text: the format that every version of Prometheus reads.
+const ContentType = "text/plain; version=0.0.4; charset=utf-8"
 
 const (
 	counter   = "counter"
@@ -64,15 +63,15 @@ func (m *metricsText) one(family, kind, help string, value float64, labels ...st
 	m.add("", value, labels...)
 }
 
-// serveMetrics answers Prometheus.
-func (a *Admin) serveMetrics(ctx *fasthttp.RequestCtx) {
+// Text returns the metrics: the stats, the histograms of the routes, and the figures of
+// the process, which was started at that time.
+func Text(s api.Stats, routes []*route.Route, counted *metrics.Metrics, started time.Time) []byte {
 	m := &metricsText{}
-	m.stats(a.Stats())
-	m.durations(a.opts.Routes.Routes(), a.opts.Metrics)
-	m.process(a.started)
+	m.stats(s)
+	m.durations(routes, counted)
+	m.process(started)
 	m.runtime()
-	ctx.Response.Header.SetContentType(contentMetrics)
-	reply.Send(ctx, fasthttp.StatusOK, m.text)
+	return m.text
 }
 
 // stats writes a metric for every number of the stats.

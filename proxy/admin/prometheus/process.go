@@ -1,15 +1,14 @@
-package admin
+package prometheus
 
 import (
-	"os"
 	"runtime"
 	"runtime/debug"
 	"runtime/metrics"
 	"runtime/pprof"
-	"strconv"
-	"strings"
 	"syscall"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/process"
 )
 
 // process writes the metrics of the process, with the names that all clients of
@@ -20,10 +19,10 @@ func (m *metricsText) process(started time.Time) {
 	_ = syscall.Getrusage(syscall.RUSAGE_SELF, &used)
 	_ = syscall.Getrlimit(syscall.RLIMIT_NOFILE, &files)
 	cpu := time.Duration(used.Utime.Nano() + used.Stime.Nano())
-	virtual, resident := memorySizes()
+	virtual, resident := process.Memory()
 	m.one("process_cpu_seconds_total", counter, "Total user and system CPU time spent in seconds.", cpu.Seconds())
 	m.one("process_start_time_seconds", gauge, "Start time of the process since unix epoch in seconds.", unixSeconds(&started))
-	m.one("process_open_fds", gauge, "Number of open file descriptors.", float64(openFiles()))
+	m.one("process_open_fds", gauge, "Number of open file descriptors.", float64(process.OpenFiles()))
 	m.one("process_max_fds", gauge, "Maximum number of open file descriptors.", float64(files.Cur))
 	m.one("process_resident_memory_bytes", gauge, "Resident memory size in bytes.", float64(resident))
 	m.one("process_virtual_memory_bytes", gauge, "Virtual memory size in bytes.", float64(virtual))
@@ -55,38 +54,4 @@ func (m *metricsText) runtime() {
 	}
 	m.add("_sum", pauses.PauseTotal.Seconds())
 	m.add("_count", float64(pauses.NumGC))
-}
-
-// memorySizes returns the process's memory as the kernel counts it, in bytes; zeros
-// without /proc.
-func memorySizes() (virtual, resident int64) {
-	statm, err := os.ReadFile("/proc/self/statm")
-	if err != nil {
-		return 0, 0
-	}
-	fields := strings.Fields(string(statm))
-	if len(fields) < 2 {
-		return 0, 0
-	}
-	all, _ := strconv.ParseInt(fields[0], 10, 64)
-	pages, _ := strconv.ParseInt(fields[1], 10, 64)
-	return all * int64(os.Getpagesize()), pages * int64(os.Getpagesize())
-}
-
-// residentBytes returns the resident memory of the process.
-func residentBytes() int64 {
-	_, resident := memorySizes()
-	return resident
-}
-
-// openFiles returns the number of open file descriptors, without the descriptor of
-// the reading itself.
-func openFiles() int {
-	dir, err := os.Open("/proc/self/fd")
-	if err != nil {
-		return 0
-	}
-	defer dir.Close()
-	names, _ := dir.Readdirnames(-1)
-	return max(0, len(names)-1)
 }

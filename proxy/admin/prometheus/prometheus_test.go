@@ -1,4 +1,4 @@
-package admin
+package prometheus
 
 import (
 	"math"
