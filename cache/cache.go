@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/turns"
 )
 
 // Cache is a read-through cache. It is safe for concurrent use.
@@ -44,11 +46,7 @@ func New(opts Options) (*Cache, error) {
 	c.outage = c.opts.Outage
 	c.current.Store(&published{state: &state{}})
 	c.index.slots = map[string]*slot{}
-	slots := newLimits(c.opts.Fills)
-	if !inLanes {
-		slots.own[Quick] = slots.all
-	}
-	c.flights.turns = newTurns(slots)
+	c.flights.turns = turns.New(c.opts.Fills, inLanes)
 	c.flights.waiters.of = map[string]*waited{}
 	c.flights.refreshes = make(chan struct{}, max(1, c.opts.Fills/2))
 	c.recodes = make(chan weakVersion, recodeQueue)

@@ -47,14 +47,26 @@ func TestDefaults(t *testing.T) {
 	if o := (Options{Logger: logger, Outage: outage}).withDefaults(); o.Logger != logger || o.Outage != outage {
 		t.Error("the owner's logger and outage are replaced")
 	}
-	c, err := New(Options{Fill: new(fakeOrigin).fill, Fills: 1})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if turns, refreshes := c.flights.turns.limits.all, cap(c.flights.refreshes); turns != 1 || refreshes != 1 {
-		t.Errorf("%d fills and %d refreshes", turns, refreshes)
-	}
+}
+
+// A cache with one fill at a time refreshes, too.
+func TestOneFillAtATime(t *testing.T) {
+	o := &fakeOrigin{gate: gated}
+	bubble(t, o, Options{Fills: 1}, func(t *testing.T, c *Cache) {
+		var all sync.WaitGroup
+		for _, key := range []string{"list", "team"} {
+			all.Go(func() { c.lookup(key) })
+		}
+		synctest.Wait()
+		if s := c.Stats(); s.Lanes[Quick] != (LaneStats{Running: 1, Queued: 1}) {
+			t.Errorf("%+v", s.Lanes)
+		}
+		close(o.gate)
+		all.Wait()
+		if refreshes := cap(c.flights.refreshes); refreshes != 1 {
+			t.Errorf("%d refreshes", refreshes)
+		}
+	})
 }
 
 func TestReadersOfAColdKeyShareOneFill(t *testing.T) {

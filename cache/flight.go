@@ -8,12 +8,14 @@ import (
 	"time"
 
 	"golang.org/x/sync/singleflight"
+
+	"github.com/lewistv/xcri-proxy/cache/turns"
 )
 
 // flights limits the fills and lets requests for a key share one.
 type flights struct {
 	group     singleflight.Group
-	turns     *turns
+	turns     *turns.Turns
 	refreshes chan struct{} // holds a value for each running fill that is a refresh
 	waiters   waiters
 }
@@ -45,7 +47,7 @@ func (c *Cache) wait(ctx context.Context, now *published, key, client string) (*
 	defer leave()
 	flight := c.flights.group.DoChan(name, func() (any, error) {
 		id, _ := ctx.Value(requestKey{}).(string)
-		return c.load(parent, &turn{client: client, request: id}, key, func() { began = true })
+		return c.load(parent, &turn{Turn: turns.Turn{Client: client}, request: id}, key, func() { began = true })
 	})
 	timer := time.NewTimer(c.opts.WaitTimeout)
 	defer timer.Stop()
@@ -166,12 +168,12 @@ func (c *Cache) fill(parent context.Context, t *turn, key string) (v *version, e
 		ctx, end = era.WhileUp(ctx)
 		defer end()
 	}
-	t.lane, t.group = c.opts.Lane(key)
+	t.Lane, t.Group = c.opts.Lane(key)
 	t.queued = time.Now()
-	if err := c.flights.turns.enter(ctx, t); err != nil {
+	if err := c.flights.turns.Enter(ctx, &t.Turn); err != nil {
 		return nil, err
 	}
-	defer c.flights.turns.leave(t)
+	defer c.flights.turns.Leave(&t.Turn)
 	t.began = time.Now()
 	if err := era.err(); needed && err != nil { // ctx is about to end
 		return nil, err

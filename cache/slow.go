@@ -3,6 +3,8 @@ package cache
 import (
 	"context"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/turns"
 )
 
 // requestKey is the key of the value that WithRequest adds to a context.
@@ -12,6 +14,13 @@ type requestKey struct{}
 // that the request begins is logged with the ID.
 func WithRequest(ctx context.Context, id string) context.Context {
 	return context.WithValue(ctx, requestKey{}, id)
+}
+
+// turn is the turn of a fill, and the figures that are logged if the fill is slow.
+type turn struct {
+	turns.Turn
+	request string // the ID of the request that began the fill; empty for none
+	phases
 }
 
 // phases are the times at which a fill began to wait for its turn and to load. The
@@ -34,8 +43,8 @@ func (c *Cache) logSlow(t *turn, key string, err error) {
 	if !t.began.IsZero() {
 		waited, loaded = t.began.Sub(t.queued), end.Sub(t.began)
 	}
-	attrs := []any{"key", key, "lane", t.lane.String(), "took", took, "waited", waited, "loaded", loaded}
-	for _, a := range [][2]string{{"group", t.group}, {"client", t.client}, {"request_id", t.request}} {
+	attrs := []any{"key", key, "lane", t.Lane.String(), "took", took, "waited", waited, "loaded", loaded}
+	for _, a := range [][2]string{{"group", t.Group}, {"client", t.Client}, {"request_id", t.request}} {
 		if a[1] != "" {
 			attrs = append(attrs, a[0], a[1])
 		}

@@ -39,7 +39,7 @@ func (c *Cache) Stats() Stats {
 	now := c.current.Load()
 	stats := Stats{
 		Fills: c.counts.fills.Load(), Failures: c.counts.failures.Load(), Refreshes: c.counts.refreshed.Load(),
-		Panics: c.counts.panics.Load(), Waiting: c.counts.waiting.Load(), Abandoned: c.counts.abandoned.Load(), Lanes: c.flights.turns.stats(),
+		Panics: c.counts.panics.Load(), Waiting: c.counts.waiting.Load(), Abandoned: c.counts.abandoned.Load(), Lanes: c.flights.turns.Stats(),
 		Published: now.at, Confirmed: c.outage.Confirmed(), Shelves: c.shelfStats(),
 	}
 	for _, lane := range stats.Lanes {

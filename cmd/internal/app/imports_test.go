@@ -15,11 +15,12 @@ const module = "github.com/lewistv/xcri-proxy/"
 // allowed lists each package of the project, a colon, and the packages of the project
 // that it may import.
 const allowed = `
-cache: cache/admission cache/memfile
+cache: cache/admission cache/memfile cache/turns
 cache/admission:
 cache/atomicfile:
 cache/memfile:
 cache/snapshot: cache cache/atomicfile
+cache/turns:
 cmd/internal/accesslog:
 cmd/internal/adminclient: config proxy/admin/api
 cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/cgroup cmd/internal/handover config proxy proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/reply proxy/site store

@@ -1,4 +1,7 @@
-package cache
+// Package turns decides which fills may run now. A fixed number of slots is shared by
+// lanes of quick and long fills, by groups of fills that depend on the same part of the
+// origin, and by clients, so that none of them takes all slots.
+package turns
 
 import (
 	"context"
@@ -21,20 +24,18 @@ const (
 // String returns the name of the lane in metrics and logs.
 func (l Lane) String() string { return [Lanes]string{"quick", "heavy", "costly"}[l] }
 
-// LaneStats are figures of one lane.
-type LaneStats struct{ Running, Queued int64 }
+// Stats are figures of one lane.
+type Stats struct{ Running, Queued int64 }
 
-// turn is the turn of one fill. It belongs to a lane and to a group of keys that depend
+// Turn is the turn of one fill. It belongs to a lane and to a group of keys that depend
 // on the same part of the origin, and it may be due to a client.
-type turn struct {
-	lane   Lane
-	group  string // empty for none
-	client string // empty for none
-	// request is the ID of the request that began the fill; empty for none.
-	request string
-	number  int64 // in the order of arrival
-	given   chan struct{}
-	phases
+type Turn struct {
+	Lane   Lane
+	Group  string // empty for none
+	Client string // empty for none
+
+	number int64 // in the order of arrival
+	given  chan struct{}
 }
 
 // class identifies the turns that share the same limits, except for the limit of a
@@ -46,11 +47,10 @@ type class struct {
 
 // limits are the most fills that may run concurrently, of each kind.
 type limits struct {
-	all   int
-	own   [Lanes]int // of a lane
-	long  int        // of Heavy and Costly together
-	group int        // of a group
-	part  [Lanes]int // of a lane in a group, together with longer lanes
+	all  int
+	own  [Lanes]int // of a lane
+	long int        // of Heavy and Costly together
+	part [Lanes]int // of a lane in a group, together with longer lanes
 	// client is the most Costly fills that may be due to one client.
 	client int
 }
@@ -63,15 +63,16 @@ func newLimits(n int) limits {
 	group := max(min(n, 2), (n+1)/2)
 	return limits{
 		all: n, own: [Lanes]int{max(1, n-1), max(1, n-1), costly}, long: max(1, n-1),
-		group: group, part: [Lanes]int{group, max(1, group-1), max(1, group-2)},
+		part:   [Lanes]int{group, max(1, group-1), max(1, group-2)},
 		client: max(1, costly-1),
 	}
 }
 
-// turns gives fills their turns in the order of arrival, except that a turn whose lane,
+// Turns gives fills their turns in the order of arrival, except that a turn whose lane,
 // group or client is at its limit lets others pass. The turn that has waited longest
 // gets the first slot that its limits allow, so that none waits for ever.
-type turns struct {
+// It is safe for concurrent use.
+type Turns struct {
 	limits limits
 
 	mu      sync.Mutex
@@ -79,17 +80,23 @@ type turns struct {
 	running [Lanes]int
 	groups  map[string]*[Lanes]int
 	clients map[string]int // running Costly fills
-	queues  map[class][]*turn
+	queues  map[class][]*Turn
 }
 
-func newTurns(l limits) *turns {
-	return &turns{limits: l, groups: map[string]*[Lanes]int{}, clients: map[string]int{}, queues: map[class][]*turn{}}
+// New returns n free slots. If lanes is false, all turns must be Quick, and Quick fills
+// may take all slots.
+func New(n int, lanes bool) *Turns {
+	l := newLimits(n)
+	if !lanes {
+		l.own[Quick] = l.all
+	}
+	return &Turns{limits: l, groups: map[string]*[Lanes]int{}, clients: map[string]int{}, queues: map[class][]*Turn{}}
 }
 
-// enter waits for a turn, which leave ends, as long as ctx allows.
-func (ts *turns) enter(ctx context.Context, t *turn) error {
+// Enter waits for a turn, which Leave ends, as long as ctx allows.
+func (ts *Turns) Enter(ctx context.Context, t *Turn) error {
 	t.given = make(chan struct{})
-	at := class{t.lane, t.group}
+	at := class{t.Lane, t.Group}
 	ts.mu.Lock()
 	ts.arrived++
 	t.number = ts.arrived
@@ -112,8 +119,8 @@ func (ts *turns) enter(ctx context.Context, t *turn) error {
 	return ctx.Err()
 }
 
-// leave ends a turn.
-func (ts *turns) leave(t *turn) {
+// Leave ends a turn.
+func (ts *Turns) Leave(t *Turn) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	ts.end(t)
@@ -121,9 +128,9 @@ func (ts *turns) leave(t *turn) {
 }
 
 // admit gives turns for as long as any may be given. The caller holds mu.
-func (ts *turns) admit() {
+func (ts *Turns) admit() {
 	for {
-		var first *turn
+		var first *Turn
 		for at, queue := range ts.queues {
 			if !ts.fits(at) {
 				continue
@@ -143,7 +150,7 @@ func (ts *turns) admit() {
 }
 
 // fits reports whether a lane and a group are below their limits.
-func (ts *turns) fits(at class) bool {
+func (ts *Turns) fits(at class) bool {
 	l, long := &ts.limits, ts.running[Heavy]+ts.running[Costly]
 	if long+ts.running[Quick] >= l.all || ts.running[at.lane] >= l.own[at.lane] || at.lane != Quick && long >= l.long {
 		return false
@@ -163,13 +170,13 @@ func (ts *turns) fits(at class) bool {
 	}
 }
 
-func (ts *turns) clientFits(t *turn) bool {
-	return t.client == "" || t.lane != Costly || ts.clients[t.client] < ts.limits.client
+func (ts *Turns) clientFits(t *Turn) bool {
+	return t.Client == "" || t.Lane != Costly || ts.clients[t.Client] < ts.limits.client
 }
 
 // remove takes a turn out of its queue. It reports whether the turn was there.
-func (ts *turns) remove(t *turn) bool {
-	at := class{t.lane, t.group}
+func (ts *Turns) remove(t *Turn) bool {
+	at := class{t.Lane, t.Group}
 	queue := ts.queues[at]
 	i := slices.Index(queue, t)
 	if i < 0 {
@@ -183,32 +190,32 @@ func (ts *turns) remove(t *turn) bool {
 	return true
 }
 
-func (ts *turns) begin(t *turn) {
-	ts.running[t.lane]++
-	if ts.groups[t.group] == nil {
-		ts.groups[t.group] = &[Lanes]int{}
+func (ts *Turns) begin(t *Turn) {
+	ts.running[t.Lane]++
+	if ts.groups[t.Group] == nil {
+		ts.groups[t.Group] = &[Lanes]int{}
 	}
-	ts.groups[t.group][t.lane]++
-	if t.lane == Costly && t.client != "" {
-		ts.clients[t.client]++
+	ts.groups[t.Group][t.Lane]++
+	if t.Lane == Costly && t.Client != "" {
+		ts.clients[t.Client]++
 	}
 }
 
-func (ts *turns) end(t *turn) {
-	ts.running[t.lane]--
-	group := ts.groups[t.group]
-	if group[t.lane]--; *group == [Lanes]int{} {
-		delete(ts.groups, t.group)
+func (ts *Turns) end(t *Turn) {
+	ts.running[t.Lane]--
+	group := ts.groups[t.Group]
+	if group[t.Lane]--; *group == [Lanes]int{} {
+		delete(ts.groups, t.Group)
 	}
-	if t.lane == Costly && t.client != "" {
-		if ts.clients[t.client]--; ts.clients[t.client] == 0 {
-			delete(ts.clients, t.client)
+	if t.Lane == Costly && t.Client != "" {
+		if ts.clients[t.Client]--; ts.clients[t.Client] == 0 {
+			delete(ts.clients, t.Client)
 		}
 	}
 }
 
-// stats returns the figures of this moment.
-func (ts *turns) stats() (of [Lanes]LaneStats) {
+// Stats returns the figures of this moment.
+func (ts *Turns) Stats() (of [Lanes]Stats) {
 	ts.mu.Lock()
 	defer ts.mu.Unlock()
 	for lane := range of {
