@@ -1,8 +1,6 @@
 package main
 
 import (
-	"encoding/json"
-	"io"
 	"slices"
 	"time"
 
@@ -50,11 +48,4 @@ func (p *program) publicClient(cmd *cobra.Command, at string, timeout time.Durat
 		return nil, err
 	}
 	return adminclient.New(adminclient.Options{URL: at, Setting: "LISTEN_ADDR", Addr: cfg.ListenAddr, Timeout: timeout})
-}
-
-// printJSON writes v on a line of its own.
-func printJSON(w io.Writer, v any) error {
-	enc := json.NewEncoder(w)
-	enc.SetEscapeHTML(false)
-	return enc.Encode(v)
 }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache/snapshot"
+	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
@@ -367,7 +368,7 @@ func testWrongSockets(t *testing.T, s *service) {
 		"the socket passed by the last process: ":          {"XCRI_PROXY_HANDOVER=1", []*os.File{os.Stdin}},
 	} {
 		s.start(t, tt.env+` exec "$0" "$@"`, nil, tt.files...)
-		if state, err := s.process.Wait(); err != nil || state.ExitCode() != exitRuntime {
+		if state, err := s.process.Wait(); err != nil || state.ExitCode() != exit.Runtime {
 			t.Errorf("%s: %v, %v", why, state, err)
 		}
 		s.process = nil

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/spf13/cobra"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 )
 
 func (p *program) healthCommand() *cobra.Command {
@@ -41,13 +43,13 @@ replace the process, and its cache with it.
 		}
 		switch err := probe(cmd.Context()); {
 		case err != nil && *quiet:
-			return errSilent
+			return exit.Silent
 		case errors.Is(err, context.DeadlineExceeded):
-			return runtimeError{error: fmt.Errorf("%w within %s", err, *timeout)}
+			return exit.Errorf(exit.Runtime, "%w within %s", err, *timeout)
 		case err != nil:
-			return runtimeError{error: err}
+			return exit.Wrap(exit.Runtime, err)
 		case !*quiet:
-			fmt.Fprintln(p.stdout, result)
+			fmt.Fprintln(p.Out, result)
 		}
 		return nil
 	}

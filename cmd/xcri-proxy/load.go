@@ -17,6 +17,8 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/adminclient"
+	"github.com/lewistv/xcri-proxy/cmd/internal/console"
+	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	loads "github.com/lewistv/xcri-proxy/cmd/internal/load"
 	"github.com/lewistv/xcri-proxy/config"
 )
@@ -159,7 +161,7 @@ func (p *program) runLoad(ctx context.Context, at *url.URL, base string, f loadF
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // so that a second signal ends it immediately
-	progress := newProgress(p.stderr, isTerminal(p.stderr), f.quiet)
+	progress := p.Progress(f.quiet)
 	report := loadReport{URL: at.String(), Connections: f.connections, Rate: f.rate, Seed: f.seed}
 	source, err := p.loadSource(ctx, at, base, f, &report, progress)
 	if err == nil {
@@ -168,7 +170,7 @@ func (p *program) runLoad(ctx context.Context, at *url.URL, base string, f loadF
 			Progress: func(now loads.Progress) { showLoad(progress, now, f.duration) },
 		})
 	}
-	progress.end()
+	progress.End()
 	if err == nil {
 		err = report.judge(ctx.Err() != nil, f.maxErrors, f.maxP99)
 	}
@@ -177,26 +179,26 @@ func (p *program) runLoad(ctx context.Context, at *url.URL, base string, f loadF
 
 // endLoad prints the report, if any, and returns the error of the command for err.
 func (p *program) endLoad(report *loadReport, err error, f loadFlags) error {
-	report.Result = loadResults[statusOf(err)]
+	report.Result = loadResults[exit.Status(err)]
 	if err != nil {
 		report.Error = err.Error()
 	}
 	switch {
 	case f.json:
-		if printErr := printJSON(p.stdout, report); printErr != nil {
-			return runtimeError{error: printErr}
+		if printErr := console.JSON(p.Out, report); printErr != nil {
+			return exit.Wrap(exit.Runtime, printErr)
 		}
 	case !f.quiet && report.Report != nil:
-		report.print(p.stdout)
+		report.print(p.Out)
 	}
 	if f.quiet || f.json {
-		return reported(err)
+		return exit.Reported(err)
 	}
 	return err
 }
 
 // loadSource returns the requests to send.
-func (p *program) loadSource(ctx context.Context, at *url.URL, base string, f loadFlags, report *loadReport, progress *progress) (loads.Source, error) {
+func (p *program) loadSource(ctx context.Context, at *url.URL, base string, f loadFlags, report *loadReport, progress *console.Progress) (loads.Source, error) {
 	total := f.requests
 	if total > 0 {
 		total += f.warmUp
@@ -205,28 +207,28 @@ func (p *program) loadSource(ctx context.Context, at *url.URL, base string, f lo
 		log := loads.NewLog(base+"/api", total)
 		report.Log = log
 		for _, name := range f.logs {
-			if err := log.ReadFile(name, p.stdin); err != nil {
-				return nil, runtimeError{error: err}
+			if err := log.ReadFile(name, p.In); err != nil {
+				return nil, exit.Wrap(exit.Runtime, err)
 			}
 		}
 		if source := log.Source(); source != nil {
 			return source, nil
 		}
-		return nil, runtimeError{error: fmt.Errorf("no request for the API below %s/api in %s", base, strings.Join(f.logs, ", "))}
+		return nil, exit.Errorf(exit.Runtime, "no request for the API below %s/api in %s", base, strings.Join(f.logs, ", "))
 	}
 	client := adminclient.Direct()
 	client.Timeout = learnTimeout
 	c, err := loads.Learn(ctx, client, at.String(), func(done, all int) {
-		progress.bar(done, all, fmt.Sprintf("asking what there is: %d of %d divisions", done, all))
+		progress.Bar(done, all, fmt.Sprintf("asking what there is: %d of %d divisions", done, all))
 	})
 	if err != nil {
-		return nil, runtimeError{error: err, status: exitUnreachable}
+		return nil, exit.Wrap(exit.Unreachable, err)
 	}
 	return loads.NewMix(c, f.seed, total), nil
 }
 
 // showLoad shows the progress of a run.
-func showLoad(to *progress, now loads.Progress, of time.Duration) {
+func showLoad(to *console.Progress, now loads.Progress, of time.Duration) {
 	text := fmt.Sprintf("%d requests, %.0f a second", now.Done, now.Rate)
 	if now.P99 > 0 { // not measured during the warm-up
 		text += fmt.Sprintf(", p99 %.1f ms", now.P99.Seconds()*1e3)
@@ -235,8 +237,8 @@ func showLoad(to *progress, now loads.Progress, of time.Duration) {
 		text += fmt.Sprintf(", %d errors", now.Errors)
 	}
 	if of > 0 {
-		to.bar(int(of-now.Left), int(of), text+fmt.Sprintf(", %.0f s left", now.Left.Seconds()))
+		to.Bar(int(of-now.Left), int(of), text+fmt.Sprintf(", %.0f s left", now.Left.Seconds()))
 		return
 	}
-	to.bar(int(now.Done), now.Total, text)
+	to.Bar(int(now.Done), now.Total, text)
 }

@@ -14,6 +14,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cmd/internal/console"
+	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	loads "github.com/lewistv/xcri-proxy/cmd/internal/load"
 )
 
@@ -124,9 +126,9 @@ func TestLoadInterrupted(t *testing.T) {
 	}))
 	defer server.Close()
 	log := strings.Repeat(line("GET "+apiPath+"/teams/ HTTP/1.1", 200)+"\n", 100_000)
-	p := &program{env: map[string]string{}, stdin: strings.NewReader(log)}
+	p := &program{Streams: console.Streams{In: strings.NewReader(log)}, env: map[string]string{}}
 	var out strings.Builder
-	p.stdout, p.stderr = &out, &out
+	p.Out, p.Err = &out, &out
 	if status := p.run([]string{"load", server.URL, "--from-log", "-"}); status != 1 || !strings.Contains(out.String(), "interrupted after ") || !strings.Contains(out.String(), "\nall ") {
 		t.Errorf("status %d\n%s", status, &out)
 	}
@@ -177,14 +179,14 @@ func TestLoadLimits(t *testing.T) {
 		word      string
 	}{
 		{report(0, 0.3), 0, 0, 0, "ok"},
-		{report(1, 0.3), 0, 0, exitPartly, "errors"},
+		{report(1, 0.3), 0, 0, exit.Partly, "errors"},
 		{report(5, 0.3), 5, 0, 0, "ok"},
-		{report(6, 0.3), 5, 0, exitPartly, "errors"},
+		{report(6, 0.3), 5, 0, exit.Partly, "errors"},
 		{report(0, 0.2), 0, 200 * time.Millisecond, 0, "ok"},
-		{report(0, 0.201), 0, 200 * time.Millisecond, exitTooSlow, "too_slow"},
-		{report(1, 0.201), 0, 200 * time.Millisecond, exitPartly, "errors"},
+		{report(0, 0.201), 0, 200 * time.Millisecond, exit.TooSlow, "too_slow"},
+		{report(1, 0.201), 0, 200 * time.Millisecond, exit.Partly, "errors"},
 	} {
-		got := statusOf(tt.report.judge(false, tt.maxErrors, tt.maxP99))
+		got := exit.Status(tt.report.judge(false, tt.maxErrors, tt.maxP99))
 		if got != tt.status || loadResults[got] != tt.word {
 			t.Errorf("%d errors of %d, p99 %v of %v: status %d, %q; want %d", tt.report.Errors, tt.maxErrors, tt.report.Latency.P99, tt.maxP99, got, loadResults[got], tt.status)
 		}
@@ -197,11 +199,10 @@ func TestLoadLimits(t *testing.T) {
 
 func TestShowLoad(t *testing.T) {
 	var out strings.Builder
-	p := newProgress(&out, false, false)
-	p.terminal = true
+	p := console.NewProgress(&out, true, false)
 	showLoad(p, loads.Progress{Done: 50, Total: 100, Rate: 1234.5, P99: 2500 * time.Microsecond}, 0)
 	showLoad(p, loads.Progress{Done: 50, Rate: 10, Errors: 2, Left: 30 * time.Second}, time.Minute)
-	half := "[" + strings.Repeat("#", barWidth/2) + strings.Repeat(".", barWidth/2) + "] "
+	half := "[" + strings.Repeat("#", 30/2) + strings.Repeat(".", 30/2) + "] "
 	want := "\r" + half + "50 requests, 1234 a second, p99 2.5 ms\x1b[K\r" + half + "50 requests, 10 a second, 2 errors, 30 s left\x1b[K"
 	if out.String() != want {
 		t.Errorf("got  %q\nwant %q", out.String(), want)

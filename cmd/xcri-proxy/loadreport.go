@@ -1,7 +1,6 @@
 package main
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
@@ -9,6 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cmd/internal/console"
+	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	loads "github.com/lewistv/xcri-proxy/cmd/internal/load"
 )
 
@@ -26,26 +27,23 @@ type loadReport struct {
 }
 
 // loadResults are the words for the exit statuses.
-var loadResults = map[int]string{0: "ok", exitRuntime: "failed", exitUsage: "failed", exitPartly: "errors", exitUnreachable: "unreachable", exitTooSlow: "too_slow"}
+var loadResults = map[int]string{0: "ok", exit.Runtime: "failed", exit.Usage: "failed", exit.Partly: "errors", exit.Unreachable: "unreachable", exit.TooSlow: "too_slow"}
 
 // judge returns an error with the exit status unless all requests were sent and
 // the limits hold. Zero for maxP99 means no limit.
 func (r *loadReport) judge(interrupted bool, maxErrors int64, maxP99 time.Duration) error {
-	problem := func(status int, format string, args ...any) error {
-		return runtimeError{error: fmt.Errorf(format, args...), status: status}
-	}
 	all := r.Requests + r.WarmUp
 	switch {
 	case r.Errors > 0 && r.Errors >= all && r.Failures[0].Kind == loads.NoConnection && len(r.Failures) == 1:
-		return problem(exitUnreachable, "%s", r.Failures[0].Example)
+		return exit.Errorf(exit.Unreachable, "%s", r.Failures[0].Example)
 	case r.Errors > maxErrors:
-		return problem(exitPartly, "%d errors in %d requests", r.Errors, all)
+		return exit.Errorf(exit.Partly, "%d errors in %d requests", r.Errors, all)
 	case interrupted:
-		return problem(exitRuntime, "interrupted after %d requests", all)
+		return exit.Errorf(exit.Runtime, "interrupted after %d requests", all)
 	case r.Requests == 0:
-		return runtimeError{error: errors.New("no request came after the warm-up")}
+		return exit.Errorf(exit.Runtime, "no request came after the warm-up")
 	case maxP99 > 0 && r.Latency.P99 > maxP99.Seconds():
-		return problem(exitTooSlow, "the p99 is %.1f ms, over --max-p99 %s", r.Latency.P99*1e3, maxP99)
+		return exit.Errorf(exit.TooSlow, "the p99 is %.1f ms, over --max-p99 %s", r.Latency.P99*1e3, maxP99)
 	}
 	return nil
 }
@@ -55,7 +53,7 @@ func (r *loadReport) print(w io.Writer) {
 	if r.Log != nil {
 		fmt.Fprintf(w, "log: %d lines, %d malformed, %d skipped, %d taken\n", r.Log.Lines, r.Log.Malformed, r.Log.Skipped, r.Log.Taken)
 	}
-	fmt.Fprintf(w, "%d requests in %.2f s, %.0f a second, %s, %d errors", r.Requests, r.Seconds, r.PerSecond, inBytes(r.Bytes), r.Errors)
+	fmt.Fprintf(w, "%d requests in %.2f s, %.0f a second, %s, %d errors", r.Requests, r.Seconds, r.PerSecond, console.Bytes(r.Bytes), r.Errors)
 	if r.WarmUp > 0 {
 		fmt.Fprintf(w, "; %d before them", r.WarmUp)
 	}
@@ -89,5 +87,5 @@ func counted(by map[string]int64) string {
 	for i, name := range names {
 		names[i] = fmt.Sprintf("%s %d", name, by[name])
 	}
-	return orNone(strings.Join(names, ", "))
+	return console.OrNone(strings.Join(names, ", "))
 }

@@ -2,82 +2,25 @@
 package main
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/adminclient"
+	"github.com/lewistv/xcri-proxy/cmd/internal/console"
+	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
+	"github.com/lewistv/xcri-proxy/cmd/internal/process"
 	"github.com/lewistv/xcri-proxy/config"
 )
 
-// Exit statuses. A problem at run time may be temporary, an invalid command line or
-// configuration is not. Statuses from exitNothingNew on are for warm.
-// exitUnreachable is for all commands that call a running proxy. verify uses
-// exitPartly for answers that could not be compared, and load for wrong answers.
-// exitDifferent is for verify only, and exitTooSlow for load only.
-const (
-	exitRuntime     = 1
-	exitUsage       = 2
-	exitNothingNew  = 3
-	exitPartly      = 4
-	exitUnreachable = 5
-	exitNoDatabase  = 6
-	exitDifferent   = 7
-	exitTooSlow     = 8
-)
-
-// runtimeError is an error that is not the fault of the command line or the
-// configuration.
-type runtimeError struct {
-	error
-	status int  // to exit with; zero means exitRuntime
-	said   bool // it has been reported already
-}
-
-func (e runtimeError) Unwrap() error { return e.error }
-
-// statusOf returns the exit status for an error.
-func statusOf(err error) int {
-	var atRuntime runtimeError
-	var call *adminclient.Error
-	switch {
-	case err == nil:
-		return 0
-	case errors.As(err, &atRuntime):
-		return max(exitRuntime, atRuntime.status)
-	case !errors.As(err, &call) || call.Kind == adminclient.Rejected:
-		return exitUsage
-	case call.Kind == adminclient.Unreachable:
-		return exitUnreachable
-	}
-	return exitRuntime
-}
-
-// reported returns err as an error that run does not print, unless it is a
-// mistake in the command line.
-func reported(err error) error {
-	if status := statusOf(err); status != 0 && status != exitUsage {
-		return runtimeError{error: err, status: status, said: true}
-	}
-	return err
-}
-
-// errSilent ends a command whose failure needs no message: the log contains it, or the
-// caller requested --quiet.
-var errSilent = runtimeError{error: errors.New("failed"), said: true}
-
 // program holds the values that the commands share.
 type program struct {
-	env            map[string]string
-	stdin          io.Reader
-	stdout, stderr io.Writer
-	start          func(context.Context, config.Config, *slog.Logger) error // runs the service until the context ends
+	console.Streams
+	env   map[string]string
+	start process.Start
 }
 
 func main() {
@@ -87,7 +30,7 @@ func main() {
 // run executes one command line and returns the exit status. environ has the
 // form of os.Environ.
 func run(args, environ []string, stdout, stderr io.Writer) int {
-	p := &program{env: map[string]string{}, stdin: os.Stdin, stdout: stdout, stderr: stderr, start: startApp}
+	p := &program{Streams: console.Streams{In: os.Stdin, Out: stdout, Err: stderr}, env: map[string]string{}, start: process.App(buildVersion())}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		p.env[name] = value
@@ -99,17 +42,16 @@ func (p *program) run(args []string) int {
 	root := p.rootCommand()
 	root.SetArgs(args)
 	cmd, err := root.ExecuteC()
-	status := statusOf(err)
-	var atRuntime runtimeError
-	if err == nil || errors.As(err, &atRuntime) && atRuntime.said {
+	status := exit.Status(err)
+	if err == nil || exit.IsReported(err) {
 		return status
 	}
-	fmt.Fprintf(p.stderr, "xcri-proxy: %s\n", strings.TrimSpace(err.Error()))
+	fmt.Fprintf(p.Err, "xcri-proxy: %s\n", strings.TrimSpace(err.Error()))
 	switch {
-	case status == exitUsage:
-		fmt.Fprintf(p.stderr, "see %s --help\n", cmd.CommandPath())
+	case status == exit.Usage:
+		fmt.Fprintf(p.Err, "see %s --help\n", cmd.CommandPath())
 	case adminclient.NothingListens(err):
-		fmt.Fprint(p.stderr, "is the proxy running there? xcri-proxy serve starts it; --url or --listen-addr names another address\n")
+		fmt.Fprint(p.Err, "is the proxy running there? xcri-proxy serve starts it; --url or --listen-addr names another address\n")
 	}
 	return status
 }
@@ -136,8 +78,8 @@ API go to the old API.`,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
 	root.SetVersionTemplate("{{.Version}}\n")
-	root.SetOut(p.stdout)
-	root.SetErr(p.stderr)
+	root.SetOut(p.Out)
+	root.SetErr(p.Err)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(p.serveCommand(), p.healthCommand(), p.warmCommand(), p.purgeCommand(), p.explainCommand(), p.sourceCommand(), p.verifyCommand(), p.loadCommand(), p.maintenanceCommand(),
 		p.configCommand(), p.versionCommand())
@@ -159,7 +101,7 @@ value is wrong.
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			cfg, err := p.load(cmd)
 			if err == nil {
-				fmt.Fprint(p.stdout, cfg)
+				fmt.Fprint(p.Out, cfg)
 			}
 			return err
 		},

@@ -11,6 +11,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/lewistv/xcri-proxy/cmd/internal/console"
 	"github.com/lewistv/xcri-proxy/config"
 )
 
@@ -172,7 +173,7 @@ func TestCompletion(t *testing.T) {
 // serve runs the serve command with start in place of the service.
 func serve(start func(context.Context, config.Config, *slog.Logger) error, args ...string) (status int, stderr string) {
 	var errs strings.Builder
-	p := &program{stdout: &errs, stderr: &errs, start: start}
+	p := &program{Streams: console.Streams{Out: &errs, Err: &errs}, start: start}
 	status = p.run(append([]string{"serve"}, args...))
 	return status, errs.String()
 }

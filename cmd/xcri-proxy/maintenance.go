@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/app"
+	"github.com/lewistv/xcri-proxy/cmd/internal/console"
+	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
+	"github.com/lewistv/xcri-proxy/cmd/internal/show"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
@@ -110,29 +112,13 @@ func (p *program) asksMaintenance(cmd *cobra.Command, request func() (*api.Maint
 			return err
 		}
 		if state.Warning != "" {
-			fmt.Fprintf(p.stderr, "xcri-proxy: warning: %s\n", state.Warning)
+			fmt.Fprintf(p.Err, "xcri-proxy: warning: %s\n", state.Warning)
 		}
 		if *asJSON {
-			return printJSON(p.stdout, state)
+			return console.JSON(p.Out, state)
 		}
-		printMaintenance(p.stdout, state)
+		show.Maintenance(p.Out, state)
 		return nil
-	}
-}
-
-// printMaintenance writes the state for people.
-func printMaintenance(w io.Writer, s api.MaintenanceState) {
-	if !s.On {
-		fmt.Fprintln(w, "maintenance: off")
-		return
-	}
-	until := "not said"
-	if s.Until != nil {
-		until = s.Until.Local().Format("2006-01-02 15:04 MST")
-	}
-	fmt.Fprintf(w, "maintenance: on\nsince:       %s\nuntil:       %s\n", s.Since.Local().Format("2006-01-02 15:04 MST"), until)
-	if s.Message != "" {
-		fmt.Fprintf(w, "message:     %s\n", s.Message)
 	}
 }
 
@@ -152,8 +138,8 @@ no proxy. Apache can show it with ErrorDocument 502 and 503.`,
 		if err != nil {
 			return err
 		}
-		if _, err := p.stdout.Write(page); err != nil {
-			return runtimeError{error: err}
+		if _, err := p.Out.Write(page); err != nil {
+			return exit.Wrap(exit.Runtime, err)
 		}
 		return nil
 	}

@@ -2,12 +2,11 @@ package main
 
 import (
 	"fmt"
-	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lewistv/xcri-proxy/cmd/internal/console"
+	"github.com/lewistv/xcri-proxy/cmd/internal/show"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
@@ -56,9 +55,9 @@ not be reached, 2 for a wrong command line, otherwise 1.
 			return err
 		}
 		if *asJSON {
-			return printJSON(p.stdout, answer)
+			return console.JSON(p.Out, answer)
 		}
-		fmt.Fprintf(p.stdout, "purged: %d\n", answer.Purged)
+		fmt.Fprintf(p.Out, "purged: %d\n", answer.Purged)
 		return nil
 	}
 	return cmd
@@ -94,55 +93,10 @@ not be reached, 2 if the path is no request of the API.
 			return err
 		}
 		if *asJSON {
-			return printJSON(p.stdout, e)
+			return console.JSON(p.Out, e)
 		}
-		fmt.Fprint(p.stdout, explained(e))
+		fmt.Fprint(p.Out, show.Entry(e))
 		return nil
 	}
 	return cmd
-}
-
-// meanings explain the outcomes.
-var meanings = map[string]string{
-	"hit": "served fresh from the cache", "stale": "from the cache, while it is refreshed",
-	"stale_error": "from the cache, because the database fails", "miss": "has to be loaded",
-	"error": "not in the cache, and the database is down",
-}
-
-// explained returns a table of an entry for people.
-func explained(s api.Entry) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
-	row("route", "%s", s.Route)
-	row("key", "%s", s.Key)
-	row("scope", "%s", s.Scope)
-	row("outcome", "%s: %s", s.Outcome, meanings[s.Outcome])
-	if s.Where == nil {
-		row("generation", "%s is published", orNone(s.Current))
-		_ = w.Flush() // a strings.Builder does not fail
-		return b.String()
-	}
-	row("where", "%s, %s, asked for %d times lately", *s.Where, inBytes(*s.Cost), *s.Asked)
-	switch *s.Generation {
-	case "":
-		row("generation", "none, as the database is not asked for it")
-	case s.Current:
-		row("generation", "%s, which is published", *s.Generation)
-	default:
-		row("generation", "%s, but %s is published", *s.Generation, orNone(s.Current))
-	}
-	row("loaded", "%s, in %.1f ms", s.Filled.Local().Format(time.DateTime), *s.TookMS)
-	row("age", "%.0f s", *s.Age)
-	row("status", "%d", *s.Status)
-	row("size", "%s", inBytes(int64(*s.Size)))
-	for _, v := range s.Variants {
-		size := "made as it is sent"
-		if v.Bytes != nil {
-			size = inBytes(int64(*v.Bytes))
-		}
-		row("  "+v.Coding, "%s, ETag %s", size, v.ETag)
-	}
-	_ = w.Flush()
-	return b.String()
 }

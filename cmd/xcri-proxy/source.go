@@ -2,14 +2,13 @@ package main
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
-	"text/tabwriter"
-	"time"
 
 	"github.com/spf13/cobra"
 
+	"github.com/lewistv/xcri-proxy/cmd/internal/console"
+	"github.com/lewistv/xcri-proxy/cmd/internal/show"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
@@ -54,11 +53,11 @@ the sources. The exit status is 5 if the proxy could not be reached,
 		case err != nil:
 			return err
 		case *asJSON:
-			return printJSON(p.stdout, s)
+			return console.JSON(p.Out, s)
 		}
-		fmt.Fprint(p.stdout, sourceTable(s))
+		fmt.Fprint(p.Out, show.Sources(s))
 		if s.Warning != "" {
-			fmt.Fprintf(p.stderr, "xcri-proxy: warning: %s\n", s.Warning)
+			fmt.Fprintf(p.Err, "xcri-proxy: warning: %s\n", s.Warning)
 		}
 		return nil
 	}
@@ -79,41 +78,4 @@ func readSource(q *api.SourceRequest, args []string) error {
 	}
 	q.Source = strings.Join(args, "")
 	return nil
-}
-
-// sourceTable returns a table of the sources for people.
-func sourceTable(s api.SourceState) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	row := func(name, format string, args ...any) { fmt.Fprintf(w, name+"\t"+format+"\n", args...) }
-	rest := "all routes"
-	if len(s.Routes) > 0 {
-		rest = "other routes"
-	}
-	for _, route := range slices.Sorted(maps.Keys(s.Routes)) {
-		row(route, "%s", s.Routes[route])
-	}
-	row(rest, "%s", s.Default)
-	if s.Changed {
-		row("set while running", "--reset goes back to %s", inWords(s.Configured.Default, s.Configured.Routes))
-	}
-	for _, source := range slices.Sorted(maps.Keys(s.Breakers)) {
-		if left := s.Breakers[source]; left.State == api.BreakerOpen && left.Since != nil {
-			row("left by auto", "%s, since %s: %s", source, left.Since.Local().Format(time.DateTime), left.Reason)
-		}
-	}
-	if s.Purged != nil {
-		row("being loaded anew", "%d answers", *s.Purged)
-	}
-	_ = w.Flush() // a strings.Builder does not fail
-	return b.String()
-}
-
-// inWords writes sources as SOURCE and SOURCE_ROUTES do.
-func inWords(all string, routes map[string]string) string {
-	words := []string{all}
-	for _, route := range slices.Sorted(maps.Keys(routes)) {
-		words = append(words, route+"="+routes[route])
-	}
-	return strings.Join(words, ",")
 }

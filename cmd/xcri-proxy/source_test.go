@@ -7,7 +7,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
@@ -84,15 +83,5 @@ func TestWrongSourceCommandLines(t *testing.T) {
 		"the configuration is wrong:\n  ADMIN_TOKEN (flag --admin-token)": {"--admin-token", "short"},
 	} {
 		expect(t, 2, append([]string{"source"}, args...), "xcri-proxy: "+text)
-	}
-}
-
-func TestSourceWords(t *testing.T) {
-	at := time.Date(2025, 10, 27, 3, 0, 0, 0, time.Local)
-	out := sourceTable(api.SourceState{Sources: api.Sources{Default: "auto", Breakers: map[string]api.Breaker{
-		"store": {State: "open", Since: &at, Reason: "the store fails, 12 of 80 loads in 60 s (15 %) over 5 %"}, "legacy": {State: "closed", Since: &at, Reason: "3 trials"},
-	}}})
-	if want := "all routes    auto\nleft by auto  store, since 2025-10-27 03:00:00: the store fails, 12 of 80 loads in 60 s (15 %) over 5 %\n"; out != want {
-		t.Errorf("%s\nwant %s", out, want)
 	}
 }

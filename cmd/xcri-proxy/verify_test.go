@@ -2,7 +2,6 @@ package main
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,10 +14,9 @@ import (
 	"sync/atomic"
 	"syscall"
 	"testing"
-	"testing/synctest"
-	"time"
 
-	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
+	"github.com/lewistv/xcri-proxy/cmd/internal/console"
+	"github.com/lewistv/xcri-proxy/cmd/internal/verify"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
@@ -57,13 +55,13 @@ func TestVerify(t *testing.T) {
 		return change.Load().(func(string, []byte) (int, []byte))(target, body)
 	})
 	addr := startProxy(t, "LEGACY_URL", old)
+	var r verify.Report
 	verify := func(args ...string) []string {
 		return append([]string{"verify", "--listen-addr", addr, "--rate", "100"}, args...)
 	}
 	expect(t, 0, []string{"warm", "--listen-addr", addr, "--since", "1h"})
 
-	expect(t, 0, verify(), row(different, 0), " of ", "mean time: store ", "times as long\n")
-	var r verifyReport
+	expect(t, 0, verify(), row("different", 0), " of ", "mean time: store ", "times as long\n")
 	out := expect(t, 0, verify("--json"))
 	if err := json.Unmarshal([]byte(out), &r); err != nil || r.Result != "same" || r.Verdicts["same_bytes"] != r.Questions || r.Asked != r.Questions || r.Questions < 10 ||
 		r.Ratio <= 0 || len(r.Found) != 0 || r.Error != "" {
@@ -89,7 +87,7 @@ func TestVerify(t *testing.T) {
 	if err := os.WriteFile(name, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, 0, verify("--file", name), "asked: 4 of 4 questions", row("same_bytes", 2), row(skipped, 2),
+	expect(t, 0, verify("--file", name), "asked: 4 of 4 questions", row("same_bytes", 2), row("skipped", 2),
 		"\nskipped: /health\n  not compared: the answer tells the time\n", "\nskipped: /nowhere\n  not a path of the API\n")
 	expect(t, 1, verify("--file", name+"s"), "no such file")
 
@@ -102,7 +100,7 @@ func TestVerify(t *testing.T) {
 	if err := os.WriteFile(name, []byte("/metadata/summary/processing\n/snapshots/\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	expect(t, 0, verify("--file", name), row("same_bytes", 1), strings.TrimSuffix(row(expected, 1), "\n")+"\n        1: the old API fails at the summary of processing\n")
+	expect(t, 0, verify("--file", name), row("same_bytes", 1), strings.TrimSuffix(row("expected", 1), "\n")+"\n        1: the old API fails at the summary of processing\n")
 	if out, err, status := quietly(verify("--file", name, "--quiet")); out+err != "" || status != 0 {
 		t.Errorf("--quiet, and all is as expected: %d %s%s", status, out, err)
 	}
@@ -138,7 +136,7 @@ func scriptedVerify(t *testing.T, n int, answer func(w http.ResponseWriter, aske
 		for i := range n {
 			keys = append(keys, "/teams/"+strconv.Itoa(i))
 		}
-		_ = printJSON(w, map[string]any{"keys": keys})
+		_ = console.JSON(w, map[string]any{"keys": keys})
 	}))
 	t.Cleanup(fake.Close)
 	return fake.URL
@@ -147,14 +145,14 @@ func scriptedVerify(t *testing.T, n int, answer func(w http.ResponseWriter, aske
 // TestVerifyInterrupted holds that after an interrupt the report contains the results
 // so far.
 func TestVerifyInterrupted(t *testing.T) {
-	for verdict, status := range map[string]int{"same_bytes": 1, different: 7} {
+	for verdict, status := range map[string]int{"same_bytes": 1, "different": 7} {
 		url := scriptedVerify(t, 9, func(w http.ResponseWriter, asked int64) {
 			if asked == 3 {
 				if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
 					t.Error(err)
 				}
 			}
-			_ = printJSON(w, api.Comparison{Path: "/x", Verdict: verdict})
+			_ = console.JSON(w, api.Comparison{Path: "/x", Verdict: verdict})
 		})
 		out := expect(t, status, []string{"verify", "--url", url, "--rate", "10"})
 		if !strings.HasPrefix(out, "asked: 2 of 9 questions") && !strings.HasPrefix(out, "asked: 3 of 9 questions") {
@@ -172,18 +170,18 @@ func TestVerifyPatience(t *testing.T) {
 			_, _ = io.WriteString(w, `{"detail":"2 comparisons are running"}`)
 			return
 		}
-		_ = printJSON(w, api.Comparison{Verdict: "same_json"})
+		_ = console.JSON(w, api.Comparison{Verdict: "same_json"})
 	})
 	expect(t, 0, []string{"verify", "--url", url, "--rate", "100"}, "is busy: 2 comparisons are running; trying again\n", row("same_json", 2))
 	gone := scriptedVerify(t, 3, func(w http.ResponseWriter, asked int64) {
 		if asked > 1 {
 			panic(http.ErrAbortHandler)
 		}
-		_ = printJSON(w, api.Comparison{Verdict: "same_bytes"})
+		_ = console.JSON(w, api.Comparison{Verdict: "same_bytes"})
 	})
 	expect(t, 5, []string{"verify", "--url", gone, "--rate", "100", "--timeout", "50ms"}, "asked: 1 of 3 questions", "EOF")
 	expect(t, 5, []string{"verify", "--listen-addr", closedAddr(t)}, "connection refused")
-	var r verifyReport
+	var r verify.Report
 	if err := json.Unmarshal([]byte(expect(t, 5, []string{"verify", "--json", "--listen-addr", closedAddr(t)})), &r); err != nil || r.Result != "proxy_unreachable" || r.Error == "" {
 		t.Errorf("%+v, %v", r, err)
 	}
@@ -200,156 +198,5 @@ func TestWrongVerifyCommandLines(t *testing.T) {
 		"verify takes no arguments": {"now"},
 	} {
 		expect(t, 2, append([]string{"verify"}, args...), "xcri-proxy: "+text, "see xcri-proxy verify --help\n")
-	}
-}
-
-func TestReadTargets(t *testing.T) {
-	got, err := readTargets("-", strings.NewReader("#\n a \n\n#b\nc d\n"))
-	if fmt.Sprintf("%q", got) != `["a" "c d"]` || err != nil {
-		t.Errorf("%q, %v", got, err)
-	}
-	if _, err := readTargets("-", strings.NewReader(strings.Repeat("x\n", accesslog.MaxTargets+1))); err == nil || err.Error() != "-: more than 50000 targets" {
-		t.Error(err)
-	}
-	if _, err := readTargets("-", strings.NewReader(strings.Repeat("x", 64<<10+1))); err == nil {
-		t.Error("a line without an end was taken")
-	}
-}
-
-// TestPacer holds that events keep the minimum interval, also after a long event.
-func TestPacer(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		p := pacer{every: 500 * time.Millisecond}
-		begun := time.Now()
-		var at []time.Duration
-		for i := range 6 {
-			if err := p.wait(t.Context()); err != nil {
-				t.Fatal(err)
-			}
-			at = append(at, time.Since(begun))
-			took := 100 * time.Millisecond
-			if i == 2 {
-				took = 3 * time.Second
-			}
-			time.Sleep(took)
-		}
-		if got := fmt.Sprint(at); got != "[0s 500ms 1s 4s 4.5s 5s]" {
-			t.Error(got)
-		}
-		ctx, cancel := context.WithCancel(t.Context())
-		cancel()
-		if p.wait(ctx) == nil {
-			t.Error("waited for nobody")
-		}
-	})
-}
-
-// found returns a comparison that a report shows.
-func found(path, verdict, at, store, legacy, err string) api.Comparison {
-	c := api.Comparison{Path: path, Key: "k", Route: "/r", Verdict: verdict, Error: err, Store: api.Answered{Status: 200, Bytes: 10, MS: 2}, Legacy: api.Answered{Status: 200, Bytes: 11, MS: 9}}
-	if at != "-" {
-		c.Difference = &api.Difference{Path: at, Store: store, Legacy: legacy}
-	}
-	if err != "" {
-		c.Legacy = api.Answered{}
-	}
-	return c
-}
-
-func goldenReport() *verifyReport {
-	r := newVerifyReport()
-	r.Questions = 6
-	for _, c := range []api.Comparison{
-		{Path: "/a", Verdict: "same_bytes", Store: api.Answered{Status: 200, Bytes: 10, MS: 4}, Legacy: api.Answered{Status: 200, Bytes: 10, MS: 18}},
-		found("/b", sameButOrder, "results[3].team_rank", "4", "5", ""),
-		found("/c?x=1&y=2", different, "", "{}", "[]", ""),
-		found("/d", failed, "-", "", "", "legacy: it broke"),
-		{Path: "/health", Verdict: skipped, Error: "tells the time"},
-	} {
-		r.add(c)
-	}
-	return r
-}
-
-func TestVerifyReport(t *testing.T) {
-	r := goldenReport()
-	err := r.judge()
-	if statusOf(err) != exitDifferent || r.line() != "5 of 6 questions, 1 different, 1 failed" {
-		t.Errorf("%v, %s", err, r.line())
-	}
-	r.finish(err)
-	r.Seconds = 2.25
-	var text, object strings.Builder
-	r.print(&text, 3)
-	want := `asked: 5 of 6 questions in 2.2 s
-  same_bytes          1
-  same_json           0
-  same_but_order      1
-  expected            0
-  different           1
-  failed              1
-  skipped             1
-mean time: store 2.7 ms, legacy 12.0 ms, 4.5 times as long
-
-different: /c?x=1&y=2
-  at the whole answer
-    store:  {}
-    legacy: []
-
-failed: /d
-  legacy: it broke
-
-same_but_order: /b
-  at results[3].team_rank
-    store:  4
-    legacy: 5
-
-and 1 more: --show 4 or --json shows them
-`
-	if text.String() != want {
-		t.Errorf("got  %s\nwant %s", &text, want)
-	}
-	if err := printJSON(&object, r); err != nil {
-		t.Fatal(err)
-	}
-	wantJSON := `{"result":"different","questions":6,"asked":5,` +
-		`"verdicts":{"different":1,"expected":0,"failed":1,"same_but_order":1,"same_bytes":1,"same_json":0,"skipped":1},` +
-		`"seconds":2.25,"store_ms":2.6666666666666665,"legacy_ms":12,"legacy_to_store":4.5,"found":[` +
-		`{"path":"/b","key":"k","route":"/r","verdict":"same_but_order","difference":{"path":"results[3].team_rank","store":"4","legacy":"5"},` +
-		`"store":{"status":200,"bytes":10,"ms":2},"legacy":{"status":200,"bytes":11,"ms":9},"error":""},` +
-		`{"path":"/c?x=1&y=2","key":"k","route":"/r","verdict":"different","difference":{"path":"","store":"{}","legacy":"[]"},` +
-		`"store":{"status":200,"bytes":10,"ms":2},"legacy":{"status":200,"bytes":11,"ms":9},"error":""},` +
-		`{"path":"/d","key":"k","route":"/r","verdict":"failed","difference":null,` +
-		`"store":{"status":200,"bytes":10,"ms":2},"legacy":{"status":0,"bytes":0,"ms":0},"error":"legacy: it broke"},` +
-		`{"path":"/health","key":"","route":"","verdict":"skipped","difference":null,` +
-		`"store":{"status":0,"bytes":0,"ms":0},"legacy":{"status":0,"bytes":0,"ms":0},"error":"tells the time"}],"expected":{},` +
-		`"error":"1 of 4 answers are different"}` + "\n"
-	if object.String() != wantJSON {
-		t.Errorf("got  %s\nwant %s", &object, wantJSON)
-	}
-}
-
-func TestVerifyJudges(t *testing.T) {
-	for name, tt := range map[string]struct {
-		questions int
-		verdicts  []string
-		status    int
-	}{
-		"the same":                  {4, []string{"same_bytes", "same_json", sameButOrder, skipped}, 0},
-		"a failure":                 {2, []string{"same_bytes", failed}, exitPartly},
-		"a difference":              {2, []string{different, "same_bytes"}, exitDifferent},
-		"a difference, and failure": {2, []string{failed, different}, exitDifferent},
-		"not all asked":             {3, []string{"same_bytes", failed}, exitRuntime},
-		"nothing asked":             {0, nil, exitRuntime},
-		"all skipped":               {2, []string{skipped, skipped}, exitRuntime},
-	} {
-		r := newVerifyReport()
-		r.Questions = tt.questions
-		for _, verdict := range tt.verdicts {
-			r.add(api.Comparison{Verdict: verdict})
-		}
-		if got := statusOf(r.judge()); got != tt.status {
-			t.Errorf("%s: %d, want %d", name, got, tt.status)
-		}
 	}
 }

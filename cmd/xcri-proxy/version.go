@@ -18,7 +18,7 @@ func (p *program) versionCommand() *cobra.Command {
 		Short: "Show the version",
 		Args:  noArgs,
 		Run: func(*cobra.Command, []string) {
-			fmt.Fprintln(p.stdout, versionText())
+			fmt.Fprintln(p.Out, versionText())
 		},
 	}
 }

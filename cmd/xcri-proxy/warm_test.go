@@ -17,6 +17,8 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/app"
+	"github.com/lewistv/xcri-proxy/cmd/internal/console"
+	"github.com/lewistv/xcri-proxy/cmd/internal/warm"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
@@ -117,29 +119,29 @@ func expect(t *testing.T, status int, args []string, want ...string) string {
 
 func TestWarm(t *testing.T) {
 	addr := startProxy(t)
-	warm := func(args ...string) []string { return append([]string{"warm", "--listen-addr", addr}, args...) }
-	expect(t, 0, warm("--since", "1h"), "published: ", "answers", "loaded, 0 failed", "slowest: /", "newest snapshot 2025-10-20") // the first
-	expect(t, 3, warm(), "nothing new: calculated 2025-10-26T22:42:22, newest snapshot 2025-10-20, published 20")
-	if got := expect(t, 3, warm("--quiet")); got != "" {
+	warmArgs := func(args ...string) []string { return append([]string{"warm", "--listen-addr", addr}, args...) }
+	expect(t, 0, warmArgs("--since", "1h"), "published: ", "answers", "loaded, 0 failed", "slowest: /", "newest snapshot 2025-10-20") // the first
+	expect(t, 3, warmArgs(), "nothing new: calculated 2025-10-26T22:42:22, newest snapshot 2025-10-20, published 20")
+	if got := expect(t, 3, warmArgs("--quiet")); got != "" {
 		t.Errorf("--quiet: %s", got)
 	}
-	expect(t, 0, warm("--since", "1h"), "published: ")
-	expect(t, 0, warm("--wait-for", "2025-10-20"), "already there: ")
-	expect(t, 3, warm("--wait-for", "2099-01-05", "--timeout", "1s"), "no snapshot 2099-01-05 yet; the newest is 2025-10-20\n",
+	expect(t, 0, warmArgs("--since", "1h"), "published: ")
+	expect(t, 0, warmArgs("--wait-for", "2025-10-20"), "already there: ")
+	expect(t, 3, warmArgs("--wait-for", "2099-01-05", "--timeout", "1s"), "no snapshot 2099-01-05 yet; the newest is 2025-10-20\n",
 		"no snapshot 2099-01-05 within 1s: calculated ")
 
 	const table = "iz_rankings_xcri_calculation_metadata"
 	execute(t, "UPDATE "+table+" SET calculated_at = '2025-10-28 03:00:00' WHERE checkpoint_date IS NULL ORDER BY calculated_at DESC LIMIT 1")
 	defer execute(t, "UPDATE "+table+" SET calculated_at = '2025-10-26 22:42:22' WHERE calculated_at = '2025-10-28 03:00:00'")
-	var s warmSummary
-	if err := json.Unmarshal([]byte(expect(t, 0, warm("--json"))), &s); err != nil {
+	var s warm.Summary
+	if err := json.Unmarshal([]byte(expect(t, 0, warmArgs("--json"))), &s); err != nil {
 		t.Fatal(err)
 	}
 	if s.Result != "published" || s.Calculated != "2025-10-28T03:00:00" || s.Keys < 30 || s.Filled < 2 || s.Filled > s.Keys/2 || s.Failed != 0 || s.Bytes <= 0 ||
 		s.Seconds <= 0 || s.Slowest == "" || s.SlowestSeconds <= 0 || s.Generation == "" || s.PublishedAt.IsZero() || s.Log != nil || s.Error != "" {
 		t.Errorf("%+v", s)
 	}
-	if err := json.Unmarshal([]byte(expect(t, 3, warm("--json"))), &s); err != nil || s.Result != "nothing_new" {
+	if err := json.Unmarshal([]byte(expect(t, 3, warmArgs("--json"))), &s); err != nil || s.Result != "nothing_new" {
 		t.Errorf("%+v, %v", s, err)
 	}
 	expect(t, 0, []string{"warm", "--url", "http://" + addr + "/iz/xcri/", "--since", "1h"}, "published: ")
@@ -185,11 +187,11 @@ func TestWarmFromLog(t *testing.T) {
 
 	// From stdin, with another prefix.
 	var out, errs strings.Builder
-	p := &program{env: map[string]string{"LISTEN_ADDR": addr}, stdin: strings.NewReader(strings.ReplaceAll(log.String(), apiPath, "/api")), stdout: &out, stderr: &errs}
+	p := &program{Streams: console.Streams{In: strings.NewReader(strings.ReplaceAll(log.String(), apiPath, "/api")), Out: &out, Err: &errs}, env: map[string]string{"LISTEN_ADDR": addr}}
 	if status := p.run([]string{"warm", "--from-log", "-", "--top", "2", "--base-path", "/", "--json"}); status != 0 {
 		t.Errorf("status %d: %s%s", status, &out, &errs)
 	}
-	var s warmSummary
+	var s warm.Summary
 	if err := json.Unmarshal([]byte(out.String()), &s); err != nil || s.Log.Lines != 1515 || s.Log.Malformed != 5 || s.Log.Counted != 1510 || s.Log.Keys != 1 || s.Log.Ignored != 1 {
 		t.Errorf("%v: %s", err, &out)
 	}
@@ -199,7 +201,7 @@ func TestWarmWithoutDatabase(t *testing.T) {
 	addr := startProxy(t, "DATABASE_PORT", "1")
 	expect(t, 6, []string{"warm", "--listen-addr", addr, "--timeout", "1500ms"},
 		"the proxy could not publish", "xcri-proxy: the proxy has not reached the database since ")
-	var s warmSummary
+	var s warm.Summary
 	out := expect(t, 6, []string{"warm", "--listen-addr", addr, "--timeout", "1s", "--wait-for", "2025-10-20", "--json"})
 	if err := json.Unmarshal([]byte(out), &s); err != nil || s.Result != "database_unreachable" || s.Error == "" {
 		t.Errorf("%+v, %v", s, err)
@@ -224,7 +226,7 @@ func TestNotReachable(t *testing.T) {
 			t.Errorf("%q: stdout %s", args, out)
 		}
 	}
-	var s warmSummary
+	var s warm.Summary
 	if err := json.Unmarshal([]byte(expect(t, 5, []string{"warm", "--json", "--listen-addr", addr})), &s); err != nil || s.Result != "proxy_unreachable" {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -264,10 +266,10 @@ func scripted(t *testing.T, states ...api.WarmState) (url string) {
 	var asked atomic.Int64
 	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			_ = printJSON(w, api.WarmTicket{Ticket: 8})
+			_ = console.JSON(w, api.WarmTicket{Ticket: 8})
 			return
 		}
-		_ = printJSON(w, states[min(int(asked.Add(1)), len(states))-1])
+		_ = console.JSON(w, states[min(int(asked.Add(1)), len(states))-1])
 	}))
 	t.Cleanup(fake.Close)
 	return fake.URL
@@ -324,20 +326,6 @@ func TestPurgeAndExplain(t *testing.T) {
 	expect(t, 2, at("purge", "--route", "/nowhere"), `xcri-proxy: route "/nowhere": there is none`)
 	expect(t, 2, at("explain", "/nowhere"), `xcri-proxy: path "/nowhere": not a path of the API`)
 	expect(t, 1, []string{"purge", "--all", "--listen-addr", addr, "--admin-token", "another-wrong-token"}, "got HTTP 403: Only this machine")
-}
-
-func TestExplainedWords(t *testing.T) {
-	out := explained(api.Entry{Route: "/x", Outcome: "stale_error", Where: new("tail"), Generation: new("a"), Current: "b", Age: new(1.6), Filled: new(time.Now()),
-		TookMS: new(1.25), Status: new(404), Size: new(7), Asked: new(uint32(3)), Cost: new(int64(600)),
-		Variants: []api.Variant{{Coding: "identity", Bytes: new(7), ETag: `"x"`}}})
-	for _, want := range []string{"stale_error: from the cache, because the database fails", "where       tail, 600 B, asked for 3 times", "generation  a, but b is published", "age         2 s", "  identity  7 B, ETag \"x\""} {
-		if !strings.Contains(out, want) {
-			t.Errorf("no %q in\n%s", want, out)
-		}
-	}
-	if out := explained(api.Entry{Where: new("absent"), Generation: new(""), Age: new(0.0), Filled: new(time.Now()), TookMS: new(0.0), Status: new(400), Size: new(7), Asked: new(uint32(0)), Cost: new(int64(1))}); !strings.Contains(out, "none, as the database is not asked") {
-		t.Error(out)
-	}
 }
 
 func TestWrongClientCommandLines(t *testing.T) {

@@ -25,12 +25,18 @@ cmd/internal/accesslog:
 cmd/internal/adminclient: config proxy/admin/api
 cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/cgroup cmd/internal/handover config proxy proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/reply proxy/site store
 cmd/internal/cgroup:
+cmd/internal/console:
+cmd/internal/exit: cmd/internal/adminclient
 cmd/internal/handover:
 cmd/internal/load: cmd/internal/accesslog proxy/admin/api
 cmd/internal/logging:
+cmd/internal/process: cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/logging config
+cmd/internal/show: cmd/internal/console proxy/admin/api
+cmd/internal/verify: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
+cmd/internal/warm: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
 cmd/xcri-bench: store/storetest store/storetest/importer store/storetest/mariadb
 cmd/xcri-bench/bare:
-cmd/xcri-proxy: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/app cmd/internal/load cmd/internal/logging config proxy/admin/api
+cmd/xcri-proxy: cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/process cmd/internal/show cmd/internal/verify cmd/internal/warm config proxy/admin/api
 config:
 config/deploy:
 proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/trace proxy/verify proxy/visitor proxy/wire store

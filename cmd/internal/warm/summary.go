@@ -1,4 +1,4 @@
-package main
+package warm
 
 import (
 	"fmt"
@@ -6,29 +6,13 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
+	"github.com/lewistv/xcri-proxy/cmd/internal/console"
+	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
-// logSummary is the part of a report about the access logs of a command.
-type logSummary struct {
-	*accesslog.Count
-	Keys    int `json:"keys"`    // targets taken from the logs; for warm, answers that the proxy loads for them
-	Ignored int `json:"ignored"` // targets that the proxy rejected or that are not below the API
-}
-
-// readLogs counts the requests for the API, below base + "/api", in the logs.
-func readLogs(names []string, base string, stdin io.Reader) (*logSummary, error) {
-	count := accesslog.NewCount(base + "/api/")
-	for _, name := range names {
-		if err := count.ReadFile(name, stdin); err != nil {
-			return nil, runtimeError{error: err}
-		}
-	}
-	return &logSummary{Count: count}, nil
-}
-
-// warmSummary is the report of warm.
-type warmSummary struct {
+// Summary is the report of warm.
+type Summary struct {
 	Result         string    `json:"result"`
 	Generation     string    `json:"generation"`
 	PublishedAt    time.Time `json:"published_at,omitzero"`
@@ -43,19 +27,19 @@ type warmSummary struct {
 	SlowestSeconds float64   `json:"slowest_seconds"`
 	Error          string    `json:"error,omitempty"`
 
-	Log *logSummary `json:"log,omitempty"`
+	Log *accesslog.Summary `json:"log,omitempty"`
 
 	state *api.WarmState // the last one received
 }
 
 // published records the result of a warm-up.
-func (s *warmSummary) published(state *api.WarmState) {
+func (s *Summary) published(state *api.WarmState) {
 	s.Keys, s.Filled, s.Failed, s.Bytes, s.Seconds = state.Keys, state.Filled, state.Failed, state.Bytes, state.Seconds
 	s.Slowest, s.SlowestSeconds = state.Slowest, state.SlowestSeconds
 }
 
 // complete records the published generation, whether or not it is new.
-func (s *warmSummary) complete() {
+func (s *Summary) complete() {
 	if s.state == nil {
 		return
 	}
@@ -66,7 +50,7 @@ func (s *warmSummary) complete() {
 }
 
 // print writes the summary for people.
-func (s *warmSummary) print(w io.Writer) {
+func (s *Summary) print(w io.Writer) {
 	if s.Log != nil {
 		fmt.Fprintf(w, "log: %d lines, %d malformed, %d requests for the API; %d answers to load, %d targets not the API's\n",
 			s.Log.Lines, s.Log.Malformed, s.Log.Counted, s.Log.Keys, s.Log.Ignored)
@@ -77,22 +61,22 @@ func (s *warmSummary) print(w io.Writer) {
 	}
 	switch {
 	case s.Keys > 0:
-		fmt.Fprintf(w, "published: %d answers, %d of them loaded, %d failed, %s, %.1f s\n", s.Keys, s.Filled, s.Failed, inBytes(s.Bytes), s.Seconds)
+		fmt.Fprintf(w, "published: %d answers, %d of them loaded, %d failed, %s, %.1f s\n", s.Keys, s.Filled, s.Failed, console.Bytes(s.Bytes), s.Seconds)
 		if s.Slowest != "" {
 			fmt.Fprintf(w, "slowest: %s, %.1f s\n", s.Slowest, s.SlowestSeconds)
 		}
-		fmt.Fprintf(w, "calculated %s, newest snapshot %s\n", orNone(s.Calculated), orNone(s.Snapshot))
-	case s.state != nil && s.Result != results[exitRuntime]:
+		fmt.Fprintf(w, "calculated %s, newest snapshot %s\n", console.OrNone(s.Calculated), console.OrNone(s.Snapshot))
+	case s.state != nil && s.Result != results[exit.Runtime]:
 		words := unchanged[s.Result]
 		if words == "" {
 			words = s.Error
 		}
-		fmt.Fprintf(w, "%s: calculated %s, newest snapshot %s, published %s\n", words, orNone(s.Calculated), orNone(s.Snapshot), at)
+		fmt.Fprintf(w, "%s: calculated %s, newest snapshot %s, published %s\n", words, console.OrNone(s.Calculated), console.OrNone(s.Snapshot), at)
 	}
 }
 
 // unchanged holds the words for results without a new generation. For all other
 // results the error has better words.
 var unchanged = map[string]string{
-	results[0]: "already there", results[exitUnreachable]: "last seen", results[exitNoDatabase]: "not new",
+	results[0]: "already there", results[exit.Unreachable]: "last seen", results[exit.NoDatabase]: "not new",
 }

@@ -1,13 +1,14 @@
-package main
+package verify
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"maps"
 	"slices"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
+	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
@@ -22,9 +23,9 @@ const (
 
 var verdicts = []string{"same_bytes", "same_json", sameButOrder, expected, different, failed, skipped}
 
-// verifyReport is the report of verify. Times are means over the comparisons for which
+// Report is the report of verify. Times are means over the comparisons for which
 // both sources were queried and answered.
-type verifyReport struct {
+type Report struct {
 	Result    string           `json:"result"`
 	Questions int              `json:"questions"`
 	Asked     int              `json:"asked"` // number of comparisons
@@ -39,15 +40,15 @@ type verifyReport struct {
 	Expected map[string]int `json:"expected"`
 	Error    string         `json:"error,omitempty"`
 
-	Log *logSummary `json:"log,omitempty"`
+	Log *accesslog.Summary `json:"log,omitempty"`
 
 	begun         time.Time
 	answered      int
 	store, legacy float64 // milliseconds, summed up
 }
 
-func newVerifyReport() *verifyReport {
-	r := &verifyReport{Verdicts: map[string]int{}, Expected: map[string]int{}, Found: []api.Comparison{}, begun: time.Now()}
+func newReport() *Report {
+	r := &Report{Verdicts: map[string]int{}, Expected: map[string]int{}, Found: []api.Comparison{}, begun: time.Now()}
 	for _, verdict := range verdicts {
 		r.Verdicts[verdict] = 0
 	}
@@ -55,7 +56,7 @@ func newVerifyReport() *verifyReport {
 }
 
 // add counts one comparison.
-func (r *verifyReport) add(c api.Comparison) {
+func (r *Report) add(c api.Comparison) {
 	r.Asked++
 	r.Verdicts[c.Verdict]++
 	if c.Store.MS > 0 && c.Store.Status > 0 && c.Legacy.Status > 0 && c.Verdict != expected {
@@ -72,7 +73,7 @@ func (r *verifyReport) add(c api.Comparison) {
 }
 
 // line returns the intermediate result in a line.
-func (r *verifyReport) line() string {
+func (r *Report) line() string {
 	text := fmt.Sprintf("%d of %d questions, %d different", r.Asked, r.Questions, r.Verdicts[different])
 	if n := r.Verdicts[failed]; n > 0 {
 		text += fmt.Sprintf(", %d failed", n)
@@ -81,32 +82,29 @@ func (r *verifyReport) line() string {
 }
 
 // judge returns an error with the exit status that follows from the comparisons.
-func (r *verifyReport) judge() error {
-	problem := func(status int, format string, args ...any) error {
-		return runtimeError{error: fmt.Errorf(format, args...), status: status}
-	}
+func (r *Report) judge() error {
 	compared := r.Asked - r.Verdicts[skipped]
 	switch {
 	case r.Verdicts[different] > 0:
-		return problem(exitDifferent, "%d of %d answers are different", r.Verdicts[different], compared)
+		return exit.Errorf(exit.Different, "%d of %d answers are different", r.Verdicts[different], compared)
 	case r.Asked < r.Questions:
-		return problem(exitRuntime, "interrupted after %d of %d questions", r.Asked, r.Questions)
+		return exit.Errorf(exit.Runtime, "interrupted after %d of %d questions", r.Asked, r.Questions)
 	case compared == 0:
-		return runtimeError{error: errors.New("nothing was compared: there was no question that both sources can be asked")}
+		return exit.Errorf(exit.Runtime, "nothing was compared: there was no question that both sources can be asked")
 	case r.Verdicts[failed] > 0:
-		return problem(exitPartly, "%d of %d answers could not be compared", r.Verdicts[failed], compared)
+		return exit.Errorf(exit.Partly, "%d of %d answers could not be compared", r.Verdicts[failed], compared)
 	}
 	return nil
 }
 
-// verifyResults are the words for the exit statuses.
-var verifyResults = map[int]string{
-	0: "same", exitRuntime: "failed", exitUsage: "failed", exitPartly: "partly_failed", exitUnreachable: "proxy_unreachable", exitDifferent: "different",
+// results are the words for the exit statuses.
+var results = map[int]string{
+	0: "same", exit.Runtime: "failed", exit.Usage: "failed", exit.Partly: "partly_failed", exit.Unreachable: "proxy_unreachable", exit.Different: "different",
 }
 
 // finish records the result.
-func (r *verifyReport) finish(err error) {
-	r.Result, r.Seconds = verifyResults[statusOf(err)], time.Since(r.begun).Seconds()
+func (r *Report) finish(err error) {
+	r.Result, r.Seconds = results[exit.Status(err)], time.Since(r.begun).Seconds()
 	if err != nil {
 		r.Error = err.Error()
 	}
@@ -119,7 +117,7 @@ func (r *verifyReport) finish(err error) {
 }
 
 // print writes the report for people, with a limited number of findings.
-func (r *verifyReport) print(w io.Writer, most int) {
+func (r *Report) print(w io.Writer, most int) {
 	if r.Log != nil {
 		fmt.Fprintf(w, "log: %d lines, %d malformed, %d requests for the API; %d taken\n", r.Log.Lines, r.Log.Malformed, r.Log.Counted, r.Log.Keys)
 	}
