@@ -7,13 +7,14 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache/outage"
 	"github.com/lewistv/xcri-proxy/cache/turns"
 )
 
 // Cache is a read-through cache. It is safe for concurrent use.
 type Cache struct {
 	opts    Options
-	outage  *Outage
+	outage  *outage.Outage
 	created time.Time // the instant from which the monotonic clock counts
 	current atomic.Pointer[published]
 	index   index

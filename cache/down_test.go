@@ -1,8 +1,6 @@
 package cache
 
 import (
-	"context"
-	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -176,42 +174,5 @@ func TestAlarmLeavesOtherFillsAlone(t *testing.T) {
 		}
 		close(o.gate)
 		list.Wait()
-	})
-}
-
-func TestWhileUp(t *testing.T) {
-	o := &fakeOrigin{}
-	bubble(t, o, outages, func(t *testing.T, c *Cache) {
-		ends := func(ctx context.Context) string {
-			synctest.Wait()
-			return strconv.FormatBool(ctx.Err() != nil)
-		}
-		parent, stop := context.WithCancel(t.Context())
-		first, cancelFirst := c.outage.WhileUp(t.Context())
-		defer cancelFirst()
-		second, cancelSecond := c.outage.WhileUp(parent)
-		defer cancelSecond()
-		if ends(first)+ends(second) != "falsefalse" {
-			t.Error("ended while the origin is up")
-		}
-		if stop(); ends(first)+ends(second) != "falsetrue" {
-			t.Error("does not end with its parent alone")
-		}
-		if c.outage.Down(errDown); ends(first) != "true" {
-			t.Error("does not end with an outage")
-		}
-		late, cancelLate := c.outage.WhileUp(t.Context())
-		defer cancelLate()
-		if ends(late) != "true" {
-			t.Error("begins in an outage")
-		}
-		c.outage.Up()
-		next, cancelNext := c.outage.WhileUp(t.Context())
-		if ends(next) != "false" {
-			t.Error("does not begin after an outage")
-		}
-		if cancelNext(); ends(next) != "true" {
-			t.Error("can't be cancelled")
-		}
 	})
 }

@@ -1,12 +1,9 @@
 package cache
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"log/slog"
 	"strconv"
-	"strings"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -124,24 +121,6 @@ func TestFillRaisesTheAlarm(t *testing.T) {
 				}
 			})
 		})
-	}
-}
-
-// An outage is logged once, and its end with its duration.
-func TestOutageIsLogged(t *testing.T) {
-	var log bytes.Buffer
-	synctest.Test(t, func(t *testing.T) {
-		o := NewOutage(slog.New(slog.NewTextHandler(&log, nil)))
-		o.Up()
-		o.Down(errDown)
-		o.Down(errFails)
-		time.Sleep(90*time.Second + 400*time.Microsecond)
-		o.Up()
-		o.Up()
-	})
-	lines := strings.Split(strings.TrimSpace(log.String()), "\n")
-	if len(lines) != 2 || !strings.Contains(lines[0], "level=ERROR") || !strings.Contains(lines[0], errDown.Error()) || !strings.HasSuffix(lines[1], "down_for=1m30s") {
-		t.Errorf("logged:\n%s", log.String())
 	}
 }
 

@@ -34,10 +34,10 @@ func (c *Cache) flight(now *published, key string) string {
 // ends with ctx.
 func (c *Cache) wait(ctx context.Context, now *published, key, client string) (*Entry, Outcome, error) {
 	era := c.outage.Era()
-	down := era.ctx.Done()
+	down := era.Done()
 	if c.opts.FillsWhileDown(key) {
 		down = nil // the fill does not need the origin
-	} else if err := era.err(); err != nil {
+	} else if err := era.Err(); err != nil {
 		return nil, Error, err
 	}
 	c.counts.waiting.Add(1)
@@ -61,7 +61,7 @@ func (c *Cache) wait(ctx context.Context, now *published, key, client string) (*
 		}
 		return r.Val.(*Entry), Coalesced, nil
 	case <-down:
-		return nil, Error, era.err()
+		return nil, Error, era.Err()
 	case <-timer.C:
 		return nil, Error, ErrWait
 	case <-ctx.Done():
@@ -143,7 +143,7 @@ func (c *Cache) fill(parent context.Context, t *turn, key string) (v *version, e
 			v, err = nil, fmt.Errorf("fill of %s: panic: %v", key, p)
 		}
 		if err == nil {
-			v.doubtful = !needed && era.err() != nil
+			v.doubtful = !needed && era.Err() != nil
 			return
 		}
 		if context.Cause(parent) == ErrAbandoned {
@@ -151,7 +151,7 @@ func (c *Cache) fill(parent context.Context, t *turn, key string) (v *version, e
 			return
 		}
 		c.counts.failures.Add(1)
-		switch down := era.err(); {
+		switch down := era.Err(); {
 		case parent.Err() != nil || c.life.ctx.Err() != nil:
 		case needed && down != nil:
 			err = down
@@ -175,7 +175,7 @@ func (c *Cache) fill(parent context.Context, t *turn, key string) (v *version, e
 	}
 	defer c.flights.turns.Leave(&t.Turn)
 	t.began = time.Now()
-	if err := era.err(); needed && err != nil { // ctx is about to end
+	if err := era.Err(); needed && err != nil { // ctx is about to end
 		return nil, err
 	}
 	return c.read(ctx, key)

@@ -96,7 +96,7 @@ func (c *Cache) prepare(ctx context.Context, p *preparation, key string) Warmed 
 }
 
 func (c *Cache) prepareFill(ctx context.Context, key string) (*version, error) {
-	if err := c.outage.Era().err(); err != nil {
+	if err := c.outage.Era().Err(); err != nil {
 		return nil, err
 	}
 	return c.fill(ctx, &turn{}, key)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"sync/atomic"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/outage"
 )
 
 // Ref is a key that remembers its slot, for a key that is requested again and again. It
@@ -65,7 +67,7 @@ func (c *Cache) Await(ctx context.Context, r *Ref, client string) (*Entry, Outco
 func (c *Cache) Peek(r *Ref) Sight {
 	f := c.find(r)
 	if f.version == nil {
-		if c.outage.now() != nil && !c.opts.FillsWhileDown(r.Key) {
+		if c.outage.Now() != nil && !c.opts.FillsWhileDown(r.Key) {
 			return Sight{Outcome: Error}
 		}
 		return Sight{Outcome: Miss}
@@ -111,7 +113,7 @@ func (c *Cache) find(r *Ref) found {
 
 // outcome returns how a request is answered with a version.
 func (c *Cache) outcome(now *published, s *slot, v *version) Outcome {
-	down := c.outage.now()
+	down := c.outage.Now()
 	switch {
 	case down == nil:
 		if now.holds(v) {
@@ -130,7 +132,7 @@ func (c *Cache) outcome(now *published, s *slot, v *version) Outcome {
 
 // fresh reports whether a version need not be filled again.
 func (c *Cache) fresh(now *state, v *version) bool {
-	if down := c.outage.now(); down != nil && c.opts.FillsWhileDown(v.Key) {
+	if down := c.outage.Now(); down != nil && c.opts.FillsWhileDown(v.Key) {
 		return c.recent(now, v, down)
 	}
 	return now.holds(v)
@@ -138,11 +140,11 @@ func (c *Cache) fresh(now *state, v *version) bool {
 
 // recent reports whether a version that can be refreshed during an outage is younger
 // than Options.DownAge, and was either filled in the outage or fresh when it began.
-func (c *Cache) recent(now *state, v *version, down *cause) bool {
+func (c *Cache) recent(now *state, v *version, down *outage.Cause) bool {
 	if v.purged.Load() || time.Since(v.Filled) >= c.opts.DownAge {
 		return false
 	}
-	return !v.Filled.Before(down.at) || now.holds(v)
+	return !v.Filled.Before(down.At) || now.holds(v)
 }
 
 // The admission policy is touched by the first requests for a slot, and then by every

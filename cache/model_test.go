@@ -354,7 +354,7 @@ func (m *model) publish() bool {
 	}
 	for key, read := range floors {
 		s := m.c.sight(key)
-		if s.Entry == nil || read <= max(m.purged[key], m.dropped[key]) || m.c.outage.now() != nil {
+		if s.Entry == nil || read <= max(m.purged[key], m.dropped[key]) || m.c.outage.Now() != nil {
 			continue
 		}
 		// A later read may have won during an outage.
@@ -467,7 +467,7 @@ func (m *model) checkAnswer(r modelResult) {
 	if read <= r.purged && r.outcome == Hit {
 		m.wrong("%s: a hit by read %d, which was purged with those up to %d", r.key, read, r.purged)
 	}
-	if r.outcome == Hit && !m.down && m.c.outage.now() == nil {
+	if r.outcome == Hit && !m.down && m.c.outage.Now() == nil {
 		if g, _ := m.c.Published(); g.(fakeGeneration).of[scopeOf(r.key)] != strconv.Itoa(state) {
 			m.wrong("%s: a hit of state %d, published is %s", r.key, state, g.(fakeGeneration).of[scopeOf(r.key)])
 		}

@@ -5,6 +5,8 @@ import (
 	"errors"
 	"log/slog"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/outage"
 )
 
 var (
@@ -12,7 +14,7 @@ var (
 	// Options.WaitTimeout. The fill goes on, and its answer is stored.
 	ErrWait = errors.New("still waiting for the answer")
 	// ErrDown is returned immediately while the origin is known to be down.
-	ErrDown = errors.New("the origin is down")
+	ErrDown = outage.ErrDown
 	// ErrUnfit is the error of an answer that may not be stored, and wraps the reason.
 	ErrUnfit = errors.New("the answer may not be stored")
 	// ErrMoved is the error of a key whose fill read another generation than the

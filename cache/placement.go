@@ -28,7 +28,7 @@ func (c *Cache) wins(in *state, v, old *version) bool {
 	if old == nil {
 		return true
 	}
-	if c.outage.now() == nil || !c.opts.FillsWhileDown(v.Key) {
+	if c.outage.Now() == nil || !c.opts.FillsWhileDown(v.Key) {
 		if a, b := in.holds(v), in.holds(old); a != b {
 			return a
 		}

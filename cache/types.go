@@ -1,6 +1,18 @@
 package cache
 
-import "github.com/lewistv/xcri-proxy/cache/turns"
+import (
+	"log/slog"
+
+	"github.com/lewistv/xcri-proxy/cache/outage"
+	"github.com/lewistv/xcri-proxy/cache/turns"
+)
+
+// Outage records whether the origin is down. See package outage.
+type Outage = outage.Outage
+
+// NewOutage returns an Outage of an origin that is up. It reports changes to logger;
+// nil discards them.
+func NewOutage(logger *slog.Logger) *Outage { return outage.New(logger) }
 
 // Lane is how long a fill keeps the origin busy. See package turns.
 type Lane = turns.Lane

@@ -1,12 +1,19 @@
-package cache
+// Package outage records whether the origin is down: since when, why, and when it was
+// last known to be up. The cache and the code that loads answers share one record.
+package outage
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
 	"time"
 )
+
+// ErrDown is the error of everything that an outage prevents. It is wrapped together
+// with the cause of the outage.
+var ErrDown = errors.New("the origin is down")
 
 // Outage records whether the origin is down. Code that notices an outage or its end
 // reports it; code that depends on the origin queries it. It is safe for concurrent
@@ -28,18 +35,18 @@ type Era struct {
 	// ctx ends with the era.
 	ctx    context.Context
 	cancel context.CancelFunc
-	ended  atomic.Pointer[cause]
+	ended  atomic.Pointer[Cause]
 }
 
-// cause is the reason for the end of an era, and its time.
-type cause struct {
-	err error
-	at  time.Time
+// Cause is the reason for the end of an era, and its time.
+type Cause struct {
+	Err error
+	At  time.Time
 }
 
-// NewOutage returns an Outage of an origin that is up. It reports changes to logger;
+// New returns an Outage of an origin that is up. It reports changes to logger;
 // nil discards them.
-func NewOutage(logger *slog.Logger) *Outage {
+func New(logger *slog.Logger) *Outage {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
@@ -60,7 +67,7 @@ func (o *Outage) Era() *Era { return o.era.Load() }
 // Down reports that a load which began in the era found the origin down. It changes
 // nothing if the era has ended: that outage is known, and may be over.
 func (e *Era) Down(err error) {
-	if !e.ended.CompareAndSwap(nil, &cause{err, time.Now()}) {
+	if !e.ended.CompareAndSwap(nil, &Cause{err, time.Now()}) {
 		return
 	}
 	e.cancel()
@@ -78,18 +85,21 @@ func (e *Era) WhileUp(parent context.Context) (ctx context.Context, cancel conte
 	}
 }
 
-// err returns an error that wraps ErrDown and the cause if the era has ended, and
+// Done is closed when the era ends.
+func (e *Era) Done() <-chan struct{} { return e.ctx.Done() }
+
+// Err returns an error that wraps ErrDown and the cause if the era has ended, and
 // nil otherwise.
-func (e *Era) err() error {
+func (e *Era) Err() error {
 	if c := e.ended.Load(); c != nil {
-		return fmt.Errorf("%w: %w", ErrDown, c.err)
+		return fmt.Errorf("%w: %w", ErrDown, c.Err)
 	}
 	return nil
 }
 
 // Down reports that the origin is down. Until Up, the cache serves its entries as
 // they are, requests that wait for a fill get ErrDown immediately, and no fill
-// begins except for keys that Options.FillsWhileDown allows.
+// begins except for keys that can be filled from elsewhere.
 func (o *Outage) Down(err error) { o.Era().Down(err) }
 
 // Up reports that the origin is up at this moment.
@@ -97,21 +107,21 @@ func (o *Outage) Up() {
 	o.confirmed.Store(int64(time.Since(o.created)))
 	e := o.Era()
 	if c := e.ended.Load(); c != nil && o.era.CompareAndSwap(e, newEra(o)) {
-		o.logger.Info("the origin is back", "down_for", time.Since(c.at).Round(time.Millisecond))
+		o.logger.Info("the origin is back", "down_for", time.Since(c.At).Round(time.Millisecond))
 	}
 }
 
 // Since returns when the present outage began, and why; the zero time and nil while
 // the origin is up.
 func (o *Outage) Since() (began time.Time, err error) {
-	if c := o.now(); c != nil {
-		return c.at, c.err
+	if c := o.Now(); c != nil {
+		return c.At, c.Err
 	}
 	return time.Time{}, nil
 }
 
-// now returns the cause of the present outage; nil while the origin is up.
-func (o *Outage) now() *cause { return o.Era().ended.Load() }
+// Now returns the cause of the present outage; nil while the origin is up.
+func (o *Outage) Now() *Cause { return o.Era().ended.Load() }
 
 // WhileUp returns a context that ends with parent, or earlier when the origin goes
 // down; immediately if it is down. The caller must call cancel.
