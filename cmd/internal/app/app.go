@@ -41,6 +41,7 @@ type App struct {
 	listener  *handover.Socket
 	admin     *handover.Socket // nil means that the admin pages are on the first socket
 	handOver  *handOver
+	alive     func(context.Context) error // see proxy.Alive
 }
 
 // New creates an App, loads the saved files of an earlier run, and binds its address
@@ -122,8 +123,11 @@ func (a *App) build(version string) (err error) {
 			return fmt.Errorf("STATIC_DIR: %w", err)
 		}
 	}
-	a.proxy, err = proxy.New(opts)
-	return err
+	if a.proxy, err = proxy.New(opts); err != nil {
+		return err
+	}
+	a.alive = a.proxy.Alive
+	return nil
 }
 
 // sourcesOf converts the settings of the sources for the proxy.

@@ -27,6 +27,8 @@ func (a *App) serve(ctx context.Context) error {
 		close(usable) // the database may be incomplete during maintenance
 	}
 	ready := a.awaitReady(working, usable)
+	var supervised sync.WaitGroup
+	supervised.Go(func() { a.attendSupervisor(working, ready) })
 	begin := a.proxy.Polled() // earlier connections wait: after the first poll saved entries may be hits
 	if a.listener.Predecessor != nil {
 		begin = ready // until then the predecessor answers
@@ -44,6 +46,8 @@ func (a *App) serve(ctx context.Context) error {
 		}
 	}()
 	quiet, err := a.attend(working, ready, checked, served)
+	stop()
+	supervised.Wait() // so that the line of status stays the last
 	return errors.Join(err, a.drain(quiet))
 }
 
@@ -138,6 +142,7 @@ func (a *App) drain(quiet time.Duration) error {
 	timeout := a.cfg.ShutdownTimeout
 	a.log.Info("stopping", "timeout", timeout)
 	a.notify(daemon.SdNotifyStopping)
+	a.notify("STATUS=stopping, requests under way may finish")
 	ctx, cancel := context.WithTimeout(context.Background(), timeout)
 	defer cancel()
 	begun := time.Now()
