@@ -46,7 +46,7 @@ func TestPasswordIsSecret(t *testing.T) {
 	for name, change := range map[string]func(*Options){
 		"wrong password": func(*Options) {},
 		"no such user":   func(o *Options) { o.User = "nobody" },
-		"nobody listens": func(o *Options) { o.Port = 1 },
+		"no listener":    func(o *Options) { o.Port = 1 },
 		"no such host":   func(o *Options) { o.Host = "nowhere.invalid" },
 		"no such socket": func(o *Options) { o.Socket = "/nowhere.sock" },
 		"odd host":       func(o *Options) { o.Host = "a host\x00" },

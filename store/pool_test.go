@@ -32,8 +32,8 @@ func statement(text string) Query {
 const heavyJoin = "SELECT COUNT(*) FROM " + athleteTable + " a JOIN " + athleteTable + " b JOIN " + athleteTable + " c" +
 	" WHERE a.xcri_score + b.xcri_score + c.xcri_score < 0"
 
-// connections returns the number of the account's open connections, and the IDs of
-// the ones whose statement has run for longer than older.
+// connections returns the number of the account's open connections, and the IDs of the
+// connections whose statement has run for longer than older.
 func connections(t testing.TB, db *sql.DB, user string, older time.Duration) (open int, working []int64) {
 	t.Helper()
 	rows, err := db.Query("SELECT id, command, time_ms FROM information_schema.processlist WHERE user = ?", user)
@@ -71,7 +71,7 @@ func idle(t testing.TB, db *sql.DB, user string) {
 			return
 		}
 		if time.Now().After(deadline) {
-			t.Fatal("the server does not come to rest")
+			t.Fatal("the server still runs statements")
 		}
 	}
 }
@@ -151,7 +151,7 @@ func TestPool(t *testing.T) {
 	round()
 	stats := s.Stats()
 	if stats.Limit != 4 || stats.Open != 4 || stats.Waits == 0 || stats.Waited == 0 {
-		t.Errorf("after 40 questions at once: %+v", stats)
+		t.Errorf("after 40 concurrent queries: %+v", stats)
 	}
 	idle(t, db, opts.User)
 	if n, _ := connections(t, db, opts.User, 0); n != 4 {
@@ -164,7 +164,7 @@ func TestPool(t *testing.T) {
 		used[id] = true
 	}
 	if len(used) != 4 {
-		t.Errorf("80 questions used connections %v", used)
+		t.Errorf("80 queries used connections %v", used)
 	}
 }
 
@@ -323,7 +323,7 @@ func TestRestart(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 		defer cancel()
 		if _, err := s.Run(ctx, query(t, "/health", nil)); !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
-			t.Errorf("question %d while the server is down: %v, %v", i, err, ctx.Err())
+			t.Errorf("query %d while the server is down: %v, %v", i, err, ctx.Err())
 		}
 		if err := s.Ping(t.Context()); !errors.Is(err, ErrUnavailable) {
 			t.Errorf("ping: %v", err)
@@ -338,7 +338,7 @@ func TestRestart(t *testing.T) {
 	srv.Kill()
 	up()
 	if failed := together(t, s, conns); len(failed) > 0 {
-		t.Errorf("%d of %d first questions after a restart fail: %v", len(failed), conns, failed)
+		t.Errorf("%d of %d first queries after a restart fail: %v", len(failed), conns, failed)
 	}
 
 	// A read that has begun is repeated once.
@@ -354,7 +354,7 @@ func TestRestart(t *testing.T) {
 		})
 	}}
 	if a, err := s.Run(t.Context(), Query{Endpoint: e}); err != nil || string(a.Body) != "again" || tries != 2 {
-		t.Errorf("a restart amid a question: %q, %v after %d tries", a.Body, err, tries)
+		t.Errorf("a restart during a query: %q, %v after %d tries", a.Body, err, tries)
 	}
 	tries = 0
 	e = &Endpoint{Path: "/down", Answer: func(r *readapi.Read) error {
@@ -364,7 +364,7 @@ func TestRestart(t *testing.T) {
 		return r.Rows("SELECT 1", nil, func([]driver.Value) error { return nil })
 	}}
 	if _, err := s.Run(t.Context(), Query{Endpoint: e}); !errors.Is(err, ErrUnavailable) || tries != 1 {
-		t.Errorf("the server goes away amid a question: %v after %d tries", err, tries)
+		t.Errorf("the server goes away during a query: %v after %d tries", err, tries)
 	}
 	up()
 	ask(t, s, 200, "/health", nil)

@@ -63,7 +63,7 @@ func TestConsistentRead(t *testing.T) {
 		t.Fatalf("only %d athletes", total)
 	}
 
-	// Each question lets one more import run concurrently.
+	// Each query lets one more import run concurrently.
 	imports := make(chan struct{}, 1)
 	var writer sync.WaitGroup
 	writer.Go(func() {
@@ -85,7 +85,7 @@ func TestConsistentRead(t *testing.T) {
 				}
 				c, n := figures()
 				if n-total != c-calculations {
-					t.Errorf("generation %d has %d athletes, %d more than that of %d", c, n, n-total, calculations)
+					t.Errorf("generation %d has %d athletes, %d more than generation %d", c, n, n-total, calculations)
 				}
 				mu.Lock()
 				seen[c] = true
@@ -159,7 +159,7 @@ func TestGeneration(t *testing.T) {
 	}
 }
 
-// TestReadOnly: an answer can't write, whatever the privileges of its account.
+// TestReadOnly: an answer can't write, even with an account that may.
 func TestReadOnly(t *testing.T) {
 	opts, db := emptyTables(t)
 	opts.Host, opts.Socket, opts.User, opts.Password = "", sharedServer(t).Socket, "root", ""
@@ -181,7 +181,7 @@ func TestAnswerFails(t *testing.T) {
 	mine := errors.New("mine")
 	for what, answer := range map[string]func(*readapi.Read) error{
 		"before any row": func(*readapi.Read) error { return mine },
-		"amid the rows": func(r *readapi.Read) error {
+		"between rows": func(r *readapi.Read) error {
 			return r.Rows("SELECT ranking_id FROM "+athleteTable, nil, func([]driver.Value) error { return mine })
 		},
 		"bad SQL": func(r *readapi.Read) error {

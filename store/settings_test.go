@@ -28,8 +28,8 @@ func TestGenerationInAnyTimeZone(t *testing.T) {
 	}
 }
 
-// Every answer carries the generation of its own scope, whichever calculation was
-// imported last: one that belongs to the scope, or one that does not.
+// Every answer carries the generation of its own scope, also after an import of another
+// scope.
 func TestGenerationOfEveryScope(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)

@@ -53,8 +53,8 @@ func TestStamps(t *testing.T) {
 	}
 }
 
-// The sums of a table's rows differ for exactly the scopes whose rows differ,
-// whichever column was changed, also if NULL moves to another column.
+// The sums of a table's rows differ for exactly the scopes whose rows differ, for a change
+// of any column, also if NULL moves to another column.
 func TestScopeRows(t *testing.T) {
 	s, execute := sampleDatabase(t)
 	sums := func() map[Scope]Rows {

@@ -81,9 +81,8 @@ type Store struct {
 	extra  *readapi.Extra
 }
 
-// Open returns a Store. It does not connect: see Check. columns are shown by the
-// answers about a resource in addition to those that the table of endpoints
-// names: athletes.national_rank is one.
+// Open returns a Store. It does not connect: see Check. The answers about a resource also
+// show columns, such as athletes.national_rank, which the table of endpoints does not name.
 func Open(opts Options, columns ...string) (*Store, error) {
 	extra, err := readapi.WithColumns(columns)
 	if err != nil {

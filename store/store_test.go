@@ -120,7 +120,7 @@ func TestCheck(t *testing.T) {
 		"unknown user":     {func(o *Options) { o.User = "nobody" }, ErrSetup},
 		"unknown database": {func(o *Options) { o.Name = "nowhere" }, ErrSetup},
 		"missing table":    {func(o *Options) { o.Name = "information_schema" }, ErrSetup},
-		"nobody listens":   {func(o *Options) { o.Port = 1 }, ErrUnavailable},
+		"no listener":      {func(o *Options) { o.Port = 1 }, ErrUnavailable},
 		"no such host":     {func(o *Options) { o.Host = "nowhere.invalid" }, ErrUnavailable},
 		"no such socket":   {func(o *Options) { o.Socket = "/nowhere.sock" }, ErrUnavailable},
 	} {
@@ -133,7 +133,7 @@ func TestCheck(t *testing.T) {
 				t.Errorf("got %v, want %v", err, tt.want)
 			}
 			if err != nil && strings.Contains(err.Error(), opts.Password) {
-				t.Errorf("%q tells the password", err)
+				t.Errorf("%q contains the password", err)
 			}
 			if _, err := s.Run(ctx, query(t, "/health", nil)); !errors.Is(err, tt.want) {
 				t.Errorf("a question: got %v, want %v", err, tt.want)

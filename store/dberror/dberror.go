@@ -1,6 +1,6 @@
-// Package dberror says what an error of the database means: one table gives each
-// error number a class, which decides whether a read is repeated, waits or fails,
-// and a sentinel, by which callers know the failure.
+// Package dberror classifies errors of the database: one table gives each error number a
+// class, which decides whether a read is repeated, waits or fails, and a sentinel, by which
+// callers know the failure.
 package dberror
 
 import (
@@ -43,8 +43,8 @@ const (
 	// TryAgain: the connection or the snapshot is lost. The read is repeated
 	// once, on a new connection.
 	TryAgain
-	// NoRoom: the server grants no further connection. The read waits for one
-	// that exists.
+	// NoRoom: the server grants no further connection. The read waits for an existing
+	// connection.
 	NoRoom
 	// Down: the server can't be reached or refuses all statements.
 	Down

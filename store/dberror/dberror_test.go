@@ -47,7 +47,7 @@ func TestClassify(t *testing.T) {
 		{"lock wait", number(1205), ErrTimeout}, {"interrupted", number(1317), ErrTimeout},
 		{"max_statement_time", number(1969), ErrTimeout}, {"max_execution_time", number(3024), ErrTimeout},
 		{"bad SQL", number(1064), nil}, {"disk full", number(1021), nil},
-		{"refused", refused, ErrUnavailable}, {"dialled in vain", late, ErrUnavailable},
+		{"refused", refused, ErrUnavailable}, {"dialled until the deadline", late, ErrUnavailable},
 		{"no such host", &net.DNSError{Err: "no such host", Name: "nowhere.invalid"}, ErrUnavailable},
 		{"reset", &net.OpError{Op: "read", Err: errors.New("connection reset by peer")}, ErrUnavailable},
 		{"bad connection", driver.ErrBadConn, ErrUnavailable}, {"invalid connection", mysql.ErrInvalidConn, ErrUnavailable},
@@ -67,7 +67,7 @@ func TestClassify(t *testing.T) {
 					}
 				}
 				if !errors.Is(got, tt.err) || !strings.HasPrefix(got.Error(), "op: ") || !strings.HasSuffix(got.Error(), err.Error()) {
-					t.Errorf("%q does not tell of %q", got, err)
+					t.Errorf("%q does not contain %q", got, err)
 				}
 			}
 		})

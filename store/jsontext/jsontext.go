@@ -66,7 +66,7 @@ func AppendPercent(dst []byte, part, whole int64) []byte {
 	return append(dst, '.', byte('0'+tenths%10))
 }
 
-// exactDigits is how many decimal digits a float64 always keeps: a decimal with
+// exactDigits is the number of decimal digits that a float64 always keeps: a decimal with
 // at most exactDigits digits is its own shortest form.
 const exactDigits = 15
 

@@ -1,7 +1,7 @@
 package jsontext
 
-// reprs are decimals of the columns' types and what Python 3 prints for each as
-// a float, chosen at random.
+// reprs are random decimals of the columns' types, each with the text that Python 3 prints
+// for it as a float.
 const reprs = `
 -0.00000002 -2e-08
 -0.00002596 -2.596e-05

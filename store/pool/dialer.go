@@ -91,8 +91,7 @@ func newHost(opts Options, name string) (*host, error) {
 	return h, err
 }
 
-// open opens a connection to the host in use, or to another host if that one does not
-// answer.
+// open opens a connection to the host in use, or to another host if it does not answer.
 func (d *dialer) open(ctx context.Context) (*link, error) {
 	var failed []error
 	for _, h := range d.order() {

@@ -40,7 +40,7 @@ func TestJudge(t *testing.T) {
 		{"no room, and reads succeed", mysql.ErrInvalidConn, number(1040), time.Second, dberror.ErrInterrupted},
 		{"no room, and none has succeeded for long", mysql.ErrInvalidConn, number(1226), time.Minute, dberror.ErrUnavailable},
 		{"the server shuts down", number(1053), number(1053), time.Second, dberror.ErrUnavailable},
-		{"the server restarts at once", number(1053), nil, time.Second, dberror.ErrInterrupted},
+		{"the server restarts immediately", number(1053), nil, time.Second, dberror.ErrInterrupted},
 		{"the account was locked", mysql.ErrInvalidConn, number(4151), time.Second, dberror.ErrSetup},
 		{"a deadlock needs no probe", number(1213), refused, time.Hour, dberror.ErrInterrupted},
 		{"a limit needs no probe", number(1969), refused, time.Hour, dberror.ErrTimeout},

@@ -9,8 +9,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
-// hedgeAfter is the time that a poll waits on a pooled connection before it also uses
-// a new one. A pooled connection that a firewall or a failed host has forgotten hangs
+// hedgeAfter is the time that a poll waits on a pooled connection before it also uses a new
+// connection. A pooled connection that a firewall or a failed host has forgotten hangs
 // until a timeout.
 const hedgeAfter = 400 * time.Millisecond
 

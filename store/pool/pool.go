@@ -1,8 +1,8 @@
-// Package pool keeps connections to a MySQL or MariaDB server for reads: it
-// opens them with a pinned session, limits and reuses them, and decides what an
-// error means. A read that loses its connection is repeated once on a new one,
-// a server that grants fewer connections than configured makes reads wait, and
-// the server is called unavailable only after a probe has failed.
+// Package pool keeps connections to a MySQL or MariaDB server for reads. It opens them
+// with a pinned session, limits and reuses them, and acts on errors: a read that loses
+// its connection is repeated once on a new connection, a server that grants fewer
+// connections than configured makes reads wait, and the server is called unavailable only
+// after a probe has failed.
 package pool
 
 import (
@@ -35,8 +35,8 @@ type Options struct {
 	// StatementTimeout limits the server's work on one statement; zero means
 	// 10 s.
 	StatementTimeout time.Duration
-	// DialTimeout limits the opening of a connection, with login and session, and the
-	// wait for the server to grant the first one. Zero means 2 s, or less with several
+	// DialTimeout limits the opening of a connection, with login and session, and the wait
+	// for the server to grant the first connection. Zero means 2 s, or less with several
 	// hosts, so that a poll has time for two.
 	DialTimeout time.Duration
 	// OnRoom is called when the server grants fewer connections than MaxConns. It must
@@ -142,8 +142,8 @@ func (p *Pool) Stats() Stats {
 	return Stats{g.Limit, open, g.Used, g.Waits, g.Waited, g.Refused}
 }
 
-// acquire takes a place and a connection. With fresh it opens a new connection,
-// because the existing ones may be broken.
+// acquire takes a place and a connection. With fresh it opens a new connection, because the
+// existing connections may be broken.
 func (p *Pool) acquire(ctx context.Context, urgent, fresh bool) (*link, error) {
 	pause := firstRetry
 	for begun := time.Now(); ; {

@@ -12,7 +12,7 @@ func TestOptionsDefaults(t *testing.T) {
 	}
 	o = Options{MaxConns: 3, StatementTimeout: time.Second}.withDefaults()
 	if o.MaxConns != 3 || o.StatementTimeout != time.Second {
-		t.Errorf("what is set has changed: %d connections, %v", o.MaxConns, o.StatementTimeout)
+		t.Errorf("the default replaces a set value: %d connections, %v", o.MaxConns, o.StatementTimeout)
 	}
 	p, err := New(Options{Host: "127.0.0.1", Port: 1})
 	if err != nil {

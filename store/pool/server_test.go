@@ -176,8 +176,8 @@ func await(t testing.TB, what string, holds func() bool) {
 	}
 }
 
-// All reads succeed on the existing connections when the server grants no further one,
-// whichever limit is reached (1040, 1203, 1226).
+// All reads succeed on the existing connections when the server grants no further
+// connection because of any of its limits (1040, 1203, 1226).
 func TestReadsWaitForRoom(t *testing.T) {
 	srv := shared(t)
 	for name, option := range map[string]string{"max_connections": "", "the account's limit": "WITH MAX_USER_CONNECTIONS 5"} {
@@ -446,7 +446,7 @@ func TestResetInAResult(t *testing.T) {
 	}
 }
 
-// If pooled connections hang while new ones work, a poll detects it and answers, the
+// If pooled connections hang while new connections work, a poll detects it and answers, the
 // hanging reads are repeated, and none of the old connections is used again.
 func TestForgottenConnections(t *testing.T) {
 	srv := shared(t)
@@ -489,7 +489,7 @@ func TestForgottenConnections(t *testing.T) {
 			t.Error("an old connection is still open")
 		}
 	}
-	// The connections of the polls' own are closed, the frozen ones left alone.
+	// The polls' own connections are closed, and the frozen connections stay open.
 	await(t, "closed", func() bool { return len(threads(t, db, opts.User)) <= 12 })
 }
 
@@ -643,7 +643,7 @@ func TestCancelLeavesOthersAlone(t *testing.T) {
 			for n := range 60 {
 				if i%2 == 0 {
 					if got, err := read(t.Context(), p, "SELECT 1 + SLEEP(0.001)"); err != nil || got != "1" {
-						t.Errorf("a read that nobody cancels: %q, %v", got, err)
+						t.Errorf("a read without cancellation: %q, %v", got, err)
 					}
 					continue
 				}

@@ -27,7 +27,7 @@ type pin struct {
 // TIMESTAMP is read, for every client alike.
 func pins(statement time.Duration) []pin {
 	return []pin{
-		{"autocommit", "1", false}, // with 0 each read would stay in the first one's snapshot
+		{"autocommit", "1", false}, // with 0 each read would stay in the first read's snapshot
 		{"sql_mode", "'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'", true},
 		{"sql_select_limit", unlimited, true},
 		{"max_join_size", unlimited, true},

@@ -21,16 +21,16 @@ func (s *stock) size() int {
 	return len(s.open)
 }
 
-// granted returns the number of connections that the server is known to grant: the
-// open ones and those being opened.
+// granted returns the number of connections that the server is known to grant: open
+// connections and connections being opened.
 func (s *stock) granted() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return len(s.open) + s.dials
 }
 
-// pop returns an idle connection to reuse, or nil. With fresh it returns nil while
-// fewer than limit connections are open, and then the oldest one, to make room.
+// pop returns an idle connection to reuse, or nil. With fresh it returns nil while fewer
+// than limit connections are open, and then the oldest connection, to make room.
 func (s *stock) pop(fresh bool, limit int) (l *link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

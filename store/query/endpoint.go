@@ -9,8 +9,8 @@ import "github.com/lewistv/xcri-proxy/store/param"
 type Endpoint struct {
 	// Path names the endpoint, with {name} for each parameter in the path.
 	Path string
-	// Params are the parameters of the path, then those of the query, in the
-	// order in which the API reports errors.
+	// Params are the parameters of the path, then the parameters of the query, in the order
+	// in which the API reports errors.
 	Params []param.Param
 	// Reads lists the tables that the answers come from, apart from the
 	// metadata table, which every read consults for its generation.
@@ -40,12 +40,12 @@ const (
 	Search                // a free-text search: reads every row of a scope
 )
 
-// Span is how much of the data an endpoint's answers depend on.
+// Span is the part of the data on which an endpoint's answers depend.
 type Span uint8
 
 // The spans.
 const (
 	SpanParams Span = iota // the scope that the parameters name
-	SpanAll                // all calculations, whatever the parameters name
+	SpanAll                // all calculations, independent of the parameters
 	SpanDated              // all snapshots
 )

@@ -42,8 +42,8 @@ func (c datedCounts) explains(generation string, now query.Stamp) bool {
 	return now.Text == c.stamp.Text && now.Text != "" && c.stamp.Quiet
 }
 
-// datedGroups reads the groups of all snapshots with their numbers of athletes. It
-// counts those that the Totals do not know.
+// datedGroups reads the groups of all snapshots with their numbers of athletes. It counts
+// the athletes of groups that Totals lacks.
 func datedGroups(r *query.Read) ([]datedGroup, error) {
 	groups, err := datedScopes(r)
 	if err != nil || len(groups) == 0 {

@@ -16,8 +16,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
-// TestEveryEndpoint: each endpoint answers with all parameters, with only the required
-// ones, and with each parameter alone.
+// TestEveryEndpoint: each endpoint answers with all parameters, with the required
+// parameters only, and with each parameter alone.
 func TestEveryEndpoint(t *testing.T) {
 	opts, _ := emptyTables(t)
 	for name, s := range map[string]*store.Store{"sample": open(t, options(t)), "empty": open(t, opts)} {

@@ -2,7 +2,7 @@ package readapi
 
 import "github.com/lewistv/xcri-proxy/store/query"
 
-// Identifiers of the internal tests for the external ones.
+// Identifiers of the internal tests for the external tests.
 var (
 	InBraces = inBraces
 	ValueFor = valueFor

@@ -28,9 +28,9 @@ func results(t testing.TB, s *store.Store, given texts) (rows []string, total in
 	return rows, total
 }
 
-// repeatAthletes makes lists longer than a page that is cut out early, with ties
-// of rank, and adds rows of teams that the join finds beside those of the sample:
-// every team of an even number twice more, every fifth once.
+// repeatAthletes makes lists longer than a page that is cut out early, with ties of rank,
+// and adds rows of teams that the join finds beside the sample's rows: every team of an
+// even number twice more, every fifth once.
 func repeatAthletes(run func(statement string, args ...any)) {
 	const columns = "season_year, division_code, gender_code, checkpoint_date, algorithm_type, scoring_group, anet_athlete_hnd," +
 		" athlete_name_last, anet_team_hnd, athlete_rank, races_count, calculated_at"

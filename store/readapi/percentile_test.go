@@ -6,8 +6,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
-// TestPercentile: the values are those that Python's round((1 - rank / total) * 100,
-// 1) returns.
+// TestPercentile: the values equal Python's round((1 - rank / total) * 100, 1).
 func TestPercentile(t *testing.T) {
 	for _, tt := range []struct {
 		rank, total int64
@@ -23,6 +22,6 @@ func TestPercentile(t *testing.T) {
 		}
 	}
 	if got := string(jsontext.Append(nil, percentile(nil, 7))) + string(jsontext.Append(nil, percentile(int64(1), 0))); got != "nullnull" {
-		t.Errorf("no rank, and nobody: %s", got)
+		t.Errorf("no rank, and no athletes: %s", got)
 	}
 }

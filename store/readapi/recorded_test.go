@@ -55,7 +55,7 @@ func TestRecorded(t *testing.T) {
 			continue
 		}
 		if want := generation.Of(q.Scope()); got.Generation != want && (got.Generation != "" || got.Status < 400 || got.Status == 404) {
-			t.Errorf("%s: generation %q, that of %s is %q", q.Path, got.Generation, q.Scope(), want)
+			t.Errorf("%s: generation %q, but %s has generation %q", q.Path, got.Generation, q.Scope(), want)
 		}
 		if got.Status != want.Status || string(got.Body) != want.Body && !(reordered[want.Request] && sameLength(got.Body, want.Body)) {
 			t.Errorf("%s:\n got %d %.400s\nwant %d %.400s", want.Request, got.Status, got.Body, want.Status, want.Body)

@@ -5,10 +5,9 @@ import (
 	"strings"
 )
 
-// Implausible returns the reason why g, compared with the generation before it, looks
-// like an unfinished import: a scope has lost its calculations or more than half of
-// its rows, or all calculations are older. It returns the empty text if g is
-// plausible.
+// Implausible returns the reason why g, compared with the generation before it, resembles
+// an unfinished import: a scope has lost its calculations or more than half of its rows, or
+// all calculations are older. It returns the empty text if g is plausible.
 func (g *Generation) Implausible(before *Generation) (reason string) {
 	after := map[Scope]fingerprint{}
 	for i, s := range g.scopes {

@@ -1,7 +1,6 @@
-// Package importer writes calculations into a database of the API's tables as
-// the calculation job does: the rows of a scope first, its metadata last. Every
-// row says which calculation it is of, so that a test can tell whether an
-// answer mixes two.
+// Package importer writes calculations into a database of the API's tables as the
+// calculation job does: the rows of a scope first, its metadata last. Every row names its
+// calculation, so that a test can detect an answer that mixes two calculations.
 package importer
 
 import (
@@ -21,7 +20,7 @@ func At(version int) time.Time { return Base.Add(time.Duration(version) * time.S
 // Name is the conference and the algorithm_version of a version's rows.
 func Name(version int) string { return fmt.Sprintf("v%d", version) }
 
-// Scope is the part of the data that one calculation covers.
+// Scope is the part of the data that a single calculation covers.
 type Scope struct {
 	Season, Division int
 	Gender           string
@@ -50,7 +49,7 @@ type table struct {
 	name, key string
 	division  string // the column
 	live      bool   // holds nothing but live rows
-	set       string // the columns that tell the version
+	set       string // the columns that hold the version
 }
 
 // The order is that in which they are written.
@@ -71,7 +70,7 @@ var (
 		set: "calculated_at = :at, algorithm_version = :name"}
 )
 
-// Import writes a calculation of a scope in place of the one that is there.
+// Import writes a calculation of a scope in place of the present calculation.
 func Import(ctx context.Context, db *sql.DB, scope Scope, version int, opts Options) error {
 	var statements []string
 	for _, t := range rows {

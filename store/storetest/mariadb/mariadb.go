@@ -49,7 +49,7 @@ type Server struct {
 // Options configure Start; the zero value suits most tests.
 type Options struct {
 	Empty bool     // leave the database without tables
-	Args  []string // of mariadbd, after the usual ones
+	Args  []string // of mariadbd, after the default options
 }
 
 // Start runs a server with the sample data. The caller stops it with Close.
@@ -132,7 +132,7 @@ func (s *Server) ready() error {
 		select {
 		case <-s.done:
 			text, _ := os.ReadFile(s.log())
-			return fmt.Errorf("mariadbd ended at once:\n%s", text)
+			return fmt.Errorf("mariadbd ended immediately:\n%s", text)
 		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {

@@ -90,7 +90,7 @@ func (r *Relay) Cut() {
 	}
 }
 
-// Close resets all connections and refuses new ones.
+// Close resets all connections and refuses new connections.
 func (r *Relay) Close() {
 	r.listener.Close()
 	r.Cut()
