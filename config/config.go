@@ -70,7 +70,7 @@ type Cache struct {
 	Poll                 time.Duration // interval of polls for the database's generation
 	Settle               time.Duration // how long a changed table must be quiet until the change counts
 	DataMaxAge           time.Duration // longest freshness of answers whose changes are not reported
-	ImplausibleAfter     time.Duration // how long a state that looks like half an import is held back
+	ImplausibleAfter     time.Duration // time for which a state that resembles an unfinished import is held back
 	MaxAge               time.Duration // max-age sent to clients, whole seconds
 	StaleWhileRevalidate time.Duration // stale-while-revalidate sent to clients, whole seconds
 	FillTimeout          time.Duration // longest load from the origin

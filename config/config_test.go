@@ -486,7 +486,7 @@ func TestRelations(t *testing.T) {
 		{"admin for a network", map[string]string{"ADMIN_ADDR": "10.0.0.1:9000"},
 			`ADMIN_ADDR="10.0.0.1:9000" (flag --admin-addr): can be reached from other machines, so it needs an ADMIN_TOKEN, which is (not set) (default)`},
 		{"admin for the world with a token", map[string]string{"ADMIN_ADDR": ":9000", "ADMIN_TOKEN": "0123456789abcdef"}, ""},
-		{"admin for whoever a name is", map[string]string{"ADMIN_ADDR": "localhost.example:9000"},
+		{"admin for any name", map[string]string{"ADMIN_ADDR": "localhost.example:9000"},
 			`ADMIN_ADDR="localhost.example:9000" (flag --admin-addr): can be reached from other machines, so it needs an ADMIN_TOKEN, which is (not set) (default)`},
 		{"a token that is not there is required", map[string]string{"ADMIN_LOCAL_TOKEN": "required"},
 			`ADMIN_LOCAL_TOKEN="required" (flag --admin-local-token): needs an ADMIN_TOKEN, which is (not set) (default)`},
@@ -634,7 +634,7 @@ func TestSecretsAreNeverShown(t *testing.T) {
 		}
 	}
 	if text := load(t, nil).String(); !strings.Contains(squeeze(text), "ADMIN_TOKEN=(not set) # default\n") {
-		t.Errorf("an unset secret is not told from a set one:\n%s", text)
+		t.Errorf("an unset secret is printed like a set secret:\n%s", text)
 	}
 
 	errorCases := []map[string]string{
@@ -724,7 +724,7 @@ func FuzzLoad(f *testing.F) {
 		}
 		again, err := Load(flags, environment(nil))
 		if err != nil {
-			t.Fatalf("does not take what it printed: %v\n%v", err, cfg)
+			t.Fatalf("Load refuses the printed settings: %v\n%v", err, cfg)
 		}
 		again.origins, cfg.origins = nil, nil
 		if !reflect.DeepEqual(again, cfg) {

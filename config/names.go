@@ -32,8 +32,8 @@ func checkFileName(name string) error {
 	return unknown(name)
 }
 
-// misspelt returns a problem for each environment variable that looks like a misspelt
-// key. It ignores all other names.
+// misspelt returns a problem for each environment variable that resembles a key. It ignores
+// all other names.
 func misspelt(envNames []string) (problems []error) {
 	for _, name := range envNames {
 		if !isKnown(name) && isNearMiss(name) {
