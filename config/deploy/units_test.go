@@ -145,8 +145,8 @@ func TestUnits(t *testing.T) {
 func exampleOf(keys []config.Key) string {
 	var b strings.Builder
 	b.WriteString("# Settings of xcri-proxy, with their defaults. Take the # off a line to change one;\n" +
-		"# \"xcri-proxy config --env-file THIS FILE\" checks them. With a password in it the\n" +
-		"# file should be readable for nobody else: chmod 600.\n")
+		"# \"xcri-proxy config --env-file THIS FILE\" checks them. If it holds a password,\n" +
+		"# make the file readable for the service's account only: chmod 600.\n")
 	group := ""
 	for _, k := range keys {
 		if k.Name == "ENV_FILE" {
