@@ -642,7 +642,7 @@ func TestImportConcernsItsScope(t *testing.T) {
 		}, store.Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: "2025-10-20"}},
 		{"a division that goes", func() error {
 			err := removeDivision(db, "2025", "19781")
-			p.generations.Accept(nil) // it looks like half an import otherwise
+			p.generations.Accept(nil) // it resembles an unfinished import otherwise
 			return err
 		},
 			store.Scope{Season: "2025", Division: "19781", Checkpoint: store.Live}},

@@ -41,7 +41,7 @@ Exit status:
 	flags.DurationVar(&f.Since, "since", 0, "count a publish of the last `duration` as new: the proxy may be faster than the script")
 	flags.StringArrayVar(&f.Logs, "from-log", nil, "also load the targets in this access log `file`, in the common or combined format, - for stdin; may be repeated")
 	flags.IntVar(&f.Top, "top", 500, "how many targets to take from the logs, the most requested ones")
-	flags.BoolVar(&f.Accept, "accept", false, "publish the database's state although it looks like an import that has not ended")
+	flags.BoolVar(&f.Accept, "accept", false, "publish the database's state although it resembles an unfinished import")
 	flags.DurationVar(&f.Timeout, "timeout", 10*time.Minute, "longest wait in all")
 	flags.BoolVar(&f.JSON, "json", false, "print the summary as JSON")
 	flags.BoolVarP(&f.Quiet, "quiet", "q", false, "print nothing, only set the exit status")

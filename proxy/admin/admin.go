@@ -129,7 +129,7 @@ func (a *Admin) Serve(ctx *fasthttp.RequestCtx, path []byte, private bool) bool 
 	return true
 }
 
-// IsPage reports whether a path is, or looks like, the path of an admin page.
+// IsPage reports whether a path is, or resembles, the path of an admin page.
 func IsPage(path []byte) bool {
 	rest, ok := bytes.CutPrefix(path, []byte("/cache"))
 	return ok && (len(rest) == 0 || rest[0] == '/') || string(path) == "/metrics"

@@ -8,8 +8,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// ErrHeld is the error of a generation that is held back because it looks like an
-// unfinished import.
+// ErrHeld is the error of a generation that is held back because it resembles an unfinished
+// import.
 var ErrHeld = errors.New("generation held back")
 
 // held is a generation that looks implausible.
@@ -18,7 +18,7 @@ type held struct {
 	since time.Time // when the first implausible generation in a row was polled
 }
 
-// hold returns an error while a generation must not be published: it looks like an
+// hold returns an error while a generation must not be published: it resembles an
 // unfinished import, has not lasted for Changes.ImplausibleAfter, and no operator has
 // accepted it.
 func (w *Watcher) hold(g *store.Generation, accept bool) error {
@@ -41,7 +41,7 @@ func (w *Watcher) hold(g *store.Generation, accept bool) error {
 	}
 	if h.id != g.ID() {
 		h.id = g.ID()
-		w.opts.Logger.Warn("generation held back, it looks like an import that has not ended", "generation", h.id, "reason", reason,
+		w.opts.Logger.Warn("generation held back, it resembles an unfinished import", "generation", h.id, "reason", reason,
 			"accepted_after", w.opts.Changes.ImplausibleAfter)
 	}
 	since := h.since

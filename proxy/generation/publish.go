@@ -51,7 +51,7 @@ func (w *Watcher) publish(ctx context.Context, g generation, t *work) error {
 }
 
 // obstacle returns the reason why a warm set must not be published, or nil. During an
-// outage the current warm set is better than a partial new one.
+// outage the current warm set is better than a partial new warm set.
 func (w *Watcher) obstacle(ctx context.Context, g generation, set []cache.Warmed) error {
 	if ctx.Err() != nil {
 		return ctx.Err()

@@ -16,14 +16,14 @@ type Status struct {
 	Looked int64
 	// Warming is set from the detection of a new generation until its publish.
 	Warming bool
-	// Generation is the generation being prepared, or else the last one that was
-	// published. Calculated is the time of its newest calculation.
+	// Generation is the generation being prepared, or else the published generation.
+	// Calculated is the time of its newest calculation.
 	Generation string
 	Calculated string
 	// Published counts the generations that were published.
 	Published int64
-	// Keys is the size of the warm set. Done counts the keys that were looked up,
-	// Filled those that were loaded, Failed those that could not be.
+	// Keys is the size of the warm set. Done counts the keys that were looked up, Filled
+	// the loaded keys, Failed the keys that could not be loaded.
 	Keys    int
 	Done    int
 	Filled  int
@@ -51,8 +51,8 @@ type requests struct {
 	refills int64 // requested
 	done    int64 // refills that were published
 	accept  bool  // the next poll accepts an implausible state
-	// keys are requested for the next publish. Those in kept were published with
-	// the generation keptFor, and stay in its warm set.
+	// keys are requested for the next publish. The keys in kept were published with the
+	// generation keptFor, and stay in its warm set.
 	keys, kept []string
 	keptFor    string
 }
@@ -86,8 +86,8 @@ func (w *Watcher) Poll(keys []string) (ticket int64) {
 	return ticket
 }
 
-// Accept requests an immediate poll that accepts the database's state although it
-// looks like an unfinished import. The ticket has the meaning of Poll's.
+// Accept requests an immediate poll that accepts the database's state although it resembles
+// an unfinished import. The ticket has the meaning of Poll's.
 func (w *Watcher) Accept(keys []string) (ticket int64) {
 	w.requests.mu.Lock()
 	w.requests.accept = true

@@ -57,8 +57,7 @@ type Options struct {
 	Changes Changes
 	// OnPublish is called after each publish of a warm set. It must not block.
 	OnPublish func()
-	// Paused reports whether to send no polls except the ones that Poll has requested;
-	// nil means never.
+	// Paused reports whether to send no polls except requested polls; nil means never.
 	Paused func() bool
 	// Now returns the time; nil means time.Now.
 	Now func() time.Time

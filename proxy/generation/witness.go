@@ -26,11 +26,11 @@ const (
 
 // Changes configures how to treat changes that no calculation reports.
 type Changes struct {
-	// Settle is how long a changed table must be quiet until the change counts;
-	// zero means 5 s.
+	// Settle is the time that a changed table must be quiet until the change counts; zero
+	// means 5 s.
 	Settle time.Duration
-	// ImplausibleAfter is how long a state that looks like half an import is held
-	// back; zero means 10 min.
+	// ImplausibleAfter is the time for which a state that resembles an unfinished import is
+	// held back; zero means 10 min.
 	ImplausibleAfter time.Duration
 	// MaxAge is the freshness of an entry whose changes are reported neither by a
 	// calculation nor by the server; zero means 10 min.
@@ -103,7 +103,7 @@ type sum struct {
 // change is the difference between two states of a table.
 type change struct {
 	all    bool                       // any scope may have changed
-	scopes []store.Scope              // the changed ones otherwise
+	scopes []store.Scope              // otherwise, the changed scopes
 	rows   map[store.Scope]store.Rows // afterwards; nil if they are not known
 }
 
@@ -264,7 +264,7 @@ func (w *Watcher) summed(t *table, s sum, g *store.Generation, begun time.Time, 
 // state has lasted for Changes.ImplausibleAfter, or an operator accepts it.
 func (w *Watcher) holdBack(t *table, reason string) {
 	t.held, t.heldAt, t.emptied = reason, t.seen, true
-	w.opts.Logger.Warn("change of a table held back, it looks like an import that has not ended", "table", t.name, "reason", reason,
+	w.opts.Logger.Warn("change of a table held back, it resembles an unfinished import", "table", t.name, "reason", reason,
 		"accepted_after", w.opts.Changes.ImplausibleAfter)
 }
 

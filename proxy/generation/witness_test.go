@@ -284,8 +284,8 @@ func TestSmallerCalculation(t *testing.T) {
 	f.peek(t, womenList, cache.Hit)
 }
 
-// A generation that looks like a partial import is not published until it has lasted
-// for a while, is accepted, or is followed by a plausible generation.
+// A generation that resembles a partial import is not published until it has lasted for a
+// while, is accepted, or is followed by a plausible generation.
 func TestImplausibleGeneration(t *testing.T) {
 	whole := store.NewGeneration(rankings(men, 1, 10), rankings(women, 2, 10))
 	for name, g := range map[string]*store.Generation{
@@ -338,8 +338,8 @@ func TestImplausibleGeneration(t *testing.T) {
 	}
 }
 
-// A calculation that is deleted and one that is written with half of the rows or more
-// are published as they are.
+// A calculation that is deleted and a calculation that is written with half of the rows or
+// more are published as they are.
 func TestPlausibleGenerations(t *testing.T) {
 	before := store.NewGeneration(rankings(men, 1, 10), rankings(women, 2, 10))
 	for _, g := range []*store.Generation{

@@ -237,7 +237,7 @@ func (w *warmer) late() error {
 	case s.DownSince != nil:
 		return exit.Errorf(exit.NoDatabase, "the proxy has not reached the database since %s: %s", s.DownSince.Local().Format(time.DateTime), console.OrNone(s.LookError))
 	case s.Held != "":
-		return exit.Errorf(exit.Runtime, "the database's data is held back, as it looks like half an import: %s; warm --accept publishes it", s.Held)
+		return exit.Errorf(exit.Runtime, "the database's data is held back, because it resembles an unfinished import: %s; warm --accept publishes it", s.Held)
 	case s.LookError != "":
 		return exit.Errorf(exit.Runtime, "nothing could be published within %s: %s", w.flags.Timeout, s.LookError)
 	case s.Warming:

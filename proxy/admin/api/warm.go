@@ -8,8 +8,7 @@ type WarmRequest struct {
 	Paths []string `json:"paths,omitempty"`
 	// Later keeps the paths for the next poll instead of polling now.
 	Later bool `json:"later,omitempty"`
-	// Accept publishes the database's state although it looks like an import that
-	// has not ended.
+	// Accept publishes the database's state although it resembles an unfinished import.
 	Accept bool `json:"accept,omitempty"`
 }
 

@@ -147,7 +147,7 @@ func (m *metricsText) legacy(l *api.Legacy) {
 }
 
 func (m *metricsText) generation(g api.Generation) {
-	m.one("xcri_generation_held_since_timestamp_seconds", gauge, "Time from which a generation is held back because it looks like half an import; 0 without such a generation.", unixSeconds(g.Warm.HeldSince))
+	m.one("xcri_generation_held_since_timestamp_seconds", gauge, "Time from which a generation is held back because it resembles an unfinished import; 0 without such a generation.", unixSeconds(g.Warm.HeldSince))
 	m.begin("xcri_table_changing_since_timestamp_seconds", gauge, "Time from which a table is changing without a reported calculation; 0 while it is not.")
 	for _, t := range g.Tables {
 		m.add("", unixSeconds(t.Changing), "table", t.Name)
