@@ -176,7 +176,7 @@ func TestWrongSourceRequests(t *testing.T) {
 		{with, "", 422, `source "": want store, legacy or auto`},
 		{with, `{"source":"mysql"}`, 422, `source "mysql": want`},
 		{with, `{"source":"legacy","routes":["/team"]}`, 422, `route "/team": there is none`},
-		{with, `{"source":"legacy","routes":["/teams/","/health"]}`, 422, `route "/health": it tells of this proxy`},
+		{with, `{"source":"legacy","routes":["/teams/","/health"]}`, 422, `route "/health": its answer describes this proxy`},
 		{with, `{"reset":true,"source":"store"}`, 422, "reset goes back"},
 		{with, `{"reset":true,"routes":["/teams/"]}`, 422, "reset goes back"},
 		{with, `{"route":"/teams/"}`, 400, `unknown field "route"`},

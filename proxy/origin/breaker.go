@@ -13,8 +13,8 @@ const (
 	// minLoads in a window, and minPast loads of a route, are needed to judge.
 	minLoads = 20
 	minPast  = 10
-	// slowFloor is the time that loads must exceed to be slow, whatever is usual:
-	// the old API's average. Source: its migration plan.
+	// slowFloor is the time that loads must always exceed to be slow: the old API's
+	// average. Source: its migration plan.
 	slowFloor = 150 * time.Millisecond
 	// holdFor is the least time between two switches, except for an outage.
 	holdFor = 10 * time.Second
@@ -77,7 +77,7 @@ type result struct {
 	at     time.Time // when it ended
 	took   time.Duration
 	failed bool
-	own    bool // the failure is that of the request: the source is well
+	own    bool // the request failed, and the source is healthy
 	probe  bool
 }
 
@@ -138,7 +138,7 @@ func (p *pastLoads) learn(took time.Duration) {
 	p.mean += (took - p.mean) / time.Duration(p.count)
 }
 
-// probed counts a probe, and closes the breaker after enough successful ones.
+// probed counts a probe, and closes the breaker after enough successful probes.
 func (b *breaker) probed(r result, past *pastLoads) {
 	slow := b.limits.slowdown > 0 && r.took > slowFloor && past.count >= minPast &&
 		float64(r.took) > b.limits.slowdown*float64(past.mean)
@@ -147,7 +147,7 @@ func (b *breaker) probed(r result, past *pastLoads) {
 		return
 	}
 	if b.good++; b.good >= goodProbes && r.at.Sub(b.since) >= holdFor {
-		b.turn(r.at, false, fmt.Sprintf("%d trials in a row went well", b.good))
+		b.turn(r.at, false, fmt.Sprintf("%d probes in a row succeeded", b.good))
 	}
 }
 

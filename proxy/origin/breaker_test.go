@@ -31,7 +31,7 @@ func (b *breakerTest) loads(n, failed int, took, over time.Duration) {
 	}
 }
 
-// try makes a trial, if one is due.
+// try sends a probe if a probe is due.
 func (b *breakerTest) try(failed bool, took time.Duration) (due bool) {
 	allowed, probe := b.allow(b.now)
 	if allowed {
@@ -64,8 +64,8 @@ func TestBreakerOpens(t *testing.T) {
 			b.loads(200, 0, usual, 10*time.Minute)
 			b.loads(100, 0, 8*usual, time.Minute)
 		}, "the store is slow, "},
-		"slow, and nobody minds": {limits{0.05, 0}, func(b *breakerTest) { b.loads(200, 0, usual, 10*time.Minute); b.loads(100, 0, 8*usual, time.Minute) }, ""},
-		"twice as slow":          {limits{0.05, 3}, func(b *breakerTest) { b.loads(200, 0, usual, 10*time.Minute); b.loads(200, 0, 2*usual, time.Minute) }, ""},
+		"slow, without a limit": {limits{0.05, 0}, func(b *breakerTest) { b.loads(200, 0, usual, 10*time.Minute); b.loads(100, 0, 8*usual, time.Minute) }, ""},
+		"twice as slow":         {limits{0.05, 3}, func(b *breakerTest) { b.loads(200, 0, usual, 10*time.Minute); b.loads(200, 0, 2*usual, time.Minute) }, ""},
 		"much slower, still fast": {limits{0.05, 3}, func(b *breakerTest) {
 			b.loads(200, 0, 5*time.Millisecond, 10*time.Minute)
 			b.loads(200, 0, 100*time.Millisecond, time.Minute)
@@ -99,7 +99,7 @@ func TestBreakerOpens(t *testing.T) {
 	}
 }
 
-// TestBreakerNumbers: the reason and the stats tell the figures.
+// TestBreakerNumbers: the reason and the stats contain the figures.
 func TestBreakerNumbers(t *testing.T) {
 	b := newBreakerTest(limits{0.05, 3})
 	b.loads(300, 0, 100*time.Millisecond, 10*time.Minute)
@@ -120,8 +120,8 @@ func TestBreakerNumbers(t *testing.T) {
 	}
 }
 
-// TestBreakerRecovers: a source that was left is tried now and then, and comes
-// back after some good trials, not sooner than it may.
+// TestBreakerRecovers: a source that was left is tried now and then, and comes closed
+// after some successful probes, and not before the pause ends.
 func TestBreakerRecovers(t *testing.T) {
 	const usual = 100 * time.Millisecond
 	b := newBreakerTest(limits{0.05, 3})
@@ -132,7 +132,7 @@ func TestBreakerRecovers(t *testing.T) {
 		t.Fatalf("%+v", s)
 	}
 	if b.try(false, usual) {
-		t.Error("a trial at once")
+		t.Error("a probe without a pause")
 	}
 	for _, bad := range []struct {
 		failed bool
@@ -141,21 +141,21 @@ func TestBreakerRecovers(t *testing.T) {
 		for range goodProbes - 1 {
 			b.now = b.now.Add(probeEvery)
 			if !b.usable(b.now) || !b.try(false, usual) || b.usable(b.now) || b.try(false, usual) {
-				t.Fatal("not one trial when it is due")
+				t.Fatal("not one probe when it is due")
 			}
 		}
 		b.now = b.now.Add(probeEvery)
 		b.try(bad.failed, bad.took)
 	}
-	b.record(result{route: "/teams/", at: b.now, took: usual}) // no trial counts for nothing
+	b.record(result{route: "/teams/", at: b.now, took: usual}) // a load that is no probe does not count
 	for n := 1; b.stats(b.now).Open; n++ {
 		if n > goodProbes {
-			t.Fatalf("still open after %d good trials", n-1)
+			t.Fatalf("still open after %d successful probes", n-1)
 		}
 		b.now = b.now.Add(probeEvery)
 		b.try(false, usual)
 	}
-	if s := b.stats(b.now); s.Switches != 2 || s.Reason != "3 trials in a row went well" || b.now.Sub(opened) != 9*probeEvery || s.Loads != 0 {
+	if s := b.stats(b.now); s.Switches != 2 || s.Reason != "3 probes in a row succeeded" || b.now.Sub(opened) != 9*probeEvery || s.Loads != 0 {
 		t.Errorf("%+v after %v", s, b.now.Sub(opened))
 	}
 	if allowed, probe := b.allow(b.now); !allowed || probe {
@@ -168,7 +168,7 @@ func TestBreakerHolds(t *testing.T) {
 	b := newBreakerTest(limits{0.05, 3})
 	b.trip(b.now, "the database is down")
 	b.now = b.now.Add(probeEvery)
-	for range 2 * goodProbes { // all at once, as if the trials had queued
+	for range 2 * goodProbes { // all in the same moment, as if the probes had queued
 		b.record(result{route: "/teams/", at: b.now, probe: true})
 	}
 	if s := b.stats(b.now); !s.Open {
@@ -196,9 +196,8 @@ func TestBreakerHolds(t *testing.T) {
 	}
 }
 
-// TestOutageSetsTrialsBack: a database that goes down again is not one that
-// does well.
-func TestOutageSetsTrialsBack(t *testing.T) {
+// TestOutageSetsProbesBack: an outage resets the count of successful probes.
+func TestOutageSetsProbesBack(t *testing.T) {
 	b := newBreakerTest(limits{0.05, 3})
 	b.trip(b.now, "down")
 	for range goodProbes - 1 {
@@ -208,7 +207,7 @@ func TestOutageSetsTrialsBack(t *testing.T) {
 	b.trip(b.now, "down")
 	for n := range goodProbes {
 		if s := b.stats(b.now); !s.Open {
-			t.Fatalf("closed after %d trials", n)
+			t.Fatalf("closed after %d probes", n)
 		}
 		b.now = b.now.Add(probeEvery)
 		b.try(false, 0)
@@ -218,7 +217,7 @@ func TestOutageSetsTrialsBack(t *testing.T) {
 	}
 }
 
-// Failed loads do not become the usual time, and slow ones move it little.
+// Failed loads do not count for the usual time, and slow loads change it little.
 func TestUsualTime(t *testing.T) {
 	const usual = 100 * time.Millisecond
 	b := newBreakerTest(limits{0.5, 3})

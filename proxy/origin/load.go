@@ -95,7 +95,7 @@ func (o *Origins) loaded(b *breaker, probe bool, l Load) {
 	o.opts.OnLoad(l)
 }
 
-// ofTheRequest reports whether an error is that of one request, and says nothing about
+// ofTheRequest reports whether an error concerns one request alone, and says nothing about
 // its source: the old API's internal errors, and statements that the database refuses.
 func ofTheRequest(err error) bool {
 	var answered *legacy.StatusError

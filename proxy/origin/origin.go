@@ -36,14 +36,14 @@ type Options struct {
 	Store  Store
 	Legacy *legacy.Client // nil if there is no old API
 	Routes *route.Router
-	// Outage is told of outages of the database that loads find.
+	// Outage records the database's outages that loads detect.
 	Outage *cache.Outage
 	// Source is the source of all routes that RouteSources does not name by their
 	// endpoint's path. All but FromStore need Legacy.
 	Source       Source
 	RouteSources map[string]Source
-	// Overrides were set in an earlier run, as Overrides returned them. Those
-	// that are not possible any more are logged and ignored.
+	// Overrides were set in an earlier run, as Overrides returned them. Overrides that
+	// are no longer possible are logged and ignored.
 	Overrides map[string]string
 	// MaxErrors is the share of failed loads, from 0 to 1, and MaxSlowdown the
 	// multiple of the usual time of loads, that open a source's breaker; zero
@@ -129,7 +129,7 @@ func (o *Origins) kept(names map[string]string) map[string]Source {
 		overrides[path] = source
 	}
 	if len(overrides) > 0 {
-		o.opts.Logger.Warn("answers come from where an earlier run was told, not from where SOURCE says", "sources", named(overrides))
+		o.opts.Logger.Warn("source override restored from the state file, SOURCE is not in effect for these routes", "sources", named(overrides))
 	}
 	return overrides
 }
@@ -173,7 +173,7 @@ func (o *Origins) FillsWhileDown(key string) bool {
 // Stats describes the sources.
 type Stats struct {
 	Default    Source
-	Routes     map[string]Source // of the routes whose source is another one
+	Routes     map[string]Source // of the routes with another source
 	Changed    bool              // the configuration does not hold
 	Configured struct {
 		Default Source
@@ -221,7 +221,7 @@ func (o *Origins) storeSwitched(open bool, reason string) {
 
 func (o *Origins) legacySwitched(open bool, reason string) {
 	if open {
-		o.opts.Logger.Warn("auto: " + reason + "; it is left alone but for trials")
+		o.opts.Logger.Warn("auto: " + reason + "; it gets probes only")
 		return
 	}
 	o.opts.Logger.Info("auto: " + reason + "; the old API answers again")
@@ -242,7 +242,7 @@ func (o *Origins) possible(s Source) error {
 func (o *Origins) routeWithSource(name string) (*route.Route, error) {
 	r, err := o.opts.Routes.Named(name)
 	if err == nil && r.Path() == route.HealthPath {
-		err = fmt.Errorf("route %q: it tells of this proxy and its database, and has no other source", name)
+		err = fmt.Errorf("route %q: its answer describes this proxy and its database, so it has no other source", name)
 	}
 	return r, err
 }

@@ -51,7 +51,7 @@ func (f *fixture) ServeHTTP(w http.ResponseWriter, _ *http.Request) {
 	_, _ = io.WriteString(w, `{"legacy":true}`)
 }
 
-// newFixture returns one whose sources are both well.
+// newFixture returns origins whose two sources are healthy.
 func newFixture(t *testing.T, opts Options) *fixture {
 	t.Helper()
 	f := &fixture{outage: cache.NewOutage(nil), router: route.NewRouter(store.Endpoints(), "")}
@@ -109,7 +109,7 @@ func TestWrongSources(t *testing.T) {
 		{FromAuto, nil, nil, "SOURCE=auto: LEGACY_URL is not set"},
 		{FromStore, map[string]Source{"/teams/": FromAuto}, nil, "SOURCE_ROUTES: /teams/=auto: LEGACY_URL is not set"},
 		{FromStore, map[string]Source{"/team": FromStore}, client, `SOURCE_ROUTES: /team=store: route "/team": there is none`},
-		{FromStore, map[string]Source{"/health": FromLegacy}, client, `SOURCE_ROUTES: /health=legacy: route "/health": it tells of this proxy`},
+		{FromStore, map[string]Source{"/health": FromLegacy}, client, `SOURCE_ROUTES: /health=legacy: route "/health": its answer describes this proxy`},
 		{FromStore, map[string]Source{"/teams/": FromStore}, nil, ""},
 		{FromLegacy, map[string]Source{"/teams": FromStore, "/athletes/{athlete_hnd}": FromAuto}, client, ""},
 	} {
@@ -128,7 +128,7 @@ func TestWrongSources(t *testing.T) {
 	}
 }
 
-// /health is answered from the database whatever the sources are.
+// /health is answered from the database in every source setting.
 func TestHealthHasOneSource(t *testing.T) {
 	f := newFixture(t, Options{Source: FromLegacy})
 	for _, source := range []string{"legacy", "auto"} {
@@ -199,8 +199,8 @@ func TestBreakersAreResetWithoutAuto(t *testing.T) {
 	}
 }
 
-// In auto, a fill ends with an answer or an error, whatever the state of both sources
-// and however little of its time is left.
+// In auto, a fill ends with an answer or an error, in every state of both sources and with
+// any remaining time.
 func TestAutoAnswersOrFails(t *testing.T) {
 	for n := range 1 << 6 {
 		is := func(bit int) bool { return n>>bit&1 == 1 }
@@ -267,8 +267,8 @@ func TestLateFillIsNotStored(t *testing.T) {
 	}
 }
 
-// An outage that a load in auto finds is reported, and the owner with it. One that
-// is known already is not reported again.
+// An outage that a load in auto detects is reported with its owner. A known outage is not
+// reported again.
 func TestOutageIsReported(t *testing.T) {
 	f := newFixture(t, Options{Source: FromAuto})
 	f.storeErr = fmt.Errorf("teams: %w", store.ErrUnavailable)
@@ -406,9 +406,9 @@ func TestRefusedStatementsOpenNoBreaker(t *testing.T) {
 	}
 }
 
-// An answer of the old API gets the generation that the database returned before it
-// was asked, but none that could hold if the database is down or has returned none:
-// nothing is known about what changed meanwhile.
+// An answer of the old API gets the generation that the database returned before the
+// request to the old API. If the database is down or returned no generation, the entry is
+// stored as stale, because the data may have changed meanwhile.
 func TestGenerationOfLegacyAnswers(t *testing.T) {
 	for name, tt := range map[string]struct {
 		source     Source

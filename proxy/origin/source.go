@@ -62,7 +62,7 @@ func (a *assignment) has(s Source) bool {
 	return a.all == s
 }
 
-// differing returns the routes whose source differs from that of all others.
+// differing returns the routes whose source differs from the default source.
 func (a *assignment) differing() map[string]Source {
 	routes := map[string]Source{}
 	for path, s := range a.routes {

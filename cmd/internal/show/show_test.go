@@ -25,7 +25,7 @@ func TestEntry(t *testing.T) {
 func TestSources(t *testing.T) {
 	at := time.Date(2025, 10, 27, 3, 0, 0, 0, time.Local)
 	out := Sources(api.SourceState{Sources: api.Sources{Default: "auto", Breakers: map[string]api.Breaker{
-		"store": {State: "open", Since: &at, Reason: "the store fails, 12 of 80 loads in 60 s (15 %) over 5 %"}, "legacy": {State: "closed", Since: &at, Reason: "3 trials"},
+		"store": {State: "open", Since: &at, Reason: "the store fails, 12 of 80 loads in 60 s (15 %) over 5 %"}, "legacy": {State: "closed", Since: &at, Reason: "3 probes"},
 	}}})
 	if want := "all routes    auto\nleft by auto  store, since 2025-10-27 03:00:00: the store fails, 12 of 80 loads in 60 s (15 %) over 5 %\n"; out != want {
 		t.Errorf("%s\nwant %s", out, want)
