@@ -64,7 +64,7 @@ func (c *choices) hit() string {
 	return lines(head...)
 }
 
-// body returns a body that looks like requests.
+// body returns a body that resembles requests.
 func (c *choices) body() string {
 	var text strings.Builder
 	for range c.n(3) {

@@ -263,8 +263,8 @@ func TestSiteFolderAway(t *testing.T) {
 	}
 }
 
-// TestSiteDeployment: new files are renamed over old ones while clients read them.
-// Each answer is one complete version, and in the end every answer is the new version.
+// TestSiteDeployment: new files replace old files by renaming while clients read them. Each
+// answer is one complete version, and in the end every answer is the new version.
 func TestSiteDeployment(t *testing.T) {
 	dir := siteFolder(t)
 	_, base := start(t, siteOptions(t, dir))

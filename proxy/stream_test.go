@@ -87,7 +87,7 @@ func statusesIn(t *testing.T, stream string) (statuses []int) {
 // inner is a request that is a hit; bodies use it as their content.
 var inner = lines("GET /teams/ HTTP/1.1", "Host: a", "Accept-Encoding: gzip")
 
-// bodies lists requests whose body looks like a request.
+// bodies lists requests whose body resembles a request.
 var bodies = map[string]struct {
 	head, body string
 	statuses   []int // of the answers

@@ -49,7 +49,7 @@ func TestRequestIDs(t *testing.T) {
 			t.Errorf("%s: status %d, ID %q, want %d, %q", tt.target, a.status, got, tt.status, tt.want)
 		}
 		if strings.Contains(a.body, "id-1") {
-			t.Errorf("%s: the body is not that of the old API: %s", tt.target, a.body)
+			t.Errorf("%s: the body differs from the old API's: %s", tt.target, a.body)
 		}
 	}
 	a := get(t, base, "/athletes/")

@@ -1,5 +1,5 @@
-// Package accept takes connections from a listener whatever the system is short of:
-// when it has no descriptors or no memory left, accepting pauses and goes on.
+// Package accept accepts connections from a listener also when the system runs short:
+// without free descriptors or memory, accepting pauses and goes on.
 package accept
 
 import (
@@ -16,7 +16,7 @@ import (
 // The pause after a failure doubles from the first of these to the second.
 const firstPause, longestPause = 5 * time.Millisecond, time.Second
 
-// logEvery is how often failures are logged at most.
+// logEvery is the shortest time between two log records of failures.
 const logEvery = time.Minute
 
 // Listener accepts connections and outlives failures that pass. It is safe for

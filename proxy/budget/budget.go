@@ -3,8 +3,8 @@ package budget
 
 import "sync/atomic"
 
-// small is the size up to which a Room may use the last quarter of its Budget: however
-// much large requests take, ordinary ones find room.
+// small is the size up to which a Room may use the last quarter of its Budget: large
+// requests can't take the room of small requests.
 const small = 16 << 10
 
 // Budget is an amount of memory. A nil Budget has no limit. It is safe for concurrent

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// Rooms share the budget: one that grows beyond it is refused, and what one gives back
-// others may take.
+// Rooms share the budget: a room that would exceed it is refused, and bytes that a room
+// returns are free for others.
 func TestRoom(t *testing.T) {
 	b := New(100)
 	one, other := b.Room(), b.Room()
@@ -36,7 +36,7 @@ func TestRoom(t *testing.T) {
 	}
 }
 
-// Large rooms leave the last quarter of a budget to small ones.
+// Large rooms leave the last quarter of a budget to small rooms.
 func TestLargeRoomsLeaveRoom(t *testing.T) {
 	b := New(400 << 10)
 	var rooms []Room
@@ -54,7 +54,7 @@ func TestLargeRoomsLeaveRoom(t *testing.T) {
 	for i := range 5 {
 		room := b.Room()
 		if !room.Grow(small) {
-			t.Errorf("no room for a small one: %+v", b.Stats())
+			t.Errorf("no room for a small room: %+v", b.Stats())
 		}
 		if i > 0 && room.Grow(1) {
 			t.Error("it grows beyond small in the last quarter")
@@ -78,7 +78,7 @@ func TestNoBudget(t *testing.T) {
 	}
 }
 
-// Nothing is lost, and never more is taken than there is, whoever grows at a time.
+// Under concurrent growth no bytes are lost, and the budget is never exceeded.
 func TestRoomsAtOnce(t *testing.T) {
 	b := New(1000)
 	var all sync.WaitGroup

@@ -45,7 +45,7 @@ func TestOtherNamesAreNoOrder(t *testing.T) {
 	check(t, `{"rows":[1,2],"total":2}`, `{"rows":[2,1],"total":2}`, SameButOrder)
 }
 
-// TestFirstDifference holds that the reported difference is the first one in the
+// TestFirstDifference holds that the reported difference is the first difference in the
 // first text, and a key that the first text lacks comes after all others.
 func TestFirstDifference(t *testing.T) {
 	for _, tt := range []struct{ a, b, path string }{

@@ -20,8 +20,8 @@ func sampleBody(size int) []byte {
 // sizes are the sizes of a profile, a page and a whole list.
 var sizes = []int{900, 12 << 10, 3500 << 10}
 
-// BenchmarkSelect chooses among the forms of a body, by a header that is known and by a
-// new one, and for a client that has the body.
+// BenchmarkSelect chooses among the forms of a body, by a memoized header and by a new
+// header, and for a client that has the body.
 func BenchmarkSelect(b *testing.B) {
 	n, accept := NewNegotiator(), []byte("gzip, deflate, br, zstd")
 	b.Run("known", func(b *testing.B) {

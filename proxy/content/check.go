@@ -16,16 +16,16 @@ var storable = []int{200, 400, 404, 501}
 // Storable reports whether an answer with a status may be stored.
 func Storable(status int) bool { return slices.Contains(storable, status) }
 
-// Absent reports whether an answer says that there is nothing.
+// Absent reports whether an answer has no content: no row matches the request.
 func Absent(c *cache.Content) bool { return c.Status != 200 }
 
-// Check returns why an answer is none that this program stores; nil if it is one.
+// Check returns the reason why this program never stores the answer, or nil.
 func Check(c *cache.Content) error {
 	switch {
 	case !Storable(c.Status):
 		return fmt.Errorf("status %d", c.Status)
 	case !sound(c):
-		return errors.New("its variants are not those that this program makes")
+		return errors.New("its variants differ from the variants that this program makes")
 	}
 	return nil
 }

@@ -2,11 +2,10 @@ package content
 
 import "bytes"
 
-// matchETag returns the first tag of an If-None-Match header that names a body, or
-// nil. The body's tag without a coding is plain, and selected is that of the variant
-// that would be sent. A copy in any coding that the client accepts is good, also in a
-// coding that is not kept any more. Tags are compared weakly, and a star stands for
-// the selected variant.
+// matchETag returns the first tag of an If-None-Match header that names a body, or nil. The
+// body's tag without a coding is plain, and selected is the tag of the variant that would
+// be sent. A copy in any coding that the client accepts is good, also in a coding that is
+// not kept any more. Tags are compared weakly, and a star stands for the selected variant.
 // Source: RFC 9110, 13.1.2.
 func matchETag(plain, selected, header []byte, accepted *weights) []byte {
 	for more := len(header) > 0; more; {

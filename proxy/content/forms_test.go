@@ -43,7 +43,7 @@ func plainOf(t testing.TB, v *cache.Variant) string {
 	return string(all)
 }
 
-// codings returns the codings of variants, with a star for one that has no body.
+// codings returns the codings of variants, with a star for a variant without a body.
 func codings(variants []cache.Variant) string {
 	var names []string
 	for i := range variants {
@@ -56,7 +56,7 @@ func codings(variants []cache.Variant) string {
 	return strings.Join(names, " ")
 }
 
-// checkForms checks that variants are those of a body, each with its own ETag.
+// checkForms checks that variants are the forms of a body, each with its own ETag.
 func checkForms(t *testing.T, body []byte, variants []cache.Variant, want string) {
 	t.Helper()
 	if got := codings(variants); got != want {
@@ -192,7 +192,7 @@ func TestInflateReuses(t *testing.T) {
 	}
 }
 
-// TestStatuses: what may be stored, and what says that there is nothing.
+// TestStatuses: each status may or may not be stored, and reports a missing row or not.
 func TestStatuses(t *testing.T) {
 	for status := range 600 {
 		stored := status == 200 || status == 400 || status == 404 || status == 501

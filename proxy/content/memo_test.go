@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// got is what m has for text, or zero.
+// got returns the value that m holds for text, or zero.
 func got(m *Memo[int], text string) int {
 	if n := m.Get([]byte(text)); n != nil {
 		return *n
@@ -46,9 +46,9 @@ func TestMemo(t *testing.T) {
 	check(long, 5)
 }
 
-// TestMemoEmptyPlaces: what was put stays as long as there is an empty place, although
-// nobody has asked for it yet. A long row of texts, asked for one after the other,
-// would never be known otherwise.
+// TestMemoEmptyPlaces: a text that was put stays as long as there is an empty place,
+// although it has not been requested again. Otherwise no text of a long cyclic sequence
+// would ever be found.
 func TestMemoEmptyPlaces(t *testing.T) {
 	m := NewMemo[int](2) // all texts share two places
 	put(&m, "a", 1)

@@ -6,11 +6,11 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 )
 
-// preference orders the codings that a client weighs equally, best first: brotli makes
-// the smallest bodies, and zstd smaller ones than gzip.
+// preference orders the codings that a client weighs equally, best first: brotli makes the
+// smallest bodies, and zstd smaller bodies than gzip.
 var preference = [...]string{"br", "zstd", "gzip"}
 
-// knownAccepts is how many Accept-Encoding headers a Negotiator remembers. All
+// knownAccepts is the number of Accept-Encoding headers that a Negotiator remembers. All
 // visitors together send a few dozen.
 const knownAccepts = 64
 

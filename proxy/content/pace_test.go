@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// slowBody takes a while for each read and counts the concurrent ones.
+// slowBody takes a while for each read and counts the concurrent reads.
 type slowBody struct {
 	io.Reader
 	running, most *atomic.Int64

@@ -7,8 +7,8 @@ import (
 	"testing"
 )
 
-// TestVariantsRepeat: the forms of a body are the same bytes whenever they are made,
-// as their ETags say, whatever was made before.
+// TestVariantsRepeat: the forms of a body are always the same bytes, as their ETags
+// promise, independent of earlier bodies.
 func TestVariantsRepeat(t *testing.T) {
 	sizes := []int{2 << 10, 60 << 10, 200 << 10, longForBrotli - 200, longForBrotli, 2 << 20}
 	forms := func(body []byte) [][]byte {

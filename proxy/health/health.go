@@ -22,7 +22,7 @@ const (
 	pingTimeout = 2 * time.Second
 )
 
-// Words are the statuses that one of the two pages reports.
+// Words are the statuses of a page: /health or the root.
 type Words struct{ down, empty string }
 
 // The two pages.

@@ -126,7 +126,7 @@ func readBody(from *bufio.Reader, h *fasthttp.ResponseHeader, grow func(int) err
 		_, err = io.ReadFull(from, body)
 		return body, err
 	case length < -1:
-		return nil, fmt.Errorf("%w: its length is not told", ErrAnswer)
+		return nil, fmt.Errorf("%w: its length is not declared", ErrAnswer)
 	}
 	if body, err = readChunks(httputil.NewChunkedReader(from), grow); err != nil {
 		return nil, err

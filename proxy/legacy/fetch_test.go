@@ -57,7 +57,7 @@ func TestURL(t *testing.T) {
 			t.Errorf("defaults: %+v", c.opts)
 		}
 		if err != nil && strings.Contains(err.Error(), "word") {
-			t.Errorf("a secret is told: %v", err)
+			t.Errorf("a secret is revealed: %v", err)
 		}
 	}
 }
@@ -235,7 +235,7 @@ func TestFetchLeavesOne(t *testing.T) {
 	cancel()
 	fetches.Wait()
 	if n := old.Count("GET", "/metadata/29"); n != 2 {
-		t.Errorf("%d fetches at once", n)
+		t.Errorf("%d concurrent fetches", n)
 	}
 }
 

@@ -56,9 +56,9 @@ func TestMostConnections(t *testing.T) {
 // request is sent: no request gets the answer to another request.
 func TestStrayBytes(t *testing.T) {
 	for name, stray := range map[string]string{
-		"an answer that nobody asked for": "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"other\": 1}",
-		"a byte":                          "H",
-		"the end":                         "",
+		"an answer without a request": "HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 12\r\n\r\n{\"other\": 1}",
+		"a byte":                      "H",
+		"the end":                     "",
 	} {
 		t.Run(name, func(t *testing.T) {
 			ln, err := net.Listen("tcp", "127.0.0.1:0")

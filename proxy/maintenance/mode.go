@@ -63,8 +63,8 @@ func checkMessage(text string) error {
 
 // Options configure a Mode. All fields may be zero.
 type Options struct {
-	// Period is that of an earlier run which has not ended; nil starts with
-	// maintenance mode off.
+	// Period is the unfinished period of an earlier run; nil starts with maintenance mode
+	// off.
 	Period *Period
 	// Keep stores the period for the next run; nil means off. Its error is
 	// returned to the caller of Set.

@@ -52,7 +52,7 @@ func TestNoticeWords(t *testing.T) {
 	}
 }
 
-// TestNoticeEscapes: a message is text, whatever it holds.
+// TestNoticeEscapes: a message is shown as text, including its markup.
 func TestNoticeEscapes(t *testing.T) {
 	for _, message := range []string{
 		`<script>alert(1)</script>`, `</p></style><img src=x onerror=alert(1)>`, `"quotes" & 'more' &lt;b&gt;`, `{{.Style}} ${x} <!--`,

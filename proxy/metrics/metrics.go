@@ -29,7 +29,7 @@ func New(routes int) *Metrics { return &Metrics{routes: make([]Route, routes)} }
 // Route returns the counters of one route.
 func (m *Metrics) Route(id route.ID) *Route { return &m.routes[id] }
 
-// Sources is how many sources the loads of a route are counted for.
+// Sources is the number of sources for which the loads of a route are counted.
 const Sources = 2
 
 // Route holds the counters of one route.

@@ -68,8 +68,8 @@ func TestPercentiles(t *testing.T) {
 	}
 }
 
-// TestReading: what was counted between two readings is their difference, and
-// differences add up.
+// TestReading: the counts between two readings are their difference, and differences add
+// up.
 func TestReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New(2)

@@ -60,7 +60,7 @@ func TestSameMeaning(t *testing.T) {
 	}
 }
 
-// TestOtherMeaning: requests that differ in what they ask have different keys.
+// TestOtherMeaning: requests with different meanings have different keys.
 func TestOtherMeaning(t *testing.T) {
 	seen := map[string]string{}
 	for _, target := range []string{
@@ -131,8 +131,8 @@ func TestDecode(t *testing.T) {
 	}
 }
 
-// FuzzQuery: any target gives no route, a list of errors that is JSON, or a key
-// that means itself; and the key is the same whatever surrounds its parameters.
+// FuzzQuery: any target gives no route, a list of errors that is JSON, or a key that means
+// itself; and the key does not depend on other parameters or their order.
 func FuzzQuery(f *testing.F) {
 	for _, seed := range []string{
 		"/athletes/?season_year=2025&division=2030&gender=m&limit=50000", "/teams/5/resume?gender=f&division=0", "/scs/leaderboard/Saga?gender=",

@@ -105,7 +105,7 @@ func TestLegacyTarget(t *testing.T) {
 	}
 }
 
-// TestMatchIsReused: what a match held for one request is not there for the next.
+// TestMatchIsReused: a reused match holds nothing of the previous request.
 func TestMatchIsReused(t *testing.T) {
 	const full = "/teams/?gender=M&limit=7&search=St%20Mary"
 	for range 100 {

@@ -7,7 +7,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// TestEveryEndpointIsReached: no endpoint hides behind another one's path.
+// TestEveryEndpointIsReached: no endpoint's path hides another endpoint.
 func TestEveryEndpointIsReached(t *testing.T) {
 	for _, e := range store.Endpoints() {
 		path := strings.NewReplacer("{component}", "saga", "{snapshot_date}", "2025-10-20").Replace(e.Path)
@@ -21,7 +21,7 @@ func TestEveryEndpointIsReached(t *testing.T) {
 	}
 }
 
-// TestIDs: IDs are dense, so that a slice can hold what belongs to a route.
+// TestIDs: IDs are dense, so that a slice can be indexed by route.
 func TestIDs(t *testing.T) {
 	for i, r := range testRouter.Routes() {
 		if int(r.ID) != i || r.Endpoint != store.Endpoints()[i] {
@@ -30,7 +30,8 @@ func TestIDs(t *testing.T) {
 	}
 }
 
-// TestNamed: a route is found by its endpoint's path, whatever slashes are at its ends.
+// TestNamed: a route is found by its endpoint's path, with any number of slashes at its
+// ends.
 func TestNamed(t *testing.T) {
 	for _, r := range testRouter.Routes() {
 		bare := strings.Trim(r.Path(), "/")

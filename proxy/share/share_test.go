@@ -27,8 +27,8 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// TestShare: a client may wait for so many answers of each lane; further requests for
-// the same answers, other lanes and other clients do not count against that.
+// TestShare: a client may wait for a limited number of answers of each lane; further
+// requests for the same answers, other lanes and other clients do not count against that.
 func TestShare(t *testing.T) {
 	s := New(Limits{Requests: 6, Fills: [cache.Lanes]int{cache.Quick: 4, cache.Costly: 2}})
 	a, b := of("192.0.2.1"), of("192.0.2.2")

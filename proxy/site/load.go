@@ -60,7 +60,7 @@ func (s *Site) outlive(e *entry) (*entry, error) {
 	case e.Large():
 	case e.name == indexName:
 		if first {
-			s.opts.Logger.Error("the site has no index.html any more, serving the last one", "folder", s.opts.Dir)
+			s.opts.Logger.Error("the site has no index.html any more, serving the last version", "folder", s.opts.Dir)
 		}
 		return e, nil
 	case isHashed([]byte(e.name)) && now-e.gone.Load() < int64(keepGone):

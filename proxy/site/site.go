@@ -24,8 +24,8 @@ const (
 	checkEvery = time.Second
 	// quiet is the time since the last write after which a file counts as complete.
 	quiet = 2 * time.Second
-	// keepGone is how long a hashed file is served after its removal, for pages that
-	// were opened before a deployment and load their parts later.
+	// keepGone is the time for which a hashed file is served after its removal, for pages
+	// that were opened before a deployment and load their parts later.
 	keepGone = 24 * time.Hour
 	// entryBytes is the approximate size of an entry without its bodies.
 	entryBytes = 1 << 10

@@ -335,7 +335,7 @@ func TestLarge(t *testing.T) {
 		t.Errorf("the old file: %v", err)
 	}
 	if now := find(); bytes.Equal(now.Variants[0].ETag, old.Variants[0].ETag) {
-		t.Error("the new file has the old one's tag")
+		t.Error("the new file has the old file's tag")
 	}
 	if n := s.Stats().Bytes; n > 3*entryBytes {
 		t.Errorf("takes %d bytes of memory", n)
@@ -345,7 +345,7 @@ func TestLarge(t *testing.T) {
 	}
 	expect(t, s, "/film.mp4", nothing)
 	if _, err := s.Open(old); err == nil {
-		t.Error("opened what is gone")
+		t.Error("opened a removed file")
 	}
 }
 

@@ -33,7 +33,7 @@ type Options struct {
 // Traces begins and ends the traces of requests. It is safe for concurrent use.
 type Traces struct{ opts Options }
 
-// Trace is what is known about a request that is traced.
+// Trace holds the facts about a traced request.
 type Trace struct {
 	ID      string
 	Outcome string // as in Cache-Status; empty for a request that asked the cache for nothing

@@ -33,8 +33,8 @@ var (
 	stranger = &net.TCPAddr{IP: net.IPv4(203, 0, 113, 7)}
 )
 
-// TestID: an ID is taken from a trusted proxy alone, and only one that can't break a
-// header or a log line; every other request gets a new ID.
+// TestID: an ID is accepted from a trusted proxy only, and only if it can't break a header
+// or a log line; every other request gets a new ID.
 func TestID(t *testing.T) {
 	const sent, unique = "aB3-_.@:/+=", "Z0fV@n8AAAEAAGkE-9UAAAAA"
 	long := strings.Repeat("x", 128)

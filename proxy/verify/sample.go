@@ -162,7 +162,7 @@ func (s *samples) done(of sample, c Comparison, err error) {
 	s.stats.Verdicts[string(c.Verdict)]++
 }
 
-// logDifference logs a difference, that of one key once in a while.
+// logDifference logs a difference, with a pause between two records about the same key.
 func (v *Verifier) logDifference(c Comparison, logged map[string]time.Time) {
 	switch c.Verdict {
 	case Failed:

@@ -46,7 +46,7 @@ func TestSamplingNeverWaits(t *testing.T) {
 	large := `{"x":"` + strings.Repeat("x", 1<<20) + `"}`
 	for name, tt := range map[string]struct {
 		body string
-		kept int64 // at most, beside the one that is compared
+		kept int64 // at most, beside the comparison under way
 	}{"many": {`{}`, maxQueued}, "large": {large, maxQueuedBytes >> 20}} {
 		t.Run(name, func(t *testing.T) {
 			const loads = 40

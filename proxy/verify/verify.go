@@ -1,5 +1,5 @@
-// Package verify compares the answers of the database with those of the old API:
-// on request, and for a sample of the database's answers.
+// Package verify compares the answers of the database with the answers of the old API: on
+// request, and for a sample of the database's answers.
 package verify
 
 import (
@@ -31,11 +31,11 @@ var (
 	// ErrSkipped is wrapped by the errors of targets that can't be compared.
 	ErrSkipped = errors.New("not compared")
 
-	errTooMany  = fmt.Errorf("%d comparisons are running, the most at once; %w", maxConcurrent, ErrBusy)
+	errTooMany  = fmt.Errorf("%d comparisons are running, which is the limit; %w", maxConcurrent, ErrBusy)
 	errAllInUse = fmt.Errorf("all connections to the database are in use; %w", ErrBusy)
 )
 
-// Verdicts beside those of package compare, which are about two answers.
+// Verdicts in addition to package compare's, which need two answers.
 const (
 	Failed  compare.Verdict = "failed"  // a source gave no answer
 	Skipped compare.Verdict = "skipped" // the target can't be compared
@@ -152,7 +152,7 @@ type subject struct {
 
 var (
 	errNoPath   = noSubject(route.ErrNoRoute.Error())
-	errHasClock = fmt.Errorf("%w: the answer tells the time", ErrSkipped)
+	errHasClock = fmt.Errorf("%w: the answer contains the time", ErrSkipped)
 )
 
 // noSubject is the reason why a target can't be compared.
@@ -192,7 +192,7 @@ func (v *Verifier) subject(target string) (*subject, error) {
 	return s, nil
 }
 
-// Comparable reports whether the answers of an endpoint can be compared: those of
+// Comparable reports whether the answers of an endpoint can be compared: the answers of
 // /health contain the time.
 func Comparable(endpoint string) bool { return endpoint != route.HealthPath }
 

@@ -55,8 +55,8 @@ func Peer(of net.Addr) netip.Addr {
 	return tcp.AddrPort().Addr().Unmap().WithZone("")
 }
 
-// Believes reports whether a peer with an address is believed. An invalid address is that
-// of a peer on a Unix socket.
+// Believes reports whether a peer with an address is believed. An invalid address stands
+// for a peer on a Unix socket.
 func (t Trust) Believes(address netip.Addr) bool {
 	return !address.IsValid() || slices.ContainsFunc(t, func(p netip.Prefix) bool { return p.Contains(address) })
 }

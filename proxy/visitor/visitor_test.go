@@ -31,7 +31,7 @@ func TestOf(t *testing.T) {
 		headers []string
 		want    string // address proto host
 	}{
-		"nobody between":          {visitor, nil, visitor + " http www.example.org"},
+		"no proxy between":        {visitor, nil, visitor + " http www.example.org"},
 		"a stranger's claims":     {visitor, []string{"X-Forwarded-For", "1.1.1.1", "X-Forwarded-Proto", "https", "X-Forwarded-Host", "evil"}, visitor + " http www.example.org"},
 		"a trusted one without":   {here, nil, here + " http www.example.org"},
 		"a trusted one":           {here, []string{"X-Forwarded-For", visitor, "X-Forwarded-Proto", "https", "X-Forwarded-Host", "site.example"}, visitor + " https site.example"},
@@ -65,8 +65,7 @@ func TestOf(t *testing.T) {
 	}
 }
 
-// TestOfUnixSocket: a peer without an address is no address, and what it reports
-// is believed.
+// TestOfUnixSocket: a peer on a Unix socket has no address, and its headers are believed.
 func TestOfUnixSocket(t *testing.T) {
 	for name, peer := range map[string]net.Addr{
 		"without a name": &net.UnixAddr{Net: "unix"}, "abstract": &net.UnixAddr{Name: "@", Net: "unix"},
@@ -86,8 +85,8 @@ func TestOfUnixSocket(t *testing.T) {
 	}
 }
 
-// FuzzLast: whatever the chain says, the result is an address that was
-// in it or the peer's, in its plain form, and a stranger is never talked away.
+// FuzzLast: for any chain the result is an address of the chain or the peer's, in its plain
+// form, and an untrusted address is never skipped.
 func FuzzLast(f *testing.F) {
 	for _, chain := range []string{"", ",", "1.1.1.1, 10.0.0.1", "[::1]:80, ::ffff:10.0.0.1", "unknown", "fe80::1%x,10.0.0.1:1", "[[::1]]", "1.1.1.1,,10.0.0.1"} {
 		f.Add(chain)
@@ -101,12 +100,12 @@ func FuzzLast(f *testing.F) {
 			t.Errorf("%q: %v", chain, got)
 		}
 		if again, err := netip.ParseAddr(got.String()); err != nil || again != got {
-			t.Errorf("%q: %v is not what is sent", chain, got)
+			t.Errorf("%q: %v is not the form that is sent", chain, got)
 		}
 		if got := inside.last(stranger, chain); got != stranger {
 			t.Errorf("%q: a stranger became %v", chain, got)
 		}
-		// What a visitor sends is before what a trusted proxy adds.
+		// A trusted proxy appends to the visitor's header.
 		if got := inside.last(peer, chain+", 203.0.113.7, 10.0.0.2"); got != stranger {
 			t.Errorf("%q: the visitor became %v", chain, got)
 		}
