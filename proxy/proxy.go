@@ -24,6 +24,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/cors"
+	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/health"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
@@ -135,6 +136,7 @@ type shared struct {
 	legacyErrors complaints
 	shares       *share.Shares // of clients in fills
 	traces       *trace.Traces
+	events       *events.List
 }
 
 // serving holds the servers and the state that they read for each request.
@@ -181,7 +183,9 @@ func New(opts Options) (*Proxy, error) {
 		targets:    content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
 		negotiator: content.NewNegotiator(), inflations: content.NewPace(runtime.GOMAXPROCS(0) / 2), shares: share.New(share.Default),
 		traces: trace.New(trace.Options{Trust: opts.TrustedProxies, Slow: opts.SlowRequest, Logger: opts.Logger}),
+		events: &events.List{},
 	}
+	p.followEvents()
 	p.maintenance = maintenance.New(maintenance.Options{
 		Period: opts.State.Maintenance, OnEnd: p.wake, Logger: opts.Logger,
 		Keep: func(period *maintenance.Period) error {
@@ -218,7 +222,7 @@ func (p *Proxy) originOptions() origin.Options {
 	o.Store, o.Legacy, o.Routes, o.Outage, o.Logger = p.opts.Origin, p.opts.Legacy, p.router, p.outage, p.opts.Logger
 	o.Overrides = p.opts.State.Sources
 	o.Generation = func(s store.Scope) string { return p.generations.Seen(s) }
-	o.OnLoad, o.OnDown = p.loaded, p.wake
+	o.OnLoad, o.OnDown, o.OnSwitch = p.loaded, p.wake, func(text string) { p.events.Add(events.Source, text) }
 	return o
 }
 
@@ -234,7 +238,7 @@ func (p *Proxy) cacheOptions() cache.Options {
 func (p *Proxy) generationOptions() generation.Options {
 	o := p.opts.Generations
 	o.Store, o.Cache, o.Outage, o.Routes = p.opts.Origin, p.cache, p.outage, p.router
-	o.Paused, o.Logger = p.maintenance.On, p.opts.Logger
+	o.Paused, o.OnPublish, o.Logger = p.maintenance.On, p.published(o.OnPublish), p.opts.Logger
 	return o
 }
 
@@ -243,7 +247,7 @@ func (p *Proxy) newAdmin() *admin.Admin {
 	return admin.New(admin.Options{
 		Gate: opts.Admin, Trust: opts.TrustedProxies, Store: opts.Origin, Legacy: opts.Legacy, Site: opts.Site, Memory: opts.Memory, Requests: opts.Requests,
 		Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Shares: p.shares, Origins: p.origins, Generations: p.generations,
-		Verify: p.verify, Maintenance: p.maintenance, OnSourceChange: p.moved,
+		Verify: p.verify, Maintenance: p.maintenance, Events: p.events, OnSourceChange: p.moved,
 		Connections: func() wire.Stats { return p.server.Stats() }, Version: opts.Version, Logger: opts.Logger,
 	})
 }

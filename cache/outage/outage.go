@@ -19,7 +19,8 @@ var ErrDown = errors.New("the origin is down")
 // reports it; code that depends on the origin queries it. It is safe for concurrent
 // use.
 type Outage struct {
-	logger *slog.Logger
+	logger   *slog.Logger
+	onChange func(cause error)
 	// created is the instant from which confirmed counts, on the monotonic clock.
 	created time.Time
 	// confirmed is when the origin was last known to be up, in nanoseconds since
@@ -50,10 +51,14 @@ func New(logger *slog.Logger) *Outage {
 	if logger == nil {
 		logger = slog.New(slog.DiscardHandler)
 	}
-	o := &Outage{logger: logger, created: time.Now().Add(-1)} // so that zero can mean never
+	o := &Outage{logger: logger, onChange: func(error) {}, created: time.Now().Add(-1)} // so that zero can mean never
 	o.era.Store(newEra(o))
 	return o
 }
+
+// OnChange has f called after each begin of an outage, with its cause, and with nil after
+// its end. f must not block. OnChange must be called before o is used.
+func (o *Outage) OnChange(f func(cause error)) { o.onChange = f }
 
 func newEra(o *Outage) *Era {
 	e := &Era{outage: o}
@@ -72,6 +77,7 @@ func (e *Era) Down(err error) {
 	}
 	e.cancel()
 	e.outage.logger.Error("the origin is down, serving what is there", "error", err)
+	e.outage.onChange(err)
 }
 
 // WhileUp returns a context that ends with parent, or earlier with the era. The
@@ -108,6 +114,7 @@ func (o *Outage) Up() {
 	e := o.Era()
 	if c := e.ended.Load(); c != nil && o.era.CompareAndSwap(e, newEra(o)) {
 		o.logger.Info("the origin is back", "down_for", time.Since(c.At).Round(time.Millisecond))
+		o.onChange(nil)
 	}
 }
 

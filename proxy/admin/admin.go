@@ -15,6 +15,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/admin/prometheus"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
+	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
@@ -30,8 +31,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// Options name the parts that an Admin reads and changes. All but Legacy and Site
-// are required.
+// Options name the parts that an Admin reads and changes. All but Legacy, Site and
+// Events are required.
 type Options struct {
 	Gate  gate.Options
 	Trust visitor.Trust
@@ -50,6 +51,8 @@ type Options struct {
 	Generations *generation.Watcher
 	Verify      *verify.Verifier
 	Maintenance *maintenance.Mode
+	// Events takes the changes that operators make, and is shown to them; nil keeps none.
+	Events *events.List
 	// OnSourceChange follows a change of sources with all that depends on them. It
 	// returns the number of entries that became stale, and why the change can't
 	// be kept for the next run.

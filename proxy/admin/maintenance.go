@@ -1,10 +1,12 @@
 package admin
 
 import (
+	"cmp"
 	"errors"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/valyala/fasthttp"
@@ -36,7 +38,13 @@ func (a *Admin) changeMaintenance(ctx *fasthttp.RequestCtx) {
 		a.sendMaintenance(ctx, nil) // nothing changes
 		return
 	}
-	a.sendMaintenance(ctx, a.opts.Maintenance.Set(next))
+	err = a.opts.Maintenance.Set(next)
+	if next != nil {
+		a.opts.Events.Add(events.Maintenance, "maintenance mode on: "+cmp.Or(next.Message, "without a message"))
+	} else {
+		a.opts.Events.Add(events.Reopen, "maintenance mode off")
+	}
+	a.sendMaintenance(ctx, err)
 }
 
 func (a *Admin) sendMaintenance(ctx *fasthttp.RequestCtx, notKept error) {

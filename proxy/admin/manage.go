@@ -13,6 +13,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -111,7 +112,25 @@ func (a *Admin) servePurge(ctx *fasthttp.RequestCtx) {
 	}
 	purged := a.opts.Cache.Purge(match, req.Hard)
 	a.opts.Logger.Info("purged", "selector", string(ctx.PostBody()), "entries", purged)
+	a.opts.Events.Add(events.Purge, fmt.Sprintf("%d entries purged, %s", purged, selectorText(req)))
 	a.sendJSON(ctx, fasthttp.StatusOK, api.Purged{Purged: purged})
+}
+
+// selectorText describes the selector of a purge.
+func selectorText(req api.PurgeRequest) string {
+	text := "all"
+	switch {
+	case req.Path != nil:
+		text = "path " + *req.Path
+	case req.Route != nil:
+		text = "route " + *req.Route
+	case req.Scope != nil:
+		text = "scope " + *req.Scope
+	}
+	if req.Hard {
+		return text + ", hard"
+	}
+	return text
 }
 
 // selects returns the condition by which a request selects entries.

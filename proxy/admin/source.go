@@ -2,10 +2,13 @@ package admin
 
 import (
 	"errors"
+	"maps"
+	"slices"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
@@ -83,7 +86,17 @@ func (a *Admin) serveSourceChange(ctx *fasthttp.RequestCtx) {
 		a.opts.Logger.Warn("the change of source is not kept for the next run", "error", unkept)
 	}
 	a.opts.Logger.Warn("source changed", "default", state.Default, "routes", state.Routes, "reset", req.Reset, "purged", purged)
+	a.opts.Events.Add(events.Source, "source changed: "+sourceText(state.Sources))
 	a.sendJSON(ctx, fasthttp.StatusOK, state)
+}
+
+// sourceText describes the sources of answers.
+func sourceText(s api.Sources) string {
+	text := s.Default
+	for _, path := range slices.Sorted(maps.Keys(s.Routes)) {
+		text += ", " + path + " from " + s.Routes[path]
+	}
+	return text
 }
 
 // override changes the sources as requested, and returns the routes whose source is

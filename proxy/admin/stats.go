@@ -56,7 +56,7 @@ func (a *Admin) Stats() api.Stats {
 	stats.Legacy = newLegacyStats(a.opts.Legacy)
 	stats.Requests.HitRatio, stats.Requests.Latency = api.HitRatio(stats.Requests.Outcomes), newLatency(&all)
 	stats.Sources = newSources(a.opts.Origins.Stats())
-	stats.Site, stats.Hottest = a.siteStats(), a.hottest()
+	stats.Site, stats.Hottest, stats.Events = a.siteStats(), a.hottest(), a.events()
 	pool := a.opts.Store.Stats()
 	stats.Pool = api.Pool{Limit: pool.Limit, Open: pool.Open, InUse: pool.InUse, Waits: pool.Waits, Refused: pool.Refused, WaitedMS: milliseconds(int64(pool.Waited))}
 	return stats
@@ -68,6 +68,15 @@ func (a *Admin) siteStats() api.Site {
 	}
 	kept := a.opts.Site.Stats()
 	return api.Site{Requests: a.opts.Metrics.SiteRequests.Load(), Missing: a.opts.Metrics.SiteMissing.Load(), Files: kept.Files, Bytes: kept.Bytes}
+}
+
+// events returns the latest events.
+func (a *Admin) events() []api.Event {
+	all := []api.Event{}
+	for _, e := range a.opts.Events.All() {
+		all = append(all, api.Event{At: e.At, Kind: string(e.Kind), Text: e.Text})
+	}
+	return all
 }
 
 // hottestKeys limits the most requested keys in the stats.

@@ -57,6 +57,9 @@ type Options struct {
 	// OnDown is called when a load has found an outage. It must not block. May be
 	// nil.
 	OnDown func()
+	// OnSwitch is called after a circuit breaker opened or closed, with a description.
+	// It must not block. May be nil.
+	OnSwitch func(text string)
 	// Logger receives switches between the sources; nil discards them.
 	Logger *slog.Logger
 }
@@ -73,6 +76,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnDown == nil {
 		o.OnDown = func() {}
+	}
+	if o.OnSwitch == nil {
+		o.OnSwitch = func(string) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
@@ -213,18 +219,24 @@ func (o *Origins) judge(outage error) {
 
 func (o *Origins) storeSwitched(open bool, reason string) {
 	if open {
-		o.opts.Logger.Warn("auto: " + reason + "; answers come from the old API")
+		o.switched(slog.LevelWarn, "auto: "+reason+"; answers come from the old API")
 		return
 	}
-	o.opts.Logger.Info("auto: " + reason + "; answers come from the store again")
+	o.switched(slog.LevelInfo, "auto: "+reason+"; answers come from the store again")
 }
 
 func (o *Origins) legacySwitched(open bool, reason string) {
 	if open {
-		o.opts.Logger.Warn("auto: " + reason + "; it gets probes only")
+		o.switched(slog.LevelWarn, "auto: "+reason+"; it gets probes only")
 		return
 	}
-	o.opts.Logger.Info("auto: " + reason + "; the old API answers again")
+	o.switched(slog.LevelInfo, "auto: "+reason+"; the old API answers again")
+}
+
+// switched reports that a breaker opened or closed.
+func (o *Origins) switched(level slog.Level, text string) {
+	o.opts.Logger.Log(context.Background(), level, text)
+	o.opts.OnSwitch(text)
 }
 
 // ErrNoLegacy is the error of a source that needs the old API.

@@ -83,10 +83,12 @@ func (a *App) succeed(ctx context.Context) error {
 		next.Saved()
 		if err = next.Await(ctx, a.handOver.patience); err == nil {
 			a.log.Info("handed over", "pid", next.PID())
+			a.proxy.HandedOver("handed over to another process")
 			return nil
 		}
 		next.Kill()
 	}
+	a.proxy.HandedOver("hand-over failed: " + err.Error())
 	a.handOver.release(false)
 	a.toSave()   // in case of a publish meanwhile
 	a.writePID() // the successor may have replaced it
@@ -139,6 +141,7 @@ func (a *App) takeOver() {
 	}
 	a.handOver.release(false)
 	a.toSave()
+	a.proxy.HandedOver("took over from another process")
 	if err := last.Ready(); err != nil {
 		a.log.Warn("the last process does not listen any more", "error", err)
 	}

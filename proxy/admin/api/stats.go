@@ -23,6 +23,7 @@ type Stats struct {
 	Memory     Memory           `json:"memory"`
 	Verify     Verify           `json:"verify"`
 	Hottest    []HotKey         `json:"hottest"` // the most requested keys
+	Events     []Event          `json:"events"`  // the latest, the oldest first
 }
 
 // Generation describes the published generation and the entries that are not of
