@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"slices"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/entry"
 )
 
 // Saved is an entry as it is kept between two runs.
@@ -18,16 +20,16 @@ type Saved struct {
 }
 
 // Cost returns the entry's size in a cache's budget, in bytes.
-func (s *Saved) Cost() int64 { return s.room(s.Key) }
-
-// Release gives up the bodies of an exported entry.
-func (s *Saved) Release() { s.release() }
+func (s *Saved) Cost() int64 {
+	e := Entry{Key: s.Key, Content: s.Content}
+	return e.Cost()
+}
 
 // Export returns the warm set and then the hot shelf, each with the most requested entries
 // first. The caller releases each of them.
 func (c *Cache) Export() (all []Saved) {
 	c.each(func(s *slot, v *version) {
-		if at := place(s.place.Load()); (at == warm || at == hot) && v.hold() {
+		if at := place(s.place.Load()); (at == warm || at == hot) && v.Hold() {
 			all = append(all, Saved{
 				Key: v.Key, Content: v.Content, Filled: v.Filled, Took: v.Took,
 				Warm: at == warm, Purged: v.purged.Load() || v.doubtful, Asked: s.asked.Load(),
@@ -60,7 +62,7 @@ func (c *Cache) Adopt(entries []Saved) {
 	for _, e := range entries {
 		// The age, not the time, is kept: the clock may have been ahead, or be set back.
 		age := max(0, now.Sub(e.Filled))
-		made, err := c.newEntry(e.Key, e.Content, now.Add(-age), max(0, e.Took))
+		made, err := entry.New(e.Key, e.Content, now.Add(-age), max(0, e.Took), c.opts.Check)
 		if err != nil {
 			c.opts.Logger.Warn("saved entry left out", "key", e.Key, "error", err)
 			continue

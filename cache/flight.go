@@ -9,6 +9,7 @@ import (
 
 	"golang.org/x/sync/singleflight"
 
+	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/cache/turns"
 )
 
@@ -196,7 +197,7 @@ func (c *Cache) read(ctx context.Context, key string) (v *version, err error) {
 		return nil, err
 	}
 	filled := time.Now()
-	e, err := c.newEntry(key, content, filled, filled.Sub(start))
+	e, err := entry.New(key, content, filled, filled.Sub(start), c.opts.Check)
 	if err != nil {
 		return nil, err
 	}

@@ -180,3 +180,22 @@ func (c *Cache) count(s *slot) {
 		c.promote(s)
 	}
 }
+
+// Outcome classifies the answer to a request.
+type Outcome uint8
+
+// The outcomes, each the label of a metric and the detail in Cache-Status.
+const (
+	Hit        Outcome = iota // served fresh from the cache
+	Stale                     // served from the cache while it is refreshed
+	StaleError                // served from the cache because the origin fails
+	Miss                      // by a fill that this request began
+	Coalesced                 // by a fill that another request began
+	Pass                      // not for the cache
+	Error                     // not answered
+	Outcomes                  // the number of outcomes
+)
+
+var outcomeNames = [Outcomes]string{"hit", "stale", "stale_error", "miss", "coalesced", "pass", "error"}
+
+func (o Outcome) String() string { return outcomeNames[o] }

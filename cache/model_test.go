@@ -455,8 +455,8 @@ func (m *model) check() {
 
 func (m *model) checkAnswer(r modelResult) {
 	state, read := describe(r.entry)
-	if r.entry.Key != r.key || r.entry.Content.check() != nil {
-		m.wrong("%s: an entry of %s: %v", r.key, r.entry.Key, r.entry.Content.check())
+	if r.entry.Key != r.key || r.entry.Incomplete() != nil {
+		m.wrong("%s: an entry of %s: %v", r.key, r.entry.Key, r.entry.Incomplete())
 	}
 	if read <= r.dropped {
 		m.wrong("%s: %s by read %d, which was dropped with those up to %d", r.key, r.outcome, read, r.dropped)

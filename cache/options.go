@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/cache/outage"
 )
 
@@ -16,7 +17,7 @@ var (
 	// ErrDown is returned immediately while the origin is known to be down.
 	ErrDown = outage.ErrDown
 	// ErrUnfit is the error of an answer that may not be stored, and wraps the reason.
-	ErrUnfit = errors.New("the answer may not be stored")
+	ErrUnfit = entry.ErrUnfit
 	// ErrMoved is the error of a key whose fill read another generation than the
 	// generation being prepared.
 	ErrMoved = errors.New("the data moved on meanwhile")

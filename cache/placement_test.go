@@ -109,7 +109,7 @@ func TestDisplacement(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			c := newCache(t, &fakeOrigin{size: 10 << 10}, Options{Bytes: 1 << 20})
 			n := 0
-			for ; c.shelves.at(hot).fits(10<<10 + entryOverhead + 10); n++ {
+			for ; c.shelves.at(hot).fits(answer("0123456789", 10<<10).Cost()); n++ {
 				ask(t, c, key("hot", n), 1, always(1+promoteAfter))
 				others := tt.others
 				if tt.displaces {

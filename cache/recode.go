@@ -3,6 +3,8 @@ package cache
 import (
 	"runtime/debug"
 	"weak"
+
+	"github.com/lewistv/xcri-proxy/cache/entry"
 )
 
 // recodeQueue limits how many entries wait to be recoded. An entry that finds the
@@ -31,9 +33,9 @@ func (c *Cache) recodeAll() {
 		case <-c.life.ctx.Done():
 			return
 		case next := <-c.recodes:
-			if v := next.Value(); v != nil && c.has(v) && v.hold() {
+			if v := next.Value(); v != nil && c.has(v) && v.Hold() {
 				c.recode(v)
-				v.release()
+				v.Release()
 			}
 		}
 	}
@@ -63,13 +65,13 @@ func (c *Cache) recode(v *version) {
 	}
 	content := v.Content
 	content.Variants = variants
-	better, err := c.newEntry(v.Key, content, v.Filled, v.Took)
+	better, err := entry.New(v.Key, content, v.Filled, v.Took, c.opts.Check)
 	if err != nil {
 		c.opts.Logger.Error("recoding failed", "key", v.Key, "error", err)
 		return
 	}
 	c.replace(v, better)
-	better.release()
+	better.Release()
 }
 
 // replace puts another form of a version in its place, if the version is still there

@@ -146,7 +146,7 @@ func TestHoldAllOrNone(t *testing.T) {
 	}
 	gone.Release()
 	c := Content{Variants: []Variant{{File: first}, {File: gone}}}
-	if c.hold() {
+	if c.Hold() {
 		t.Error("held, although one body is gone")
 	}
 	if first.Release(); m.Files() != 0 {

@@ -40,14 +40,14 @@ func (v *version) recoded(e *Entry) *version {
 // use notes that a slot serves the version, or will: it holds the entry's files.
 func (v *version) use() {
 	if v.users++; v.users == 1 {
-		v.hold() // can't fail: the caller holds the version or has just made it
+		v.Hold() // can't fail: the caller holds the version or has just made it
 	}
 }
 
 // drop ends a use.
 func (v *version) drop() {
 	if v.users--; v.users == 0 {
-		v.release()
+		v.Release()
 	}
 }
 

@@ -3,8 +3,16 @@ package cache
 import (
 	"log/slog"
 
+	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/cache/outage"
 	"github.com/lewistv/xcri-proxy/cache/turns"
+)
+
+// An answer as it is filled and stored. See package entry.
+type (
+	Content = entry.Content
+	Variant = entry.Variant
+	Entry   = entry.Entry
 )
 
 // Outage records whether the origin is down. See package outage.

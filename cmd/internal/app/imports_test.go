@@ -15,9 +15,10 @@ const module = "github.com/lewistv/xcri-proxy/"
 // allowed lists each package of the project, a colon, and the packages of the project
 // that it may import.
 const allowed = `
-cache: cache/admission cache/memfile cache/outage cache/turns
+cache: cache/admission cache/entry cache/outage cache/turns
 cache/admission:
 cache/atomicfile:
+cache/entry: cache/memfile
 cache/memfile:
 cache/outage:
 cache/snapshot: cache cache/atomicfile
