@@ -116,6 +116,15 @@ func (s *session) probe(ctx context.Context, l *link) error {
 	return nil
 }
 
+// Unset returns the refusals that matter of the host in use: see session.missing. It is
+// nil before the first connection.
+func (p *Pool) Unset() error {
+	p.dialer.mu.Lock()
+	h := p.dialer.hosts[p.dialer.now]
+	p.dialer.mu.Unlock()
+	return h.session.missing()
+}
+
 // missing returns the refusals that matter: variables that keep the server's value,
 // and a time limit if the server has neither of the two.
 func (s *session) missing() error {

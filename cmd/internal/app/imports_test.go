@@ -72,7 +72,7 @@ proxy/trace: proxy/visitor
 proxy/verify: proxy/compare proxy/legacy proxy/route store
 proxy/visitor:
 proxy/wire: cache cache/memfile proxy/budget
-store: store/dberror store/jsontext store/param store/pool store/readapi store/scope
+store: store/dberror store/jsontext store/param store/pool store/readapi store/scope store/survey
 store/dberror:
 store/gate:
 store/jsontext:
@@ -87,6 +87,7 @@ store/storetest/mariadb: store/storetest
 store/storetest/need:
 store/storetest/relay:
 store/storetest/scratch: store/param store/readapi store/storetest store/storetest/mariadb
+store/survey: store/jsontext
 `
 
 // homes lists each large dependency, a colon, and the packages that may import
