@@ -23,10 +23,10 @@ const (
 	promptly = 900 * time.Millisecond
 )
 
-// load is a set of clients that send requests until they are stopped. Each request
+// traffic is a set of clients that send requests until they are stopped. Each request
 // must get a complete and correct answer, and a connection may be closed only after an
 // answer with Connection: close.
-type load struct {
+type traffic struct {
 	addr  string
 	paths []string // of warm entries
 	stop  chan struct{}
@@ -41,18 +41,18 @@ type load struct {
 	failures []string
 }
 
-func startLoad(t *testing.T, addr string, paths []string) *load {
+func startLoad(t *testing.T, addr string, paths []string) *traffic {
 	t.Helper()
-	l := &load{addr: addr, paths: paths, stop: make(chan struct{})}
+	l := &traffic{addr: addr, paths: paths, stop: make(chan struct{})}
 	for n := range loadClients {
-		l.done.Go(func() { (&loadClient{load: l, kind: n % 4, rand: rand.New(rand.NewPCG(uint64(n), 0))}).run() })
+		l.done.Go(func() { (&loadClient{traffic: l, kind: n % 4, rand: rand.New(rand.NewPCG(uint64(n), 0))}).run() })
 	}
 	t.Cleanup(func() { l.end(t) })
 	return l
 }
 
 // end stops the clients and reports their failures.
-func (l *load) end(t *testing.T) {
+func (l *traffic) end(t *testing.T) {
 	t.Helper()
 	select {
 	case <-l.stop:
@@ -69,28 +69,28 @@ func (l *load) end(t *testing.T) {
 }
 
 // await returns once the given number of further requests have been answered.
-func (l *load) await(t *testing.T, more int64) {
+func (l *traffic) await(t *testing.T, more int64) {
 	t.Helper()
 	goal := l.answers.Load() + more
 	await(t, "answers to the load", func() bool { return l.answers.Load() >= goal })
 }
 
-// loadClient is a client of load. Between two requests, clients of kind 0 hardly
+// loadClient is a client of traffic. Between two requests, clients of kind 0 hardly
 // pause, of kind 1 and 2 pause for up to 300 ms, and of kind 3 reconnect.
 type loadClient struct {
-	load *load
-	kind int
-	rand *rand.Rand
-	conn net.Conn // nil before connecting
-	from *bufio.Reader
-	used time.Time // time of the last answer
+	traffic *traffic
+	kind    int
+	rand    *rand.Rand
+	conn    net.Conn // nil before connecting
+	from    *bufio.Reader
+	used    time.Time // time of the last answer
 }
 
 func (c *loadClient) run() {
 	defer c.hangUp()
 	for {
 		select {
-		case <-c.load.stop:
+		case <-c.traffic.stop:
 			return
 		case <-time.After(c.pause()):
 		}
@@ -99,14 +99,14 @@ func (c *loadClient) run() {
 		err := c.ask(path)
 		switch {
 		case err == nil:
-			c.load.answers.Add(1)
+			c.traffic.answers.Add(1)
 			continue
 		case kept && idle > promptly:
-			c.load.late.Add(1)
+			c.traffic.late.Add(1)
 		default:
-			c.load.mu.Lock()
-			c.load.failures = append(c.load.failures, fmt.Sprintf("%v kind %d, idle for %v: %s: %v", time.Now().Format("05.000"), c.kind, idle, path, err))
-			c.load.mu.Unlock()
+			c.traffic.mu.Lock()
+			c.traffic.failures = append(c.traffic.failures, fmt.Sprintf("%v kind %d, idle for %v: %s: %v", time.Now().Format("05.000"), c.kind, idle, path, err))
+			c.traffic.mu.Unlock()
 		}
 		c.hangUp()
 	}
@@ -123,9 +123,9 @@ func (c *loadClient) pause() time.Duration {
 // path returns a warm path, or occasionally a path that was not requested before.
 func (c *loadClient) path() string {
 	if c.rand.IntN(10) > 0 {
-		return c.load.paths[c.rand.IntN(len(c.load.paths))]
+		return c.traffic.paths[c.rand.IntN(len(c.traffic.paths))]
 	}
-	return fmt.Sprintf("/athletes/?season_year=2025&limit=3&offset=%d", c.load.cold.Add(1))
+	return fmt.Sprintf("/athletes/?season_year=2025&limit=3&offset=%d", c.traffic.cold.Add(1))
 }
 
 func (c *loadClient) hangUp() {
@@ -138,10 +138,10 @@ func (c *loadClient) hangUp() {
 // ask sends a request and checks the answer.
 func (c *loadClient) ask(path string) (err error) {
 	if c.conn == nil {
-		if c.conn, err = net.DialTimeout("tcp", c.load.addr, 20*time.Second); err != nil {
+		if c.conn, err = net.DialTimeout("tcp", c.traffic.addr, 20*time.Second); err != nil {
 			return err
 		}
-		c.load.connections.Add(1)
+		c.traffic.connections.Add(1)
 		c.from = bufio.NewReader(c.conn)
 	}
 	c.conn.SetDeadline(time.Now().Add(20 * time.Second))
@@ -162,14 +162,14 @@ func (c *loadClient) ask(path string) (err error) {
 	}
 	c.used = time.Now()
 	if resp.Close {
-		c.load.told.Add(1)
+		c.traffic.told.Add(1)
 		c.hangUp()
 	}
-	return c.load.check(path, resp.StatusCode, string(body))
+	return c.traffic.check(path, resp.StatusCode, string(body))
 }
 
 // check returns the fault of an answer. The data does not change during the load.
-func (l *load) check(path string, status int, body string) error {
+func (l *traffic) check(path string, status int, body string) error {
 	_, offset, cold := strings.Cut(path, "&limit=3&offset=")
 	if status != http.StatusOK || !json.Valid([]byte(body)) || cold && !strings.Contains(body, `"offset":`+offset+",") {
 		return fmt.Errorf("status %d: %.300s", status, body)

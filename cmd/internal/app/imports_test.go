@@ -30,7 +30,10 @@ cmd/internal/cgroup:
 cmd/internal/console:
 cmd/internal/exit: cmd/internal/adminclient
 cmd/internal/handover:
-cmd/internal/load: cmd/internal/accesslog proxy/admin/api
+cmd/internal/load: cmd/internal/adminclient cmd/internal/console cmd/internal/exit cmd/internal/load/client cmd/internal/load/measure cmd/internal/load/visitors
+cmd/internal/load/client: cmd/internal/load/visitors
+cmd/internal/load/measure: cmd/internal/load/client cmd/internal/load/visitors proxy/admin/api
+cmd/internal/load/visitors: cmd/internal/accesslog
 cmd/internal/logging:
 cmd/internal/process: cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/logging config
 cmd/internal/show: cmd/internal/console proxy/admin/api
@@ -94,12 +97,12 @@ store/survey: store/jsontext
 // it; the packages below them may too.
 const homes = `
 database/sql: store cmd/xcri-bench
-github.com/andybalholm/brotli: proxy cmd/internal/load
+github.com/andybalholm/brotli: proxy cmd/internal/load/client
 github.com/coreos/go-systemd: cmd/internal/app cmd/internal/handover
 github.com/dgraph-io/ristretto: cache/admission
 github.com/dustin/go-humanize: config
 github.com/go-sql-driver/mysql: store
-github.com/klauspost/compress: proxy cmd/internal/load
+github.com/klauspost/compress: proxy cmd/internal/load/client
 github.com/spf13/cobra: cmd/xcri-proxy
 github.com/valyala/fasthttp: proxy cmd/xcri-bench/bare
 golang.org/x/sync: cache

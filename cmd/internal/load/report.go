@@ -1,188 +1,92 @@
 package load
 
 import (
-	"cmp"
-	"errors"
 	"fmt"
-	"net/http"
+	"io"
+	"maps"
 	"slices"
-	"strconv"
-	"sync"
-	"sync/atomic"
-	"time"
+	"strings"
 
-	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/cmd/internal/console"
+	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
+	"github.com/lewistv/xcri-proxy/cmd/internal/load/client"
+	"github.com/lewistv/xcri-proxy/cmd/internal/load/measure"
+	"github.com/lewistv/xcri-proxy/cmd/internal/load/visitors"
 )
 
-// statusError reports an unexpected status.
-type statusError int
-
-func (e statusError) Error() string {
-	return fmt.Sprintf("got %d %s", int(e), http.StatusText(int(e)))
-}
-
-// outcomes are the details of Cache-Status. Without a detail, a failed request counts
-// as "failed" and any other answer as "none".
-var outcomes = [...]string{"hit", "stale", "stale_error", "miss", "coalesced", "pass", failed, none}
-
-const failed, none = "error", "none"
-
-// NoConnection is the Kind of a failure to connect.
-const NoConnection = "no connection"
-
-// Failure is a kind of error, its count, and its first example.
-type Failure struct {
-	Kind    string `json:"kind"`
-	Count   int64  `json:"count"`
-	Example string `json:"example"`
-}
-
-// tally counts the results of requests. The zero value is empty. It is safe for
-// concurrent use.
-type tally struct {
-	kinds      [kinds]Histogram
-	statuses   [600]atomic.Int64
-	outcomes   [kinds][len(outcomes)]atomic.Int64
-	bytes      atomic.Int64
-	errors     atomic.Int64
-	reconnects atomic.Int64
-
-	mu       sync.Mutex
-	failures map[string]*Failure
-}
-
-// count counts a request after the warm-up. An err that is not about the status or
-// body means that the answer is incomplete.
-func (t *tally) count(k Kind, a *answer, took time.Duration, err error) {
-	t.kinds[k].Record(took)
-	var wrong statusError
-	outcome := string(a.outcome)
-	if err != nil && !errors.As(err, &wrong) && !errors.Is(err, errBody) {
-		outcome = ""
-	} else {
-		t.statuses[a.status].Add(1)
-		t.bytes.Add(a.bytes)
-	}
-	if !slices.Contains(outcomes[:], outcome) {
-		outcome = none
-		if err != nil {
-			outcome = failed
-		}
-	}
-	t.outcomes[k][slices.Index(outcomes[:], outcome)].Add(1)
-}
-
-func (t *tally) fail(target string, err error) {
-	t.errors.Add(1)
-	kind := failureKind(err)
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.failures == nil {
-		t.failures = map[string]*Failure{}
-	}
-	if t.failures[kind] == nil {
-		t.failures[kind] = &Failure{Kind: kind, Example: target + ": " + err.Error()}
-	}
-	t.failures[kind].Count++
-}
-
-func failureKind(err error) string {
-	var (
-		dial   dialError
-		status statusError
-	)
-	switch {
-	case errors.As(err, &dial):
-		return NoConnection
-	case isTimeout(err):
-		return "timeout"
-	case errors.Is(err, errTruncated):
-		return "truncated"
-	case errors.Is(err, errMalformed):
-		return "malformed"
-	case errors.Is(err, errBody):
-		return "body"
-	case errors.As(err, &status):
-		return "status " + strconv.Itoa(int(status))
-	}
-	return "closed"
-}
-
-// times returns the latencies of all kinds.
-func (t *tally) times() *Times {
-	all := &Times{}
-	for i := range t.kinds {
-		all.Add(&t.kinds[i])
-	}
-	return all
-}
-
-// Report is the result of a run. Of the warm-up it counts only errors. Times are in
-// seconds, sizes in bytes.
+// Report is the report of load.
 type Report struct {
-	Requests   int64            `json:"requests"`
-	WarmUp     int64            `json:"warm_up"`
-	Seconds    float64          `json:"seconds"` // without the warm-up
-	PerSecond  float64          `json:"per_second"`
-	Errors     int64            `json:"errors"`
-	Failures   []Failure        `json:"failures"` // by kind, most first
-	Reconnects int64            `json:"reconnects"`
-	Statuses   map[string]int64 `json:"statuses"`
-	Outcomes   map[string]int64 `json:"outcomes"`  // of Cache-Status
-	HitRatio   float64          `json:"hit_ratio"` // see api.HitRatio; a failed request is not a hit
-	Bytes      int64            `json:"bytes"`     // of the bodies as transferred
-	Latency    Latency          `json:"latency"`
-	Kinds      []KindReport     `json:"kinds"`
+	Result      string  `json:"result"`
+	URL         string  `json:"url"`
+	Connections int     `json:"connections"`
+	Rate        float64 `json:"rate"` // zero means no rate
+	Seed        uint64  `json:"seed"`
+	Error       string  `json:"error,omitempty"`
+
+	Log *visitors.Log `json:"log,omitempty"`
+	*measure.Report
 }
 
-// KindReport is the result for a kind of request.
-type KindReport struct {
-	Kind     string  `json:"kind"`
-	Requests int64   `json:"requests"`
-	HitRatio float64 `json:"hit_ratio"`
-	Latency  Latency `json:"latency"`
+// results are the words for the exit statuses.
+var results = map[int]string{0: "ok", exit.Runtime: "failed", exit.Usage: "failed", exit.Partly: "errors", exit.Unreachable: "unreachable", exit.TooSlow: "too_slow"}
+
+// judge returns an error with the exit status unless all requests were sent and
+// the limits hold.
+func (r *Report) judge(interrupted bool, most Limits) error {
+	all := r.Requests + r.WarmUp
+	switch {
+	case r.Errors > 0 && r.Errors >= all && r.Failures[0].Kind == client.NoConnection && len(r.Failures) == 1:
+		return exit.Errorf(exit.Unreachable, "%s", r.Failures[0].Example)
+	case r.Errors > most.Errors:
+		return exit.Errorf(exit.Partly, "%d errors in %d requests", r.Errors, all)
+	case interrupted:
+		return exit.Errorf(exit.Runtime, "interrupted after %d requests", all)
+	case r.Requests == 0:
+		return exit.Errorf(exit.Runtime, "no request came after the warm-up")
+	case most.P99 > 0 && r.Latency.P99 > most.P99.Seconds():
+		return exit.Errorf(exit.TooSlow, "the p99 is %.1f ms, over --max-p99 %s", r.Latency.P99*1e3, most.P99)
+	}
+	return nil
 }
 
-func (r *run) report(ended time.Time) *Report {
-	t, times := &r.tally, r.tally.times()
-	out := &Report{Requests: times.Total(), Errors: t.errors.Load(), Failures: []Failure{}, Reconnects: t.reconnects.Load(),
-		Statuses: map[string]int64{}, Outcomes: map[string]int64{}, Bytes: t.bytes.Load(), Latency: times.Latency(), Kinds: []KindReport{}}
-	out.WarmUp = min(int64(r.opts.WarmUp), r.issued.Load())
-	select {
-	case <-r.counting:
-		out.Seconds = ended.Sub(r.since).Seconds()
-	default: // the run ended during the warm-up
+// print writes the report for people.
+func (r *Report) print(w io.Writer) {
+	if r.Log != nil {
+		fmt.Fprintf(w, "log: %d lines, %d malformed, %d skipped, %d taken\n", r.Log.Lines, r.Log.Malformed, r.Log.Skipped, r.Log.Taken)
 	}
-	if out.Seconds > 0 {
-		out.PerSecond = float64(out.Requests) / out.Seconds
+	fmt.Fprintf(w, "%d requests in %.2f s, %.0f a second, %s, %d errors", r.Requests, r.Seconds, r.PerSecond, console.Bytes(r.Bytes), r.Errors)
+	if r.WarmUp > 0 {
+		fmt.Fprintf(w, "; %d before them", r.WarmUp)
 	}
-	for _, f := range t.failures {
-		out.Failures = append(out.Failures, *f)
+	if r.Reconnects > 0 {
+		fmt.Fprintf(w, "; %d sent again on another connection", r.Reconnects)
 	}
-	slices.SortFunc(out.Failures, func(a, b Failure) int { return cmp.Or(cmp.Compare(b.Count, a.Count), cmp.Compare(a.Kind, b.Kind)) })
-	for status := range t.statuses {
-		if n := t.statuses[status].Load(); n > 0 {
-			out.Statuses[strconv.Itoa(status)] = n
+	fmt.Fprintf(w, "\nstatuses: %s\n", counted(r.Statuses))
+	fmt.Fprintf(w, "outcomes: %s; hit ratio %.2f %%\n\n", counted(r.Outcomes), 100*r.HitRatio)
+	fmt.Fprintf(w, "%-10s %9s %7s %9s %9s %9s %9s %9s %9s\n", "time in ms", "requests", "hits %", "min", "p50", "p90", "p99", "p99.9", "max")
+	for _, k := range append([]measure.KindReport{{Kind: "all", Requests: r.Requests, HitRatio: r.HitRatio, Latency: r.Latency}}, r.Kinds...) {
+		l := k.Latency
+		fmt.Fprintf(w, "%-10s %9d %7.2f", k.Kind, k.Requests, 100*k.HitRatio)
+		for _, seconds := range []float64{l.Min, l.P50, l.P90, l.P99, l.P999, l.Max} {
+			fmt.Fprintf(w, " %9.2f", seconds*1e3)
 		}
+		fmt.Fprintln(w)
 	}
-	out.addKinds(t)
-	return out
+	for _, f := range r.Failures {
+		fmt.Fprintf(w, "\n%d × %s, such as\n  %s\n", f.Count, f.Kind, f.Example)
+	}
 }
 
-// addKinds adds the figures of each kind, and the sum of the outcomes.
-func (out *Report) addKinds(t *tally) {
-	for k := range t.kinds {
-		of := map[string]int64{}
-		for i, name := range outcomes {
-			if n := t.outcomes[k][i].Load(); n > 0 {
-				of[name] = n
-				out.Outcomes[name] += n
-			}
+// counted writes counts by name, most first.
+func counted(by map[string]int64) string {
+	names := slices.SortedFunc(maps.Keys(by), func(a, b string) int {
+		if by[a] != by[b] {
+			return int(by[b] - by[a])
 		}
-		times := &Times{}
-		if times.Add(&t.kinds[k]); times.Total() > 0 {
-			out.Kinds = append(out.Kinds, KindReport{Kind(k).String(), times.Total(), api.HitRatio(of), times.Latency()})
-		}
+		return strings.Compare(a, b)
+	})
+	for i, name := range names {
+		names[i] = fmt.Sprintf("%s %d", name, by[name])
 	}
-	out.HitRatio = api.HitRatio(out.Outcomes)
+	return console.OrNone(strings.Join(names, ", "))
 }

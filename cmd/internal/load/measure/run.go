@@ -1,15 +1,17 @@
-// Package load generates load: it sends the requests of the site's visitors, checks
-// every answer, and measures latency.
-package load
+// Package measure sends the requests of a source from many clients, and measures the
+// latency of the answers.
+package measure
 
 import (
 	"context"
 	"errors"
-	"net"
 	"net/url"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/load/client"
+	"github.com/lewistv/xcri-proxy/cmd/internal/load/visitors"
 )
 
 // tellEvery is the interval between calls of Options.Progress.
@@ -18,7 +20,7 @@ const tellEvery = 250 * time.Millisecond
 // Options configure Run; options without a default must be set.
 type Options struct {
 	URL    *url.URL // URL of the API, without a final slash
-	Source Source
+	Source visitors.Source
 	// Connections is the number of clients, each with its own connection. Zero means
 	// 20.
 	Connections int
@@ -37,7 +39,7 @@ type Options struct {
 	// Progress is called every tellEvery; nil means no reports.
 	Progress func(Progress)
 
-	dial func(context.Context) (net.Conn, error) // for tests
+	dial client.Dial // for tests
 }
 
 func (o Options) withDefaults() Options {
@@ -49,9 +51,6 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Progress == nil {
 		o.Progress = func(Progress) {}
-	}
-	if o.dial == nil {
-		o.dial = newTarget(o.URL).dial
 	}
 	return o
 }
@@ -75,7 +74,7 @@ type run struct {
 	counting chan struct{}
 	since    time.Time
 	tally    tally
-	check    *checker
+	check    *client.Checker
 }
 
 // Run sends the requests of the source and returns the report. When ctx ends, Run
@@ -83,9 +82,9 @@ type run struct {
 // options; wrong answers are in the report.
 func Run(ctx context.Context, opts Options) (*Report, error) {
 	if opts.URL == nil || opts.Source == nil || opts.Connections < 0 || opts.Rate < 0 || opts.WarmUp < 0 {
-		return nil, errors.New("load: the options are incomplete or below zero")
+		return nil, errors.New("measure: the options are incomplete or below zero")
 	}
-	r := &run{opts: opts.withDefaults(), begun: time.Now(), counting: make(chan struct{}), check: newChecker()}
+	r := &run{opts: opts.withDefaults(), begun: time.Now(), counting: make(chan struct{}), check: client.NewChecker()}
 	if r.opts.WarmUp == 0 {
 		r.startCounting()
 	}
@@ -97,7 +96,7 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 	}
 	others.Go(func() { r.tell(ctx) })
 	last := make(chan struct{}) // closed after the last answer
-	others.Go(func() { r.check.work(last, r.tally.fail) })
+	others.Go(func() { r.check.Work(last, r.tally.fail) })
 	if r.opts.Duration > 0 {
 		others.Go(func() { r.endInTime(ctx, cancel) })
 	}
@@ -129,8 +128,8 @@ func (r *run) endInTime(ctx context.Context, cancel func()) {
 
 // visit is the loop of a client: it makes visits until the source is exhausted.
 func (r *run) visit(ctx context.Context) {
-	c := &client{target: newTarget(r.opts.URL), timeout: r.opts.Timeout, open: r.opts.dial}
-	defer c.close()
+	c := client.New(r.opts.URL, r.opts.Timeout, r.opts.dial)
+	defer c.Close()
 	for {
 		visit := r.opts.Source.Next()
 		if visit == nil {
@@ -171,31 +170,31 @@ func (r *run) next(ctx context.Context) (place int64, due time.Time, ok bool) {
 }
 
 // ask sends a request, checks the answer and counts it.
-func (r *run) ask(c *client, b *Browser, q *Request, place int64, due time.Time) {
+func (r *run) ask(c *client.Client, b *visitors.Browser, q *visitors.Request, place int64, due time.Time) {
 	etag := ""
 	if q.Revalidate {
-		etag = b.etag(q.Target)
+		etag = b.ETag(q.Target)
 	}
-	keep := r.check.wants(q, place)
-	again, err := c.exchange(q, etag, keep)
+	keep := r.check.Wants(q, place)
+	again, err := c.Exchange(q, etag, keep)
 	took := time.Since(due)
 	if again {
 		r.tally.reconnects.Add(1)
 	}
-	if err == nil && !q.Expect.right(c.status, etag != "") {
-		err = statusError(c.status)
+	if err == nil && !q.Expect.Right(c.Status, etag != "") {
+		err = client.WrongStatus(c.Status)
 	}
-	if err == nil && c.status == 200 {
-		b.remember(q.Target, c.etag)
-		if body := (received{q.Target, string(c.coding), c.body}); keep && !q.Head && !r.check.put(body) {
-			err = body.check()
+	if err == nil && c.Status == 200 {
+		b.Remember(q.Target, c.ETag)
+		if body := (client.Body{Target: q.Target, Coding: string(c.Coding), Bytes: c.Body}); keep && !q.Head && !r.check.Put(body) {
+			err = body.Check()
 		}
 	}
 	if err != nil {
 		r.tally.fail(q.Target, err)
 	}
 	if place >= int64(r.opts.WarmUp) {
-		r.tally.count(KindOf(q.Target), &c.answer, took, err)
+		r.tally.count(visitors.KindOf(q.Target), &c.Answer, took, err)
 	}
 }
 

@@ -1,4 +1,5 @@
-package load
+// Package client sends requests as a browser does, and checks the answers.
+package client
 
 import (
 	"bufio"
@@ -8,6 +9,8 @@ import (
 	"net"
 	"net/url"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/load/visitors"
 )
 
 // readSize is the size of one read of an answer, in bytes.
@@ -41,36 +44,45 @@ func (t target) dial(ctx context.Context) (net.Conn, error) {
 	return (&net.Dialer{}).DialContext(ctx, "tcp", t.addr)
 }
 
-// dialError reports a failure to open a connection.
-type dialError struct{ error }
-
-func (e dialError) Unwrap() error { return e.error }
-
-// client sends requests in sequence on a kept connection. It is not safe for
+// Client sends requests in sequence on a kept connection. It is not safe for
 // concurrent use.
-type client struct {
+type Client struct {
 	target
 	timeout time.Duration
-	open    func(context.Context) (net.Conn, error) // dial, except in tests
+	open    Dial
 
 	conn    net.Conn // nil means not connected
 	reader  *bufio.Reader
 	fresh   bool // no answer was read from the connection yet
 	request []byte
-	answer
+	Answer  // the last one
 }
 
-func (c *client) close() {
+// Dial opens a connection.
+type Dial func(context.Context) (net.Conn, error)
+
+// New returns a client of the API at a URL. A request is answered within the timeout or
+// fails. A nil dial opens connections to the URL's host.
+func New(at *url.URL, timeout time.Duration, dial Dial) *Client {
+	c := &Client{target: newTarget(at), timeout: timeout, open: dial}
+	if dial == nil {
+		c.open = c.dial
+	}
+	return c
+}
+
+// Close closes the connection.
+func (c *Client) Close() {
 	if c.conn != nil {
 		c.conn.Close()
 		c.conn = nil
 	}
 }
 
-// exchange sends a request and reads the answer. A server may close a kept connection
-// between requests. exchange then sends the request again on a new connection and
+// Exchange sends a request and reads the answer. A server may close a kept connection
+// between requests. Exchange then sends the request again on a new connection and
 // returns true for again.
-func (c *client) exchange(r *Request, etag string, keep bool) (again bool, err error) {
+func (c *Client) Exchange(r *visitors.Request, etag string, keep bool) (again bool, err error) {
 	c.write(r, etag)
 	err = c.once(r, keep)
 	if errors.Is(err, errClosed) && !c.fresh {
@@ -80,7 +92,7 @@ func (c *client) exchange(r *Request, etag string, keep bool) (again bool, err e
 	return again, err
 }
 
-func (c *client) once(r *Request, keep bool) error {
+func (c *Client) once(r *visitors.Request, keep bool) error {
 	deadline := time.Now().Add(c.timeout)
 	if c.conn == nil {
 		if err := c.connect(deadline); err != nil {
@@ -95,7 +107,7 @@ func (c *client) once(r *Request, keep bool) error {
 		err = errClosed
 	}
 	if err != nil || c.last {
-		c.close()
+		c.Close()
 	}
 	if err == nil {
 		c.fresh = false
@@ -103,7 +115,7 @@ func (c *client) once(r *Request, keep bool) error {
 	return err
 }
 
-func (c *client) connect(deadline time.Time) (err error) {
+func (c *Client) connect(deadline time.Time) (err error) {
 	ctx, cancel := context.WithDeadline(context.Background(), deadline)
 	defer cancel()
 	if c.conn, err = c.open(ctx); err != nil {
@@ -119,7 +131,7 @@ func (c *client) connect(deadline time.Time) (err error) {
 }
 
 // write writes the request with the headers of a browser that affect the answer.
-func (c *client) write(r *Request, etag string) {
+func (c *Client) write(r *visitors.Request, etag string) {
 	method := "GET "
 	if r.Head {
 		method = "HEAD "
@@ -137,9 +149,4 @@ func (c *client) write(r *Request, etag string) {
 		b = append(append(append(b, "If-None-Match: "...), etag...), "\r\n"...)
 	}
 	c.request = append(b, "\r\n"...)
-}
-
-func isTimeout(err error) bool {
-	var timeout net.Error
-	return errors.As(err, &timeout) && timeout.Timeout()
 }

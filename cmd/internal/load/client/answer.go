@@ -1,9 +1,8 @@
-package load
+package client
 
 import (
 	"bufio"
 	"bytes"
-	"errors"
 	"fmt"
 	"io"
 	"strconv"
@@ -17,47 +16,37 @@ const (
 	maxBody    = 256 << 20
 )
 
-// The errors of an answer.
-var (
-	errClosed    = errors.New("the connection was closed before an answer")
-	errTruncated = errors.New("the answer ended early")
-	errMalformed = errors.New("not an HTTP answer")
-)
-
-func malformed(what string, text []byte) error {
-	return fmt.Errorf("%w: %s %.60q", errMalformed, what, text)
-}
-
-// answer holds the used parts of an HTTP answer. It is reused: its contents are valid
+// Answer holds the used parts of an HTTP answer. It is reused: its contents are valid
 // until the next read.
-type answer struct {
-	status  int
-	etag    []byte
-	coding  []byte // Content-Encoding
-	outcome []byte // the detail of Cache-Status
-	bytes   int64  // of the body as transferred
-	body    []byte // if it is kept
-	last    bool   // the answer is the last on the connection
-	length  int64  // Content-Length; negative means none
+type Answer struct {
+	Status  int
+	ETag    []byte
+	Coding  []byte // Content-Encoding
+	Outcome []byte // the detail of Cache-Status
+	Bytes   int64  // of the body as transferred
+	Body    []byte // if it is kept
+
+	last    bool  // the answer is the last on the connection
+	length  int64 // Content-Length; negative means none
 	chunked bool
 	keep    bool
 }
 
 // read reads the answer to a request. head means that no body follows; keep means to
 // keep the body.
-func (a *answer) read(from *bufio.Reader, head, keep bool) error {
+func (a *Answer) read(from *bufio.Reader, head, keep bool) error {
 	for {
 		if err := a.readHeader(from); err != nil {
 			return err
 		}
-		if a.status >= 200 {
+		if a.Status >= 200 {
 			break // statuses below 200 precede the final answer
 		}
 	}
 	a.keep = keep
 	var err error
 	switch {
-	case head || a.status == 204 || a.status == 304:
+	case head || a.Status == 204 || a.Status == 304:
 		return nil
 	case a.chunked:
 		err = a.readChunks(from)
@@ -68,18 +57,13 @@ func (a *answer) read(from *bufio.Reader, head, keep bool) error {
 		err = a.takeAll(from)
 	}
 	if broken(err) {
-		return fmt.Errorf("%w, after %d bytes of its body", errTruncated, a.bytes)
+		return fmt.Errorf("%w, after %d bytes of its body", errTruncated, a.Bytes)
 	}
 	return err
 }
 
-// broken reports whether err means that the connection has ended.
-func broken(err error) bool {
-	return err != nil && !isTimeout(err) && !errors.Is(err, errMalformed)
-}
-
-func (a *answer) readHeader(from *bufio.Reader) error {
-	*a = answer{etag: a.etag[:0], coding: a.coding[:0], outcome: a.outcome[:0], body: a.body[:0], length: -1}
+func (a *Answer) readHeader(from *bufio.Reader) error {
+	*a = Answer{ETag: a.ETag[:0], Coding: a.Coding[:0], Outcome: a.Outcome[:0], Body: a.Body[:0], length: -1}
 	line, err := readLine(from)
 	switch {
 	case broken(err) && len(line) == 0:
@@ -89,8 +73,8 @@ func (a *answer) readHeader(from *bufio.Reader) error {
 	}
 	version, rest, _ := bytes.Cut(line, []byte(" "))
 	code, _, _ := bytes.Cut(rest, []byte(" "))
-	a.status, err = strconv.Atoi(string(code))
-	if err != nil || a.status < 100 || a.status > 599 || !bytes.HasPrefix(version, []byte("HTTP/1.")) {
+	a.Status, err = strconv.Atoi(string(code))
+	if err != nil || a.Status < 100 || a.Status > 599 || !bytes.HasPrefix(version, []byte("HTTP/1.")) {
 		return malformed("status line", line)
 	}
 	a.last = string(version) == "HTTP/1.0"
@@ -109,14 +93,6 @@ func (a *answer) readHeader(from *bufio.Reader) error {
 	return malformed("more header lines than", []byte(strconv.Itoa(maxHeaders)))
 }
 
-// early converts the end of the connection into the error of an incomplete answer.
-func early(err error) error {
-	if broken(err) {
-		return errTruncated
-	}
-	return err
-}
-
 // readLine returns a line without its line ending.
 func readLine(from *bufio.Reader) ([]byte, error) {
 	line, err := from.ReadSlice('\n')
@@ -126,7 +102,7 @@ func readLine(from *bufio.Reader) ([]byte, error) {
 	return bytes.TrimRight(line, "\r\n"), err
 }
 
-func (a *answer) header(line []byte) error {
+func (a *Answer) header(line []byte) error {
 	colon := bytes.IndexByte(line, ':')
 	if colon <= 0 {
 		return malformed("header line", line)
@@ -146,14 +122,14 @@ func (a *answer) header(line []byte) error {
 	case is(name, "connection"):
 		a.last = is(value, "close") || a.last && !is(value, "keep-alive")
 	case is(name, "etag"):
-		a.etag = append(a.etag, value...)
+		a.ETag = append(a.ETag, value...)
 	case is(name, "content-encoding"):
-		a.coding = append(a.coding, value...)
+		a.Coding = append(a.Coding, value...)
 	case is(name, "cache-status"):
 		if _, detail, found := bytes.Cut(value, []byte("detail=")); found {
 			detail, _, _ = bytes.Cut(detail, []byte(";"))
 			detail, _, _ = bytes.Cut(detail, []byte(","))
-			a.outcome = append(a.outcome[:0], detail...)
+			a.Outcome = append(a.Outcome[:0], detail...)
 		}
 	}
 	return nil
@@ -163,7 +139,7 @@ func is(got []byte, want string) bool {
 	return len(got) == len(want) && strings.EqualFold(string(got), want)
 }
 
-func (a *answer) readChunks(from *bufio.Reader) error {
+func (a *Answer) readChunks(from *bufio.Reader) error {
 	for {
 		line, err := readLine(from)
 		if err != nil {
@@ -195,7 +171,7 @@ func (a *answer) readChunks(from *bufio.Reader) error {
 }
 
 // take reads n bytes of the body.
-func (a *answer) take(from *bufio.Reader, n int64) error {
+func (a *Answer) take(from *bufio.Reader, n int64) error {
 	for n > 0 {
 		part, err := from.Peek(int(min(n, int64(max(1, from.Buffered())))))
 		if err != nil {
@@ -211,7 +187,7 @@ func (a *answer) take(from *bufio.Reader, n int64) error {
 }
 
 // takeAll reads a body that is terminated by the end of the connection.
-func (a *answer) takeAll(from *bufio.Reader) error {
+func (a *Answer) takeAll(from *bufio.Reader) error {
 	for {
 		err := a.take(from, int64(max(1, from.Buffered())))
 		if err == io.EOF {
@@ -223,14 +199,14 @@ func (a *answer) takeAll(from *bufio.Reader) error {
 	}
 }
 
-func (a *answer) add(part []byte) error {
-	a.bytes += int64(len(part))
+func (a *Answer) add(part []byte) error {
+	a.Bytes += int64(len(part))
 	if !a.keep {
 		return nil
 	}
-	if a.bytes > maxBody {
+	if a.Bytes > maxBody {
 		return fmt.Errorf("%w: a body of more than %d bytes", errMalformed, maxBody)
 	}
-	a.body = append(a.body, part...)
+	a.Body = append(a.Body, part...)
 	return nil
 }

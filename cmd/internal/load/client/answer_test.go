@@ -1,4 +1,4 @@
-package load
+package client
 
 import (
 	"bufio"
@@ -51,13 +51,13 @@ func TestReadAnswer(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, from := range []io.Reader{strings.NewReader(tt.text), iotest.OneByteReader(strings.NewReader(tt.text))} {
-				var a answer
+				var a Answer
 				err := a.read(bufio.NewReaderSize(from, readSize), tt.head, true)
 				if !errors.Is(err, tt.err) || (err == nil) != (tt.err == nil) {
 					t.Fatalf("error %v, want %v", err, tt.err)
 				}
-				if err == nil && (a.status != tt.status || string(a.body) != tt.body || a.bytes != int64(len(tt.body)) || a.last != tt.last) {
-					t.Errorf("got %d %q, %d bytes, last %v", a.status, a.body, a.bytes, a.last)
+				if err == nil && (a.Status != tt.status || string(a.Body) != tt.body || a.Bytes != int64(len(tt.body)) || a.last != tt.last) {
+					t.Errorf("got %d %q, %d bytes, last %v", a.Status, a.Body, a.Bytes, a.last)
 				}
 			}
 		})
@@ -68,12 +68,12 @@ func TestAnswersDoNotMix(t *testing.T) {
 	from := bufio.NewReader(strings.NewReader("HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Encoding: br\r\n" +
 		"Cache-Status: xcri-proxy; fwd=miss; stored; detail=miss\r\nContent-Length: 4\r\n\r\nbody" +
 		"HTTP/1.1 404 Not Found\r\nContent-Length: 1\r\n\r\nx"))
-	var a answer
-	if err := a.read(from, false, true); err != nil || string(a.etag) != `"x"` || string(a.coding) != "br" || string(a.outcome) != "miss" {
-		t.Fatalf("%v: ETag %s, coding %s, outcome %s", err, a.etag, a.coding, a.outcome)
+	var a Answer
+	if err := a.read(from, false, true); err != nil || string(a.ETag) != `"x"` || string(a.Coding) != "br" || string(a.Outcome) != "miss" {
+		t.Fatalf("%v: ETag %s, coding %s, outcome %s", err, a.ETag, a.Coding, a.Outcome)
 	}
-	if err := a.read(from, false, false); err != nil || len(a.etag)+len(a.coding)+len(a.outcome)+len(a.body) != 0 || a.bytes != 1 {
-		t.Errorf("%v: of the first answer is left: ETag %s, coding %s, outcome %s, body %s", err, a.etag, a.coding, a.outcome, a.body)
+	if err := a.read(from, false, false); err != nil || len(a.ETag)+len(a.Coding)+len(a.Outcome)+len(a.Body) != 0 || a.Bytes != 1 {
+		t.Errorf("%v: of the first answer is left: ETag %s, coding %s, outcome %s, body %s", err, a.ETag, a.Coding, a.Outcome, a.Body)
 	}
 }
 
@@ -82,15 +82,15 @@ func FuzzReadAnswer(f *testing.F) {
 	f.Add("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n", false)
 	f.Add("HTTP/1.0 200\n\nbody", true)
 	f.Fuzz(func(t *testing.T, text string, head bool) {
-		var a answer
+		var a Answer
 		err := a.read(bufio.NewReaderSize(strings.NewReader(text), 4096), head, true)
 		switch {
-		case err != nil && failureKind(err) == "timeout":
+		case err != nil && Kind(err) == "timeout":
 			t.Errorf("a timeout without waiting: %v", err)
-		case err == nil && (a.status < 200 || a.status > 599 || int64(len(a.body)) != a.bytes || a.bytes > int64(len(text))):
-			t.Errorf("status %d, %d bytes of %d, %d kept", a.status, a.bytes, len(text), len(a.body))
-		case err == nil && !a.chunked && a.length >= 0 && a.bytes != 0 && a.bytes != a.length:
-			t.Errorf("%d bytes of %d are a whole answer", a.bytes, a.length)
+		case err == nil && (a.Status < 200 || a.Status > 599 || int64(len(a.Body)) != a.Bytes || a.Bytes > int64(len(text))):
+			t.Errorf("status %d, %d bytes of %d, %d kept", a.Status, a.Bytes, len(text), len(a.Body))
+		case err == nil && !a.chunked && a.length >= 0 && a.Bytes != 0 && a.Bytes != a.length:
+			t.Errorf("%d bytes of %d are a whole answer", a.Bytes, a.length)
 		}
 	})
 }

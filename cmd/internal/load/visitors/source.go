@@ -1,4 +1,6 @@
-package load
+// Package visitors generates the requests of the site's visitors, and those of an
+// access log.
+package visitors
 
 import "sync"
 
@@ -25,9 +27,9 @@ const (
 	Anything
 )
 
-// right reports whether a status was expected. conditional means that an ETag was
+// Right reports whether a status was expected. conditional means that an ETag was
 // sent.
-func (e Expect) right(status int, conditional bool) bool {
+func (e Expect) Right(status int, conditional bool) bool {
 	found := status == 200 || status == 304 && conditional
 	switch e {
 	case Found:
@@ -67,13 +69,15 @@ type Browser struct {
 // NewBrowser returns a Browser without copies.
 func NewBrowser() *Browser { return &Browser{etags: map[string]string{}} }
 
-func (b *Browser) etag(target string) string {
+// ETag returns the ETag of the browser's copy of a target; empty means no copy.
+func (b *Browser) ETag(target string) string {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.etags[target]
 }
 
-func (b *Browser) remember(target string, etag []byte) {
+// Remember stores the ETag of a target, unless it is empty.
+func (b *Browser) Remember(target string, etag []byte) {
 	if len(etag) == 0 {
 		return
 	}

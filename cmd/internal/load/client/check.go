@@ -1,10 +1,9 @@
-package load
+package client
 
 import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"sync"
@@ -13,6 +12,8 @@ import (
 
 	"github.com/andybalholm/brotli"
 	"github.com/klauspost/compress/zstd"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/load/visitors"
 )
 
 const (
@@ -28,30 +29,29 @@ const (
 	idleTimes = 19
 )
 
-// errBody reports an invalid body.
-var errBody = errors.New("the body is wrong")
-
-// checker selects the bodies to check, and checks them. It is safe for concurrent use.
-type checker struct {
+// Checker selects the bodies to check, and checks them. It is safe for concurrent use.
+type Checker struct {
 	mu    sync.Mutex
 	seen  map[string]bool
-	later chan received
+	later chan Body
 	bytes atomic.Int64 // total size of the bodies in later
 }
 
-// received is a body as transferred.
-type received struct {
-	target, coding string
-	body           []byte
+// Body is a body as transferred.
+type Body struct {
+	Target string
+	Coding string // Content-Encoding
+	Bytes  []byte
 }
 
-func newChecker() *checker {
-	return &checker{seen: map[string]bool{}, later: make(chan received, maxBodies)}
+// NewChecker returns a Checker without bodies.
+func NewChecker() *Checker {
+	return &Checker{seen: map[string]bool{}, later: make(chan Body, maxBodies)}
 }
 
-// wants reports whether to keep and check the body of an answer. It returns true for
+// Wants reports whether to keep and check the body of an answer. It returns true for
 // the first answer to a target, even if the answer turns out to have no body.
-func (c *checker) wants(q *Request, place int64) bool {
+func (c *Checker) Wants(q *visitors.Request, place int64) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.seen[q.Target] {
@@ -61,13 +61,13 @@ func (c *checker) wants(q *Request, place int64) bool {
 	return true
 }
 
-// put queues a copy of a body for work. It returns false if there is no room.
-func (c *checker) put(r received) bool {
-	size := int64(len(r.body))
+// Put queues a copy of a body for Work. It returns false if there is no room.
+func (c *Checker) Put(b Body) bool {
+	size := int64(len(b.Bytes))
 	if c.bytes.Add(size) <= maxLater {
-		r.body = bytes.Clone(r.body)
+		b.Bytes = bytes.Clone(b.Bytes)
 		select {
-		case c.later <- r:
+		case c.later <- b:
 			return true
 		default:
 		}
@@ -76,16 +76,16 @@ func (c *checker) put(r received) bool {
 	return false
 }
 
-// work checks the queued bodies, with pauses until ended is closed, then the remaining
+// Work checks the queued bodies, with pauses until ended is closed, then the remaining
 // bodies without pauses, and reports invalid bodies.
-func (c *checker) work(ended <-chan struct{}, fail func(target string, err error)) {
+func (c *Checker) Work(ended <-chan struct{}, fail func(target string, err error)) {
 	for {
 		select {
-		case r := <-c.later:
-			c.bytes.Add(-int64(len(r.body)))
+		case b := <-c.later:
+			c.bytes.Add(-int64(len(b.Bytes)))
 			begun := time.Now()
-			if err := r.check(); err != nil {
-				fail(r.target, err)
+			if err := b.Check(); err != nil {
+				fail(b.Target, err)
 			}
 			select {
 			case <-ended:
@@ -99,9 +99,9 @@ func (c *checker) work(ended <-chan struct{}, fail func(target string, err error
 	}
 }
 
-// check checks that a body can be decompressed and is JSON.
-func (r received) check() error {
-	plain, err := decode(r.coding, r.body)
+// Check checks that a body can be decompressed and is JSON.
+func (b Body) Check() error {
+	plain, err := decode(b.Coding, b.Bytes)
 	if err != nil {
 		return fmt.Errorf("%w: %w", errBody, err)
 	}

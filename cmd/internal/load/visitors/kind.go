@@ -1,4 +1,4 @@
-package load
+package visitors
 
 import "strings"
 
@@ -18,10 +18,11 @@ const (
 	Scores
 	Snapshot
 	Other
-	kinds
+	// Kinds is the number of kinds.
+	Kinds
 )
 
-var kindNames = [kinds]string{"metadata", "list", "filtered", "search", "profile", "roster", "resume", "matchups", "scores", "snapshot", "other"}
+var kindNames = [Kinds]string{"metadata", "list", "filtered", "search", "profile", "roster", "resume", "matchups", "scores", "snapshot", "other"}
 
 func (k Kind) String() string { return kindNames[k] }
 

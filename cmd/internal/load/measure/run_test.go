@@ -1,9 +1,7 @@
-package load
+package measure
 
 import (
 	"bufio"
-	"bytes"
-	"compress/gzip"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -21,8 +19,8 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/zstd"
+	"github.com/lewistv/xcri-proxy/cmd/internal/load/client"
+	"github.com/lewistv/xcri-proxy/cmd/internal/load/visitors"
 )
 
 const good = "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nCache-Status: xcri-proxy; hit; detail=hit\r\nContent-Length: 2\r\n\r\n{}"
@@ -30,7 +28,7 @@ const good = "HTTP/1.1 200 OK\r\nETag: \"1\"\r\nCache-Status: xcri-proxy; hit; d
 // piped returns options for a server that is connected through pipes. answer receives
 // the number of the request, from 1, and its header lines. It returns the bytes to
 // write, and true to close the connection after them.
-func piped(requests []Request, answer func(n int64, lines string) (string, bool)) Options {
+func piped(requests []visitors.Request, answer func(n int64, lines string) (string, bool)) Options {
 	var asked atomic.Int64
 	serve := func(conn net.Conn) {
 		defer conn.Close()
@@ -53,7 +51,7 @@ func piped(requests []Request, answer func(n int64, lines string) (string, bool)
 		}
 	}
 	return Options{
-		URL: &url.URL{Scheme: "http", Host: "api.example", Path: "/iz/xcri/api"}, Source: NewReplay(requests), Connections: 1,
+		URL: &url.URL{Scheme: "http", Host: "api.example", Path: "/iz/xcri/api"}, Source: visitors.NewReplay(requests), Connections: 1,
 		dial: func(context.Context) (net.Conn, error) {
 			ours, theirs := net.Pipe()
 			go serve(theirs)
@@ -63,7 +61,7 @@ func piped(requests []Request, answer func(n int64, lines string) (string, bool)
 }
 
 // times returns n copies of a request.
-func times(n int, r Request) (all []Request) {
+func times(n int, r visitors.Request) (all []visitors.Request) {
 	for range n {
 		all = append(all, r)
 	}
@@ -91,7 +89,7 @@ func TestStallShowsWithARate(t *testing.T) {
 	} {
 		t.Run(fmt.Sprint(tt.rate), func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := piped(times(300, Request{Target: "/teams/"}), func(n int64, _ string) (string, bool) {
+				o := piped(times(300, visitors.Request{Target: "/teams/"}), func(n int64, _ string) (string, bool) {
 					time.Sleep(time.Millisecond)
 					if n == 100 {
 						time.Sleep(time.Second)
@@ -112,10 +110,13 @@ func TestStallShowsWithARate(t *testing.T) {
 	}
 }
 
+// catalogue has few things of each kind.
+var catalogue = &visitors.Catalogue{Season: 2025, Scopes: []visitors.Scope{{Division: 2030, Gender: "M", Athletes: []int{1, 2}, Teams: []int{3, 4}}}}
+
 func TestDuration(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o := piped(nil, func(int64, string) (string, bool) { time.Sleep(10 * time.Millisecond); return good, false })
-		o.Source, o.WarmUp, o.Duration = NewMix(catalogueOf(3), 1, 0), 100, 2*time.Second
+		o.Source, o.WarmUp, o.Duration = visitors.NewMix(catalogue, 1, 0), 100, 2*time.Second
 		var last Progress
 		o.Progress = func(p Progress) { last = p }
 		report := mustRun(t, o)
@@ -128,7 +129,7 @@ func TestDuration(t *testing.T) {
 
 func TestInterrupted(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := piped(times(100, Request{Target: "/"}), func(int64, string) (string, bool) { time.Sleep(time.Second); return good, false })
+		o := piped(times(100, visitors.Request{Target: "/"}), func(int64, string) (string, bool) { time.Sleep(time.Second); return good, false })
 		ctx, cancel := context.WithTimeout(t.Context(), 4500*time.Millisecond)
 		defer cancel()
 		report, err := Run(ctx, o)
@@ -143,27 +144,27 @@ func TestFailures(t *testing.T) {
 	tests := []struct {
 		name, answer string
 		end          bool
-		expect       Expect
+		expect       visitors.Expect
 		kind         string
 	}{
-		{"status", "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", false, Found, "status 503"},
-		{"nothing changed though nothing was known", "HTTP/1.1 304 Not Modified\r\n\r\n", false, Found, "status 304"},
-		{"there though it should not be", good, false, Absent, "status 200"},
-		{"not there though it should be", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", false, Found, "status 404"},
-		{"busy", "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n", false, Anything, "status 429"},
-		{"truncated", head + "9\r\n\r\n{}", true, Found, "truncated"},
-		{"closed", "", true, Found, "closed"},
-		{"malformed", "hello\r\n", true, Found, "malformed"},
-		{"not JSON", head + "2\r\n\r\n<>", false, Found, "body"},
-		{"not compressed", head + "2\r\nContent-Encoding: gzip\r\n\r\n{}", false, Found, "body"},
-		{"unknown coding", head + "2\r\nContent-Encoding: rot13\r\n\r\n{}", false, Found, "body"},
-		{"never", "", false, Found, "timeout"},
-		{"too slow", head + "9\r\n\r\n{}", false, Found, "timeout"},
+		{"status", "HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n", false, visitors.Found, "status 503"},
+		{"nothing changed though nothing was known", "HTTP/1.1 304 Not Modified\r\n\r\n", false, visitors.Found, "status 304"},
+		{"there though it should not be", good, false, visitors.Absent, "status 200"},
+		{"not there though it should be", "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", false, visitors.Found, "status 404"},
+		{"busy", "HTTP/1.1 429 Too Many Requests\r\nContent-Length: 0\r\n\r\n", false, visitors.Anything, "status 429"},
+		{"truncated", head + "9\r\n\r\n{}", true, visitors.Found, "truncated"},
+		{"closed", "", true, visitors.Found, "closed"},
+		{"malformed", "hello\r\n", true, visitors.Found, "malformed"},
+		{"not JSON", head + "2\r\n\r\n<>", false, visitors.Found, "body"},
+		{"not compressed", head + "2\r\nContent-Encoding: gzip\r\n\r\n{}", false, visitors.Found, "body"},
+		{"unknown coding", head + "2\r\nContent-Encoding: rot13\r\n\r\n{}", false, visitors.Found, "body"},
+		{"never", "", false, visitors.Found, "timeout"},
+		{"too slow", head + "9\r\n\r\n{}", false, visitors.Found, "timeout"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				o := piped([]Request{{Target: "/bad", Expect: tt.expect}, {Target: "/good"}}, func(n int64, _ string) (string, bool) {
+				o := piped([]visitors.Request{{Target: "/bad", Expect: tt.expect}, {Target: "/good"}}, func(n int64, _ string) (string, bool) {
 					if n == 1 {
 						return tt.answer, tt.end
 					}
@@ -193,7 +194,7 @@ func TestFailuresLowerTheHitRatio(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				report := mustRun(t, piped(times(5, Request{Target: "/"}), func(n int64, _ string) (string, bool) {
+				report := mustRun(t, piped(times(5, visitors.Request{Target: "/"}), func(n int64, _ string) (string, bool) {
 					if n == 3 {
 						return wrong, true
 					}
@@ -208,17 +209,17 @@ func TestFailuresLowerTheHitRatio(t *testing.T) {
 }
 
 func TestNoConnection(t *testing.T) {
-	o := piped(times(3, Request{Target: "/"}), nil)
+	o := piped(times(3, visitors.Request{Target: "/"}), nil)
 	o.dial = func(context.Context) (net.Conn, error) { return nil, errors.New("refused") }
 	report := mustRun(t, o)
-	if report.Errors != 3 || report.Failures[0].Kind != NoConnection || report.Failures[0].Count != 3 || len(report.Statuses) != 0 {
+	if report.Errors != 3 || report.Failures[0].Kind != client.NoConnection || report.Failures[0].Count != 3 || len(report.Statuses) != 0 {
 		t.Errorf("%+v", report)
 	}
 }
 
 func TestKeptConnectionMayHaveBeenClosed(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		o := piped(times(9, Request{Target: "/"}), func(n int64, _ string) (string, bool) { return good, n%3 == 0 })
+		o := piped(times(9, visitors.Request{Target: "/"}), func(n int64, _ string) (string, bool) { return good, n%3 == 0 })
 		report := mustRun(t, o)
 		if report.Requests != 9 || report.Errors != 0 || report.Reconnects != 2 {
 			t.Errorf("%d requests, %d errors %v, %d reconnects", report.Requests, report.Errors, report.Failures, report.Reconnects)
@@ -230,7 +231,7 @@ func TestRevalidates(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var mu sync.Mutex
 		var asked []string
-		requests := []Request{
+		requests := []visitors.Request{
 			{Target: "/a", Revalidate: true, Accept: "gzip"}, {Target: "/a", Revalidate: true}, {Target: "/b", Revalidate: true}, {Target: "/a"}, {Target: "/b", Head: true},
 		}
 		o := piped(requests, func(_ int64, lines string) (string, bool) {
@@ -257,33 +258,9 @@ func TestRevalidates(t *testing.T) {
 
 func TestWrongOptions(t *testing.T) {
 	u := &url.URL{Scheme: "http", Host: "localhost"}
-	for _, o := range []Options{{}, {URL: u}, {URL: u, Source: NewReplay(nil), Rate: -1}, {URL: u, Source: NewReplay(nil), WarmUp: -1}} {
+	for _, o := range []Options{{}, {URL: u}, {URL: u, Source: visitors.NewReplay(nil), Rate: -1}, {URL: u, Source: visitors.NewReplay(nil), WarmUp: -1}} {
 		if report, err := Run(t.Context(), o); err == nil {
 			t.Errorf("%+v: %+v", o, report)
-		}
-	}
-}
-
-func TestDecode(t *testing.T) {
-	const plain = `{"detail":"x"}`
-	packed := map[string]string{"": plain}
-	for coding, pack := range map[string]func(io.Writer) io.WriteCloser{
-		"gzip": func(w io.Writer) io.WriteCloser { return gzip.NewWriter(w) },
-		"br":   func(w io.Writer) io.WriteCloser { return brotli.NewWriter(w) },
-		"zstd": func(w io.Writer) io.WriteCloser { e, _ := zstd.NewWriter(w); return e },
-	} {
-		var b bytes.Buffer
-		w := pack(&b)
-		io.WriteString(w, plain)
-		w.Close()
-		packed[coding] = b.String()
-	}
-	for coding, body := range packed {
-		if got, err := decode(coding, []byte(body)); err != nil || string(got) != plain {
-			t.Errorf("%s: %q, %v", coding, got, err)
-		}
-		if err := (received{coding: coding, body: []byte(body[:len(body)-1])}).check(); !errors.Is(err, errBody) {
-			t.Errorf("%s cut short: %v", coding, err)
 		}
 	}
 }
@@ -311,7 +288,7 @@ func TestSockets(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			o := Options{URL: u, Source: NewReplay(times(500, Request{Target: "/teams/", Revalidate: true})), Connections: 8}
+			o := Options{URL: u, Source: visitors.NewReplay(times(500, visitors.Request{Target: "/teams/", Revalidate: true})), Connections: 8}
 			if name == "tls" {
 				o.dial = trusting(server)
 			}
@@ -327,8 +304,8 @@ func TestSockets(t *testing.T) {
 		server.StartTLS()
 		defer server.Close()
 		u, _ := url.Parse(server.URL)
-		report := mustRun(t, Options{URL: u, Source: NewReplay(times(1, Request{Target: "/"})), Connections: 1})
-		if len(report.Failures) != 1 || report.Failures[0].Kind != NoConnection || !strings.Contains(report.Failures[0].Example, "certificate") {
+		report := mustRun(t, Options{URL: u, Source: visitors.NewReplay(times(1, visitors.Request{Target: "/"})), Connections: 1})
+		if len(report.Failures) != 1 || report.Failures[0].Kind != client.NoConnection || !strings.Contains(report.Failures[0].Example, "certificate") {
 			t.Errorf("%+v", report)
 		}
 	})
