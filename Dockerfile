@@ -16,10 +16,10 @@ RUN CGO_ENABLED=0 go build -trimpath -ldflags "-s -w -X main.version=${VERSION}"
 # root, and nothing else.
 FROM gcr.io/distroless/static-debian12:nonroot
 COPY --from=build /xcri-proxy /xcri-proxy
-# In a container the loopback address would reach nobody.
+# In a container no client reaches the loopback address.
 ENV LISTEN_ADDR=:8000
 EXPOSE 8000
-# Not whether the database answers: without it the proxy serves what it holds.
+# The check ignores the database: without it the proxy serves its cached answers.
 HEALTHCHECK --interval=10s --timeout=5s --start-period=10s CMD ["/xcri-proxy", "health", "--ready", "--quiet"]
 ENTRYPOINT ["/xcri-proxy"]
 CMD ["serve"]
