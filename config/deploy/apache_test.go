@@ -114,7 +114,7 @@ func codings(t *testing.T, through, directly string) {
 			}
 			got, want := r.ask(t, through), r.ask(t, directly)
 			if got.body != want.body || got.length != int64(len(got.body)) || got.length != want.length {
-				t.Errorf("%s %q: %d bytes, told %d, directly %d", target, accept, len(got.body), got.length, want.length)
+				t.Errorf("%s %q: %d bytes, %d declared, %d directly", target, accept, len(got.body), got.length, want.length)
 			}
 			for _, name := range []string{"Etag", "Vary", "Content-Encoding"} {
 				if got, want := field(got, name), field(want, name); got != want {
@@ -159,7 +159,7 @@ func head(t *testing.T, through string) {
 		r.method = http.MethodHead
 		got := r.ask(t, through)
 		if got.status != want.status || got.length != want.length || got.body != "" || got.header.Get("Etag") != want.header.Get("Etag") {
-			t.Errorf("%s: %d, %d bytes told, want %d; %v", accept, got.status, got.length, want.length, got.header)
+			t.Errorf("%s: %d, %d bytes declared, want %d; %v", accept, got.status, got.length, want.length, got.header)
 		}
 	}
 }

@@ -112,7 +112,7 @@ func TestConfigurationTable(t *testing.T) {
 // program, so that operators can search the log for it.
 func TestLogMessages(t *testing.T) {
 	text := filesWith(t, "README.md")[filepath.Join(root, "config/deploy/README.md")]
-	_, table, _ := strings.Cut(text, "| message | meaning, and what to do |")
+	_, table, _ := strings.Cut(text, "| message | meaning and remedy |")
 	var program strings.Builder
 	for path, text := range filesWith(t, ".go") {
 		if !strings.HasSuffix(path, "_test.go") {

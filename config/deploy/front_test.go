@@ -16,7 +16,7 @@ import (
 )
 
 // fronts are configurations of web servers in front that reveal as little of
-// themselves as possible: a bare proxy_pass, and worse. UPSTREAM is replaced by the
+// themselves as possible: a bare proxy_pass, and worse. PROXY is replaced by the
 // proxy's URL.
 var fronts = map[string]func(t *testing.T, upstream string) (url string){
 	"nginx": func(t *testing.T, upstream string) string {
@@ -42,7 +42,8 @@ var fronts = map[string]func(t *testing.T, upstream string) (url string){
 	},
 }
 
-// forApache converts an upstream on a Unix socket from nginx's spelling to Apache's.
+// forApache converts the address of a proxy on a Unix socket from nginx's spelling to
+// Apache's.
 func forApache(upstream string) string {
 	if path, ok := strings.CutPrefix(upstream, "http://unix:"); ok {
 		return "unix:" + strings.TrimSuffix(path, ":") + "|http://localhost"
@@ -69,7 +70,7 @@ func socketPath(t *testing.T) string {
 // any web server, for any headers of either, while they are open to local operators.
 func TestClosedBehindAnyProxy(t *testing.T) {
 	if os.Geteuid() != 0 {
-		t.Skip("a web server of the same account can't be told from an operator")
+		t.Skip("a web server of the same account can't be distinguished from an operator")
 	}
 	overTCP, path := startProxy(t), socketPath(t)
 	overSocket := startProxyAt(t, "unix:"+path)

@@ -1,5 +1,5 @@
 #!/bin/sh
-# Hands a request to xcri-proxy and its answer back, on a host whose Apache has
+# Passes a request to xcri-proxy and its answer back, on a host whose Apache has
 # no mod_proxy. See htaccess.
 
 # LISTEN_ADDR of the proxy; of a Unix socket the path alone.
@@ -31,8 +31,8 @@ case $REQUEST_URI in
 	;;
 esac
 
-# No settings of the account, no other proxy, no globs, the path as it came; in
-# HTTP 1.0, for a body in chunks would need more work here.
+# No settings of the account, no other proxy, no globs, the path unchanged;
+# HTTP 1.0, because chunked bodies would have to be decoded here.
 set -- -q --silent --include --globoff --path-as-is --noproxy '*' --http1.0 --connect-timeout 3 --max-time 30
 case $proxy in
 /*) set -- "$@" --unix-socket "$proxy" && proxy=localhost ;;
@@ -43,8 +43,8 @@ HEAD) set -- "$@" --head ;;
 *) set -- "$@" --request "$REQUEST_METHOD" --data-binary @- ;;
 esac
 
-# A header without a value is not sent. X-Forwarded-For is what keeps the pages
-# of those who run the proxy closed, and tells the old API its visitors apart.
+# A header without a value is not sent. X-Forwarded-For keeps the admin pages
+# closed, and lets the old API distinguish its visitors.
 curl "$@" \
 	--header "X-Forwarded-For: $REMOTE_ADDR" \
 	--header "X-Forwarded-Host: $HTTP_HOST" \

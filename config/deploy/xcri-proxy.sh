@@ -8,10 +8,10 @@
 #   xcri-proxy.sh keep           the same, unless it was stopped by hand: for cron,
 #                                see crontab
 #   xcri-proxy.sh stop           let answers under way finish, then end it
-#   xcri-proxy.sh restart        stop and start, with a moment between
-#   xcri-proxy.sh upgrade [NEW]  put the binary NEW in place, if one is given, and
-#                                have it take over without a moment between; the
-#                                one before stays as xcri-proxy.old
+#   xcri-proxy.sh restart        stop, then start: clients are refused in between
+#   xcri-proxy.sh upgrade [NEW]  put the binary NEW in place, if given, and hand
+#                                over to it without refusing a client; the binary
+#                                before stays as xcri-proxy.old
 #   xcri-proxy.sh status         exit status 0 healthy, 1 not healthy, 3 not running
 #   xcri-proxy.sh log            follow the log
 
@@ -33,8 +33,8 @@ fail() {
 	exit 1
 }
 
-# running prints the process ID if our proxy runs. A number in the file that has
-# become another process's, or is of a command such as warm, counts for nothing. Our
+# running prints the process ID if our proxy runs. It ignores a number that belongs to
+# another process, or to a command such as warm. Our
 # proxy is the program at $bin, or behind the link there, or was started with our
 # PID_FILE: a link may lead to another version by now.
 running() {
@@ -50,7 +50,7 @@ running() {
 	echo "$pid"
 }
 
-# within tries a command once a tenth of a second, so many seconds long.
+# within SECONDS COMMAND… runs the command every tenth of a second until it succeeds.
 within() {
 	tries=$(($1 * 10))
 	shift
@@ -67,8 +67,8 @@ served() { running >/dev/null || gone "$1"; }
 healthy() { "$bin" health --quiet 2>/dev/null; }
 
 # shorten keeps the log's size bounded without a copy, which a full disk has no room
-# for: the log is renamed, and the proxy opens a new one at SIGUSR1. One that does not,
-# such as an earlier version, goes on in .1, which is emptied then.
+# for: the log is renamed, and at SIGUSR1 the proxy opens a new file. An earlier
+# version without this signal continues in .1, which is then emptied.
 shorten() {
 	if [ -f "$log.1" ] && [ "$(wc -c <"$log.1")" -gt $((2 * max_log)) ]; then
 		: >"$log.1"
@@ -88,7 +88,7 @@ start() {
 	fi
 	[ -x "$bin" ] || fail "$bin is missing, or not executable"
 	"$bin" config >/dev/null || exit 1
-	# Away from the terminal, and from the session of who starts it.
+	# In a session of its own, so that it outlives the terminal.
 	if command -v setsid >/dev/null; then
 		setsid "$bin" serve >>"$log" 2>&1 </dev/null &
 	else
@@ -114,7 +114,7 @@ stop() {
 	while [ -n "$pid" ]; do
 		kill -TERM "$pid"
 		within 20 gone "$pid" || {
-			# The second one ends it at once.
+			# A second signal ends it immediately.
 			kill -TERM "$pid" 2>/dev/null
 			within 10 gone "$pid" || fail "process $pid does not end"
 		}
@@ -123,8 +123,8 @@ stop() {
 	echo "stopped"
 }
 
-# put replaces the binary in one step, by one that runs here and takes the
-# settings.
+# put replaces the binary in one step, after a check that the new binary runs here
+# and accepts the settings.
 put() {
 	cp "$1" "$bin.new" || fail "cannot copy $1"
 	chmod 755 "$bin.new"
