@@ -76,7 +76,7 @@ func (e *Era) Down(err error) {
 		return
 	}
 	e.cancel()
-	e.outage.logger.Error("the origin is down, serving what is there", "error", err)
+	e.outage.logger.Error("the origin is down, serving cached entries", "error", err)
 	e.outage.onChange(err)
 }
 
