@@ -11,10 +11,9 @@ import (
 // MaxTargets limits the targets that a Count holds.
 const MaxTargets = 50_000
 
-// Count counts the answered requests below a path by target. If a log has more
-// than MaxTargets targets, the Count drops the least requested ones, so that its
-// memory is bounded whatever the size of the log. It is not safe for concurrent
-// use.
+// Count counts the answered requests below a path by target. If a log has more than
+// MaxTargets targets, the Count drops the least requested targets, so that its memory is
+// bounded for logs of any size. It is not safe for concurrent use.
 type Count struct {
 	Lines     int `json:"lines"`
 	Malformed int `json:"malformed"` // lines skipped because of their format

@@ -74,8 +74,8 @@ func New(opts Options) (*Client, error) {
 // names, and that does not follow redirects.
 func Direct() *http.Client { return over(&http.Transport{DisableKeepAlives: true}) }
 
-// overSocket returns a client like Direct that connects to a Unix socket, whatever
-// the URL's host is.
+// overSocket returns a client like Direct that connects to a Unix socket and ignores the
+// URL's host.
 func overSocket(path string) *http.Client {
 	return over(&http.Transport{DisableKeepAlives: true, DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 		return new(net.Dialer).DialContext(ctx, "unix", path)

@@ -22,7 +22,7 @@ func post[T any](ctx context.Context, c *Client, page string, question any) (ans
 	return answer, err
 }
 
-// Warm asks for a poll of the database, or adds paths to the next one.
+// Warm requests a poll of the database, or adds paths to the next poll.
 func (c *Client) Warm(ctx context.Context, q api.WarmRequest) (api.WarmTicket, error) {
 	return post[api.WarmTicket](ctx, c, "/cache/warm", q)
 }

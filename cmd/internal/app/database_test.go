@@ -316,7 +316,7 @@ func TestLostConnectionsAreNoOutage(t *testing.T) {
 	way.Cut()
 	load("all connections reset")
 	way.Freeze()
-	load("all connections hang, new ones work")
+	load("all connections hang, new connections work")
 	ids := connectionsOf(t, root, flags["DATABASE_USER"])
 	for _, id := range ids {
 		root.Exec(fmt.Sprint("KILL ", id)) // an error means that it has ended

@@ -50,7 +50,7 @@ func newHandOver() *handOver {
 func (a *App) HandOver() {
 	select {
 	case a.handOver.requests <- struct{}{}:
-	default: // the pending request covers this one
+	default: // a request is pending already
 	}
 }
 

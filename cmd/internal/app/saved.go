@@ -57,7 +57,7 @@ func load(cfg config.Config, maker string, log *slog.Logger) (entries []cache.Sa
 func (a *App) toSave() {
 	select {
 	case a.published <- struct{}{}:
-	default: // the pending request covers this one
+	default: // a request is pending already
 	}
 }
 

@@ -252,7 +252,7 @@ func TestRestartWhileDown(t *testing.T) {
 	}
 	defer func() { db.Close() }()
 	// Otherwise a killed server loses the last second.
-	execute(t, rootOf(t, db), "SET GLOBAL innodb_flush_log_at_trx_commit = 1", "CREATE TABLE flushed (n INT)", "INSERT INTO flushed VALUES (1)")
+	execute(t, rootOf(t, db), "SET GLOBAL innodb_flush_log_at_trx_commit = 1", "CREATE TABLE written (n INT)", "INSERT INTO written VALUES (1)")
 	flags, path := keptSettings(t, db)
 	keys := warmed(t, flags)
 	for name, how := range map[string]struct{ down, up func() }{

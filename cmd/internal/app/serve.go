@@ -159,6 +159,6 @@ func (a *App) drain(quiet time.Duration) error {
 // notify reports the state of the service to systemd, if systemd has requested it.
 func (a *App) notify(state string) {
 	if _, err := daemon.SdNotify(false, state); err != nil {
-		a.log.Warn("systemd not told", "state", state, "error", err)
+		a.log.Warn("systemd not notified", "state", state, "error", err)
 	}
 }

@@ -84,8 +84,8 @@ func (s *supervisor) status() string {
 // clock formats a time for people on this machine.
 func clock(t time.Time) string { return t.Local().Format(time.DateTime) }
 
-// sign tells systemd's watchdog that the proxy has answered a probe, four times in the
-// watchdog's interval. Without an answer systemd restarts the service.
+// sign reports to systemd's watchdog that the proxy has answered a probe, four times in
+// the watchdog's interval. Without an answer systemd restarts the service.
 func (s *supervisor) sign(ctx context.Context) {
 	if s.watchdog == 0 || time.Since(s.signed) < s.watchdog/4 {
 		return

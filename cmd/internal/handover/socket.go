@@ -47,10 +47,10 @@ type Socket struct {
 	path string // of a Unix socket that this process removes at its end; empty for none
 }
 
-// Open returns the sockets that the predecessor or systemd passed on, else new
-// ones. The second is nil if no admin socket is wanted; the Predecessor is in the
-// first. Open removes the variables that announce sockets from the environment,
-// so call it only once.
+// Open returns the public and the admin socket: the sockets that the predecessor or
+// systemd passed on, or else new sockets. The admin socket is nil if none is wanted. The
+// public socket holds the Predecessor. Open removes the variables that announce sockets
+// from the environment, so call it only once.
 func Open(public, admin Want) (*Socket, *Socket, error) {
 	passed, err := takePassed()
 	if err != nil {

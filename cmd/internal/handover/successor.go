@@ -24,9 +24,9 @@ type Successor struct {
 	ended chan struct{} // closed after the process has ended
 }
 
-// Start runs command with copies of the sockets of the listeners, the public one
-// first, and a line for its report. The command gets a process group of its own, so
-// that Kill reaches all of it.
+// Start runs command with copies of the sockets of the listeners, the public listener's
+// first, and a line for its report. The command gets a process group of its own, so that
+// Kill reaches all of it.
 func Start(command []string, public net.Listener, admin ...net.Listener) (*Successor, error) {
 	var sockets []*os.File
 	defer func() {
@@ -87,7 +87,7 @@ func (s *Successor) Await(ctx context.Context, patience time.Duration) error {
 	case <-serves:
 		return nil
 	case <-s.ended:
-		return fmt.Errorf("it ended with %v; what it said is above", s.cmd.ProcessState)
+		return fmt.Errorf("it ended with %v; its output is above", s.cmd.ProcessState)
 	case <-time.After(patience):
 		return fmt.Errorf("%w: %v", errNotReady, patience)
 	case <-ctx.Done():

@@ -16,8 +16,8 @@ const (
 	maxMessages = 500
 )
 
-// limit limits how often a message is written, whichever loop logs it. Records below
-// level info are not limited: an operator has requested them.
+// limit limits the rate of each message, for all loops that log it together. Records
+// below level info are not limited: an operator has requested them.
 type limit struct {
 	slog.Handler
 	counts *counts

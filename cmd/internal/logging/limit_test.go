@@ -52,7 +52,7 @@ func TestRepeatedMessagesAreBounded(t *testing.T) {
 		time.Sleep(window)
 		synctest.Wait()
 		if n := lines(fmt.Sprintf("suppressed=%d", 100_000-burst)); n != 1 {
-			t.Errorf("%d lines count the suppressed ones", n)
+			t.Errorf("%d lines count suppressed lines", n)
 		}
 		before := lines("\n")
 		log.Warn("loop")

@@ -1,6 +1,6 @@
-// Package logging writes the log of a server. Logging never blocks the server and
-// never ends it: whatever the reader of the log does, a line waits in a bounded queue
-// or is dropped and counted. A message that is repeated takes a bounded number of lines.
+// Package logging writes the log of a server. Logging never blocks the server and never
+// ends it: if the log's reader is slow or gone, a line waits in a bounded queue or is
+// dropped and counted. A message that is repeated takes a bounded number of lines.
 package logging
 
 import (

@@ -8,8 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// After a rename and Reopen the log goes on in a new file, through each descriptor of
-// the old one, and no descriptor keeps the old file on the disk.
+// After a rename and Reopen the log goes on in a new file, through each descriptor of the
+// old file, and no descriptor keeps the old file on the disk.
 func TestReopen(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "log")

@@ -32,7 +32,7 @@ func Entry(s api.Entry) string {
 		_ = w.Flush() // a strings.Builder does not fail
 		return b.String()
 	}
-	row("where", "%s, %s, asked for %d times lately", *s.Where, console.Bytes(*s.Cost), *s.Asked)
+	row("where", "%s, %s, requested %d times recently", *s.Where, console.Bytes(*s.Cost), *s.Asked)
 	switch *s.Generation {
 	case "":
 		row("generation", "none, as the database is not asked for it")

@@ -12,7 +12,7 @@ func TestEntry(t *testing.T) {
 	out := Entry(api.Entry{Route: "/x", Outcome: "stale_error", Where: new("tail"), Generation: new("a"), Current: "b", Age: new(1.6), Filled: new(time.Now()),
 		TookMS: new(1.25), Status: new(404), Size: new(7), Asked: new(uint32(3)), Cost: new(int64(600)),
 		Variants: []api.Variant{{Coding: "identity", Bytes: new(7), ETag: `"x"`}}})
-	for _, want := range []string{"stale_error: from the cache, because the database fails", "where       tail, 600 B, asked for 3 times", "generation  a, but b is published", "age         2 s", "  identity  7 B, ETag \"x\""} {
+	for _, want := range []string{"stale_error: from the cache, because the database fails", "where       tail, 600 B, requested 3 times", "generation  a, but b is published", "age         2 s", "  identity  7 B, ETag \"x\""} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}

@@ -29,7 +29,7 @@ func goldenReport() *Report {
 		found("/b", sameButOrder, "results[3].team_rank", "4", "5", ""),
 		found("/c?x=1&y=2", different, "", "{}", "[]", ""),
 		found("/d", failed, "-", "", "", "legacy: it broke"),
-		{Path: "/health", Verdict: skipped, Error: "tells the time"},
+		{Path: "/health", Verdict: skipped, Error: "contains the time"},
 	} {
 		r.add(c)
 	}
@@ -87,7 +87,7 @@ and 1 more: --show 4 or --json shows them
 		`{"path":"/d","key":"k","route":"/r","verdict":"failed","difference":null,` +
 		`"store":{"status":200,"bytes":10,"ms":2},"legacy":{"status":0,"bytes":0,"ms":0},"error":"legacy: it broke"},` +
 		`{"path":"/health","key":"","route":"","verdict":"skipped","difference":null,` +
-		`"store":{"status":0,"bytes":0,"ms":0},"legacy":{"status":0,"bytes":0,"ms":0},"error":"tells the time"}],"expected":{},` +
+		`"store":{"status":0,"bytes":0,"ms":0},"legacy":{"status":0,"bytes":0,"ms":0},"error":"contains the time"}],"expected":{},` +
 		`"error":"1 of 4 answers are different"}` + "\n"
 	if object.String() != wantJSON {
 		t.Errorf("got  %s\nwant %s", &object, wantJSON)

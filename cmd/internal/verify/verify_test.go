@@ -47,7 +47,7 @@ func TestPacer(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		if p.wait(ctx) == nil {
-			t.Error("waited for nobody")
+			t.Error("did not wait")
 		}
 	})
 }

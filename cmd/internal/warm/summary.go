@@ -29,7 +29,7 @@ type Summary struct {
 
 	Log *accesslog.Summary `json:"log,omitempty"`
 
-	state *api.WarmState // the last one received
+	state *api.WarmState // the last state received
 }
 
 // published records the result of a warm-up.

@@ -33,7 +33,7 @@ type Options struct {
 	Since   time.Duration // a publish of this last period counts as new
 	Logs    []string      // access logs whose targets are loaded too
 	Top     int           // targets taken from the logs
-	Accept  bool          // publish although the data looks like half an import
+	Accept  bool          // publish although the data resembles an unfinished import
 	Timeout time.Duration
 	JSON    bool
 	Quiet   bool
