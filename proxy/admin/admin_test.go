@@ -17,7 +17,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// database is one that answers nothing.
+// database answers no query.
 type database struct{}
 
 func (database) Run(context.Context, store.Query) (store.Answer, error) {

@@ -38,8 +38,8 @@ type history struct {
 	at       time.Time
 	readings []metrics.Reading // of each route, when the last sample was taken
 	peak     int               // of the pool, since then
-	// staleSince is when a reading first found stale entries after one that found
-	// none; zero if there are none.
+	// staleSince is the time of the first of the latest consecutive readings that found
+	// stale entries; zero if the last reading found none.
 	staleSince time.Time
 }
 

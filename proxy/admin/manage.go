@@ -47,7 +47,7 @@ func (a *Admin) serveWarm(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if len(req.Paths) > maxWarmPaths {
-		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("paths: %d are too many, the most at once is %d", len(req.Paths), maxWarmPaths))
+		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("paths: %d are too many, the limit is %d", len(req.Paths), maxWarmPaths))
 		return
 	}
 	answer := api.WarmTicket{Ignored: []api.IgnoredPath{}}

@@ -15,7 +15,7 @@ type SourceRequest struct {
 // Sources describes the sources of answers.
 type Sources struct {
 	Default  string             `json:"default"`
-	Routes   map[string]string  `json:"routes"`  // whose source is another one
+	Routes   map[string]string  `json:"routes"`  // routes with another source
 	Changed  bool               `json:"changed"` // since the start, so that the configuration does not hold
 	Breakers map[string]Breaker `json:"breakers"`
 }

@@ -4,7 +4,7 @@ import "time"
 
 // WarmRequest is the body of a POST to /cache/warm.
 type WarmRequest struct {
-	// Paths are request targets to warm beside the usual ones.
+	// Paths are request targets to warm in addition to the usual warm set.
 	Paths []string `json:"paths,omitempty"`
 	// Later keeps the paths for the next poll instead of polling now.
 	Later bool `json:"later,omitempty"`
@@ -39,8 +39,8 @@ type WarmStatus struct {
 	Calculated string `json:"calculated_at"`
 	// Published counts the generations that were published.
 	Published int64 `json:"published"`
-	// Keys is the size of the warm set. Done counts the keys that were looked up,
-	// Filled those that were loaded, Failed those that could not be.
+	// Keys is the size of the warm set. Done counts the keys that were looked up, Filled
+	// the loaded keys, Failed the keys that could not be loaded.
 	Keys    int     `json:"keys"`
 	Done    int     `json:"done"`
 	Filled  int     `json:"filled"`

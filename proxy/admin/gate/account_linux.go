@@ -20,7 +20,7 @@ var lookups = make(chan struct{}, 4)
 
 var (
 	errAccount = errors.New("its connection is not in the system's table")
-	errLookups = errors.New("too many requests ask at once")
+	errLookups = errors.New("too many concurrent requests")
 )
 
 // Account returns the user ID of the process at the other end of a connection within

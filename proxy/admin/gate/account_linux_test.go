@@ -171,7 +171,7 @@ func TestEntry(t *testing.T) {
 	}
 }
 
-// TestAccountsAtOnce: concurrent searches over the limit are refused, and later ones
+// TestAccountsAtOnce: concurrent searches over the limit are refused, and later searches
 // are served again.
 func TestAccountsAtOnce(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")

@@ -1,9 +1,9 @@
-// Package gate decides who may use the admin pages. It decides from the facts of
-// a request alone, and refuses whatever no rule admits.
+// Package gate decides who may use the admin pages. It decides from the facts of a
+// request alone, and refuses every request that no rule admits.
 //
-// Three credentials admit: the admin token, a session that was opened with it,
-// and being an operator on this machine. The last needs proof that no proxy and
-// no browser page of another site acts on behalf of somebody else: see local.go.
+// Three credentials admit: the admin token, a session that was opened with it, and being
+// an operator on this machine. An operator needs proof that the request comes neither
+// through a proxy nor from a page of another site: see local.go.
 package gate
 
 import (
@@ -21,8 +21,8 @@ type Options struct {
 	Token string
 	// LocalToken demands the token of operators on this machine, too.
 	LocalToken bool
-	// Separate says that the admin pages have a listener of their own: on the
-	// public one they do not exist.
+	// Separate says that the admin pages have a listener of their own: on the public
+	// listener they do not exist.
 	Separate bool
 	// Now returns the time; nil means time.Now.
 	Now func() time.Time
@@ -112,7 +112,7 @@ const (
 	BySession
 )
 
-// Verdict is a decision. The status of one that admits is 200.
+// Verdict is a decision. Status 200 admits the request.
 type Verdict struct {
 	Status int
 	By     Credential    // if admitted

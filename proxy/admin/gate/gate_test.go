@@ -82,7 +82,7 @@ func facts() [][]fact {
 			{"two host lines", false, func(r *Request) { r.Hosts = []string{"evil.test", "localhost"} }}},
 		{{"HTTP/1.1", true, func(*Request) {}}, {"HTTP/1.0", false, func(r *Request) { r.HTTP11 = false }}},
 		{runs("root", 0, nil, true), runs("the proxy's", os.Getuid(), nil, true), runs("the first person's", 1000, nil, true), runs("the last person's", 61183, nil, true),
-			runs("a directory's", 70000, nil, true), runs("the system does not tell", 0, fmt.Errorf("x: %w", errors.ErrUnsupported), true),
+			runs("a directory's", 70000, nil, true), runs("the system does not report it", 0, fmt.Errorf("x: %w", errors.ErrUnsupported), true),
 			runs("daemon", 1, nil, false), runs("www-data", 33, nil, false), runs("the last of the system", 999, nil, false),
 			runs("the first dynamic one", 61184, nil, false), runs("nobody", 65534, nil, false), runs("no account", 65535, nil, false), runs("unknown", 0, errors.New("gone"), false)},
 		{{"no header more", true, func(*Request) {}}, header("Sec-Fetch-Site", "none", true), header("Upgrade-Insecure-Requests", "1", true), header("X-Requested-With", "x", true),
@@ -134,7 +134,7 @@ func TestOperators(t *testing.T) {
 				t.Errorf("%d asks %d: %q", uid, own, why)
 			}
 			if why := notOperator(uid, own, errors.New("x")); why == "" {
-				t.Errorf("%d asks %d, and nobody knows: admitted", uid, own)
+				t.Errorf("%d asks %d, without an answer: admitted", uid, own)
 			}
 		}
 	}
@@ -237,7 +237,7 @@ func TestWhoIsAdmitted(t *testing.T) {
 		"a login in JSON":                              {withToken, remote("POST"), login, 415, CauseType},
 		"a login by another page":                      {withToken, remote("POST", Field{"Content-Type", "application/x-www-form-urlencoded"}, Field{"Origin", "null"}), login, 403, CauseForeign},
 		"the public listener where there is another":   {separate, operator("GET", bearer(token)), read, 404, CauseElsewhere},
-		"login at the public one":                      {separate, remote("GET"), login, 404, CauseElsewhere},
+		"login at the public listener":                 {separate, remote("GET"), login, 404, CauseElsewhere},
 		"the admin listener":                           {separate, private(operator("GET")), read, 200, ByLocal},
 		"the admin listener, a service":                {separate, private(service(operator("GET"))), read, 200, ByLocal},
 		"the admin listener, another machine":          {separate, private(remote("GET")), read, 401, CauseNotLocal},
@@ -246,8 +246,8 @@ func TestWhoIsAdmitted(t *testing.T) {
 		"the admin listener, another host":             {separate, private(func() *Request { r := operator("GET"); r.Hosts[0] = "evil.test"; return r }()), read, 401, CauseNotLocal},
 		"the admin listener, HTTP/1.0":                 {separate, private(func() *Request { r := operator("GET"); r.HTTP11 = false; return r }()), read, 401, CauseNotLocal},
 		"the admin listener, the token":                {separate, private(remote("GET", bearer(token))), read, 200, ByToken},
-		"a session nobody opened":                      {withToken, remote("GET", Field{"Cookie", sessionCookie + "=x"}), read, 401, CauseNotLocal},
-		"an operator with a session nobody opened":     {withToken, operator("GET", Field{"Cookie", sessionCookie + "=x"}), read, 200, ByLocal},
+		"an unknown session":                           {withToken, remote("GET", Field{"Cookie", sessionCookie + "=x"}), read, 401, CauseNotLocal},
+		"an operator with an unknown session":          {withToken, operator("GET", Field{"Cookie", sessionCookie + "=x"}), read, 200, ByLocal},
 		"an operator with a session and a wrong token": {withToken, operator("GET", bearer("x"), Field{"Cookie", sessionCookie + "=x"}), read, 403, CauseToken},
 	} {
 		t.Run(name, func(t *testing.T) {

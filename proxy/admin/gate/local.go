@@ -65,7 +65,7 @@ var forwardingWords = []string{
 }
 
 // isForwarding reports whether proxies add a header of this name. Programs on this
-// machine send none, whatever its value. Words are separated by - or _, since some
+// machine send no such header, with any value. Words are separated by - or _, since some
 // servers treat both alike.
 func isForwarding(name string) bool {
 	if strings.EqualFold(name, "Host") {
@@ -80,7 +80,7 @@ func isForwarding(name string) bool {
 }
 
 // Accounts of services: system accounts, the accounts that systemd allocates for a
-// service, and the account named nobody. Web servers run as one of them. Source:
+// service, and the account with the largest ID. Web servers run as one of them. Source:
 // login.defs(5), systemd.exec(5) on DynamicUser.
 const (
 	lastSystemUID               = 999

@@ -23,9 +23,8 @@ var LoginPolicy = func() string {
 		"form-action 'self'; frame-ancestors 'none'; base-uri 'none'"
 }()
 
-// LoginPage returns the page that asks for the admin token, with a message if
-// that is not empty. Path is the one that the browser asked for, at or below
-// /cache. The page needs no script.
+// LoginPage returns the page that asks for the admin token, with a message unless it is
+// empty. Path is the requested path, at or below /cache. The page needs no script.
 func LoginPage(path, message string) []byte {
 	hidden := ""
 	if message == "" {

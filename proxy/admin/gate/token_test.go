@@ -63,10 +63,10 @@ func TestWrongTokensAreSlowed(t *testing.T) {
 		t.Errorf("after a pause: %+v", v)
 	}
 	if v := g.ask(guest, "x"); v.Status != 429 {
-		t.Errorf("a second one after it: %+v", v)
+		t.Errorf("a second token after it: %+v", v)
 	}
 	g.now = g.now.Add(pause)
-	for range 3 * burst { // right ones cost nothing
+	for range 3 * burst { // right tokens cost nothing
 		if v := g.ask(guest, token); !v.Admitted() {
 			t.Fatalf("the right token: %+v", v)
 		}
@@ -123,7 +123,7 @@ func TestAddressTableIsBounded(t *testing.T) {
 		}
 	}
 	if v := g.ask(address(0), token); !v.Admitted() || len(g.limiter.addresses) != maxAddresses {
-		t.Errorf("one that is in it: %+v of %d", v, len(g.limiter.addresses))
+		t.Errorf("an address in it: %+v of %d", v, len(g.limiter.addresses))
 	}
 	g.now = g.now.Add(pause)
 	if v := g.ask(address(maxAddresses), "x"); v.Status != 403 || len(g.limiter.addresses) != 1 {

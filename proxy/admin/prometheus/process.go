@@ -21,7 +21,7 @@ func (m *metricsText) process(started time.Time) {
 	cpu := time.Duration(used.Utime.Nano() + used.Stime.Nano())
 	virtual, resident := process.Memory()
 	m.one("process_cpu_seconds_total", counter, "Total user and system CPU time spent in seconds.", cpu.Seconds())
-	m.one("process_start_time_seconds", gauge, "Start time of the process since unix epoch in seconds.", unixSeconds(&started))
+	m.one("process_start_time_seconds", gauge, "Start time of the process, in seconds since 1970.", unixSeconds(&started))
 	m.one("process_open_fds", gauge, "Number of open file descriptors.", float64(process.OpenFiles()))
 	m.one("process_max_fds", gauge, "Maximum number of open file descriptors.", float64(files.Cur))
 	m.one("process_resident_memory_bytes", gauge, "Resident memory size in bytes.", float64(resident))
