@@ -47,8 +47,8 @@ const sleepSeconds = 5
 var ErrNotEnded = errors.New("the server goes on with a statement after its read was cancelled")
 
 // TryCancel checks that the server ends the statement of a cancelled read: it starts a
-// statement that only waits, cancels it, and looks for it among the server's threads.
-// It needs two connections.
+// statement that only waits, cancels it, and searches the server's threads. It needs two
+// connections.
 func (s *Store) TryCancel(ctx context.Context) error {
 	mark := "xcri-proxy checks cancellation " + strconv.FormatInt(time.Now().UnixMicro(), 36)
 	reading, cancel := context.WithCancel(ctx)

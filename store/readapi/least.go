@@ -17,8 +17,8 @@ func Least(e *Endpoint) Query {
 	return q
 }
 
-// leastText returns a valid text for a parameter. Texts of numbers differ by the place
-// of the parameter, since some endpoints refuse two equal ones.
+// leastText returns a valid text for a parameter. Texts of numbers differ by the place of
+// the parameter, since some endpoints refuse two equal numbers.
 func leastText(p param.Param, place int) string {
 	switch {
 	case p.Name == "limit":
