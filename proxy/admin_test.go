@@ -115,8 +115,8 @@ func TestWhoMaySeeStats(t *testing.T) {
 	}
 }
 
-// TestNoCORSOnAdminPages: no other site's page reads an admin answer, whichever
-// sites may read the API and whatever the answer is.
+// TestNoCORSOnAdminPages: no other site's page reads an admin answer, in every setting of
+// the origins that may read the API.
 func TestNoCORSOnAdminPages(t *testing.T) {
 	const site, token = "https://web4.ustfccca.org", "a long enough token"
 	for _, origins := range [][]string{{site}, {"*"}} {
@@ -223,6 +223,6 @@ func TestPingIsRare(t *testing.T) {
 		get(t, base, "/health")
 	}
 	if pings > 10 {
-		t.Errorf("%d pings for 50 health checks at once", pings)
+		t.Errorf("%d pings for 50 concurrent health checks", pings)
 	}
 }

@@ -85,7 +85,7 @@ func (c *choices) chunks(body string) string {
 	return text.String()
 }
 
-// add adds a request to a stream. It returns false for the last one.
+// add adds a request to a stream. It returns false for the last request.
 func (s *stream) add(c *choices) bool {
 	add := func(status int, text ...string) {
 		s.text += strings.Join(text, "")

@@ -11,8 +11,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 )
 
-// TestEvents: each change that an operator looks for beside a chart is an event with its
-// time and a text, and refused changes are none.
+// TestEvents: each change that helps an operator to read a chart is an event with its
+// time and a text, and a refused change is no event.
 func TestEvents(t *testing.T) {
 	old, err := legacy.New(legacy.Options{URL: "http://127.0.0.1:1"})
 	if err != nil {

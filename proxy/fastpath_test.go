@@ -209,13 +209,12 @@ func TestFastPathInPieces(t *testing.T) {
 			t.Fatalf("in two at %d: %d %s", at, a.status, a.body)
 		}
 	}
-	t.Run("many at once", func(t *testing.T) {
+	t.Run("many in one packet", func(t *testing.T) {
 		if got := still(exchange(t, base, strings.Repeat(request, 20))); got != strings.Repeat(whole, 20) {
 			t.Errorf("%q\nwant 20 times %q", got, whole)
 		}
 	})
-	// Bytes after a partial request, or in a body, that look like a request are not
-	// parsed as a request.
+	// Bytes after a partial request, or in a body, are never parsed as a request.
 	for name, tt := range map[string]struct {
 		first, second string
 		statuses      []int
@@ -355,7 +354,7 @@ func TestPreconditions(t *testing.T) {
 			}
 		}
 		if small {
-			continue // it has only one variant
+			continue // it has a single variant
 		}
 		for name, base := range bases { // the tag of a coding that the client does not accept
 			a := get(t, base, target, "Accept-Encoding", "br", "If-None-Match", tags["gzip"])

@@ -450,7 +450,7 @@ func TestImportsUnderLoad(t *testing.T) {
 	for _, s := range live {
 		newest = max(newest, j.at(s, version))
 	}
-	await(t, "the last one published", func() bool { return publishedVersion(p) == newest })
+	await(t, "the last publish", func() bool { return publishedVersion(p) == newest })
 	visitors.stop()
 	slices.Sort(toPublish)
 	t.Logf("%d imports, %d answers; from commit to publish: median %v, longest %v (poll %v)", version, visitors.answers.Load(),
@@ -598,7 +598,7 @@ func checkHeld(t *testing.T, p *Proxy, entries map[string]*cache.Entry, changed 
 		s := p.cache.Peek(&cache.Ref{Key: e.Key})
 		switch {
 		case changed(scope) && s.Outcome == cache.Hit && s.Entry == e:
-			t.Errorf("%s of %s is still what it was", target, e.Scope)
+			t.Errorf("%s of %s is unchanged", target, e.Scope)
 		case !changed(scope) && (s.Outcome != cache.Hit || s.Entry != e && s.Entry.Filled != e.Filled):
 			t.Errorf("%s of %s is %s, filled again: %t", target, e.Scope, s.Outcome, s.Entry != e)
 		}

@@ -33,8 +33,8 @@ func laneOf(routes *route.Router, key string) (cache.Lane, string) {
 	return lanes[q.Query.Lane()], reads[0]
 }
 
-// errShare is the error of a request whose client already waits for the most fills
-// that one client may.
+// errShare is the error of a request whose client already waits for as many fills as a
+// single client may.
 var errShare = errors.New("the client has its share of loads already")
 
 // await fills a missing entry for a request if its client's share allows. A search

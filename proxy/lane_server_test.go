@@ -61,7 +61,7 @@ func request(t *testing.T, base, target string, headers ...string) net.Conn {
 }
 
 // TestSearchEndsWithItsClients: the statement of a search ends in the server once all of
-// its clients have left. That of another read goes on.
+// its clients have left. The statements of other reads go on.
 func TestSearchEndsWithItsClients(t *testing.T) {
 	p, base, waiting, unlock := lockedTable(t, readapi.AthleteTable)
 	defer unlock()

@@ -157,7 +157,7 @@ func TestAutoLeavesTheStore(t *testing.T) {
 	}
 	change(t, base, `{"source":"store"}`)
 	if b := p.Stats().Sources.Breakers["store"]; b.State != api.BreakerClosed || b.Reason != "" {
-		t.Errorf("nobody wants to know: %+v", b)
+		t.Errorf("without a listener for results: %+v", b)
 	}
 }
 
@@ -239,7 +239,7 @@ func TestRollback(t *testing.T) {
 			await(t, target+" comes from "+to.String(), func() bool { return p.cache.Peek(&cache.Ref{Key: key}).Outcome == cache.Hit })
 		}
 		took := time.Since(begun)
-		await(t, "what was under way has ended", func() bool { return time.Since(begun) > time.Second })
+		await(t, "the requests under way have ended", func() bool { return time.Since(begun) > time.Second })
 		before, asked := loads(), crowd.answers.Load()
 		for _, target := range warm {
 			if a := get(t, base, target); a.status != 200 || ofLegacy(t, a) != (to == origin.FromLegacy) {

@@ -84,7 +84,7 @@ func TestRebinding(t *testing.T) {
 }
 
 // TestFormsOfOtherSites: requests that a page of another site can send without a
-// preflight (forms and simple requests) change nothing, whatever their body.
+// preflight (forms and simple requests) change nothing, with any body.
 func TestFormsOfOtherSites(t *testing.T) {
 	b := openBrowser(t)
 	b.call("Page.setBypassCSP", map[string]any{"enabled": true}, nil)

@@ -43,7 +43,7 @@ func (a answer) into(t testing.TB, v any) {
 	}
 }
 
-// purge purges what body selects and returns how many entries matched.
+// purge purges the entries that body selects and returns their number.
 func purge(t testing.TB, base, body string) int {
 	t.Helper()
 	a := post(t, base, "/cache/purge", body)
@@ -128,7 +128,7 @@ func TestBadBodies(t *testing.T) {
 		{"/cache/warm", `{"path":["/teams/"]}`, 400, `unknown field "path"`},
 		{"/cache/warm", `{"paths":"/teams/"}`, 400, "cannot unmarshal string"},
 		{"/cache/warm", `{"paths":[]} {}`, 400, "more after the JSON object"},
-		{"/cache/warm", `{"paths":["x"` + strings.Repeat(`,"x"`, 2000) + `]}`, 422, "paths: 2001 are too many, the most at once is 2000"},
+		{"/cache/warm", `{"paths":["x"` + strings.Repeat(`,"x"`, 2000) + `]}`, 422, "paths: 2001 are too many, the limit is 2000"},
 		{"/cache/purge", "", 422, "give one of path, route, scope and all; there are 0"},
 		{"/cache/purge", `{"hard":true}`, 422, "there are 0"},
 		{"/cache/purge", `{"all":false}`, 422, "there are 0"},
@@ -226,7 +226,7 @@ func TestPurge(t *testing.T) {
 		}
 	}
 	if n := purge(t, base, `{"route":"/scs/biggest-discrepancies"}`); n != 0 {
-		t.Errorf("%d entries of a route that nobody asked for", n)
+		t.Errorf("%d entries of a route without requests", n)
 	}
 }
 

@@ -66,8 +66,8 @@ func checkMotion(t *testing.T, b *browser) {
 	b.picture("notice-still")
 }
 
-// checkNoticeSizes: nothing is cut off or to be scrolled to sideways, however long
-// the end of maintenance takes to tell.
+// checkNoticeSizes: nothing is cut off and no page scrolls sideways, with the longest
+// text of the end of maintenance.
 func checkNoticeSizes(t *testing.T, b *browser) {
 	b.eval("document.querySelector('time').textContent = 'Wednesday, September 30, 12:59 PM EST'", nil)
 	for _, size := range []struct{ width, height int }{{1920, 1080}, {1280, 800}, {390, 844}, {320, 568}, {844, 390}} {

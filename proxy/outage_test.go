@@ -154,7 +154,7 @@ func TestOutage(t *testing.T) {
 			returned := time.Now()
 			awaitHits(t, p, warm)
 			recovered := time.Since(returned)
-			await(t, "what is new is filled", func() bool { return get(t, base, "/teams/?season_year=2025&limit=999").status == 200 })
+			await(t, "missing keys are filled", func() bool { return get(t, base, "/teams/?season_year=2025&limit=999").status == 200 })
 			crowd.stop()
 
 			s.report(t)
@@ -200,9 +200,9 @@ func (s *sufferer) report(t *testing.T) {
 	}
 	if len(s.told) > 0 {
 		late := slices.Max(s.told)
-		t.Logf("%d had waited, and were told within %v", len(s.told), late)
+		t.Logf("%d had waited, and got an answer within %v", len(s.told), late)
 		if late > atOnce {
-			t.Error("they were not told at once")
+			t.Error("they did not get an answer immediately")
 		}
 	}
 }

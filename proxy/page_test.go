@@ -221,7 +221,7 @@ func checkWarm(t *testing.T, b *browser, p *Proxy) {
 		t.Errorf("after the warm button: %s", said)
 	}
 	if p.generations.Status().Looked <= before {
-		t.Error("nobody looked")
+		t.Error("no page was open")
 	}
 }
 
@@ -295,8 +295,9 @@ func TestPageTellsOfTrouble(t *testing.T) {
 	b.picture("trouble")
 }
 
-// The page's state is that of the visitors: while they wait for a locked table, and when
-// they get errors, it is red and names the cause, although the database answers polls.
+// The page shows the state of the visitors' requests: while they wait for a locked table,
+// and when they get errors, the state is red and names the cause, although the database
+// answers polls.
 func TestPageTellsOfVisitors(t *testing.T) {
 	b := openBrowser(t)
 	locked := make(chan struct{})

@@ -68,18 +68,18 @@ func TestMetricsAreInTheReadme(t *testing.T) {
 	}
 	_, base := start(t, Options{Origin: &fakeOrigin{}})
 	text := get(t, base, "/metrics").body
-	told := map[string]bool{}
+	documented := map[string]bool{}
 	for _, name := range regexp.MustCompile("`((?:xcri|process|go)_[a-z0-9_]+)`").FindAllStringSubmatch(string(readme), -1) {
-		told[name[1]] = true
+		documented[name[1]] = true
 	}
 	for name := range promtext.Parse(t, text) {
-		if !told[name] {
-			t.Errorf("README does not tell of %s", name)
+		if !documented[name] {
+			t.Errorf("README does not list %s", name)
 		}
-		delete(told, name)
+		delete(documented, name)
 	}
-	for name := range told {
-		t.Errorf("README tells of %s", name)
+	for name := range documented {
+		t.Errorf("README lists an unknown metric %s", name)
 	}
 }
 

@@ -91,7 +91,7 @@ type Options struct {
 	TrustedProxies visitor.Trust
 	// Reuse configures how long clients may reuse the answers.
 	Reuse reply.Reuse
-	// Memory counts the memory files that hold large answers; nil means a new one.
+	// Memory counts the memory files that hold large answers; nil means new Memory.
 	Memory *memfile.Memory
 	// Requests is the memory for the bodies of requests, and of the old API's answers
 	// to them; nil has no limit.
@@ -268,11 +268,11 @@ func (p *Proxy) Serve(ln net.Listener) error {
 	return p.server.Serve(accept.New(ln, p.opts.Logger))
 }
 
-// Drain stops accepting connections and closes those that are open without losing a
+// Drain stops accepting connections and closes the open connections without losing a
 // request: each answer from now on closes its connection, and a connection on which
-// nothing has arrived for quiet is closed. It returns when none is left, or ctx ends.
-// The listeners are closed, not shut down, so that another process that holds them too
-// goes on accepting.
+// nothing has arrived for quiet is closed. It returns when no connection is left, or ctx
+// ends. The listeners are closed, not shut down, so that another process that holds them
+// too goes on accepting.
 func (p *Proxy) Drain(ctx context.Context, quiet time.Duration) {
 	p.stopping.Store(true)
 	p.verify.Close()

@@ -50,7 +50,7 @@ var otherRequests = map[string]string{
 	"the begin of another":    lines(plainGet, "Host: a") + "G",
 }
 
-// oddRequests lists unusual requests that the server reads like plain ones.
+// oddRequests lists unusual requests that the server reads like plain requests.
 var oddRequests = map[string]string{
 	"bytes above ASCII":      lines("GET /teams/\xff HTTP/1.1", "Host: a"),
 	"an upgrade":             lines(plainGet, "Host: a", "Connection: upgrade", "Upgrade: h2c"),

@@ -41,7 +41,7 @@ func TestVariants(t *testing.T) {
 			}
 			tag := a.header.Get("Etag")
 			if other, seen := etags[tag]; seen && other != coding+target && coding != "" {
-				t.Errorf("%s as %s: ETag %s is that of %s", target, accept, tag, other)
+				t.Errorf("%s as %s: ETag %s equals the ETag of %s", target, accept, tag, other)
 			}
 			etags[tag] = coding + target
 			if a.header.Get("Content-Length") != strconv.Itoa(len(a.body)) {
@@ -84,10 +84,10 @@ func TestHeaders(t *testing.T) {
 	}
 	a := get(t, base, "/teams/99999")
 	if a.status != 404 || a.header.Get("Cache-Control") == "no-store" || a.outcome() != "miss" {
-		t.Errorf("what is not found is an answer too: %d %v", a.status, a.header)
+		t.Errorf("a 404 is not stored: %d %v", a.status, a.header)
 	}
 	if a := get(t, base, "/teams/99999"); a.outcome() != "hit" {
-		t.Errorf("what is not found is not kept: %s", a.outcome())
+		t.Errorf("a 404 is not kept: %s", a.outcome())
 	}
 }
 

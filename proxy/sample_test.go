@@ -50,7 +50,7 @@ func TestSampling(t *testing.T) {
 		if r.RequestURI != target {
 			t.Errorf("asked for %s", r.RequestURI)
 		}
-		tell(w, 200, says.Load().(string))
+		legacyAnswer(w, 200, says.Load().(string))
 	})
 	p, err := New(opts)
 	if err != nil {
@@ -122,11 +122,11 @@ func TestNotSampled(t *testing.T) {
 		opts Options
 		key  string
 	}{
-		"no share":          {Options{Legacy: old}, "/teams/"},
-		"no old API":        {Options{VerifySample: 1}, "/teams/"},
-		"of the old API":    {Options{VerifySample: 1, Legacy: old, Sources: origin.Options{Source: origin.FromLegacy}}, "/teams/"},
-		"the row counts":    {Options{VerifySample: 1, Legacy: old}, route.HealthPath},
-		"what was not told": {Options{VerifySample: 1, Legacy: old, Origin: &fakeOrigin{run: hang}}, "/teams/"},
+		"no share":       {Options{Legacy: old}, "/teams/"},
+		"no old API":     {Options{VerifySample: 1}, "/teams/"},
+		"of the old API": {Options{VerifySample: 1, Legacy: old, Sources: origin.Options{Source: origin.FromLegacy}}, "/teams/"},
+		"the row counts": {Options{VerifySample: 1, Legacy: old}, route.HealthPath},
+		"a failed load":  {Options{VerifySample: 1, Legacy: old, Origin: &fakeOrigin{run: hang}}, "/teams/"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if tt.opts.Origin == nil {
@@ -139,7 +139,7 @@ func TestNotSampled(t *testing.T) {
 			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
 			defer cancel()
 			_, err = p.fill(ctx, tt.key)
-			if (err != nil) != (name == "what was not told") || p.verify.Stats().Queued != 0 || p.Stats().Verify.Dropped != 0 {
+			if (err != nil) != (name == "a failed load") || p.verify.Stats().Queued != 0 || p.Stats().Verify.Dropped != 0 {
 				t.Errorf("%v, %d wait, %+v", err, p.verify.Stats().Queued, p.Stats().Verify)
 			}
 		})

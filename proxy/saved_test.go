@@ -124,7 +124,7 @@ func TestSaved(t *testing.T) {
 		t.Errorf("while it is down: %d %s", a.status, a.outcome())
 	}
 	if a := get(t, base, "/teams/?limit=9"); a.status != 503 {
-		t.Errorf("what was not saved: %d", a.status)
+		t.Errorf("an entry that was not saved: %d", a.status)
 	}
 	up.Store(true)
 	awaitLook(t, p, p.generations.Poll(nil))
@@ -132,7 +132,7 @@ func TestSaved(t *testing.T) {
 		t.Errorf("afterwards: %d %s", a.status, a.outcome())
 	}
 	if published.Load() != 1 {
-		t.Errorf("%d publishes told", published.Load())
+		t.Errorf("%d publishes reported", published.Load())
 	}
 }
 

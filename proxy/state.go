@@ -38,10 +38,10 @@ func (k *stateKeeper) change(change func(*State)) error {
 // off.
 func (p *Proxy) Maintenance() *maintenance.Period { return p.maintenance.Period() }
 
-// moved applies a change of sources: it makes the entries of the routes stale,
-// including those of running fills, requests a refill of the warm set, and saves the
-// overrides for the next run. It returns the number of entries, and the error of a
-// failed save.
+// moved applies a change of sources: it makes the entries of the routes stale, including
+// the results of running fills, requests a refill of the warm set, and saves the
+// overrides for the next run. It returns the number of entries, and the error of a failed
+// save.
 func (p *Proxy) moved(routes []*route.Route) (purged int, unkept error) {
 	if len(routes) > 0 {
 		of := map[*route.Route]bool{}

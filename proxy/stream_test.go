@@ -101,8 +101,8 @@ var bodies = map[string]struct {
 		fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(inner), inner), []int{417}},
 }
 
-// TestBodyIsNoRequest: the bytes of a request's body are never parsed as a request,
-// whatever was answered before and however the body is split into packets.
+// TestBodyIsNoRequest: the bytes of a request's body are never parsed as a request, after
+// any answers and with any split into packets.
 func TestBodyIsNoRequest(t *testing.T) {
 	for _, size := range []int{900, 40 << 10} { // written with the header and without copying
 		p := streamProxy(t, size)
@@ -146,8 +146,8 @@ func streamProxy(t testing.TB, size int) *Proxy {
 	return p
 }
 
-// TestTimeoutsOfRequests: the deadlines start again with each request and each answer,
-// whichever path answers and however many requests were sent together.
+// TestTimeoutsOfRequests: the deadlines start again with each request and each answer, on
+// each path and with any number of pipelined requests.
 func TestTimeoutsOfRequests(t *testing.T) {
 	p := streamProxy(t, 40<<10)
 	miss := lines("GET /nowhere HTTP/1.1", "Host: a")

@@ -40,8 +40,8 @@ func handles(t testing.TB, handler http.HandlerFunc) *legacy.Client {
 	return client
 }
 
-// tell writes an answer in the form of the old API.
-func tell(w http.ResponseWriter, status int, body string) {
+// legacyAnswer writes an answer in the form of the old API.
+func legacyAnswer(w http.ResponseWriter, status int, body string) {
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(status)
 	_, _ = io.WriteString(w, body)
@@ -50,7 +50,7 @@ func tell(w http.ResponseWriter, status int, body string) {
 // says returns an old API with a constant answer.
 func says(t testing.TB, status int, body string) *legacy.Client {
 	t.Helper()
-	return handles(t, func(w http.ResponseWriter, _ *http.Request) { tell(w, status, body) })
+	return handles(t, func(w http.ResponseWriter, _ *http.Request) { legacyAnswer(w, status, body) })
 }
 
 // originSays returns a store with a constant answer.
@@ -167,7 +167,7 @@ func keyQuery(t testing.TB, key string) store.Query {
 // TestVerifyRefusals: the answers to bad parameters are compared too.
 func TestVerifyRefusals(t *testing.T) {
 	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: handles(t, func(w http.ResponseWriter, r *http.Request) {
-		tell(w, 422, `{"detail":[{"type":"missing","loc":["query","team_a_id"],"msg":"Field required","input":null}]}`)
+		legacyAnswer(w, 422, `{"detail":[{"type":"missing","loc":["query","team_a_id"],"msg":"Field required","input":null}]}`)
 	})})
 	a := get(t, base, "/team-knockout/matchups/head-to-head?team_b_id=1")
 	c := compared(t, base, "/team-knockout/matchups/head-to-head?team_b_id=1")

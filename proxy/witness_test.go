@@ -75,7 +75,7 @@ func TestChangesWithoutACalculation(t *testing.T) {
 func first(a, _ string) string { return a }
 
 // An import that empties tables statement by statement is not published half-way:
-// visitors get the old answers until the new ones are whole.
+// visitors get the old answers until the new answers are complete.
 func TestTruncatingImport(t *testing.T) {
 	opts, db := scratch(t)
 	p, base := start(t, opts)

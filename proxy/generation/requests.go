@@ -57,7 +57,7 @@ type requests struct {
 	keptFor    string
 }
 
-// work is the part of the requests that one poll serves.
+// work is the part of the requests that a single poll serves.
 type work struct {
 	ticket, refills int64
 	accept          bool // implausible states are published

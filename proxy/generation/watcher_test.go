@@ -200,7 +200,7 @@ func TestDataMovesWhileWarming(t *testing.T) {
 
 // Imports that commit faster than the warm keys fill delay a publish by at most
 // maxDelay. Meanwhile the published generation is not confirmed, because the database
-// has a newer one.
+// has a newer generation.
 func TestImportsDelayAPublishWithinABound(t *testing.T) {
 	f := newFixture(t, "/metadata/latest", "/snapshots/")
 	f.generation.Store(calculated(1))

@@ -217,8 +217,7 @@ func TestFetchDeadline(t *testing.T) {
 	}
 }
 
-// TestFetchLeavesOne holds that one connection remains for Forward while all fetches
-// hang.
+// TestFetchLeavesOne holds that fetches that hang leave a connection for Forward.
 func TestFetchLeavesOne(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{Workers: 10})
 	c := newClient(t, old.URL(), Options{MaxConns: 3, Timeout: time.Minute})

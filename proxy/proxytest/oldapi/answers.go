@@ -36,7 +36,7 @@ oauth2RedirectUrl: window.location.origin + '/docs/oauth2-redirect'})</script>
 <redoc spec-url="/openapi.json"></redoc>
 `},
 	"/openapi.json": {contentJSON, `{"openapi":"3.1.0","info":{"title":"Rankings","version":"1"},"paths":{"/feedback/":{"post":{"summary":"` +
-		strings.Repeat("Tell us. ", 200) + `"}}}}`},
+		strings.Repeat("Contact. ", 200) + `"}}}}`},
 	"/feedback/status": {contentJSON, `{"enabled":true,"rate_limits":{"hour":3,"day":10}}`},
 }
 
