@@ -113,11 +113,11 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // setting is one value as text and the place it came from.
 type setting struct{ text, origin string }
 
-// Load reads the configuration. A flag wins over the environment, which wins over the
-// env file named by ENV_FILE, which wins over the default. flags holds only the flags
-// on the command line, by key name. envNames holds the names of all environment
-// variables; names that look like a misspelt key are refused, and nil skips that
-// check. The error has one line for each problem found.
+// Load reads the configuration. A flag wins over the environment, which wins over the env
+// file named by ENV_FILE, which wins over the default. flags holds only the flags on the
+// command line, by key name. envNames holds the names of all environment variables; names
+// that resemble a key are refused, and nil skips that check. The error has one line for
+// each problem found.
 func Load(flags map[string]string, lookupEnv func(string) (string, bool), envNames ...string) (Config, error) {
 	problems := misspelt(envNames)
 	for name := range flags {
