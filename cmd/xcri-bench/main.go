@@ -21,21 +21,18 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/lab"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/machine"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/neighbours"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/report"
 )
 
-// chapters are the measurements in the order of the table.
-var chapters = []struct {
-	name    string
-	measure func(context.Context, *lab) error
-}{
-	{"hits", hits}, {"304", notModified}, {"cold", cold}, {"warm", warm}, {"memory", memoryRows},
-	{"day", day}, {"herd", herd}, {"flat", flat}, {"imports", imports},
-}
-
 type settings struct {
-	only                 []string
-	short, why, markdown bool
-	data, chart          string
+	lab      lab.Options
+	only     []string
+	markdown bool
+	chart    string
 }
 
 func main() {
@@ -58,10 +55,10 @@ func parse(args []string) (s settings, err error) {
 	}
 	flags := flag.NewFlagSet("xcri-bench", flag.ExitOnError)
 	only := flags.String("only", strings.Join(known, ","), "what to measure")
-	flags.BoolVar(&s.short, "short", false, "fewer and shorter rounds")
-	flags.BoolVar(&s.why, "why", false, "show the system calls and the profile of each server that is compared, with strace and perf")
+	flags.BoolVar(&s.lab.Plan.Short, "short", false, "fewer and shorter rounds")
+	flags.BoolVar(&s.lab.Why, "why", false, "show the system calls and the profile of each server that is compared, with strace and perf")
 	flags.BoolVar(&s.markdown, "markdown", false, "print tables for README.md")
-	flags.StringVar(&s.data, "data", "", "folder to keep the generated data in from run to run; empty to make them anew")
+	flags.StringVar(&s.lab.Data, "data", "", "folder to keep the generated data in from run to run; empty to make them anew")
 	flags.StringVar(&s.chart, "chart", "cmd/xcri-bench/speed.svg", "file to draw the comparison to; empty for none")
 	flags.Parse(args)
 	s.only = strings.Split(*only, ",")
@@ -74,12 +71,12 @@ func parse(args []string) (s settings, err error) {
 }
 
 func run(ctx context.Context, s settings) error {
-	l, err := open(ctx, s)
+	l, err := lab.Open(ctx, s.lab)
 	if err != nil {
 		return err
 	}
-	defer l.close()
-	begun, err := readShare()
+	defer l.Close()
+	begun, err := machine.ReadShare()
 	if err != nil {
 		return err
 	}
@@ -88,30 +85,33 @@ func run(ctx context.Context, s settings) error {
 		if !slices.Contains(s.only, c.name) {
 			continue
 		}
-		progress("%s ...", c.name)
-		// A chapter that fails does not discard the other figures.
-		if err := c.measure(ctx, l); err != nil {
-			failed = errors.Join(failed, fmt.Errorf("%s: %w", c.name, err))
+		report.Progress("%s ...", c.name)
+		// A measurement that fails does not discard the other figures.
+		for _, measure := range c.rows {
+			if err := measure(ctx, l); err != nil {
+				failed = errors.Join(failed, fmt.Errorf("%s: %w", c.name, err))
+			}
 		}
 		if ctx.Err() != nil {
 			return failed
 		}
 	}
-	lost, err := begun.lost()
-	return errors.Join(failed, err, l.show(machine(ctx, lost)))
+	lost, err := begun.Lost()
+	return errors.Join(failed, err, show(&l.Reports, machine.Describe(ctx, lost), s))
 }
 
-func (l *lab) show(on string) error {
-	if l.markdown {
-		l.reports.markdown(os.Stdout, on)
+// show prints the report and draws the chart.
+func show(r *report.Report, on string, s settings) error {
+	if s.markdown {
+		r.Markdown(os.Stdout, on)
 	} else {
-		l.reports.print(os.Stdout, on)
+		r.Print(os.Stdout, on)
 	}
-	if l.chart == "" || len(l.reports.paces) == 0 {
+	if s.chart == "" || len(r.Paces) == 0 {
 		return nil
 	}
-	return writeChart(l.chart, l.reports.paces, on)
+	names := neighbours.Names
+	return report.WriteChart(s.chart, report.Chart{
+		Paces: r.Paces, Note: on, Ours: names[neighbours.Ours], Base: []string{names[neighbours.Bare], names[neighbours.Untimed]},
+	})
 }
-
-// progress reports the progress of the run to the operator.
-func progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }

@@ -39,8 +39,18 @@ cmd/internal/process: cmd/internal/app cmd/internal/console cmd/internal/exit cm
 cmd/internal/show: cmd/internal/console proxy/admin/api
 cmd/internal/verify: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
 cmd/internal/warm: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
-cmd/xcri-bench: store/storetest store/storetest/importer store/storetest/mariadb
+cmd/xcri-bench: cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rows/alone cmd/xcri-bench/internal/rows/beside
 cmd/xcri-bench/bare:
+cmd/xcri-bench/internal/ask:
+cmd/xcri-bench/internal/lab: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds store/storetest store/storetest/mariadb
+cmd/xcri-bench/internal/machine:
+cmd/xcri-bench/internal/neighbours: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/machine
+cmd/xcri-bench/internal/report:
+cmd/xcri-bench/internal/rounds: cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/report cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk
+cmd/xcri-bench/internal/rows/alone: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk store/storetest/importer
+cmd/xcri-bench/internal/rows/beside: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk
+cmd/xcri-bench/internal/stats:
+cmd/xcri-bench/internal/wrk: cmd/xcri-bench/internal/machine
 cmd/xcri-proxy: cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/process cmd/internal/show cmd/internal/verify cmd/internal/warm config proxy/admin/api
 config:
 config/deploy:

@@ -1,0 +1,57 @@
+package lab
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Connections returns the peak of concurrent connections since FLUSH STATUS, without
+// this program's own connection.
+func (l *Lab) Connections(ctx context.Context) (int64, error) {
+	most, err := l.Status(ctx, "MAX_USED_CONNECTIONS")
+	return most - 1, err // one is this program's
+}
+
+// Profiles returns n pages of single athletes, each athlete in three spellings with
+// distinct keys.
+func (l *Lab) Profiles(ctx context.Context, n int) (targets []string, err error) {
+	rows, err := l.Root.QueryContext(ctx, `SELECT anet_athlete_hnd, season_year, gender_code, division_code
+		FROM iz_rankings_xcri_athlete_rankings WHERE checkpoint_date IS NULL AND scoring_group = 'division' AND algorithm_type = 'light'
+		ORDER BY ranking_id LIMIT ?`, (n+2)/3)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var athlete, season, division int
+		var gender string
+		if err := rows.Scan(&athlete, &season, &gender, &division); err != nil {
+			return nil, err
+		}
+		target := fmt.Sprintf("/athletes/%d?season_year=%d", athlete, season)
+		targets = append(targets, target, target+"&gender="+gender, fmt.Sprintf("%s&division=%d", target, division))
+	}
+	return targets[:min(n, len(targets))], rows.Err()
+}
+
+// Script writes a wrk script that requests targets one after the other.
+func (l *Lab) Script(targets []string) (file string, err error) {
+	file = filepath.Join(l.Dir, "targets.lua")
+	// wrk sets the headers only before it calls init.
+	lua := fmt.Sprintf(`local all, i = {}, 0
+function init()
+	for line in io.lines(%q) do all[#all+1] = wrk.format("GET", line) end
+end
+function request()
+	i = i %% #all + 1
+	return all[i]
+end
+`, file+".txt")
+	if err := os.WriteFile(file+".txt", []byte(strings.Join(targets, "\n")), 0o600); err != nil {
+		return "", err
+	}
+	return file, os.WriteFile(file, []byte(lua), 0o600)
+}

@@ -1,0 +1,150 @@
+// Package report collects rows with bounds and the speeds of servers, and writes them as
+// tables and a chart.
+package report
+
+import (
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"text/tabwriter"
+)
+
+// Row is a measured figure and the bound that it must keep.
+type Row struct {
+	What        string // the measurement's name
+	Ours, Other string // figures with their units; other may be empty
+	Value       float64
+	Most        bool // the bound is a maximum of value; otherwise a minimum
+	Bound       float64
+	Unit        string // of value and bound; empty for a ratio
+}
+
+func (r Row) ok() bool {
+	if r.Most {
+		return r.Value <= r.Bound
+	}
+	return r.Value >= r.Bound
+}
+
+func (r Row) verdict() string {
+	if r.ok() {
+		return "ok"
+	}
+	return "short"
+}
+
+func (r Row) needed() string {
+	sign := "≥ "
+	if r.Most {
+		sign = "≤ "
+	}
+	return sign + inUnit(r.Bound, r.Unit)
+}
+
+func inUnit(v float64, unit string) string {
+	switch {
+	case unit == "":
+		return fmt.Sprintf("%.2f", v)
+	case v == float64(int64(v)):
+		return fmt.Sprintf("%.0f %s", v, unit)
+	case unit == "%":
+		return fmt.Sprintf("%.1f %%", v)
+	case v < 10:
+		return fmt.Sprintf("%.2f %s", v, unit)
+	}
+	return fmt.Sprintf("%.0f %s", v, unit)
+}
+
+// Pace is the speed of a server for a question: medians of the rounds.
+type Pace struct {
+	Question, Server string
+	PerCPU, PerWall  float64 // requests per second of processor time, and of wall-clock time
+	P99              float64 // seconds
+	Kernel           float64 // share of its processor time
+}
+
+// Report is the result of a run.
+type Report struct {
+	rows  []Row
+	Paces []Pace
+	Why   []string
+}
+
+func (r *Report) Add(rows ...Row) {
+	for _, one := range rows {
+		Progress("%s: %s (%s)", one.What, inUnit(one.Value, one.Unit), one.verdict())
+	}
+	r.rows = append(r.rows, rows...)
+}
+
+// table is a heading and the lines below it.
+type table [][]string
+
+func (r *Report) tables() (tables []table) {
+	rows := table{{"what", "ours", "beside it", "measured", "needed", ""}}
+	for _, one := range r.rows {
+		rows = append(rows, []string{one.What, one.Ours, one.Other, inUnit(one.Value, one.Unit), one.needed(), one.verdict()})
+	}
+	tables = append(tables, rows)
+	if len(r.Paces) == 0 {
+		return tables
+	}
+	paces := table{{"answer", "server", "requests/s of its processor time", "requests/s", "p99", "in the kernel"}}
+	for _, p := range r.Paces {
+		paces = append(paces, []string{p.Question, p.Server, Thousands(p.PerCPU), Thousands(p.PerWall),
+			fmt.Sprintf("%.1f ms", p.P99*1e3), fmt.Sprintf("%.0f %%", p.Kernel*100)})
+	}
+	return append(tables, paces)
+}
+
+// Thousands writes a whole number with commas.
+func Thousands(v float64) string {
+	text := fmt.Sprintf("%.0f", v)
+	for i := len(text) - 3; i > 0; i -= 3 {
+		text = text[:i] + "," + text[i:]
+	}
+	return text
+}
+
+// Print writes the report for a terminal.
+func (r *Report) Print(w io.Writer, machine string) {
+	fmt.Fprintf(w, "%s\n", machine)
+	for _, t := range r.tables() {
+		fmt.Fprintln(w)
+		columns := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+		for _, line := range t {
+			fmt.Fprintln(columns, strings.Join(line, "\t"))
+		}
+		columns.Flush()
+	}
+	for _, text := range r.Why {
+		fmt.Fprintf(w, "\n%s", text)
+	}
+}
+
+// Markdown writes the report for the README.
+func (r *Report) Markdown(w io.Writer, machine string) {
+	fmt.Fprintf(w, "%s\n", machine)
+	for _, t := range r.tables() {
+		fmt.Fprintf(w, "\n| %s |\n|%s\n", strings.Join(t[0], " | "), strings.Repeat("---|", len(t[0])))
+		for _, line := range t[1:] {
+			fmt.Fprintf(w, "| %s |\n", strings.Join(line, " | "))
+		}
+	}
+	for _, text := range r.Why {
+		fmt.Fprintf(w, "\n```\n%s```\n", text)
+	}
+}
+
+// Milliseconds writes a time given in seconds.
+func Milliseconds(seconds float64) string { return fmt.Sprintf("%.2f ms", seconds*1e3) }
+
+// MB is the number of bytes in a megabyte.
+const MB = 1e6
+
+// Megabytes writes a size given in bytes.
+func Megabytes(bytes float64) string { return fmt.Sprintf("%.1f MB", bytes/MB) }
+
+// Progress reports the progress of the run to the operator.
+func Progress(format string, args ...any) { fmt.Fprintf(os.Stderr, format+"\n", args...) }
