@@ -3,11 +3,13 @@ package cache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache/outage"
+	"github.com/lewistv/xcri-proxy/cache/shelf"
 	"github.com/lewistv/xcri-proxy/cache/turns"
 )
 
@@ -22,7 +24,7 @@ type Cache struct {
 	// mu guards changes of slots: their versions, their shelves and the preparation.
 	// Readers do not take it.
 	mu       sync.Mutex
-	shelves  *shelves
+	shelves  *shelf.Shelves[*slot]
 	prepared *preparation
 	reads    reads
 
@@ -53,8 +55,8 @@ func New(opts Options) (*Cache, error) {
 	c.recodes = make(chan weakVersion, recodeQueue)
 	c.life.ctx, c.life.stop = context.WithCancel(context.Background())
 	var err error
-	if c.shelves, err = newShelves(c.opts.Bytes); err != nil {
-		return nil, err
+	if c.shelves, err = shelf.New[*slot](c.opts.Bytes); err != nil {
+		return nil, fmt.Errorf("cache: %w", err)
 	}
 	if c.opts.Recode != nil {
 		c.life.running.Go(c.recodeAll)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
+	"github.com/lewistv/xcri-proxy/cache/shelf"
 )
 
 // Saved is an entry as it is kept between two runs.
@@ -29,10 +30,10 @@ func (s *Saved) Cost() int64 {
 // first. The caller releases each of them.
 func (c *Cache) Export() (all []Saved) {
 	c.each(func(s *slot, v *version) {
-		if at := place(s.place.Load()); (at == warm || at == hot) && v.Hold() {
+		if at := s.Place(); (at == shelf.Warm || at == shelf.Hot) && v.Hold() {
 			all = append(all, Saved{
 				Key: v.Key, Content: v.Content, Filled: v.Filled, Took: v.Took,
-				Warm: at == warm, Purged: v.purged.Load() || v.doubtful, Asked: s.asked.Load(),
+				Warm: at == shelf.Warm, Purged: v.purged.Load() || v.doubtful, Asked: s.Asked.Load(),
 			})
 		}
 	})
@@ -71,20 +72,19 @@ func (c *Cache) Adopt(entries []Saved) {
 			c.adopt(made, e)
 		}
 	}
-	c.share(c.shelves.at(warm).bytes)
+	c.share(c.shelves.Bytes(shelf.Warm))
 }
 
 func (c *Cache) adopt(made *Entry, e Saved) {
-	v, s := newVersion(made, moment{}), &slot{key: e.Key}
+	v, s := newVersion(made, moment{}), newSlot(e.Key)
 	v.purged.Store(e.Purged)
-	s.asked.Store(e.Asked)
-	h := c.shelves.at(hot)
+	s.Asked.Store(e.Asked)
 	var kept bool
 	switch {
-	case e.Warm && c.shelves.at(warm).fits(v.cost):
-		kept = c.move(s, v, warm)
-	case !c.opts.Absent(&v.Content) && h.fits(v.cost) && v.cost <= h.budget/largestShare:
-		kept = c.move(s, v, hot)
+	case e.Warm && c.shelves.HasRoom(shelf.Warm, v.cost):
+		kept = c.move(s, v, shelf.Warm)
+	case !c.opts.Absent(&v.Content) && c.shelves.HasRoom(shelf.Hot, v.cost):
+		kept = c.move(s, v, shelf.Hot)
 	default:
 		kept = c.shelve(s, v)
 	}

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+
+	"github.com/lewistv/xcri-proxy/cache/shelf"
 )
 
 // Before the first generation adopted entries are stale, and during an outage they are
@@ -107,13 +109,13 @@ func TestAdoptWithoutRoom(t *testing.T) {
 	recoded := 0
 	c := newCache(t, &fakeOrigin{early: true}, Options{Bytes: 1 << 20, Logger: slog.New(slog.NewTextHandler(&log, nil)),
 		Recode: func(*Entry) []Variant { recoded++; return nil }})
-	h := c.shelves.at(hot)
+	most := c.shelves.Budget(shelf.Hot) / largestShare
 	fitted := func(name string, cost int64) Saved {
 		e := answer(name, 0)
 		e.Variants[0].Body = zeros[: 0 : cost-e.Cost()]
 		return saved(e, false, false)
 	}
-	large, largest := fitted("large", h.budget/largestShare+1), fitted("largest", h.budget/largestShare)
+	large, largest := fitted("large", most+1), fitted("largest", most)
 	largest.Asked = 1 // otherwise it would be the first to leave the shelf
 	all := []Saved{large, largest, {Key: "unfit"}, fitted("beyond all", 1<<19)}
 	for n := range 60 {

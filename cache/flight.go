@@ -93,15 +93,15 @@ func (c *Cache) refresh(now *published, s *slot) {
 	go func() {
 		defer c.life.running.Done()
 		defer done()
-		name := c.flight(now, s.key)
-		parent, leave := c.join(s.key, name)
+		name := c.flight(now, s.Key)
+		parent, leave := c.join(s.Key, name)
 		defer leave()
 		_, err, _ := c.flights.group.Do(name, func() (any, error) {
-			return c.load(parent, &turn{}, s.key, func() { c.counts.refreshed.Add(1) })
+			return c.load(parent, &turn{}, s.Key, func() { c.counts.refreshed.Add(1) })
 		})
 		if err != nil && !errors.Is(err, ErrDown) { // an outage does not count as a failure of the key
 			s.failedUntil.Store(int64(c.clock() + retryAfter))
-			c.opts.Logger.Warn("refresh failed, serving the stale entry", "key", s.key, "error", err)
+			c.opts.Logger.Warn("refresh failed, serving the stale entry", "key", s.Key, "error", err)
 		}
 	}()
 }

@@ -6,6 +6,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/shelf"
 )
 
 // warmFills limits concurrent fills that prepare a warm set: visitors need the others.
@@ -159,7 +161,7 @@ func (c *Cache) storePrepared(p *preparation, v *version) *version {
 func (c *Cache) setNext(p *preparation, key string, v *version) {
 	s := c.index.get(key)
 	if s == nil {
-		s = &slot{key: key}
+		s = newSlot(key)
 		c.index.put(s)
 	}
 	s.prepare(v, p.state)
@@ -192,13 +194,13 @@ func (c *Cache) Publish(g Generation, keys []string) {
 
 	// Readers have switched. The rest only changes where slots are kept.
 	c.forget()
-	c.share(min(bytes, c.shelves.at(warm).bytes)) // room for slots that leave the warm set
-	for _, s := range slices.Clone(c.shelves.at(warm).slots) {
+	c.share(min(bytes, c.shelves.Bytes(shelf.Warm))) // room for slots that leave the warm set
+	for _, s := range c.shelves.Items(shelf.Warm) {
 		if !set[s] {
 			c.settle(p, s, c.shelve)
 		}
 	}
-	keep := func(s *slot, v *version) bool { return c.move(s, v, warm) }
+	keep := func(s *slot, v *version) bool { return c.move(s, v, shelf.Warm) }
 	for s := range set {
 		c.settle(p, s, keep)
 	}
@@ -206,13 +208,13 @@ func (c *Cache) Publish(g Generation, keys []string) {
 	for s := range p.slots {
 		c.settle(p, s, others)
 	}
-	c.share(c.shelves.at(warm).bytes)
+	c.share(c.shelves.Bytes(shelf.Warm))
 }
 
 // warmSet returns the slots of the keys that have a version in a preparation and fit in
 // the warm set, and their size.
 func (c *Cache) warmSet(p *preparation, keys []string) (set map[*slot]bool, bytes int64) {
-	w, left := c.shelves.at(warm), int64(0)
+	left := int64(0)
 	set = make(map[*slot]bool, len(keys))
 	for _, key := range keys {
 		s := c.index.get(key)
@@ -221,7 +223,7 @@ func (c *Cache) warmSet(p *preparation, keys []string) (set map[*slot]bool, byte
 		}
 		switch v := p.version(s); {
 		case v == nil:
-		case bytes+v.cost > w.budget:
+		case bytes+v.cost > c.shelves.Budget(shelf.Warm):
 			left++
 		default:
 			set[s] = true
@@ -229,7 +231,7 @@ func (c *Cache) warmSet(p *preparation, keys []string) (set map[*slot]bool, byte
 		}
 	}
 	if left > 0 {
-		w.tooLarge.Add(left)
+		c.shelves.LeaveOut(left)
 		c.opts.Logger.Warn("the warm set finds no room in its share of the cache", "left_out", left)
 	}
 	return set, bytes
@@ -262,7 +264,7 @@ func (c *Cache) settle(p *preparation, s *slot, place func(*slot, *version) bool
 // so. No other place makes counts fade with time.
 func (c *Cache) forget() {
 	for _, s := range c.index.all() {
-		s.asked.Store(s.asked.Load() / 2)
+		s.fade()
 	}
 }
 
@@ -289,8 +291,8 @@ func (c *Cache) Popular(n int) []string {
 	}
 	var all []popular
 	c.each(func(s *slot, v *version) {
-		if asked := s.asked.Load(); asked >= promoteAfter && !c.opts.Absent(&v.Content) {
-			all = append(all, popular{s.key, asked})
+		if asked := s.Asked.Load(); asked >= shelf.PromoteAfter && !c.opts.Absent(&v.Content) {
+			all = append(all, popular{s.Key, asked})
 		}
 	})
 	slices.SortFunc(all, func(a, b popular) int {

@@ -21,7 +21,7 @@ type Sight struct {
 	Entry   *Entry  // nil if there is none
 	Where   string  // the name of the shelf that keeps the entry; empty if there is none
 	Outcome Outcome // Miss or Error if there is no entry
-	Asked   uint32  // how often the entry was requested; see slot.asked
+	Asked   uint32  // how often the entry was requested; it fades
 }
 
 // found is a version that a lookup found, and the generation in which it is served.
@@ -59,7 +59,7 @@ func (c *Cache) Lookup(r *Ref) (*Entry, Outcome) {
 // ctx ends; a Costly fill that no request waits for any more ends with it. The fills that
 // client waits for, unless it is empty, can't take all slots of the Costly lane.
 func (c *Cache) Await(ctx context.Context, r *Ref, client string) (*Entry, Outcome, error) {
-	c.shelves.at(tail).policy.Touch(r.Key) // counts the key for admission
+	c.shelves.Touch(r.Key) // counts the key for admission
 	return c.wait(ctx, c.current.Load(), r.Key, client)
 }
 
@@ -72,7 +72,7 @@ func (c *Cache) Peek(r *Ref) Sight {
 		}
 		return Sight{Outcome: Miss}
 	}
-	return Sight{&f.version.Entry, c.shelves.name(f.slot), f.outcome, f.slot.asked.Load()}
+	return Sight{&f.version.Entry, f.slot.Place().String(), f.outcome, f.slot.Asked.Load()}
 }
 
 // Count counts a request that was answered with the entry which Peek returned.
@@ -119,7 +119,7 @@ func (c *Cache) outcome(now *published, s *slot, v *version) Outcome {
 		if now.holds(v) {
 			return Hit
 		}
-	case !c.opts.FillsWhileDown(s.key):
+	case !c.opts.FillsWhileDown(s.Key):
 		return StaleError
 	case c.recent(now.state, v, down):
 		return Hit
@@ -147,36 +147,9 @@ func (c *Cache) recent(now *state, v *version, down *outage.Cause) bool {
 	return !v.Filled.Before(down.At) || now.holds(v)
 }
 
-// The admission policy is touched by the first requests for a slot, and then by every
-// touchEvery-th. Touching it more often, or for requests that find no slot, does not
-// improve the hit ratio of TestHitRatio.
-const touchEvery = 16
-
-func heard(asked uint32) bool { return asked < touchEvery || asked%touchEvery == 0 }
-
-// hearsOf returns the shelf whose policy is touched by requests for a slot at a place:
-// a hot slot may return to the tail.
-func hearsOf(at place) place {
-	switch at {
-	case hot, tail:
-		return tail
-	case absent:
-		return absent
-	}
-	return nowhere
-}
-
-// count counts a request for a slot, and promotes a slot that is requested often. A
-// slot that does not fit on the hot shelf is tried again at growing intervals.
+// count counts a request for a slot, and promotes a slot that is requested often.
 func (c *Cache) count(s *slot) {
-	asked := s.asked.Add(1)
-	at := place(s.place.Load())
-	if heard(asked) {
-		if by := hearsOf(at); by != nowhere {
-			c.shelves.at(by).policy.Touch(s.key)
-		}
-	}
-	if at == tail && asked >= promoteAfter && asked&(asked-1) == 0 {
+	if asked, note := s.Count(); note && c.shelves.Note(&s.Label, asked) {
 		c.promote(s)
 	}
 }

@@ -416,11 +416,7 @@ func (m *model) end() {
 	}
 	m.c.Close()
 	synctest.Wait()
-	for _, p := range m.c.shelves.all {
-		if p.policy != nil {
-			p.policy.Close()
-		}
-	}
+	m.c.shelves.Close()
 	m.results = nil
 }
 

@@ -9,6 +9,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+
+	"github.com/lewistv/xcri-proxy/cache/shelf"
 )
 
 var (
@@ -124,6 +126,13 @@ func (o *fakeOrigin) next() error {
 	return err
 }
 
+// Limits of package shelf that the tests approach from both sides.
+const (
+	promoteAfter  = shelf.PromoteAfter
+	displaceAfter = 64 // requests of an entry that displaces others from the hot shelf
+	largestShare  = 4  // of a shelf, for one entry
+)
+
 // zeros is the body of all answers; sharing it keeps tests with large answers small.
 var zeros = make([]byte, 4<<20)
 
@@ -149,11 +158,7 @@ func newCache(t testing.TB, o *fakeOrigin, opts Options) *Cache {
 	}
 	t.Cleanup(func() {
 		c.Close()
-		for _, p := range c.shelves.all {
-			if p.policy != nil {
-				p.policy.Close()
-			}
-		}
+		c.shelves.Close()
 	})
 	return c
 }
@@ -251,10 +256,10 @@ func (c *Cache) storeEntry(e *Entry) {
 func (c *Cache) version(key string) *version { return c.find(&Ref{Key: key}).version }
 
 // entries returns the number of slots on a shelf.
-func (c *Cache) entries(at place) int64 {
+func (c *Cache) entries(at shelf.Place) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return int64(len(c.shelves.at(at).slots))
+	return int64(len(c.shelves.Items(at)))
 }
 
 // keysOf returns the keys of a prepared warm set.

@@ -1,13 +1,14 @@
 package cache
 
 import (
-	"strconv"
 	"testing"
 	"testing/synctest"
+
+	"github.com/lewistv/xcri-proxy/cache/shelf"
 )
 
 // asked sets how often a key was requested.
-func (c *Cache) asked(key string, n uint32) { c.index.get(key).asked.Store(n) }
+func (c *Cache) asked(key string, n uint32) { c.index.get(key).Asked.Store(n) }
 
 // The request count of a key survives promotions and recodings; a refresh and a
 // publish halve it.
@@ -66,7 +67,7 @@ func TestShrinkTakesTheLeastRequested(t *testing.T) {
 				c.asked(key(kind, n), requests(n))
 			}
 			c.mu.Lock()
-			c.share(c.shelves.at(warm).budget)
+			c.share(c.shelves.Budget(shelf.Warm))
 			c.mu.Unlock()
 			left, least, most := 0, uint32(1<<30), uint32(0)
 			for n := range tt.keys {
@@ -93,52 +94,6 @@ func TestShrinkTakesTheLeastRequested(t *testing.T) {
 	}
 }
 
-// A slot displaces hot slots only if it is requested often, and much more often than
-// each of them. Displaced slots go back to the tail.
-func TestDisplacement(t *testing.T) {
-	for name, tt := range map[string]struct {
-		asked, others uint32
-		displaces     bool
-	}{
-		"much more":              {displaceAfter, displaceAfter / displaceFactor, true},
-		"not enough":             {displaceAfter - 1, 1, false},
-		"not much more":          {displaceAfter, displaceAfter/displaceFactor + 1, false},
-		"more than much":         {10 * displaceAfter, 5 * displaceAfter, true},
-		"just not twice as much": {10 * displaceAfter, 5*displaceAfter + 1, false},
-	} {
-		t.Run(name, func(t *testing.T) {
-			c := newCache(t, &fakeOrigin{size: 10 << 10}, Options{Bytes: 1 << 20})
-			n := 0
-			for ; c.shelves.at(hot).fits(answer("0123456789", 10<<10).Cost()); n++ {
-				ask(t, c, key("hot", n), 1, always(1+promoteAfter))
-				others := tt.others
-				if tt.displaces {
-					others += 100
-				}
-				c.asked(key(key("hot", n), 0), others)
-			}
-			least := key(key("hot", n/2), 0)
-			if tt.displaces {
-				c.asked(least, tt.others)
-			}
-			get(t, c, "list", Miss, c.nextFill())
-			c.asked("list", tt.asked)
-			c.promote(c.index.get("list"))
-			want := map[bool]string{true: "hot", false: "tail"}
-			where(t, c, "list", want[tt.displaces])
-			where(t, c, least, want[!tt.displaces])
-			s := c.Stats().Shelves[1]
-			if s.Entries != int64(n) || s.Evicted != map[bool]int64{true: 1}[tt.displaces] {
-				t.Errorf("%d slots were hot: %+v", n, s)
-			}
-			checkShelves(t, c)
-		})
-	}
-}
-
-// nextFill returns the number of the next fill of a fakeOrigin.
-func (c *Cache) nextFill() string { return strconv.FormatInt(c.counts.fills.Load()+1, 10) }
-
 // An entry that is too large for the hot shelf is not promoted and displaces no other
 // entry.
 func TestLargeEntryIsNotPromoted(t *testing.T) {
@@ -164,18 +119,4 @@ func TestWarmRefreshTakesRoom(t *testing.T) {
 			t.Errorf("before %+v\nafter  %+v", before, after)
 		}
 	})
-}
-
-// The shelves divide the budget by the percentages of the constants; hotShare applies
-// to the room that the other shelves leave.
-func TestShares(t *testing.T) {
-	c := newCache(t, &fakeOrigin{}, Options{Bytes: 1_000_000})
-	for i, want := range []int64{450_000, 380_000, 570_000, 50_000} {
-		if p := c.shelves.at(warm + place(i)); p.budget != want {
-			t.Errorf("%s: %d bytes, want %d", p.name, p.budget, want)
-		}
-	}
-	if h, tl, a := c.shelves.shares(450_000); h != 200_000 || tl != 300_000 || a != 50_000 {
-		t.Errorf("beside a full warm set: hot %d, tail %d, absent %d", h, tl, a)
-	}
 }

@@ -1,6 +1,10 @@
 package cache
 
-import "sync/atomic"
+import (
+	"sync/atomic"
+
+	"github.com/lewistv/xcri-proxy/cache/shelf"
+)
 
 // moment identifies the start of a read.
 type moment struct {
@@ -121,7 +125,7 @@ func (c *Cache) Purge(match func(*Entry) bool, hard bool) (n int) {
 		}
 	}
 	if hard {
-		c.share(c.shelves.at(warm).bytes)
+		c.share(c.shelves.Bytes(shelf.Warm))
 	}
 	return n
 }

@@ -5,6 +5,7 @@ import (
 	"weak"
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
+	"github.com/lewistv/xcri-proxy/cache/shelf"
 )
 
 // recodeQueue limits how many entries wait to be recoded. An entry that finds the
@@ -85,13 +86,13 @@ func (c *Cache) replace(v *version, better *Entry) {
 	}
 	by := v.recoded(better)
 	if s.served.Load() == v {
-		at := place(s.place.Load())
-		if !c.shelves.at(at).fits(by.cost - v.cost) {
+		at := s.Place()
+		if !c.shelves.Fits(s, by.cost) {
 			return
 		}
 		c.move(s, by, at)
-		if at == warm {
-			c.share(c.shelves.at(warm).bytes)
+		if at == shelf.Warm {
+			c.share(c.shelves.Bytes(shelf.Warm))
 		}
 	}
 	if next := s.next.Load(); next != nil && next.version == v {

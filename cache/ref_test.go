@@ -94,22 +94,6 @@ func TestRefs(t *testing.T) {
 	}
 }
 
-// The admission policy is touched by the first requests for a slot and by every
-// touchEvery-th later request, also for hot slots, which may return to the tail, but
-// not for the warm set.
-func TestPolicyHearsOfRequests(t *testing.T) {
-	for n := uint32(1); n <= 10*touchEvery; n++ {
-		if want := n < touchEvery || n%touchEvery == 0; heard(n) != want {
-			t.Errorf("request %d is heard of: %t", n, !want)
-		}
-	}
-	for at, want := range [places]place{nowhere: nowhere, warm: nowhere, hot: tail, tail: tail, absent: absent} {
-		if got := hearsOf(place(at)); got != want {
-			t.Errorf("of requests on shelf %d hears shelf %d, want %d", at, got, want)
-		}
-	}
-}
-
 // A request by a ref gets the error of its fill.
 func TestGetFails(t *testing.T) {
 	broken := errors.New("broken")

@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/shelf"
 )
 
 // version is an entry in the cache, and its history since it was read.
@@ -72,25 +74,24 @@ func (s *state) holds(v *version) bool {
 
 // slot is the place of a key, from its first version until it leaves the cache.
 type slot struct {
-	key string
+	shelf.Label // where the slot is kept, and how often its key was requested
 	// served is the version that readers get. It is nil before the first publish of a
 	// slot that was made by Prepare, and once the slot has left the cache.
 	served atomic.Pointer[version]
 	// next replaces served for readers from the moment at which its state is
 	// published; nil if nothing is prepared.
 	next atomic.Pointer[nextVersion]
-	// asked counts requests; halved with each refresh and each publish.
-	asked atomic.Uint32
-	// place is where the slot is kept. It is written under Cache.mu.
-	place atomic.Uint32
-	// position is the slot's index in shelf.slots. It is guarded by Cache.mu.
-	position int
 	// refreshing is set while a refresh of the key is under way.
 	refreshing atomic.Bool
 	// failedUntil is when a refresh may next be tried after a failed one, in
 	// nanoseconds of Cache.clock.
 	failedUntil atomic.Int64
 }
+
+func newSlot(key string) *slot { return &slot{Label: shelf.Label{Key: key}} }
+
+// fade halves the count of requests: with each refresh and each publish.
+func (s *slot) fade() { s.Asked.Store(s.Asked.Load() / 2) }
 
 // nextVersion is a version that is served once a state is published.
 type nextVersion struct {
@@ -148,13 +149,13 @@ func (i *index) get(key string) *slot {
 func (i *index) put(s *slot) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	i.slots[s.key] = s
+	i.slots[s.Key] = s
 }
 
 func (i *index) remove(s *slot) {
 	i.mu.Lock()
 	defer i.mu.Unlock()
-	delete(i.slots, s.key)
+	delete(i.slots, s.Key)
 }
 
 // all returns every slot.

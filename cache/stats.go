@@ -1,6 +1,10 @@
 package cache
 
-import "time"
+import (
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/shelf"
+)
 
 // Stats are figures of a Cache. Counts are since its start.
 type Stats struct {
@@ -22,17 +26,8 @@ type Stats struct {
 	DownSince  time.Time // zero while the origin is up
 }
 
-// ShelfStats are figures of one shelf of the cache.
-type ShelfStats struct {
-	Name     string
-	Budget   int64 // bytes
-	Bytes    int64
-	Entries  int64
-	Evicted  int64 // pushed out by others
-	Rejected int64 // refused by the admission policy
-	TooLarge int64 // over the share that one entry may take, or over the warm set's
-	Dropped  int64 // lost because a write buffer was full
-}
+// ShelfStats are figures of one shelf of the cache. See package shelf.
+type ShelfStats = shelf.Stats
 
 // Stats returns the figures of this moment. It visits every entry.
 func (c *Cache) Stats() Stats {
@@ -61,28 +56,16 @@ func (c *Cache) Stats() Stats {
 	return stats
 }
 
-// shelfStats returns the figures of each shelf. The warm set's budget is what the others
-// leave.
-func (c *Cache) shelfStats() (all []ShelfStats) {
+// shelfStats returns the figures of each shelf.
+func (c *Cache) shelfStats() []ShelfStats {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	for at := warm; at < places; at++ {
-		p := c.shelves.at(at)
-		all = append(all, ShelfStats{
-			Name: p.name, Budget: p.budget, Bytes: p.bytes, Entries: int64(len(p.slots)), Evicted: p.evicted.Load(),
-			Rejected: p.rejected.Load(), TooLarge: p.tooLarge.Load(), Dropped: p.dropped.Load(),
-		})
-	}
-	all[0].Budget = c.opts.Bytes
-	for _, other := range all[1:] {
-		all[0].Budget -= other.Budget
-	}
-	return all
+	return c.shelves.Stats()
 }
 
 // Warm returns how many entries the warm set has.
 func (c *Cache) Warm() int {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return len(c.shelves.at(warm).slots)
+	return len(c.shelves.Items(shelf.Warm))
 }

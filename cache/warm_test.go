@@ -11,6 +11,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/shelf"
 )
 
 // Prepare fills only keys that are not fresh in the new generation, and readers get
@@ -583,7 +585,7 @@ func TestKeyTwiceInTheWarmSet(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	get(t, c, "list", Miss, "1")
 	get(t, c, "team", Miss, "2")
-	set := slices.Repeat([]string{"list"}, int(c.shelves.at(warm).budget/c.sight("list").Entry.Cost()))
+	set := slices.Repeat([]string{"list"}, int(c.shelves.Budget(shelf.Warm)/c.sight("list").Entry.Cost()))
 	c.Publish(fakeGeneration{id: "1"}, append(set, "team"))
 	where(t, c, "team", "warm")
 	checkShelves(t, c)

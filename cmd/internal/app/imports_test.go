@@ -15,12 +15,13 @@ const module = "github.com/lewistv/xcri-proxy/"
 // allowed lists each package of the project, a colon, and the packages of the project
 // that it may import.
 const allowed = `
-cache: cache/admission cache/entry cache/outage cache/turns
+cache: cache/entry cache/outage cache/shelf cache/turns
 cache/admission:
 cache/atomicfile:
 cache/entry: cache/memfile
 cache/memfile:
 cache/outage:
+cache/shelf: cache/admission
 cache/snapshot: cache cache/atomicfile
 cache/turns:
 cmd/internal/accesslog:

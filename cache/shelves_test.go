@@ -10,11 +10,12 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/shelf"
 )
 
 // checkShelves checks that each shelf's count of entries is right and within its
-// budget, that each slot is in the index and on one shelf, and that the policies
-// agree.
+// budget, and that each slot is in the index and on one shelf.
 func checkShelves(t testing.TB, c *Cache) {
 	t.Helper()
 	c.mu.Lock()
@@ -31,35 +32,25 @@ func (c *Cache) consistent() error {
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	var total int64
 	kept := 0
-	for at := warm; at < places; at++ {
-		p := c.shelves.at(at)
+	for at := shelf.Warm; at <= shelf.Absent; at++ {
+		slots := c.shelves.Items(at)
 		var bytes int64
-		for i, s := range p.slots {
+		for _, s := range slots {
 			v := s.served.Load()
-			if v == nil || place(s.place.Load()) != at || s.position != i || c.index.slots[s.key] != s || v.Key != s.key {
-				wrong("%s: the slot of %s is not in order", p.name, s.key)
+			if v == nil || s.Place() != at || c.index.slots[s.Key] != s || v.Key != s.Key {
+				wrong("%s: the slot of %s is not in order", at, s.Key)
 				continue
 			}
 			if v.cost != v.Entry.Cost() || v.users == 0 {
-				wrong("%s: %s is charged %d bytes, and takes %d", p.name, s.key, v.cost, v.Entry.Cost())
+				wrong("%s: %s is charged %d bytes, and takes %d", at, s.Key, v.cost, v.Entry.Cost())
 			}
 			bytes += v.cost
-			if p.policy != nil {
-				if !p.policy.Has(s.key, s) {
-					wrong("%s: the policy does not have %s", p.name, s.key)
-				}
-			}
 		}
-		if bytes != p.bytes || bytes > p.budget {
-			wrong("%s: counts %d bytes, holds %d, budget %d", p.name, p.bytes, bytes, p.budget)
-		}
-		if p.policy != nil {
-			if free := p.policy.Room(); free != p.budget-bytes {
-				wrong("%s: ristretto has room for %d bytes, want %d", p.name, free, p.budget-bytes)
-			}
+		if has, budget := c.shelves.Bytes(at), c.shelves.Budget(at); bytes != has || bytes > budget {
+			wrong("%s: counts %d bytes, holds %d, budget %d", at, has, bytes, budget)
 		}
 		total += bytes
-		kept += len(p.slots)
+		kept += len(slots)
 	}
 	if total > c.opts.Bytes {
 		wrong("%d bytes in all, %d over the budget", total, total-c.opts.Bytes)
@@ -68,8 +59,8 @@ func (c *Cache) consistent() error {
 		switch served, next := s.served.Load(), s.next.Load(); {
 		case served == nil && next == nil:
 			wrong("%s has a slot and no version", key)
-		case (served == nil) != (place(s.place.Load()) == nowhere):
-			wrong("%s is in %q", key, c.shelves.name(s))
+		case (served == nil) != (s.Place() == shelf.Nowhere):
+			wrong("%s is in %q", key, s.Place())
 		case next != nil:
 			if _, ok := c.prepared.slots[s]; !ok {
 				wrong("%s has a next version that no preparation knows", key)
@@ -117,11 +108,11 @@ func hits(t testing.TB, c *Cache, kind string, keys int) (hits int) {
 func TestPromotion(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	ask(t, c, "list", 1, always(promoteAfter))
-	if c.entries(tail) != 1 || c.entries(hot) != 0 {
+	if c.entries(shelf.Tail) != 1 || c.entries(shelf.Hot) != 0 {
 		t.Error("not on the tail shelf before it was asked for often")
 	}
 	get(t, c, key("list", 0), Hit, "1")
-	if c.entries(tail) != 0 || c.entries(hot) != 1 {
+	if c.entries(shelf.Tail) != 0 || c.entries(shelf.Hot) != 1 {
 		t.Error("not on the hot shelf after it was asked for often")
 	}
 	get(t, c, key("list", 0), Hit, "1")
@@ -143,8 +134,8 @@ func TestRefreshedEntryIsPromotedToo(t *testing.T) {
 				get(t, c, "list", Stale, strconv.Itoa(fill))
 				synctest.Wait()
 			}
-			if c.entries(hot) != want {
-				t.Errorf("asked for %d times between refreshes: %d on the hot shelf", asked, c.entries(hot))
+			if c.entries(shelf.Hot) != want {
+				t.Errorf("asked for %d times between refreshes: %d on the hot shelf", asked, c.entries(shelf.Hot))
 			}
 		})
 	}
@@ -156,15 +147,15 @@ func TestStatusDecidesOnTheShelf(t *testing.T) {
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
 		for i, tt := range []struct {
 			status int
-			want   place
-		}{{200, tail}, {404, absent}, {200, tail}, {422, absent}, {404, absent}} {
+			want   shelf.Place
+		}{{200, shelf.Tail}, {404, shelf.Absent}, {200, shelf.Tail}, {422, shelf.Absent}, {404, shelf.Absent}} {
 			status = tt.status
 			c.Publish(o.moveTo(strconv.Itoa(i+2)), nil)
 			c.lookup("list")
 			synctest.Wait()
-			for at := warm; at < places; at++ {
+			for at := shelf.Warm; at <= shelf.Absent; at++ {
 				if got := c.entries(at) == 1; got != (at == tt.want) {
-					t.Errorf("status %d: on shelf %q: %t", tt.status, c.shelves.at(at).name, got)
+					t.Errorf("status %d: on shelf %q: %t", tt.status, at, got)
 				}
 			}
 		}
@@ -291,10 +282,10 @@ func TestTooLargeAnswerIsServed(t *testing.T) {
 		get(t, c, "list", Stale, "1")
 		synctest.Wait()
 		for n := int64(1); n < 4; n++ {
-			if got := c.shelves.at(tail).tooLarge.Load(); got != n {
+			if got := c.Stats().Shelves[2].TooLarge; got != n {
 				t.Errorf("%d counted as too large, want %d", got, n)
 			}
-			if c.entries(tail) != 0 { // nor the small one before it
+			if c.entries(shelf.Tail) != 0 { // nor the small one before it
 				t.Error("something was stored")
 			}
 			e := get(t, c, "list", Miss, strconv.FormatInt(n+2, 10))
@@ -310,9 +301,9 @@ func TestLargestEntry(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{Bytes: 1 << 20})
 	for over := range int64(2) {
 		e := answer("list", 0)
-		e.Variants[0].Body = zeros[: 0 : c.shelves.at(tail).budget/largestShare+over-e.Cost()]
+		e.Variants[0].Body = zeros[: 0 : c.shelves.Budget(shelf.Tail)/largestShare+over-e.Cost()]
 		c.storeEntry(e)
-		if got := 1 - c.entries(tail); got != over || c.shelves.at(tail).tooLarge.Load() != over {
+		if got := 1 - c.entries(shelf.Tail); got != over || c.Stats().Shelves[2].TooLarge != over {
 			t.Errorf("%d bytes over the limit: %+v", over, c.Stats().Shelves[2])
 		}
 	}
@@ -417,7 +408,7 @@ func TestStats(t *testing.T) {
 func TestDroppedWrite(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	get(t, c, "list", Miss, "1")
-	c.shelves.at(tail).policy.Close()
+	c.shelves.Close()
 	for fill := 2; fill < 4; fill++ {
 		get(t, c, "page", Miss, strconv.Itoa(fill))
 	}

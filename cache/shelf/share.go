@@ -1,0 +1,52 @@
+package shelf
+
+// Shares of the budget, in percent: the limit of the warm set, and the room of absent
+// answers. The hot shelf gets hotShare of what these leave, the tail gets the rest.
+const (
+	warmShare   = 45
+	absentShare = 5
+	hotShare    = 40
+)
+
+// shares divides the budget that a warm set of the given size leaves.
+func (sh *Shelves[T]) shares(warmBytes int64) (hot, tail, absent int64) {
+	absent = sh.bytes * absentShare / 100
+	rest := sh.bytes - absent - warmBytes
+	hot = rest * hotShare / 100
+	return hot, rest - hot, absent
+}
+
+// Share gives the shelves the room that a warm set of the given size leaves. Items that no
+// longer fit on the hot shelf move to the tail, and items that no longer fit there leave,
+// the least requested first. It returns the items that had to leave.
+func (sh *Shelves[T]) Share(warmBytes int64) (out []T) {
+	hot, tail := sh.all[Hot], sh.all[Tail]
+	hotBytes, tailBytes, _ := sh.shares(warmBytes)
+	if hot.Budget == hotBytes && tail.Budget == tailBytes {
+		return nil
+	}
+	hot.Budget, tail.Budget = hotBytes, tailBytes
+	tail.policy.Resize(tailBytes)
+	for _, item := range tail.excess() {
+		tail.Evicted++
+		sh.Remove(item)
+		out = append(out, item)
+	}
+	return append(out, sh.demote(hot.excess())...)
+}
+
+// excess returns the least requested items without which the shelf's budget holds.
+func (p *shelf[T]) excess() (items []T) {
+	over := p.Bytes - p.Budget
+	if over <= 0 {
+		return nil
+	}
+	for _, item := range leastAskedFirst(p.items) {
+		if over <= 0 {
+			break
+		}
+		items = append(items, item)
+		over -= item.label().cost
+	}
+	return items
+}
