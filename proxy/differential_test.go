@@ -288,7 +288,13 @@ func (r *rivals) compare(t *testing.T, s *stream) (received int) {
 	// fasthttp's server parses other streams differently, which leaves other entries
 	// in its cache. Only answers that are no hits have an ID.
 	filled := func(answers string) string {
-		return strings.ReplaceAll(answers, "fwd=miss; stored; detail=miss\r\nX-Request-Id: id\r\n", "hit; detail=hit\r\n")
+		all := strings.Split(answers, "HTTP/1.1 ")
+		for i, one := range all {
+			if hit := strings.Replace(one, "fwd=miss; stored; detail=miss", "hit; detail=hit", 1); hit != one {
+				all[i] = strings.Replace(hit, "X-Request-Id: id\r\n", "", 1)
+			}
+		}
+		return strings.Join(all, "HTTP/1.1 ")
 	}
 	if !s.strict && filled(fast) != filled(reference) {
 		t.Fatalf("%q\nis answered with\n%q\nand by fasthttp's server with\n%q", s.pieces, fast, reference)
