@@ -52,6 +52,9 @@ cmd/xcri-bench/internal/rows/alone: cmd/xcri-bench/internal/ask cmd/xcri-bench/i
 cmd/xcri-bench/internal/rows/beside: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk
 cmd/xcri-bench/internal/stats:
 cmd/xcri-bench/internal/wrk: cmd/xcri-bench/internal/machine
+cmd/xcri-soak: cmd/internal/load/measure cmd/xcri-soak/internal/judge cmd/xcri-soak/internal/people proxy/generation proxy/proxytest/oldapi proxy/route store store/readapi store/storetest store/storetest/importer store/storetest/mariadb store/storetest/relay
+cmd/xcri-soak/internal/judge:
+cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measure cmd/xcri-soak/internal/judge
 cmd/xcri-proxy: cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/process cmd/internal/show cmd/internal/verify cmd/internal/warm config proxy/admin/api
 config:
 config/deploy:
@@ -107,7 +110,7 @@ store/survey: store/jsontext
 // homes lists each large dependency, a colon, and the packages that may import
 // it; the packages below them may too.
 const homes = `
-database/sql: store cmd/xcri-bench
+database/sql: store cmd/xcri-bench cmd/xcri-soak
 github.com/andybalholm/brotli: proxy cmd/internal/load/client
 github.com/coreos/go-systemd: cmd/internal/app cmd/internal/handover
 github.com/dgraph-io/ristretto: cache/admission

@@ -69,6 +69,11 @@ func (s *Server) route(r Request, path, query string) response {
 	recorded, known := s.answers[s.opts.Key(r.Target)]
 	p, own := pages[path]
 	get := r.Method == http.MethodGet
+	if get && s.opts.Answer != nil {
+		if a := s.opts.Answer(r.Target); a.Status != 0 {
+			return text(a.Status, contentJSON, a.Body)
+		}
+	}
 	switch {
 	case get && own:
 		return text(http.StatusOK, p.contentType, p.body)

@@ -7,6 +7,8 @@
 //	http.Get(old.URL() + "/teams/?season_year=2025")
 //	old.Count("GET", "/teams/")                 // requests that were handled
 //
+// Options.Answer replaces the recorded answers, for a database that changes.
+//
 // A program without tests calls New and Close.
 package oldapi
 
@@ -31,6 +33,15 @@ type Options struct {
 	// Key returns the same key for all spellings of a request target with the same
 	// recorded answer; nil means the path with sorted parameters.
 	Key func(target string) string
+	// Answer returns the answer to a GET; an answer without a status means the recorded
+	// one. Nil means the recorded answers.
+	Answer func(target string) Answer
+}
+
+// Answer is an answer of the old API: a status and a JSON text.
+type Answer struct {
+	Status int
+	Body   string
 }
 
 // Request is a handled request.

@@ -72,7 +72,12 @@ var (
 
 // Import writes a calculation of a scope in place of the present calculation.
 func Import(ctx context.Context, db *sql.DB, scope Scope, version int, opts Options) error {
-	var statements []string
+	return write(ctx, db, Statements(scope, version, opts), opts)
+}
+
+// Statements returns the statements of Import, each of which writes one table: of
+// opts only Groups and MetadataFirst matter.
+func Statements(scope Scope, version int, opts Options) (statements []string) {
 	for _, t := range rows {
 		for group := range max(1, opts.Groups) {
 			if where := t.where(scope); where != "" {
@@ -83,11 +88,9 @@ func Import(ctx context.Context, db *sql.DB, scope Scope, version int, opts Opti
 	}
 	last := metadata.update(version) + " WHERE " + metadata.where(scope)
 	if opts.MetadataFirst {
-		statements = append([]string{last}, statements...)
-	} else {
-		statements = append(statements, last)
+		return append([]string{last}, statements...)
 	}
-	return write(ctx, db, statements, opts)
+	return append(statements, last)
 }
 
 // where is the condition for a scope's rows; empty if the table holds none.

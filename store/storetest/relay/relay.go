@@ -5,7 +5,6 @@ package relay
 import (
 	"net"
 	"sync"
-	"testing"
 )
 
 // Relay listens on an address and forwards to a server. It is safe for concurrent
@@ -30,15 +29,31 @@ type pair struct {
 	end            sync.Once
 }
 
-// Start listens on an address, such as 127.0.0.1:0, until the test ends.
-func Start(t testing.TB, listen, target string) *Relay {
-	t.Helper()
+// New listens on an address, such as 127.0.0.1:0, until Close.
+func New(listen, target string) (*Relay, error) {
 	l, err := net.Listen("tcp", listen)
 	if err != nil {
-		t.Fatal(err)
+		return nil, err
 	}
 	r := &Relay{listener: l, target: target, open: map[*pair]bool{}}
 	go r.accept()
+	return r, nil
+}
+
+// TB is the part of testing.TB that Start needs.
+type TB interface {
+	Helper()
+	Fatal(...any)
+	Cleanup(func())
+}
+
+// Start listens on an address, such as 127.0.0.1:0, until the test ends.
+func Start(t TB, listen, target string) *Relay {
+	t.Helper()
+	r, err := New(listen, target)
+	if err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(r.Close)
 	return r
 }

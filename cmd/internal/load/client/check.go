@@ -101,7 +101,7 @@ func (c *Checker) Work(ended <-chan struct{}, fail func(target string, err error
 
 // Check checks that a body can be decompressed and is JSON.
 func (b Body) Check() error {
-	plain, err := decode(b.Coding, b.Bytes)
+	plain, err := b.Plain()
 	if err != nil {
 		return fmt.Errorf("%w: %w", errBody, err)
 	}
@@ -110,6 +110,9 @@ func (b Body) Check() error {
 	}
 	return nil
 }
+
+// Plain returns the body without its content coding.
+func (b Body) Plain() ([]byte, error) { return decode(b.Coding, b.Bytes) }
 
 func decode(coding string, body []byte) ([]byte, error) {
 	from := io.Reader(bytes.NewReader(body))
