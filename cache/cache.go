@@ -9,7 +9,9 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache/outage"
+	"github.com/lewistv/xcri-proxy/cache/reads"
 	"github.com/lewistv/xcri-proxy/cache/shelf"
+	"github.com/lewistv/xcri-proxy/cache/slot"
 	"github.com/lewistv/xcri-proxy/cache/turns"
 )
 
@@ -19,14 +21,14 @@ type Cache struct {
 	outage  *outage.Outage
 	created time.Time // the instant from which the monotonic clock counts
 	current atomic.Pointer[published]
-	index   index
+	index   slot.Index
 
 	// mu guards changes of slots: their versions, their shelves and the preparation.
 	// Readers do not take it.
 	mu       sync.Mutex
-	shelves  *shelf.Shelves[*slot]
+	shelves  *shelf.Shelves[*slot.Slot]
 	prepared *preparation
-	reads    reads
+	reads    reads.Reads
 
 	flights flights
 	recodes chan weakVersion
@@ -47,15 +49,14 @@ func New(opts Options) (*Cache, error) {
 	inLanes := opts.Lane != nil
 	c := &Cache{opts: opts.withDefaults(), created: time.Now(), prepared: newPreparation(nil)}
 	c.outage = c.opts.Outage
-	c.current.Store(&published{state: &state{}})
-	c.index.slots = map[string]*slot{}
+	c.current.Store(&published{State: &slot.State{}})
 	c.flights.turns = turns.New(c.opts.Fills, inLanes)
 	c.flights.waiters.of = map[string]*waited{}
 	c.flights.refreshes = make(chan struct{}, max(1, c.opts.Fills/2))
 	c.recodes = make(chan weakVersion, recodeQueue)
 	c.life.ctx, c.life.stop = context.WithCancel(context.Background())
 	var err error
-	if c.shelves, err = shelf.New[*slot](c.opts.Bytes); err != nil {
+	if c.shelves, err = shelf.New[*slot.Slot](c.opts.Bytes); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
 	if c.opts.Recode != nil {

@@ -6,7 +6,9 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
+	"github.com/lewistv/xcri-proxy/cache/reads"
 	"github.com/lewistv/xcri-proxy/cache/shelf"
+	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
 // Saved is an entry as it is kept between two runs.
@@ -29,11 +31,11 @@ func (s *Saved) Cost() int64 {
 // Export returns the warm set and then the hot shelf, each with the most requested entries
 // first. The caller releases each of them.
 func (c *Cache) Export() (all []Saved) {
-	c.each(func(s *slot, v *version) {
+	c.each(func(s *slot.Slot, v *slot.Version) {
 		if at := s.Place(); (at == shelf.Warm || at == shelf.Hot) && v.Hold() {
 			all = append(all, Saved{
 				Key: v.Key, Content: v.Content, Filled: v.Filled, Took: v.Took,
-				Warm: at == shelf.Warm, Purged: v.purged.Load() || v.doubtful, Asked: s.Asked.Load(),
+				Warm: at == shelf.Warm, Purged: v.Purged() || v.Doubtful, Asked: s.Asked.Load(),
 			})
 		}
 	})
@@ -56,7 +58,7 @@ func (c *Cache) Export() (all []Saved) {
 func (c *Cache) Adopt(entries []Saved) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.reads.purges.Load() > 0 {
+	if c.reads.Purges() > 0 {
 		return
 	}
 	now := time.Now()
@@ -68,7 +70,7 @@ func (c *Cache) Adopt(entries []Saved) {
 			c.opts.Logger.Warn("saved entry left out", "key", e.Key, "error", err)
 			continue
 		}
-		if c.index.get(e.Key) == nil {
+		if c.index.Get(e.Key) == nil {
 			c.adopt(made, e)
 		}
 	}
@@ -76,14 +78,16 @@ func (c *Cache) Adopt(entries []Saved) {
 }
 
 func (c *Cache) adopt(made *Entry, e Saved) {
-	v, s := newVersion(made, moment{}), newSlot(e.Key)
-	v.purged.Store(e.Purged)
+	v, s := slot.NewVersion(made, reads.Moment{}), slot.New(e.Key)
+	if e.Purged {
+		v.Purge()
+	}
 	s.Asked.Store(e.Asked)
 	var kept bool
 	switch {
-	case e.Warm && c.shelves.HasRoom(shelf.Warm, v.cost):
+	case e.Warm && c.shelves.HasRoom(shelf.Warm, v.Cost()):
 		kept = c.move(s, v, shelf.Warm)
-	case !c.opts.Absent(&v.Content) && c.shelves.HasRoom(shelf.Hot, v.cost):
+	case !c.opts.Absent(&v.Content) && c.shelves.HasRoom(shelf.Hot, v.Cost()):
 		kept = c.move(s, v, shelf.Hot)
 	default:
 		kept = c.shelve(s, v)

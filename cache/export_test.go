@@ -88,7 +88,7 @@ func TestExport(t *testing.T) {
 	var got []string
 	for _, s := range c.Export() {
 		v := c.version(s.Key)
-		if s.Filled != v.Filled || s.Took != v.Took || s.Cost() != v.cost || &s.Variants[0] != &v.Variants[0] || s.Scope != v.Scope || s.Asked != c.sight(s.Key).Asked {
+		if s.Filled != v.Filled || s.Took != v.Took || s.Cost() != v.Cost() || &s.Variants[0] != &v.Variants[0] || s.Scope != v.Scope || s.Asked != c.sight(s.Key).Asked {
 			t.Errorf("%+v of %+v", s, v)
 		}
 		if s.Warm != strings.HasPrefix(s.Key, "list") || s.Purged != (s.Key == key("list", 2)) {

@@ -397,7 +397,7 @@ func TestPanicInAFunctionOfTheOwner(t *testing.T) {
 			if s := c.Stats(); s.Panics != 2 || s.Failures != 2 {
 				t.Errorf("%d panics, %d failures", s.Panics, s.Failures)
 			}
-			if len(c.reads.underway) != 0 {
+			if c.reading() {
 				t.Error("a read is under way for ever")
 			}
 		})

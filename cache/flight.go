@@ -10,6 +10,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
+	"github.com/lewistv/xcri-proxy/cache/slot"
 	"github.com/lewistv/xcri-proxy/cache/turns"
 )
 
@@ -28,7 +29,7 @@ func (c *Cache) flight(now *published, key string) string {
 	if now.Generation != nil {
 		id = now.ID()
 	}
-	return fmt.Sprint(key, " ", id, " ", c.reads.purges.Load())
+	return fmt.Sprint(key, " ", id, " ", c.reads.Purges())
 }
 
 // wait joins or begins the fill of key in the generation of now, for a request that
@@ -72,19 +73,19 @@ func (c *Cache) wait(ctx context.Context, now *published, key, client string) (*
 
 // refresh starts a background fill of a slot's key, unless a fill is under way or the
 // limit of refreshes is reached.
-func (c *Cache) refresh(now *published, s *slot) {
-	if !s.refreshing.CompareAndSwap(false, true) {
+func (c *Cache) refresh(now *published, s *slot.Slot) {
+	if !s.Refreshing.CompareAndSwap(false, true) {
 		return
 	}
 	select {
 	case c.flights.refreshes <- struct{}{}:
 	default:
-		s.refreshing.Store(false)
+		s.Refreshing.Store(false)
 		return
 	}
 	done := func() {
 		<-c.flights.refreshes
-		s.refreshing.Store(false)
+		s.Refreshing.Store(false)
 	}
 	if !c.life.begin() {
 		done()
@@ -100,7 +101,7 @@ func (c *Cache) refresh(now *published, s *slot) {
 			return c.load(parent, &turn{}, s.Key, func() { c.counts.refreshed.Add(1) })
 		})
 		if err != nil && !errors.Is(err, ErrDown) { // an outage does not count as a failure of the key
-			s.failedUntil.Store(int64(c.clock() + retryAfter))
+			s.FailedUntil.Store(int64(c.clock() + retryAfter))
 			c.opts.Logger.Warn("refresh failed, serving the stale entry", "key", s.Key, "error", err)
 		}
 	}()
@@ -109,7 +110,7 @@ func (c *Cache) refresh(now *published, s *slot) {
 // load runs inside the flight of key: it calls began and fills, unless another flight
 // ended with a fresh entry after the lookup that led here.
 func (c *Cache) load(parent context.Context, t *turn, key string, began func()) (*Entry, error) {
-	if f := c.find(&Ref{Key: key}); f.version != nil && c.fresh(f.now.state, f.version) {
+	if f := c.find(&Ref{Key: key}); f.version != nil && c.fresh(f.now.State, f.version) {
 		return &f.version.Entry, nil
 	}
 	if c.life.begin() { // Close waits for the store, too; after Close, fill refuses
@@ -121,7 +122,7 @@ func (c *Cache) load(parent context.Context, t *turn, key string, began func()) 
 		return nil, err
 	}
 	c.store(v)
-	c.ended(v.read)
+	c.end(v.Read)
 	return &v.Entry, nil
 }
 
@@ -129,7 +130,7 @@ func (c *Cache) load(parent context.Context, t *turn, key string, began func()) 
 // error: in a flight it would end the process. A fill that needs the origin ends with
 // the era that it began in, so that it does not keep its turn beyond an outage. After a
 // fill without error, ended must follow, once its version is stored.
-func (c *Cache) fill(parent context.Context, t *turn, key string) (v *version, err error) {
+func (c *Cache) fill(parent context.Context, t *turn, key string) (v *slot.Version, err error) {
 	if !c.life.begin() {
 		c.counts.failures.Add(1)
 		return nil, c.life.ctx.Err()
@@ -144,7 +145,7 @@ func (c *Cache) fill(parent context.Context, t *turn, key string) (v *version, e
 			v, err = nil, fmt.Errorf("fill of %s: panic: %v", key, p)
 		}
 		if err == nil {
-			v.doubtful = !needed && era.Err() != nil
+			v.Doubtful = !needed && era.Err() != nil
 			return
 		}
 		if context.Cause(parent) == ErrAbandoned {
@@ -183,11 +184,11 @@ func (c *Cache) fill(parent context.Context, t *turn, key string) (v *version, e
 }
 
 // read calls Options.Fill and makes a version of its answer.
-func (c *Cache) read(ctx context.Context, key string) (v *version, err error) {
-	began := c.began()
+func (c *Cache) read(ctx context.Context, key string) (v *slot.Version, err error) {
+	began := c.begin()
 	defer func() {
 		if v == nil { // an error, or a panic
-			c.ended(began)
+			c.end(began)
 		}
 	}()
 	start := time.Now()
@@ -201,5 +202,16 @@ func (c *Cache) read(ctx context.Context, key string) (v *version, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return newVersion(e, began), nil
+	return slot.NewVersion(e, began), nil
+}
+
+// retryAfter is how long a key is left alone after a refresh that failed.
+const retryAfter = 5 * time.Second
+
+// clock returns the monotonic time since the cache was made.
+func (c *Cache) clock() time.Duration { return time.Since(c.created) }
+
+// failing reports whether the key's last refresh failed a short while ago.
+func (c *Cache) failing(s *slot.Slot) bool {
+	return int64(c.clock()) < s.FailedUntil.Load()
 }

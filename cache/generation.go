@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache/shelf"
+	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
 // warmFills limits concurrent fills that prepare a warm set: visitors need the others.
@@ -15,27 +16,27 @@ const warmFills = 4
 
 // published is the current generation. It is immutable.
 type published struct {
-	*state
+	*slot.State
 	at time.Time
 }
 
 // preparation is the state that is being prepared. It is guarded by Cache.mu.
 type preparation struct {
-	*state
-	slots map[*slot]struct{} // slots that hold a next version
+	*slot.State
+	slots map[*slot.Slot]struct{} // slots that hold a next version
 	// ahead holds versions that were read from a newer generation, which may be the
 	// next to be prepared, so that a preparation which the data overtakes again and
 	// again still makes progress.
-	ahead map[string]*version
+	ahead map[string]*slot.Version
 }
 
 func newPreparation(g Generation) *preparation {
-	return &preparation{&state{g}, map[*slot]struct{}{}, map[string]*version{}}
+	return &preparation{&slot.State{Generation: g}, map[*slot.Slot]struct{}{}, map[string]*slot.Version{}}
 }
 
 // after returns the preparation of g that takes over from p.
 func (p *preparation) after(g Generation) *preparation {
-	return &preparation{&state{g}, p.slots, p.ahead}
+	return &preparation{&slot.State{Generation: g}, p.slots, p.ahead}
 }
 
 // Warmed is the result of preparing one key.
@@ -84,7 +85,7 @@ func (c *Cache) prepare(ctx context.Context, p *preparation, key string) Warmed 
 	}
 	v, err := c.prepareFill(ctx, key)
 	if err == nil {
-		defer c.ended(v.read)
+		defer c.end(v.Read)
 		if v = c.storePrepared(p, v); v != nil {
 			return Warmed{Key: key, Entry: &v.Entry, Filled: true}
 		}
@@ -97,7 +98,7 @@ func (c *Cache) prepare(ctx context.Context, p *preparation, key string) Warmed 
 	return w
 }
 
-func (c *Cache) prepareFill(ctx context.Context, key string) (*version, error) {
+func (c *Cache) prepareFill(ctx context.Context, key string) (*slot.Version, error) {
 	if err := c.outage.Era().Err(); err != nil {
 		return nil, err
 	}
@@ -108,24 +109,24 @@ func (c *Cache) prepareFill(ctx context.Context, key string) (*version, error) {
 // it. Of the served version and the versions of earlier preparations it picks the winner.
 // It does nothing and returns nil if the winner is not fresh in the prepared state but has
 // to be.
-func (c *Cache) keepPrepared(p *preparation, key string, fresh bool) *version {
+func (c *Cache) keepPrepared(p *preparation, key string, fresh bool) *slot.Version {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.prepared != p {
 		return nil
 	}
-	var best *version
-	if s := c.index.get(key); s != nil {
-		for _, v := range s.versions() {
-			if c.wins(p.state, v, best) {
+	var best *slot.Version
+	if s := c.index.Get(key); s != nil {
+		for _, v := range s.Versions() {
+			if c.wins(p.State, v, best) {
 				best = v
 			}
 		}
 	}
-	if v := p.ahead[key]; v != nil && p.holds(v) && c.wins(p.state, v, best) {
+	if v := p.ahead[key]; v != nil && p.Fresh(v) && c.wins(p.State, v, best) {
 		best = v
 	}
-	if best == nil || fresh && !p.holds(best) {
+	if best == nil || fresh && !p.Fresh(best) {
 		return nil
 	}
 	c.setNext(p, key, best)
@@ -135,20 +136,20 @@ func (c *Cache) keepPrepared(p *preparation, key string, fresh bool) *version {
 // storePrepared makes a version that was filled for a preparation the next version of its
 // slot, unless a version that is there wins, and returns the winner. It returns nil if the
 // version is not fresh in the prepared state, or was purged meanwhile.
-func (c *Cache) storePrepared(p *preparation, v *version) *version {
+func (c *Cache) storePrepared(p *preparation, v *slot.Version) *slot.Version {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.reads.purged(v) || c.prepared != p {
+	if c.purged(v) || c.prepared != p {
 		return nil
 	}
-	if !p.holds(v) {
+	if !p.Fresh(v) {
 		p.ahead[v.Key] = v
 		return nil
 	}
 	winner := v
-	if s := c.index.get(v.Key); s != nil {
-		for _, other := range s.versions() {
-			if !c.wins(p.state, winner, other) {
+	if s := c.index.Get(v.Key); s != nil {
+		for _, other := range s.Versions() {
+			if !c.wins(p.State, winner, other) {
 				winner = other
 			}
 		}
@@ -158,13 +159,13 @@ func (c *Cache) storePrepared(p *preparation, v *version) *version {
 }
 
 // setNext makes a version the next version of a key, whose slot it makes if there is none.
-func (c *Cache) setNext(p *preparation, key string, v *version) {
-	s := c.index.get(key)
+func (c *Cache) setNext(p *preparation, key string, v *slot.Version) {
+	s := c.index.Get(key)
 	if s == nil {
-		s = newSlot(key)
-		c.index.put(s)
+		s = slot.New(key)
+		c.index.Put(s)
 	}
-	s.prepare(v, p.state)
+	s.Prepare(v, p.State)
 	p.slots[s] = struct{}{}
 	if p.ahead[key] == v {
 		delete(p.ahead, key)
@@ -184,13 +185,13 @@ func (c *Cache) Publish(g Generation, keys []string) {
 	}
 	c.prepared = newPreparation(nil)
 	for s := range p.slots { // a purge may have made the prepared version stale
-		if next, served := p.version(s), s.served.Load(); served != nil && next != served && !c.wins(p.state, next, served) {
-			s.prepare(served, p.state)
+		if next, served := s.In(p.State), s.Served(); served != nil && next != served && !c.wins(p.State, next, served) {
+			s.Prepare(served, p.State)
 		}
 	}
 	set, bytes := c.warmSet(p, keys)
 
-	c.current.Store(&published{p.state, time.Now()})
+	c.current.Store(&published{p.State, time.Now()})
 
 	// Readers have switched. The rest only changes where slots are kept.
 	c.forget()
@@ -200,11 +201,11 @@ func (c *Cache) Publish(g Generation, keys []string) {
 			c.settle(p, s, c.shelve)
 		}
 	}
-	keep := func(s *slot, v *version) bool { return c.move(s, v, shelf.Warm) }
+	keep := func(s *slot.Slot, v *slot.Version) bool { return c.move(s, v, shelf.Warm) }
 	for s := range set {
 		c.settle(p, s, keep)
 	}
-	others := func(s *slot, v *version) bool { return v == s.served.Load() || c.shelve(s, v) }
+	others := func(s *slot.Slot, v *slot.Version) bool { return v == s.Served() || c.shelve(s, v) }
 	for s := range p.slots {
 		c.settle(p, s, others)
 	}
@@ -213,21 +214,21 @@ func (c *Cache) Publish(g Generation, keys []string) {
 
 // warmSet returns the slots of the keys that have a version in a preparation and fit in
 // the warm set, and their size.
-func (c *Cache) warmSet(p *preparation, keys []string) (set map[*slot]bool, bytes int64) {
+func (c *Cache) warmSet(p *preparation, keys []string) (set map[*slot.Slot]bool, bytes int64) {
 	left := int64(0)
-	set = make(map[*slot]bool, len(keys))
+	set = make(map[*slot.Slot]bool, len(keys))
 	for _, key := range keys {
-		s := c.index.get(key)
+		s := c.index.Get(key)
 		if s == nil || set[s] {
 			continue
 		}
-		switch v := p.version(s); {
+		switch v := s.In(p.State); {
 		case v == nil:
-		case bytes+v.cost > c.shelves.Budget(shelf.Warm):
+		case bytes+v.Cost() > c.shelves.Budget(shelf.Warm):
 			left++
 		default:
 			set[s] = true
-			bytes += v.cost
+			bytes += v.Cost()
 		}
 	}
 	if left > 0 {
@@ -237,25 +238,17 @@ func (c *Cache) warmSet(p *preparation, keys []string) (set map[*slot]bool, byte
 	return set, bytes
 }
 
-// version returns the version of a slot that is served once the preparation is published.
-func (p *preparation) version(s *slot) *version {
-	if next := s.next.Load(); next != nil && next.of == p.state {
-		return next.version
-	}
-	return s.served.Load()
-}
-
 // settle makes the version that readers get since the publish of p the served one, and
 // keeps the slot where place puts it.
-func (c *Cache) settle(p *preparation, s *slot, place func(*slot, *version) bool) {
-	v, before := p.version(s), s.served.Load()
+func (c *Cache) settle(p *preparation, s *slot.Slot, place func(*slot.Slot, *slot.Version) bool) {
+	v, before := s.In(p.State), s.Served()
 	if v != nil && place(s, v) && v != before {
-		s.failedUntil.Store(0)
+		s.FailedUntil.Store(0)
 		c.enqueue(v)
 	}
-	s.prepare(nil, nil)
+	s.Prepare(nil, nil)
 	delete(p.slots, s)
-	if s.served.Load() == nil {
+	if s.Served() == nil {
 		c.leave(s)
 	}
 }
@@ -263,8 +256,8 @@ func (c *Cache) settle(p *preparation, s *slot, place func(*slot, *version) bool
 // forget halves all counts of requests, so that keys which were popular once do not stay
 // so. No other place makes counts fade with time.
 func (c *Cache) forget() {
-	for _, s := range c.index.all() {
-		s.fade()
+	for _, s := range c.index.All() {
+		s.Fade()
 	}
 }
 
@@ -273,7 +266,7 @@ func (c *Cache) forget() {
 func (c *Cache) PublishFirst(g Generation) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.current.Store(&published{&state{g}, time.Now()})
+	c.current.Store(&published{&slot.State{Generation: g}, time.Now()})
 }
 
 // Published returns the current generation and since when it is; nil before the first.
@@ -290,7 +283,7 @@ func (c *Cache) Popular(n int) []string {
 		asked uint32
 	}
 	var all []popular
-	c.each(func(s *slot, v *version) {
+	c.each(func(s *slot.Slot, v *slot.Version) {
 		if asked := s.Asked.Load(); asked >= shelf.PromoteAfter && !c.opts.Absent(&v.Content) {
 			all = append(all, popular{s.Key, asked})
 		}
@@ -306,9 +299,9 @@ func (c *Cache) Popular(n int) []string {
 }
 
 // each calls f for every slot with the version that is served.
-func (c *Cache) each(f func(*slot, *version)) {
-	for _, s := range c.index.all() {
-		if v := s.served.Load(); v != nil {
+func (c *Cache) each(f func(*slot.Slot, *slot.Version)) {
+	for _, s := range c.index.All() {
+		if v := s.Served(); v != nil {
 			f(s, v)
 		}
 	}
@@ -317,8 +310,8 @@ func (c *Cache) each(f func(*slot, *version)) {
 // EachStale calls f for every entry that is not fresh in the current generation.
 func (c *Cache) EachStale(f func(*Entry)) {
 	now := c.current.Load()
-	c.each(func(_ *slot, v *version) {
-		if !now.holds(v) {
+	c.each(func(_ *slot.Slot, v *slot.Version) {
+		if !now.Fresh(v) {
 			f(&v.Entry)
 		}
 	})

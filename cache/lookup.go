@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache/outage"
+	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
 // Ref is a key that remembers its slot, for a key that is requested again and again. It
@@ -13,7 +14,7 @@ import (
 // has left the cache.
 type Ref struct {
 	Key  string
-	near atomic.Pointer[slot]
+	near atomic.Pointer[slot.Slot]
 }
 
 // Sight is the answer that a request for a key would get.
@@ -26,8 +27,8 @@ type Sight struct {
 
 // found is a version that a lookup found, and the generation in which it is served.
 type found struct {
-	slot    *slot
-	version *version
+	slot    *slot.Slot
+	version *slot.Version
 	now     *published
 	outcome Outcome
 }
@@ -89,20 +90,20 @@ func (c *Cache) find(r *Ref) found {
 	for {
 		if s != nil {
 			// In this order: a slot gives up its next version after the publish.
-			next, served := s.next.Load(), s.served.Load()
+			next, served := s.Next(), s.Served()
 			f := found{slot: s, version: served, now: c.current.Load()}
-			if next != nil && next.of == f.now.state {
-				f.version = next.version
+			if next != nil && next.Of == f.now.State {
+				f.version = next.Version
 			}
 			if f.version != nil {
 				f.outcome = c.outcome(f.now, f.slot, f.version)
-				if f.outcome == Hit || next == s.next.Load() && served == s.served.Load() {
+				if f.outcome == Hit || next == s.Next() && served == s.Served() {
 					return f
 				}
 				continue
 			}
 		}
-		indexed := c.index.get(r.Key)
+		indexed := c.index.Get(r.Key)
 		if indexed == nil || indexed == s {
 			return found{now: c.current.Load()}
 		}
@@ -112,16 +113,16 @@ func (c *Cache) find(r *Ref) found {
 }
 
 // outcome returns how a request is answered with a version.
-func (c *Cache) outcome(now *published, s *slot, v *version) Outcome {
+func (c *Cache) outcome(now *published, s *slot.Slot, v *slot.Version) Outcome {
 	down := c.outage.Now()
 	switch {
 	case down == nil:
-		if now.holds(v) {
+		if now.Fresh(v) {
 			return Hit
 		}
 	case !c.opts.FillsWhileDown(s.Key):
 		return StaleError
-	case c.recent(now.state, v, down):
+	case c.recent(now.State, v, down):
 		return Hit
 	}
 	if c.failing(s) {
@@ -131,24 +132,24 @@ func (c *Cache) outcome(now *published, s *slot, v *version) Outcome {
 }
 
 // fresh reports whether a version need not be filled again.
-func (c *Cache) fresh(now *state, v *version) bool {
+func (c *Cache) fresh(now *slot.State, v *slot.Version) bool {
 	if down := c.outage.Now(); down != nil && c.opts.FillsWhileDown(v.Key) {
 		return c.recent(now, v, down)
 	}
-	return now.holds(v)
+	return now.Fresh(v)
 }
 
 // recent reports whether a version that can be refreshed during an outage is younger
 // than Options.DownAge, and was either filled in the outage or fresh when it began.
-func (c *Cache) recent(now *state, v *version, down *outage.Cause) bool {
-	if v.purged.Load() || time.Since(v.Filled) >= c.opts.DownAge {
+func (c *Cache) recent(now *slot.State, v *slot.Version, down *outage.Cause) bool {
+	if v.Purged() || time.Since(v.Filled) >= c.opts.DownAge {
 		return false
 	}
-	return !v.Filled.Before(down.At) || now.holds(v)
+	return !v.Filled.Before(down.At) || now.Fresh(v)
 }
 
 // count counts a request for a slot, and promotes a slot that is requested often.
-func (c *Cache) count(s *slot) {
+func (c *Cache) count(s *slot.Slot) {
 	if asked, note := s.Count(); note && c.shelves.Note(&s.Label, asked) {
 		c.promote(s)
 	}

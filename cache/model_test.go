@@ -437,7 +437,7 @@ func (m *model) check() {
 	for _, key := range modelKeys { // peek: the answer that a request would get
 		if f := m.c.find(&Ref{Key: key}); f.version != nil {
 			m.checkAnswer(modelResult{key: key, dropped: m.dropped[key], purged: m.purged[key], immediate: true, entry: &f.version.Entry, outcome: f.outcome})
-			m.checkOrder(key, &f.version.Entry, f.now.holds(f.version))
+			m.checkOrder(key, &f.version.Entry, f.now.Fresh(f.version))
 		} else {
 			delete(m.served, key) // it has left the cache
 		}

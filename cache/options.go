@@ -29,15 +29,6 @@ var (
 // that wraps ErrUnfit.
 type Fill func(ctx context.Context, key string) (Content, error)
 
-// Generation is one state of all data that answers come from.
-type Generation interface {
-	// Holds reports whether an entry is fresh in this generation: filled from this
-	// generation, or from an earlier generation in which the entry's data was the same.
-	Holds(*Entry) bool
-	// ID names the generation; two generations with one name are the same.
-	ID() string
-}
-
 // Options configure a Cache. Fill is required.
 type Options struct {
 	Fill Fill

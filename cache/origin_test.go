@@ -10,7 +10,9 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/lewistv/xcri-proxy/cache/reads"
 	"github.com/lewistv/xcri-proxy/cache/shelf"
+	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
 var (
@@ -247,19 +249,29 @@ func (c *Cache) sight(key string) Sight { return c.Peek(&Ref{Key: key}) }
 
 // storeEntry stores an entry as a fill that begins now does.
 func (c *Cache) storeEntry(e *Entry) {
-	v := newVersion(e, c.began())
+	v := slot.NewVersion(e, c.begin())
 	c.store(v)
-	c.ended(v.read)
+	c.end(v.Read)
 }
 
 // version returns the version that is served for a key.
-func (c *Cache) version(key string) *version { return c.find(&Ref{Key: key}).version }
+func (c *Cache) version(key string) *slot.Version { return c.find(&Ref{Key: key}).version }
 
 // entries returns the number of slots on a shelf.
 func (c *Cache) entries(at shelf.Place) int64 {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return int64(len(c.shelves.Items(at)))
+}
+
+// reading reports whether a read is under way, for which a purge would be remembered. It
+// purges nothing, but in the eyes of such a read.
+func (c *Cache) reading() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reads.Purge(everything, false)
+	_, soft := c.reads.Purged(reads.Moment{}, &Entry{})
+	return soft
 }
 
 // keysOf returns the keys of a prepared warm set.

@@ -1,56 +1,59 @@
 package cache
 
-import "github.com/lewistv/xcri-proxy/cache/shelf"
+import (
+	"github.com/lewistv/xcri-proxy/cache/shelf"
+	"github.com/lewistv/xcri-proxy/cache/slot"
+)
 
 // wins reports whether a version takes the place of another version of its key, old, in
 // a state. It is the one rule for that, wherever the two come from: a version that is
 // fresh in the state wins over a version that is not; otherwise the version that was
 // read later wins. During an outage only the order counts for keys that are filled from
 // elsewhere, because the origin may have a newer generation than the published one.
-func (c *Cache) wins(in *state, v, old *version) bool {
+func (c *Cache) wins(in *slot.State, v, old *slot.Version) bool {
 	if old == nil {
 		return true
 	}
 	if c.outage.Now() == nil || !c.opts.FillsWhileDown(v.Key) {
-		if a, b := in.holds(v), in.holds(old); a != b {
+		if a, b := in.Fresh(v), in.Fresh(old); a != b {
 			return a
 		}
 	}
-	return v.read.order > old.read.order
+	return v.Read.Order > old.Read.Order
 }
 
 // store puts a version that was filled in the slot of its key, unless the served version
 // wins or a hard purge came after the version was read.
-func (c *Cache) store(v *version) {
+func (c *Cache) store(v *slot.Version) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.reads.purged(v) {
+	if c.purged(v) {
 		return
 	}
-	s := c.index.get(v.Key)
+	s := c.index.Get(v.Key)
 	if s == nil {
-		s = newSlot(v.Key)
+		s = slot.New(v.Key)
 	}
 	now := c.current.Load()
-	if next := s.next.Load(); next != nil && c.wins(next.of, v, next.version) {
-		s.prepare(v, next.of)
+	if next := s.Next(); next != nil && c.wins(next.Of, v, next.Version) {
+		s.Prepare(v, next.Of)
 	}
-	if !c.wins(now.state, v, s.served.Load()) {
+	if !c.wins(now.State, v, s.Served()) {
 		return
 	}
-	s.fade()
-	s.failedUntil.Store(0)
+	s.Fade()
+	s.FailedUntil.Store(0)
 	c.keep(s, v)
 	c.enqueue(v)
 }
 
 // keep makes a version the served version of a slot, and keeps the slot where it is if
 // the version belongs and fits there.
-func (c *Cache) keep(s *slot, v *version) (kept bool) {
+func (c *Cache) keep(s *slot.Slot, v *slot.Version) (kept bool) {
 	if s.Place() != shelf.Warm {
 		return c.shelve(s, v)
 	}
-	if c.shelves.Fits(s, v.cost) {
+	if c.shelves.Fits(s, v.Cost()) {
 		kept = c.move(s, v, shelf.Warm)
 	} else { // it has outgrown the warm set
 		c.shelves.LeaveOut(1)
@@ -61,11 +64,11 @@ func (c *Cache) keep(s *slot, v *version) (kept bool) {
 }
 
 // shelve puts a slot with the given version where it belongs outside the warm set.
-func (c *Cache) shelve(s *slot, v *version) (kept bool) {
+func (c *Cache) shelve(s *slot.Slot, v *slot.Version) (kept bool) {
 	switch {
 	case c.opts.Absent(&v.Content):
 		return c.move(s, v, shelf.Absent)
-	case s.Place() == shelf.Hot && c.shelves.Fits(s, v.cost):
+	case s.Place() == shelf.Hot && c.shelves.Fits(s, v.Cost()):
 		return c.move(s, v, shelf.Hot)
 	}
 	return c.move(s, v, shelf.Tail)
@@ -74,12 +77,12 @@ func (c *Cache) shelve(s *slot, v *version) (kept bool) {
 // move puts a slot with the given version on a shelf, from wherever it is. Readers find
 // the slot all the time. It reports whether the slot stays there, and makes it leave the
 // cache if it does not.
-func (c *Cache) move(s *slot, v *version, to shelf.Place) (kept bool) {
-	kept, out := c.shelves.Put(s, to, v.cost)
+func (c *Cache) move(s *slot.Slot, v *slot.Version, to shelf.Place) (kept bool) {
+	kept, out := c.shelves.Put(s, to, v.Cost())
 	if kept {
-		s.serve(v)
-		if c.index.get(s.Key) == nil {
-			c.index.put(s)
+		s.Serve(v)
+		if c.index.Get(s.Key) == nil {
+			c.index.Put(s)
 		}
 	} else {
 		c.leave(s)
@@ -90,18 +93,18 @@ func (c *Cache) move(s *slot, v *version, to shelf.Place) (kept bool) {
 
 // leave removes the served versions of slots from the cache, and with it each slot for
 // which no version is prepared.
-func (c *Cache) leave(slots ...*slot) {
+func (c *Cache) leave(slots ...*slot.Slot) {
 	for _, s := range slots {
 		c.shelves.Remove(s)
-		s.serve(nil)
-		if s.next.Load() == nil && c.index.get(s.Key) == s {
-			c.index.remove(s)
+		s.Serve(nil)
+		if s.Next() == nil && c.index.Get(s.Key) == s {
+			c.index.Remove(s)
 		}
 	}
 }
 
 // promote moves a slot to the hot shelf if its requests earn it a place there.
-func (c *Cache) promote(s *slot) {
+func (c *Cache) promote(s *slot.Slot) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.leave(c.shelves.Promote(s)...)

@@ -8,7 +8,7 @@ import (
 )
 
 // asked sets how often a key was requested.
-func (c *Cache) asked(key string, n uint32) { c.index.get(key).Asked.Store(n) }
+func (c *Cache) asked(key string, n uint32) { c.index.Get(key).Asked.Store(n) }
 
 // The request count of a key survives promotions and recodings; a refresh and a
 // publish halve it.

@@ -1,79 +1,34 @@
 package cache
 
 import (
-	"sync/atomic"
-
+	"github.com/lewistv/xcri-proxy/cache/reads"
 	"github.com/lewistv/xcri-proxy/cache/shelf"
+	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
-// moment identifies the start of a read.
-type moment struct {
-	order  int64 // among all reads of the cache; zero for an entry of an earlier run
-	purges int64 // number of purges before it
-}
-
-// reads are the reads under way, and the purges which any of them may have begun
-// before. All but purges is guarded by Cache.mu.
-type reads struct {
-	begun    int64
-	underway map[int64]moment // by order
-	purges   atomic.Int64     // total number
-	recent   []purge          // in their order
-	dropped  bool             // whether any purge ever was hard
-}
-
-// purge is a recent purge. A fill that started before it is affected by it.
-type purge struct {
-	number int64
-	match  func(*Entry) bool
-	hard   bool
-}
-
-// began notes that the read of an answer begins. ended must follow, once the answer is
+// begin notes that the read of an answer begins. end must follow, once the answer is
 // stored or dropped.
-func (c *Cache) began() moment {
+func (c *Cache) begin() reads.Moment {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := &c.reads
-	r.begun++
-	if r.underway == nil {
-		r.underway = map[int64]moment{}
-	}
-	m := moment{r.begun, r.purges.Load()}
-	r.underway[m.order] = m
-	return m
+	return c.reads.Begin()
 }
 
-// ended notes that a read is no longer under way, and forgets purges which no read
-// under way began before.
-func (c *Cache) ended(m moment) {
+// end notes that a read is no longer under way.
+func (c *Cache) end(m reads.Moment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r := &c.reads
-	delete(r.underway, m.order)
-	oldest := r.purges.Load()
-	for _, m := range r.underway {
-		oldest = min(oldest, m.purges)
-	}
-	n := 0
-	for n < len(r.recent) && r.recent[n].number <= oldest {
-		n++
-	}
-	r.recent = append([]purge(nil), r.recent[n:]...)
+	c.reads.End(m)
 }
 
 // purged applies the purges since a version was read. It reports whether one of them
 // was hard, so that the version must not be stored, and marks it otherwise.
-func (r *reads) purged(v *version) (hard bool) {
-	for _, p := range r.recent {
-		if v.read.purges < p.number && p.match(&v.Entry) {
-			if p.hard {
-				return true
-			}
-			v.purged.Store(true)
-		}
+func (c *Cache) purged(v *slot.Version) (hard bool) {
+	hard, soft := c.reads.Purged(v.Read, &v.Entry)
+	if soft {
+		v.Purge()
 	}
-	return false
+	return hard
 }
 
 // Dropped reports whether there was a hard purge, so that entries which were exported
@@ -81,7 +36,7 @@ func (r *reads) purged(v *version) (hard bool) {
 func (c *Cache) Dropped() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	return c.reads.dropped
+	return c.reads.Dropped()
 }
 
 // Purge makes the entries that match stale: each is served once more while it is
@@ -91,13 +46,9 @@ func (c *Cache) Purge(match func(*Entry) bool, hard bool) (n int) {
 	defer c.opts.OnPurge()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.reads.dropped = c.reads.dropped || hard
-	number := c.reads.purges.Add(1)
-	if len(c.reads.underway) > 0 {
-		c.reads.recent = append(c.reads.recent, purge{number, match, hard})
-	}
-	for _, s := range c.index.all() {
-		served, next := s.served.Load(), s.next.Load()
+	c.reads.Purge(match, hard)
+	for _, s := range c.index.All() {
+		served, next := s.Served(), s.Next()
 		dropNext := next != nil && match(&next.Entry)
 		dropServed := served != nil && match(&served.Entry)
 		if !dropNext && !dropServed {
@@ -105,15 +56,15 @@ func (c *Cache) Purge(match func(*Entry) bool, hard bool) (n int) {
 		}
 		n++
 		if !hard {
-			for _, v := range s.versions() {
+			for _, v := range s.Versions() {
 				if match(&v.Entry) {
-					v.purged.Store(true)
+					v.Purge()
 				}
 			}
 			continue
 		}
 		if dropNext {
-			s.prepare(nil, nil)
+			s.Prepare(nil, nil)
 		}
 		if dropServed || served == nil {
 			c.leave(s)

@@ -103,7 +103,7 @@ func TestPurgedEntryStaysPurged(t *testing.T) {
 		"promoted": func(_ *testing.T, c *Cache, o *fakeOrigin) {
 			c.Publish(o.generation(), nil)
 			c.Purge(all, false)
-			c.promote(c.index.get("list"))
+			c.promote(c.index.Get("list"))
 		},
 	}
 	for name, move := range tests {

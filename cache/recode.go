@@ -6,6 +6,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/cache/shelf"
+	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
 // recodeQueue limits how many entries wait to be recoded. An entry that finds the
@@ -14,10 +15,10 @@ const recodeQueue = 1024
 
 // weakVersion is a version in the queue. The queue holds no entry in memory: an entry
 // that has left the cache is neither kept nor recoded.
-type weakVersion = weak.Pointer[version]
+type weakVersion = weak.Pointer[slot.Version]
 
 // enqueue schedules a version for recoding.
-func (c *Cache) enqueue(v *version) {
+func (c *Cache) enqueue(v *slot.Version) {
 	if c.opts.Recode == nil {
 		return
 	}
@@ -43,17 +44,17 @@ func (c *Cache) recodeAll() {
 }
 
 // has reports whether the cache serves this very version, or will.
-func (c *Cache) has(v *version) bool {
-	s := c.index.get(v.Key)
+func (c *Cache) has(v *slot.Version) bool {
+	s := c.index.Get(v.Key)
 	if s == nil {
 		return false
 	}
-	next := s.next.Load()
-	return s.served.Load() == v || next != nil && next.version == v
+	next := s.Next()
+	return s.Served() == v || next != nil && next.Version == v
 }
 
 // recode replaces a version by another form of it. A panic costs that form.
-func (c *Cache) recode(v *version) {
+func (c *Cache) recode(v *slot.Version) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.counts.panics.Add(1)
@@ -77,17 +78,17 @@ func (c *Cache) recode(v *version) {
 
 // replace puts another form of a version in its place, if the version is still there
 // and the other form fits where the slot is kept.
-func (c *Cache) replace(v *version, better *Entry) {
+func (c *Cache) replace(v *slot.Version, better *Entry) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	s := c.index.get(v.Key)
+	s := c.index.Get(v.Key)
 	if s == nil {
 		return
 	}
-	by := v.recoded(better)
-	if s.served.Load() == v {
+	by := v.Recoded(better)
+	if s.Served() == v {
 		at := s.Place()
-		if !c.shelves.Fits(s, by.cost) {
+		if !c.shelves.Fits(s, by.Cost()) {
 			return
 		}
 		c.move(s, by, at)
@@ -95,7 +96,7 @@ func (c *Cache) replace(v *version, better *Entry) {
 			c.share(c.shelves.Bytes(shelf.Warm))
 		}
 	}
-	if next := s.next.Load(); next != nil && next.version == v {
-		s.prepare(by, next.of)
+	if next := s.Next(); next != nil && next.Version == v {
+		s.Prepare(by, next.Of)
 	}
 }

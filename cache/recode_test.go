@@ -10,6 +10,9 @@ import (
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
+
+	"github.com/lewistv/xcri-proxy/cache/reads"
+	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
 // recoded returns options whose Recode waits for the gate in *gate, and then adds a
@@ -70,7 +73,7 @@ func TestRecodeComesTooLate(t *testing.T) {
 	if e, _, _ := c.lookup("list"); string(e.Variants[0].ETag) != "0" {
 		t.Error("an old answer came back in another form")
 	}
-	c.replace(newVersion(answer("nowhere", 1), moment{}), &better)
+	c.replace(slot.NewVersion(answer("nowhere", 1), reads.Moment{}), &better)
 	checkShelves(t, c)
 }
 
@@ -133,8 +136,8 @@ func TestRecodePreparedVersion(t *testing.T) {
 	c := newCache(t, o, Options{})
 	g := o.generation()
 	c.Prepare(t.Context(), g, []string{"list"}, func(Warmed) {})
-	v := c.index.get("list").next.Load().version
-	if !c.has(v) || c.has(newVersion(&v.Entry, v.read)) || c.has(newVersion(answer("team", 1), moment{})) {
+	v := c.index.Get("list").Next().Version
+	if !c.has(v) || c.has(slot.NewVersion(&v.Entry, v.Read)) || c.has(slot.NewVersion(answer("team", 1), reads.Moment{})) {
 		t.Error("the cache does not know which versions it has")
 	}
 	better := v.Entry
@@ -208,7 +211,7 @@ func TestRecodeQueueHoldsNoEntries(t *testing.T) {
 		runtime.AddCleanup(e, func(int) { alive.Add(-1) }, 0)
 	}
 	held := func() (n int32) {
-		c.each(func(*slot, *version) { n++ })
+		c.each(func(*slot.Slot, *slot.Version) { n++ })
 		return n
 	}
 	// One more: the entry that is being recoded.

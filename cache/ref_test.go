@@ -35,7 +35,7 @@ func TestRef(t *testing.T) {
 	s := r.near.Load()
 	near := func(when string) {
 		t.Helper()
-		if r.near.Load() != s || s.served.Load() == nil {
+		if r.near.Load() != s || s.Served() == nil {
 			t.Errorf("%s: not the slot that it was", when)
 		}
 	}
@@ -55,7 +55,7 @@ func TestRef(t *testing.T) {
 	near("warm again")
 	for _, part := range []string{"warm", "tail"} {
 		old := r.near.Load()
-		if c.Purge(func(*Entry) bool { return true }, true); old.served.Load() != nil || old.next.Load() != nil {
+		if c.Purge(func(*Entry) bool { return true }, true); old.Served() != nil || old.Next() != nil {
 			t.Errorf("the %s slot holds an entry after it was dropped", part)
 		}
 		follow(t, c, r, Miss)
@@ -87,7 +87,7 @@ func TestRefs(t *testing.T) {
 		all.Wait()
 		c.Purge(func(*Entry) bool { return true }, true)
 		for i := range refs {
-			if s := refs[i].near.Load(); s != nil && s.served.Load() != nil {
+			if s := refs[i].near.Load(); s != nil && s.Served() != nil {
 				t.Fatal("a ref holds an entry that has left the cache")
 			}
 		}

@@ -9,6 +9,7 @@ import (
 	"testing/synctest"
 
 	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
 // inFiles returns options whose Recode moves each body to a memory file.
@@ -37,12 +38,12 @@ func TestFilesAreThoseOfEntries(t *testing.T) {
 			synctest.Wait()
 			files := map[*memfile.File]bool{}
 			var bytes int64
-			c.each(func(_ *slot, v *version) {
+			c.each(func(_ *slot.Slot, v *slot.Version) {
 				if f := v.Variants[0].File; f != nil && !files[f] {
 					files[f] = true
 					bytes += f.Cost()
-					if v.cost < f.Cost() {
-						t.Errorf("%s: the entry's cost is %d, its file's %d", v.Key, v.cost, f.Cost())
+					if v.Cost() < f.Cost() {
+						t.Errorf("%s: the entry's cost is %d, its file's %d", v.Key, v.Cost(), f.Cost())
 					}
 				}
 			})

@@ -36,15 +36,15 @@ func (c *Cache) consistent() error {
 		slots := c.shelves.Items(at)
 		var bytes int64
 		for _, s := range slots {
-			v := s.served.Load()
-			if v == nil || s.Place() != at || c.index.slots[s.Key] != s || v.Key != s.Key {
+			v := s.Served()
+			if v == nil || s.Place() != at || c.index.Get(s.Key) != s || v.Key != s.Key {
 				wrong("%s: the slot of %s is not in order", at, s.Key)
 				continue
 			}
-			if v.cost != v.Entry.Cost() || v.users == 0 {
-				wrong("%s: %s is charged %d bytes, and takes %d", at, s.Key, v.cost, v.Entry.Cost())
+			if v.Cost() != v.Entry.Cost() {
+				wrong("%s: %s is charged %d bytes, and takes %d", at, s.Key, v.Cost(), v.Entry.Cost())
 			}
-			bytes += v.cost
+			bytes += v.Cost()
 		}
 		if has, budget := c.shelves.Bytes(at), c.shelves.Budget(at); bytes != has || bytes > budget {
 			wrong("%s: counts %d bytes, holds %d, budget %d", at, has, bytes, budget)
@@ -55,8 +55,9 @@ func (c *Cache) consistent() error {
 	if total > c.opts.Bytes {
 		wrong("%d bytes in all, %d over the budget", total, total-c.opts.Bytes)
 	}
-	for key, s := range c.index.slots {
-		switch served, next := s.served.Load(), s.next.Load(); {
+	for _, s := range c.index.All() {
+		key := s.Key
+		switch served, next := s.Served(), s.Next(); {
 		case served == nil && next == nil:
 			wrong("%s has a slot and no version", key)
 		case (served == nil) != (s.Place() == shelf.Nowhere):
@@ -66,12 +67,12 @@ func (c *Cache) consistent() error {
 				wrong("%s has a next version that no preparation knows", key)
 			}
 		}
-		if s.served.Load() == nil {
+		if s.Served() == nil {
 			kept++
 		}
 	}
-	if kept != len(c.index.slots) {
-		wrong("%d slots in the index, %d on the shelves", len(c.index.slots), kept)
+	if kept != len(c.index.All()) {
+		wrong("%d slots in the index, %d on the shelves", len(c.index.All()), kept)
 	}
 	return errors.Join(errs...)
 }
@@ -315,7 +316,7 @@ func TestPromotionDoesNotBringBackAnOldEntry(t *testing.T) {
 		k := key("list", i)
 		c.storeEntry(numbered(answer(k, 100), "old"))
 		var wg sync.WaitGroup
-		wg.Go(func() { c.promote(c.index.get(k)) })
+		wg.Go(func() { c.promote(c.index.Get(k)) })
 		wg.Go(func() { c.storeEntry(numbered(answer(k, i%200), "new")) })
 		wg.Wait()
 		get(t, c, k, Hit, "new")

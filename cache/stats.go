@@ -44,13 +44,13 @@ func (c *Cache) Stats() Stats {
 	if now.Generation != nil {
 		stats.Generation = now.ID()
 	}
-	for _, s := range c.index.all() {
-		served := s.served.Load()
-		if served != nil && !now.holds(served) {
+	for _, s := range c.index.All() {
+		served := s.Served()
+		if served != nil && !now.Fresh(served) {
 			stats.Stale++
 		}
-		if next := s.next.Load(); next != nil && next.version != served {
-			stats.Prepared += next.cost
+		if next := s.Next(); next != nil && next.Version != served {
+			stats.Prepared += next.Cost()
 		}
 	}
 	return stats

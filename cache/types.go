@@ -5,6 +5,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/cache/outage"
+	"github.com/lewistv/xcri-proxy/cache/slot"
 	"github.com/lewistv/xcri-proxy/cache/turns"
 )
 
@@ -14,6 +15,9 @@ type (
 	Variant = entry.Variant
 	Entry   = entry.Entry
 )
+
+// Generation is one state of all data that answers come from. See package slot.
+type Generation = slot.Generation
 
 // Outage records whether the origin is down. See package outage.
 type Outage = outage.Outage

@@ -15,13 +15,15 @@ const module = "github.com/lewistv/xcri-proxy/"
 // allowed lists each package of the project, a colon, and the packages of the project
 // that it may import.
 const allowed = `
-cache: cache/entry cache/outage cache/shelf cache/turns
+cache: cache/entry cache/outage cache/reads cache/shelf cache/slot cache/turns
 cache/admission:
 cache/atomicfile:
 cache/entry: cache/memfile
 cache/memfile:
 cache/outage:
+cache/reads: cache/entry
 cache/shelf: cache/admission
+cache/slot: cache/entry cache/reads cache/shelf
 cache/snapshot: cache cache/atomicfile
 cache/turns:
 cmd/internal/accesslog:

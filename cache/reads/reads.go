@@ -1,0 +1,85 @@
+// Package reads knows which answers are being read from the origin, so that a purge also
+// applies to an answer whose read began before the purge and ends after it.
+package reads
+
+import (
+	"sync/atomic"
+
+	"github.com/lewistv/xcri-proxy/cache/entry"
+)
+
+// Moment identifies the start of a read.
+type Moment struct {
+	Order  int64 // among all reads; zero for an entry of an earlier run
+	purges int64 // number of purges before it
+}
+
+// Reads are the reads under way, and the purges which any of them may have begun
+// before. Purges may be called at any time; no other two calls may run concurrently.
+type Reads struct {
+	begun    int64
+	underway map[int64]Moment // by order
+	purges   atomic.Int64     // total number
+	recent   []purge          // in their order
+	dropped  bool             // whether any purge ever was hard
+}
+
+// purge is a recent purge. A read that started before it is affected by it.
+type purge struct {
+	number int64
+	match  func(*entry.Entry) bool
+	hard   bool
+}
+
+// Begin notes that the read of an answer begins. End must follow, once the answer is
+// stored or dropped.
+func (r *Reads) Begin() Moment {
+	r.begun++
+	if r.underway == nil {
+		r.underway = map[int64]Moment{}
+	}
+	m := Moment{r.begun, r.purges.Load()}
+	r.underway[m.Order] = m
+	return m
+}
+
+// End notes that a read is no longer under way, and forgets purges which no read under
+// way began before.
+func (r *Reads) End(m Moment) {
+	delete(r.underway, m.Order)
+	oldest := r.purges.Load()
+	for _, m := range r.underway {
+		oldest = min(oldest, m.purges)
+	}
+	n := 0
+	for n < len(r.recent) && r.recent[n].number <= oldest {
+		n++
+	}
+	r.recent = append([]purge(nil), r.recent[n:]...)
+}
+
+// Purge notes a purge of all entries that match.
+func (r *Reads) Purge(match func(*entry.Entry) bool, hard bool) {
+	r.dropped = r.dropped || hard
+	number := r.purges.Add(1)
+	if len(r.underway) > 0 {
+		r.recent = append(r.recent, purge{number, match, hard})
+	}
+}
+
+// Purged reports whether a purge since a read began drops the entry that was read, or
+// makes it stale.
+func (r *Reads) Purged(m Moment, e *entry.Entry) (hard, soft bool) {
+	for _, p := range r.recent {
+		if m.purges < p.number && p.match(e) {
+			hard, soft = hard || p.hard, soft || !p.hard
+		}
+	}
+	return hard, soft
+}
+
+// Purges returns the number of purges.
+func (r *Reads) Purges() int64 { return r.purges.Load() }
+
+// Dropped reports whether there was a hard purge.
+func (r *Reads) Dropped() bool { return r.dropped }

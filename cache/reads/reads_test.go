@@ -1,0 +1,73 @@
+package reads
+
+import (
+	"testing"
+
+	"github.com/lewistv/xcri-proxy/cache/entry"
+)
+
+func matches(key string) func(*entry.Entry) bool {
+	return func(e *entry.Entry) bool { return e.Key == key }
+}
+
+// A purge applies to the reads that began before it, whose entries match, and to no
+// other. It is remembered until the last of them has ended.
+func TestPurgeAppliesToReadsUnderWay(t *testing.T) {
+	var r Reads
+	r.Purge(matches("list"), true) // no read is under way
+	before, other := r.Begin(), r.Begin()
+	r.Purge(matches("list"), false)
+	between := r.Begin()
+	r.Purge(matches("list"), true)
+	after := r.Begin()
+	for _, tt := range []struct {
+		name       string
+		read       Moment
+		key        string
+		hard, soft bool
+	}{
+		{"before both", before, "list", true, true},
+		{"another key", before, "team", false, false},
+		{"between them", between, "list", true, false},
+		{"after both", after, "list", false, false},
+	} {
+		if hard, soft := r.Purged(tt.read, &entry.Entry{Key: tt.key}); hard != tt.hard || soft != tt.soft {
+			t.Errorf("%s: hard %t, soft %t", tt.name, hard, soft)
+		}
+	}
+	for _, ended := range []struct {
+		read       Moment
+		remembered int
+	}{{before, 2}, {other, 1}, {after, 1}, {between, 0}} {
+		if r.End(ended.read); len(r.recent) != ended.remembered {
+			t.Errorf("after the end of read %d: %d purges", ended.read.Order, len(r.recent))
+		}
+	}
+	if r.Purges() != 3 || len(r.underway) != 0 {
+		t.Errorf("%d purges, %d reads", r.Purges(), len(r.underway))
+	}
+}
+
+// Reads are numbered in the order of their beginnings, from one.
+func TestOrder(t *testing.T) {
+	var r Reads
+	for want := int64(1); want < 4; want++ {
+		if m := r.Begin(); m.Order != want {
+			t.Errorf("read %d is number %d", want, m.Order)
+		}
+	}
+}
+
+// A hard purge is never forgotten, a soft one leaves no mark.
+func TestDropped(t *testing.T) {
+	var r Reads
+	if r.Purge(matches("list"), false); r.Dropped() {
+		t.Error("after a soft purge")
+	}
+	if r.Purge(matches("list"), true); !r.Dropped() {
+		t.Error("not after a hard purge")
+	}
+	if r.Purge(matches("list"), false); !r.Dropped() {
+		t.Error("forgotten")
+	}
+}
