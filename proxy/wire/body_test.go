@@ -18,6 +18,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/proxy/wire/stricttest"
 )
 
 // connected returns a connection of a server and a request on it.
@@ -162,7 +163,7 @@ func TestSendFile(t *testing.T) {
 				client, end = net.Pipe()
 			}
 			go s.ServeConn(end)
-			go io.WriteString(client, strings.Repeat(lines("GET "+target+" HTTP/1.1", "Host: a"), 2)+lines("GET "+target+" HTTP/1.1", "Host: a", "Connection: close"))
+			go io.WriteString(client, strings.Repeat(stricttest.Lines("GET "+target+" HTTP/1.1", "Host: a"), 2)+stricttest.Lines("GET "+target+" HTTP/1.1", "Host: a", "Connection: close"))
 			all, err := io.ReadAll(client)
 			answers, rest := answersIn(string(all))
 			if err != nil || len(answers) != 3 || rest != "" {

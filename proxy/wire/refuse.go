@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/proxy/wire/strict"
 )
 
 const (
@@ -20,7 +22,7 @@ const (
 // refuse answers a refused request in the format of the API's errors if err is a
 // problem. After any other error no client reads the answer.
 func (c *Conn) refuse(err error) {
-	var p *problem
+	var p *strict.Problem
 	if !errors.As(err, &p) {
 		return
 	}
@@ -29,14 +31,14 @@ func (c *Conn) refuse(err error) {
 	}
 	r := &c.session.ctx.Response
 	r.Reset()
-	r.SkipBody = c.session.head.isHead
-	r.SetStatusCode(p.status)
+	r.SkipBody = c.session.head.IsHEAD
+	r.SetStatusCode(p.Status)
 	r.Header.SetContentType("application/json")
 	r.Header.Set(fasthttp.HeaderCacheControl, "no-store")
-	if p.status == fasthttp.StatusServiceUnavailable {
+	if p.Status == fasthttp.StatusServiceUnavailable {
 		r.Header.Set(fasthttp.HeaderRetryAfter, retryAfter)
 	}
-	r.SetBodyString(`{"detail":"` + p.detail + `"}`)
+	r.SetBodyString(`{"detail":"` + p.Detail + `"}`)
 	if c.respond(true, false) == errClosing {
 		c.linger()
 	}
@@ -60,7 +62,7 @@ func (c *Conn) turnAway() {
 		defer c.Close()
 		s := c.server.sessions.Get().(*session)
 		defer c.server.sessions.Put(s)
-		c.session, s.head.isHead = s, false
+		c.session, s.head.IsHEAD = s, false
 		s.to.Reset(c)
 		c.refuse(errNoRoom)
 		s.reset()

@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/proxy/budget"
+	"github.com/lewistv/xcri-proxy/proxy/wire/strict"
 )
 
 // session holds the buffers and the request context of a connection. It is reused for
@@ -18,7 +19,7 @@ type session struct {
 	from *bufio.Reader // the only reader of the connection
 	to   *bufio.Writer
 	ctx  fasthttp.RequestCtx
-	head Head
+	head strict.Head
 	body body
 	room budget.Room // of the request's body
 }
@@ -70,7 +71,7 @@ func (c *Conn) next() bool {
 		c.refuse(errNoRoom)
 		return false
 	}
-	if c.server.opts.Answer != nil && h.plain() && !c.reserved {
+	if c.server.opts.Answer != nil && h.Plain() && !c.reserved {
 		switch done, err := c.answer(h); {
 		case err != nil:
 			return false
@@ -85,9 +86,9 @@ func (c *Conn) next() bool {
 // readHead waits for a request and reads its head, which stays in the read buffer. It
 // returns the head's length, and io.EOF if no request comes. An empty line before a
 // request is skipped.
-func (c *Conn) readHead(h *Head) (int, error) {
+func (c *Conn) readHead(h *strict.Head) (int, error) {
 	from := c.session.from
-	h.isHead = false
+	h.IsHEAD = false
 	if from.Buffered() == 0 {
 		if err := c.expect(); err != nil {
 			return 0, io.EOF
@@ -104,14 +105,14 @@ func (c *Conn) readHead(h *Head) (int, error) {
 			skipped, searched = true, 0
 			continue
 		}
-		size, err := headEnd(b, searched)
+		size, err := strict.End(b, searched)
 		if err == nil {
-			if p := h.parse(b[:size]); p != nil {
+			if p := h.Parse(b[:size]); p != nil {
 				return 0, p
 			}
 			return size, nil
 		}
-		if err != errIncomplete {
+		if err != strict.ErrIncomplete {
 			return 0, err
 		}
 		if len(b) == MaxHead {
@@ -145,7 +146,7 @@ func (c *Conn) cut(err error, nothing bool) error {
 }
 
 // answer lets the fast path answer a request. After an error the connection is closed.
-func (c *Conn) answer(h *Head) (done bool, err error) {
+func (c *Conn) answer(h *strict.Head) (done bool, err error) {
 	b := &c.session.body
 	defer func() {
 		if r := recover(); r != nil {
@@ -177,13 +178,13 @@ func (c *Conn) answer(h *Head) (done bool, err error) {
 
 // handle reads the body of a request and lets the Handler answer. It reports whether
 // the connection goes on.
-func (c *Conn) handle(h *Head, size int) bool {
+func (c *Conn) handle(h *strict.Head, size int) bool {
 	s := c.session
 	defer s.reset()
 	ctx := &s.ctx
 	before := s.from.Buffered()
 	if err := ctx.Request.Header.Read(s.from); err != nil || before-s.from.Buffered() != size {
-		c.refuse(bad("The request could not be read"))
+		c.refuse(strict.Bad("The request could not be read"))
 		return false
 	}
 	if err := c.readRequest(h); err != nil {
@@ -192,39 +193,27 @@ func (c *Conn) handle(h *Head, size int) bool {
 	}
 	ctx.Init2(c, quiet{}, true)
 	ctx.Response.Header.SetNoDefaultContentType(true)
-	closes, http10 := h.closes, h.http10
+	closes, http10 := h.Closes, h.HTTP10
 	c.server.opts.Handler(ctx)
 	return c.respond(closes, http10) == nil
 }
 
 // readRequest adds to ctx the parts that fasthttp's parser does not handle: joined
 // fields, and the body.
-func (c *Conn) readRequest(h *Head) error {
+func (c *Conn) readRequest(h *strict.Head) error {
 	r := &c.session.ctx.Request
-	joined := [repeatable]struct {
-		name  string
-		value []byte
-	}{
-		acceptEncoding: {fasthttp.HeaderAcceptEncoding, h.AcceptEncoding},
-		ifNoneMatch:    {fasthttp.HeaderIfNoneMatch, h.IfNoneMatch},
-		ifMatch:        {fasthttp.HeaderIfMatch, h.ifMatch},
-	}
-	for i, field := range joined {
-		if h.lines[i] > 1 {
-			r.Header.SetBytesV(field.name, field.value) // the first line of the field
-		}
-	}
-	if !h.hasBody() {
+	h.EachJoined(r.Header.SetBytesV) // of which it sets the first line
+	if !h.HasBody() {
 		return nil
 	}
-	if h.expects && !h.http10 {
+	if h.Expects && !h.HTTP10 {
 		return errExpect
 	}
 	if err := c.limitRequest(); err != nil {
 		return err
 	}
-	err := readBody(c.session.from, h, c.bodySink(r))
-	if p := (*problem)(nil); err != nil && !errors.As(err, &p) {
+	err := strict.ReadBody(c.session.from, h, c.bodySink(r))
+	if p := (*strict.Problem)(nil); err != nil && !errors.As(err, &p) {
 		return c.cut(err, false)
 	}
 	return err

@@ -13,6 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/wire/stricttest"
 )
 
 // trickle writes a byte of text every 3 s until the server stops reading.
@@ -29,8 +30,8 @@ func trickle(client net.Conn, text string) {
 // reads, and each step starts a new deadline.
 func TestTimeouts(t *testing.T) {
 	limits := DefaultTimeouts
-	hit, miss := lines("GET /hit HTTP/1.1", "Host: a"), lines("GET /miss HTTP/1.1", "Host: a")
-	post := lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 90000")
+	hit, miss := stricttest.Lines("GET /hit HTTP/1.1", "Host: a"), stricttest.Lines("GET /miss HTTP/1.1", "Host: a")
+	post := stricttest.Lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 90000")
 	long := strings.Repeat("x", 1000)
 	drain := func(client net.Conn) { go io.Copy(io.Discard, client) }
 	for name, tt := range map[string]struct {
@@ -42,7 +43,7 @@ func TestTimeouts(t *testing.T) {
 		"a head without end that begins late": {func(c net.Conn) { drain(c); time.Sleep(limits.Read - 4*time.Second); trickle(c, long) }, limits.Read, limits.Read},
 		"a body without end": {func(c net.Conn) {
 			drain(c)
-			io.WriteString(c, lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 900"))
+			io.WriteString(c, stricttest.Lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 900"))
 			trickle(c, long)
 		}, limits.Read, limits.Read},
 		"a body that is too long":         {func(c net.Conn) { drain(c); io.WriteString(c, post) }, 0, 0},
@@ -57,11 +58,14 @@ func TestTimeouts(t *testing.T) {
 			time.Sleep(limits.Idle - time.Second)
 			trickle(c, long)
 		}, limits.Idle - time.Second + limits.Read, limits.Idle - time.Second + limits.Read},
-		"a hit that nobody reads":     {func(c net.Conn) { io.WriteString(c, hit) }, limits.Write, limits.Write + limits.Slack},
-		"a miss that nobody reads":    {func(c net.Conn) { io.WriteString(c, miss) }, limits.Write, limits.Write + limits.Slack},
-		"a hit that is read slowly":   {func(c net.Conn) { io.WriteString(c, hit); readSlowly(c) }, limits.Write, limits.Write + limits.Slack},
-		"a large body, read slowly":   {func(c net.Conn) { io.WriteString(c, lines("GET /hit/large HTTP/1.1", "Host: a")); readSlowly(c) }, limits.Write, limits.Write + limits.Slack},
-		"a large miss, read slowly":   {func(c net.Conn) { io.WriteString(c, lines("GET /large HTTP/1.1", "Host: a")); readSlowly(c) }, limits.Write, limits.Write + limits.Slack},
+		"a hit that nobody reads":   {func(c net.Conn) { io.WriteString(c, hit) }, limits.Write, limits.Write + limits.Slack},
+		"a miss that nobody reads":  {func(c net.Conn) { io.WriteString(c, miss) }, limits.Write, limits.Write + limits.Slack},
+		"a hit that is read slowly": {func(c net.Conn) { io.WriteString(c, hit); readSlowly(c) }, limits.Write, limits.Write + limits.Slack},
+		"a large body, read slowly": {func(c net.Conn) {
+			io.WriteString(c, stricttest.Lines("GET /hit/large HTTP/1.1", "Host: a"))
+			readSlowly(c)
+		}, limits.Write, limits.Write + limits.Slack},
+		"a large miss, read slowly":   {func(c net.Conn) { io.WriteString(c, stricttest.Lines("GET /large HTTP/1.1", "Host: a")); readSlowly(c) }, limits.Write, limits.Write + limits.Slack},
 		"a refusal that nobody reads": {func(c net.Conn) { io.WriteString(c, "hello\r\n\r\n") }, limits.Write, limits.Write + limits.Slack},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -116,7 +120,7 @@ func largeServer() *Server {
 // client could take for the answer to its next request.
 func TestIdleEndsSilently(t *testing.T) {
 	for name, request := range map[string]string{
-		"nothing": "", "a hit": lines("GET /hit HTTP/1.1", "Host: a"), "a miss": lines("GET /miss HTTP/1.1", "Host: a"), "an empty line": "\r\n",
+		"nothing": "", "a hit": stricttest.Lines("GET /hit HTTP/1.1", "Host: a"), "a miss": stricttest.Lines("GET /miss HTTP/1.1", "Host: a"), "an empty line": "\r\n",
 	} {
 		t.Run(name, func(t *testing.T) {
 			inBubble(t, func(t *testing.T) {
@@ -132,8 +136,8 @@ func TestIdleEndsSilently(t *testing.T) {
 // TestLateRequest: a request that stalls gets a 408, and a request that is cut off
 // gets a 400.
 func TestLateRequest(t *testing.T) {
-	for _, half := range []string{"G", "GET /hit HTTP/1.1\r\nHost: a\r\n", lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 5") + "hell", lines("POST /p HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "5\r\nhello\r\n"} {
-		for _, before := range []string{"", lines("GET /hit HTTP/1.1", "Host: a"), lines("GET /miss HTTP/1.1", "Host: a")} {
+	for _, half := range []string{"G", "GET /hit HTTP/1.1\r\nHost: a\r\n", stricttest.Lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 5") + "hell", stricttest.Lines("POST /p HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "5\r\nhello\r\n"} {
+		for _, before := range []string{"", stricttest.Lines("GET /hit HTTP/1.1", "Host: a"), stricttest.Lines("GET /miss HTTP/1.1", "Host: a")} {
 			inBubble(t, func(t *testing.T) {
 				answers, rest, _ := converse(t, testServer(nil), before, half)
 				want := strings.Count(before, "GET") + 1
@@ -149,9 +153,9 @@ func TestLateRequest(t *testing.T) {
 // A client that closes between requests gets no answer.
 func TestCutRequest(t *testing.T) {
 	s := testServer(nil)
-	hit := lines("GET /hit HTTP/1.1", "Host: a")
-	post := lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 5")
-	chunks := lines("POST /p HTTP/1.1", "Host: a", "Transfer-Encoding: chunked")
+	hit := stricttest.Lines("GET /hit HTTP/1.1", "Host: a")
+	post := stricttest.Lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 5")
+	chunks := stricttest.Lines("POST /p HTTP/1.1", "Host: a", "Transfer-Encoding: chunked")
 	for text, want := range map[string]string{
 		"": "", hit: "[200]", "G": "[400]", hit + "GET /hit HTTP/1.1\r\nHost: a\r\n": "[200 400]", post: "[400]", post + "hell": "[400]", chunks: "[400]",
 		chunks + "5": "[400]", chunks + "5\r\nhel": "[400]", chunks + "5\r\nhello": "[400]", chunks + "5\r\nhello\r\n": "[400]", chunks + "0\r\n": "[400]",
@@ -193,7 +197,7 @@ func TestDeadlinesRest(t *testing.T) {
 				from := bufio.NewReader(client)
 				ask := func() {
 					t.Helper()
-					go io.WriteString(client, lines("GET "+target+" HTTP/1.1", "Host: a"))
+					go io.WriteString(client, stricttest.Lines("GET "+target+" HTTP/1.1", "Host: a"))
 					resp, err := http.ReadResponse(from, nil)
 					if err != nil {
 						t.Fatal(err)
@@ -242,7 +246,7 @@ func TestWriteTimeoutPerAnswer(t *testing.T) {
 				served := make(chan struct{})
 				go func() { defer close(served); s.ServeConn(end) }()
 				const answers = 5
-				go io.WriteString(client, strings.Repeat(lines("GET "+target+" HTTP/1.1", "Host: a"), answers))
+				go io.WriteString(client, strings.Repeat(stricttest.Lines("GET "+target+" HTTP/1.1", "Host: a"), answers))
 				from := bufio.NewReader(client)
 				for i := range answers {
 					time.Sleep(DefaultTimeouts.Write - time.Second) // the client is slow

@@ -22,15 +22,17 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
+	"github.com/lewistv/xcri-proxy/proxy/wire/strict"
 )
 
-// Limits of a request.
+// Limits of a request, in bytes.
 const (
-	// MaxHead is the most bytes that the head of a request may have.
-	MaxHead = 16 << 10
-	// MaxBody is the most bytes that the body of a request may have.
-	MaxBody = 64 << 10
+	MaxHead = strict.MaxHead
+	MaxBody = strict.MaxBody
 )
+
+// Head is the checked head of a request. See package strict.
+type Head = strict.Head
 
 // Options configure a Server. Handler is required.
 type Options struct {

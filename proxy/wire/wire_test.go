@@ -22,6 +22,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
+	"github.com/lewistv/xcri-proxy/proxy/wire/stricttest"
 )
 
 // echo answers with the method, the target and the body of a request.
@@ -175,9 +176,9 @@ func bodies(answers []answer) (all []string) {
 // TestServe: each request gets exactly one answer, in order; the fast path answers
 // plain requests. The connection stays open unless a side closes it.
 func TestServe(t *testing.T) {
-	hit, miss := lines("GET /hit HTTP/1.1", "Host: a"), lines("GET /miss HTTP/1.1", "Host: a")
-	post := lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 5") + "hello"
-	chunks := lines("POST /c HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "2;x=y\r\nhe\r\n003\r\nllo\r\n0\r\nX: y\r\n\r\n"
+	hit, miss := stricttest.Lines("GET /hit HTTP/1.1", "Host: a"), stricttest.Lines("GET /miss HTTP/1.1", "Host: a")
+	post := stricttest.Lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 5") + "hello"
+	chunks := stricttest.Lines("POST /c HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "2;x=y\r\nhe\r\n003\r\nllo\r\n0\r\nX: y\r\n\r\n"
 	const wasHit, wasMiss, wasPost, wasChunks = "hit", `GET /miss ""`, `POST /p "hello"`, `POST /c "hello"`
 	for name, tt := range map[string]struct {
 		stream string
@@ -187,16 +188,16 @@ func TestServe(t *testing.T) {
 		"a miss":                        {miss, []string{wasMiss}},
 		"all kinds":                     {hit + miss + post + hit + chunks + hit + hit + miss, []string{wasHit, wasMiss, wasPost, wasHit, wasChunks, wasHit, wasHit, wasMiss}},
 		"an empty line before each":     {"\r\n" + hit + "\r\n" + post + "\r\n" + hit, []string{wasHit, wasPost, wasHit}},
-		"a hit, with a body":            {lines("GET /hit HTTP/1.1", "Host: a", "Content-Length: 2") + "hi" + hit, []string{`GET /hit "hi"`, wasHit}},
-		"a hit, with an empty body":     {lines("GET /hit HTTP/1.1", "Host: a", "Content-Length: 0") + hit, []string{`GET /hit ""`, wasHit}},
-		"a hit of HTTP/1.0":             {lines("GET /hit HTTP/1.0", "Connection: keep-alive") + hit, []string{`GET /hit ""`, wasHit}},
-		"a hit that is the last":        {lines("GET /hit HTTP/1.1", "Host: a", "Connection: close") + hit, []string{`GET /hit ""`}},
-		"the last of HTTP/1.0":          {lines("GET /miss HTTP/1.0") + hit, []string{wasMiss}},
-		"an expectation, and no body":   {lines("GET /miss HTTP/1.1", "Host: a", "Expect: 100-continue") + hit, []string{wasMiss, wasHit}},
-		"an expectation of HTTP/1.0":    {lines("POST /p HTTP/1.0", "Expect: 100-continue", "Content-Length: 5") + "hello", []string{wasPost}},
-		"a body that is a request":      {lines("POST /p HTTP/1.1", "Host: a", fmt.Sprint("Content-Length: ", len(hit))) + hit + hit, []string{fmt.Sprintf("POST /p %q", hit), wasHit}},
-		"chunks that are requests":      {lines("POST /p HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(hit), hit) + hit, []string{fmt.Sprintf("POST /p %q", hit), wasHit}},
-		"a trailer that looks like one": {lines("POST /c HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "0\r\nGET: /hit HTTP/1.1\r\nHost: a\r\n\r\n" + hit, []string{`POST /c ""`, wasHit}},
+		"a hit, with a body":            {stricttest.Lines("GET /hit HTTP/1.1", "Host: a", "Content-Length: 2") + "hi" + hit, []string{`GET /hit "hi"`, wasHit}},
+		"a hit, with an empty body":     {stricttest.Lines("GET /hit HTTP/1.1", "Host: a", "Content-Length: 0") + hit, []string{`GET /hit ""`, wasHit}},
+		"a hit of HTTP/1.0":             {stricttest.Lines("GET /hit HTTP/1.0", "Connection: keep-alive") + hit, []string{`GET /hit ""`, wasHit}},
+		"a hit that is the last":        {stricttest.Lines("GET /hit HTTP/1.1", "Host: a", "Connection: close") + hit, []string{`GET /hit ""`}},
+		"the last of HTTP/1.0":          {stricttest.Lines("GET /miss HTTP/1.0") + hit, []string{wasMiss}},
+		"an expectation, and no body":   {stricttest.Lines("GET /miss HTTP/1.1", "Host: a", "Expect: 100-continue") + hit, []string{wasMiss, wasHit}},
+		"an expectation of HTTP/1.0":    {stricttest.Lines("POST /p HTTP/1.0", "Expect: 100-continue", "Content-Length: 5") + "hello", []string{wasPost}},
+		"a body that is a request":      {stricttest.Lines("POST /p HTTP/1.1", "Host: a", fmt.Sprint("Content-Length: ", len(hit))) + hit + hit, []string{fmt.Sprintf("POST /p %q", hit), wasHit}},
+		"chunks that are requests":      {stricttest.Lines("POST /p HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(hit), hit) + hit, []string{fmt.Sprintf("POST /p %q", hit), wasHit}},
+		"a trailer that looks like one": {stricttest.Lines("POST /c HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "0\r\nGET: /hit HTTP/1.1\r\nHost: a\r\n\r\n" + hit, []string{`POST /c ""`, wasHit}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := testServer(nil)
@@ -232,21 +233,21 @@ func TestRefused(t *testing.T) {
 	}{
 		"no request":             {"hello\r\n\r\n", 400},
 		"a bare LF":              {"GET /hit HTTP/1.1\n", 400},
-		"two empty lines":        {"\r\n\r\n" + lines("GET /hit HTTP/1.1", "Host: a"), 400},
+		"two empty lines":        {"\r\n\r\n" + stricttest.Lines("GET /hit HTTP/1.1", "Host: a"), 400},
 		"too long":               {"GET /hit HTTP/1.1\r\nHost: a\r\nX: " + strings.Repeat("x", MaxHead), 431},
-		"too long, with its end": {lines("GET /hit HTTP/1.1", "Host: a", "X: "+strings.Repeat("x", MaxHead)), 431},
-		"a long body":            {lines("POST /p HTTP/1.1", "Host: a", fmt.Sprint("Content-Length: ", MaxBody+1)), 413},
-		"a body that waits":      {lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 2", "Expect: 100-continue") + "hi", 417},
-		"another expectation":    {lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 2", "Expect: x") + "hi", 417},
-		"a trailer for fasthttp": {lines("GET /miss HTTP/1.1", "Host: a", "Trailer: Content-Length"), 400},
+		"too long, with its end": {stricttest.Lines("GET /hit HTTP/1.1", "Host: a", "X: "+strings.Repeat("x", MaxHead)), 431},
+		"a long body":            {stricttest.Lines("POST /p HTTP/1.1", "Host: a", fmt.Sprint("Content-Length: ", MaxBody+1)), 413},
+		"a body that waits":      {stricttest.Lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 2", "Expect: 100-continue") + "hi", 417},
+		"another expectation":    {stricttest.Lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 2", "Expect: x") + "hi", 417},
+		"a trailer for fasthttp": {stricttest.Lines("GET /miss HTTP/1.1", "Host: a", "Trailer: Content-Length"), 400},
 	}
-	for name, tt := range refusedHeads {
+	for name, tt := range stricttest.RefusedHeads {
 		requests["head: "+name] = struct {
 			text   string
 			status int
-		}{tt.head, tt.status}
+		}{tt.Head, tt.Status}
 	}
-	for name, chunks := range refusedChunks {
+	for name, chunks := range stricttest.RefusedChunks {
 		status := 400
 		if strings.HasPrefix(name, "too large") {
 			status = 413
@@ -254,12 +255,12 @@ func TestRefused(t *testing.T) {
 		requests["chunks: "+name] = struct {
 			text   string
 			status int
-		}{lines("POST /c HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + chunks, status}
+		}{stricttest.Lines("POST /c HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + chunks, status}
 	}
 	s := testServer(nil)
 	for name, tt := range requests {
 		t.Run(name, func(t *testing.T) {
-			hit := lines("GET /hit HTTP/1.1", "Host: a")
+			hit := stricttest.Lines("GET /hit HTTP/1.1", "Host: a")
 			inBubble(t, func(t *testing.T) {
 				answers, rest, took := converse(t, s, hit+tt.text+hit)
 				if len(answers) != 2 || answers[0].body != "hit" || rest != "" || took >= DefaultTimeouts.Read {
@@ -275,48 +276,6 @@ func TestRefused(t *testing.T) {
 	}
 }
 
-// refusedChunks lists invalid chunked bodies.
-var refusedChunks = map[string]string{
-	"no size":                       "\r\nhello\r\n0\r\n\r\n",
-	"no number":                     "x\r\nhello\r\n0\r\n\r\n",
-	"a sign":                        "+5\r\nhello\r\n0\r\n\r\n",
-	"a prefix":                      "0x5\r\nhello\r\n0\r\n\r\n",
-	"a space before":                " 5\r\nhello\r\n0\r\n\r\n",
-	"a space after":                 "5 \r\nhello\r\n0\r\n\r\n",
-	"a tab after":                   "5\t;x\r\nhello\r\n0\r\n\r\n",
-	"an underscore":                 "1_0\r\nhello\r\n0\r\n\r\n",
-	"many digits":                   "000000005\r\nhello\r\n0\r\n\r\n",
-	"too large":                     "10001\r\n",
-	"too large in all":              "ffff\r\n" + strings.Repeat("x", 0xffff) + "\r\n2\r\n",
-	"too large a number":            "ffffffff\r\n",
-	"a bare LF after the size":      "5\nhello\r\n0\r\n\r\n",
-	"a bare LF after the data":      "5\r\nhello\n0\r\n\r\n",
-	"a bare LF after the last":      "0\n\r\n",
-	"a bare LF at the end":          "0\r\n\n",
-	"a CR in a size":                "5\rx\r\nhello\r\n0\r\n\r\n",
-	"data that is longer":           "4\r\nhello\r\n0\r\n\r\n",
-	"data that is shorter":          "6\r\nhello\r\n0\r\n\r\n",
-	"an extension with a NUL":       "5;x=\x00\r\nhello\r\n0\r\n\r\n",
-	"an extension with an LF":       "5;x=\n\r\nhello\r\n0\r\n\r\n",
-	"a long extension":              "5;" + strings.Repeat("x", maxChunkLine) + "\r\nhello\r\n0\r\n\r\n",
-	"an extension without end":      "5;" + strings.Repeat("x", 2<<20),
-	"many extensions":               strings.Repeat("1;"+strings.Repeat("x", 200)+"\r\nh\r\n", 30) + "0\r\n\r\n",
-	"no end of the data":            "5\r\nhelloxx0\r\n\r\n",
-	"no size but an extension":      ";x\r\n\r\n",
-	"a CR and an x after it":        "5\r\nhello\rx0\r\n\r\n",
-	"a line that just does not fit": "5;" + strings.Repeat("x", maxChunkLine-3) + "\r\nhello\r\n0\r\n\r\n",
-	"a trailer without a name":      "0\r\n: x\r\n\r\n",
-	"a space in a trailer":          "0\r\nx y: z\r\n\r\n",
-	"a control after a colon":       "0\r\nx:\x01\r\n\r\n",
-	"a letter after the size":       "5g\r\nhello\r\n0\r\n\r\n",
-	"a colon after the size":        "5:\r\nhello\r\n0\r\n\r\n",
-	"a trailer without colon":       "0\r\nx\r\n\r\n",
-	"a trailer with a NUL":          "0\r\nx: \x00\r\n\r\n",
-	"a folded trailer":              "0\r\nx: y\r\n z\r\n\r\n",
-	"a long trailer":                "0\r\nx: " + strings.Repeat("x", maxTrailers) + "\r\n\r\n",
-	"many trailers":                 "0\r\n" + strings.Repeat("x: "+strings.Repeat("y", 1000)+"\r\n", 6) + "\r\n",
-}
-
 // TestLargestBodies: a body of exactly MaxBody bytes is read, with a length and in
 // chunks; so are chunks with the largest permitted extensions and trailers.
 func TestLargestBodies(t *testing.T) {
@@ -324,19 +283,19 @@ func TestLargestBodies(t *testing.T) {
 	s := testServer(func(o *Options) {
 		o.Handler = func(ctx *fasthttp.RequestCtx) { fmt.Fprint(ctx, len(ctx.Request.Body())) }
 	})
-	chunks := lines("POST /c HTTP/1.1", "Host: a", "Transfer-Encoding: chunked")
+	chunks := stricttest.Lines("POST /c HTTP/1.1", "Host: a", "Transfer-Encoding: chunked")
 	half := fmt.Sprintf("%X\r\n%s\r\n", MaxBody/2, body[:MaxBody/2])
 	for name, tt := range map[string]struct{ text, want string }{
-		"a length":        {lines("POST /p HTTP/1.1", "Host: a", fmt.Sprint("Content-Length: ", MaxBody)) + body, fmt.Sprint(MaxBody)},
+		"a length":        {stricttest.Lines("POST /p HTTP/1.1", "Host: a", fmt.Sprint("Content-Length: ", MaxBody)) + body, fmt.Sprint(MaxBody)},
 		"a chunk":         {chunks + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", MaxBody, body), fmt.Sprint(MaxBody)},
 		"two chunks":      {chunks + half + half + "0\r\n\r\n", fmt.Sprint(MaxBody)},
-		"a long line":     {chunks + "5;" + strings.Repeat("x", maxChunkLine-4) + "\r\nhello\r\n0\r\n\r\n", "5"},
-		"long extensions": {chunks + strings.Repeat("1;"+strings.Repeat("x", 127)+"\r\nh\r\n", maxExtensions/128) + "0\r\n\r\n", fmt.Sprint(maxExtensions / 128)},
+		"a long line":     {chunks + "5;" + strings.Repeat("x", 256-4) + "\r\nhello\r\n0\r\n\r\n", "5"},
+		"long extensions": {chunks + strings.Repeat("1;"+strings.Repeat("x", 127)+"\r\nh\r\n", 4096/128) + "0\r\n\r\n", fmt.Sprint(4096 / 128)},
 		"all hex digits":  {chunks + "0000000a\r\n0123456789\r\nF\r\n0123456789abcde\r\n0;x=y\r\n\r\n", "25"},
-		"trailers":        {chunks + "0\r\n" + strings.Repeat("x: "+strings.Repeat("y", 125)+"\r\n", maxTrailers/128) + "\r\n", "0"},
+		"trailers":        {chunks + "0\r\n" + strings.Repeat("x: "+strings.Repeat("y", 125)+"\r\n", 4096/128) + "\r\n", "0"},
 	} {
 		inBubble(t, func(t *testing.T) {
-			answers, rest, _ := converse(t, s, tt.text+lines("GET /miss HTTP/1.1", "Host: a"))
+			answers, rest, _ := converse(t, s, tt.text+stricttest.Lines("GET /miss HTTP/1.1", "Host: a"))
 			if len(answers) != 2 || answers[0].body != tt.want || answers[1].body != "0" || rest != "" {
 				t.Errorf("%s: %q, then %q", name, bodies(answers), rest)
 			}
@@ -348,11 +307,11 @@ func TestLargestBodies(t *testing.T) {
 func TestRefusalAfterHEAD(t *testing.T) {
 	s := testServer(nil)
 	for request, body := range map[string]bool{
-		"hello\n": true, lines("GET / HTTP/1.1"): true, lines("HEAD / HTTP/1.1"): false, lines("HEAD / HTTP/1.1", "Host: a", "Content-Length: 70000"): false,
+		"hello\n": true, stricttest.Lines("GET / HTTP/1.1"): true, stricttest.Lines("HEAD / HTTP/1.1"): false, stricttest.Lines("HEAD / HTTP/1.1", "Host: a", "Content-Length: 70000"): false,
 	} {
 		inBubble(t, func(t *testing.T) {
 			client, end := net.Pipe()
-			go io.WriteString(client, lines("HEAD /miss HTTP/1.1", "Host: a")+request)
+			go io.WriteString(client, stricttest.Lines("HEAD /miss HTTP/1.1", "Host: a")+request)
 			go s.ServeConn(end)
 			all, err := io.ReadAll(client)
 			parts := strings.SplitN(string(all), "\r\n\r\n", 3)
@@ -373,7 +332,7 @@ func TestJoinedFields(t *testing.T) {
 		}
 	})
 	inBubble(t, func(t *testing.T) {
-		request := lines("POST / HTTP/1.1", "Host: a", "Accept-Encoding: br", "If-None-Match: \"x\"", "X: 1", "accept-encoding: gzip", "X: 2", "if-none-match: \"y\"", "If-Match: \"z\"", "If-Match: *")
+		request := stricttest.Lines("POST / HTTP/1.1", "Host: a", "Accept-Encoding: br", "If-None-Match: \"x\"", "X: 1", "accept-encoding: gzip", "X: 2", "if-none-match: \"y\"", "If-Match: \"z\"", "If-Match: *")
 		answers, _, _ := converse(t, s, request)
 		if want := `"br, gzip""\"x\", \"y\"""\"z\", *"["1" "2"]`; len(answers) != 1 || answers[0].body != want {
 			t.Errorf("%q, want %s", bodies(answers), want)
@@ -389,7 +348,7 @@ func TestPanicOfFastPath(t *testing.T) {
 		o.OnPanic = func(target string, cause any) { told = append(told, fmt.Sprint(target, " ", cause)) }
 	})
 	inBubble(t, func(t *testing.T) {
-		answers, rest, _ := converse(t, s, lines("GET /hit HTTP/1.1", "Host: a"))
+		answers, rest, _ := converse(t, s, stricttest.Lines("GET /hit HTTP/1.1", "Host: a"))
 		if len(answers) > 0 || rest != "" || fmt.Sprint(told) != "[/hit in the fast path]" || s.Stats().Open != 0 {
 			t.Errorf("%q, %q, %q, %+v", bodies(answers), rest, told, s.Stats())
 		}
@@ -400,7 +359,7 @@ func TestPanicOfFastPath(t *testing.T) {
 	})
 	inBubble(t, func(t *testing.T) {
 		told = nil
-		answers, rest, _ := converse(t, s, lines("GET /miss HTTP/1.1", "Host: a"))
+		answers, rest, _ := converse(t, s, stricttest.Lines("GET /miss HTTP/1.1", "Host: a"))
 		if len(answers) > 0 || rest != "" || fmt.Sprint(told) != "[in the handler]" || s.Stats().Open != 0 {
 			t.Errorf("%q, %q, %q, %+v", bodies(answers), rest, told, s.Stats())
 		}
@@ -416,7 +375,7 @@ func TestHandlerCloses(t *testing.T) {
 		}
 	})
 	inBubble(t, func(t *testing.T) {
-		answers, _, took := converse(t, s, strings.Repeat(lines("GET /miss HTTP/1.1", "Host: a"), 3))
+		answers, _, took := converse(t, s, strings.Repeat(stricttest.Lines("GET /miss HTTP/1.1", "Host: a"), 3))
 		if len(answers) != 1 || answers[0].header.Get("Connection") != "close" || took > 0 {
 			t.Errorf("%+v after %v", answers, took)
 		}
@@ -429,10 +388,10 @@ func TestVersions(t *testing.T) {
 	s := testServer(nil)
 	inBubble(t, func(t *testing.T) {
 		for request, want := range map[string]string{
-			lines("GET /miss HTTP/1.0"):                                 "close",
-			lines("GET /miss HTTP/1.0", "Connection: keep-alive"):       "keep-alive",
-			lines("GET /miss HTTP/1.1", "Host: a"):                      "",
-			lines("GET /miss HTTP/1.1", "Host: a", "Connection: close"): "close",
+			stricttest.Lines("GET /miss HTTP/1.0"):                                 "close",
+			stricttest.Lines("GET /miss HTTP/1.0", "Connection: keep-alive"):       "keep-alive",
+			stricttest.Lines("GET /miss HTTP/1.1", "Host: a"):                      "",
+			stricttest.Lines("GET /miss HTTP/1.1", "Host: a", "Connection: close"): "close",
 		} {
 			answers, _, _ := converse(t, s, request)
 			if len(answers) != 1 || answers[0].header.Get("Connection") != want || answers[0].header.Get("Server") != "test" {
@@ -463,7 +422,7 @@ func TestConnectionLimit(t *testing.T) {
 			all, _ := io.ReadAll(client)
 			return client, string(all)
 		}
-		hit := lines("GET /hit HTTP/1.1", "Host: a")
+		hit := stricttest.Lines("GET /hit HTTP/1.1", "Host: a")
 		for range 3 {
 			client, said := ask(hit)
 			defer client.Close()
@@ -473,7 +432,7 @@ func TestConnectionLimit(t *testing.T) {
 		}
 		for range 4 {
 			for _, method := range []string{"GET", "HEAD"} {
-				client, said := ask(lines(method+" /hit HTTP/1.1", "Host: a"))
+				client, said := ask(stricttest.Lines(method+" /hit HTTP/1.1", "Host: a"))
 				client.Close()
 				if method == "HEAD" && !strings.HasSuffix(said, "\r\n\r\n") {
 					t.Errorf("the answer to a HEAD has a body: %q", said)
@@ -489,7 +448,7 @@ func TestConnectionLimit(t *testing.T) {
 					}
 				}
 			}
-			client, said := ask(strings.Repeat(lines("GET /livez HTTP/1.1", "Host: a"), 2))
+			client, said := ask(strings.Repeat(stricttest.Lines("GET /livez HTTP/1.1", "Host: a"), 2))
 			client.Close()
 			answers, rest := answersIn(said)
 			if len(answers) != 1 || rest != "" || answers[0].status != 200 || answers[0].header.Get("Connection") != "close" {
@@ -597,8 +556,8 @@ func TestNothingIsKept(t *testing.T) {
 			ctx.Response.Header.Set("X", "set")
 		}
 	})
-	first := lines("POST /p HTTP/1.1", "Host: a", "X: 1", "Content-Length: 5") + "hello"
-	second := lines("POST /p HTTP/1.1", "Host: a")
+	first := stricttest.Lines("POST /p HTTP/1.1", "Host: a", "X: 1", "Content-Length: 5") + "hello"
+	second := stricttest.Lines("POST /p HTTP/1.1", "Host: a")
 	for range 3 {
 		inBubble(t, func(t *testing.T) {
 			answers, _, _ := converse(t, s, first+second)
@@ -625,7 +584,7 @@ func TestWriteFails(t *testing.T) {
 				}
 				return header, v, ok
 			}
-			conn := &deaf{request: lines("GET "+target+" HTTP/1.1", "Host: a")}
+			conn := &deaf{request: stricttest.Lines("GET "+target+" HTTP/1.1", "Host: a")}
 			s.ServeConn(conn)
 			if answered != 1 || conn.closed == 0 || s.Stats().Open != 0 {
 				t.Errorf("%d answers, closed %d times, %+v", answered, conn.closed, s.Stats())
@@ -654,7 +613,7 @@ func TestHeadersAlone(t *testing.T) {
 	for _, target := range []string{"/miss", "/hit"} {
 		inBubble(t, func(t *testing.T) {
 			client, end := net.Pipe()
-			go io.WriteString(client, lines("HEAD "+target+" HTTP/1.1", "Host: a", "Connection: close"))
+			go io.WriteString(client, stricttest.Lines("HEAD "+target+" HTTP/1.1", "Host: a", "Connection: close"))
 			go s.ServeConn(end)
 			all, err := io.ReadAll(client)
 			head, rest, _ := strings.Cut(string(all), "\r\n\r\n")
@@ -674,7 +633,7 @@ func TestDefaults(t *testing.T) {
 	}
 	inBubble(t, func(t *testing.T) {
 		s := New(Options{Handler: func(*fasthttp.RequestCtx) { panic("in the handler") }})
-		if answers, rest, _ := converse(t, s, lines("GET / HTTP/1.1", "Host: a")); len(answers) > 0 || rest != "" {
+		if answers, rest, _ := converse(t, s, stricttest.Lines("GET / HTTP/1.1", "Host: a")); len(answers) > 0 || rest != "" {
 			t.Errorf("%v, %q", answers, rest)
 		}
 	})
@@ -685,9 +644,9 @@ func TestDefaults(t *testing.T) {
 func TestRefusalArrives(t *testing.T) {
 	s := testServer(nil)
 	for name, request := range map[string]string{
-		"a bad head":  lines("GET / HTTP/1.1", "Host: u@a"),
-		"a long body": lines("POST / HTTP/1.1", "Host: a", "Content-Length: 100000"),
-		"bad chunks":  lines("POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "x\r\n",
+		"a bad head":  stricttest.Lines("GET / HTTP/1.1", "Host: u@a"),
+		"a long body": stricttest.Lines("POST / HTTP/1.1", "Host: a", "Content-Length: 100000"),
+		"bad chunks":  stricttest.Lines("POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "x\r\n",
 	} {
 		client, end := joined(t)
 		if _, err := io.WriteString(client, request+strings.Repeat("x", 100_000)); err != nil {
@@ -736,11 +695,11 @@ func TestStop(t *testing.T) {
 		return conn
 	}
 	idle, busy := dial(), dial()
-	io.WriteString(idle, lines("GET /hit HTTP/1.1", "Host: a"))
+	io.WriteString(idle, stricttest.Lines("GET /hit HTTP/1.1", "Host: a"))
 	if _, err := io.ReadFull(idle, make([]byte, len(hitHeader)+3)); err != nil {
 		t.Fatal(err)
 	}
-	io.WriteString(busy, lines("GET /miss HTTP/1.1", "Host: a"))
+	io.WriteString(busy, stricttest.Lines("GET /miss HTTP/1.1", "Host: a"))
 	ended, end := context.WithCancel(t.Context())
 	stopped := make(chan error, 1)
 	go func() { stopped <- s.Shutdown(ended) }()

@@ -90,7 +90,9 @@ proxy/site: cache
 proxy/trace: proxy/visitor
 proxy/verify: proxy/compare proxy/legacy proxy/route store
 proxy/visitor:
-proxy/wire: cache cache/memfile proxy/budget
+proxy/wire: cache cache/memfile proxy/budget proxy/wire/strict
+proxy/wire/strict:
+proxy/wire/stricttest:
 store: store/dberror store/jsontext store/param store/pool store/readapi store/scope store/survey
 store/dberror:
 store/gate:

@@ -1,9 +1,20 @@
-package wire
+// Package strict reads HTTP/1.1 requests strictly: it refuses each request that two
+// recipients could read differently, so that no bytes of a body can be taken for a
+// request.
+package strict
 
 import (
 	"bytes"
 	"errors"
 	"net/netip"
+)
+
+// Limits of a request.
+const (
+	// MaxHead is the most bytes that the head of a request may have.
+	MaxHead = 16 << 10
+	// MaxBody is the most bytes that the body of a request may have.
+	MaxBody = 64 << 10
 )
 
 // Head is the checked head of a request: its request line and fields. Its slices are
@@ -14,18 +25,29 @@ type Head struct {
 	// repeated field are joined.
 	AcceptEncoding, IfNoneMatch []byte
 
-	ifMatch []byte // likewise
-	http10  bool
-	closes  bool // the client closes the connection after the answer
-	keeps   bool // an HTTP/1.0 client does not
-	expects bool // the client waits for a 100 before it sends the body
-	isHead  bool
+	IsHEAD  bool // the method
+	HTTP10  bool // the version
+	Closes  bool // the client closes the connection after the answer
+	Expects bool // the client waits for a 100 before it sends the body
+
 	special bool // the answer depends on a field that only the Handler reads
 	// length is the length of the body; chunked if it comes in chunks.
 	length int
-	hosts  int
-	lines  [repeatable]int // how many lines there are of the repeatable fields
-	joined []byte          // holds the values of repeated fields
+	joined joined
+	parsed parsed
+}
+
+// joined are the fields whose lines are joined.
+type joined struct {
+	lines   [repeatable]int // how many lines there are of each
+	ifMatch []byte          // the value of the field
+	buffer  []byte          // holds the values of repeated fields
+}
+
+// parsed are facts that matter until the end of the head.
+type parsed struct {
+	hosts int
+	keeps bool // an HTTP/1.0 client does not close the connection
 }
 
 // Values of Head.length that are no lengths.
@@ -42,25 +64,26 @@ const (
 	repeatable
 )
 
-// plain reports whether the fast path may answer the request: a GET without a body,
+// Plain reports whether the fast path may answer the request: a GET without a body,
 // whose connection goes on.
-func (h *Head) plain() bool {
-	return !h.http10 && !h.closes && !h.expects && !h.special && h.length == noLength &&
+func (h *Head) Plain() bool {
+	return !h.HTTP10 && !h.Closes && !h.Expects && !h.special && h.length == noLength &&
 		string(h.Method) == "GET" && h.Target[0] == '/'
 }
 
-// hasBody reports whether bytes of a body follow the head.
-func (h *Head) hasBody() bool { return h.length == chunked || h.length > 0 }
+// HasBody reports whether bytes of a body follow the head.
+func (h *Head) HasBody() bool { return h.length == chunked || h.length > 0 }
 
-var errIncomplete = errors.New("the head has not arrived in full")
+// ErrIncomplete is the error of a head whose end is missing.
+var ErrIncomplete = errors.New("the head has not arrived in full")
 
-// headEnd returns the length of the head that b begins with. The first from bytes of b
+// End returns the length of the head that b begins with. The first from bytes of b
 // were searched before.
-func headEnd(b []byte, from int) (int, error) {
+func End(b []byte, from int) (int, error) {
 	for {
 		i := bytes.IndexByte(b[from:], '\n')
 		if i < 0 {
-			return 0, errIncomplete
+			return 0, ErrIncomplete
 		}
 		from += i + 1
 		if from < 2 || b[from-2] != '\r' {
@@ -72,12 +95,12 @@ func headEnd(b []byte, from int) (int, error) {
 	}
 }
 
-// parse reads a head, which ends with an empty line. It refuses each head that two
+// Parse reads a head, which ends with an empty line. It refuses each head that two
 // recipients could read differently.
 // Source: RFC 9112, 2.2 to 6.3, with the choices that it leaves to a server made for
 // refusal.
-func (h *Head) parse(b []byte) *problem {
-	*h = Head{length: noLength, joined: h.joined[:0]}
+func (h *Head) Parse(b []byte) *Problem {
+	*h = Head{length: noLength, joined: joined{buffer: h.joined.buffer[:0]}}
 	line, rest := cutLine(b)
 	if p := h.parseLine(line); p != nil {
 		return p
@@ -102,22 +125,22 @@ func (h *Head) parse(b []byte) *problem {
 		}
 	}
 	switch {
-	case h.hosts != 1 && !(h.http10 && h.hosts == 0):
+	case h.parsed.hosts != 1 && !(h.HTTP10 && h.parsed.hosts == 0):
 		return errHost
-	case h.http10 && h.length == chunked:
+	case h.HTTP10 && h.length == chunked:
 		return errCoding
 	}
-	h.closes = h.closes || h.http10 && !h.keeps
+	h.Closes = h.Closes || h.HTTP10 && !h.parsed.keeps
 	return nil
 }
 
 // cutLine returns the first line of b, without its end, and the rest.
 func cutLine(b []byte) (line, rest []byte) {
-	i := bytes.IndexByte(b, '\n') // after a CR, as headEnd has checked
+	i := bytes.IndexByte(b, '\n') // after a CR, as End has checked
 	return b[:i-1], b[i+1:]
 }
 
-func (h *Head) parseLine(line []byte) *problem {
+func (h *Head) parseLine(line []byte) *Problem {
 	method, rest, found := bytes.Cut(line, []byte(" "))
 	target, version, foundVersion := bytes.Cut(rest, []byte(" "))
 	if !found || !foundVersion || len(method) == 0 || !all(method, isToken) {
@@ -126,13 +149,13 @@ func (h *Head) parseLine(line []byte) *problem {
 	switch {
 	case string(version) == "HTTP/1.1":
 	case string(version) == "HTTP/1.0":
-		h.http10 = true
+		h.HTTP10 = true
 	case len(version) == len("HTTP/1.1") && string(version[:5]) == "HTTP/" && isDigit(version[5]) && version[6] == '.' && isDigit(version[7]):
 		return errVersion
 	default:
 		return errLine
 	}
-	h.Method, h.Target, h.isHead = method, target, string(method) == "HEAD"
+	h.Method, h.Target, h.IsHEAD = method, target, string(method) == "HEAD"
 	if !isTarget(method, target) {
 		return errTarget
 	}
@@ -164,24 +187,24 @@ func isURL(target []byte) bool {
 }
 
 // field reads a field that decides how the request is read or who answers it.
-func (h *Head) field(name, value []byte) *problem {
+func (h *Head) field(name, value []byte) *Problem {
 	switch len(name) {
 	case len("Host"):
 		if equalFold(name, "host") {
-			if h.hosts++; !isHost(value) {
+			if h.parsed.hosts++; !isHost(value) {
 				return errHost
 			}
 		}
 	case len("Expect"): // and Origin
 		if equalFold(name, "expect") {
-			h.expects = true
+			h.Expects = true
 		} else if equalFold(name, "origin") {
 			h.special = true
 		}
 	case len("If-Match"):
 		if equalFold(name, "if-match") {
 			h.special = true
-			h.join(ifMatch, &h.ifMatch, value)
+			h.join(ifMatch, &h.joined.ifMatch, value)
 		}
 	case len("Connection"):
 		if equalFold(name, "connection") {
@@ -209,16 +232,32 @@ func (h *Head) field(name, value []byte) *problem {
 
 // join adds a line of a repeatable field to its value.
 func (h *Head) join(field int, to *[]byte, value []byte) {
-	if h.lines[field]++; h.lines[field] == 1 {
+	if h.joined.lines[field]++; h.joined.lines[field] == 1 {
 		*to = value
 		return
 	}
-	start := len(h.joined)
-	h.joined = append(append(append(h.joined, *to...), ", "...), value...)
-	*to = h.joined[start:]
+	b, start := h.joined.buffer, len(h.joined.buffer)
+	h.joined.buffer = append(append(append(b, *to...), ", "...), value...)
+	*to = h.joined.buffer[start:]
 }
 
-func (h *Head) contentLength(value []byte) *problem {
+// EachJoined calls use for each field with several lines, with its value.
+func (h *Head) EachJoined(use func(name string, value []byte)) {
+	for i, field := range [repeatable]struct {
+		name  string
+		value []byte
+	}{
+		acceptEncoding: {"Accept-Encoding", h.AcceptEncoding},
+		ifNoneMatch:    {"If-None-Match", h.IfNoneMatch},
+		ifMatch:        {"If-Match", h.joined.ifMatch},
+	} {
+		if h.joined.lines[i] > 1 {
+			use(field.name, field.value)
+		}
+	}
+}
+
+func (h *Head) contentLength(value []byte) *Problem {
 	switch {
 	case h.length == chunked:
 		return errFraming
@@ -234,7 +273,7 @@ func (h *Head) contentLength(value []byte) *problem {
 	return nil
 }
 
-func (h *Head) transferEncoding(value []byte) *problem {
+func (h *Head) transferEncoding(value []byte) *Problem {
 	switch {
 	case h.length >= 0:
 		return errFraming
@@ -250,8 +289,8 @@ func (h *Head) connection(value []byte) {
 		var option []byte
 		option, value, more = bytes.Cut(value, []byte(","))
 		option = trim(option)
-		h.closes = h.closes || equalFold(option, "close")
-		h.keeps = h.keeps || equalFold(option, "keep-alive")
+		h.Closes = h.Closes || equalFold(option, "close")
+		h.parsed.keeps = h.parsed.keeps || equalFold(option, "keep-alive")
 	}
 }
 

@@ -1,4 +1,4 @@
-package wire
+package strict
 
 import (
 	"bufio"
@@ -96,9 +96,9 @@ func (r *chunkReader) skipTrailers() error {
 	}
 }
 
-// readBody reads the body that a head announces and passes each piece to add, which
+// ReadBody reads the body that a head announces and passes each piece to add, which
 // must not keep it. An error of add stops the reading.
-func readBody(from *bufio.Reader, h *Head, add func([]byte) error) error {
+func ReadBody(from *bufio.Reader, h *Head, add func([]byte) error) error {
 	if h.length != chunked {
 		if h.length > MaxBody {
 			return errBodySize

@@ -1,0 +1,174 @@
+package strict
+
+import (
+	"bufio"
+	"bytes"
+	"strings"
+	"testing"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/proxy/wire/stricttest"
+)
+
+const get = "GET /teams/?limit=5 HTTP/1.1"
+
+// read parses a head as a connection does.
+func (h *Head) read(text string) error {
+	size, err := End([]byte(text), 0)
+	if err != nil {
+		return err
+	}
+	if p := h.Parse([]byte(text[:size])); p != nil {
+		return p
+	}
+	return nil
+}
+
+// TestHeads: parsing a head extracts its target, fields and body length.
+func TestHeads(t *testing.T) {
+	var h Head // one for all, as on a connection
+	for name, tt := range stricttest.PlainHeads {
+		if err := h.read(tt.Head); err != nil || !h.Plain() {
+			t.Errorf("%s: %v, plain %t", name, err, h.Plain())
+		} else if string(h.Target) != tt.Target || string(h.AcceptEncoding) != tt.Accept || string(h.IfNoneMatch) != tt.Tags {
+			t.Errorf("%s: %q %q %q", name, h.Target, h.AcceptEncoding, h.IfNoneMatch)
+		}
+	}
+	for name, tt := range stricttest.OtherHeads {
+		if err := h.read(tt.Head); err != nil || h.Plain() || h.length != tt.Length || h.Closes != tt.Closes {
+			t.Errorf("%s: %v, plain %t, length %d, closes %t", name, err, h.Plain(), h.length, h.Closes)
+		}
+	}
+}
+
+// TestRefusedHeads: a head that two recipients could read differently is refused.
+func TestRefusedHeads(t *testing.T) {
+	var h Head
+	for name, tt := range stricttest.RefusedHeads {
+		p, ok := h.read(tt.Head).(*Problem)
+		if !ok || p.Status != tt.Status {
+			t.Errorf("%s: %v, want %d", name, p, tt.Status)
+		}
+	}
+}
+
+// TestHeadInPieces: the end of a head, or an LF without its CR, is detected as soon as
+// its last byte arrives, however the bytes before it are split.
+func TestHeadInPieces(t *testing.T) {
+	for _, head := range []string{stricttest.Lines(get, "Host: a"), stricttest.Lines(get), "\r\n", stricttest.Lines(get, "Host: a") + "GET /"} {
+		end := strings.Index(head, "\r\n\r\n") + 4
+		if head == "\r\n" {
+			end = 2
+		}
+		for cut := range end {
+			if _, err := End([]byte(head[:cut]), 0); err != ErrIncomplete {
+				t.Fatalf("%q: %v", head[:cut], err)
+			}
+			if n, err := End([]byte(head), cut); n != end || err != nil {
+				t.Fatalf("%q, searched to %d: %d, %v, want %d", head, cut, n, err, end)
+			}
+		}
+	}
+	if _, err := End([]byte(get+"\r\nHost: a\n"), 20); err != errBareLF {
+		t.Error(err)
+	}
+	if _, err := End([]byte("\n"), 0); err != errBareLF {
+		t.Error(err)
+	}
+}
+
+// TestHasControl: hasControl agrees with its definition for every byte in every
+// position.
+func TestHasControl(t *testing.T) {
+	for length := 1; length <= 25; length++ {
+		for at := range length {
+			for c := range 256 {
+				for _, fill := range []byte{' ', 'a', '\t', 0xff, '~'} {
+					s := bytes.Repeat([]byte{fill}, length)
+					s[at] = byte(c)
+					if got, want := hasControl(s), c < ' ' && c != '\t' || c == 0x7f; got != want {
+						t.Fatalf("%q: %t", s, got)
+					}
+				}
+			}
+		}
+	}
+}
+
+// FuzzHead: fasthttp parses every head that is accepted, with the same result.
+func FuzzHead(f *testing.F) {
+	for _, tt := range stricttest.PlainHeads {
+		f.Add([]byte(tt.Head))
+	}
+	for _, tt := range stricttest.OtherHeads {
+		f.Add([]byte(tt.Head))
+	}
+	for _, tt := range stricttest.RefusedHeads {
+		f.Add([]byte(tt.Head))
+	}
+	f.Fuzz(func(t *testing.T, text []byte) {
+		var h Head
+		if len(text) > MaxHead || h.read(string(text)) != nil {
+			return
+		}
+		size, _ := End(text, 0)
+		var r fasthttp.RequestHeader
+		from := bufio.NewReaderSize(bytes.NewReader(text[:size]), MaxHead)
+		if err := r.Read(from); err != nil || from.Buffered() > 0 {
+			if bytes.Contains(bytes.ToLower(text), []byte("trailer")) {
+				return // fasthttp refuses some Trailer fields, and then the server refuses the request
+			}
+			t.Fatalf("%v, %d bytes left", err, from.Buffered())
+		}
+		if string(r.Method()) != string(h.Method) || !bytes.Equal(r.RequestURI(), h.Target) || r.ConnectionClose() != h.Closes {
+			t.Errorf("%q %q closes %t; fasthttp reads %q %q %t", h.Method, h.Target, h.Closes, r.Method(), r.RequestURI(), r.ConnectionClose())
+		}
+		length := map[int]int{-2: noLength, -1: chunked}
+		want, none := length[r.ContentLength()]
+		if !none {
+			want = r.ContentLength()
+		}
+		if h.length != want {
+			t.Errorf("length %d; fasthttp reads %d", h.length, r.ContentLength())
+		}
+		if err := (&fasthttp.URI{}).Parse(r.Host(), r.RequestURI()); err != nil {
+			t.Error(err)
+		}
+		for i, name := range [...]string{acceptEncoding: "Accept-Encoding", ifNoneMatch: "If-None-Match"} {
+			got := [...][]byte{h.AcceptEncoding, h.IfNoneMatch}[i]
+			if want := bytes.Join(r.PeekAll(name), []byte(", ")); h.joined.lines[i] > 0 && !bytes.Equal(got, want) {
+				t.Errorf("%s is %q; fasthttp reads %q", name, got, want)
+			}
+		}
+	})
+}
+
+func BenchmarkHead(b *testing.B) {
+	text := []byte(stricttest.Lines("GET /iz/xcri/api/athletes/?season_year=2025&division=2030&gender=M&limit=50000&offset=0 HTTP/1.1", "Host: web4.ustfccca.org",
+		"User-Agent: Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
+		"Accept: application/json, text/plain, */*", "Accept-Language: en-US,en;q=0.5", "Referer: https://web4.ustfccca.org/iz/xcri/",
+		"Cookie: theme=dark", "Sec-Fetch-Mode: cors", "Accept-Encoding: gzip, deflate, br, zstd"))
+	b.Run("ours", func(b *testing.B) {
+		var h Head
+		b.ReportAllocs()
+		for b.Loop() {
+			size, _ := End(text, 0)
+			if h.Parse(text[:size]) != nil || !h.Plain() {
+				b.Fatal("refused")
+			}
+		}
+	})
+	b.Run("fasthttp", func(b *testing.B) {
+		var h fasthttp.RequestHeader
+		from, buffered := bytes.NewReader(text), bufio.NewReaderSize(nil, MaxHead)
+		b.ReportAllocs()
+		for b.Loop() {
+			from.Reset(text)
+			buffered.Reset(from)
+			if err := h.Read(buffered); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
+}
