@@ -189,6 +189,13 @@ func NumberOf(err error) uint16 {
 	return 0
 }
 
+// IsNoDate reports whether the server has refused a text as a date. MySQL refuses some
+// texts of which MariaDB makes NULL.
+func IsNoDate(err error) bool {
+	n := NumberOf(err)
+	return n == 1292 || n == 1525 // truncated incorrect value, incorrect value
+}
+
 // Of returns the condition of an error of the driver.
 func Of(err error) Condition {
 	var network net.Error

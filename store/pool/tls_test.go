@@ -80,8 +80,8 @@ func TestTLS(t *testing.T) {
 	ca := newAuthority(t)
 	ca.sign(t, "server", &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, Subject: pkix.Name{CommonName: "server"}})
 	ca.sign(t, "client", &x509.Certificate{Subject: pkix.Name{CommonName: "client"}})
-	srv, err := mariadb.Start(mariadb.Options{Empty: true, Args: []string{
-		"--ssl-ca=" + ca.file("ca.pem"), "--ssl-cert=" + ca.file("server.pem"), "--ssl-key=" + ca.file("server.key")}})
+	srv, err := mariadb.Start(mariadb.Options{Empty: true, TLS: &mariadb.Certificate{
+		CA: ca.file("ca.pem"), Cert: ca.file("server.pem"), Key: ca.file("server.key")}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 	"github.com/lewistv/xcri-proxy/store/param"
 	"github.com/lewistv/xcri-proxy/store/scope"
@@ -139,7 +140,10 @@ func (q Query) read(db Database) (Query, error) {
 			}
 			return nil
 		})
-		if err != nil {
+		switch {
+		case dberror.IsNoDate(err):
+			q.days[i] = nil
+		case err != nil:
 			return q, err
 		}
 	}

@@ -79,7 +79,7 @@ proxy/maintenance:
 proxy/metrics: cache proxy/route
 proxy/origin: cache proxy/content proxy/legacy proxy/route store
 proxy/proxytest/apache: store/storetest/need
-proxy/proxytest/conformance: store/storetest
+proxy/proxytest/conformance: store/storetest store/storetest/mariadb
 proxy/proxytest/nginx: store/storetest/need
 proxy/proxytest/oldapi: store/storetest
 proxy/proxytest/promtext:
@@ -99,7 +99,7 @@ store/gate:
 store/jsontext:
 store/param:
 store/pool: store/dberror store/gate
-store/query: store/jsontext store/param store/scope
+store/query: store/dberror store/jsontext store/param store/scope
 store/readapi: store/jsontext store/param store/query store/scope
 store/scope: store/jsontext store/param
 store/storetest:

@@ -1,5 +1,8 @@
 // Package mariadb starts a MariaDB server of a test's own in a temporary
 // folder, on loopback and a free port, and stops it when the test ends.
+//
+// With RootVariable in the environment the server is the one of another system:
+// another version of MariaDB, or MySQL.
 package mariadb
 
 import (
@@ -11,7 +14,6 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -21,9 +23,6 @@ import (
 
 	"github.com/lewistv/xcri-proxy/store/storetest"
 )
-
-// ErrMissing says that no MariaDB server is installed.
-var ErrMissing = errors.New("mariadbd and mariadb-install-db are needed: apt-get install mariadb-server")
 
 const (
 	// Database is the schema that Start creates and fills.
@@ -40,24 +39,29 @@ type Server struct {
 	Host   string
 	Port   int
 	Socket string
+	kind   kind
 	dir    string
-	args   []string
+	opts   Options
 	cmd    *exec.Cmd
 	done   chan error
 }
 
 // Options configure Start; the zero value suits most tests.
 type Options struct {
-	Empty bool     // leave the database without tables
-	Args  []string // of mariadbd, after the default options
+	Empty bool         // leave the database without tables
+	TLS   *Certificate // nil means a server without TLS
+	Args  []string     // of the server, after the default options
 }
+
+// Certificate holds the paths of a server's certificate, its key, and the authority
+// for the certificates of clients.
+type Certificate struct{ CA, Cert, Key string }
 
 // Start runs a server with the sample data. The caller stops it with Close.
 func Start(opts Options) (*Server, error) {
-	for _, bin := range []string{"mariadbd", "mariadb-install-db"} {
-		if _, err := exec.LookPath(bin); err != nil {
-			return nil, ErrMissing
-		}
+	kind, err := find()
+	if err != nil {
+		return nil, err
 	}
 	// The socket's path must stay under 108 bytes, which a test's own
 	// temporary folder may not.
@@ -69,7 +73,7 @@ func Start(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Host: "127.0.0.1", Port: port, Socket: filepath.Join(dir, "s.sock"), dir: dir, args: opts.Args}
+	s := &Server{Host: "127.0.0.1", Port: port, Socket: filepath.Join(dir, "s.sock"), kind: kind, dir: dir, opts: opts}
 	if err := s.install(); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
@@ -86,10 +90,9 @@ func Start(opts Options) (*Server, error) {
 }
 
 func (s *Server) install() error {
-	cmd := exec.Command("mariadb-install-db", "--no-defaults", "--datadir="+s.data(), "--user="+user(),
-		"--auth-root-authentication-method=normal", "--skip-test-db", "--innodb-log-file-size=16M", "--tmpdir="+s.dir)
+	cmd := s.kind.install(s)
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return fmt.Errorf("mariadb-install-db: %w\n%s", err, out)
+		return fmt.Errorf("%s: %w\n%s", cmd.Path, err, out)
 	}
 	return nil
 }
@@ -102,15 +105,10 @@ func (s *Server) Run() error {
 		return err
 	}
 	defer logfile.Close()
-	s.cmd = exec.Command("mariadbd", append([]string{"--no-defaults", "--datadir=" + s.data(), "--user=" + user(),
-		"--socket=" + s.Socket, "--bind-address=" + s.Host, "--port=" + strconv.Itoa(s.Port), "--pid-file=" + filepath.Join(s.dir, "pid"),
-		"--innodb-log-file-size=16M", "--innodb-flush-log-at-trx-commit=2", "--innodb-buffer-pool-size=512M",
-		"--max-connections=100", "--local-infile=1", "--skip-log-bin", "--performance-schema=OFF",
-		// A server that starts removes the temporary tables of its folder.
-		"--tmpdir=" + s.dir}, s.args...)...)
+	s.cmd = s.kind.run(s)
 	s.cmd.Stdout, s.cmd.Stderr = logfile, logfile
 	// The server dies with the test, also when that is killed.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
+	s.cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
@@ -132,11 +130,11 @@ func (s *Server) ready() error {
 		select {
 		case <-s.done:
 			text, _ := os.ReadFile(s.log())
-			return fmt.Errorf("mariadbd ended immediately:\n%s", text)
+			return fmt.Errorf("the server ended immediately:\n%s", text)
 		case <-time.After(50 * time.Millisecond):
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("mariadbd does not answer: %w", err)
+			return fmt.Errorf("the server does not answer: %w", err)
 		}
 	}
 }
@@ -173,12 +171,28 @@ func (s *Server) fill(opts Options) error {
 func (s *Server) Root(database string) (*sql.DB, error) {
 	cfg := mysql.NewConfig()
 	cfg.User, cfg.DBName, cfg.Net, cfg.Addr = "root", database, "unix", s.Socket
-	cfg.Logger = &mysql.NopLogger{}
+	cfg.Params, cfg.Logger = s.kind.session(), &mysql.NopLogger{}
 	connector, err := mysql.NewConnector(cfg)
 	if err != nil {
 		return nil, err
 	}
 	return sql.OpenDB(connector), nil
+}
+
+// Accepts reports whether the server runs a statement without an error.
+func Accepts(db *sql.DB, statement string) bool {
+	_, err := db.Exec(statement)
+	return err == nil
+}
+
+// Variable returns the first of names that is a variable of the server, or the last.
+func Variable(db *sql.DB, names ...string) string {
+	for _, name := range names {
+		if Accepts(db, "SELECT @@"+name) {
+			return name
+		}
+	}
+	return names[len(names)-1]
 }
 
 // Signal sends sig to the server process. SIGSTOP has taken effect when it
@@ -189,7 +203,7 @@ func (s *Server) Signal(sig os.Signal) error {
 	}
 	for deadline := time.Now().Add(10 * time.Second); !s.stopped(); time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
-			return errors.New("mariadbd does not stop")
+			return errors.New("the server does not stop")
 		}
 	}
 	return nil
@@ -223,14 +237,6 @@ func (s *Server) Close() {
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 func (s *Server) log() string  { return filepath.Join(s.dir, "log") }
-
-// user is the account that mariadbd runs as: as root it needs an explicit option.
-func user() string {
-	if os.Geteuid() == 0 {
-		return "root"
-	}
-	return os.Getenv("USER")
-}
 
 func freePort() (int, error) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
