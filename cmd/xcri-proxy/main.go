@@ -65,6 +65,7 @@ from the database, once for all waiting clients, and requests outside the read
 API go to the old API.`,
 		Example: `  xcri-proxy serve --env-file /etc/xcri-proxy.env
   xcri-proxy config --env-file /etc/xcri-proxy.env
+  xcri-proxy preflight --env-file /etc/xcri-proxy.env
   xcri-proxy health
   xcri-proxy warm --wait-for 2025-10-27
   xcri-proxy explain '/teams/?division=2030&gender=M'
@@ -81,7 +82,7 @@ API go to the old API.`,
 	root.SetOut(p.Out)
 	root.SetErr(p.Err)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.serveCommand(), p.healthCommand(), p.warmCommand(), p.purgeCommand(), p.explainCommand(), p.sourceCommand(), p.verifyCommand(), p.loadCommand(), p.maintenanceCommand(),
+	root.AddCommand(p.serveCommand(), p.healthCommand(), p.warmCommand(), p.purgeCommand(), p.explainCommand(), p.sourceCommand(), p.verifyCommand(), p.loadCommand(), p.maintenanceCommand(), p.preflightCommand(),
 		p.configCommand(), p.versionCommand())
 	return root
 }

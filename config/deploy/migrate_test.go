@@ -57,7 +57,9 @@ func TestMigrationSteps(t *testing.T) {
 		t.Fatal(err)
 	}
 	here := strings.NewReplacer("/etc/xcri-proxy.env", proxy.envFile, "/var/log/apache2/access.log", logFile,
-		"127.0.0.1:8000", proxy.addr, "/var/www/xcri-proxy", bin)
+		"127.0.0.1:8000", proxy.addr, "/var/www/xcri-proxy", bin,
+		// No test depends on the speed of the machine.
+		"xcri-proxy preflight", "xcri-proxy preflight --max-p95 1m --requests 200 --verify 10")
 	ran := 0
 	for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(steps, -1) {
 		for command := range strings.Lines(block[1]) {
@@ -72,7 +74,7 @@ func TestMigrationSteps(t *testing.T) {
 			}
 		}
 	}
-	if ran < 8 {
+	if ran < 9 {
 		t.Errorf("%d commands: the blocks were not found", ran)
 	}
 	server := vhost(t, proxy.addr)

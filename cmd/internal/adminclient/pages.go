@@ -81,6 +81,9 @@ func (c *Client) Verify(ctx context.Context, q api.VerifyRequest) (api.Compariso
 // database answers.
 func (c *Client) Health(ctx context.Context) error { return c.probe(ctx, "/health", "healthy") }
 
+// Alive returns nil if a proxy answers.
+func (c *Client) Alive(ctx context.Context) error { return c.probe(ctx, "/livez", "alive") }
+
 // Ready returns nil if the proxy answers that it serves, whether or not the database
 // answers.
 func (c *Client) Ready(ctx context.Context) error { return c.probe(ctx, "/readyz", "ready") }

@@ -51,7 +51,7 @@ func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 		return nil, err
 	}
 	cfg = withinGroup(cfg, cgroup.MemoryLimit(os.DirFS("/")), log)
-	origin, err := openStore(cfg.Database, log)
+	origin, err := OpenStore(cfg.Database, log)
 	if err != nil {
 		return nil, err
 	}

@@ -23,8 +23,8 @@ const (
 	refusedPause = 30 * time.Second
 )
 
-// openStore opens the store according to the settings.
-func openStore(cfg config.Database, log *slog.Logger) (*store.Store, error) {
+// OpenStore opens the store according to the settings.
+func OpenStore(cfg config.Database, log *slog.Logger) (*store.Store, error) {
 	return store.Open(store.Options{
 		Host: cfg.Host, Port: cfg.Port, Socket: cfg.Socket,
 		TLS:  store.TLS{Mode: store.TLSMode(cfg.TLS), CA: cfg.TLSCA, Cert: cfg.TLSCert, Key: cfg.TLSKey},
@@ -50,7 +50,7 @@ func (a *App) awaitDatabase(ctx context.Context, usable func()) error {
 		case ctx.Err() != nil:
 			return nil
 		case errors.Is(err, store.ErrSetup):
-			advice := adviceFor(store.ReasonOf(err), a.cfg.Database.Socket != "")
+			advice := Advice(err, a.cfg.Database)
 			if !a.hasSaved() {
 				return fmt.Errorf("%w; %s", err, advice)
 			}
@@ -116,7 +116,12 @@ func (a *App) logUnshown(ctx context.Context) {
 	}
 }
 
-// adviceFor returns the settings to check for an error of the database's set-up.
+// Advice returns the settings to check for an error of the database's set-up.
+func Advice(err error, cfg config.Database) string {
+	return adviceFor(store.ReasonOf(err), cfg.Socket != "")
+}
+
+// adviceFor returns the settings to check for a reason; socket is set with DATABASE_SOCKET.
 func adviceFor(reason store.Reason, socket bool) string {
 	switch reason {
 	case store.Denied:

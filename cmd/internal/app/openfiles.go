@@ -19,17 +19,25 @@ const (
 // maxConns returns the number of client connections within the limit on open files,
 // which it raises to the hard limit.
 func maxConns(cfg config.Config, log *slog.Logger) int {
-	limit, err := raiseOpenFiles()
+	limit, conns, err := OpenFiles(cfg)
 	if err != nil {
 		log.Warn("the limit on open files is unknown", "error", err)
 		return proxy.MostConns
 	}
-	conns := connsWithin(limit, cfg)
 	if conns < proxy.MostConns {
 		log.Warn("few files may be open: fewer clients are connected at a time; raise LimitNOFILE, or ulimit -Hn",
 			"open_files", limit, "connections", conns, "connections_with_enough", proxy.MostConns)
 	}
 	return conns
+}
+
+// OpenFiles returns the limit on open files, which it raises to the hard limit, and the
+// number of client connections within it.
+func OpenFiles(cfg config.Config) (limit uint64, conns int, err error) {
+	if limit, err = raiseOpenFiles(); err != nil {
+		return 0, 0, err
+	}
+	return limit, connsWithin(limit, cfg), nil
 }
 
 // connsWithin returns the number of client connections within a limit on open files.

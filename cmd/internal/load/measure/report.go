@@ -98,6 +98,17 @@ type Report struct {
 	Bytes      int64            `json:"bytes"`     // of the bodies as transferred
 	Latency    Latency          `json:"latency"`
 	Kinds      []KindReport     `json:"kinds"`
+
+	times *Times // of all requests
+}
+
+// Percentile returns the time that a share q of the answers, from 0 to 1, did not
+// exceed; zero without answers.
+func (out *Report) Percentile(q float64) time.Duration {
+	if out.times == nil {
+		return 0
+	}
+	return out.times.Quantile(q)
 }
 
 // KindReport is the result for a kind of request.
@@ -111,7 +122,7 @@ type KindReport struct {
 func (r *run) report(ended time.Time) *Report {
 	t, times := &r.tally, r.tally.times()
 	out := &Report{Requests: times.Total(), Errors: t.errors.Load(), Failures: []Failure{}, Reconnects: t.reconnects.Load(),
-		Statuses: map[string]int64{}, Outcomes: map[string]int64{}, Bytes: t.bytes.Load(), Latency: times.Latency(), Kinds: []KindReport{}}
+		Statuses: map[string]int64{}, Outcomes: map[string]int64{}, Bytes: t.bytes.Load(), Latency: times.Latency(), Kinds: []KindReport{}, times: times}
 	out.WarmUp = min(int64(r.opts.WarmUp), r.issued.Load())
 	select {
 	case <-r.counting:
