@@ -14,22 +14,18 @@ import (
 )
 
 const (
-	gzipLevel   = 6
+	// gzipLevel is the lowest level at which the library's bodies are no larger than
+	// bodies of zlib at its level 6, which most servers send.
+	gzipLevel   = 7
 	brotliLevel = 5
-
-	// longForBrotli is the length of a text from which on brotli searches it in
-	// another way. Source: chooseHasher of the library, size_hint.
-	longForBrotli = 1 << 20
 )
 
 var (
-	gzipWriters   = sync.Pool{New: func() any { w, _ := gzip.NewWriterLevel(nil, gzipLevel); return w }}
-	brotliWriters = sync.Pool{New: newBrotliWriter}
-	// longBrotliWriters are for long texts: the first text that a brotli writer gets
-	// decides for good how it searches, and the bytes behind an ETag must not depend on
-	// the earlier work of a writer.
-	longBrotliWriters = sync.Pool{New: newBrotliWriter}
-	gzipReaders       = sync.Pool{New: func() any { return new(gzip.Reader) }}
+	gzipWriters = sync.Pool{New: func() any { w, _ := gzip.NewWriterLevel(nil, gzipLevel); return w }}
+	// brotliWriters are of the library's newer kind: at this level it makes smaller
+	// bodies in less time, and the same bytes again after any other body.
+	brotliWriters = sync.Pool{New: func() any { return brotli.NewWriterV2(nil, brotliLevel) }}
+	gzipReaders   = sync.Pool{New: func() any { return new(gzip.Reader) }}
 	// zstdWriter starts no goroutines and is safe for concurrent use.
 	zstdWriter, _ = zstd.NewWriter(nil, zstd.WithEncoderLevel(zstd.SpeedFastest), zstd.WithEncoderConcurrency(2), zstd.WithWindowSize(1<<20))
 )
@@ -50,14 +46,7 @@ func compress(pool *sync.Pool, body []byte) []byte {
 	return bytes.Clone(out.Bytes()) // without the spare capacity
 }
 
-func newBrotliWriter() any { return brotli.NewWriterLevel(nil, brotliLevel) }
-
-func brotliOf(body []byte) []byte {
-	if len(body) >= longForBrotli {
-		return compress(&longBrotliWriters, body)
-	}
-	return compress(&brotliWriters, body)
-}
+func brotliOf(body []byte) []byte { return compress(&brotliWriters, body) }
 
 func zstdOf(body []byte) []byte { return bytes.Clone(zstdWriter.EncodeAll(body, nil)) }
 
