@@ -26,8 +26,11 @@ import (
 // usualAddr is the default listening address. If it is taken, a free port is used.
 const usualAddr = "127.0.0.1:8000"
 
+// opsRoom is the path of the page for operators, the only page that is not JSON.
+const opsRoom = "/cache/"
+
 // pages are the requests that the demo suggests, below the API's root.
-var pages = []struct{ what, path string }{
+var pages = []struct{ name, path string }{
 	{"athletes of a division", "/athletes/?season_year=2025&division=2030&gender=M&limit=25"},
 	{"search by name", "/athletes/?season_year=2025&search=O%27B"},
 	{"one athlete", "/athletes/12002064?season_year=2025"},
@@ -37,7 +40,8 @@ var pages = []struct{ what, path string }{
 	{"newest calculations", "/metadata/latest"},
 	{"snapshots", "/snapshots/"},
 	{"health", "/health"},
-	{"what the cache did", "/cache/stats"},
+	{"statistics", "/cache/stats"},
+	{"ops room", opsRoom},
 }
 
 func main() {
@@ -117,7 +121,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	fmt.Fprintf(stdout, "Ready after %.1f s, with an in-memory database on %s:%d.\n\n", time.Since(began).Seconds(), db.Host, db.Port)
 	for _, p := range pages {
-		fmt.Fprintf(stdout, "  %-23s %s%s\n", p.what, base, p.path)
+		fmt.Fprintf(stdout, "  %-23s %s%s\n", p.name, base, p.path)
 	}
 	fmt.Fprintln(stdout, "\nCtrl-C stops it.")
 	err = a.Run(ctx)
@@ -156,6 +160,8 @@ func newAppOn(db *database, addr string, log *slog.Logger) (*app.App, string, er
 		"DATABASE_STATEMENT_TIMEOUT": "1m",
 		"FILL_TIMEOUT":               "2m",
 		"WAIT_TIMEOUT":               "2m",
+		"SLOW_REQUEST":               "0s",
+		"SLOW_FILL":                  "0s",
 	}, noEnv)
 	if err != nil {
 		return nil, "", err
