@@ -156,3 +156,27 @@ func TestCIInstalls(t *testing.T) {
 		t.Errorf("%d calls of need.Program: the pattern finds too few", calls)
 	}
 }
+
+// TestRoomsAreInReadme holds that README says where each package of the first two levels
+// belongs.
+func TestRoomsAreInReadme(t *testing.T) {
+	text := filesWith(t, "README.md")[filepath.Join(root, "README.md")]
+	rooms := map[string]bool{}
+	for path := range filesWith(t, ".go") {
+		room, _ := filepath.Rel(root, filepath.Dir(path))
+		parts := strings.Split(filepath.ToSlash(room), "/")
+		depth := 2
+		if parts[0] == "cmd" && len(parts) > 1 && parts[1] == "internal" {
+			depth = 3
+		}
+		rooms[strings.Join(parts[:min(depth, len(parts))], "/")] = true
+	}
+	for room := range rooms {
+		if !strings.Contains(text, "`"+room+"`") {
+			t.Errorf("README does not mention %s", room)
+		}
+	}
+	if len(rooms) < 40 {
+		t.Errorf("only %d packages", len(rooms))
+	}
+}
