@@ -7,8 +7,8 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/lewistv/xcri-proxy/cache"
-	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/cache/entry"
+	"github.com/lewistv/xcri-proxy/proxy/wire/socket"
 )
 
 // uncopied is the size from which a body is sent without being copied. A smaller body
@@ -17,7 +17,7 @@ const uncopied = 2 << 10
 
 // Send sets a variant's body as the body of the answer to a request other than HEAD.
 // The caller holds the variant; Send releases it once the answer was sent.
-func Send(ctx *fasthttp.RequestCtx, v *cache.Variant) {
+func Send(ctx *fasthttp.RequestCtx, v *entry.Variant) {
 	if c, ok := ctx.Conn().(*Conn); ok && v.Len() >= uncopied {
 		c.session.body.prepare(c, v)
 		ctx.Response.SetBodyStream(&c.session.body, v.Len()) // the response closes it
@@ -34,7 +34,7 @@ func Send(ctx *fasthttp.RequestCtx, v *cache.Variant) {
 // heldBody reads the body of a variant and releases the variant.
 type heldBody struct {
 	io.Reader
-	variant *cache.Variant
+	variant *entry.Variant
 }
 
 func (h *heldBody) Close() error {
@@ -45,15 +45,15 @@ func (h *heldBody) Close() error {
 // body is the body of the answer that a connection is about to send.
 type body struct {
 	conn    *Conn
-	variant *cache.Variant // nil for a body that goes through the write buffer
+	variant *entry.Variant // nil for a body that goes through the write buffer
 	header  []byte         // written before the body; also the buffer for headers
 
 	parts  [2][]byte
 	vector net.Buffers
-	sender sender
+	sender socket.Sender
 }
 
-func (b *body) prepare(c *Conn, v *cache.Variant) {
+func (b *body) prepare(c *Conn, v *entry.Variant) {
 	b.conn, b.variant, b.header = c, v, b.header[:0]
 }
 
@@ -64,7 +64,7 @@ func (b *body) WriteTo(io.Writer) (sent int64, err error) {
 		return 0, err
 	}
 	if v.File != nil {
-		sent, err = b.sender.send(c.Conn, b.header, v.File)
+		sent, err = b.sender.Send(c.Conn, b.header, v.File)
 	} else {
 		b.parts = [2][]byte{b.header, v.Body}
 		b.vector = b.parts[:]
@@ -84,14 +84,4 @@ func (b *body) Close() error {
 		v.Release()
 	}
 	return nil
-}
-
-// copyTo writes head and then the file, which the caller holds.
-func copyTo(to io.Writer, head []byte, file *memfile.File) (sent int64, err error) {
-	n, err := to.Write(head)
-	if err != nil {
-		return int64(n), err
-	}
-	m, err := io.Copy(to, file.Reader())
-	return int64(n) + m, err
 }

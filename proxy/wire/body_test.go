@@ -16,7 +16,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/wire/stricttest"
 )
@@ -48,9 +48,9 @@ func TestSend(t *testing.T) {
 			client, end := joined(t)
 			c, ctx := connected(testServer(nil), end)
 			header, body := text[:tt.header], text[tt.header:tt.header+tt.body]
-			v := &cache.Variant{Body: body}
+			v := &entry.Variant{Body: body}
 			if tt.file && runtime.GOOS == "linux" {
-				v = &cache.Variant{File: fileOf(t, body)}
+				v = &entry.Variant{File: fileOf(t, body)}
 			}
 			for range 3 {
 				sent := make(chan error, 1)
@@ -92,7 +92,7 @@ func TestSendFails(t *testing.T) {
 	if runtime.GOOS != "linux" {
 		t.Skip("no memory files here")
 	}
-	for name, v := range map[string]*cache.Variant{"copied": {Body: body}, "from a file": {File: fileOf(t, body)}, "from one too short": {File: cut(t, fileOf(t, body), 1<<20)}} {
+	for name, v := range map[string]*entry.Variant{"copied": {Body: body}, "from a file": {File: fileOf(t, body)}, "from one too short": {File: cut(t, fileOf(t, body), 1<<20)}} {
 		for _, gone := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, gone %t", name, gone), func(t *testing.T) {
 				client, end := joined(t)
@@ -145,9 +145,9 @@ func TestSendFile(t *testing.T) {
 	if file == nil {
 		t.Skip("no memory files here")
 	}
-	v := &cache.Variant{File: file}
+	v := &entry.Variant{File: file}
 	s := testServer(func(o *Options) {
-		o.Answer = func(dst []byte, h *Head) ([]byte, *cache.Variant, bool) {
+		o.Answer = func(dst []byte, h *Head) ([]byte, *entry.Variant, bool) {
 			if string(h.Target) != "/fast" {
 				return nil, nil, false
 			}
@@ -187,7 +187,7 @@ func TestSendFile(t *testing.T) {
 // Server, and releases the variant.
 func TestSendElsewhere(t *testing.T) {
 	body := bytes.Repeat([]byte("body "), 1000)
-	for name, v := range map[string]*cache.Variant{"copied": {Body: body}, "from a file": {File: fileOf(t, body)}, "small": {Body: body[:10]}} {
+	for name, v := range map[string]*entry.Variant{"copied": {Body: body}, "from a file": {File: fileOf(t, body)}, "small": {Body: body[:10]}} {
 		var ctx fasthttp.RequestCtx
 		ctx.Init(&fasthttp.Request{}, nil, nil)
 		v.Hold()

@@ -5,6 +5,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/wire/socket"
 )
 
 // drainTick is the interval at which a drain checks for connections to close.
@@ -95,24 +97,12 @@ func (c *conns) release(left map[*Conn]bool, quiet time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for conn := range c.open {
-		if !left[conn] && quietFor(conn.Conn, conn.opened) >= quiet {
+		if !left[conn] && socket.QuietFor(conn.Conn, conn.opened) >= quiet {
 			left[conn] = true
 			leave(conn.Conn)
 		}
 	}
 	return c.serving || len(c.open) > 0
-}
-
-// quietFor returns for how long nothing has arrived on a connection: since it was
-// opened where the kernel does not report it.
-func quietFor(conn net.Conn, opened time.Time) time.Duration {
-	if unix, ok := conn.(*unixConn); ok {
-		return unix.quiet()
-	}
-	if quiet, known := sinceLastData(conn); known {
-		return quiet
-	}
-	return time.Since(opened)
 }
 
 // leave ends a connection's wait for a request. Data that the kernel has received by

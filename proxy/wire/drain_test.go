@@ -3,7 +3,6 @@ package wire
 import (
 	"io"
 	"net"
-	"runtime"
 	"testing"
 	"time"
 )
@@ -61,31 +60,6 @@ func (c *fakeConn) CloseRead() error {
 }
 
 func (c *fakeConn) Close() error { return nil }
-
-// TestQuietFor: only data from the client resets the quiet time of a connection.
-func TestQuietFor(t *testing.T) {
-	client, conn := joined(t)
-	long := time.Now().Add(-time.Hour)
-	if _, known := sinceLastData(conn); known != (runtime.GOOS == "linux") {
-		t.Errorf("the kernel tells: %t", known)
-	}
-	if runtime.GOOS != "linux" {
-		return
-	}
-	io.WriteString(conn, "an answer")
-	for quietFor(conn, long) < 50*time.Millisecond {
-		time.Sleep(time.Millisecond)
-	}
-	for deadline := time.Now().Add(10 * time.Second); quietFor(conn, long) >= 50*time.Millisecond; {
-		if time.Now().After(deadline) {
-			t.Fatal("a request does not end the quiet")
-		}
-		io.WriteString(client, "a request")
-		if _, err := conn.Read(make([]byte, 9)); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
 
 // joined returns the two ends of a connection, which are closed when the test ends.
 func joined(t *testing.T) (client, server net.Conn) {

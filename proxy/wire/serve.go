@@ -10,6 +10,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/proxy/budget"
+	"github.com/lewistv/xcri-proxy/proxy/wire/socket"
 	"github.com/lewistv/xcri-proxy/proxy/wire/strict"
 )
 
@@ -33,7 +34,7 @@ func (c *Conn) serve() {
 	s := c.server.sessions.Get().(*session)
 	s.from.Reset(c.Conn)
 	s.to.Reset(c)
-	s.body.sender, s.room = sender{}, c.server.opts.Bodies.Room()
+	s.body.sender, s.room = socket.Sender{}, c.server.opts.Bodies.Room()
 	c.session = s
 	defer func() {
 		if r := recover(); r != nil {

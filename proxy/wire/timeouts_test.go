@@ -12,7 +12,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/proxy/wire/stricttest"
 )
 
@@ -97,9 +97,9 @@ func readSlowly(client net.Conn) {
 // largeServer returns a server that answers targets ending in "large" with a large
 // body.
 func largeServer() *Server {
-	large := &cache.Variant{Body: []byte(strings.Repeat("large ", 10_000))}
+	large := &entry.Variant{Body: []byte(strings.Repeat("large ", 10_000))}
 	return testServer(func(o *Options) {
-		o.Answer = func(dst []byte, h *Head) ([]byte, *cache.Variant, bool) {
+		o.Answer = func(dst []byte, h *Head) ([]byte, *entry.Variant, bool) {
 			if string(h.Target) == "/hit/large" {
 				return fmt.Appendf(dst, "HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n", len(large.Body)), large, true
 			}

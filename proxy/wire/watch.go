@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/proxy/wire/socket"
 )
 
 // watchEvery is how often a watched connection is checked.
@@ -30,7 +32,7 @@ func Watch(ctx *fasthttp.RequestCtx, gone func()) (stop func()) {
 		defer mu.Unlock()
 		switch {
 		case stopped:
-		case hungUp(conn):
+		case socket.HungUp(conn):
 			gone()
 		default:
 			timer.Reset(watchEvery)

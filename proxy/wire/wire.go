@@ -20,8 +20,9 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
+	"github.com/lewistv/xcri-proxy/proxy/wire/socket"
 	"github.com/lewistv/xcri-proxy/proxy/wire/strict"
 )
 
@@ -41,7 +42,7 @@ type Options struct {
 	// Answer is the fast path: it may append the header of the answer to a plain
 	// request to dst. The body, which may be nil, follows it; the Server releases it.
 	// If Answer returns false, the Handler gets the request. Nil means no fast path.
-	Answer func(dst []byte, h *Head) (header []byte, body *cache.Variant, ok bool)
+	Answer func(dst []byte, h *Head) (header []byte, body *entry.Variant, ok bool)
 	// OnPanic is called after a panic in Answer, which closes the connection; nil
 	// ignores it.
 	OnPanic func(target string, cause any)
@@ -164,8 +165,8 @@ func (s *Server) ServeConn(accepted net.Conn) {
 }
 
 func (s *Server) add(accepted net.Conn) (c *Conn, number int) {
-	limitUnsent(accepted)
-	c = &Conn{Conn: followUnix(accepted), server: s, opened: time.Now()}
+	socket.LimitUnsent(accepted)
+	c = &Conn{Conn: socket.Follow(accepted), server: s, opened: time.Now()}
 	return c, s.conns.add(c)
 }
 

@@ -20,7 +20,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
-	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/wire/stricttest"
 )
@@ -34,11 +34,11 @@ func echo(ctx *fasthttp.RequestCtx) {
 const hitHeader = "HTTP/1.1 200 OK\r\nContent-Length: 3\r\nX-Fast: yes\r\n\r\n"
 
 // fast answers plain requests below /hit.
-func fast(dst []byte, h *Head) ([]byte, *cache.Variant, bool) {
+func fast(dst []byte, h *Head) ([]byte, *entry.Variant, bool) {
 	if !bytes.HasPrefix(h.Target, []byte("/hit")) {
 		return nil, nil, false
 	}
-	return append(dst, hitHeader...), &cache.Variant{Body: []byte("hit")}, true
+	return append(dst, hitHeader...), &entry.Variant{Body: []byte("hit")}, true
 }
 
 func testServer(change func(*Options)) *Server {
@@ -344,7 +344,7 @@ func TestJoinedFields(t *testing.T) {
 func TestPanicOfFastPath(t *testing.T) {
 	var told []string
 	s := testServer(func(o *Options) {
-		o.Answer = func([]byte, *Head) ([]byte, *cache.Variant, bool) { panic("in the fast path") }
+		o.Answer = func([]byte, *Head) ([]byte, *entry.Variant, bool) { panic("in the fast path") }
 		o.OnPanic = func(target string, cause any) { told = append(told, fmt.Sprint(target, " ", cause)) }
 	})
 	inBubble(t, func(t *testing.T) {
@@ -577,7 +577,7 @@ func TestWriteFails(t *testing.T) {
 			s := largeServer()
 			handler, fast := s.opts.Handler, s.opts.Answer
 			s.opts.Handler = func(ctx *fasthttp.RequestCtx) { answered++; handler(ctx) }
-			s.opts.Answer = func(dst []byte, h *Head) ([]byte, *cache.Variant, bool) {
+			s.opts.Answer = func(dst []byte, h *Head) ([]byte, *entry.Variant, bool) {
 				header, v, ok := fast(dst, h)
 				if ok {
 					answered++

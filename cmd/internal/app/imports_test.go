@@ -91,7 +91,8 @@ proxy/site: cache
 proxy/trace: proxy/visitor
 proxy/verify: proxy/compare proxy/legacy proxy/route store
 proxy/visitor:
-proxy/wire: cache cache/memfile proxy/budget proxy/wire/strict
+proxy/wire: cache/entry proxy/budget proxy/wire/socket proxy/wire/strict
+proxy/wire/socket: cache/memfile
 proxy/wire/strict:
 proxy/wire/stricttest:
 store: store/dberror store/jsontext store/param store/pool store/readapi store/scope store/survey

@@ -1,4 +1,4 @@
-package wire
+package socket
 
 import (
 	"fmt"
@@ -11,9 +11,9 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 )
 
-// sender sends memory files to a socket with sendfile: the kernel passes on the file's
+// Sender sends memory files to a socket with sendfile: the kernel passes on the file's
 // pages, while a write would copy each byte.
-type sender struct {
+type Sender struct {
 	raw  syscall.RawConn // nil before the first use
 	step func(socket uintptr) (done bool)
 	some func(file uintptr)
@@ -26,9 +26,9 @@ type sender struct {
 	err          error
 }
 
-// send sends head and then the file. It returns how many bytes of both it sent. The
+// Send sends head and then the file. It returns how many bytes of both it sent. The
 // caller holds the file. A connection without a socket gets a copy.
-func (s *sender) send(to net.Conn, head []byte, file *memfile.File) (sent int64, err error) {
+func (s *Sender) Send(to net.Conn, head []byte, file *memfile.File) (sent int64, err error) {
 	if s.raw == nil {
 		conn, can := to.(syscall.Conn)
 		if !can {
@@ -49,7 +49,7 @@ func (s *sender) send(to net.Conn, head []byte, file *memfile.File) (sent int64,
 }
 
 // sendMore sends until everything is sent or the socket's buffer is full.
-func (s *sender) sendMore(socket uintptr) (done bool) {
+func (s *Sender) sendMore(socket uintptr) (done bool) {
 	for s.offset < s.size {
 		n, err := s.sendSome(int(socket))
 		switch err {
@@ -66,7 +66,7 @@ func (s *sender) sendMore(socket uintptr) (done bool) {
 	return true
 }
 
-func (s *sender) sendSome(socket int) (n int, err error) {
+func (s *Sender) sendSome(socket int) (n int, err error) {
 	if len(s.head) > 0 {
 		n, err = unix.SendmsgN(socket, s.head, nil, nil, unix.MSG_MORE|unix.MSG_NOSIGNAL)
 		s.head = s.head[max(0, n):]
@@ -85,6 +85,6 @@ func (s *sender) sendSome(socket int) (n int, err error) {
 }
 
 // sendFile sends a part of the file.
-func (s *sender) sendFile(file uintptr) {
+func (s *Sender) sendFile(file uintptr) {
 	s.n, s.err = unix.Sendfile(s.socket, int(file), &s.offset, int(s.size-s.offset))
 }

@@ -1,4 +1,4 @@
-package wire
+package socket
 
 import (
 	"net"
@@ -7,10 +7,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// hungUp reports whether the other end of a connection has closed it, or at least its
+// HungUp reports whether the other end of a connection has closed it, or at least its
 // own direction. Data that has arrived and was not read does not hide that.
 // Source: poll(2), POLLRDHUP.
-func hungUp(conn net.Conn) (is bool) {
+func HungUp(conn net.Conn) (is bool) {
 	system, ok := conn.(syscall.Conn)
 	if !ok {
 		return false

@@ -1,4 +1,4 @@
-package wire
+package socket
 
 import (
 	"net"
@@ -12,8 +12,8 @@ import (
 // to 4 MB of an answer. Bytes under way to a fast client do not count.
 const mostUnsent = 64 << 10
 
-// limitUnsent makes writes to a connection wait while mostUnsent bytes are unsent.
-func limitUnsent(c net.Conn) {
+// LimitUnsent makes writes to a connection wait while mostUnsent bytes are unsent.
+func LimitUnsent(c net.Conn) {
 	socket, ok := c.(*net.TCPConn)
 	if !ok {
 		return

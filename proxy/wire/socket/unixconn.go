@@ -1,4 +1,4 @@
-package wire
+package socket
 
 import (
 	"net"
@@ -14,9 +14,9 @@ type unixConn struct {
 	heard  atomic.Int64 // time of the last data, counted from opened
 }
 
-// followUnix wraps a connection for which the kernel does not report the time of the
-// last data.
-func followUnix(accepted net.Conn) net.Conn {
+// Follow wraps a connection for which the kernel does not report the time of the last
+// data.
+func Follow(accepted net.Conn) net.Conn {
 	if unix, ok := accepted.(*net.UnixConn); ok {
 		return &unixConn{UnixConn: unix, opened: time.Now()}
 	}

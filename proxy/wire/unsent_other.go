@@ -1,7 +1,0 @@
-//go:build !linux
-
-package wire
-
-import "net"
-
-func limitUnsent(net.Conn) {}

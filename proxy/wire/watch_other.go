@@ -1,7 +1,0 @@
-//go:build !linux
-
-package wire
-
-import "net"
-
-func hungUp(net.Conn) bool { return false }
