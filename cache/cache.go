@@ -52,6 +52,7 @@ func New(opts Options) (*Cache, error) {
 	c.current.Store(&published{State: &slot.State{}})
 	c.flights.turns = turns.New(c.opts.Fills, inLanes)
 	c.flights.waiters.of = map[string]*waited{}
+	c.flights.loads.of, c.flights.loads.waiting = map[*turn]*Load{}, map[string]int{}
 	c.flights.refreshes = make(chan struct{}, max(1, c.opts.Fills/2))
 	c.recodes = make(chan weakVersion, recodeQueue)
 	c.life.ctx, c.life.stop = context.WithCancel(context.Background())

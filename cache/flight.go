@@ -20,6 +20,7 @@ type flights struct {
 	turns     *turns.Turns
 	refreshes chan struct{} // holds a value for each running fill that is a refresh
 	waiters   waiters
+	loads     loads
 }
 
 // flight names the fill of a key. A request after a publish or a purge does not join a
@@ -44,6 +45,7 @@ func (c *Cache) wait(ctx context.Context, now *published, key, client string) (*
 	}
 	c.counts.waiting.Add(1)
 	defer c.counts.waiting.Add(-1)
+	defer c.flights.loads.wait(key)()
 	began, name := false, c.flight(now, key)
 	parent, leave := c.join(key, name)
 	defer leave()
@@ -172,11 +174,14 @@ func (c *Cache) fill(parent context.Context, t *turn, key string) (v *slot.Versi
 	}
 	t.Lane, t.Group = c.opts.Lane(key)
 	t.queued = time.Now()
+	c.flights.loads.add(t, key)
+	defer c.flights.loads.remove(t)
 	if err := c.flights.turns.Enter(ctx, &t.Turn); err != nil {
 		return nil, err
 	}
 	defer c.flights.turns.Leave(&t.Turn)
 	t.began = time.Now()
+	c.flights.loads.begin(t)
 	if err := era.Err(); needed && err != nil { // ctx is about to end
 		return nil, err
 	}

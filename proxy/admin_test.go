@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lewistv/xcri-proxy/proxy/admin"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/store"
@@ -85,7 +86,7 @@ func TestWhoMaySeeStats(t *testing.T) {
 		"a token when none is set": {"", []string{"Authorization", "Bearer "}, 403},
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, base := start(t, Options{Origin: &fakeOrigin{}, Admin: gate.Options{Token: tt.token}, BasePath: "/iz/xcri"})
+			_, base := start(t, Options{Origin: &fakeOrigin{}, Admin: admin.Settings{Gate: gate.Options{Token: tt.token}}, BasePath: "/iz/xcri"})
 			for _, target := range []string{"/cache/stats", "/cache/stats/", "/iz/xcri/cache/stats", "/cache", "/cache/", "/cache/other"} {
 				want := tt.want
 				if known, is := map[string]int{"/cache": 308, "/cache/other": 404}[target]; is && want == 200 {
@@ -120,7 +121,7 @@ func TestWhoMaySeeStats(t *testing.T) {
 func TestNoCORSOnAdminPages(t *testing.T) {
 	const site, token = "https://web4.ustfccca.org", "a long enough token"
 	for _, origins := range [][]string{{site}, {"*"}} {
-		_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri", CORSOrigins: origins, Admin: gate.Options{Token: token}})
+		_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri", CORSOrigins: origins, Admin: admin.Settings{Gate: gate.Options{Token: token}}})
 		if a := get(t, base, "/teams/", "Origin", site); a.header.Get("Access-Control-Allow-Origin") != site {
 			t.Fatalf("the API itself: %v", a.header)
 		}

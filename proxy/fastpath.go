@@ -66,11 +66,13 @@ func (f *fastPath) prepare(to []byte, h *wire.Head, e *cache.Entry, now time.Tim
 	v, tag := f.p.negotiator.Select(e.Variants, h.AcceptEncoding, h.IfNoneMatch)
 	if tag != nil {
 		f.p.metrics.NotModified.Add(1)
+		f.p.metrics.Statuses.Add(fasthttp.StatusNotModified)
 		return f.appendHeader(to, nil, tag, age, now), nil
 	}
 	if !v.HasBody() || !v.Hold() {
 		return nil, nil // the body must be encoded, or has left the cache
 	}
+	f.p.metrics.Statuses.Add(fasthttp.StatusOK)
 	return f.appendHeader(to, v, v.ETag, age, now), v
 }
 

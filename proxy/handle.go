@@ -12,6 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/health"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
@@ -19,7 +20,16 @@ import (
 )
 
 // handle answers one request of the public listener.
-func (p *Proxy) handle(ctx *fasthttp.RequestCtx) { p.guard(ctx, p.serve) }
+func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
+	p.guard(ctx, p.serve)
+	if ctx.UserValue(ownKey) == nil {
+		p.metrics.Statuses.Add(ctx.Response.StatusCode())
+	}
+}
+
+// ownKey is the user value that marks a request of an operator or a supervisor, which
+// does not count as a visitor's.
+const ownKey = "own"
 
 // guard calls serve for one request and recovers from its panic, which would otherwise
 // close the connection.
@@ -61,10 +71,15 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if p.admin.Serve(ctx, at.Path, false) {
+		ctx.SetUserValue(ownKey, true)
 		return // before any CORS header is set
 	}
 	p.cors.Apply(ctx)
-	if p.cors.Preflight(ctx) || p.serveProbe(ctx, at.Path) {
+	if p.cors.Preflight(ctx) {
+		return
+	}
+	if p.serveProbe(ctx, at.Path) {
+		ctx.SetUserValue(ownKey, true)
 		return
 	}
 	if string(ctx.RequestURI()) == "*" {
@@ -208,6 +223,9 @@ func (p *Proxy) loaded(l origin.Load) {
 	counted := &p.metrics.Route(l.Question.Route.ID).Loads[l.Source]
 	if l.Err != nil {
 		counted.Failed.Add(1)
+		if !errors.Is(l.Err, context.Canceled) { // its client has left, or the program stops
+			p.metrics.LastFailure.Store(&metrics.Failure{At: time.Now(), Route: l.Question.Route.Path(), Err: l.Err})
+		}
 		return
 	}
 	counted.OK.Add(1)

@@ -27,12 +27,17 @@ func quiet(t *testing.T) *Proxy {
 	return p
 }
 
+// samplesOf returns the finest samples after a moment.
+func samplesOf(p *Proxy, after int64) []api.Sample {
+	return p.admin.Record().Between("1h", after).Samples
+}
+
 func TestHistoryIsWhatWasAdded(t *testing.T) {
 	p := quiet(t)
 	start := time.UnixMilli(1700000000000)
 	p.handle(requestCtx("GET", "/metadata/")) // before the history begins
 	p.admin.Sample(start)
-	if got := p.admin.History(0); len(got) != 0 {
+	if got := samplesOf(p, 0); len(got) != 0 {
 		t.Fatalf("one reading makes %d samples", len(got))
 	}
 	for range 3 {
@@ -45,7 +50,7 @@ func TestHistoryIsWhatWasAdded(t *testing.T) {
 	p.admin.Sample(start.Add(10 * time.Second))
 	p.admin.Sample(start.Add(25 * time.Second))
 
-	got := p.admin.History(0)
+	got := samplesOf(p, 0)
 	if len(got) != 2 {
 		t.Fatalf("%+v", got)
 	}
@@ -65,7 +70,7 @@ func TestHistoryIsWhatWasAdded(t *testing.T) {
 	if idle.All != (api.Flow{}) || len(idle.Routes) != 0 || idle.RSS <= 0 || idle.CacheBytes <= 0 {
 		t.Errorf("%+v", idle)
 	}
-	if later := p.admin.History(busy.At); len(later) != 1 || later[0].At != idle.At {
+	if later := samplesOf(p, busy.At); len(later) != 1 || later[0].At != idle.At {
 		t.Errorf("%+v", later)
 	}
 }
@@ -120,14 +125,14 @@ func TestRecord(t *testing.T) {
 		time.Sleep(time.Minute + time.Second)
 		p.metrics.Route(0).Outcomes[cache.Miss].Add(1)
 		time.Sleep(10 * time.Second)
-		got := p.admin.History(0)
+		got := samplesOf(p, 0)
 		if len(got) != 7 || got[5].All != (api.Flow{}) || got[6].All.Outcomes[cache.Miss] != 1 || got[6].Seconds != 10 {
 			t.Errorf("%+v", got)
 		}
 		stop()
 		<-done
 		time.Sleep(time.Minute)
-		if n := len(p.admin.History(0)); n != 7 {
+		if n := len(samplesOf(p, 0)); n != 7 {
 			t.Errorf("%d samples after the end", n)
 		}
 	})
@@ -150,7 +155,7 @@ func TestServeHistory(t *testing.T) {
 	for n := range 4 {
 		p.admin.Sample(at.Add(time.Duration(n) * 10 * time.Second))
 	}
-	all := p.admin.History(0)
+	all := samplesOf(p, 0)
 	for target, want := range map[string]int{"": len(all), "?after=0": len(all), "?after=x": len(all), "?after=99999999999999": 0} {
 		a := get(t, base, "/cache/history"+target)
 		var past api.History

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lewistv/xcri-proxy/proxy/admin"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/apache"
 )
@@ -47,7 +48,7 @@ func TestRebinding(t *testing.T) {
 	b := openBrowser(t)
 	b.call("Page.setBypassCSP", map[string]any{"enabled": true}, nil) // the attacker's page has none
 	for name, opts := range map[string]Options{
-		"no token": {}, "a token": {Admin: gate.Options{Token: adminToken}}, "a listener of its own": {Admin: gate.Options{Token: adminToken, Separate: true}},
+		"no token": {}, "a token": {Admin: admin.Settings{Gate: gate.Options{Token: adminToken}}}, "a listener of its own": {Admin: admin.Settings{Gate: gate.Options{Token: adminToken, Separate: true}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			opts.Origin, opts.Generations.Pages, opts.CORSOrigins = &fakeOrigin{}, []string{}, []string{"*"}
@@ -57,13 +58,13 @@ func TestRebinding(t *testing.T) {
 			}
 			public, admin := opened(t, p, "tcp")
 			at := public
-			if opts.Admin.Separate {
+			if opts.Admin.Gate.Separate {
 				at = admin
 			}
 			port := at.addr[strings.LastIndexByte(at.addr, ':'):]
 			b.open("http://evil.test" + port + "/livez")
 			for page, status := range tryAll(b, "") {
-				if want := map[bool]int{true: 401, false: 403}[page == "stats" && opts.Admin.Token != ""]; status != want {
+				if want := map[bool]int{true: 401, false: 403}[page == "stats" && opts.Admin.Gate.Token != ""]; status != want {
 					t.Errorf("evil.test %s: %d, want %d", page, status, want)
 				}
 			}
@@ -141,7 +142,7 @@ func throughApache(t *testing.T, base string, open bool) (site string) {
 func TestLoginFromAPhone(t *testing.T) {
 	b := openBrowser(t)
 	opts := realOptions(t)
-	opts.Admin = gate.Options{Token: adminToken}
+	opts.Admin = admin.Settings{Gate: gate.Options{Token: adminToken}}
 	p, base := start(t, opts)
 	site := throughApache(t, base, true) + "/iz/xcri/cache/"
 	b.window(390, 844, "light")
@@ -185,7 +186,7 @@ func TestLoginFromAPhone(t *testing.T) {
 // TestLoginWithoutScript: a login needs only a form and a cookie. The shipped Apache
 // configuration refuses it.
 func TestLoginWithoutScript(t *testing.T) {
-	_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri", Admin: gate.Options{Token: adminToken}})
+	_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri", Admin: admin.Settings{Gate: gate.Options{Token: adminToken}}})
 	jar, err := cookiejar.New(nil)
 	if err != nil {
 		t.Fatal(err)

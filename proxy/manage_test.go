@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/store"
@@ -73,7 +74,7 @@ func eventually(t testing.TB, base, target string) {
 // token, and must not come from another site's page.
 func TestWhoMayManage(t *testing.T) {
 	const token = "a long enough token"
-	_, base := start(t, Options{Origin: &fakeOrigin{}, Admin: gate.Options{Token: token}, BasePath: "/iz/xcri"})
+	_, base := start(t, Options{Origin: &fakeOrigin{}, Admin: admin.Settings{Gate: gate.Options{Token: token}}, BasePath: "/iz/xcri"})
 	bodies := map[string]string{"/cache/warm": "", "/cache/purge": `{"all":true}`}
 	for name, tt := range map[string]struct {
 		headers []string

@@ -17,7 +17,7 @@ const maxAdminConns = 64
 func (p *Proxy) privateOptions() wire.Options {
 	o := p.wireOptions()
 	o.Handler = func(ctx *fasthttp.RequestCtx) { p.guard(ctx, p.servePrivate) }
-	o.Answer, o.MaxConns, o.Reserved = nil, maxAdminConns, nil
+	o.Answer, o.OnRefuse, o.MaxConns, o.Reserved = nil, nil, maxAdminConns, nil
 	return o
 }
 

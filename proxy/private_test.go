@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/admin"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
@@ -104,7 +105,7 @@ func TestDoors(t *testing.T) {
 	const token = "a long enough token"
 	for _, network := range []string{"tcp", "unix"} {
 		t.Run(network, func(t *testing.T) {
-			p, err := New(Options{Origin: &fakeOrigin{}, Generations: generation.Options{Pages: []string{}}, BasePath: "/iz/xcri", CORSOrigins: []string{"*"}, Admin: gate.Options{Token: token, Separate: true}})
+			p, err := New(Options{Origin: &fakeOrigin{}, Generations: generation.Options{Pages: []string{}}, BasePath: "/iz/xcri", CORSOrigins: []string{"*"}, Admin: admin.Settings{Gate: gate.Options{Token: token, Separate: true}}})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -144,7 +145,7 @@ func TestDoors(t *testing.T) {
 // TestAdminHasRoom: the admin listener answers while the public listener is full, and
 // has its own connection limit.
 func TestAdminHasRoom(t *testing.T) {
-	p, err := New(Options{Origin: &fakeOrigin{}, Generations: generation.Options{Pages: []string{}}, Admin: gate.Options{Separate: true}, MaxConns: 2})
+	p, err := New(Options{Origin: &fakeOrigin{}, Generations: generation.Options{Pages: []string{}}, Admin: admin.Settings{Gate: gate.Options{Separate: true}}, MaxConns: 2})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -20,7 +20,6 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/accept"
 	"github.com/lewistv/xcri-proxy/proxy/admin"
-	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/cors"
@@ -83,9 +82,8 @@ type Options struct {
 	Site *site.Site
 	// CORSOrigins may read answers from other sites; "*" allows all.
 	CORSOrigins []string
-	// Admin configures access to the pages below /cache and to /metrics. New sets
-	// Logger.
-	Admin gate.Options
+	// Admin configures the pages below /cache and /metrics, and access to them.
+	Admin admin.Settings
 	// TrustedProxies are the proxies whose reports of the client's address are
 	// accepted.
 	TrustedProxies visitor.Trust
@@ -245,7 +243,7 @@ func (p *Proxy) generationOptions() generation.Options {
 func (p *Proxy) newAdmin() *admin.Admin {
 	opts := p.opts
 	return admin.New(admin.Options{
-		Gate: opts.Admin, Trust: opts.TrustedProxies, Store: opts.Origin, Legacy: opts.Legacy, Site: opts.Site, Memory: opts.Memory, Requests: opts.Requests,
+		Settings: opts.Admin, Trust: opts.TrustedProxies, Store: opts.Origin, Legacy: opts.Legacy, Site: opts.Site, Memory: opts.Memory, Requests: opts.Requests,
 		Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Shares: p.shares, Origins: p.origins, Generations: p.generations,
 		Verify: p.verify, Maintenance: p.maintenance, Events: p.events, OnSourceChange: p.moved,
 		Connections: func() wire.Stats { return p.server.Stats() }, Version: opts.Version, Logger: opts.Logger,
@@ -315,6 +313,7 @@ func (p *Proxy) wireOptions() wire.Options {
 	return wire.Options{
 		Handler: func(ctx *fasthttp.RequestCtx) { p.handler(ctx) }, Answer: newFastPath(p).answer,
 		OnPanic:   func(target string, cause any) { p.panicked(target, "", cause) },
+		OnRefuse:  p.metrics.Statuses.Add,
 		TakesBody: p.takesBody, Bodies: p.opts.Requests,
 		Name: serverName, MaxConns: p.opts.MaxConns, Reserved: p.reserved, Logger: p.opts.Logger,
 	}

@@ -31,10 +31,26 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
+// Settings configure the parts that depend on the program and its settings. All may be
+// zero; New sets the gate's Logger.
+type Settings struct {
+	Gate        gate.Options
+	MemoryLimit Limit
+	// LostLines returns the number of lines of the log that were dropped; nil means
+	// none.
+	LostLines func() int64
+}
+
+// Limit is the most memory that the process should use.
+type Limit struct {
+	Bytes   int64  // zero for no limit
+	Setting string // its name, for operators
+}
+
 // Options name the parts that an Admin reads and changes. All but Legacy, Site and
 // Events are required.
 type Options struct {
-	Gate  gate.Options
+	Settings
 	Trust visitor.Trust
 	// Store is the database, as far as this package needs it.
 	Store       interface{ Stats() store.Stats }
@@ -69,7 +85,7 @@ type Admin struct {
 	opts    Options
 	gate    *gate.Gate
 	started time.Time
-	history history
+	record
 }
 
 // New returns an Admin. Its history begins once Run is called.
@@ -78,7 +94,10 @@ func New(opts Options) *Admin {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
 	opts.Gate.Logger = opts.Logger
-	return &Admin{opts: opts, gate: gate.New(opts.Gate), started: time.Now()}
+	if opts.LostLines == nil {
+		opts.LostLines = func() int64 { return 0 }
+	}
+	return &Admin{opts: opts, gate: gate.New(opts.Gate), started: time.Now(), record: newRecord(opts.Routes.Routes())}
 }
 
 // Refused counts the requests that were not admitted, by cause.

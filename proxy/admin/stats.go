@@ -3,13 +3,12 @@ package admin
 import (
 	"runtime"
 	"runtime/debug"
+	"strconv"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
-	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/admin/process"
-	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 )
@@ -20,17 +19,21 @@ func (a *Admin) Stats() api.Stats {
 	stats := api.Stats{
 		Version: a.opts.Version, Go: runtime.Version(), UptimeSeconds: time.Since(a.started).Seconds(),
 		Requests: api.Requests{
-			Outcomes: map[string]int64{}, NotModified: a.opts.Metrics.NotModified.Load(), Rejected: a.opts.Metrics.Rejected.Load(),
+			Outcomes: map[string]int64{}, Statuses: map[string]int64{}, NotModified: a.opts.Metrics.NotModified.Load(), Rejected: a.opts.Metrics.Rejected.Load(),
 			Inflated: a.opts.Metrics.Inflated.Load(), Panics: a.opts.Metrics.Panics.Load(), Open: conns.Open, Refused: conns.Refused,
 			AdminRefused: a.gate.Refused(), ClientRefused: a.opts.Shares.Refused(),
 		},
-		Routes: map[string]api.Route{}, Memory: processMemory(a.opts.Memory, a.opts.Requests.Stats()), Maintenance: newMaintenanceStats(a.opts.Maintenance.Period()), Verify: a.verifyStats(),
+		Conditions: a.conditions(time.Now()), Loading: a.loading(time.Now()),
+		Routes: map[string]api.Route{}, Memory: a.processMemory(), Maintenance: newMaintenanceStats(a.opts.Maintenance.Period()), Verify: a.verifyStats(),
+	}
+	for code, n := range a.opts.Metrics.Statuses.Read() {
+		stats.Requests.Statuses[strconv.Itoa(code)] = n
 	}
 	cached := a.opts.Cache.Stats()
 	stats.Cache = newCacheStats(cached)
 	stats.Generation = api.Generation{
 		ID: cached.Generation, Published: orNull(cached.Published), Confirmed: orNull(a.opts.Generations.Confirmed()),
-		DownSince: orNull(cached.DownSince), StaleCount: cached.Stale, StaleSince: orNull(a.history.stale(cached.Stale, time.Now())), StaleRoutes: map[string]api.Stale{},
+		DownSince: orNull(cached.DownSince), StaleCount: cached.Stale, StaleSince: orNull(a.history.Stale(cached.Stale, time.Now())), StaleRoutes: map[string]api.Stale{},
 		Warm: api.WarmStatus(a.opts.Generations.Status()), Tables: []api.Table{},
 	}
 	for _, t := range a.opts.Generations.Tables() {
@@ -162,10 +165,37 @@ func newFills(d metrics.DurationStats) api.Fills {
 
 func milliseconds(ns int64) float64 { return float64(ns) / 1e6 }
 
-func processMemory(files *memfile.Memory, requests budget.Stats) api.Memory {
+// maxLoads limits the fills in the stats.
+const maxLoads = 50
+
+// loading returns the fills that have not ended.
+func (a *Admin) loading(now time.Time) []api.Load {
+	all := []api.Load{}
+	for _, l := range a.opts.Cache.Loading() {
+		if len(all) == maxLoads {
+			break
+		}
+		one := api.Load{
+			Key: l.Key, Lane: l.Lane.String(), Table: l.Group, Client: l.Client, Request: l.Request,
+			Phase: api.PhaseQueued, AgeMS: milliseconds(int64(now.Sub(l.Queued))), Waiting: l.Waiting,
+		}
+		if r := a.opts.Routes.Of(l.Key); r != nil {
+			one.Route = r.Path()
+		}
+		if !l.Began.IsZero() {
+			one.Phase = api.PhaseFilling
+		}
+		all = append(all, one)
+	}
+	return all
+}
+
+func (a *Admin) processMemory() api.Memory {
 	var m runtime.MemStats
 	runtime.ReadMemStats(&m)
-	return api.Memory{RSS: process.Resident(), Heap: int64(m.HeapAlloc), Limit: debug.SetMemoryLimit(-1),
+	files, requests := a.opts.Memory, a.opts.Requests.Stats()
+	return api.Memory{RSS: process.Resident(), Used: a.memoryUsed(), Budget: a.opts.MemoryLimit.Bytes,
+		Heap: int64(m.HeapAlloc), Limit: debug.SetMemoryLimit(-1),
 		Files: files.Files(), FileBytes: files.Bytes(),
 		Requests: requests.Used, RequestsLimit: requests.Limit, RequestsRefused: requests.Refused}
 }

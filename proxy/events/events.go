@@ -23,6 +23,9 @@ const (
 	Source      Kind = "source"          // the source of answers changed
 	Maintenance Kind = "maintenance"     // maintenance mode was turned on
 	Reopen      Kind = "maintenance_end" // maintenance mode was turned off
+	Held        Kind = "held"            // new data is held back
+	Alarm       Kind = "alarm"           // visitors get errors, wait, or soon may
+	AlarmEnd    Kind = "alarm_end"       // they are served again
 )
 
 const (
@@ -58,6 +61,14 @@ func (l *List) Add(kind Kind, text string) {
 		l.all = slices.Delete(l.all, 0, 1)
 	}
 	l.all = append(l.all, e)
+}
+
+// Restore puts the events of an earlier run before the others.
+func (l *List) Restore(earlier []Event) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := slices.Concat(earlier, l.all)
+	l.all = slices.Clone(all[max(0, len(all)-Kept):])
 }
 
 // All returns the events, the oldest first.

@@ -18,6 +18,9 @@ type held struct {
 	since time.Time // when the first implausible generation in a row was polled
 }
 
+// HeldFor returns how long a state that looks like half an import is held back.
+func (w *Watcher) HeldFor() time.Duration { return w.opts.Changes.ImplausibleAfter }
+
 // hold returns an error while a generation must not be published: it resembles an
 // unfinished import, has not lasted for Changes.ImplausibleAfter, and no operator has
 // accepted it.

@@ -109,3 +109,13 @@ func (s *Spread) Percentile(share float64) float64 {
 }
 
 func milliseconds(ns int64) float64 { return float64(ns) / 1e6 }
+
+// Over returns the number of operations in the buckets that begin at a time or above it.
+func (s *Spread) Over(limit time.Duration) (n int64) {
+	for i := 1; i < len(s); i++ {
+		if Bound(i-1) >= limit {
+			n += s[i]
+		}
+	}
+	return n
+}

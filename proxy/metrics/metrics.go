@@ -17,6 +17,11 @@ type Metrics struct {
 	Inflated    atomic.Int64 // bodies decompressed for a client that takes no coding
 	Panics      atomic.Int64
 
+	// Statuses counts the answers to visitors: all but admin pages and probes.
+	Statuses Statuses
+
+	LastFailure atomic.Pointer[Failure] // nil before the first
+
 	SiteRequests atomic.Int64
 	SiteMissing  atomic.Int64 // requests for site files that do not exist or are not public
 
@@ -28,6 +33,13 @@ func New(routes int) *Metrics { return &Metrics{routes: make([]Route, routes)} }
 
 // Route returns the counters of one route.
 func (m *Metrics) Route(id route.ID) *Route { return &m.routes[id] }
+
+// Failure is a load that failed.
+type Failure struct {
+	At    time.Time
+	Route string
+	Err   error
+}
 
 // Sources is the number of sources for which the loads of a route are counted.
 const Sources = 2

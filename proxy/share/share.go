@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
 )
@@ -30,6 +31,14 @@ type Shares struct {
 
 	mu      sync.Mutex
 	clients map[netip.Prefix]*client
+	last    Refusal
+}
+
+// Refusal describes the client whose wait was refused last.
+type Refusal struct {
+	Client netip.Prefix
+	At     time.Time // zero for never
+	Count  int64     // of refusals in a row, without another client's between them
 }
 
 // client is a client with requests that wait.
@@ -66,10 +75,10 @@ func (s *Shares) Enter(of netip.Prefix, lane cache.Lane, key string) bool {
 	}
 	switch most := s.limits.Fills[lane]; {
 	case s.limits.Requests > 0 && c.requests >= s.limits.Requests:
-		s.refused[cache.Lanes].Add(1)
+		s.refuse(of, int(cache.Lanes))
 		return false
 	case most > 0 && c.keys[key] == 0 && c.fills[lane] >= most:
-		s.refused[lane].Add(1)
+		s.refuse(of, int(lane))
 		return false
 	}
 	s.clients[of] = c
@@ -78,6 +87,36 @@ func (s *Shares) Enter(of netip.Prefix, lane cache.Lane, key string) bool {
 		c.fills[lane]++
 	}
 	return true
+}
+
+// refuse counts a refusal. The caller holds mu.
+func (s *Shares) refuse(of netip.Prefix, limit int) {
+	s.refused[limit].Add(1)
+	if s.last.Client != of {
+		s.last = Refusal{Client: of}
+	}
+	s.last.At = time.Now()
+	s.last.Count++
+}
+
+// Busiest returns the client with the most requests that wait now, and their number; the
+// zero Prefix if none waits.
+func (s *Shares) Busiest() (of netip.Prefix, requests int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for prefix, c := range s.clients {
+		if c.requests > requests || c.requests == requests && prefix.String() < of.String() {
+			of, requests = prefix, c.requests
+		}
+	}
+	return of, requests
+}
+
+// Last returns the latest refusal.
+func (s *Shares) Last() Refusal {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
 }
 
 // Leave ends a wait.

@@ -111,3 +111,46 @@ func TestDefaultFitsAnOffice(t *testing.T) {
 		}
 	}
 }
+
+// TestBusiest holds that the client with the most waiting requests is known, and the
+// client that was refused last.
+func TestBusiest(t *testing.T) {
+	s := New(Limits{Requests: 3})
+	a, b := of("192.0.2.1"), of("192.0.2.2")
+	if of, n := s.Busiest(); of.IsValid() || n != 0 {
+		t.Errorf("%v, %d", of, n)
+	}
+	s.Enter(a, cache.Quick, "1")
+	for range 3 {
+		s.Enter(b, cache.Quick, "1")
+	}
+	if of, n := s.Busiest(); of != b || n != 3 {
+		t.Errorf("%v, %d", of, n)
+	}
+	if last := s.Last(); last.Count != 0 || !last.At.IsZero() {
+		t.Errorf("%+v", last)
+	}
+	for range 2 {
+		if s.Enter(b, cache.Quick, "2") {
+			t.Error("admitted")
+		}
+	}
+	if last := s.Last(); last.Client != b || last.Count != 2 || last.At.IsZero() {
+		t.Errorf("%+v", last)
+	}
+	for range 2 {
+		s.Enter(a, cache.Quick, "1")
+	}
+	if s.Enter(a, cache.Quick, "2") {
+		t.Error("admitted")
+	}
+	if last := s.Last(); last.Client != a || last.Count != 1 {
+		t.Errorf("%+v", last)
+	}
+	for range 3 {
+		s.Leave(b, cache.Quick, "1")
+	}
+	if of, n := s.Busiest(); of != a || n != 3 {
+		t.Errorf("%v, %d", of, n)
+	}
+}

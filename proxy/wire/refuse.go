@@ -29,6 +29,7 @@ func (c *Conn) refuse(err error) {
 	if p == errNoRoom {
 		c.hurry()
 	}
+	c.server.opts.OnRefuse(p.Status)
 	r := &c.session.ctx.Response
 	r.Reset()
 	r.SkipBody = c.session.head.IsHEAD

@@ -46,6 +46,9 @@ type Options struct {
 	// OnPanic is called after a panic in Answer, which closes the connection; nil
 	// ignores it.
 	OnPanic func(target string, cause any)
+	// OnRefuse is called with the status of each answer to a request that the Server
+	// refuses itself; nil ignores it.
+	OnRefuse func(status int)
 	// TakesBody reports whether the Handler reads the body of a request for a target;
 	// nil means always. All other bodies are read and dropped. Bodies is the memory
 	// that bodies take until they are answered; nil has no limit.
@@ -95,6 +98,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnPanic == nil {
 		o.OnPanic = func(string, any) {}
+	}
+	if o.OnRefuse == nil {
+		o.OnRefuse = func(int) {}
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)

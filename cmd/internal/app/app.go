@@ -17,6 +17,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/handover"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy"
+	"github.com/lewistv/xcri-proxy/proxy/admin"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/content"
@@ -95,7 +96,10 @@ func (a *App) build(version string) (err error) {
 		},
 		Memory:   &memfile.Memory{Changed: newMemoryLimit(cfg.MemoryLimit).follow},
 		BasePath: cfg.BasePath, CORSOrigins: cfg.CORSOrigins, TrustedProxies: cfg.TrustedProxies,
-		Admin:        gate.Options{Token: string(cfg.AdminToken), LocalToken: bool(cfg.Admin.LocalToken), Separate: cfg.Admin.Addr != ""},
+		Admin: admin.Settings{
+			Gate:        gate.Options{Token: string(cfg.AdminToken), LocalToken: bool(cfg.Admin.LocalToken), Separate: cfg.Admin.Addr != ""},
+			MemoryLimit: admin.Limit{Bytes: cfg.MemoryLimit, Setting: "MEMORY_LIMIT"},
+		},
 		Reuse:        reply.Reuse{MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate},
 		Sources:      origin.Options{MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown},
 		VerifySample: float64(cfg.Legacy.VerifySample),

@@ -9,6 +9,10 @@ type Stats struct {
 	Go            string  `json:"go"`
 	UptimeSeconds float64 `json:"uptime_seconds"`
 
+	// Conditions describe the state of the service, the gravest first. There is always
+	// at least one.
+	Conditions []Condition `json:"conditions"`
+
 	// Maintenance is null while maintenance mode is off.
 	Maintenance *Maintenance `json:"maintenance"`
 
@@ -17,6 +21,7 @@ type Stats struct {
 	Routes     map[string]Route `json:"routes"`
 	Sources    Sources          `json:"sources"`
 	Cache      Cache            `json:"cache"`
+	Loading    []Load           `json:"loading"` // fills that have not ended, the oldest first, at most 50
 	Site       Site             `json:"site"`
 	Pool       Pool             `json:"pool"`
 	Legacy     *Legacy          `json:"legacy"` // null without an old API
@@ -68,7 +73,10 @@ func HitRatio(outcomes map[string]int64) float64 {
 
 // Requests counts the requests of all routes.
 type Requests struct {
-	Outcomes    map[string]int64 `json:"outcomes"`
+	Outcomes map[string]int64 `json:"outcomes"`
+	// Statuses counts the answers to visitors by status code, those to requests for the
+	// site and for the old API too.
+	Statuses    map[string]int64 `json:"answers_by_status"`
 	HitRatio    float64          `json:"hit_ratio"` // see the function HitRatio
 	NotModified int64            `json:"not_modified"`
 	Rejected    int64            `json:"rejected"` // 422
@@ -150,6 +158,25 @@ type Cache struct {
 	Lanes     map[string]Lane  `json:"lanes"`
 }
 
+// Phases of a Load.
+const (
+	PhaseQueued  = "queued"  // it waits for its turn
+	PhaseFilling = "filling" // it loads from its source
+)
+
+// Load describes a fill that has not ended.
+type Load struct {
+	Key     string  `json:"key"`
+	Route   string  `json:"route"`
+	Lane    string  `json:"lane"`
+	Table   string  `json:"table"`   // that it mostly reads; empty for none
+	Client  string  `json:"client"`  // that requested it first; empty for a refresh or a warm-up
+	Request string  `json:"request"` // the ID of that request
+	Phase   string  `json:"phase"`
+	AgeMS   float64 `json:"age_ms"`  // of the load, with its wait for a turn
+	Waiting int     `json:"waiting"` // requests that wait for it
+}
+
 // Lane describes the fills of one lane.
 type Lane struct {
 	Running int64 `json:"running"`
@@ -192,9 +219,13 @@ type Legacy struct {
 
 // Memory describes the process's memory.
 type Memory struct {
-	RSS   int64 `json:"rss"`
-	Heap  int64 `json:"heap"`
-	Limit int64 `json:"limit"` // of the Go runtime
+	RSS int64 `json:"rss"`
+	// Used is all that Budget, the limit of the process, counts: RSS and the memory
+	// files. A budget of zero means no limit.
+	Used   int64 `json:"used"`
+	Budget int64 `json:"budget"`
+	Heap   int64 `json:"heap"`
+	Limit  int64 `json:"limit"` // of the Go runtime
 	// Files are memory files, which hold large answers outside the heap.
 	Files     int64 `json:"files"`
 	FileBytes int64 `json:"file_bytes"`

@@ -78,12 +78,23 @@ func Text(s api.Stats, routes []*route.Route, counted *metrics.Metrics, started 
 func (m *metricsText) stats(s api.Stats) {
 	m.one("xcri_build_info", gauge, "Version of the proxy and of Go; always 1.", 1, "version", s.Version, "go", s.Go)
 	m.one("xcri_uptime_seconds", gauge, "Time since the start.", s.UptimeSeconds)
+	m.begin("xcri_condition_since_timestamp_seconds", gauge, "Conditions of the service that an operator should know, by condition and level, and since when they hold.")
+	for _, c := range s.Conditions {
+		if c.Since != nil {
+			m.add("", unixSeconds(c.Since), "condition", c.Code, "level", c.Level)
+		}
+	}
 	m.maintenance(s.Maintenance)
 	m.generation(s.Generation)
 	m.requests(s.Requests)
 	m.routes(s.Routes)
 	m.sources(s)
 	m.cache(s.Cache)
+	oldest := 0.0
+	for _, l := range s.Loading {
+		oldest = max(oldest, seconds(l.AgeMS))
+	}
+	m.one("xcri_oldest_load_seconds", gauge, "Age of the oldest fill that has not ended, with its wait for a turn; 0 without fills.", oldest)
 	m.shelves(s.Cache.Shelves)
 	m.one("xcri_site_requests_total", counter, "Requests for the site.", float64(s.Site.Requests))
 	m.one("xcri_site_missing_total", counter, "Requests for files that the site does not serve (404).", float64(s.Site.Missing))
@@ -102,6 +113,8 @@ func (m *metricsText) stats(s api.Stats) {
 	m.one("xcri_pool_waited_seconds_total", counter, "Time of the waits for a connection to the database.", seconds(s.Pool.WaitedMS))
 	m.legacy(s.Legacy)
 	m.one("xcri_memory_rss_bytes", gauge, "Memory of the process as the kernel counts it.", float64(s.Memory.RSS))
+	m.one("xcri_memory_used_bytes", gauge, "Memory that the limit of the process counts: the process and its memory files.", float64(s.Memory.Used))
+	m.one("xcri_memory_budget_bytes", gauge, "Memory limit of the process; 0 without a limit.", float64(s.Memory.Budget))
 	m.one("xcri_memory_heap_bytes", gauge, "Memory of the objects in the Go heap.", float64(s.Memory.Heap))
 	m.one("xcri_memory_files", gauge, "Memory files that hold large answers outside the heap.", float64(s.Memory.Files))
 	m.one("xcri_memory_file_bytes", gauge, "Memory that the memory files take.", float64(s.Memory.FileBytes))
@@ -189,6 +202,10 @@ func (m *metricsText) stale(routes map[string]api.Stale) {
 }
 
 func (m *metricsText) requests(r api.Requests) {
+	m.begin("xcri_responses_total", counter, "Answers to visitors, by status code.")
+	for _, code := range slices.Sorted(maps.Keys(r.Statuses)) {
+		m.add("", float64(r.Statuses[code]), "code", code)
+	}
 	m.one("xcri_hit_ratio", gauge, "Share of the answers since the start that needed no fill.", r.HitRatio)
 	m.begin("xcri_latency_seconds", summary, "Percentiles of the time from a request to its answer, since the start; sum and count are in xcri_request_duration_seconds.")
 	m.quantiles(r.Latency)

@@ -75,6 +75,7 @@ func TestEveryNumberHasItsMetric(t *testing.T) {
 		"routes.x.fills.mean_ms": "xcri_fill_duration_seconds_sum / _count",
 		"legacy.mean_ms":         "xcri_legacy_duration_seconds_sum / _count",
 		"cache.bytes":            "sum(xcri_cache_bytes)",
+		"loading.0.waiting":      "sum: xcri_waiting",
 		"cache.budget":           "sum(xcri_cache_budget_bytes)",
 		"cache.entries":          "sum(xcri_cache_entries)",
 	}

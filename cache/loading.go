@@ -1,0 +1,79 @@
+package cache
+
+import (
+	"cmp"
+	"slices"
+	"sync"
+	"time"
+)
+
+// Load describes a fill that has not ended.
+type Load struct {
+	Key     string
+	Lane    Lane
+	Group   string    // see Options.Lane; empty for none
+	Client  string    // of the request that began the fill; empty for a refresh or a warm-up
+	Request string    // its ID; empty for none
+	Queued  time.Time // when the fill began to wait for its turn
+	Began   time.Time // when it got its turn; zero while it waits
+	Waiting int       // requests that wait for the key
+}
+
+// loads holds the fills that have not ended, for operators. It is safe for concurrent
+// use.
+type loads struct {
+	mu      sync.Mutex
+	of      map[*turn]*Load
+	waiting map[string]int // requests by key
+}
+
+// wait counts a request that waits for a key, until done is called.
+func (l *loads) wait(key string) (done func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.waiting[key]++
+	return func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		if l.waiting[key]--; l.waiting[key] == 0 {
+			delete(l.waiting, key)
+		}
+	}
+}
+
+// add adds the fill of a turn that begins to wait.
+func (l *loads) add(t *turn, key string) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.of[t] = &Load{Key: key, Lane: t.Lane, Group: t.Group, Client: t.Client, Request: t.request, Queued: t.queued}
+}
+
+// begin notes that the fill of a turn has its turn.
+func (l *loads) begin(t *turn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.of[t].Began = t.began
+}
+
+func (l *loads) remove(t *turn) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	delete(l.of, t)
+}
+
+// Loading returns the fills that have not ended, the oldest first.
+func (c *Cache) Loading() []Load {
+	l := &c.flights.loads
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	all := make([]Load, 0, len(l.of))
+	for _, load := range l.of {
+		one := *load
+		one.Waiting = l.waiting[one.Key]
+		all = append(all, one)
+	}
+	slices.SortFunc(all, func(a, b Load) int {
+		return cmp.Or(a.Queued.Compare(b.Queued), cmp.Compare(a.Key, b.Key))
+	})
+	return all
+}

@@ -1,0 +1,110 @@
+package condition
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+const (
+	// longLoad is the time of a load from which on its table may be locked.
+	longLoad = 2 * time.Second
+	// lastError is how long the error of a load may explain what visitors get.
+	lastError = window
+)
+
+// diagnose adds the most likely reason to the cause of a condition, and its remedy.
+func (v *view) diagnose(c *api.Condition) {
+	table, n, longest := v.longest()
+	switch {
+	case !v.Database.DownSince.IsZero():
+		v.blameOutage(c)
+	case v.floods():
+		v.blameFlood(c)
+	case v.recentError() && errors.Is(v.Database.LastError, store.ErrSetup):
+		v.blameLastError(c)
+	case longest >= longLoad && table != "":
+		c.Cause += fmt.Sprintf(" %s of the table %s %s run for up to %s, while the database answers polls: the table is locked, or its statements are slow.",
+			count(n, "load"), table, plural(n, "has", "have"), span(longest))
+		c.Remedy = "On the database, SHOW FULL PROCESSLIST shows the waiting statements, and which session holds the lock (an import, a backup, an ALTER TABLE). " +
+			"Let it end, or end it with KILL and its ID. The answers follow by themselves."
+	case v.recentError():
+		v.blameLastError(c)
+	case v.Database.Pool.Limit > 0 && v.Database.Pool.InUse >= v.Database.Pool.Limit:
+		c.Cause += fmt.Sprintf(" All %d connections to the database are in use.", v.Database.Pool.Limit)
+		c.Remedy = "On the database, SHOW FULL PROCESSLIST shows what takes long. If its statements are fast, raise the limit of connections."
+	default:
+		c.Remedy = "The lines “no answer” and “slow fill” of the log name the pages and the reasons."
+	}
+}
+
+// longest returns the table with the oldest running load that is no search, the number of
+// loads of the table, and the age of the oldest.
+func (v *view) longest() (table string, n int, longest time.Duration) {
+	for _, l := range v.Requests.Loads {
+		if l.Began.IsZero() || l.Lane == cache.Costly {
+			continue
+		}
+		if age := v.At.Sub(l.Began); age > longest {
+			table, longest = l.Group, age
+		}
+	}
+	for _, l := range v.Requests.Loads {
+		if l.Group == table && !l.Began.IsZero() {
+			n++
+		}
+	}
+	return table, n, longest
+}
+
+// floods reports whether most of the waiting requests are one client's.
+func (v *view) floods() bool {
+	return v.Requests.Own >= manyWait && int64(v.Requests.Own)*2 > v.Requests.Waiting
+}
+
+func (v *view) blameFlood(c *api.Condition) {
+	r := v.Requests
+	client := r.Refused
+	if v.floods() {
+		client = r.Busiest
+		c.Cause = strings.TrimSpace(fmt.Sprintf("%s %d of the %d waiting requests come from %s.", c.Cause, r.Own, r.Waiting, client))
+	}
+	if n := v.Counts.Refused - v.first.Refused; n > 0 && r.Refused != "" {
+		c.Cause = strings.TrimSpace(fmt.Sprintf("%s %s of the last minute got a 429, the last from %s.", c.Cause, count(int(n), "request"), r.Refused))
+	}
+	c.Remedy = "The table “Loading now” and the log show the requests of " + client + ". If they are not wanted, block the address in the web server (Apache: Require not ip " +
+		strings.TrimSuffix(strings.TrimSuffix(client, "/32"), "/128") + ")."
+}
+
+func (v *view) blameOutage(c *api.Condition) {
+	d := v.Database
+	c.Cause = strings.TrimSpace(fmt.Sprintf("%s The database does not answer: %v.", c.Cause, d.Error))
+	c.Remedy = "Start or mend the database server; its own log says why it stopped. The proxy probes it twice a second and continues by itself."
+	if errors.Is(d.Error, store.ErrSetup) {
+		c.Remedy = "The error names what the database refuses: mend the account, its rights or the table there. The proxy tries again by itself; after a change of its own settings, restart it."
+	}
+}
+
+func (v *view) recentError() bool {
+	return v.Database.LastError != nil && v.At.Sub(v.Database.LastAt) <= lastError
+}
+
+func (v *view) blameLastError(c *api.Condition) {
+	d := v.Database
+	c.Cause += fmt.Sprintf(" The last load that failed, of %s: %v.", d.Route, d.LastError)
+	c.Remedy = "The error names the reason. The lines “no answer” of the log name the pages."
+}
+
+func count(n int, noun string) string { return fmt.Sprintf("%d %s", n, plural(n, noun, noun+"s")) }
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return one
+	}
+	return many
+}

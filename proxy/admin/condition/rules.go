@@ -1,0 +1,334 @@
+package condition
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/origin"
+)
+
+const (
+	// manyWait is the number of waiting requests from which on visitors wait, if the
+	// oldest of them has waited for longWait.
+	manyWait, longWait = 10, time.Second
+	// hangs is the time of a load, with its wait, from which on it is reported.
+	hangs = 5 * time.Second
+	// staleFor is the time for which entries may be stale after an import.
+	staleFor = 10 * time.Minute
+	// nearLimit is the share of the memory limit from which on it is reported.
+	nearLimit = 0.95
+)
+
+// rule derives one condition; nil if it does not hold.
+type rule struct {
+	code, level string
+	of          func(*view) *api.Condition
+}
+
+// rules lists all conditions. Within a level, the first that holds is the headline.
+var rules = []rule{
+	{"errors", api.LevelBad, errorsRise},
+	{"waiting", api.LevelBad, manyWaiting},
+	{"slow", api.LevelBad, answersSlow},
+	{"connections", api.LevelBad, connectionsRefused},
+	{"down", api.LevelBad, databaseDown},
+	{"memory_over", api.LevelBad, memoryOver},
+	{"maintenance", api.LevelWarn, maintenanceOn},
+	{"flood", api.LevelWarn, flood},
+	{"hanging", api.LevelWarn, loadHangs},
+	{"held", api.LevelWarn, dataHeld},
+	{"table_held", api.LevelWarn, tableHeld},
+	{"old_api", api.LevelWarn, oldAPIFails},
+	{"database_left", api.LevelWarn, databaseLeft},
+	{"memory", api.LevelWarn, memoryNear},
+	{"file", api.LevelWarn, fileFails},
+	{"log", api.LevelWarn, linesLost},
+	{"panics", api.LevelWarn, panicked},
+	{"unpublished", api.LevelWarn, unpublished},
+	{"stale", api.LevelWarn, staleLong},
+}
+
+// well describes a service without any other condition.
+func well(v *view) api.Condition {
+	c := api.Condition{Code: "well", Level: api.LevelGood, Title: "Well", Visitors: "Visitors get fresh answers."}
+	switch {
+	case v.Data.Warming:
+		c.Title, c.Cause = "Well, new data is loading", "New data was found. It is published once its popular pages are loaded."
+		c.Visitors = "Visitors get the data from before until then."
+	case v.Data.Stale > 0:
+		c.Title, c.Cause = "Well, some entries are stale", "Entries outside the warm set are refreshed when they are requested next."
+		c.Visitors = "A stale page is served once more while it is refreshed."
+	}
+	return c
+}
+
+func errorsRise(v *view) *api.Condition {
+	all, errors := v.answers()
+	if v.Maintenance != nil || !busy(errors, all) {
+		return nil
+	}
+	c := &api.Condition{
+		Title:    "Visitors get errors",
+		Cause:    fmt.Sprintf("%d of %d answers of the last minute were errors, %d requests wait now.", errors, all, v.Requests.Waiting),
+		Visitors: "Cached pages are served. Other pages show an error message.",
+	}
+	v.diagnose(c)
+	return c
+}
+
+func manyWaiting(v *view) *api.Condition {
+	others := v.Requests.Waiting
+	if v.floods() {
+		others -= int64(v.Requests.Own)
+	}
+	if others < manyWait || v.oldest() < longWait {
+		return nil
+	}
+	c := &api.Condition{
+		Title:    "Visitors wait",
+		Cause:    fmt.Sprintf("%d requests wait for the database now, the longest for %s.", v.Requests.Waiting, span(v.oldest())),
+		Visitors: "Cached pages are served. Other pages load slowly, and show an error message after the longest wait.",
+	}
+	v.diagnose(c)
+	return c
+}
+
+func answersSlow(v *view) *api.Condition {
+	slow, all := v.slow()
+	if v.Maintenance != nil || !busy(slow, all) {
+		return nil
+	}
+	c := &api.Condition{
+		Title:    "Answers are slow",
+		Cause:    fmt.Sprintf("%d of %d answers of the last minute took longer than a second.", slow, all),
+		Visitors: "Cached pages are served fast. Other pages load slowly.",
+	}
+	v.diagnose(c)
+	return c
+}
+
+func connectionsRefused(v *view) *api.Condition {
+	n := v.Counts.Connections - v.first.Connections
+	if n == 0 {
+		return nil
+	}
+	return &api.Condition{
+		Title:    "Connections are refused",
+		Cause:    fmt.Sprintf("%d connections of the last minute were refused, because the most that are allowed were open.", n),
+		Visitors: "Some visitors get “too many connections”.",
+		Remedy:   "See which addresses hold the connections (ss -tn), and block an address that holds many in the web server. If all are visitors, raise the limit of open files of the service (LimitNOFILE), from which the limit of connections follows.",
+	}
+}
+
+func databaseDown(v *view) *api.Condition {
+	if v.Database.DownSince.IsZero() || v.Maintenance != nil {
+		return nil
+	}
+	c := &api.Condition{Title: "Database down", Since: &v.Database.DownSince, Visitors: "Cached pages are served as they are, without a limit of time. Other pages show an error message immediately."}
+	if v.Sources.Default != origin.FromStore && !v.Sources.Legacy.Open {
+		c.Visitors = "Cached pages are served. Other pages are loaded from the old API."
+	}
+	v.blameOutage(c)
+	return c
+}
+
+func memoryOver(v *view) *api.Condition {
+	if v.Memory.Limit <= 0 || v.Memory.Used <= v.Memory.Limit {
+		return nil
+	}
+	return v.memory("Memory over its limit")
+}
+
+func memoryNear(v *view) *api.Condition {
+	if m := v.Memory; m.Limit <= 0 || m.Used > m.Limit || float64(m.Used) <= nearLimit*float64(m.Limit) {
+		return nil
+	}
+	return v.memory("Memory near its limit")
+}
+
+func (v *view) memory(title string) *api.Condition {
+	return &api.Condition{
+		Title:    title,
+		Cause:    fmt.Sprintf("The process uses %s of the %s that %s allows.", bytes(v.Memory.Used), bytes(v.Memory.Limit), v.Memory.Setting),
+		Visitors: "Nothing yet. Garbage collection takes more processor time; if the system has a hard limit, it may end the process.",
+		Remedy:   "Raise " + v.Memory.Setting + " and the limit of the unit or container with it, or make the cache smaller, and restart. The tables Memory and Cache show which part is large.",
+	}
+}
+
+func maintenanceOn(v *view) *api.Condition {
+	m := v.Maintenance
+	if m == nil {
+		return nil
+	}
+	c := &api.Condition{
+		Title: "Maintenance mode is on", Since: &m.Since, Cause: "An operator turned it on. No end is announced.",
+		Visitors: "The site shows the maintenance page. The API answers from the cache, without fills.",
+		Remedy:   "End it with the button Maintenance, or with: xcri-proxy maintenance off",
+	}
+	if m.Until != nil {
+		c.Cause = "An operator turned it on. The announced end is " + m.Until.Format("2006-01-02 15:04 MST") + "; the mode does not end by itself."
+	}
+	if m.Message != "" {
+		c.Visitors += " The page says: “" + m.Message + "”"
+	}
+	return c
+}
+
+func flood(v *view) *api.Condition {
+	refused := v.Counts.Refused - v.first.Refused
+	if refused < 5 && !(v.floods() && v.oldest() >= longWait) {
+		return nil
+	}
+	c := &api.Condition{Title: "One client floods the service", Visitors: "Other visitors are served: a client that has its share of loads gets “too many requests” (429)."}
+	v.blameFlood(c)
+	return c
+}
+
+func loadHangs(v *view) *api.Condition {
+	if v.oldest() < hangs {
+		return nil
+	}
+	c := &api.Condition{
+		Title:    "A load takes long",
+		Cause:    fmt.Sprintf("A request has waited for %s for %s.", span(v.oldest()), v.Requests.Loads[0].Key),
+		Visitors: "Cached pages are served. The visitors of this page wait.",
+	}
+	v.diagnose(c)
+	return c
+}
+
+func dataHeld(v *view) *api.Condition {
+	if v.Data.Held == "" {
+		return nil
+	}
+	return &api.Condition{
+		Title: "New data is held back", Since: &v.Data.HeldSince,
+		Cause:    "The new data looks like half an import: " + v.Data.Held + ".",
+		Visitors: "Visitors get the data from before the import.",
+		Remedy: "Check the import. If it failed, repeat it: complete data is published by itself. If the data is right, publish it with the button below, or with: xcri-proxy warm --accept. " +
+			"Without action it is published " + span(v.Data.HeldFor) + " after it was first seen.",
+	}
+}
+
+func tableHeld(v *view) *api.Condition {
+	if len(v.Data.Tables) == 0 {
+		return nil
+	}
+	return &api.Condition{
+		Title:    "Changes of a table are held back",
+		Cause:    strings.Join(v.Data.Tables, "; ") + ".",
+		Visitors: "Visitors get the rows from before the change.",
+		Remedy:   "Check the table. If the rows are right, accept them with: xcri-proxy warm --accept",
+	}
+}
+
+func oldAPIFails(v *view) *api.Condition {
+	s := v.Sources
+	used := s.Default != origin.FromStore
+	for _, source := range s.Routes {
+		used = used || source != origin.FromStore
+	}
+	if !s.Legacy.Open || !used {
+		return nil
+	}
+	c := &api.Condition{
+		Title: "The old API fails", Since: &s.Legacy.Since, Cause: "Its circuit breaker is open: " + s.Legacy.Reason + ".",
+		Visitors: "Nothing while the database answers. If the database fails too, pages that are not cached show an error message.",
+		Remedy:   "Check that the old API runs and answers. The breaker closes by itself after three successful probes.",
+	}
+	if s.Default == origin.FromLegacy {
+		c.Visitors = "Cached pages are served. Other pages show an error message."
+	}
+	return c
+}
+
+func databaseLeft(v *view) *api.Condition {
+	if !v.Sources.Store.Open || !v.Database.DownSince.IsZero() {
+		return nil
+	}
+	return &api.Condition{
+		Title: "Answers come from the old API", Since: &v.Sources.Store.Since, Cause: "The circuit breaker of the database is open: " + v.Sources.Store.Reason + ".",
+		Visitors: "Cached pages are served. Other pages are loaded from the old API, more slowly.",
+		Remedy:   "See the line “no answer” in the log, and SHOW FULL PROCESSLIST of the database. The breaker closes by itself after three successful probes.",
+	}
+}
+
+func fileFails(v *view) *api.Condition {
+	if len(v.Failed) == 0 {
+		return nil
+	}
+	f := v.Failed[0]
+	return &api.Condition{
+		Title: "A file can’t be written", Since: &f.Since,
+		Cause:    fmt.Sprintf("%s %s: %v.", f.Setting, f.Path, f.Error),
+		Visitors: "Nothing now. After a restart the contents of the file are missing or old: without the cache file, the first visitors of each page wait.",
+		Remedy:   "Free space on the disk (df -h " + f.Path + "), or give the service's account the right to write there. The proxy tries again within ten minutes.",
+	}
+}
+
+func linesLost(v *view) *api.Condition {
+	n := v.Counts.LostLines - v.first.LostLines
+	if n == 0 {
+		return nil
+	}
+	return &api.Condition{
+		Title:    "Log lines are lost",
+		Cause:    fmt.Sprintf("%d lines of the log were dropped in the last minute: their reader is too slow or gone, or the disk is full.", n),
+		Visitors: "Nothing: the log never delays an answer.",
+		Remedy:   "Check the program that reads the log, and the disk that it writes to (df -h).",
+	}
+}
+
+func panicked(v *view) *api.Condition {
+	if v.Counts.Panics == 0 {
+		return nil
+	}
+	return &api.Condition{
+		Title: "The program has a fault", Cause: fmt.Sprintf("%d panics since the start.", v.Counts.Panics),
+		Visitors: "The requests that met the fault got an error. All others are served.",
+		Remedy:   "The log has a line with “panic” and a stack for each. Report it with the stack; a restart clears this line.",
+	}
+}
+
+func unpublished(v *view) *api.Condition {
+	if v.Data.Published || !v.Database.DownSince.IsZero() || v.Maintenance != nil {
+		return nil
+	}
+	return &api.Condition{
+		Title: "No data is published yet", Cause: "The warm set is loading for the first time.",
+		Visitors: "Each page is loaded when it is first requested.",
+		Remedy:   "Wait. If this lasts for minutes, the section Warm set shows the last error.",
+	}
+}
+
+func staleLong(v *view) *api.Condition {
+	d := v.Data
+	if d.Stale == 0 || d.StaleSince.IsZero() || v.At.Sub(d.StaleSince) < staleFor || v.Maintenance != nil {
+		return nil
+	}
+	c := well(v)
+	return &api.Condition{
+		Title: "Some entries are stale for long", Since: &d.StaleSince,
+		Cause:    fmt.Sprintf("%d entries are of older data. %s", d.Stale, c.Cause),
+		Visitors: "The first visitor of such a page gets the older answer; the next one the new answer.",
+		Remedy:   "None is needed while their number falls. To drop them now: Purge, all entries, hard.",
+	}
+}
+
+// bytes formats a size.
+func bytes(n int64) string { return fmt.Sprintf("%.0f MiB", float64(n)/(1<<20)) }
+
+// span formats a time for people.
+func span(d time.Duration) string {
+	switch {
+	case d < 10*time.Second:
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	case d < 2*time.Minute:
+		return fmt.Sprintf("%.0f s", d.Seconds())
+	case d < 2*time.Hour:
+		return fmt.Sprintf("%.0f min", d.Minutes())
+	}
+	return fmt.Sprintf("%.0f h", d.Hours())
+}

@@ -1,0 +1,70 @@
+package admin
+
+import (
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/admin/condition"
+)
+
+// conditions derives the conditions of this moment.
+func (a *Admin) conditions(now time.Time) []api.Condition {
+	cached := a.opts.Cache.Stats()
+	f := condition.Figures{
+		At: now, Sources: a.opts.Origins.Stats(), Maintenance: a.opts.Maintenance.Period(),
+		Memory: condition.Memory{Used: a.memoryUsed(), Limit: a.opts.MemoryLimit.Bytes, Setting: a.opts.MemoryLimit.Setting},
+		Counts: condition.Counts{
+			Answers: a.opts.Metrics.Statuses.Classes(), Connections: a.opts.Connections().Refused,
+			LostLines: a.opts.LostLines(), Panics: a.opts.Metrics.Panics.Load() + cached.Panics,
+		},
+	}
+	for _, r := range a.opts.Routes.Routes() {
+		spread := a.opts.Metrics.Route(r.ID).Latency.Read()
+		f.Counts.Latency.Add(&spread)
+	}
+	f.Database.Pool = a.opts.Store.Stats()
+	f.Database.DownSince, f.Database.Error = a.opts.Outage.Since()
+	if last := a.opts.Metrics.LastFailure.Load(); last != nil {
+		f.Database.LastError, f.Database.LastAt, f.Database.Route = last.Err, last.At, last.Route
+	}
+	f.Requests.Waiting, f.Data.Stale = cached.Waiting, cached.Stale
+	a.addRequests(&f)
+	a.addData(&f, now)
+	a.mu.Lock()
+	for _, setting := range slices.Sorted(maps.Keys(a.failed)) {
+		f.Failed = append(f.Failed, a.failed[setting])
+	}
+	a.mu.Unlock()
+	return a.tracker.Observe(&f)
+}
+
+func (a *Admin) addRequests(f *condition.Figures) {
+	f.Requests.Loads = a.opts.Cache.Loading()
+	for _, n := range a.opts.Shares.Refused() {
+		f.Counts.Refused += n
+	}
+	if of, n := a.opts.Shares.Busiest(); n > 0 {
+		f.Requests.Busiest, f.Requests.Own = of.String(), n
+	}
+	if last := a.opts.Shares.Last(); last.Count > 0 {
+		f.Requests.Refused, f.Requests.Rejected = last.Client.String(), last.Count
+	}
+}
+
+func (a *Admin) addData(f *condition.Figures, now time.Time) {
+	status := a.opts.Generations.Status()
+	g, _ := a.opts.Generations.Published()
+	d := &f.Data
+	d.Published, d.Warming, d.Held, d.HeldFor = g != nil, status.Warming, status.Held, a.opts.Generations.HeldFor()
+	if status.HeldSince != nil {
+		d.HeldSince = *status.HeldSince
+	}
+	for _, t := range a.opts.Generations.Tables() {
+		if t.Held != "" {
+			d.Tables = append(d.Tables, t.Name+": "+t.Held)
+		}
+	}
+	d.StaleSince = a.history.Stale(d.Stale, now)
+}

@@ -1,0 +1,174 @@
+package admin
+
+import (
+	"cmp"
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strconv"
+	"sync"
+	"time"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/admin/condition"
+	"github.com/lewistv/xcri-proxy/proxy/admin/history"
+	"github.com/lewistv/xcri-proxy/proxy/admin/process"
+	"github.com/lewistv/xcri-proxy/proxy/events"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
+	"github.com/lewistv/xcri-proxy/proxy/route"
+)
+
+// glanceEvery is the interval at which conditions are derived, and the figures are read
+// that are rarely at their highest at the moment of a sample.
+const glanceEvery = time.Second
+
+// record is what an Admin remembers: the history, the conditions, and the state that the
+// next event is a change of.
+type record struct {
+	history *history.History
+	tracker *condition.Tracker
+
+	mu     sync.Mutex
+	alarm  string // title of the condition in the latest event of an alarm; empty after its end
+	held   string // why data is held back, in the latest event of that
+	failed map[string]condition.Failure // by the name of the file's setting
+}
+
+func newRecord(routes []*route.Route) record {
+	var paths []string
+	for _, r := range routes {
+		paths = append(paths, r.Path())
+	}
+	return record{history: history.New(paths), tracker: condition.NewTracker(), failed: map[string]condition.Failure{}}
+}
+
+// Record returns the history.
+func (a *Admin) Record() *history.History { return a.history }
+
+// SaveHistory writes the history and the events to the file at path.
+func (a *Admin) SaveHistory(path string) error { return a.history.Save(path, a.events()) }
+
+// LoadHistory adds the history and the events of an earlier run. It must precede Run.
+func (a *Admin) LoadHistory(path string) error {
+	earlier, err := a.history.Load(path, time.Now())
+	if err != nil {
+		return err
+	}
+	var list []events.Event
+	for _, e := range earlier {
+		list = append(list, events.Event{At: e.At, Kind: events.Kind(e.Kind), Text: e.Text})
+	}
+	a.opts.Events.Restore(list)
+	return nil
+}
+
+// noteEvents adds an event when visitors begin to be affected, or no longer are, and when
+// new data is held back.
+func (a *Admin) noteEvents(now []api.Condition) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	switch worst := now[0]; {
+	case worst.Level == api.LevelBad && worst.Title != a.alarm:
+		a.opts.Events.Add(events.Alarm, worst.Title+": "+worst.Cause)
+		a.alarm = worst.Title
+	case worst.Level != api.LevelBad && a.alarm != "":
+		a.opts.Events.Add(events.AlarmEnd, "no longer: "+a.alarm)
+		a.alarm = ""
+	}
+	held := a.opts.Generations.Status().Held
+	if held != "" && held != a.held {
+		a.opts.Events.Add(events.Held, "new data held back: "+held)
+	}
+	a.held = held
+}
+
+// Run records the history until ctx ends.
+func (a *Admin) Run(ctx context.Context) {
+	a.Sample(time.Now()) // counts from before are not part of the history
+	tick := time.NewTicker(glanceEvery)
+	defer tick.Stop()
+	for n := 1; ; n++ {
+		select {
+		case <-ctx.Done():
+			return
+		case now := <-tick.C:
+			a.Glance(a.opts.Store.Stats().InUse)
+			a.noteEvents(a.conditions(now))
+			if n%int(history.SampleEvery/glanceEvery) == 0 {
+				a.Sample(now)
+			}
+		}
+	}
+}
+
+// Glance notes how many connections to the database are in use: the next sample has
+// the highest number.
+func (a *Admin) Glance(inUse int) {
+	a.history.Glance(history.Gauges{PoolInUse: inUse, Waiting: a.opts.Cache.Stats().Waiting})
+}
+
+// Sample adds a sample to the history. The first call only reads the counters.
+func (a *Admin) Sample(now time.Time) {
+	cached := a.opts.Cache.Stats()
+	g := history.Gauges{
+		RSS: process.Resident(), Memory: a.memoryUsed(), Stale: cached.Stale,
+		Waiting: cached.Waiting, PoolInUse: a.opts.Store.Stats().InUse,
+	}
+	for _, shelf := range cached.Shelves {
+		g.CacheBytes += shelf.Bytes
+	}
+	r := history.Reading{Answers: a.opts.Metrics.Statuses.Classes()}
+	for _, one := range a.opts.Routes.Routes() {
+		r.Routes = append(r.Routes, a.opts.Metrics.Route(one.ID).Read())
+	}
+	a.history.Sample(now, r, g)
+}
+
+// memoryUsed returns the memory that the limit counts: the pages of the process, and the
+// memory files, which are not among them.
+func (a *Admin) memoryUsed() int64 { return process.Resident() + a.opts.Memory.Bytes() }
+
+// Wrote notes whether a file could be written. setting is the name of its setting.
+func (a *Admin) Wrote(setting, path string, err error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	before, failed := a.failed[setting]
+	switch {
+	case err == nil:
+		delete(a.failed, setting)
+	case failed:
+		before.Error = err
+		a.failed[setting] = before
+	default:
+		a.failed[setting] = condition.Failure{Setting: setting, Path: path, Since: time.Now(), Error: err}
+	}
+}
+
+// serveHistory answers with the samples of a range, or with the samples after the moment
+// in the parameter after. With route, of the routes' figures only that route's are sent.
+func (a *Admin) serveHistory(ctx *fasthttp.RequestCtx) {
+	args := ctx.QueryArgs()
+	after, _ := strconv.ParseInt(string(args.Peek("after")), 10, 64)
+	past := a.history.Between(cmp.Or(string(args.Peek("range")), history.Ranges()[0]), after)
+	if past == nil {
+		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("range: want one of %v", history.Ranges()))
+		return
+	}
+	now := time.Now()
+	past.Now, past.Recent = now.UnixMilli(), a.history.Recent(now)
+	if args.Has("route") {
+		for i := range past.Samples {
+			s := &past.Samples[i]
+			at := slices.IndexFunc(s.Routes, func(f api.Flow) bool { return f.Route == string(args.Peek("route")) })
+			s.Routes = append([]api.Flow{}, s.Routes[max(0, at):at+1]...)
+		}
+	}
+	body, err := json.Marshal(past)
+	if err != nil {
+		panic(err) // plain numbers and strings
+	}
+	reply.Send(ctx, fasthttp.StatusOK, body)
+}
