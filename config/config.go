@@ -31,6 +31,7 @@ type Config struct {
 	TrustedProxies  []netip.Prefix // proxies whose X-Forwarded-* headers are accepted
 	StaticDir       string         // folder of the built site; empty = none
 	StateFile       string         // where changes made while running are kept; empty = nowhere
+	HistoryFile     string         // where the ops room's history is kept; empty = nowhere
 	PIDFile         string         // where the process ID is kept while serving; empty = nowhere
 	Slow            Slow
 	Database        Database

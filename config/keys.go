@@ -65,6 +65,8 @@ var keys = []Key{
 		bind(func(c *Config) *string { return &c.StaticDir }, "path", parsePath)},
 	{"STATE_FILE", server, "", "file that keeps maintenance mode and changed sources between runs",
 		bind(func(c *Config) *string { return &c.StateFile }, "path", parsePath)},
+	{"HISTORY_FILE", server, "", "file that keeps the ops room's charts and events between runs",
+		bind(func(c *Config) *string { return &c.HistoryFile }, "path", parsePath)},
 	{"PID_FILE", server, "", "file that holds the process ID while serving",
 		bind(func(c *Config) *string { return &c.PIDFile }, "path", parsePath)},
 	{"MEMORY_LIMIT", server, "150MiB", "limit for the memory of the whole process, at least 64MiB",

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"github.com/lewistv/xcri-proxy/proxy/admin"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/valyala/fasthttp"
@@ -52,6 +53,9 @@ func (p *Proxy) Ready() bool {
 // database's generation is a hit, and during an outage all saved entries are
 // served.
 func (p *Proxy) Polled() <-chan struct{} { return p.generations.Polled() }
+
+// Admin returns the part that answers operators.
+func (p *Proxy) Admin() *admin.Admin { return p.admin }
 
 // Stats returns the current counters.
 func (p *Proxy) Stats() api.Stats { return p.admin.Stats() }

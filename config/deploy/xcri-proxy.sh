@@ -26,7 +26,8 @@ max_log=10000000
 # Flags and the environment win over the settings' file.
 ENV_FILE=$home/xcri-proxy.env PID_FILE=$pidfile
 CACHE_FILE=${CACHE_FILE:-$home/cache} STATE_FILE=${STATE_FILE:-$home/state.json}
-export ENV_FILE PID_FILE CACHE_FILE STATE_FILE
+HISTORY_FILE=${HISTORY_FILE:-$home/history}
+export ENV_FILE PID_FILE CACHE_FILE STATE_FILE HISTORY_FILE
 
 fail() {
 	echo "xcri-proxy: $*" >&2

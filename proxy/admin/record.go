@@ -32,8 +32,8 @@ type record struct {
 	tracker *condition.Tracker
 
 	mu     sync.Mutex
-	alarm  string // title of the condition in the latest event of an alarm; empty after its end
-	held   string // why data is held back, in the latest event of that
+	alarm  string                       // title of the condition in the latest event of an alarm; empty after its end
+	held   string                       // why data is held back, in the latest event of that
 	failed map[string]condition.Failure // by the name of the file's setting
 }
 
@@ -131,8 +131,9 @@ func (a *Admin) Sample(now time.Time) {
 // memory files, which are not among them.
 func (a *Admin) memoryUsed() int64 { return process.Resident() + a.opts.Memory.Bytes() }
 
-// Wrote notes whether a file could be written. setting is the name of its setting.
-func (a *Admin) Wrote(setting, path string, err error) {
+// Wrote notes whether a file could be written. setting is the name of its setting. It
+// returns true for a failure that follows no other.
+func (a *Admin) Wrote(setting, path string, err error) (first bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	before, failed := a.failed[setting]
@@ -145,6 +146,7 @@ func (a *Admin) Wrote(setting, path string, err error) {
 	default:
 		a.failed[setting] = condition.Failure{Setting: setting, Path: path, Since: time.Now(), Error: err}
 	}
+	return err != nil && !failed
 }
 
 // serveHistory answers with the samples of a range, or with the samples after the moment

@@ -99,6 +99,7 @@ func (a *App) build(version string) (err error) {
 		Admin: admin.Settings{
 			Gate:        gate.Options{Token: string(cfg.AdminToken), LocalToken: bool(cfg.Admin.LocalToken), Separate: cfg.Admin.Addr != ""},
 			MemoryLimit: admin.Limit{Bytes: cfg.MemoryLimit, Setting: "MEMORY_LIMIT"},
+			LostLines:   lostLines(a.log),
 		},
 		Reuse:        reply.Reuse{MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate},
 		Sources:      origin.Options{MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown},
@@ -131,6 +132,16 @@ func (a *App) build(version string) (err error) {
 		return err
 	}
 	a.alive = a.proxy.Alive
+	a.loadHistory()
+	return nil
+}
+
+// lostLines returns a function that counts the lines that a log has dropped; nil if the
+// log does not count them.
+func lostLines(log *slog.Logger) func() int64 {
+	if handler, ok := log.Handler().(interface{ Dropped() int64 }); ok {
+		return handler.Dropped
+	}
 	return nil
 }
 
@@ -174,6 +185,7 @@ func (a *App) Run(ctx context.Context) error {
 	stop()
 	background.Wait()
 	a.save("the proxy stops")
+	a.saveHistory()
 	a.removePID()
 	a.log.Info("stopped")
 	return err

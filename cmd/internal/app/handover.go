@@ -80,6 +80,7 @@ func (a *App) succeed(ctx context.Context) error {
 	if err == nil {
 		a.log.Info("hand-over begun", "program", a.handOver.command[0], "pid", next.PID())
 		a.writeCache("another process takes over") // so that it starts with a warm cache
+		a.writeHistory()
 		next.Saved()
 		if err = next.Await(ctx, a.handOver.patience); err == nil {
 			a.log.Info("handed over", "pid", next.PID())

@@ -13,12 +13,15 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy"
 )
 
-// impatient returns a running App whose successor is a script.
-func impatient(t *testing.T, script string, patience time.Duration) (r *running, flags map[string]string) {
+// impatient returns a running App with more settings, whose successor is a script.
+func impatient(t *testing.T, script string, patience time.Duration, more ...string) (r *running, flags map[string]string) {
 	t.Helper()
 	flags, _ = keptSettings(t, database(t))
 	flags["PID_FILE"] = filepath.Join(t.TempDir(), "pid")
 	flags["STATE_FILE"] = filepath.Join(t.TempDir(), "state")
+	for i := 0; i < len(more); i += 2 {
+		flags[more[i]] = more[i+1]
+	}
 	r = run(t, flags, func(a *App) {
 		a.handOver.command, a.handOver.patience = []string{"/bin/sh", "-c", script}, patience
 		a.listener.Supervised = false // the tests may run under systemd
@@ -75,6 +78,17 @@ func TestSuccessorServes(t *testing.T) {
 	if err := r.wait(t); err != nil {
 		t.Errorf("stop: %v", err)
 	}
+	if err := syscall.Kill(successorOf(t, flags), syscall.SIGKILL); err != nil {
+		t.Errorf("the successor: %v", err)
+	}
+	if _, err := os.Stat(flags["CACHE_FILE"]); err == nil {
+		t.Error("the cache was saved after the hand-over")
+	}
+}
+
+// successorOf returns the process ID that a successor's script has written.
+func successorOf(t *testing.T, flags map[string]string) int {
+	t.Helper()
 	text, err := os.ReadFile(flags["PID_FILE"])
 	if err != nil {
 		t.Fatal(err)
@@ -83,12 +97,7 @@ func TestSuccessorServes(t *testing.T) {
 	if err != nil || successor == os.Getpid() {
 		t.Fatalf("PID file afterwards: %q", text)
 	}
-	if err := syscall.Kill(successor, syscall.SIGKILL); err != nil {
-		t.Errorf("the successor: %v", err)
-	}
-	if _, err := os.Stat(flags["CACHE_FILE"]); err == nil {
-		t.Error("the cache was saved after the hand-over")
-	}
+	return successor
 }
 
 // A stop waits for the successor. A successor that does not serve within

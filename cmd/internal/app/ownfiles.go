@@ -15,7 +15,7 @@ import (
 func checkFiles(cfg config.Config, log *slog.Logger) error {
 	taken := map[string]string{}
 	for _, f := range []struct{ setting, path string }{
-		{"STATE_FILE", cfg.StateFile}, {"CACHE_FILE", cfg.Cache.File}, {"PID_FILE", cfg.PIDFile},
+		{"STATE_FILE", cfg.StateFile}, {"CACHE_FILE", cfg.Cache.File}, {"HISTORY_FILE", cfg.HistoryFile}, {"PID_FILE", cfg.PIDFile},
 	} {
 		if f.path == "" {
 			continue

@@ -20,9 +20,10 @@ func TestFilesAreChecked(t *testing.T) {
 		t.Fatal(err)
 	}
 	for setting, set := range map[string]func(*config.Config, string){
-		"CACHE_FILE": func(c *config.Config, path string) { c.Cache.File = path },
-		"STATE_FILE": func(c *config.Config, path string) { c.StateFile = path },
-		"PID_FILE":   func(c *config.Config, path string) { c.PIDFile = path },
+		"CACHE_FILE":   func(c *config.Config, path string) { c.Cache.File = path },
+		"STATE_FILE":   func(c *config.Config, path string) { c.StateFile = path },
+		"HISTORY_FILE": func(c *config.Config, path string) { c.HistoryFile = path },
+		"PID_FILE":     func(c *config.Config, path string) { c.PIDFile = path },
 	} {
 		for path, want := range map[string]string{
 			"/dev/null": "a device", link: "a device", dir: "a folder", file: "", "": "", filepath.Join(dir, "none", "x"): "no such folder",

@@ -61,10 +61,12 @@ func (a *App) toSave() {
 	}
 }
 
-// keepSaved saves the cache after each publish and every saveEvery, until ctx ends.
+// keepSaved saves the cache after each publish and every saveEvery, and the history every
+// saveHistoryEvery, until ctx ends.
 func (a *App) keepSaved(ctx context.Context) {
-	tick := time.NewTicker(saveEvery)
+	tick, minute := time.NewTicker(saveEvery), time.NewTicker(saveHistoryEvery)
 	defer tick.Stop()
+	defer minute.Stop()
 	for {
 		select {
 		case <-ctx.Done():
@@ -73,6 +75,8 @@ func (a *App) keepSaved(ctx context.Context) {
 			a.save("a generation was published")
 		case <-tick.C:
 			a.save("it was time")
+		case <-minute.C:
+			a.saveHistory()
 		}
 	}
 }
@@ -94,7 +98,9 @@ func (a *App) writeCache(why string) {
 		return
 	}
 	start := time.Now()
-	switch entries, err := a.proxy.Save(a.cfg.Cache.File, a.maker); {
+	entries, err := a.proxy.Save(a.cfg.Cache.File, a.maker)
+	a.proxy.Admin().Wrote("CACHE_FILE", a.cfg.Cache.File, err)
+	switch {
 	case err != nil:
 		a.log.Error("cache not saved", "path", a.cfg.Cache.File, "because", why, "error", err)
 	case entries > 0:

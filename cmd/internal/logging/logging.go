@@ -49,8 +49,17 @@ func New(w io.Writer, opts Options) *Log {
 		return line.Bytes()
 	}
 	q := newQueue(w, dropped)
-	return &Log{slog.New(newLimit(newHandler(q, opts))), q}
+	return &Log{slog.New(counting{newLimit(newHandler(q, opts)), q}), q}
 }
+
+// counting is a handler that knows how many lines were dropped.
+type counting struct {
+	slog.Handler
+	queue *queue
+}
+
+// Dropped returns the number of dropped lines.
+func (c counting) Dropped() int64 { return c.queue.total() }
 
 // Close writes the waiting lines within patience. Later lines are dropped.
 func (l *Log) Close(patience time.Duration) { l.queue.close(patience) }

@@ -44,7 +44,7 @@ func checkFiles(i *inspection, _ context.Context) finding {
 		bytes         int64 // room that it needs
 	}{
 		// A new file is complete before it replaces the old one.
-		{"CACHE_FILE", i.cfg.Cache.File, 2 * i.cfg.Cache.Bytes}, {"STATE_FILE", i.cfg.StateFile, 1 << 20}, {"PID_FILE", i.cfg.PIDFile, 1 << 12},
+		{"CACHE_FILE", i.cfg.Cache.File, 2 * i.cfg.Cache.Bytes}, {"STATE_FILE", i.cfg.StateFile, 1 << 20}, {"HISTORY_FILE", i.cfg.HistoryFile, 4 << 20}, {"PID_FILE", i.cfg.PIDFile, 1 << 12},
 	} {
 		if f.path == "" {
 			continue

@@ -34,7 +34,7 @@ func (h *History) Save(path string, events []api.Event) error {
 	content := file{Format: format, Events: events}
 	for i := range h.series {
 		// Samples are not changed after they were added.
-		content.Steps = append(content.Steps, slices.Clone(h.series[i].points))
+		content.Steps = append(content.Steps, slices.Clone(h.newest(i)))
 	}
 	h.mu.Unlock()
 	return atomicfile.Replace(path, 0o600, func(w io.Writer) error {
@@ -101,7 +101,5 @@ func (h *History) usable(points []point, now time.Time, kept int) (left []point)
 		p.Routes = slices.Clip(known)
 		left = append(left, p)
 	}
-	return newest(left, kept)
+	return left[max(0, len(left)-kept):]
 }
-
-func newest[T any](all []T, n int) []T { return slices.Clone(all[max(0, len(all)-n):]) }

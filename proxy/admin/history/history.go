@@ -32,6 +32,9 @@ var steps = [...]step{
 	{"48h", 10 * time.Minute, 288},
 }
 
+// surplus is the number of samples over the limit of a step that are dropped together.
+const surplus = 32
+
 // Reading holds counters at one moment. Its routes are in the order of New's.
 type Reading struct {
 	Routes  []metrics.Reading
@@ -105,7 +108,7 @@ func (h *History) Sample(now time.Time, r Reading, g Gauges) {
 			continue
 		}
 		s.add(h.routes, now, r, g)
-		if n := len(s.points) - steps[i].kept; n > 0 {
+		if n := len(s.points) - steps[i].kept; n >= surplus {
 			s.points = append(s.points[:0], s.points[n:]...)
 		}
 	}
@@ -177,10 +180,16 @@ func (h *History) noteStale(n int64, now time.Time) {
 func (h *History) Last() time.Time {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if points := h.series[0].points; len(points) > 0 {
+	if points := h.newest(0); len(points) > 0 {
 		return time.UnixMilli(points[len(points)-1].At)
 	}
 	return time.Time{}
+}
+
+// newest returns the samples of a step.
+func (h *History) newest(i int) []point {
+	all := h.series[i].points
+	return all[max(0, len(all)-steps[i].kept):]
 }
 
 // Ranges returns the names of the ranges, the shortest first.
@@ -211,7 +220,7 @@ func (h *History) Between(name string, after int64) *api.History {
 		Samples: []api.Sample{},
 	}
 	for ; of >= 0; of-- {
-		for _, p := range h.series[of].points {
+		for _, p := range h.newest(of) {
 			if p.At > after {
 				past.Samples = append(past.Samples, p.Sample)
 				after = p.At

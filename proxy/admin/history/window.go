@@ -17,9 +17,9 @@ const recently, around = 5 * time.Minute, time.Hour
 func (h *History) Recent(now time.Time) (r api.Recent) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	r.Now = sumUp(h.series[0].points, now.Add(-recently), now)
+	r.Now = sumUp(h.newest(0), now.Add(-recently), now)
 	yesterday := now.AddDate(0, 0, -1)
-	w := sumUp(h.series[len(steps)-1].points, yesterday.Add(-around/2), yesterday.Add(around/2))
+	w := sumUp(h.newest(len(steps)-1), yesterday.Add(-around/2), yesterday.Add(around/2))
 	if w != nil && w.Seconds >= around.Seconds()/2 {
 		r.Yesterday = w
 	}
