@@ -69,6 +69,7 @@ API go to the old API.`,
   xcri-proxy health
   xcri-proxy warm --wait-for 2025-10-27
   xcri-proxy explain '/teams/?division=2030&gender=M'
+  xcri-proxy top
   xcri-proxy source legacy
   xcri-proxy verify --rate 5
   xcri-proxy load http://127.0.0.1:8000`,
@@ -82,7 +83,7 @@ API go to the old API.`,
 	root.SetOut(p.Out)
 	root.SetErr(p.Err)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.serveCommand(), p.healthCommand(), p.warmCommand(), p.purgeCommand(), p.explainCommand(), p.sourceCommand(), p.verifyCommand(), p.loadCommand(), p.maintenanceCommand(), p.preflightCommand(),
+	root.AddCommand(p.serveCommand(), p.healthCommand(), p.warmCommand(), p.purgeCommand(), p.explainCommand(), p.sourceCommand(), p.verifyCommand(), p.loadCommand(), p.maintenanceCommand(), p.preflightCommand(), p.topCommand(),
 		p.configCommand(), p.versionCommand())
 	return root
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"strconv"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
@@ -35,6 +36,16 @@ func (c *Client) WarmState(ctx context.Context, snapshot string) (api.WarmState,
 		page += "?snapshot=" + url.QueryEscape(snapshot)
 	}
 	return get[api.WarmState](ctx, c, page)
+}
+
+// Stats returns the figures of the proxy.
+func (c *Client) Stats(ctx context.Context) (api.Stats, error) {
+	return get[api.Stats](ctx, c, "/cache/stats")
+}
+
+// History returns the samples that were taken after a moment in Unix milliseconds.
+func (c *Client) History(ctx context.Context, after int64) (api.History, error) {
+	return get[api.History](ctx, c, "/cache/history?after="+strconv.FormatInt(after, 10))
 }
 
 // Purge purges entries.

@@ -41,6 +41,7 @@ cmd/internal/logging:
 cmd/internal/preflight: cache/atomicfile cmd/internal/adminclient cmd/internal/app cmd/internal/cgroup cmd/internal/console cmd/internal/exit cmd/internal/load/measure cmd/internal/load/visitors cmd/internal/verify config proxy proxy/admin/api proxy/content proxy/site store
 cmd/internal/process: cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/logging config
 cmd/internal/show: cmd/internal/console proxy/admin/api
+cmd/internal/top: cmd/internal/adminclient cmd/internal/console proxy/admin/api
 cmd/internal/verify: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
 cmd/internal/warm: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
 cmd/xcri-bench: cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rows/alone cmd/xcri-bench/internal/rows/beside
@@ -58,7 +59,7 @@ cmd/xcri-bench/internal/wrk: cmd/xcri-bench/internal/machine
 cmd/xcri-soak: cmd/internal/load/measure cmd/xcri-soak/internal/judge cmd/xcri-soak/internal/people proxy/generation proxy/proxytest/oldapi proxy/route store store/readapi store/storetest store/storetest/importer store/storetest/mariadb store/storetest/relay
 cmd/xcri-soak/internal/judge:
 cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measure cmd/xcri-soak/internal/judge
-cmd/xcri-proxy: cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/show cmd/internal/verify cmd/internal/warm config proxy/admin/api
+cmd/xcri-proxy: cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/show cmd/internal/top cmd/internal/verify cmd/internal/warm config proxy/admin/api
 config:
 config/deploy:
 proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/events proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/trace proxy/verify proxy/visitor proxy/wire store
@@ -123,6 +124,7 @@ github.com/andybalholm/brotli: proxy cmd/internal/load/client
 github.com/coreos/go-systemd: cmd/internal/app cmd/internal/handover
 github.com/dgraph-io/ristretto: cache/admission
 github.com/dustin/go-humanize: config
+github.com/gdamore/tcell: cmd/internal/top
 github.com/go-sql-driver/mysql: store
 github.com/klauspost/compress: proxy cmd/internal/load/client
 github.com/spf13/cobra: cmd/xcri-proxy

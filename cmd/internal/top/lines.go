@@ -1,0 +1,217 @@
+package top
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/console"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+)
+
+// look is the appearance of a line on a screen.
+type look uint8
+
+const (
+	plain look = iota
+	title
+	heading
+	good
+	bad
+	faint
+)
+
+// line is a line of the screen.
+type line struct {
+	text string
+	look look
+}
+
+// keysHelp is the last line of the screen.
+const keysHelp = "q quit   p pause   s sort   l list   r read now"
+
+// lines returns the screen in a height; zero means as many lines as there are.
+func (v *view) lines(height int) []line {
+	all := []line{v.title(), v.state(), {}}
+	all = append(all, v.rates()...)
+	all = append(all, line{})
+	all = append(all, v.figures()...)
+	all = append(all, line{}, v.listHeading())
+	items := v.items()
+	if height > 0 {
+		items = items[:min(len(items), max(0, height-len(all)-1))]
+	}
+	for _, i := range items {
+		all = append(all, v.item(i))
+	}
+	if len(items) == 0 {
+		all = append(all, line{"  no requests yet", faint})
+	}
+	if height == 0 {
+		return all
+	}
+	all = all[:min(len(all), height-1)]
+	for len(all) < height-1 {
+		all = append(all, line{})
+	}
+	return append(all, line{keysHelp, faint})
+}
+
+func (v *view) title() line {
+	s := v.now()
+	text := fmt.Sprintf("xcri-proxy %s at %s, up %s, %s", s.stats.Version, v.at, upFor(s.stats.UptimeSeconds), s.at.Format(time.TimeOnly))
+	if v.paused {
+		return line{text + "  PAUSED", title}
+	}
+	return line{text + fmt.Sprintf(", every %v", v.every), title}
+}
+
+// upFor writes a time since a start in its two largest units.
+func upFor(seconds float64) string {
+	d := time.Duration(seconds) * time.Second
+	switch days := int(d.Hours()) / 24; {
+	case days > 0:
+		return fmt.Sprintf("%dd %dh", days, int(d.Hours())%24)
+	case d >= time.Hour:
+		return fmt.Sprintf("%dh %dm", int(d.Hours()), int(d.Minutes())%60)
+	case d >= time.Minute:
+		return fmt.Sprintf("%dm %ds", int(d.Minutes()), int(d.Seconds())%60)
+	}
+	return d.String()
+}
+
+// state describes the service: the cause of a problem first.
+func (v *view) state() line {
+	if v.failed.err != nil {
+		return line{fmt.Sprintf("NO ANSWER since %s: %v", v.failed.at.Format(time.TimeOnly), v.failed.err), bad}
+	}
+	s := &v.now().stats
+	g := &s.Generation
+	errors := v.rate(short, outcome("error"))
+	switch {
+	case s.Maintenance != nil:
+		return line{"MAINTENANCE since " + clock(s.Maintenance.Since) + ": the database is left alone, visitors read the notice", bad}
+	case g.DownSince != nil:
+		return line{fmt.Sprintf("DATABASE DOWN since %s: cached answers are served, %.1f errors a second for the rest", clock(g.DownSince), errors), bad}
+	case errors > 0:
+		return line{fmt.Sprintf("ERRORS: %.1f a second, %d requests wait for %d fills", errors, s.Cache.Waiting, s.Cache.Filling), bad}
+	case g.Warm.Held != "":
+		return line{"HELD BACK since " + clock(g.Warm.HeldSince) + ": " + g.Warm.Held, bad}
+	case g.Warm.Warming:
+		return line{fmt.Sprintf("warming: %d of %d answers, calculated %s", g.Warm.Done, g.Warm.Keys, g.Warm.Calculated), good}
+	case v.openBreakers() != "":
+		return line{"BREAKER OPEN: " + v.openBreakers(), bad}
+	case g.StaleCount > 0:
+		return line{fmt.Sprintf("serving; %d entries are stale since %s", g.StaleCount, clock(g.StaleSince)), plain}
+	}
+	return line{"serving; calculated " + g.Warm.Calculated + ", confirmed " + clock(g.Confirmed), good}
+}
+
+func (v *view) openBreakers() string {
+	var open []string
+	breakers := v.now().stats.Sources.Breakers
+	for _, name := range slices.Sorted(maps.Keys(breakers)) {
+		if breakers[name].State == api.BreakerOpen {
+			open = append(open, name+" ("+breakers[name].Reason+")")
+		}
+	}
+	return strings.Join(open, ", ")
+}
+
+func clock(t *time.Time) string {
+	if t == nil {
+		return "an unknown time"
+	}
+	return t.Local().Format(time.TimeOnly)
+}
+
+// outcomesShown are the outcomes from the best to the worst.
+var outcomesShown = []string{"hit", "stale", "stale_error", "miss", "coalesced", "pass", "error"}
+
+// rates are the counts of requests, as rates over three periods and in total.
+func (v *view) rates() []line {
+	row := func(name string, count func(*api.Stats) int64, l look) line {
+		if l == bad && v.rate(short, count) == 0 {
+			l = plain
+		}
+		return line{fmt.Sprintf("%-12s %10.1f %10.1f %10.1f %14d", name,
+			v.rate(0, count), v.rate(short, count), v.rate(long, count), count(&v.now().stats)), l}
+	}
+	all := []line{
+		{fmt.Sprintf("%-12s %10s %10s %10s %14s", "a second", "now", "10 s", "60 s", "since start"), heading},
+		row("requests", requests, plain),
+	}
+	for _, name := range outcomesShown {
+		l := plain
+		if name == "error" || name == "stale_error" {
+			l = bad
+		}
+		all = append(all, row("  "+name, outcome(name), l))
+	}
+	return append(all,
+		line{fmt.Sprintf("%-12s %10s %10s %10s %14s", "hit ratio", share(v.hitRatio(0)), share(v.hitRatio(short)), share(v.hitRatio(long)), share(v.now().stats.Requests.HitRatio)), plain},
+		row("304", func(s *api.Stats) int64 { return s.Requests.NotModified }, plain),
+		row("refused", refused, bad))
+}
+
+// refused counts the requests and connections that got no answer for want of room.
+func refused(s *api.Stats) int64 {
+	n := s.Requests.Refused
+	for _, count := range s.Requests.ClientRefused {
+		n += count
+	}
+	return n
+}
+
+func share(ratio float64) string {
+	if ratio < 0 {
+		return "-"
+	}
+	return fmt.Sprintf("%.1f %%", 100*ratio)
+}
+
+// figures are the state of the parts.
+func (v *view) figures() []line {
+	s, latest := &v.now().stats, &v.now().latest
+	size := console.Bytes
+	inUse, waits := plain, v.rate(short, func(s *api.Stats) int64 { return s.Pool.Waits })
+	if waits > 0 {
+		inUse = bad
+	}
+	lanes := ""
+	for _, lane := range slices.Sorted(maps.Keys(s.Cache.Lanes)) {
+		lanes += fmt.Sprintf("; %s %d, %d queued", lane, s.Cache.Lanes[lane].Running, s.Cache.Lanes[lane].Queued)
+	}
+	return []line{
+		{fmt.Sprintf("%-12s p50 %.2f ms, p95 %.2f ms, p99 %.2f ms in 10 s; p50 %.2f ms, p95 %.2f ms, p99 %.2f ms since start", "latency",
+			latest.All.P50, latest.All.P95, latest.All.P99, s.Requests.Latency.P50MS, s.Requests.Latency.P95MS, s.Requests.Latency.P99MS), plain},
+		{fmt.Sprintf("%-12s %d of %d connections in use, at most %d in 10 s; %.1f waits a second", "database", s.Pool.InUse, s.Pool.Limit, latest.PoolInUse, waits), inUse},
+		{fmt.Sprintf("%-12s %d running, %d requests wait%s", "fills", s.Cache.Filling, s.Cache.Waiting, lanes), plain},
+		{fmt.Sprintf("%-12s %.1f a second, %.1f fail, %.1f refreshes", "loads", v.rate(short, func(s *api.Stats) int64 { return s.Cache.Fills }),
+			v.rate(short, func(s *api.Stats) int64 { return s.Cache.Failures }), v.rate(short, func(s *api.Stats) int64 { return s.Cache.Refreshes })), plain},
+		{fmt.Sprintf("%-12s %s resident, %s in memory files; cache %s of %s, %d entries, %d stale", "memory", size(s.Memory.RSS), size(s.Memory.FileBytes),
+			size(s.Cache.Bytes), size(s.Cache.Budget), s.Cache.Entries, s.Generation.StaleCount), plain},
+		{fmt.Sprintf("%-12s %d open", "connections", s.Requests.Open), plain},
+	}
+}
+
+func (v *view) listHeading() line {
+	by := "  (by " + Sorts[v.sort] + ")"
+	if Lists[v.list] == "routes" {
+		return line{fmt.Sprintf("%10s %12s %8s %10s  %s", "a second", "since start", "hits", "p99 ms", "route") + by, heading}
+	}
+	return line{fmt.Sprintf("%10s %12s %-12s %-6s  %s", "a second", "requests", "outcome", "shelf", "key") + by, heading}
+}
+
+func (v *view) item(i item) line {
+	l := plain
+	if i.bad {
+		l = bad
+	}
+	if i.route != nil {
+		return line{fmt.Sprintf("%10.1f %12d %8s %10.2f  %s", i.rate, i.total, share(api.HitRatio(i.route.Outcomes)), i.route.Latency.P99MS, i.name), l}
+	}
+	return line{fmt.Sprintf("%10.1f %12d %-12s %-6s  %s", i.rate, i.total, i.outcome, i.where, i.name), l}
+}

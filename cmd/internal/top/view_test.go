@@ -1,0 +1,224 @@
+package top
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+)
+
+// figures returns the figures of a proxy after some seconds: 100 hits and one miss a
+// second, and 50 requests for the first key.
+func figures(seconds int) api.Stats {
+	n := int64(seconds)
+	return api.Stats{
+		Version: "v1", UptimeSeconds: float64(seconds),
+		Requests: api.Requests{Outcomes: map[string]int64{"hit": 100 * n, "miss": n, "pass": 0}, HitRatio: .99},
+		Routes: map[string]api.Route{
+			"/teams/":     {Outcomes: map[string]int64{"hit": 60 * n}, Latency: api.Latency{P99MS: 2}},
+			"/athletes/":  {Outcomes: map[string]int64{"hit": 40 * n, "miss": n}},
+			"/snapshots/": {Outcomes: map[string]int64{"hit": 0}},
+		},
+		Cache:   api.Cache{Lanes: map[string]api.Lane{"list": {Running: 1, Queued: 2}}, Budget: 64 << 20},
+		Pool:    api.Pool{InUse: 3, Limit: 8},
+		Hottest: []api.HotKey{{Key: "/teams/?gender=M", Asked: uint32(50 * n), Where: "warm", Outcome: "hit"}, {Key: "/athletes/?limit=7", Asked: 9, Where: "tail", Outcome: "stale"}},
+	}
+}
+
+// viewAfter returns a view that read the figures each second.
+func viewAfter(seconds int) *view {
+	v := newView("127.0.0.1:8000", Options{Interval: time.Second, Sort: "rate", List: "keys"})
+	begun := time.Date(2025, 10, 27, 2, 13, 0, 0, time.Local)
+	for n := range seconds {
+		v.add(sample{at: begun.Add(time.Duration(n) * time.Second), stats: figures(n)})
+	}
+	return v
+}
+
+func textOf(v *view, height int) string {
+	var all []string
+	for _, l := range v.lines(height) {
+		all = append(all, l.text)
+	}
+	return strings.Join(all, "\n")
+}
+
+// TestRates holds the rates of each period, that no more than a minute is kept, and that
+// a restart of the proxy begins anew.
+func TestRates(t *testing.T) {
+	v := viewAfter(200)
+	if n := len(v.samples); n < 60 || n > 62 {
+		t.Errorf("%d samples are kept", n)
+	}
+	for _, period := range []time.Duration{0, short, long} {
+		if rate := v.rate(period, requests); rate < 100.99 || rate > 101.01 {
+			t.Errorf("%v: %v requests a second", period, rate)
+		}
+		if ratio := v.hitRatio(period); ratio < .99 || ratio > .9902 {
+			t.Errorf("%v: hit ratio %v", period, ratio)
+		}
+	}
+	v.add(sample{at: v.now().at.Add(time.Second), stats: figures(1)})
+	if len(v.samples) != 1 || v.rate(short, requests) != 0 || v.hitRatio(short) != -1 {
+		t.Errorf("after a restart: %d samples, rate %v", len(v.samples), v.rate(short, requests))
+	}
+}
+
+// TestScreen holds the screen of a proxy that is well, and that its height is kept.
+func TestScreen(t *testing.T) {
+	v := viewAfter(30)
+	text := textOf(v, 0)
+	for _, want := range []string{
+		"xcri-proxy v1 at 127.0.0.1:8000, up 29s, 02:13:29, every 1s",
+		"requests          101.0      101.0      101.0           2929",
+		"  hit             100.0      100.0      100.0           2900",
+		"hit ratio        99.0 %     99.0 %     99.0 %         99.0 %",
+		"3 of 8 connections in use", "list 1, 2 queued", "requests outcome      shelf   key  (by rate)",
+		"      50.0         1450 hit          warm    /teams/?gender=M\n       0.0            9 stale        tail    /athletes/?limit=7",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	for _, height := range []int{1, 5, 24, 60} {
+		if lines := v.lines(height); len(lines) != height || lines[height-1].text != keysHelp {
+			t.Errorf("height %d: %d lines, the last %q", height, len(lines), lines[len(lines)-1].text)
+		}
+	}
+}
+
+// TestLists holds the order of both lists.
+func TestLists(t *testing.T) {
+	v := viewAfter(30)
+	order := func(list, by string) string {
+		v.list, v.sort = indexOf(Lists, list), indexOf(Sorts, by)
+		names := ""
+		for _, i := range v.items() {
+			names += " " + i.name
+		}
+		return names
+	}
+	for _, tt := range [][3]string{
+		{"keys", "rate", " /teams/?gender=M /athletes/?limit=7"}, {"keys", "name", " /athletes/?limit=7 /teams/?gender=M"},
+		{"routes", "total", " /teams/ /athletes/"}, {"routes", "name", " /athletes/ /teams/"},
+	} {
+		if got := order(tt[0], tt[1]); got != tt[2] {
+			t.Errorf("%s by %s:%s, want%s", tt[0], tt[1], got, tt[2])
+		}
+	}
+}
+
+// TestStates holds the line of state: the cause of a problem, in red, before anything
+// that follows from it.
+func TestStates(t *testing.T) {
+	at := time.Date(2025, 10, 27, 2, 13, 0, 0, time.Local)
+	for want, change := range map[string]func(*view, *api.Stats){
+		"serving; calculated 2025-10-26T22:42:22, confirmed 02:13:00": func(_ *view, s *api.Stats) {
+			s.Generation.Confirmed, s.Generation.Warm.Calculated = &at, "2025-10-26T22:42:22"
+		},
+		"NO ANSWER since 02:13:00: refused": func(v *view, _ *api.Stats) { v.failed = sample{at: at, err: errors.New("refused")} },
+		"MAINTENANCE since 02:13:00": func(_ *view, s *api.Stats) {
+			s.Maintenance, s.Generation.DownSince = &api.Maintenance{Since: &at}, &at
+		},
+		"DATABASE DOWN since 02:13:00: cached answers are served, 5.0 errors a second": func(_ *view, s *api.Stats) {
+			s.Generation.DownSince, s.Requests.Outcomes["error"] = &at, 50
+		},
+		"ERRORS: 5.0 a second, 86 requests wait for 4 fills": func(_ *view, s *api.Stats) {
+			s.Requests.Outcomes["error"], s.Cache.Waiting, s.Cache.Filling = 50, 86, 4
+		},
+		"HELD BACK since 02:13:00: half an import": func(_ *view, s *api.Stats) {
+			s.Generation.Warm.Held, s.Generation.Warm.HeldSince = "half an import", &at
+		},
+		"warming: 12 of 60 answers": func(_ *view, s *api.Stats) {
+			s.Generation.Warm.Warming, s.Generation.Warm.Done, s.Generation.Warm.Keys = true, 12, 60
+		},
+		"BREAKER OPEN: store (12 of 80 failed)": func(_ *view, s *api.Stats) {
+			s.Sources.Breakers = map[string]api.Breaker{"store": {State: api.BreakerOpen, Reason: "12 of 80 failed"}}
+		},
+		"serving; 7 entries are stale since 02:13:00": func(_ *view, s *api.Stats) {
+			s.Generation.StaleCount, s.Generation.StaleSince = 7, &at
+		},
+	} {
+		v := viewAfter(30)
+		change(v, &v.now().stats)
+		got := v.state()
+		if !strings.HasPrefix(got.text, want) || (got.look == bad) != (strings.ToUpper(want[:4]) == want[:4]) {
+			t.Errorf("%+v, want %s", got, want)
+		}
+	}
+}
+
+// fake is a proxy that counts its reads; the reads in down fail.
+type fake struct {
+	reads int
+	down  map[int]bool
+}
+
+func (f *fake) Stats(context.Context) (api.Stats, error) {
+	f.reads++
+	if f.down[f.reads] {
+		return api.Stats{}, errors.New("refused")
+	}
+	return figures(f.reads), nil
+}
+
+func (f *fake) History(_ context.Context, after int64) (api.History, error) {
+	return api.History{Samples: []api.Sample{{At: after + 1, All: api.Flow{P99: 1.5}}}}, nil
+}
+
+// TestLines holds the lines for a pipe, also while the proxy does not answer, and the
+// single screen of --once.
+func TestLines(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		from, out := &fake{down: map[int]bool{3: true}}, &bytes.Buffer{}
+		v := newView("here", Options{Interval: time.Second})
+		v.add(read(t.Context(), from, nil))
+		ctx, stop := context.WithTimeout(t.Context(), 3500*time.Millisecond)
+		defer stop()
+		if err := v.print(ctx, from, Options{Interval: time.Second}, out); err != nil {
+			t.Fatal(err)
+		}
+		lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+		if len(lines) != 3 || !strings.Contains(lines[0], "  101.0 requests/s, hits 99.0 %, errors 0.0/s, p99 1.50 ms, pool 3 of 8") ||
+			!strings.Contains(lines[1], "NO ANSWER since") || !strings.Contains(lines[2], " requests/s") {
+			t.Errorf("%s", out)
+		}
+
+		out.Reset()
+		if err := v.print(t.Context(), from, Options{Interval: time.Second, Once: true}, out); err != nil {
+			t.Fatal(err)
+		}
+		if text := out.String(); strings.Count(text, "\n") < 20 || !strings.HasPrefix(text, "xcri-proxy v1 at here") || strings.Contains(text, keysHelp) {
+			t.Errorf("%s", text)
+		}
+		from.down[from.reads+1] = true
+		if err := v.print(t.Context(), from, Options{Interval: time.Second, Once: true}, out); err == nil {
+			t.Error("--once ends well without an answer")
+		}
+	})
+}
+
+// TestFlags holds the limits of the flags.
+func TestFlags(t *testing.T) {
+	well := Options{Interval: time.Second, Sort: "rate", List: "keys"}
+	if err := well.Check(); err != nil {
+		t.Error(err)
+	}
+	for flag, f := range map[string]Options{
+		"--interval": {Interval: time.Millisecond, Sort: "rate", List: "keys"}, "--sort": {Interval: time.Second, List: "keys"},
+		"--list": {Interval: time.Second, Sort: "rate", List: "clients"},
+	} {
+		if err := f.Check(); err == nil || !strings.HasPrefix(err.Error(), flag) {
+			t.Errorf("%s: %v", flag, err)
+		}
+	}
+	if got := fmt.Sprint(upFor(59), " ", upFor(61), " ", upFor(7300), " ", upFor(90000)); got != "59s 1m 1s 2h 1m 1d 1h" {
+		t.Error(got)
+	}
+}
