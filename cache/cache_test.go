@@ -63,9 +63,10 @@ func TestOneFillAtATime(t *testing.T) {
 		}
 		close(o.gate)
 		all.Wait()
-		if refreshes := cap(c.flights.refreshes); refreshes != 1 {
-			t.Errorf("%d refreshes", refreshes)
+		if !c.fills.BeginRefresh() || c.fills.BeginRefresh() {
+			t.Error("not one refresh at a time")
 		}
+		c.fills.EndRefresh()
 	})
 }
 

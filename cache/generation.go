@@ -7,6 +7,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache/fill"
 	"github.com/lewistv/xcri-proxy/cache/shelf"
 	"github.com/lewistv/xcri-proxy/cache/slot"
 )
@@ -102,7 +103,7 @@ func (c *Cache) prepareFill(ctx context.Context, key string) (*slot.Version, err
 	if err := c.outage.Era().Err(); err != nil {
 		return nil, err
 	}
-	return c.fill(ctx, &turn{}, key)
+	return c.fill(ctx, fill.Beginner{}, key)
 }
 
 // keepPrepared makes a version that the cache has the next version of a key, and returns

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
+	"github.com/lewistv/xcri-proxy/cache/fill"
 	"github.com/lewistv/xcri-proxy/cache/outage"
 )
 
@@ -16,6 +17,11 @@ var (
 	ErrWait = errors.New("still waiting for the answer")
 	// ErrDown is returned immediately while the origin is known to be down.
 	ErrDown = outage.ErrDown
+	// ErrGone is returned to a request whose context ended while it waited.
+	ErrGone = errors.New("the client has left")
+	// ErrAbandoned is the cause of the end of a Costly fill that no request waits for
+	// any more.
+	ErrAbandoned = fill.ErrAbandoned
 	// ErrUnfit is the error of an answer that may not be stored, and wraps the reason.
 	ErrUnfit = entry.ErrUnfit
 	// ErrMoved is the error of a key whose fill read another generation than the

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"fmt"
 	"sync"
 	"testing"
@@ -44,7 +45,7 @@ func TestPurgeReachesFillsUnderWay(t *testing.T) {
 		for by, fill := range map[string]func(*Cache, Generation){
 			"request": func(c *Cache, _ Generation) { c.lookup("list") },
 			"prepare": func(c *Cache, g Generation) {
-				c.Publish(g, keysOf(c.Prepare(c.life.ctx, g, []string{"list"}, func(Warmed) {})))
+				c.Publish(g, keysOf(c.Prepare(context.Background(), g, []string{"list"}, func(Warmed) {})))
 			},
 		} {
 			t.Run(fmt.Sprintf("%s, hard=%t", by, hard), func(t *testing.T) {

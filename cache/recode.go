@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"runtime/debug"
 	"weak"
 
@@ -29,10 +30,10 @@ func (c *Cache) enqueue(v *slot.Version) {
 }
 
 // recodeAll recodes versions until Close.
-func (c *Cache) recodeAll() {
+func (c *Cache) recodeAll(ctx context.Context) {
 	for {
 		select {
-		case <-c.life.ctx.Done():
+		case <-ctx.Done():
 			return
 		case next := <-c.recodes:
 			if v := next.Value(); v != nil && c.has(v) && v.Hold() {

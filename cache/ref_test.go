@@ -6,6 +6,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 )
 
 // follow requests the key of a ref and checks the outcome and that the entry is the
@@ -26,44 +27,45 @@ func follow(t *testing.T, c *Cache, r *Ref, want Outcome) {
 // cache.
 func TestRef(t *testing.T) {
 	o := &fakeOrigin{size: 1 << 10}
-	c := newCache(t, o, Options{Bytes: 1 << 20})
-	r := &Ref{Key: "list"}
-	follow(t, c, r, Miss)
-	for range promoteAfter + 1 { // the last of them finds it hot
-		follow(t, c, r, Hit)
-	}
-	s := r.near.Load()
-	near := func(when string) {
-		t.Helper()
-		if r.near.Load() != s || s.Served() == nil {
-			t.Errorf("%s: not the slot that it was", when)
-		}
-	}
-	where(t, c, r.Key, "hot")
-	near("hot")
-	publish(t, c, o.generation(), r.Key)
-	where(t, c, r.Key, "warm")
-	follow(t, c, r, Hit)
-	near("warm")
-	c.Publish(o.moveTo("2"), nil)
-	follow(t, c, r, Stale)
-	c.life.running.Wait()
-	follow(t, c, r, Hit)
-	near("refreshed")
-	publish(t, c, o.generation(), r.Key)
-	follow(t, c, r, Hit)
-	near("warm again")
-	for _, part := range []string{"warm", "tail"} {
-		old := r.near.Load()
-		if c.Purge(func(*Entry) bool { return true }, true); old.Served() != nil || old.Next() != nil {
-			t.Errorf("the %s slot holds an entry after it was dropped", part)
-		}
+	bubble(t, o, Options{Bytes: 1 << 20}, func(t *testing.T, c *Cache) {
+		r := &Ref{Key: "list"}
 		follow(t, c, r, Miss)
-		follow(t, c, r, Hit)
-		if r.near.Load() == old {
-			t.Error("a slot that has left the cache is near")
+		for range promoteAfter + 1 { // the last of them finds it hot
+			follow(t, c, r, Hit)
 		}
-	}
+		s := r.near.Load()
+		near := func(when string) {
+			t.Helper()
+			if r.near.Load() != s || s.Served() == nil {
+				t.Errorf("%s: not the slot that it was", when)
+			}
+		}
+		where(t, c, r.Key, "hot")
+		near("hot")
+		publish(t, c, o.generation(), r.Key)
+		where(t, c, r.Key, "warm")
+		follow(t, c, r, Hit)
+		near("warm")
+		c.Publish(o.moveTo("2"), nil)
+		follow(t, c, r, Stale)
+		synctest.Wait()
+		follow(t, c, r, Hit)
+		near("refreshed")
+		publish(t, c, o.generation(), r.Key)
+		follow(t, c, r, Hit)
+		near("warm again")
+		for _, part := range []string{"warm", "tail"} {
+			old := r.near.Load()
+			if c.Purge(func(*Entry) bool { return true }, true); old.Served() != nil || old.Next() != nil {
+				t.Errorf("the %s slot holds an entry after it was dropped", part)
+			}
+			follow(t, c, r, Miss)
+			follow(t, c, r, Hit)
+			if r.near.Load() == old {
+				t.Error("a slot that has left the cache is near")
+			}
+		}
+	})
 }
 
 // All refs with one key find its slot, and none of them keeps an entry in memory after

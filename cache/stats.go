@@ -3,6 +3,7 @@ package cache
 import (
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache/fill"
 	"github.com/lewistv/xcri-proxy/cache/shelf"
 )
 
@@ -29,12 +30,19 @@ type Stats struct {
 // ShelfStats are figures of one shelf of the cache. See package shelf.
 type ShelfStats = shelf.Stats
 
+// Load describes a fill that has not ended. See package fill.
+type Load = fill.Load
+
+// Loading returns the fills that have not ended, the oldest first.
+func (c *Cache) Loading() []Load { return c.fills.Loading() }
+
 // Stats returns the figures of this moment. It visits every entry.
 func (c *Cache) Stats() Stats {
 	now := c.current.Load()
+	fills := c.fills.Stats()
 	stats := Stats{
-		Fills: c.counts.fills.Load(), Failures: c.counts.failures.Load(), Refreshes: c.counts.refreshed.Load(),
-		Panics: c.counts.panics.Load(), Waiting: c.counts.waiting.Load(), Abandoned: c.counts.abandoned.Load(), Lanes: c.flights.turns.Stats(),
+		Fills: fills.Fills, Failures: fills.Failures, Abandoned: fills.Abandoned, Lanes: fills.Lanes,
+		Panics: fills.Panics + c.counts.panics.Load(), Refreshes: c.counts.refreshed.Load(), Waiting: c.counts.waiting.Load(),
 		Published: now.at, Confirmed: c.outage.Confirmed(), Shelves: c.shelfStats(),
 	}
 	for _, lane := range stats.Lanes {

@@ -15,10 +15,11 @@ const module = "github.com/lewistv/xcri-proxy/"
 // allowed lists each package of the project, a colon, and the packages of the project
 // that it may import.
 const allowed = `
-cache: cache/entry cache/outage cache/reads cache/shelf cache/slot cache/turns
+cache: cache/entry cache/fill cache/outage cache/reads cache/shelf cache/slot cache/turns
 cache/admission:
 cache/atomicfile:
 cache/entry: cache/memfile
+cache/fill: cache/outage cache/turns
 cache/memfile:
 cache/outage:
 cache/reads: cache/entry

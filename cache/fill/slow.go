@@ -1,20 +1,10 @@
-package cache
+package fill
 
 import (
-	"context"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache/turns"
 )
-
-// requestKey is the key of the value that WithRequest adds to a context.
-type requestKey struct{}
-
-// WithRequest returns a context for Await that carries the ID of a request. A slow fill
-// that the request begins is logged with the ID.
-func WithRequest(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestKey{}, id)
-}
 
 // turn is the turn of a fill, and the figures that are logged if the fill is slow.
 type turn struct {
@@ -27,16 +17,16 @@ type turn struct {
 // second is zero for a fill that ended while it waited.
 type phases struct{ queued, began time.Time }
 
-// logSlow logs a fill that has ended, if it took Options.SlowFill or longer from the
+// logSlow logs a fill that has ended, if it took Options.Slow or longer from the
 // beginning of its wait for a turn. With queued and loading time apart, the line says
 // whether the slots were taken or the origin was slow.
-func (c *Cache) logSlow(t *turn, key string, err error) {
-	if c.opts.SlowFill <= 0 || t.queued.IsZero() {
+func (f *Fills) logSlow(t *turn, key string, err error) {
+	if f.opts.Slow <= 0 || t.queued.IsZero() {
 		return
 	}
 	end := time.Now()
 	took := end.Sub(t.queued)
-	if took < c.opts.SlowFill {
+	if took < f.opts.Slow {
 		return
 	}
 	waited, loaded := took, time.Duration(0)
@@ -52,5 +42,5 @@ func (c *Cache) logSlow(t *turn, key string, err error) {
 	if err != nil {
 		attrs = append(attrs, "error", err)
 	}
-	c.opts.Logger.Warn("slow fill", attrs...)
+	f.opts.Logger.Warn("slow fill", attrs...)
 }

@@ -1,16 +1,18 @@
-package cache
+package fill
 
 import (
 	"cmp"
 	"slices"
 	"sync"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/turns"
 )
 
 // Load describes a fill that has not ended.
 type Load struct {
 	Key     string
-	Lane    Lane
+	Lane    turns.Lane
 	Group   string    // see Options.Lane; empty for none
 	Client  string    // of the request that began the fill; empty for a refresh or a warm-up
 	Request string    // its ID; empty for none
@@ -27,8 +29,9 @@ type loads struct {
 	waiting map[string]int // requests by key
 }
 
-// wait counts a request that waits for a key, until done is called.
-func (l *loads) wait(key string) (done func()) {
+// Wait counts a request that waits for a key, until done is called.
+func (f *Fills) Wait(key string) (done func()) {
+	l := &f.loads
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.waiting[key]++
@@ -62,8 +65,8 @@ func (l *loads) remove(t *turn) {
 }
 
 // Loading returns the fills that have not ended, the oldest first.
-func (c *Cache) Loading() []Load {
-	l := &c.flights.loads
+func (f *Fills) Loading() []Load {
+	l := &f.loads
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := make([]Load, 0, len(l.of))

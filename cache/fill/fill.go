@@ -1,0 +1,184 @@
+// Package fill runs the loads of a cache. Requests for one answer share a load. A load
+// waits for its turn, has a deadline, and ends early with the era of the origin that it
+// began in, with the last request that waits for it, or with Close. A panic in it
+// becomes an error.
+package fill
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"runtime/debug"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/sync/singleflight"
+
+	"github.com/lewistv/xcri-proxy/cache/outage"
+	"github.com/lewistv/xcri-proxy/cache/turns"
+)
+
+// Options configure Fills. All but Slow are required.
+type Options struct {
+	// Timeout bounds a fill, with its wait for a turn.
+	Timeout time.Duration
+	// Slots limits concurrent fills; at most half may be refreshes. InLanes says whether Lane returns different lanes.
+	Slots   int
+	InLanes bool
+	// Lane returns how long the fill of a key keeps the origin busy, and the group of
+	// keys that depend on the same part of the origin.
+	Lane func(key string) (lane turns.Lane, group string)
+	// IsDown reports whether the error of a fill means that the origin is down.
+	IsDown func(error) bool
+	Outage *outage.Outage
+	// FillsWhileDown reports whether key can be filled without the origin.
+	FillsWhileDown func(key string) bool
+	// Slow is the time of a fill from which on it is logged; zero means that none is.
+	Slow   time.Duration
+	Logger *slog.Logger
+}
+
+// Fills are the fills of a cache. They are safe for concurrent use.
+type Fills struct {
+	life
+	opts    Options
+	group   singleflight.Group
+	turns   *turns.Turns
+	waiters waiters
+	loads   loads
+	counts  counts
+	// refreshes holds a value for each refresh under way.
+	refreshes chan struct{}
+}
+
+// counts are the counters since the start.
+type counts struct{ fills, failures, panics, abandoned atomic.Int64 }
+
+// Stats are figures of Fills. Counts are since the start.
+type Stats struct {
+	Fills     int64 // loads from the origin
+	Failures  int64 // fills that failed or got no turn
+	Panics    int64 // failures by a panic
+	Abandoned int64 // Costly fills that ended because no request waited for them any more
+	Lanes     [turns.Lanes]turns.Stats
+}
+
+// New returns Fills of which none is under way.
+func New(opts Options) *Fills {
+	f := &Fills{opts: opts, turns: turns.New(opts.Slots, opts.InLanes)}
+	f.ctx, f.stop = context.WithCancel(context.Background())
+	f.refreshes = make(chan struct{}, max(1, opts.Slots/2))
+	f.waiters.of = map[string]*waited{}
+	f.loads.of, f.loads.waiting = map[*turn]*Load{}, map[string]int{}
+	return f
+}
+
+// Stats returns the figures of this moment.
+func (f *Fills) Stats() Stats {
+	return Stats{
+		Fills: f.counts.fills.Load(), Failures: f.counts.failures.Load(), Panics: f.counts.panics.Load(),
+		Abandoned: f.counts.abandoned.Load(), Lanes: f.turns.Stats(),
+	}
+}
+
+// Join begins work under a name, or joins the caller to work under that name that is
+// under way. The work, which contains the fill of a key, gets the context that Run needs.
+// leave must follow, whether or not the caller has waited for the result.
+func (f *Fills) Join(key, name string, work func(parent context.Context) (any, error)) (result <-chan singleflight.Result, leave func()) {
+	parent, leave := f.join(key, name)
+	return f.group.DoChan(name, func() (any, error) { return work(parent) }), leave
+}
+
+// BeginRefresh reports whether a refresh may begin, for which no request waits: at most
+// half of the slots may be taken by refreshes. If so, EndRefresh must follow.
+func (f *Fills) BeginRefresh() bool {
+	select {
+	case f.refreshes <- struct{}{}:
+	default:
+		return false
+	}
+	if !f.Begin() {
+		<-f.refreshes
+		return false
+	}
+	return true
+}
+
+// EndRefresh ends a refresh that BeginRefresh has allowed.
+func (f *Fills) EndRefresh() {
+	<-f.refreshes
+	f.End()
+}
+
+// Beginner is the origin of a fill. Both are empty for a fill that no request began.
+type Beginner struct {
+	Client  string // that the fill is due to
+	Request string // the ID of the request
+}
+
+// Run waits for a turn and loads the answer that key names. It reports whether the load
+// succeeded without the origin during an outage, so that its answer is doubtful.
+func (f *Fills) Run(parent context.Context, by Beginner, key string, load func(context.Context) error) (doubtful bool, err error) {
+	if !f.Begin() {
+		f.counts.failures.Add(1)
+		return false, f.ctx.Err()
+	}
+	defer f.End()
+	t := &turn{Turn: turns.Turn{Client: by.Client}, request: by.Request}
+	era, needed := f.opts.Outage.Era(), true
+	defer func() { f.logSlow(t, key, err) }()
+	defer func() {
+		if p := recover(); p != nil { // in a function of the owner; it must not end the process
+			f.counts.panics.Add(1)
+			f.opts.Logger.Error("panic in a fill", "key", key, "panic", p, "stack", string(debug.Stack()))
+			err = fmt.Errorf("fill of %s: panic: %v", key, p)
+		}
+		if err == nil {
+			doubtful = !needed && era.Err() != nil
+			return
+		}
+		err = f.failed(parent, err, era, needed)
+	}()
+	needed = !f.opts.FillsWhileDown(key)
+	ctx, cancel := context.WithTimeout(parent, f.opts.Timeout)
+	defer cancel()
+	defer context.AfterFunc(f.ctx, cancel)() // Close may not end the parent
+	if needed {
+		var end context.CancelFunc
+		ctx, end = era.WhileUp(ctx)
+		defer end()
+	}
+	t.Lane, t.Group = f.opts.Lane(key)
+	t.queued = time.Now()
+	f.loads.add(t, key)
+	defer f.loads.remove(t)
+	if err := f.turns.Enter(ctx, &t.Turn); err != nil {
+		return false, err
+	}
+	defer f.turns.Leave(&t.Turn)
+	t.began = time.Now()
+	f.loads.begin(t)
+	if err := era.Err(); needed && err != nil { // ctx is about to end
+		return false, err
+	}
+	f.counts.fills.Add(1)
+	return false, load(ctx)
+}
+
+// failed counts a fill that failed, reports the outage that its error may show, and
+// returns the error that its caller gets.
+func (f *Fills) failed(parent context.Context, err error, era *outage.Era, needed bool) error {
+	if context.Cause(parent) == ErrAbandoned {
+		f.counts.abandoned.Add(1)
+		return err
+	}
+	f.counts.failures.Add(1)
+	switch down := era.Err(); {
+	case parent.Err() != nil || f.ctx.Err() != nil:
+	case needed && down != nil:
+		return down
+	case f.opts.IsDown(err):
+		era.Down(err)
+	}
+	return err
+}
