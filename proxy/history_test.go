@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"runtime"
 	"testing"
 	"testing/synctest"
@@ -165,5 +166,10 @@ func TestServeHistory(t *testing.T) {
 		if len(past.Samples) != want || past.Samples == nil || past.Kept != 360 || past.EverySeconds != 10 || past.Outcomes[cache.Coalesced] != "coalesced" || past.Now == 0 {
 			t.Errorf("%s: %s", target, a.body)
 		}
+	}
+	var past api.History
+	of := fmt.Sprintf("/cache/history?range=48h&from=%d&to=%d", at.Add(-time.Hour).UnixMilli(), at.Add(time.Hour).UnixMilli())
+	if err := json.Unmarshal([]byte(get(t, base, of).body), &past); err != nil || past.Period == nil || past.Period.Seconds < 25 {
+		t.Errorf("%s: %+v, %v", of, past.Period, err)
 	}
 }

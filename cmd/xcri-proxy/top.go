@@ -15,11 +15,12 @@ func (p *program) topCommand() *cobra.Command {
 		Short: "Show the figures of a running proxy while they change",
 		Long: `top shows a running proxy on a screen that follows its figures: requests by
 outcome as rates and in total, latencies, connections to the database, fills,
-memory, and the most requested keys or the routes. The second line has the state,
-with the cause of a problem.
+memory, and a list: the most requested keys, the routes, or the keys that are
+loading. The lines below the first have the state, with the cause and the remedy of
+a problem.
 
 Keys: q quits, p pauses, s changes the order of the list (rate, total, name), l
-changes between keys and routes, r reads now.
+changes the list, r reads now.
 
 If stdout is no terminal, and with --plain, it prints a line for each interval;
 with --once it prints one screen and ends.
@@ -40,7 +41,7 @@ wrong flag or setting, 1 for any other failure.
 	flags.BoolVar(&f.Once, "once", false, "print one screen, with the rates of one interval, and end")
 	flags.BoolVar(&f.Plain, "plain", false, "print a line for each interval instead of a screen")
 	flags.StringVar(&f.Sort, "sort", top.Sorts[0], "order of the list: rate, total or name")
-	flags.StringVar(&f.List, "list", top.Lists[0], "list below the figures: keys or routes")
+	flags.StringVar(&f.List, "list", top.Lists[0], "list below the figures: keys, routes or loading")
 	at := addClientFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := f.Check(); err != nil {

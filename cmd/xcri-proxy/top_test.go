@@ -15,7 +15,7 @@ import (
 func TestTop(t *testing.T) {
 	addr := startProxy(t)
 	expect(t, 0, []string{"top", "--once", "--interval", "100ms", "--listen-addr", addr},
-		"xcri-proxy ", " at "+addr+", up ", "a second            now       10 s", "hit ratio", "connections in use", "resident")
+		"xcri-proxy ", " at "+addr+", up ", "a second            now       10 s", "hit ratio", "connections in use", " entries, ")
 	expect(t, 0, []string{"top", "--once", "--list", "routes", "--interval", "100ms", "--url", "http://" + addr}, " at http://"+addr, "route  (by rate)")
 	expect(t, exit.Usage, []string{"top", "--interval", "1ms", "--listen-addr", addr}, "--interval: want 100ms to 1h", "see xcri-proxy top --help")
 	expectNothingListens(t, "top", "--once")

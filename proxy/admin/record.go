@@ -161,6 +161,10 @@ func (a *Admin) serveHistory(ctx *fasthttp.RequestCtx) {
 	}
 	now := time.Now()
 	past.Now, past.Recent = now.UnixMilli(), a.history.Recent(now)
+	if from, err := strconv.ParseInt(string(args.Peek("from")), 10, 64); err == nil {
+		to, _ := strconv.ParseInt(string(args.Peek("to")), 10, 64) // zero means no sample
+		past.Period = a.history.Window(time.UnixMilli(from), time.UnixMilli(to))
+	}
 	if args.Has("route") {
 		for i := range past.Samples {
 			s := &past.Samples[i]

@@ -310,6 +310,28 @@ func TestRehearsalRows(t *testing.T) {
 	i.run(t, "warm-up").wants(t, Skipped, "--quick")
 }
 
+// TestRehearsalSharesNothing holds that the rehearsal has none of the files and
+// addresses of the settings, so that it leaves a proxy that serves alone.
+func TestRehearsalSharesNothing(t *testing.T) {
+	settings, inputs := map[string]string{"ADMIN_ADDR": "127.0.0.1:8001"}, []string{"ENV_FILE", "DATABASE_TLS_CA", "DATABASE_TLS_CERT", "DATABASE_TLS_KEY"}
+	files := 0
+	for _, k := range config.Keys() {
+		if (strings.HasSuffix(k.Name, "_FILE") || strings.HasSuffix(k.Name, "_LOG")) && !slices.Contains(inputs, k.Name) {
+			settings[k.Name] = "/var/lib/" + k.Name
+			files++
+		}
+	}
+	if files < 4 {
+		t.Errorf("%d settings of files", files)
+	}
+	cfg := forRehearsal(configOf(t, settings), 8)
+	for line := range strings.Lines(cfg.String()) {
+		if strings.Contains(line, "/var/lib/") || strings.Contains(line, ":8000") || strings.HasPrefix(line, "ADMIN_ADDR=1") {
+			t.Errorf("the rehearsal has %s", line)
+		}
+	}
+}
+
 // TestOwnAddress holds that the address of a proxy that serves is no obstacle.
 func TestOwnAddress(t *testing.T) {
 	settings := host(t, mariadb.Database)

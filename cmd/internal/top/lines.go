@@ -19,6 +19,7 @@ const (
 	title
 	heading
 	good
+	warning
 	bad
 	faint
 )
@@ -34,7 +35,7 @@ const keysHelp = "q quit   p pause   s sort   l list   r read now"
 
 // lines returns the screen in a height; zero means as many lines as there are.
 func (v *view) lines(height int) []line {
-	all := []line{v.title(), v.state(), {}}
+	all := []line{v.title(), v.state(), v.remedy(), {}}
 	all = append(all, v.rates()...)
 	all = append(all, line{})
 	all = append(all, v.figures()...)
@@ -47,7 +48,7 @@ func (v *view) lines(height int) []line {
 		all = append(all, v.item(i))
 	}
 	if len(items) == 0 {
-		all = append(all, line{"  no requests yet", faint})
+		all = append(all, line{"  none", faint})
 	}
 	if height == 0 {
 		return all
@@ -82,42 +83,42 @@ func upFor(seconds float64) string {
 	return d.String()
 }
 
-// state describes the service: the cause of a problem first.
+// state describes the service in the words of the ops room: the gravest condition.
 func (v *view) state() line {
 	if v.failed.err != nil {
 		return line{fmt.Sprintf("NO ANSWER since %s: %v", v.failed.at.Format(time.TimeOnly), v.failed.err), bad}
 	}
-	s := &v.now().stats
-	g := &s.Generation
-	errors := v.rate(short, outcome("error"))
-	switch {
-	case s.Maintenance != nil:
-		return line{"MAINTENANCE since " + clock(s.Maintenance.Since) + ": the database is left alone, visitors read the notice", bad}
-	case g.DownSince != nil:
-		return line{fmt.Sprintf("DATABASE DOWN since %s: cached answers are served, %.1f errors a second for the rest", clock(g.DownSince), errors), bad}
-	case errors > 0:
-		return line{fmt.Sprintf("ERRORS: %.1f a second, %d requests wait for %d fills", errors, s.Cache.Waiting, s.Cache.Filling), bad}
-	case g.Warm.Held != "":
-		return line{"HELD BACK since " + clock(g.Warm.HeldSince) + ": " + g.Warm.Held, bad}
-	case g.Warm.Warming:
-		return line{fmt.Sprintf("warming: %d of %d answers, calculated %s", g.Warm.Done, g.Warm.Keys, g.Warm.Calculated), good}
-	case v.openBreakers() != "":
-		return line{"BREAKER OPEN: " + v.openBreakers(), bad}
-	case g.StaleCount > 0:
-		return line{fmt.Sprintf("serving; %d entries are stale since %s", g.StaleCount, clock(g.StaleSince)), plain}
+	conditions := v.now().stats.Conditions
+	if len(conditions) == 0 {
+		return line{"the proxy reports no condition", plain} // an older version
 	}
-	return line{"serving; calculated " + g.Warm.Calculated + ", confirmed " + clock(g.Confirmed), good}
+	c := conditions[0]
+	text := c.Title
+	if c.Since != nil {
+		text += " since " + clock(c.Since)
+	}
+	if c.Cause != "" {
+		text += ": " + c.Cause
+	}
+	if n := len(conditions) - 1; n > 0 {
+		text += fmt.Sprintf(" (and %d more)", n)
+	}
+	switch c.Level {
+	case api.LevelBad:
+		return line{"BAD: " + text, bad}
+	case api.LevelWarn:
+		return line{"WARNING: " + text, warning}
+	}
+	return line{text, good}
 }
 
-func (v *view) openBreakers() string {
-	var open []string
-	breakers := v.now().stats.Sources.Breakers
-	for _, name := range slices.Sorted(maps.Keys(breakers)) {
-		if breakers[name].State == api.BreakerOpen {
-			open = append(open, name+" ("+breakers[name].Reason+")")
-		}
+// remedy is the line below the state: the effect on visitors, and the remedy.
+func (v *view) remedy() line {
+	conditions := v.now().stats.Conditions
+	if len(conditions) == 0 || v.failed.err != nil {
+		return line{}
 	}
-	return strings.Join(open, ", ")
+	return line{strings.TrimSpace(conditions[0].Visitors + " " + conditions[0].Remedy), plain}
 }
 
 func clock(t *time.Time) string {
@@ -153,6 +154,7 @@ func (v *view) rates() []line {
 	return append(all,
 		line{fmt.Sprintf("%-12s %10s %10s %10s %14s", "hit ratio", share(v.hitRatio(0)), share(v.hitRatio(short)), share(v.hitRatio(long)), share(v.now().stats.Requests.HitRatio)), plain},
 		row("304", func(s *api.Stats) int64 { return s.Requests.NotModified }, plain),
+		row("5xx", serverErrors, bad),
 		row("refused", refused, bad))
 }
 
@@ -161,6 +163,17 @@ func refused(s *api.Stats) int64 {
 	n := s.Requests.Refused
 	for _, count := range s.Requests.ClientRefused {
 		n += count
+	}
+	return n
+}
+
+// serverErrors counts the answers with a status from 500 on, for the site and the old
+// API too.
+func serverErrors(s *api.Stats) (n int64) {
+	for status, count := range s.Requests.Statuses {
+		if status >= "500" {
+			n += count
+		}
 	}
 	return n
 }
@@ -191,7 +204,7 @@ func (v *view) figures() []line {
 		{fmt.Sprintf("%-12s %d running, %d requests wait%s", "fills", s.Cache.Filling, s.Cache.Waiting, lanes), plain},
 		{fmt.Sprintf("%-12s %.1f a second, %.1f fail, %.1f refreshes", "loads", v.rate(short, func(s *api.Stats) int64 { return s.Cache.Fills }),
 			v.rate(short, func(s *api.Stats) int64 { return s.Cache.Failures }), v.rate(short, func(s *api.Stats) int64 { return s.Cache.Refreshes })), plain},
-		{fmt.Sprintf("%-12s %s resident, %s in memory files; cache %s of %s, %d entries, %d stale", "memory", size(s.Memory.RSS), size(s.Memory.FileBytes),
+		{fmt.Sprintf("%-12s %s of %s; cache %s of %s, %d entries, %d stale", "memory", size(s.Memory.Used), size(s.Memory.Budget),
 			size(s.Cache.Bytes), size(s.Cache.Budget), s.Cache.Entries, s.Generation.StaleCount), plain},
 		{fmt.Sprintf("%-12s %d open", "connections", s.Requests.Open), plain},
 	}
@@ -199,6 +212,9 @@ func (v *view) figures() []line {
 
 func (v *view) listHeading() line {
 	by := "  (by " + Sorts[v.sort] + ")"
+	if Lists[v.list] == "loading" {
+		return line{fmt.Sprintf("%10s %8s %-8s %-10s %-16s  %s", "age ms", "waiting", "phase", "lane", "client", "key that is loading"), heading}
+	}
 	if Lists[v.list] == "routes" {
 		return line{fmt.Sprintf("%10s %12s %8s %10s  %s", "a second", "since start", "hits", "p99 ms", "route") + by, heading}
 	}
@@ -209,6 +225,9 @@ func (v *view) item(i item) line {
 	l := plain
 	if i.bad {
 		l = bad
+	}
+	if f := i.load; f != nil {
+		return line{fmt.Sprintf("%10.0f %8d %-8s %-10s %-16s  %s", f.AgeMS, f.Waiting, f.Phase, f.Lane, f.Client, f.Key), l}
 	}
 	if i.route != nil {
 		return line{fmt.Sprintf("%10.1f %12d %8s %10.2f  %s", i.rate, i.total, share(api.HitRatio(i.route.Outcomes)), i.route.Latency.P99MS, i.name), l}

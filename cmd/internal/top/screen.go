@@ -15,6 +15,7 @@ var looks = map[look]tcell.Style{
 	title:   tcell.StyleDefault.Reverse(true),
 	heading: tcell.StyleDefault.Bold(true),
 	good:    tcell.StyleDefault.Foreground(color.Green),
+	warning: tcell.StyleDefault.Foreground(color.Yellow),
 	bad:     tcell.StyleDefault.Foreground(color.Red).Bold(true),
 	faint:   tcell.StyleDefault.Dim(true),
 }

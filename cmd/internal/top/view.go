@@ -10,7 +10,7 @@ import (
 
 // Lists are the lists below the figures, and Sorts the orders of a list.
 var (
-	Lists = []string{"keys", "routes"}
+	Lists = []string{"keys", "routes", "loading"}
 	Sorts = []string{"rate", "total", "name"}
 )
 
@@ -129,14 +129,18 @@ type item struct {
 	where   string // of a key
 	outcome string // of a key
 	route   *api.Route
+	load    *api.Load
 	bad     bool
 }
 
 // items returns the chosen list in the chosen order.
 func (v *view) items() []item {
 	list := v.keys()
-	if Lists[v.list] == "routes" {
+	switch Lists[v.list] {
+	case "routes":
 		list = v.routes()
+	case "loading":
+		return v.loading() // the oldest first
 	}
 	slices.SortStableFunc(list, func(a, b item) int {
 		switch Sorts[v.sort] {
@@ -187,3 +191,14 @@ func (v *view) routes() (list []item) {
 	}
 	return list
 }
+
+// loading returns the fills that have not ended.
+func (v *view) loading() (list []item) {
+	for _, l := range v.now().stats.Loading {
+		list = append(list, item{name: l.Key, load: &l, bad: l.AgeMS > slowFillMS})
+	}
+	return list
+}
+
+// slowFillMS is the age of a fill from which on it is red.
+const slowFillMS = 1000

@@ -114,43 +114,50 @@ func TestLists(t *testing.T) {
 	}
 }
 
-// TestStates holds the line of state: the cause of a problem, in red, before anything
-// that follows from it.
+// TestStates holds the line of state: the gravest condition with its cause, the remedy
+// below it, and a proxy that does not answer before all.
 func TestStates(t *testing.T) {
 	at := time.Date(2025, 10, 27, 2, 13, 0, 0, time.Local)
-	for want, change := range map[string]func(*view, *api.Stats){
-		"serving; calculated 2025-10-26T22:42:22, confirmed 02:13:00": func(_ *view, s *api.Stats) {
-			s.Generation.Confirmed, s.Generation.Warm.Calculated = &at, "2025-10-26T22:42:22"
-		},
-		"NO ANSWER since 02:13:00: refused": func(v *view, _ *api.Stats) { v.failed = sample{at: at, err: errors.New("refused")} },
-		"MAINTENANCE since 02:13:00": func(_ *view, s *api.Stats) {
-			s.Maintenance, s.Generation.DownSince = &api.Maintenance{Since: &at}, &at
-		},
-		"DATABASE DOWN since 02:13:00: cached answers are served, 5.0 errors a second": func(_ *view, s *api.Stats) {
-			s.Generation.DownSince, s.Requests.Outcomes["error"] = &at, 50
-		},
-		"ERRORS: 5.0 a second, 86 requests wait for 4 fills": func(_ *view, s *api.Stats) {
-			s.Requests.Outcomes["error"], s.Cache.Waiting, s.Cache.Filling = 50, 86, 4
-		},
-		"HELD BACK since 02:13:00: half an import": func(_ *view, s *api.Stats) {
-			s.Generation.Warm.Held, s.Generation.Warm.HeldSince = "half an import", &at
-		},
-		"warming: 12 of 60 answers": func(_ *view, s *api.Stats) {
-			s.Generation.Warm.Warming, s.Generation.Warm.Done, s.Generation.Warm.Keys = true, 12, 60
-		},
-		"BREAKER OPEN: store (12 of 80 failed)": func(_ *view, s *api.Stats) {
-			s.Sources.Breakers = map[string]api.Breaker{"store": {State: api.BreakerOpen, Reason: "12 of 80 failed"}}
-		},
-		"serving; 7 entries are stale since 02:13:00": func(_ *view, s *api.Stats) {
-			s.Generation.StaleCount, s.Generation.StaleSince = 7, &at
-		},
+	down := api.Condition{Level: api.LevelBad, Title: "The database is down", Since: &at, Cause: "connection refused", Visitors: "Old answers.", Remedy: "Start it."}
+	stale := api.Condition{Level: api.LevelWarn, Title: "Old entries", Since: &at}
+	for name, tt := range map[string]struct {
+		conditions []api.Condition
+		failed     error
+		want       line
+		remedy     string
+	}{
+		"well":         {[]api.Condition{{Level: api.LevelGood, Title: "Well"}}, nil, line{"Well", good}, ""},
+		"a warning":    {[]api.Condition{stale}, nil, line{"WARNING: Old entries since 02:13:00", warning}, ""},
+		"the gravest":  {[]api.Condition{down, stale}, nil, line{"BAD: The database is down since 02:13:00: connection refused (and 1 more)", bad}, "Old answers. Start it."},
+		"no answer":    {[]api.Condition{down}, errors.New("refused"), line{"NO ANSWER since 02:13:00: refused", bad}, ""},
+		"an old proxy": {nil, nil, line{"the proxy reports no condition", plain}, ""},
 	} {
 		v := viewAfter(30)
-		change(v, &v.now().stats)
-		got := v.state()
-		if !strings.HasPrefix(got.text, want) || (got.look == bad) != (strings.ToUpper(want[:4]) == want[:4]) {
-			t.Errorf("%+v, want %s", got, want)
+		v.now().stats.Conditions = tt.conditions
+		if tt.failed != nil {
+			v.failed = sample{at: at, err: tt.failed}
 		}
+		if got := v.state(); got != tt.want || v.remedy().text != tt.remedy {
+			t.Errorf("%s: %+v, %+v, want %+v, %s", name, got, v.remedy(), tt.want, tt.remedy)
+		}
+	}
+}
+
+// TestLoading holds the list of fills: the oldest first, in any order of the list, and
+// red once they are slow.
+func TestLoading(t *testing.T) {
+	v := viewAfter(30)
+	v.list = indexOf(Lists, "loading")
+	v.now().stats.Loading = []api.Load{
+		{Key: "/teams/?search=ab", Lane: "search", Phase: api.PhaseFilling, Client: "192.0.2.7", AgeMS: 5300, Waiting: 3}, {Key: "/athletes/", Lane: "list", Phase: api.PhaseQueued, AgeMS: 20},
+	}
+	want := []line{
+		{"      5300        3 filling  search     192.0.2.7         /teams/?search=ab", bad},
+		{"        20        0 queued   list                         /athletes/", plain},
+	}
+	lines := v.lines(0)
+	if got := lines[len(lines)-2:]; got[0] != want[0] || got[1] != want[1] {
+		t.Errorf("%+v", got)
 	}
 }
 

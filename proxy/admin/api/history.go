@@ -16,6 +16,9 @@ type History struct {
 	Outcomes     []string `json:"outcomes"`      // in the order of Flow.Outcomes
 	Samples      []Sample `json:"samples"`
 	Recent       Recent   `json:"recent"`
+	// Period sums up the time between the parameters from and to; null without them, or
+	// without a sample.
+	Period *Window `json:"period"`
 }
 
 // Sample is one point of the history.

@@ -219,16 +219,25 @@ func (h *History) Between(name string, after int64) *api.History {
 		Range: name, Ranges: Ranges(), EverySeconds: steps[of].every.Seconds(), Kept: steps[of].kept,
 		Samples: []api.Sample{},
 	}
-	for ; of >= 0; of-- {
-		for _, p := range h.newest(of) {
-			if p.At > after {
-				past.Samples = append(past.Samples, p.Sample)
-				after = p.At
-			}
-		}
+	for _, p := range h.merged(of, after) {
+		past.Samples = append(past.Samples, p.Sample)
 	}
 	for o := range cache.Outcomes {
 		past.Outcomes = append(past.Outcomes, o.String())
 	}
 	return past
+}
+
+// merged returns the samples of a step that were taken after a moment in Unix
+// milliseconds, and after the last of them the samples of finer steps.
+func (h *History) merged(of int, after int64) (points []point) {
+	for ; of >= 0; of-- {
+		for _, p := range h.newest(of) {
+			if p.At > after {
+				points = append(points, p)
+				after = p.At
+			}
+		}
+	}
+	return points
 }

@@ -126,6 +126,30 @@ func TestRecent(t *testing.T) {
 	}
 }
 
+// TestWindow holds that a window of two days counts each request once, whatever step its
+// samples have, and that a window without samples is nil.
+func TestWindow(t *testing.T) {
+	begun := time.UnixMilli(1700000000000)
+	c := newClock(begun)
+	for n := range 40 * 360 { // 40 hours
+		took := time.Millisecond
+		if n < 20*360 {
+			took = 100 * time.Millisecond
+		}
+		c.sample(1, took)
+	}
+	all, last := c.h.Window(begun, c.now), c.h.Window(c.now.Add(-20*time.Hour), c.now)
+	if all == nil || all.Requests != 40*360 || all.Answers != all.Requests {
+		t.Fatalf("of 40 hours: %+v", all)
+	}
+	if last == nil || last.P95MS > 10 || all.P95MS < 50 || last.Requests < 20*360-60 || last.Requests > 20*360+60 {
+		t.Errorf("of the last 20 hours: %+v, of all %+v", last, all)
+	}
+	if w := c.h.Window(begun.Add(-time.Hour), begun); w != nil {
+		t.Errorf("before the first sample: %+v", w)
+	}
+}
+
 // TestPeaks holds that a sample has the highest of the figures since the one before.
 func TestPeaks(t *testing.T) {
 	c := newClock(time.UnixMilli(1700000000000))

@@ -26,6 +26,13 @@ func (h *History) Recent(now time.Time) (r api.Recent) {
 	return r
 }
 
+// Window sums up the samples that ended after from and up to to; nil without any.
+func (h *History) Window(from, to time.Time) *api.Window {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return sumUp(h.merged(len(steps)-1, from.UnixMilli()), from, to)
+}
+
 // sumUp adds up the samples that ended after from and up to to; nil without any.
 func sumUp(points []point, from, to time.Time) *api.Window {
 	w := api.Window{}
