@@ -17,6 +17,16 @@ func Median(of []float64) float64 {
 	return (sorted[(n-1)/2] + sorted[n/2]) / 2
 }
 
+// Quantile returns the value that a share q of the values, from 0 to 1, does not exceed.
+// It returns 0 for an empty list.
+func Quantile(of []float64, q float64) float64 {
+	sorted := slices.Sorted(slices.Values(of))
+	if len(sorted) == 0 {
+		return 0
+	}
+	return sorted[max(0, int(math.Ceil(q*float64(len(sorted))))-1)]
+}
+
 // Ratios divides two series round by round.
 func Ratios(a, b []float64) (all []float64) {
 	for i := range a {

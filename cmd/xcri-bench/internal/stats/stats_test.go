@@ -24,6 +24,18 @@ func TestMedian(t *testing.T) {
 	}
 }
 
+func TestQuantile(t *testing.T) {
+	of := []float64{5, 1, 4, 2, 3}
+	for q, want := range map[float64]float64{0: 1, 0.2: 1, 0.21: 2, 0.5: 3, 0.95: 5, 1: 5} {
+		if got := Quantile(of, q); got != want {
+			t.Errorf("%v: got %v, want %v", q, got, want)
+		}
+	}
+	if got := Quantile(nil, 0.5); got != 0 {
+		t.Errorf("no values: got %v", got)
+	}
+}
+
 func TestStraight(t *testing.T) {
 	points := []Point{{100, 12}, {200, 22}, {400, 42}}
 	if got := Straight(points); math.Abs(got.Slope-0.1) > 1e-9 || math.Abs(got.Base-2) > 1e-9 {

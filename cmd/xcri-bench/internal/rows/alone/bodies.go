@@ -1,0 +1,162 @@
+package alone
+
+import (
+	"compress/gzip"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/ask"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/lab"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/machine"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/report"
+)
+
+// memoryDuring runs load beside a proxy with further settings and reports the peak of
+// its memory.
+func memoryDuring(ctx context.Context, l *lab.Lab, what string, load func(ctx context.Context) (ours string, err error), env ...string) error {
+	p, err := l.StartProxy(ctx, "", env...)
+	if err != nil {
+		return err
+	}
+	defer p.Stop()
+	during, end := context.WithCancel(ctx)
+	defer end()
+	var ours string
+	var failed error
+	var all sync.WaitGroup
+	all.Go(func() {
+		defer end()
+		ours, failed = load(during)
+	})
+	most, err := mostMemory(during, p)
+	all.Wait()
+	if failed != nil {
+		return failed
+	}
+	if err != nil {
+		return err
+	}
+	l.Reports.Add(report.Row{What: what + ": memory of MEMORY_LIMIT", Most: true, Bound: 1.1, Ours: ours + ", " + report.Megabytes(float64(most)),
+		Other: report.Megabytes(memoryLimit), Value: float64(most) / memoryLimit})
+	return nil
+}
+
+// Recoding measures the memory while eight clients request the largest list under ever
+// new keys: each answer is compressed in the background after it was sent.
+func Recoding(ctx context.Context, l *lab.Lab) error {
+	length := time.Minute
+	if l.Short {
+		length = 10 * time.Second
+	}
+	return memoryDuring(ctx, l, "8 clients with ever new keys of the largest list", func(ctx context.Context) (string, error) {
+		ctx, end := context.WithTimeout(ctx, length)
+		defer end()
+		var next, done, refused atomic.Int64
+		var all sync.WaitGroup
+		for n := range 8 {
+			all.Go(func() {
+				client := http.Client{Transport: &http.Transport{}}
+				defer client.CloseIdleConnections()
+				for ctx.Err() == nil {
+					if status, err := fetch(ctx, &client, ask.Page(50000-int(next.Add(1)), 0), fmt.Sprintf("192.0.2.%d", n+1)); err == nil && status == http.StatusOK {
+						done.Add(1)
+					} else if ctx.Err() == nil {
+						refused.Add(1)
+					}
+				}
+			})
+		}
+		all.Wait()
+		return fmt.Sprintf("%d lists, %d refused", done.Load(), refused.Load()), nil
+	})
+}
+
+// Bodies measures the memory while 3,500 request bodies of 65,000 bytes lack their last
+// byte, and while the old API answers 40 requests concurrently with a body that is a
+// thousand times as long as its compressed form.
+func Bodies(ctx context.Context, l *lab.Lab) error {
+	if err := machine.ManyFiles(); err != nil {
+		return err
+	}
+	old, err := bombs()
+	if err != nil {
+		return err
+	}
+	defer old.Close()
+	to := "LEGACY_URL=http://" + old.Addr().String()
+	if err := memoryDuring(ctx, l, "3,500 POSTs of 65,000 bytes held open", func(context.Context) (string, error) { return holdBodies(3500) }, to); err != nil {
+		return err
+	}
+	return memoryDuring(ctx, l, "40 answers of the old API that are 64 MB without gzip", func(ctx context.Context) (string, error) {
+		var all sync.WaitGroup
+		var answers sync.Map
+		for n := range 40 {
+			all.Go(func() {
+				status, _ := fetch(ctx, http.DefaultClient, "/openapi.json", fmt.Sprintf("192.0.2.%d", n+1))
+				count, _ := answers.LoadOrStore(status, new(atomic.Int64))
+				count.(*atomic.Int64).Add(1)
+			})
+		}
+		all.Wait()
+		text := "statuses"
+		answers.Range(func(status, count any) bool {
+			text += fmt.Sprintf(" %d× %v", count.(*atomic.Int64).Load(), status)
+			return true
+		})
+		return text, nil
+	}, to)
+}
+
+// bombs serves small gzip bodies that are 64 MB without the coding.
+func bombs() (net.Listener, error) {
+	var packed strings.Builder
+	w := gzip.NewWriter(&packed)
+	io.WriteString(w, `"`)
+	for range 64 {
+		io.WriteString(w, strings.Repeat(" ", 1<<20))
+	}
+	io.WriteString(w, `"`)
+	w.Close()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return nil, err
+	}
+	go http.Serve(listener, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		w.Header().Set("Content-Encoding", "gzip")
+		io.WriteString(w, packed.String())
+	}))
+	return listener, nil
+}
+
+// holdBodies sends n requests without the last byte of their bodies, and holds them
+// for some seconds.
+func holdBodies(n int) (string, error) {
+	head := "POST /feedback/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 65000\r\n\r\n"
+	body := strings.Repeat(" ", 64_999)
+	var open []net.Conn
+	defer func() {
+		for _, c := range open {
+			c.Close()
+		}
+	}()
+	for range n {
+		conn, err := net.DialTimeout("tcp", ask.ProxyAddr, 5*time.Second)
+		if err != nil {
+			continue
+		}
+		open = append(open, conn)
+		conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
+		io.WriteString(conn, head)
+		io.WriteString(conn, body) // an error means that the proxy has refused it
+	}
+	time.Sleep(3 * time.Second)
+	return fmt.Sprintf("%d connections", len(open)), nil
+}
