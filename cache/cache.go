@@ -60,6 +60,9 @@ func New(opts Options) (*Cache, error) {
 	if c.opts.Recode != nil {
 		c.fills.Go(c.recodeAll)
 	}
+	if c.opts.Shrink.Make != nil {
+		c.fills.Go(c.shrinkAll)
+	}
 	return c, nil
 }
 

@@ -51,6 +51,8 @@ type Options struct {
 	// and the cache releases them. It runs in the background, one entry at a time.
 	// May be nil.
 	Recode func(*Entry) []Variant
+	// Shrink makes the smallest forms of entries in idle time.
+	Shrink Shrink
 	// OnPurge is called after each purge: entries that were exported before may be purged
 	// now. May be nil.
 	OnPurge func()

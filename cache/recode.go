@@ -37,7 +37,7 @@ func (c *Cache) recodeAll(ctx context.Context) {
 			return
 		case next := <-c.recodes:
 			if v := next.Value(); v != nil && c.has(v) && v.Hold() {
-				c.recode(v)
+				c.remake(v, c.opts.Recode)
 				v.Release()
 			}
 		}
@@ -54,15 +54,15 @@ func (c *Cache) has(v *slot.Version) bool {
 	return s.Served() == v || next != nil && next.Version == v
 }
 
-// recode replaces a version by another form of it. A panic costs that form.
-func (c *Cache) recode(v *slot.Version) {
+// remake replaces a version by a form of it with other variants. A panic costs that form.
+func (c *Cache) remake(v *slot.Version, variantsOf func(*Entry) []Variant) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.counts.panics.Add(1)
 			c.opts.Logger.Error("panic in a recoding", "key", v.Key, "panic", p, "stack", string(debug.Stack()))
 		}
 	}()
-	variants := c.opts.Recode(&v.Entry)
+	variants := variantsOf(&v.Entry)
 	if variants == nil {
 		return
 	}

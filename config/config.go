@@ -68,6 +68,7 @@ type Database struct {
 type Cache struct {
 	Bytes                int64         // most bytes of stored answers
 	File                 string        // where the warm set is kept between runs; empty = nowhere
+	IdleCompress         Switch        // of the smallest form of large answers, made on an idle processor
 	Poll                 time.Duration // interval of polls for the database's generation
 	Settle               time.Duration // how long a changed table must be quiet until the change counts
 	DataMaxAge           time.Duration // longest freshness of answers whose changes are not reported

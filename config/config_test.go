@@ -59,7 +59,7 @@ func TestDefaults(t *testing.T) {
 			MaxConns: 8, StatementTimeout: 10 * time.Second,
 		},
 		Cache: Cache{
-			Bytes: 64 << 20, Poll: 250 * time.Millisecond, Settle: 5 * time.Second, DataMaxAge: 10 * time.Minute, ImplausibleAfter: 10 * time.Minute,
+			Bytes: 64 << 20, IdleCompress: true, Poll: 250 * time.Millisecond, Settle: 5 * time.Second, DataMaxAge: 10 * time.Minute, ImplausibleAfter: 10 * time.Minute,
 			FillTimeout: 20 * time.Second, WaitTimeout: 15 * time.Second,
 		},
 		Legacy: Legacy{
@@ -106,6 +106,7 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"DATABASE_STATEMENT_TIMEOUT", "100ms", 100 * time.Millisecond, func(c Config) any { return c.Database.StatementTimeout }},
 		{"EXTRA_COLUMNS", "athletes.national_rank, team-knockout.Seed2,", []string{"athletes.national_rank", "team-knockout.Seed2"}, func(c Config) any { return c.Database.ExtraColumns }},
 		{"CACHE_BYTES", "1MiB", int64(1 << 20), func(c Config) any { return c.Cache.Bytes }},
+		{"IDLE_COMPRESS", "OFF", Switch(false), func(c Config) any { return c.Cache.IdleCompress }},
 		{"GENERATION_POLL", "1m30s", 90 * time.Second, func(c Config) any { return c.Cache.Poll }},
 		{"SETTLE", "30s", 30 * time.Second, func(c Config) any { return c.Cache.Settle }},
 		{"DATA_MAX_AGE", "1h", time.Hour, func(c Config) any { return c.Cache.DataMaxAge }},
@@ -244,6 +245,7 @@ func TestBadValues(t *testing.T) {
 		socket   = "must be unix: and the absolute path of a socket, of at most 103 bytes"
 		mode     = "must be the octal mode of a socket, such as 0660"
 		demand   = "must be required or optional"
+		onOff    = "must be on or off"
 		base     = "must be a path like /iz/xcri of letters, digits, - _ ~ and single dots, without a slash at the end"
 		levels   = "must be debug, info, warn (warning) or error (critical)"
 		token    = "must be at least 16 printable ASCII characters without a space"
@@ -298,6 +300,8 @@ func TestBadValues(t *testing.T) {
 		{"ADMIN_SOCKET_MODE", "0o600", mode},
 		{"ADMIN_ADDR", "9000", addr},
 		{"ADMIN_LOCAL_TOKEN", "", demand},
+		{"IDLE_COMPRESS", "", onOff},
+		{"IDLE_COMPRESS", "yes", onOff},
 		{"ADMIN_LOCAL_TOKEN", "true", demand},
 		{"BASE_PATH", "iz/xcri", base},
 		{"BASE_PATH", "/iz/xcri/", base},

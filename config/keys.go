@@ -105,6 +105,8 @@ var keys = []Key{
 		bind(func(c *Config) *int64 { return &c.Cache.Bytes }, "size", sizeFrom(1<<20))},
 	{"CACHE_FILE", caching, "", "file that keeps the warm set between runs",
 		bind(func(c *Config) *string { return &c.Cache.File }, "path", parsePath)},
+	{"IDLE_COMPRESS", caching, "on", "whether large answers are compressed as far as possible while the processor is idle: on or off",
+		bind(func(c *Config) *Switch { return &c.Cache.IdleCompress }, "on/off", parseSwitch)},
 	{"GENERATION_POLL", caching, "250ms", "interval between polls of the database for a new generation, at least 100ms",
 		bind(func(c *Config) *duration { return &c.Cache.Poll }, "duration", durationFrom(100*time.Millisecond))},
 	{"SETTLE", caching, "5s", "time without changes after which a changed table's answers are loaded anew, at least 1s",

@@ -37,6 +37,17 @@ func (d Demand) String() string {
 	return "optional"
 }
 
+// Switch is whether something is done.
+type Switch bool
+
+// String returns on or off.
+func (s Switch) String() string {
+	if s {
+		return "on"
+	}
+	return "off"
+}
+
 const (
 	unixScheme = "unix:"
 	// maxSocketPath is the longest path of a Unix socket that each system takes.
@@ -79,6 +90,16 @@ func parseSocketMode(text string) (SocketMode, error) {
 	}
 	mode, err := strconv.ParseUint(text, 8, 32)
 	return SocketMode(mode), err
+}
+
+func parseSwitch(text string) (Switch, error) {
+	switch strings.ToLower(text) {
+	case "on":
+		return true, nil
+	case "off":
+		return false, nil
+	}
+	return false, errors.New("must be on or off")
 }
 
 func parseDemand(text string) (Demand, error) {

@@ -228,6 +228,10 @@ func (p *Proxy) cacheOptions() cache.Options {
 	o := p.opts.Cache
 	o.Fill, o.FillsWhileDown, o.IsDown, o.Outage = p.fill, p.origins.FillsWhileDown, isDown, p.outage
 	o.Check, o.Absent, o.Recode = content.Check, content.Absent, content.Recoder(p.opts.Memory)
+	if idle := o.Shrink.Idle; idle != nil {
+		o.Shrink = content.Shrinker(p.opts.Memory)
+		o.Shrink.Idle = idle
+	}
 	o.OnPurge, o.Logger = p.opts.Generations.OnPublish, p.opts.Logger
 	o.Lane = func(key string) (cache.Lane, string) { return laneOf(p.router, key) }
 	return o

@@ -16,6 +16,9 @@ type Version struct {
 	// origin. It is stale once the origin is back.
 	Doubtful bool
 
+	// Shrunk is set once a smaller form of the entry was tried.
+	Shrunk atomic.Bool
+
 	cost int64
 	// purged makes the version stale in every generation.
 	purged atomic.Bool

@@ -52,6 +52,9 @@ func codingOf(tag, plain []byte) (coding []byte, ok bool) {
 	if len(coding) == 0 {
 		return nil, true
 	}
+	if bytes.Equal(tag[len(hash):], bestSuffix) {
+		return coding[1:3], true
+	}
 	for _, c := range preference {
 		if coding[0] == '-' && string(coding[1:]) == c {
 			return coding[1:], true

@@ -73,6 +73,8 @@ func TestMatchETag(t *testing.T) {
 		{"br, zstd, gzip", `"h-gzip"`, `"h-gzip"`},
 		{"br, zstd, gzip", `W/"h-br"`, `"h-br"`},
 		{"br, zstd, gzip", `"x", "h-zstd"`, `"h-zstd"`},
+		{"br, zstd, gzip", `W/"h-br11"`, `"h-br11"`},
+		{"gzip", `"h-br11"`, ""}, {"*", `"h-br12"`, ""}, {"*", `"h-gzip11"`, ""},
 		{"br, zstd, gzip", `"x","y"`, ""},
 		{"br, zstd, gzip", `W/"x" , W/"h"`, `"h"`},
 		{"br, zstd, gzip", ` "h" `, `"h"`},
@@ -103,7 +105,7 @@ func TestMatchETag(t *testing.T) {
 // TestMatches: an If-Match header names a body in any coding, but never weakly.
 func TestMatches(t *testing.T) {
 	for header, want := range map[string]bool{
-		"": false, `"h"`: true, `"h-gzip"`: true, `"x", "h-br"`: true, "*": true, `"x", *`: true,
+		"": false, `"h"`: true, `"h-gzip"`: true, `"x", "h-br"`: true, `"h-br11"`: true, "*": true, `"x", *`: true,
 		`W/"h"`: false, `"x"`: false, `"hh"`: false, `"h-rot13"`: false, "h": false,
 	} {
 		if got := Matches([]byte(`"h"`), []byte(header)); got != want {

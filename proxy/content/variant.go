@@ -90,6 +90,57 @@ func Recoder(memory *memfile.Memory) func(*cache.Entry) []cache.Variant {
 	}
 }
 
+// Shrinker returns the functions that make the smallest form of a large body: for
+// cache.Options.Shrink. Its large bodies are in files of memory, as a Recoder's.
+func Shrinker(memory *memfile.Memory) cache.Shrink {
+	return cache.Shrink{
+		Can: func(e *cache.Entry) bool {
+			return e.Size > LargeBody && len(e.Variants) > Small && !bytes.HasSuffix(e.Variants[Small].ETag, bestSuffix)
+		},
+		Make: func(e *cache.Entry, next func() bool) []cache.Variant {
+			body := plain(e.Variants, e.Size)
+			if body == nil {
+				return nil // not reached
+			}
+			best := bestBrotliOf(body, next)
+			if best == nil || len(best) >= e.Variants[Small].Len() {
+				return nil
+			}
+			better := append([]cache.Variant(nil), e.Variants...)
+			better[Small] = cache.Variant{Coding: "br", Body: best, ETag: tagOf(e.Variants, bestSuffix)}
+			for i := range better {
+				better[i].Hold() // can't fail while the caller holds the entry
+			}
+			addFiles(memory, better)
+			return better
+		},
+	}
+}
+
+// bestSuffix ends the ETag of the smallest form of a body, whose bytes differ from the
+// bytes of the form in brotli that is made first.
+var bestSuffix = []byte(`-br11"`)
+
+// tagOf returns the ETag of a body whose form has a suffix.
+func tagOf(variants []cache.Variant, suffix []byte) []byte {
+	return append(bytes.Clone(bytes.TrimSuffix(variants[Identity].ETag, []byte(`"`))), suffix...)
+}
+
+// plain returns the plain body of compressed variants, of size bytes, or nil if their
+// entry has left the cache.
+func plain(variants []cache.Variant, size int) []byte {
+	z, ok := Inflate(&variants[Gzip])
+	if !ok {
+		return nil
+	}
+	defer z.Close()
+	body := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
+	if _, err := body.ReadFrom(z); err != nil {
+		return nil // not reached: the bytes are our own
+	}
+	return body.Bytes()
+}
+
 // addBrotli replaces zstd by brotli, and reports whether it did. Clients that take one
 // take the other, and a third form would need a third of the cache's room. The caller
 // holds the variants of a body of size bytes.
@@ -97,19 +148,11 @@ func addBrotli(variants []cache.Variant, size int) bool {
 	if size <= LargeBody || variants[Small].Coding == "br" {
 		return false
 	}
-	body := bytes.NewBuffer(make([]byte, 0, size+bytes.MinRead))
-	z, ok := Inflate(&variants[Gzip])
-	if !ok {
+	body := plain(variants, size)
+	if body == nil {
 		return false // not reached
 	}
-	defer z.Close()
-	if _, err := body.ReadFrom(z); err != nil {
-		return false // not reached: the bytes are our own
-	}
-	tag := bytes.TrimSuffix(variants[Identity].ETag, []byte(`"`))
-	variants[Small] = cache.Variant{
-		Coding: "br", Body: brotliOf(body.Bytes()), ETag: append(bytes.Clone(tag), `-br"`...),
-	}
+	variants[Small] = cache.Variant{Coding: "br", Body: brotliOf(body), ETag: tagOf(variants, []byte(`-br"`))}
 	return true
 }
 

@@ -15,6 +15,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/cmd/internal/cgroup"
 	"github.com/lewistv/xcri-proxy/cmd/internal/handover"
+	"github.com/lewistv/xcri-proxy/cmd/internal/idle"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy"
 	"github.com/lewistv/xcri-proxy/proxy/admin"
@@ -107,6 +108,9 @@ func (a *App) build(version string) (err error) {
 		OnState:      a.handOver.owning(keepState(cfg.StateFile)),
 		SlowRequest:  cfg.Slow.Request,
 		Version:      version, Logger: a.log,
+	}
+	if cfg.Cache.IdleCompress {
+		opts.Cache.Shrink.Idle = idle.New(idle.Options{Root: os.DirFS("/"), Memory: shrinkMemory}).Idle
 	}
 	if opts.Sources.Source, opts.Sources.RouteSources, err = sourcesOf(cfg.Legacy); err != nil {
 		return err

@@ -29,11 +29,12 @@ cache/snapshot: cache cache/atomicfile
 cache/turns:
 cmd/internal/accesslog:
 cmd/internal/adminclient: config proxy/admin/api
-cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/cgroup cmd/internal/handover config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/reply proxy/site store
+cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/reply proxy/site store
 cmd/internal/cgroup:
 cmd/internal/console:
 cmd/internal/exit: cmd/internal/adminclient
 cmd/internal/handover:
+cmd/internal/idle:
 cmd/internal/load: cmd/internal/adminclient cmd/internal/console cmd/internal/exit cmd/internal/load/client cmd/internal/load/measure cmd/internal/load/visitors
 cmd/internal/load/client: cmd/internal/load/visitors
 cmd/internal/load/measure: cmd/internal/load/client cmd/internal/load/visitors proxy/admin/api

@@ -17,6 +17,9 @@ const (
 	// requestShare is the part of the memory for the bodies of requests and of the old
 	// API's answers to them.
 	requestShare = 16
+	// shrinkMemory is the memory that compressing one large list as far as possible
+	// takes: 52 MB were measured for 3.5 MB.
+	shrinkMemory = 64 << 20
 	// limitStep is the change of the memory files after which the heap's limit is
 	// adjusted: each adjustment stops the program for some microseconds.
 	limitStep = 1 << 20

@@ -1,0 +1,100 @@
+package cache
+
+import (
+	"context"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/slot"
+)
+
+const (
+	// shrinkEvery is how often the cache asks for idle time.
+	shrinkEvery = time.Second
+	// shrinkRest is the pause after all entries have their smallest form.
+	shrinkRest = 15 * time.Second
+)
+
+// Shrink makes the smallest forms of entries while the processor has nothing else to
+// do. It works on one entry at a time, the most requested first. The zero value does
+// nothing.
+type Shrink struct {
+	// Idle reports whether there is time and memory for the work now.
+	Idle func() bool
+	// Can reports whether an entry may have a smaller form.
+	Can func(*Entry) bool
+	// Make returns the variants of an entry with a smaller form among them, or nil if
+	// there is none. It calls next between pieces of the work, and stops when next
+	// returns false; next waits while the processor is busy. As with Options.Recode, the
+	// caller holds the entry, and releases the variants.
+	Make func(e *Entry, next func() bool) []Variant
+}
+
+// shrinkAll shrinks entries in idle time until Close.
+func (c *Cache) shrinkAll(ctx context.Context) {
+	for rest(ctx, shrinkEvery) {
+		if !c.opts.Shrink.Idle() {
+			continue
+		}
+		v := c.largestGain()
+		if v == nil {
+			if !rest(ctx, shrinkRest) {
+				return
+			}
+			continue
+		}
+		c.remake(v, func(e *Entry) []Variant {
+			return c.opts.Shrink.Make(e, func() bool { return c.idleFor(ctx, v) })
+		})
+		v.Shrunk.Store(true) // of no importance if the version was replaced
+		v.Release()
+	}
+}
+
+// rest waits, and returns false if ctx ends meanwhile.
+func rest(ctx context.Context, d time.Duration) bool {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return true
+	case <-ctx.Done():
+		return false
+	}
+}
+
+// idleFor waits for idle time, and returns false once the cache serves the version no
+// more or is closed.
+func (c *Cache) idleFor(ctx context.Context, v *slot.Version) bool {
+	for ctx.Err() == nil && c.has(v) {
+		if c.opts.Shrink.Idle() {
+			return true
+		}
+		if !rest(ctx, shrinkEvery) {
+			return false
+		}
+	}
+	return false
+}
+
+// largestGain returns the version of the most requested entry that can be shrunk, and
+// holds it; nil if there is none. A version whose form could not be made smaller is left
+// out.
+func (c *Cache) largestGain() *slot.Version {
+	for {
+		var most *slot.Slot
+		var found *slot.Version
+		for _, s := range c.index.All() {
+			v := s.Served()
+			if v == nil || most != nil && s.Asked.Load() <= most.Asked.Load() {
+				continue
+			}
+			if c.opts.Shrink.Can(&v.Entry) && !v.Shrunk.Load() {
+				most, found = s, v
+			}
+		}
+		if found == nil || found.Hold() {
+			return found
+		}
+		// The version has left the cache meanwhile.
+	}
+}
