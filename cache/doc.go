@@ -15,6 +15,12 @@
 // served while one background fill refreshes it. While the origin is down, entries are
 // served as they are.
 //
+// # When an entry is fresh
+//
+// [slot.State.Fresh] decides: an entry is fresh if the published generation holds it, which
+// the owner's Generation says, and if no purge has made it stale since. The method outcome
+// adds outages: it maps an entry to a hit, a stale hit or a stale error.
+//
 // # Invariants
 //
 // These hold at every moment, for any interleaving of fills, refreshes, purges,

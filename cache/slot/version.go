@@ -70,6 +70,7 @@ func (v *Version) drop() {
 type Generation interface {
 	// Holds reports whether an entry is fresh in this generation: filled from this
 	// generation, or from an earlier generation in which the entry's data was the same.
+	// True is remembered for the entry, so the result must not depend on time.
 	Holds(*entry.Entry) bool
 	// ID names the generation; two generations with one name are the same.
 	ID() string

@@ -2,8 +2,10 @@ package deploy
 
 import (
 	"cmp"
+	"encoding/json"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
@@ -178,5 +180,35 @@ func TestRoomsAreInReadme(t *testing.T) {
 	}
 	if len(rooms) < 40 {
 		t.Errorf("only %d packages", len(rooms))
+	}
+}
+
+// TestWorkedExampleCompiles holds that the endpoint of CONTRIBUTING.md compiles where the
+// document says to insert it.
+func TestWorkedExampleCompiles(t *testing.T) {
+	text := read(t, "../../.github/CONTRIBUTING.md")
+	_, text, _ = strings.Cut(text, "## Worked example: add an endpoint")
+	_, text, _ = strings.Cut(text, "```go\n")
+	entry, _, ok := strings.Cut(text, "```")
+	file, err := filepath.Abs(filepath.Join(root, "store/readapi/metadata.go"))
+	if err != nil || !ok {
+		t.Fatal(err, "no example")
+	}
+	source := read(t, file)
+	list := "[]*query.Endpoint{\n"
+	changed := filepath.Join(t.TempDir(), "metadata.go")
+	if err := os.WriteFile(changed, []byte(strings.Replace(source, list, list+entry, 1)), 0o600); err != nil || !strings.Contains(source, list) {
+		t.Fatal(err, "no list of endpoints")
+	}
+	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{file: changed}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "overlay.json")
+	if err := os.WriteFile(path, overlay, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command("go", "build", "-overlay", path, filepath.Dir(file)).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
 	}
 }

@@ -20,6 +20,7 @@ var (
 	women = store.Scope{Season: "2025", Division: "2030", Gender: "F", Checkpoint: store.Live}
 )
 
+// The lists are in the warm set, the résumé is not.
 const (
 	menList   = "/athletes/?season_year=2025&division=2030&gender=M"
 	womenList = "/athletes/?season_year=2025&division=2030&gender=F"

@@ -153,7 +153,9 @@ func TestLane(t *testing.T) {
 			}
 		}
 		q, _ := scratch.Question(e, given)
-		if want, ok := lanes[e.Path]; !ok || q.Lane() != want {
+		if want, listed := lanes[e.Path]; !listed {
+			t.Errorf("%s: add its lane to the table lanes of this file", e.Path)
+		} else if q.Lane() != want {
 			t.Errorf("%s: lane %d, want %d", e.Path, q.Lane(), want)
 		}
 		for _, p := range e.Params {
