@@ -70,6 +70,7 @@ API go to the old API.`,
   xcri-proxy warm --wait-for 2025-10-27
   xcri-proxy explain '/teams/?division=2030&gender=M'
   xcri-proxy top
+  xcri-proxy report --since 24h
   xcri-proxy source legacy
   xcri-proxy verify --rate 5
   xcri-proxy load http://127.0.0.1:8000`,
@@ -83,7 +84,7 @@ API go to the old API.`,
 	root.SetOut(p.Out)
 	root.SetErr(p.Err)
 	root.SetFlagErrorFunc(flagError)
-	root.AddCommand(p.serveCommand(), p.healthCommand(), p.warmCommand(), p.purgeCommand(), p.explainCommand(), p.sourceCommand(), p.verifyCommand(), p.loadCommand(), p.maintenanceCommand(), p.preflightCommand(), p.topCommand(),
+	root.AddCommand(p.serveCommand(), p.healthCommand(), p.warmCommand(), p.purgeCommand(), p.explainCommand(), p.sourceCommand(), p.verifyCommand(), p.loadCommand(), p.maintenanceCommand(), p.preflightCommand(), p.topCommand(), p.reportCommand(),
 		p.configCommand(), p.versionCommand())
 	return root
 }

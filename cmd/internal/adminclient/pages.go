@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"net/url"
 	"strconv"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
@@ -46,6 +47,12 @@ func (c *Client) Stats(ctx context.Context) (api.Stats, error) {
 // History returns the samples that were taken after a moment in Unix milliseconds.
 func (c *Client) History(ctx context.Context, after int64) (api.History, error) {
 	return get[api.History](ctx, c, "/cache/history?after="+strconv.FormatInt(after, 10))
+}
+
+// Period returns the samples of two days that were taken after a moment, without the
+// routes' figures, and the sum of the time between from and to.
+func (c *Client) Period(ctx context.Context, after, from, to time.Time) (api.History, error) {
+	return get[api.History](ctx, c, fmt.Sprintf("/cache/history?range=48h&route=&after=%d&from=%d&to=%d", after.UnixMilli(), from.UnixMilli(), to.UnixMilli()))
 }
 
 // Purge purges entries.

@@ -42,6 +42,7 @@ cmd/internal/load/visitors: cmd/internal/accesslog
 cmd/internal/logging:
 cmd/internal/preflight: cache/atomicfile cmd/internal/adminclient cmd/internal/app cmd/internal/cgroup cmd/internal/console cmd/internal/exit cmd/internal/load/measure cmd/internal/load/visitors cmd/internal/verify config proxy proxy/admin/api proxy/content proxy/site store
 cmd/internal/process: cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/logging config
+cmd/internal/report: cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
 cmd/internal/show: cmd/internal/console proxy/admin/api
 cmd/internal/top: cmd/internal/adminclient cmd/internal/console proxy/admin/api
 cmd/internal/verify: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
@@ -61,7 +62,7 @@ cmd/xcri-bench/internal/wrk: cmd/xcri-bench/internal/machine
 cmd/xcri-soak: cmd/internal/load/measure cmd/xcri-soak/internal/judge cmd/xcri-soak/internal/people proxy/generation proxy/proxytest/oldapi proxy/route store store/readapi store/storetest store/storetest/importer store/storetest/mariadb store/storetest/relay
 cmd/xcri-soak/internal/judge:
 cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measure cmd/xcri-soak/internal/judge
-cmd/xcri-proxy: cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/show cmd/internal/top cmd/internal/verify cmd/internal/warm config proxy/admin/api
+cmd/xcri-proxy: cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/report cmd/internal/show cmd/internal/top cmd/internal/verify cmd/internal/warm config proxy/admin/api
 config:
 config/deploy:
 proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/events proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/trace proxy/verify proxy/visitor proxy/wire store

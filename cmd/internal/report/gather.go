@@ -1,0 +1,144 @@
+package report
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+)
+
+// Source returns the figures of a proxy: an *adminclient.Client.
+type Source interface {
+	Stats(context.Context) (api.Stats, error)
+	// Period returns the samples after a moment, and the sum of the time between from
+	// and to.
+	Period(ctx context.Context, after, from, to time.Time) (api.History, error)
+}
+
+// gather reads the figures of a period that ends now, and judges them.
+func gather(ctx context.Context, c Source, at string, f Options, now time.Time) (*Report, error) {
+	r := &Report{URL: at, From: now.Add(-f.Since), To: now, Outcomes: map[string]int64{}, Hours: []api.Window{}, Outages: []Outage{}, Events: []api.Event{}, Slowest: []Slow{}}
+	stats, err := c.Stats(ctx)
+	if err != nil {
+		return nil, err
+	}
+	past, err := c.Period(ctx, r.From, r.From, r.To)
+	if err != nil {
+		return nil, err
+	}
+	before, err := c.Period(ctx, now, r.From.Add(-f.Since), r.From)
+	if err != nil {
+		return nil, err
+	}
+	if w := before.Period; w != nil && w.Seconds >= f.Since.Seconds()/2 {
+		r.Before = w
+	}
+	r.Version, r.State, r.Now = stats.Version, stats.Conditions, past.Period
+	if r.Now != nil {
+		r.CoveredSeconds = min(r.Now.Seconds, f.Since.Seconds())
+	}
+	r.addSamples(&past, &stats)
+	if err := r.addHours(ctx, c); err != nil {
+		return nil, err
+	}
+	r.addEvents(stats.Events)
+	r.addSlowest(&stats)
+	r.judge(f.MaxErrors)
+	return r, nil
+}
+
+// addSamples adds the outcomes and the peaks.
+func (r *Report) addSamples(past *api.History, stats *api.Stats) {
+	r.Peaks = Peaks{PoolLimit: stats.Pool.Limit, MemoryBudget: stats.Memory.Budget, CacheBudget: stats.Cache.Budget}
+	for i := range past.Samples {
+		s, p := &past.Samples[i], &r.Peaks
+		for o, n := range s.All.Outcomes {
+			if o < len(past.Outcomes) {
+				r.Outcomes[past.Outcomes[o]] += int64(n)
+			}
+		}
+		p.PoolInUse, p.Waiting = max(p.PoolInUse, s.PoolInUse), max(p.Waiting, s.Waiting)
+		p.Memory, p.CacheBytes, p.Stale = max(p.Memory, s.Memory), max(p.CacheBytes, s.CacheBytes), max(p.Stale, s.Stale)
+	}
+}
+
+// addHours adds the hours of the period, the first and the last as far as they belong to
+// it. An hour without a sample is left out.
+func (r *Report) addHours(ctx context.Context, c Source) error {
+	for from := r.From; from.Before(r.To); {
+		next := from.Truncate(time.Hour).Add(time.Hour)
+		if next.After(r.To) {
+			next = r.To
+		}
+		hour, err := c.Period(ctx, r.To, from, next)
+		if err != nil {
+			return err
+		}
+		if w := hour.Period; w != nil {
+			w.From = from.UnixMilli()
+			r.Hours = append(r.Hours, *w)
+		}
+		from = next
+	}
+	return nil
+}
+
+// addEvents adds the events of the period, and the outages that they tell of. An outage
+// that began before the period began with it, as far as the report knows.
+func (r *Report) addEvents(events []api.Event) {
+	var open *Outage
+	end := func(at time.Time, over bool) {
+		if open == nil {
+			return
+		}
+		if over {
+			open.To = &at
+		}
+		open.Seconds = at.Sub(open.From).Seconds()
+		if at.After(r.From) {
+			r.Outages = append(r.Outages, *open)
+		}
+		open = nil
+	}
+	for _, e := range events {
+		switch e.Kind {
+		case "outage":
+			end(e.At, true)
+			open = &Outage{From: e.At, Cause: e.Text}
+		case "back", "start": // a new process has an outage of its own
+			end(e.At, true)
+		}
+		if e.At.After(r.From) && !e.At.After(r.To) {
+			r.Events = append(r.Events, e)
+		}
+	}
+	end(r.To, false)
+}
+
+// mostSlow limits the slow requests of a report.
+const mostSlow = 20
+
+// addSlowest adds the slowest fills by route since the start, for a proxy that keeps no
+// list of slow requests.
+func (r *Report) addSlowest(stats *api.Stats) {
+	for path, route := range stats.Routes {
+		if route.Fills.MaxMS > 0 {
+			r.Slowest = append(r.Slowest, Slow{MS: route.Fills.MaxMS, Target: path,
+				Detail: fmt.Sprintf("the slowest of %d fills since the start, p99 of its requests %.1f ms", route.Fills.Count, route.Latency.P99MS)})
+		}
+	}
+	sortSlow(r.Slowest)
+	r.Slowest = r.Slowest[:min(len(r.Slowest), mostSlow)]
+}
+
+// count returns the number of events of some kinds.
+func (r *Report) count(kinds ...string) (n int) {
+	for _, e := range r.Events {
+		if strings.Contains(" "+strings.Join(kinds, " ")+" ", " "+e.Kind+" ") {
+			n++
+		}
+	}
+	return n
+}
