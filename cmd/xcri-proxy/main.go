@@ -86,6 +86,7 @@ API go to the old API.`,
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(p.serveCommand(), p.healthCommand(), p.warmCommand(), p.purgeCommand(), p.explainCommand(), p.sourceCommand(), p.verifyCommand(), p.loadCommand(), p.maintenanceCommand(), p.preflightCommand(), p.topCommand(), p.reportCommand(),
 		p.configCommand(), p.versionCommand())
+	root.AddCommand(buildCommands()...)
 	return root
 }
 
