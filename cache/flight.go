@@ -8,6 +8,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/cache/fill"
+	"github.com/lewistv/xcri-proxy/cache/phase"
 	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
@@ -23,7 +24,7 @@ func (c *Cache) flight(now *published, key string) string {
 
 // wait joins or begins the fill of key in the generation of now, for a request that
 // ends with ctx.
-func (c *Cache) wait(ctx context.Context, now *published, key, client string) (*Entry, Outcome, error) {
+func (c *Cache) wait(ctx context.Context, now *published, key, client string) (e *Entry, outcome Outcome, err error) {
 	era := c.outage.Era()
 	down := era.Done()
 	if c.opts.FillsWhileDown(key) {
@@ -34,29 +35,34 @@ func (c *Cache) wait(ctx context.Context, now *published, key, client string) (*
 	c.counts.waiting.Add(1)
 	defer c.counts.waiting.Add(-1)
 	defer c.fills.Wait(key)()
-	began, by := false, fill.Beginner{Client: client, Request: requestOf(ctx)}
+	request := requestOf(ctx)
+	began, by := false, fill.Beginner{Client: client, Request: request.ID}
 	result, leave := c.fills.Join(key, c.flight(now, key), func(parent context.Context) (any, error) {
-		return c.load(parent, by, key, func() { began = true })
+		return c.fly(parent, by, key, func() { began = true })
 	})
 	defer leave()
 	timer := time.NewTimer(c.opts.WaitTimeout)
 	defer timer.Stop()
 	select {
 	case r := <-result:
+		flown := r.Val.(flown)
+		request.Fill = flown.clock
 		switch {
 		case r.Err != nil:
 			return nil, Error, r.Err
 		case began:
-			return r.Val.(*Entry), Miss, nil
+			return flown.entry, Miss, nil
 		}
-		return r.Val.(*Entry), Coalesced, nil
+		return flown.entry, Coalesced, nil
 	case <-down:
-		return nil, Error, era.Err()
+		err = era.Err()
 	case <-timer.C:
-		return nil, Error, ErrWait
+		err = ErrWait
 	case <-ctx.Done():
-		return nil, Error, ErrGone
+		err = ErrGone
 	}
+	request.Fill = c.fills.ClockOf(key)
+	return nil, Error, err
 }
 
 // refresh starts a background fill of a slot's key, unless a fill is under way or the
@@ -73,7 +79,7 @@ func (c *Cache) refresh(now *published, s *slot.Slot) {
 		defer c.fills.EndRefresh()
 		defer s.Refreshing.Store(false)
 		result, leave := c.fills.Join(s.Key, c.flight(now, s.Key), func(parent context.Context) (any, error) {
-			return c.load(parent, fill.Beginner{}, s.Key, func() { c.counts.refreshed.Add(1) })
+			return c.fly(parent, fill.Beginner{}, s.Key, func() { c.counts.refreshed.Add(1) })
 		})
 		defer leave()
 		err := (<-result).Err
@@ -84,16 +90,33 @@ func (c *Cache) refresh(now *published, s *slot.Slot) {
 	}()
 }
 
-// load runs inside the flight of key: it calls began and fills, unless another flight
-// ended with a fresh entry after the lookup that led here.
-func (c *Cache) load(parent context.Context, by fill.Beginner, key string, began func()) (*Entry, error) {
+// flown is the result of a flight: an entry, unless it failed, and the Clock of the fill
+// in it; nil if there was none.
+type flown struct {
+	entry *Entry
+	clock *phase.Clock
+}
+
+// fly runs inside the flight of key.
+func (c *Cache) fly(parent context.Context, by fill.Beginner, key string, began func()) (f flown, err error) {
+	f.entry, err = c.load(parent, by, key, func() *phase.Clock {
+		began()
+		f.clock = phase.Start(phase.Queue)
+		return f.clock
+	})
+	return f, err
+}
+
+// load calls begin, which returns the Clock of the fill, and fills, unless another flight ended with a fresh entry after the
+// lookup that led here.
+func (c *Cache) load(parent context.Context, by fill.Beginner, key string, begin func() *phase.Clock) (*Entry, error) {
 	if f := c.find(&Ref{Key: key}); f.version != nil && c.fresh(f.now.State, f.version) {
 		return &f.version.Entry, nil
 	}
 	if c.fills.Begin() { // Close waits for the store, too; after Close, fill refuses
 		defer c.fills.End()
 	}
-	began()
+	by.Clock = begin()
 	v, err := c.fill(parent, by, key)
 	if err != nil {
 		return nil, err
@@ -149,17 +172,27 @@ func (c *Cache) failing(s *slot.Slot) bool {
 	return int64(c.clock()) < s.FailedUntil.Load()
 }
 
+// Request is a request that may wait for a fill.
+type Request struct {
+	// ID names the request in the log lines of a slow fill that the request begins.
+	ID string
+	// Fill is the Clock of the fill that the request waited for, also if the request
+	// gave up before the fill ended. Await sets it; nil means that there was no fill.
+	Fill *phase.Clock
+}
+
 // requestKey is the key of the value that WithRequest adds to a context.
 type requestKey struct{}
 
-// WithRequest returns a context for Await that carries the ID of a request. A slow fill
-// that the request begins is logged with the ID.
-func WithRequest(ctx context.Context, id string) context.Context {
-	return context.WithValue(ctx, requestKey{}, id)
+// WithRequest returns a context for Await that carries a request.
+func WithRequest(ctx context.Context, r *Request) context.Context {
+	return context.WithValue(ctx, requestKey{}, r)
 }
 
-// requestOf returns the ID of the request that ctx carries; empty for none.
-func requestOf(ctx context.Context) string {
-	id, _ := ctx.Value(requestKey{}).(string)
-	return id
+// requestOf returns the request that ctx carries, or a new one.
+func requestOf(ctx context.Context) *Request {
+	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
+		return r
+	}
+	return &Request{}
 }

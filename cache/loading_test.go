@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/phase"
 )
 
 // TestLoading holds that the fills under way are listed with their phase, their client and
@@ -21,7 +23,7 @@ func TestLoading(t *testing.T) {
 		var visitors sync.WaitGroup
 		ask := func(key, client string) {
 			visitors.Go(func() {
-				c.Await(WithRequest(t.Context(), "id of "+client), &Ref{Key: key}, client)
+				c.Await(WithRequest(t.Context(), &Request{ID: "id of " + client}), &Ref{Key: key}, client)
 			})
 			synctest.Wait()
 			time.Sleep(time.Second)
@@ -51,7 +53,10 @@ func TestLoading(t *testing.T) {
 			if !got.Queued.Equal(queued) || running && got.Began.Before(queued) {
 				t.Errorf("%s: queued at %v, began at %v", got.Key, got.Queued, got.Began)
 			}
-			got.Queued, got.Began = time.Time{}, time.Time{}
+			if queue := running && got.Phase == phase.Load || !running && got.Phase == phase.Queue; !queue {
+				t.Errorf("%s: in phase %v, running %v", got.Key, got.Phase, running)
+			}
+			got.Queued, got.Began, got.Phase, got.Times = time.Time{}, time.Time{}, 0, phase.Times{}
 			if got != want {
 				t.Errorf("%+v, want %+v", got, want)
 			}

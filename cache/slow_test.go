@@ -41,7 +41,7 @@ func TestSlowFills(t *testing.T) {
 					return Content{Status: 200, Variants: []Variant{{Body: []byte("{}")}}}, tt.err
 				}
 				for _, key := range []string{"first", "second"} {
-					go func() { _, _, _ = c.Await(WithRequest(t.Context(), "id-"+key), &Ref{Key: key}, "c") }()
+					go func() { _, _, _ = c.Await(WithRequest(t.Context(), &Request{ID: "id-" + key}), &Ref{Key: key}, "c") }()
 					synctest.Wait()
 				}
 				time.Sleep(time.Minute)

@@ -12,7 +12,8 @@ import (
 )
 
 // fastPath answers most requests before they are parsed in full: plain requests for a
-// memoized target whose answer is a hit. It leaves all others to the handler, and its
+// memoized target whose answer is a hit, unless an access log or a listener watches the
+// requests. It leaves all others to the handler, and its
 // answers are identical to the handler's, byte for byte. It is safe for concurrent
 // use.
 type fastPath struct {
@@ -78,7 +79,7 @@ func (f *fastPath) prepare(to []byte, h *wire.Head, e *cache.Entry, now time.Tim
 
 // find returns the memoized target and its hit, or nil.
 func (f *fastPath) find(text []byte) (*target, *cache.Entry) {
-	if f.p.stopping.Load() || f.p.maintenance.On() {
+	if f.p.stopping.Load() || f.p.maintenance.On() || f.p.traces.Watched() {
 		return nil, nil
 	}
 	known := f.p.targets.Get(text)

@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/phase"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/health"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
@@ -16,6 +17,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/proxy/trace"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -30,6 +32,12 @@ func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 // ownKey is the user value that marks a request of an operator or a supervisor, which
 // does not count as a visitor's.
 const ownKey = "own"
+
+// own marks a request as that of an operator or a supervisor.
+func (p *Proxy) own(ctx *fasthttp.RequestCtx) {
+	ctx.SetUserValue(ownKey, true)
+	p.traces.Note(ctx).Admin = true
+}
 
 // guard calls serve for one request and recovers from its panic, which would otherwise
 // close the connection.
@@ -71,7 +79,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if p.admin.Serve(ctx, at.Path, false) {
-		ctx.SetUserValue(ownKey, true)
+		p.own(ctx)
 		return // before any CORS header is set
 	}
 	p.cors.Apply(ctx)
@@ -79,7 +87,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if p.serveProbe(ctx, at.Path) {
-		ctx.SetUserValue(ownKey, true)
+		p.own(ctx)
 		return
 	}
 	if string(ctx.RequestURI()) == "*" {
@@ -145,21 +153,33 @@ type target struct {
 }
 
 // serveTarget answers from the cache, which fills a missing entry.
-func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, t *target) cache.Outcome {
-	entry, outcome, err := p.answer(ctx, &t.ref)
+func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, known *target) cache.Outcome {
+	entry, outcome, err := p.answer(ctx, &known.ref)
 	for err == nil && !p.respond(ctx, entry, outcome) {
-		entry, outcome, err = p.answer(ctx, &t.ref) // the entry has left the cache
+		entry, outcome, err = p.answer(ctx, &known.ref) // the entry has left the cache
 	}
-	counted := p.metrics.Route(t.route.ID)
+	counted := p.metrics.Route(known.route.ID)
 	counted.Outcomes[outcome].Add(1)
-	if outcome == cache.Miss || outcome == cache.Coalesced || outcome == cache.Error {
-		p.traces.Begin(ctx).Outcome = outcome.String()
+	if t := p.traceOf(ctx, outcome); t != nil {
+		t.Outcome, t.Route, t.Key = outcome.String(), known.route.Path(), known.ref.Key
 	}
 	if err != nil {
-		p.failQuestion(ctx, t.route, err)
+		p.failQuestion(ctx, known.route, err)
 	}
 	counted.Latency.Record(time.Since(ctx.Time()))
 	return outcome
+}
+
+// traceOf returns the trace of a request, or nil: a request that is answered from the
+// cache is not traced, and noted only while the traces are watched.
+func (p *Proxy) traceOf(ctx *fasthttp.RequestCtx, outcome cache.Outcome) *trace.Trace {
+	switch {
+	case outcome == cache.Miss, outcome == cache.Coalesced, outcome == cache.Error:
+		return p.traces.Begin(ctx)
+	case p.traces.Watched():
+		return p.traces.Note(ctx)
+	}
+	return nil
 }
 
 // answer looks ref up in the cache. Outside maintenance mode the cache fills a missing
@@ -201,13 +221,16 @@ func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 			timer.Fail()
 		}
 	}()
-	answer, err := p.origins.Load(ctx, q)
+	clock := phase.Of(ctx)
+	answer, err := p.origins.Load(store.WithMeter(ctx, meter{clock}), q)
 	if err != nil {
 		if isDown(err) {
 			p.generations.Wake() // poll soon, since the database may be back
 		}
 		return cache.Content{}, err
 	}
+	clock.Begin(phase.Compress)
+	defer clock.Begin(phase.Load)
 	filled := cache.Content{
 		Status: answer.Status, Size: len(answer.Body), Variants: content.Variants(answer.Body),
 		Scope: q.Query.Scope().String(), Generation: answer.Generation,

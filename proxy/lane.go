@@ -43,7 +43,7 @@ func (p *Proxy) await(ctx *fasthttp.RequestCtx, ref *cache.Ref) (*cache.Entry, c
 	if ctx == nil {
 		return p.cache.Await(context.Background(), ref, "")
 	}
-	traced := cache.WithRequest(context.Background(), p.traces.Begin(ctx).ID)
+	traced := cache.WithRequest(context.Background(), &p.traces.Begin(ctx).Request)
 	lane, _ := laneOf(p.router, ref.Key)
 	name := ""
 	if client := p.client(ctx); client.IsValid() {

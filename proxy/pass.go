@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/phase"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
@@ -36,6 +37,8 @@ func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at route.Place) {
 		return
 	}
 	traced := p.traces.Begin(ctx)
+	traced.Fill = phase.Start(phase.Legacy)
+	defer traced.Fill.End()
 	err := p.opts.Legacy.Forward(ctx, legacy.Visitor{Path: at.Path, Query: rawQuery(ctx.RequestURI()), Prefix: at.Prefix, RequestID: traced.ID})
 	if errors.Is(err, legacy.ErrTarget) {
 		reply.Fail(ctx, fasthttp.StatusNotFound, "Not Found")
@@ -48,6 +51,7 @@ func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at route.Place) {
 		p.failPassed(ctx, err)
 		return
 	}
+	traced.Fill.Begin(phase.Compress)
 	p.compressPassed(ctx)
 }
 

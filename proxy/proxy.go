@@ -23,7 +23,6 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/cors"
-	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/health"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
@@ -96,9 +95,9 @@ type Options struct {
 	Requests *budget.Budget
 	// MaxConns limits the connections of clients; zero means MostConns.
 	MaxConns int
-	// SlowRequest is the time of a request that was no hit from which on it is logged;
-	// zero means that none is.
-	SlowRequest time.Duration
+	// Trace configures the reports of requests: Slow, and OnRequest, which is the access
+	// log; nil means none. New sets the other fields.
+	Trace trace.Options
 	// Version of the program, for the stats.
 	Version string
 	// Logger receives events that are not reported to a client; nil discards them.
@@ -133,8 +132,7 @@ type shared struct {
 	inflations   *content.Pace
 	legacyErrors complaints
 	shares       *share.Shares // of clients in fills
-	traces       *trace.Traces
-	events       *events.List
+	reports
 }
 
 // serving holds the servers and the state that they read for each request.
@@ -180,10 +178,8 @@ func New(opts Options) (*Proxy, error) {
 		outage: cache.NewOutage(opts.Logger), headers: reply.NewHeaders(opts.Reuse), cors: cors.New(opts.CORSOrigins), notice: maintenance.NewPage(),
 		targets:    content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
 		negotiator: content.NewNegotiator(), inflations: content.NewPace(runtime.GOMAXPROCS(0) / 2), shares: share.New(share.Default),
-		traces: trace.New(trace.Options{Trust: opts.TrustedProxies, Slow: opts.SlowRequest, Logger: opts.Logger}),
-		events: &events.List{},
 	}
-	p.followEvents()
+	p.reports = p.newReports()
 	p.maintenance = maintenance.New(maintenance.Options{
 		Period: opts.State.Maintenance, OnEnd: p.wake, Logger: opts.Logger,
 		Keep: func(period *maintenance.Period) error {
@@ -220,7 +216,7 @@ func (p *Proxy) originOptions() origin.Options {
 	o.Store, o.Legacy, o.Routes, o.Outage, o.Logger = p.opts.Origin, p.opts.Legacy, p.router, p.outage, p.opts.Logger
 	o.Overrides = p.opts.State.Sources
 	o.Generation = func(s store.Scope) string { return p.generations.Seen(s) }
-	o.OnLoad, o.OnDown, o.OnSwitch = p.loaded, p.wake, func(text string) { p.events.Add(events.Source, text) }
+	o.OnLoad, o.OnDown, o.OnSwitch = p.loaded, p.wake, p.switched
 	return o
 }
 
@@ -249,7 +245,7 @@ func (p *Proxy) newAdmin() *admin.Admin {
 	return admin.New(admin.Options{
 		Settings: opts.Admin, Trust: opts.TrustedProxies, Store: opts.Origin, Legacy: opts.Legacy, Site: opts.Site, Memory: opts.Memory, Requests: opts.Requests,
 		Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Shares: p.shares, Origins: p.origins, Generations: p.generations,
-		Verify: p.verify, Maintenance: p.maintenance, Events: p.events, OnSourceChange: p.moved,
+		Verify: p.verify, Maintenance: p.maintenance, Events: p.events, Slowest: p.slowest, OnSourceChange: p.moved,
 		Connections: func() wire.Stats { return p.server.Stats() }, Version: opts.Version, Logger: opts.Logger,
 	})
 }
@@ -315,7 +311,7 @@ const poolBuffers = 64 << 10
 func (p *Proxy) wireOptions() wire.Options {
 	fasthttp.SetBodySizePoolLimit(poolBuffers, poolBuffers)
 	return wire.Options{
-		Handler: func(ctx *fasthttp.RequestCtx) { p.handler(ctx) }, Answer: newFastPath(p).answer,
+		Handler: func(ctx *fasthttp.RequestCtx) { p.handler(ctx) }, Sent: p.traces.Sent, Answer: newFastPath(p).answer,
 		OnPanic:   func(target string, cause any) { p.panicked(target, "", cause) },
 		OnRefuse:  p.metrics.Statuses.Add,
 		TakesBody: p.takesBody, Bodies: p.opts.Requests,

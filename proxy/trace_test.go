@@ -96,15 +96,16 @@ func TestSlowRequest(t *testing.T) {
 			var log logged
 			_, base := start(t, Options{
 				TrustedProxies: thisMachine, Origin: &fakeOrigin{}, Logger: log.logger(),
-				SlowRequest: tt.limit, Cache: cache.Options{SlowFill: tt.limit},
+				Trace: trace.Options{Slow: tt.limit}, Cache: cache.Options{SlowFill: tt.limit},
 			})
 			for _, outcome := range []string{"miss", "hit", "hit"} {
 				if a := get(t, base, "/teams/?gender=M", trace.Header, "id-"+outcome, "X-Forwarded-For", "203.0.113.7"); a.outcome() != outcome {
 					t.Fatalf("%s, want %s", a.outcome(), outcome)
 				}
 			}
-			request := regexp.MustCompile(`msg="slow request" method=GET target="/teams/\?gender=M" status=200 took=\S+ request_id=id-miss outcome=miss client=203.0.113.7\n`)
-			fill := regexp.MustCompile(`msg="slow fill" key="?/teams/\S+ lane=heavy took=\S+ waited=\S+ loaded=\S+ group=\S+ client=203.0.113.7/32 request_id=id-miss\n`)
+			await(t, "the line of the request, after its answer", func() bool { return log.count("msg=\"slow request") >= tt.lines })
+			request := regexp.MustCompile(`msg="slow request" method=GET target="/teams/\?gender=M" status=200 took=\S+ request_id=id-miss outcome=miss client=203.0.113.7( \w+=\S+)* compress=\S+ write=\S+\n`)
+			fill := regexp.MustCompile(`msg="slow fill" key="?/teams/\S+ lane=heavy took=\S+ waited=\S+ loaded=\S+ group=\S+ client=203.0.113.7/32 request_id=id-miss( \w+=\S+)*\n`)
 			for _, line := range []*regexp.Regexp{request, fill} {
 				if n := len(line.FindAllString(log.all(), -1)); n != tt.lines {
 					t.Errorf("%d lines as %s, want %d:\n%s", n, line, tt.lines, log.all())

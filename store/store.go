@@ -74,6 +74,23 @@ const (
 // ClassOf returns the class of an error of this package.
 func ClassOf(err error) Class { return dberror.ClassOf(err) }
 
+// Step is a part of a read. See package pool.
+type Step = pool.Step
+
+// The steps.
+const (
+	Connecting = pool.Connecting
+	Querying   = pool.Querying
+	Receiving  = pool.Receiving
+	Handling   = pool.Handling
+)
+
+// Meter follows the steps of a read.
+type Meter = pool.Meter
+
+// WithMeter returns a context whose Run reports its steps to m.
+func WithMeter(ctx context.Context, m Meter) context.Context { return pool.WithMeter(ctx, m) }
+
 // Store answers queries from the database. It is safe for concurrent use.
 type Store struct {
 	pool   *pool.Pool

@@ -8,6 +8,7 @@ import (
 	"os"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
@@ -196,18 +197,69 @@ func BenchmarkRun(b *testing.B) {
 		"athlete": query(b, "/athletes/{athlete_hnd}", texts{"athlete_hnd": "12008241", "division": "2032", "gender": "F"}),
 		"list":    query(b, "/athletes/", texts{"season_year": "2025", "division": "2030", "gender": "M", "limit": "50000"}),
 	} {
-		b.Run(name, func(b *testing.B) {
-			a, err := s.Run(b.Context(), q)
-			if err != nil || a.Status != 200 {
-				b.Fatal(a.Status, err)
-			}
-			b.SetBytes(int64(len(a.Body)))
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := s.Run(b.Context(), q); err != nil {
-					b.Fatal(err)
+		for with, ctx := range map[string]context.Context{"": b.Context(), "/metered": WithMeter(b.Context(), &steps{})} {
+			b.Run(name+with, func(b *testing.B) {
+				a, err := s.Run(ctx, q)
+				if err != nil || a.Status != 200 {
+					b.Fatal(a.Status, err)
+				}
+				b.SetBytes(int64(len(a.Body)))
+				b.ReportAllocs()
+				for b.Loop() {
+					if _, err := s.Run(ctx, q); err != nil {
+						b.Fatal(err)
+					}
+				}
+			})
+		}
+	}
+}
+
+// steps is a Meter that keeps the steps, up to some.
+type steps struct {
+	begun   []Step
+	handled time.Duration
+}
+
+func (s *steps) Begin(next Step) {
+	if len(s.begun) < 100 {
+		s.begun = append(s.begun, next)
+	}
+}
+
+func (s *steps) Handled(took time.Duration) { s.handled += took }
+
+// TestMeter: a read reports the wait for its connection, and for each statement the wait
+// for its result, the rows and the work on them.
+func TestMeter(t *testing.T) {
+	s := open(t, options(t))
+	for range 2 { // with a new connection, and with an idle one
+		var got steps
+		begun := time.Now()
+		list := query(t, "/athletes/", texts{"season_year": "2025", "division": "2030", "gender": "M", "limit": "50000"})
+		if _, err := s.Run(WithMeter(t.Context(), &got), list); err != nil {
+			t.Fatal(err)
+		}
+		took := time.Since(begun)
+		statements := 0
+		for i, step := range got.begun {
+			switch step {
+			case Connecting:
+				if i != 0 {
+					t.Errorf("step %d waits for a connection: %v", i, got.begun)
+				}
+			case Receiving:
+				statements++
+				if got.begun[i-1] != Querying || got.begun[i+1] != Handling {
+					t.Errorf("step %d receives rows: %v", i, got.begun)
 				}
 			}
-		})
+		}
+		if got.begun[0] != Connecting || statements < 2 { // the generation and the list
+			t.Errorf("%v", got.begun)
+		}
+		if got.handled <= 0 || got.handled > took {
+			t.Errorf("%v of %v for the rows", got.handled, took)
+		}
 	}
 }

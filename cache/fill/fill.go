@@ -15,6 +15,7 @@ import (
 	"golang.org/x/sync/singleflight"
 
 	"github.com/lewistv/xcri-proxy/cache/outage"
+	"github.com/lewistv/xcri-proxy/cache/phase"
 	"github.com/lewistv/xcri-proxy/cache/turns"
 )
 
@@ -114,6 +115,8 @@ func (f *Fills) EndRefresh() {
 type Beginner struct {
 	Client  string // that the fill is due to
 	Request string // the ID of the request
+	// Clock measures the fill's phases; nil means a new Clock.
+	Clock *phase.Clock
 }
 
 // Run waits for a turn and loads the answer that key names. It reports whether the load
@@ -124,9 +127,15 @@ func (f *Fills) Run(parent context.Context, by Beginner, key string, load func(c
 		return false, f.ctx.Err()
 	}
 	defer f.End()
-	t := &turn{Turn: turns.Turn{Client: by.Client}, request: by.Request}
+	t := &turn{Turn: turns.Turn{Client: by.Client}, request: by.Request, clock: by.Clock}
+	if t.clock == nil {
+		t.clock = phase.Start(phase.Queue)
+	}
 	era, needed := f.opts.Outage.Era(), true
-	defer func() { f.logSlow(t, key, err) }()
+	defer func() {
+		t.clock.End()
+		f.logSlow(t, key, err)
+	}()
 	defer func() {
 		if p := recover(); p != nil { // in a function of the owner; it must not end the process
 			f.counts.panics.Add(1)
@@ -140,7 +149,7 @@ func (f *Fills) Run(parent context.Context, by Beginner, key string, load func(c
 		err = f.failed(parent, err, era, needed)
 	}()
 	needed = !f.opts.FillsWhileDown(key)
-	ctx, cancel := context.WithTimeout(parent, f.opts.Timeout)
+	ctx, cancel := context.WithTimeout(phase.With(parent, t.clock), f.opts.Timeout)
 	defer cancel()
 	defer context.AfterFunc(f.ctx, cancel)() // Close may not end the parent
 	if needed {
@@ -149,14 +158,13 @@ func (f *Fills) Run(parent context.Context, by Beginner, key string, load func(c
 		defer end()
 	}
 	t.Lane, t.Group = f.opts.Lane(key)
-	t.queued = time.Now()
 	f.loads.add(t, key)
 	defer f.loads.remove(t)
 	if err := f.turns.Enter(ctx, &t.Turn); err != nil {
 		return false, err
 	}
 	defer f.turns.Leave(&t.Turn)
-	t.began = time.Now()
+	t.clock.Begin(phase.Load)
 	f.loads.begin(t)
 	if err := era.Err(); needed && err != nil { // ctx is about to end
 		return false, err

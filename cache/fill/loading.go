@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache/phase"
 	"github.com/lewistv/xcri-proxy/cache/turns"
 )
 
@@ -19,6 +20,8 @@ type Load struct {
 	Queued  time.Time // when the fill began to wait for its turn
 	Began   time.Time // when it got its turn; zero while it waits
 	Waiting int       // requests that wait for the key
+	Phase   phase.Phase
+	Times   phase.Times // of the phases so far
 }
 
 // loads holds the fills that have not ended, for operators. It is safe for concurrent
@@ -48,14 +51,14 @@ func (f *Fills) Wait(key string) (done func()) {
 func (l *loads) add(t *turn, key string) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.of[t] = &Load{Key: key, Lane: t.Lane, Group: t.Group, Client: t.Client, Request: t.request, Queued: t.queued}
+	l.of[t] = &Load{Key: key, Lane: t.Lane, Group: t.Group, Client: t.Client, Request: t.request, Queued: time.Now()}
 }
 
 // begin notes that the fill of a turn has its turn.
 func (l *loads) begin(t *turn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.of[t].Began = t.began
+	l.of[t].Began = time.Now()
 }
 
 func (l *loads) remove(t *turn) {
@@ -64,15 +67,29 @@ func (l *loads) remove(t *turn) {
 	delete(l.of, t)
 }
 
+// ClockOf returns the Clock of the latest fill of a key that has not ended; nil if there
+// is none.
+func (f *Fills) ClockOf(key string) (latest *phase.Clock) {
+	l := &f.loads
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for t, load := range l.of {
+		if load.Key == key && t.clock.Started().After(latest.Started()) {
+			latest = t.clock
+		}
+	}
+	return latest
+}
+
 // Loading returns the fills that have not ended, the oldest first.
 func (f *Fills) Loading() []Load {
 	l := &f.loads
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := make([]Load, 0, len(l.of))
-	for _, load := range l.of {
+	for t, load := range l.of {
 		one := *load
-		one.Waiting = l.waiting[one.Key]
+		one.Waiting, one.Phase, one.Times = l.waiting[one.Key], t.clock.Now(), t.clock.Times()
 		all = append(all, one)
 	}
 	slices.SortFunc(all, func(a, b Load) int {

@@ -25,6 +25,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/share"
 	"github.com/lewistv/xcri-proxy/proxy/site"
+	"github.com/lewistv/xcri-proxy/proxy/slowest"
 	"github.com/lewistv/xcri-proxy/proxy/verify"
 	"github.com/lewistv/xcri-proxy/proxy/visitor"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
@@ -47,8 +48,8 @@ type Limit struct {
 	Setting string // its name, for operators
 }
 
-// Options name the parts that an Admin reads and changes. All but Legacy, Site and
-// Events are required.
+// Options name the parts that an Admin reads and changes. All but Legacy, Site,
+// Events and Slowest are required.
 type Options struct {
 	Settings
 	Trust visitor.Trust
@@ -69,6 +70,8 @@ type Options struct {
 	Maintenance *maintenance.Mode
 	// Events takes the changes that operators make, and is shown to them; nil keeps none.
 	Events *events.List
+	// Slowest holds the slowest requests; nil means none.
+	Slowest *slowest.List
 	// OnSourceChange follows a change of sources with all that depends on them. It
 	// returns the number of entries that became stale, and why the change can't
 	// be kept for the next run.

@@ -11,6 +11,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/process"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
+	"github.com/lewistv/xcri-proxy/proxy/trace"
 )
 
 // Stats returns the figures of this moment.
@@ -60,6 +61,7 @@ func (a *Admin) Stats() api.Stats {
 	stats.Requests.HitRatio, stats.Requests.Latency = api.HitRatio(stats.Requests.Outcomes), newLatency(&all)
 	stats.Sources = newSources(a.opts.Origins.Stats())
 	stats.Site, stats.Hottest, stats.Events = a.siteStats(), a.hottest(), a.events()
+	stats.Slowest = a.opts.Slowest.Slowest()
 	pool := a.opts.Store.Stats()
 	stats.Pool = api.Pool{Limit: pool.Limit, Open: pool.Open, InUse: pool.InUse, Waits: pool.Waits, Refused: pool.Refused, WaitedMS: milliseconds(int64(pool.Waited))}
 	return stats
@@ -178,6 +180,7 @@ func (a *Admin) loading(now time.Time) []api.Load {
 		one := api.Load{
 			Key: l.Key, Lane: l.Lane.String(), Table: l.Group, Client: l.Client, Request: l.Request,
 			Phase: api.PhaseQueued, AgeMS: milliseconds(int64(now.Sub(l.Queued))), Waiting: l.Waiting,
+			Step: l.Phase.String(), Phases: *trace.NewPhases(&l.Times),
 		}
 		if r := a.opts.Routes.Of(l.Key); r != nil {
 			one.Route = r.Path()

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/phase"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/route"
@@ -71,8 +72,10 @@ func (o *Origins) fromLegacy(ctx context.Context, q route.Question, probe bool) 
 	if _, outage := o.opts.Outage.Since(); outage != nil || generation == "" {
 		generation = unknownGeneration
 	}
-	begun := time.Now()
+	begun, clock := time.Now(), phase.Of(ctx)
+	clock.Begin(phase.Legacy)
 	got, err := o.opts.Legacy.Fetch(ctx, q.Key)
+	clock.Begin(phase.Load)
 	if err == nil && !content.Storable(got.Status) {
 		err = fmt.Errorf("%w: status %d", legacy.ErrAnswer, got.Status)
 	}

@@ -1,14 +1,19 @@
 // Package trace gives requests IDs, by which log lines, answers and the old API name
-// them, and logs slow requests.
+// them, and reports answered requests: the slow ones to the log, and all of them to those
+// who watch.
 package trace
 
 import (
 	"crypto/rand"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/phase"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/visitor"
 )
 
@@ -19,6 +24,9 @@ const Header = "X-Request-Id"
 // uniqueHeader carries the UNIQUE_ID of Apache's mod_unique_id, if Apache is set up so.
 const uniqueHeader = "X-Unique-Id"
 
+// timingHeader carries the phases of a fill to the client whose request began it.
+const timingHeader = "Server-Timing"
+
 // maxID is the length of the longest ID that is taken.
 const maxID = 128
 
@@ -26,21 +34,50 @@ const maxID = 128
 type Options struct {
 	Trust visitor.Trust
 	// Slow is the time of a request from which on it is logged; zero means that none is.
-	Slow   time.Duration
-	Logger *slog.Logger
+	Slow time.Duration
+	// OnTraced is called with each request that was traced, after its answer was sent.
+	// It must not block. May be nil.
+	OnTraced func(*api.Request)
+	// OnRequest is called with each request while the Traces are watched, after its
+	// answer was sent. It must not block. May be nil.
+	OnRequest func(*api.Request)
+	Logger    *slog.Logger
 }
 
 // Traces begins and ends the traces of requests. It is safe for concurrent use.
-type Traces struct{ opts Options }
+type Traces struct {
+	opts    Options
+	watches atomic.Int64
+}
 
-// Trace holds the facts about a traced request.
+// Trace is what is known about a request that is traced.
 type Trace struct {
-	ID      string
-	Outcome string // as in Cache-Status; empty for a request that asked the cache for nothing
+	// Request has the ID; empty for a request that is not traced, but watched.
+	cache.Request
+	Outcome    string // as in Cache-Status; empty for a request that asked the cache for nothing
+	Route, Key string // of the read API; empty for other requests
+	Admin      bool   // for a page of operators
 }
 
 // New returns Traces.
-func New(opts Options) *Traces { return &Traces{opts} }
+func New(opts Options) *Traces {
+	for _, f := range []*func(*api.Request){&opts.OnTraced, &opts.OnRequest} {
+		if *f == nil {
+			*f = func(*api.Request) {}
+		}
+	}
+	return &Traces{opts: opts}
+}
+
+// Watch has all requests reported to Options.OnRequest from now on, until the returned
+// function is called.
+func (ts *Traces) Watch() (stop func()) {
+	ts.watches.Add(1)
+	return func() { ts.watches.Add(-1) }
+}
+
+// Watched reports whether all requests are reported, hits too.
+func (ts *Traces) Watched() bool { return ts.watches.Load() > 0 }
 
 // userKey is the key of the user value that holds a request's Trace.
 const userKey = "trace"
@@ -48,39 +85,73 @@ const userKey = "trace"
 // Begin returns the trace of a request, which the first call begins. A hit has none: an
 // ID costs more than the hit.
 func (ts *Traces) Begin(ctx *fasthttp.RequestCtx) *Trace {
-	if t, ok := ctx.UserValue(userKey).(*Trace); ok {
-		return t
+	t := ts.Note(ctx)
+	if t.ID == "" {
+		t.ID = ts.id(ctx)
 	}
-	t := &Trace{ID: ts.id(ctx)}
-	ctx.SetUserValue(userKey, t)
 	return t
 }
 
-// End adds the ID to an answer that is traced, and logs the request if it was slow. An
-// answer that reports a failure of ours is traced in any case.
-func (ts *Traces) End(ctx *fasthttp.RequestCtx) {
+// Note returns a place for facts about a request. It does not trace the request.
+func (ts *Traces) Note(ctx *fasthttp.RequestCtx) *Trace {
 	t, ok := ctx.UserValue(userKey).(*Trace)
 	if !ok {
+		t = &Trace{}
+		ctx.SetUserValue(userKey, t)
+	}
+	return t
+}
+
+// End adds the ID to an answer that is traced, and the phases of the fill to an answer that
+// was filled for this request. An answer that reports a failure of ours is traced in any
+// case.
+func (ts *Traces) End(ctx *fasthttp.RequestCtx) {
+	t, _ := ctx.UserValue(userKey).(*Trace)
+	if t == nil || t.ID == "" {
 		if ctx.Response.StatusCode() < fasthttp.StatusInternalServerError {
 			return
 		}
 		t = ts.Begin(ctx)
 	}
 	ctx.Response.Header.Set(Header, t.ID)
-	took := time.Since(ctx.Time())
-	if ts.opts.Slow <= 0 || took < ts.opts.Slow {
+	if t.Outcome == cache.Miss.String() && t.Fill != nil {
+		ctx.Response.Header.SetBytesV(timingHeader, appendTiming(nil, t.Fill.Times(), time.Since(ctx.Time())))
+	}
+}
+
+// Sent reports a request whose answer was sent, which took the time sending.
+func (ts *Traces) Sent(ctx *fasthttp.RequestCtx, sending time.Duration) {
+	t, _ := ctx.UserValue(userKey).(*Trace)
+	traced, watched := t != nil && t.ID != "", ts.Watched()
+	if !traced && !watched {
 		return
 	}
-	attrs := []any{
-		"method", string(ctx.Method()), "target", string(ctx.RequestURI()), "status", ctx.Response.StatusCode(),
-		"took", took, "request_id", t.ID,
+	if t == nil {
+		t = &Trace{}
 	}
-	if t.Outcome != "" {
-		attrs = append(attrs, "outcome", t.Outcome)
+	took := time.Since(ctx.Time()) - sending
+	r := ts.record(ctx, t, took, sending)
+	if traced {
+		if ts.opts.Slow > 0 && took >= ts.opts.Slow {
+			ts.logSlow(r, t, took, sending)
+		}
+		ts.opts.OnTraced(r)
 	}
-	if client := ts.opts.Trust.Of(ctx).Address; client.IsValid() {
-		attrs = append(attrs, "client", client.String())
+	if watched {
+		ts.opts.OnRequest(r)
 	}
+}
+
+// logSlow logs a request that was slow, with the phases of its fill.
+func (ts *Traces) logSlow(r *api.Request, t *Trace, took, sending time.Duration) {
+	attrs := []any{"method", r.Method, "target", r.Target, "status", r.Status, "took", took, "request_id", t.ID}
+	for _, a := range [][2]string{{"outcome", t.Outcome}, {"client", r.Client}} {
+		if a[1] != "" {
+			attrs = append(attrs, a[0], a[1])
+		}
+	}
+	times := t.Fill.Times()
+	attrs = append(append(attrs, times.Attrs(phase.Queue)...), "write", sending)
 	ts.opts.Logger.Warn("slow request", attrs...)
 }
 

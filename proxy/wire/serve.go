@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"os"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -196,7 +197,10 @@ func (c *Conn) handle(h *strict.Head, size int) bool {
 	ctx.Response.Header.SetNoDefaultContentType(true)
 	closes, http10 := h.Closes, h.HTTP10
 	c.server.opts.Handler(ctx)
-	return c.respond(closes, http10) == nil
+	answered := time.Now()
+	err := c.respond(closes, http10)
+	c.server.opts.Sent(ctx, time.Since(answered))
+	return err == nil
 }
 
 // readRequest adds to ctx the parts that fasthttp's parser does not handle: joined

@@ -37,6 +37,7 @@ func (l *link) reset(ctx context.Context) bool {
 func (l *link) valid() bool { return l.conn.(driver.Validator).IsValid() }
 
 func (l *link) exec(ctx context.Context, statement string) error {
+	meterOf(ctx).begin(Querying)
 	l.awaits.Store(time.Now().UnixNano())
 	defer l.awaits.Store(0)
 	_, err := l.conn.(driver.ExecerContext).ExecContext(ctx, statement, nil)
@@ -46,6 +47,8 @@ func (l *link) exec(ctx context.Context, statement string) error {
 // query calls row for each row of the result. The values are the driver's own,
 // valid during the call.
 func (l *link) query(ctx context.Context, text string, args []driver.NamedValue, row func([]driver.Value) error) error {
+	m := meterOf(ctx)
+	m.begin(Querying)
 	l.awaits.Store(time.Now().UnixNano())
 	rows, err := l.conn.(driver.QueryerContext).QueryContext(ctx, text, args)
 	l.awaits.Store(0)
@@ -54,17 +57,20 @@ func (l *link) query(ctx context.Context, text string, args []driver.NamedValue,
 	}
 	defer rows.Close()
 	values := make([]driver.Value, len(rows.Columns()))
-	for {
-		switch err := rows.Next(values); {
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return err
-		}
+	err = rows.Next(values)
+	m.begin(Receiving)
+	row, report := m.each(row)
+	defer m.begin(Handling)
+	defer report()
+	for ; err == nil; err = rows.Next(values) {
 		if err := row(values); err != nil {
 			return err
 		}
 	}
+	if err == io.EOF {
+		return nil
+	}
+	return err
 }
 
 // number returns the last value of a result as a number; zero if there is none.

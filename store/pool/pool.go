@@ -145,6 +145,7 @@ func (p *Pool) Stats() Stats {
 // acquire takes a place and a connection. With fresh it opens a new connection, because the
 // existing connections may be broken.
 func (p *Pool) acquire(ctx context.Context, urgent, fresh bool) (*link, error) {
+	meterOf(ctx).begin(Connecting)
 	pause := firstRetry
 	for begun := time.Now(); ; {
 		if err := p.gate.Enter(ctx, urgent); err != nil {

@@ -27,6 +27,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/site"
+	"github.com/lewistv/xcri-proxy/proxy/trace"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -106,7 +107,7 @@ func (a *App) build(version string) (err error) {
 		Sources:      origin.Options{MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown},
 		VerifySample: float64(cfg.Legacy.VerifySample),
 		OnState:      a.handOver.owning(keepState(cfg.StateFile)),
-		SlowRequest:  cfg.Slow.Request,
+		Trace:        trace.Options{Slow: cfg.Slow.Request},
 		Version:      version, Logger: a.log,
 	}
 	if cfg.Cache.IdleCompress {

@@ -15,13 +15,14 @@ const module = "github.com/lewistv/xcri-proxy/"
 // allowed lists each package of the project, a colon, and the packages of the project
 // that it may import.
 const allowed = `
-cache: cache/entry cache/fill cache/outage cache/reads cache/shelf cache/slot cache/turns
+cache: cache/entry cache/fill cache/outage cache/phase cache/reads cache/shelf cache/slot cache/turns
 cache/admission:
 cache/atomicfile:
 cache/entry: cache/memfile
-cache/fill: cache/outage cache/turns
+cache/fill: cache/outage cache/phase cache/turns
 cache/memfile:
 cache/outage:
+cache/phase:
 cache/reads: cache/entry
 cache/shelf: cache/admission
 cache/slot: cache/entry cache/reads cache/shelf
@@ -29,7 +30,7 @@ cache/snapshot: cache cache/atomicfile
 cache/turns:
 cmd/internal/accesslog:
 cmd/internal/adminclient: config proxy/admin/api
-cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/reply proxy/site store
+cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/reply proxy/site proxy/trace store
 cmd/internal/cgroup:
 cmd/internal/console:
 cmd/internal/exit: cmd/internal/adminclient
@@ -59,15 +60,15 @@ cmd/xcri-bench/internal/rows/alone: cmd/xcri-bench/internal/ask cmd/xcri-bench/i
 cmd/xcri-bench/internal/rows/beside: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk
 cmd/xcri-bench/internal/stats:
 cmd/xcri-bench/internal/wrk: cmd/xcri-bench/internal/machine
+cmd/xcri-proxy: cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/report cmd/internal/show cmd/internal/top cmd/internal/verify cmd/internal/warm config proxy/admin/api
 cmd/xcri-soak: cmd/internal/load/measure cmd/xcri-soak/internal/judge cmd/xcri-soak/internal/people proxy/generation proxy/proxytest/oldapi proxy/route store store/readapi store/storetest store/storetest/importer store/storetest/mariadb store/storetest/relay
 cmd/xcri-soak/internal/judge:
 cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measure cmd/xcri-soak/internal/judge
-cmd/xcri-proxy: cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/report cmd/internal/show cmd/internal/top cmd/internal/verify cmd/internal/warm config proxy/admin/api
 config:
 config/deploy:
-proxy: cache cache/memfile cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/events proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/events proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/slowest proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
-proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/budget proxy/events proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/verify proxy/visitor proxy/wire store
+proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/budget proxy/events proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/slowest proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
 proxy/admin/condition: cache proxy/admin/api proxy/maintenance proxy/metrics proxy/origin store
 proxy/admin/gate: proxy/visitor
@@ -84,7 +85,7 @@ proxy/health: proxy/reply
 proxy/legacy: proxy/budget proxy/visitor
 proxy/maintenance:
 proxy/metrics: cache proxy/route
-proxy/origin: cache proxy/content proxy/legacy proxy/route store
+proxy/origin: cache cache/phase proxy/content proxy/legacy proxy/route store
 proxy/proxytest/apache: store/storetest/need
 proxy/proxytest/conformance: store/storetest store/storetest/mariadb
 proxy/proxytest/nginx: store/storetest/need
@@ -94,7 +95,8 @@ proxy/reply: cache store/jsontext
 proxy/route: store store/jsontext
 proxy/share: cache
 proxy/site: cache
-proxy/trace: proxy/visitor
+proxy/slowest: proxy/admin/api
+proxy/trace: cache cache/phase proxy/admin/api proxy/visitor
 proxy/verify: proxy/compare proxy/legacy proxy/route store
 proxy/visitor:
 proxy/wire: cache/entry proxy/budget proxy/wire/socket proxy/wire/strict

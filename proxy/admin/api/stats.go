@@ -29,6 +29,7 @@ type Stats struct {
 	Verify     Verify           `json:"verify"`
 	Hottest    []HotKey         `json:"hottest"` // the most requested keys
 	Events     []Event          `json:"events"`  // the latest, the oldest first
+	Slowest    []Request        `json:"slowest"` // of the last 24 hours, the slowest first
 }
 
 // Generation describes the published generation and the entries that are not of
@@ -175,6 +176,8 @@ type Load struct {
 	Phase   string  `json:"phase"`
 	AgeMS   float64 `json:"age_ms"`  // of the load, with its wait for a turn
 	Waiting int     `json:"waiting"` // requests that wait for it
+	Step    string  `json:"step"`    // the present one of its Phases, such as query
+	Phases  Phases  `json:"phases"`  // so far
 }
 
 // Lane describes the fills of one lane.

@@ -1,0 +1,67 @@
+package pool
+
+import (
+	"context"
+	"database/sql/driver"
+	"time"
+)
+
+// Step is a part of a read.
+type Step uint8
+
+// The steps. A read comes back to Querying for each statement.
+const (
+	Connecting Step = iota // waits for a connection, or opens one
+	Querying               // from sending a statement to the first row of its result
+	Receiving              // receives the rows
+	Handling               // handles the rows that were received
+)
+
+// Meter follows the steps of a read.
+type Meter interface {
+	// Begin reports that a step begins, and the step before it ends.
+	Begin(Step)
+	// Handled reports that a part of the time since the begin of Receiving went into
+	// Handling: the two steps alternate with each row.
+	Handled(time.Duration)
+}
+
+// meterKey is the key of the value that WithMeter adds to a context.
+type meterKey struct{}
+
+// WithMeter returns a context whose reads report their steps to m, from the goroutine of
+// the read.
+func WithMeter(ctx context.Context, m Meter) context.Context {
+	return context.WithValue(ctx, meterKey{}, m)
+}
+
+// meterOf returns the Meter that ctx carries, or one that does nothing.
+func meterOf(ctx context.Context) meter {
+	m, _ := ctx.Value(meterKey{}).(Meter)
+	return meter{m}
+}
+
+// meter is a Meter that may be missing.
+type meter struct{ to Meter }
+
+func (m meter) begin(s Step) {
+	if m.to != nil {
+		m.to.Begin(s)
+	}
+}
+
+// each returns row, so that the time which it takes is counted, and a function that
+// reports this time.
+func (m meter) each(row func([]driver.Value) error) (counted func([]driver.Value) error, report func()) {
+	if m.to == nil {
+		return row, func() {}
+	}
+	var handled time.Duration
+	begun := time.Now()
+	return func(values []driver.Value) error {
+		before := time.Since(begun)
+		err := row(values)
+		handled += time.Since(begun) - before
+		return err
+	}, func() { m.to.Handled(handled) }
+}
