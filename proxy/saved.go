@@ -4,16 +4,13 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/snapshot"
 	"github.com/lewistv/xcri-proxy/proxy/content"
-	"github.com/lewistv/xcri-proxy/proxy/generation"
 )
 
 // Save writes the entries to a file for the next start; see snapshot.Save. by
 // identifies the program that filled them. If there are no entries to write, Save
 // removes a file that may hold entries from before a hard purge.
 func (p *Proxy) Save(path, by string) (entries int, err error) {
-	// The stamps are read first, so that the next run still notices a change between
-	// the two reads.
-	note := generation.FormatStamps(p.generations.Stamps())
+	note := p.generations.Note().String() // before the entries
 	entries, err = snapshot.Save(path, by, note, p.cache.Export())
 	if entries == 0 && err == nil && p.cache.Dropped() {
 		err = snapshot.Remove(path)

@@ -105,9 +105,8 @@ type Watcher struct {
 	requests  requests
 	progress  progress
 	witness   *witness
-	// stamps holds the stamps whose changes are accounted for.
-	stamps atomic.Pointer[map[string]store.Stamp]
-	tables atomic.Pointer[[]Table]
+	note      atomic.Pointer[Note] // see Note; without Published
+	tables    atomic.Pointer[[]Table]
 }
 
 // progress is the state of publishing. Run owns it.
@@ -127,8 +126,8 @@ type progress struct {
 
 // New returns a Watcher, which polls once Run is called.
 func New(opts Options) *Watcher {
-	w := &Watcher{opts: opts.withDefaults(), wake: make(chan struct{}, 1), polled: make(chan struct{}), witness: newWitness(opts.Changes.Stamps)}
-	w.stamps.Store(&opts.Changes.Stamps)
+	w := &Watcher{opts: opts.withDefaults(), wake: make(chan struct{}, 1), polled: make(chan struct{}), witness: newWitness(opts.Changes.Saved)}
+	w.note.Store(&opts.Changes.Saved)
 	return w
 }
 
@@ -299,11 +298,22 @@ func (w *Watcher) ask(ctx context.Context) (*store.Generation, error) {
 		w.seen.Store(g)
 		w.opts.Outage.Up()
 		if current, _ := w.opts.Cache.Published(); current == nil {
-			w.opts.Cache.PublishFirst(generation{g})
+			w.opts.Cache.PublishFirst(generation{w.first(g)})
 		}
 		w.confirm(g)
 	}
 	return g, err
+}
+
+// first returns the generation to publish before any warm set is prepared: that of the
+// first poll, or of the saved entries if the first poll looks like an unfinished import
+// beside it. The poll is then held back.
+func (w *Watcher) first(polled *store.Generation) *store.Generation {
+	saved := w.opts.Changes.Saved.Published
+	if saved == nil || w.opts.Cache.Warm() == 0 || polled.Implausible(saved) == "" {
+		return polled
+	}
+	return saved
 }
 
 // generation adapts a store.Generation to the cache's interface.

@@ -2,7 +2,6 @@ package generation
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
@@ -35,9 +34,8 @@ type Changes struct {
 	// MaxAge is the freshness of an entry whose changes are reported neither by a
 	// calculation nor by the server; zero means 10 min.
 	MaxAge time.Duration
-	// Stamps holds the stamps, from Watcher.Stamps, of the tables that the entries of
-	// an earlier run were read from; nil means no stamps.
-	Stamps map[string]store.Stamp
+	// Saved is the note, from Watcher.Note, that an earlier run saved with its entries.
+	Saved Note
 }
 
 func (c Changes) withDefaults() Changes {
@@ -82,10 +80,10 @@ type table struct {
 	// emptied is set if the table looked like half an import since then: it was empty,
 	// or its change was held back.
 	emptied bool
-	// rows holds the sums of the table's rows at settled; nil if unknown. of is the
-	// generation at that time.
+	// rows holds the sums of the table's rows at settled; nil if unknown. of holds the
+	// generations of their scopes at that time; nil if the rows can't be read.
 	rows map[store.Scope]store.Rows
-	of   *store.Generation
+	of   map[store.Scope]string
 	// held is the reason for holding the change back although the table is quiet, at
 	// the stamp heldAt.
 	held   string
@@ -119,24 +117,22 @@ type Table struct {
 	Held string
 }
 
-func newWitness(saved map[string]store.Stamp) *witness {
+func newWitness(saved Note) *witness {
 	x := &witness{tables: map[string]*table{}, sums: make(chan sum, 1), resolution: stampResolution}
-	for name, stamp := range saved {
+	for name, stamp := range saved.Stamps {
 		if stamp.Recent { // the table may have changed again under the same stamp
 			stamp = store.Stamp{}
 		}
-		x.tables[name] = &table{name: name, seen: stamp, settled: stamp}
+		t := &table{name: name, seen: stamp, settled: stamp}
+		if rows, ok := saved.Tables[name]; ok {
+			t.remember(rows)
+		}
+		if quiet := saved.Quiet[name]; quiet.Before(time.Now()) { // unless the clock was set back
+			t.quiet = quiet
+		}
+		x.tables[name] = t
 	}
 	return x
-}
-
-// stamps returns the stamps whose changes are accounted for, by table.
-func (x *witness) stamps() map[string]store.Stamp {
-	all := map[string]store.Stamp{}
-	for name, t := range x.tables {
-		all[name] = t.settled
-	}
-	return all
 }
 
 // status reports on all tables, by name.
@@ -200,23 +196,18 @@ func (w *Watcher) account(ctx context.Context, g *store.Generation, accept bool)
 		}
 		unknown := t.rows == nil && t.since.IsZero() && w.progress.warmed != ""
 		switch due := t.due(begun, w.opts.Changes.Settle); {
-		case due && t.seen.Empty && !t.settled.Empty && !accept && !w.overdue(t.since):
+		case due && t.seen.Empty && !t.settled.Empty && len(t.of) == 0 && !accept && !w.overdue(t.since):
 			w.holdBack(t, "the table is empty")
 		case due, unknown:
 			w.sum(ctx, t)
 		}
 	}
 	purged += w.age(begun)
-	stamps := x.stamps()
-	w.stamps.Store(&stamps)
+	w.note.Store(x.note())
 	tables := x.status()
 	w.tables.Store(&tables)
 	return purged
 }
-
-// Stamps returns the stamps of the tables that the cached entries were read from. They
-// are saved with the entries for the next run.
-func (w *Watcher) Stamps() map[string]store.Stamp { return *w.stamps.Load() }
 
 // sum starts reading a whole table, unless a table is being read.
 func (w *Watcher) sum(ctx context.Context, t *table) {
@@ -248,7 +239,7 @@ func (w *Watcher) summed(t *table, s sum, g *store.Generation, begun time.Time, 
 		}
 		return w.settle(t, change{all: true}, g, begun)
 	case t.since.IsZero():
-		t.rows, t.of = s.rows, g
+		t.rows, t.of = s.rows, generationsOf(s.rows, g)
 		return 0
 	case t.of == nil || !s.stamp.Same(t.seen):
 		return w.settle(t, change{all: true, rows: s.rows}, g, begun)
@@ -273,7 +264,7 @@ func (w *Watcher) holdBack(t *table, reason string) {
 func (t *table) shrunk(rows map[store.Scope]store.Rows, g *store.Generation) string {
 	var lost []string
 	for s, before := range t.rows {
-		if after := rows[s]; 2*after.Count < before.Count && g.Of(s) == t.of.Of(s) {
+		if after := rows[s]; 2*after.Count < before.Count && g.Of(s) == t.of[s] {
 			lost = append(lost, fmt.Sprintf("%s has %d rows instead of %d", s, after.Count, before.Count))
 		}
 	}
@@ -282,24 +273,6 @@ func (t *table) shrunk(rows map[store.Scope]store.Rows, g *store.Generation) str
 		return ""
 	}
 	return lost[0]
-}
-
-// FormatStamps writes stamps as a text for ParseStamps.
-func FormatStamps(stamps map[string]store.Stamp) string {
-	text, err := json.Marshal(stamps)
-	if err != nil {
-		panic(err) // a map of strings can always be encoded
-	}
-	return string(text)
-}
-
-// ParseStamps reads the text that FormatStamps wrote. It returns nil for any other
-// text.
-func ParseStamps(text string) (stamps map[string]store.Stamp) {
-	if json.Unmarshal([]byte(text), &stamps) != nil {
-		return nil
-	}
-	return stamps
 }
 
 // Tables reports the recorded changes of all tables, by name.
@@ -334,7 +307,10 @@ func (w *Watcher) settle(t *table, c change, g *store.Generation, begun time.Tim
 	w.opts.Logger.Info("table changed", "table", t.name, "all_scopes", c.all, "changed_scopes", len(c.scopes), "stale_entries", purged, "dropped_entries", dropped)
 	t.settled, t.quiet, t.since, t.changed, t.held = t.seen, begun, time.Time{}, time.Time{}, ""
 	t.emptied = false
-	t.rows, t.of = c.rows, g
+	t.rows, t.of = c.rows, nil
+	if c.rows != nil {
+		t.of = generationsOf(c.rows, g)
+	}
 	return purged + dropped
 }
 

@@ -235,6 +235,10 @@ func TestReadOfAnEmptyTable(t *testing.T) {
 		f.cache.Purge(func(e *cache.Entry) bool { return e.Key == f.keys[target] }, true)
 		stamps := maps.Clone(f.stamps)
 		stamps[table] = store.Stamp{Created: "0", Updated: "1", Empty: true}
+		rows := f.rows
+		if table == athletes {
+			f.rows = map[string]map[store.Scope]store.Rows{athletes: {}}
+		}
 		f.generation.Store(f.generation.Load().WithStamps(stamps))
 		for range 4 {
 			f.poll(t)
@@ -250,6 +254,7 @@ func TestReadOfAnEmptyTable(t *testing.T) {
 		if held != 1 {
 			t.Errorf("%s: held: %+v", table, f.Tables())
 		}
+		f.rows = rows
 		f.change(table, "2")
 		f.settled(t)
 		f.peek(t, target, cache.Miss)
@@ -377,11 +382,12 @@ func TestEntriesAgeWithoutStamps(t *testing.T) {
 func TestKeptStamps(t *testing.T) {
 	for changed, want := range map[bool]cache.Outcome{false: cache.Hit, true: cache.Stale} {
 		f := newTables(t)
-		kept := ParseStamps(FormatStamps(f.Stamps()))
-		if len(kept) != 2 || ParseStamps("no JSON") != nil {
+		kept := ParseNote(f.Note().String())
+		if len(kept.Stamps) != 2 || ParseNote("no JSON").Stamps != nil {
 			t.Errorf("kept %v", kept)
 		}
 		if changed {
+			f.sets(men, 10, "mended")
 			f.change(athletes, "2")
 		}
 		f.Watcher.witness, f.Watcher.polled = newWitness(kept), make(chan struct{})
@@ -397,7 +403,7 @@ func TestUnsettledStampsAreNotKept(t *testing.T) {
 	f.opts.Changes.Settle = time.Hour
 	f.change(athletes, "2")
 	f.poll(t)
-	if got := f.Stamps()[athletes].Updated; got != "1" {
+	if got := f.Note().Stamps[athletes].Updated; got != "1" {
 		t.Errorf("kept %q", got)
 	}
 }
@@ -408,7 +414,7 @@ func TestChangeUnderTheSameStamp(t *testing.T) {
 	f := newTables(t)
 	f.stamps[athletes] = store.Stamp{Created: "0", Updated: "1", Recent: true}
 	f.generation.Store(f.generation.Load().WithStamps(f.stamps))
-	f.Watcher.witness = newWitness(nil)
+	f.Watcher.witness = newWitness(Note{})
 	f.witness.resolution = time.Hour
 	f.poll(t)
 	f.cache.Purge(func(e *cache.Entry) bool { return e.Key == f.keys[menList] }, true)

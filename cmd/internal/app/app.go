@@ -93,7 +93,7 @@ func (a *App) build(version string) (err error) {
 			Interval: cfg.Cache.Poll, OnPublish: a.toSave,
 			Changes: generation.Changes{
 				Settle: cfg.Cache.Settle, MaxAge: cfg.Cache.DataMaxAge, ImplausibleAfter: cfg.Cache.ImplausibleAfter,
-				Stamps: generation.ParseStamps(note),
+				Saved: generation.ParseNote(note),
 			},
 		},
 		Memory:   &memfile.Memory{Changed: newMemoryLimit(cfg.MemoryLimit).follow},
