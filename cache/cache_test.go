@@ -174,8 +174,8 @@ func TestBeforeTheFirstGeneration(t *testing.T) {
 	})
 }
 
-// After a publish only keys whose data has changed are filled again, once each,
-// whichever shelf holds them.
+// After a publish only keys whose data has changed are filled again, once each, on every
+// shelf.
 func TestNewGeneration(t *testing.T) {
 	o := &fakeOrigin{}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {
@@ -427,7 +427,7 @@ func TestFillsAtOnce(t *testing.T) {
 		}
 		wg.Wait()
 		if most := o.most.Load(); most != fills {
-			t.Errorf("%d fills at once, want %d", most, fills)
+			t.Errorf("%d concurrent fills, want %d", most, fills)
 		}
 		calls(t, o, keys)
 	})

@@ -18,7 +18,7 @@ type Saved struct {
 	Filled time.Time
 	Took   time.Duration
 	Warm   bool   // from the warm set; otherwise from the hot shelf
-	Purged bool   // stale, whatever its generation
+	Purged bool   // stale in every generation
 	Asked  uint32 // number of requests
 }
 

@@ -172,8 +172,7 @@ func TestLateErrorRaisesNoSecondOutage(t *testing.T) {
 	})
 }
 
-// A fill that was cancelled by its owner or by Close reports no outage, whatever its
-// error.
+// A fill that was cancelled by its owner or by Close reports no outage, with any error.
 func TestCancelledFillRaisesNoAlarm(t *testing.T) {
 	for name, stop := range map[string]func(*Cache, context.CancelFunc){
 		"by its owner": func(_ *Cache, cancel context.CancelFunc) { cancel() },
@@ -250,7 +249,7 @@ func TestRefreshesAtOnce(t *testing.T) {
 				}
 				synctest.Wait()
 				if now := o.now.Load(); now != most {
-					t.Errorf("round %d: %d refreshes at once, want %d of %d fills", round, now, most, fills)
+					t.Errorf("round %d: %d concurrent refreshes, want %d of %d fills", round, now, most, fills)
 				}
 			}
 			if fills > 1 {

@@ -161,7 +161,7 @@ func (c *Cache) read(ctx context.Context, key string) (v *slot.Version, err erro
 	return slot.NewVersion(e, began), nil
 }
 
-// retryAfter is how long a key is left alone after a refresh that failed.
+// retryAfter is the time without refreshes of a key after a refresh that failed.
 const retryAfter = 5 * time.Second
 
 // clock returns the monotonic time since the cache was made.

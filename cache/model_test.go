@@ -15,9 +15,9 @@ import (
 	"time"
 )
 
-// A model runs one schedule: a sequence of actions on a cache, with each fill, preparation
-// and recoding going on until an action ends it. The model knows what the database holds
-// and which reads may still be served, and checks each answer against that.
+// A model runs a schedule: a sequence of actions on a cache, with each fill, preparation
+// and recoding going on until an action ends it. The model knows the database's state and
+// the reads that may still be served, and checks each answer against that.
 type model struct {
 	t      testing.TB
 	choose func(n int) int // returns the schedule's next choice, from 0 to n-1

@@ -42,8 +42,9 @@ type Options struct {
 	// nil if it may be. It applies to each answer, whether it was filled, adopted
 	// or recoded. Nil allows all complete answers.
 	Check func(*Content) error
-	// Absent reports whether an answer says that there is nothing. Such answers have
-	// a small share of the budget to themselves. Nil means that none does.
+	// Absent reports whether an answer has no content, as for a row that does not exist.
+	// Such answers have a small share of the budget to themselves. Nil means that every
+	// answer has content.
 	Absent func(*Content) bool
 	// Recode returns other variants of an entry that has just been stored, which
 	// take too long to make while a request waits, or nil to leave it as it is. The
@@ -56,8 +57,8 @@ type Options struct {
 	// OnPurge is called after each purge: entries that were exported before may be purged
 	// now. May be nil.
 	OnPurge func()
-	// IsDown reports whether the error of a fill means that the origin is down,
-	// rather than that one key fails. Nil means that no error does.
+	// IsDown reports whether the error of a fill means that the origin is down, rather
+	// than a failure of the key alone. Nil means that no error does.
 	IsDown func(error) bool
 	// Outage is shared with other code that learns of outages of the origin; nil means
 	// that only fills report outages.

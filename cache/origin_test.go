@@ -189,7 +189,7 @@ func get(t testing.TB, c *Cache, key string, want Outcome, fill string) *Entry {
 		return &Entry{}
 	}
 	if got := string(e.Variants[0].ETag); e.Key != key || got != fill {
-		t.Errorf("Get(%s): %s of fill %s, want that of fill %s", key, e.Key, got, fill)
+		t.Errorf("Get(%s): %s of fill %s, want fill %s", key, e.Key, got, fill)
 	}
 	return e
 }

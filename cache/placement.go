@@ -5,11 +5,11 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
-// wins reports whether a version takes the place of another version of its key, old, in
-// a state. It is the one rule for that, wherever the two come from: a version that is
-// fresh in the state wins over a version that is not; otherwise the version that was
-// read later wins. During an outage only the order counts for keys that are filled from
-// elsewhere, because the origin may have a newer generation than the published one.
+// wins reports whether a version takes the place of another version of its key, old, in a
+// state. It is the only rule for replacement, for versions of every origin: a version
+// that is fresh in the state wins over a version that is not; otherwise the version that
+// was read later wins. During an outage only the order counts for keys that are filled
+// from elsewhere, because the origin may be ahead of the published generation.
 func (c *Cache) wins(in *slot.State, v, old *slot.Version) bool {
 	if old == nil {
 		return true
@@ -74,7 +74,7 @@ func (c *Cache) shelve(s *slot.Slot, v *slot.Version) (kept bool) {
 	return c.move(s, v, shelf.Tail)
 }
 
-// move puts a slot with the given version on a shelf, from wherever it is. Readers find
+// move puts a slot with the given version on a shelf, from any other place. Readers find
 // the slot all the time. It reports whether the slot stays there, and makes it leave the
 // cache if it does not.
 func (c *Cache) move(s *slot.Slot, v *slot.Version, to shelf.Place) (kept bool) {

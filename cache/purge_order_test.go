@@ -13,8 +13,8 @@ import (
 
 func everything(*Entry) bool { return true }
 
-// When a purge happens between the starts of two fills of a key, the older fill loses,
-// whichever ends last.
+// When a purge happens between the starts of two fills of a key, the older fill loses, in
+// either order of their ends.
 func TestFillFromBeforeAPurgeLoses(t *testing.T) {
 	for _, hard := range []bool{false, true} {
 		t.Run(fmt.Sprint("hard=", hard), func(t *testing.T) {
@@ -92,7 +92,8 @@ func TestHardPurgeDuringPrepare(t *testing.T) {
 	checkShelves(t, c)
 }
 
-// An answer that a request filled after a purge wins over one that was prepared before it.
+// An answer that a request filled after a purge wins over an answer that was prepared
+// before the purge.
 func TestPreparedBeforeAPurgeLoses(t *testing.T) {
 	o := &fakeOrigin{size: 10}
 	c := newCache(t, o, Options{})
@@ -106,7 +107,8 @@ func TestPreparedBeforeAPurgeLoses(t *testing.T) {
 	where(t, c, "list", "warm")
 }
 
-// An answer that was prepared after a purge wins over one whose fill began before it.
+// An answer that was prepared after a purge wins over an answer whose fill began before
+// the purge.
 func TestPreparedAfterAPurgeWins(t *testing.T) {
 	o := &fakeOrigin{gate: gated}
 	bubble(t, o, times, func(t *testing.T, c *Cache) {

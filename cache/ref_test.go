@@ -106,7 +106,7 @@ func TestGetFails(t *testing.T) {
 }
 
 // TestFollowWhilePublished: a ref finds a key of the warm set fresh while a publish
-// replaces one generation by another, whichever version the ref saw last.
+// replaces one generation by another, independent of the version that the ref saw last.
 func TestFollowWhilePublished(t *testing.T) {
 	o := &fakeOrigin{size: 1 << 10}
 	c := newCache(t, o, Options{})

@@ -26,9 +26,9 @@ func inFiles(m *memfile.Memory) Options {
 	}}
 }
 
-// Only cached entries and requests that hold an answer keep memory files open,
-// whatever happens to the entries: publish, drop, replacement, promotion, eviction,
-// purge. Closing does not depend on the garbage collector.
+// Only cached entries and requests that hold an answer keep memory files open, through
+// every event: publish, drop, replacement, promotion, eviction, purge. Closing does not
+// depend on the garbage collector.
 func TestFilesAreThoseOfEntries(t *testing.T) {
 	m := &memfile.Memory{}
 	o := &fakeOrigin{shape: func(e *Entry) { e.Variants[0].Body = make([]byte, 1+rand.IntN(20<<10)) }}
@@ -84,7 +84,7 @@ func TestFilesAreThoseOfEntries(t *testing.T) {
 		c.Purge(func(*Entry) bool { return true }, true)
 		synctest.Wait()
 		if m.Files() != 1 {
-			t.Errorf("%d files after all was purged but the one that is held", m.Files())
+			t.Errorf("%d files after all but the held entry were purged", m.Files())
 		}
 		if e.Variants[0].Release(); m.Files() != 0 || m.Bytes() != 0 {
 			t.Errorf("%d files of %d bytes are left", m.Files(), m.Bytes())
@@ -127,8 +127,8 @@ func TestHoldWhileEvicted(t *testing.T) {
 	}
 }
 
-// A body is read from its memory file, and hold fails for an entry of which one body
-// is gone.
+// A body is read from its memory file, and hold fails for an entry without one of its
+// bodies.
 func TestHoldAllOrNone(t *testing.T) {
 	m := &memfile.Memory{}
 	first, err := m.New([]byte("in a file"))

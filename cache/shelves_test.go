@@ -269,7 +269,7 @@ func TestBudgetHolds(t *testing.T) {
 	s := c.Stats()
 	t.Logf("%+v", s)
 	if warm, hot, tail := s.Shelves[0], s.Shelves[1], s.Shelves[2]; warm.Entries == 0 || hot.Evicted+hot.Rejected == 0 || tail.Evicted == 0 || tail.TooLarge == 0 {
-		t.Errorf("the test did not do what it is for: %+v", s)
+		t.Errorf("the test missed its case: %+v", s)
 	}
 }
 
@@ -286,7 +286,7 @@ func TestTooLargeAnswerIsServed(t *testing.T) {
 			if got := c.Stats().Shelves[2].TooLarge; got != n {
 				t.Errorf("%d counted as too large, want %d", got, n)
 			}
-			if c.entries(shelf.Tail) != 0 { // nor the small one before it
+			if c.entries(shelf.Tail) != 0 { // nor the small entry before it
 				t.Error("something was stored")
 			}
 			e := get(t, c, "list", Miss, strconv.FormatInt(n+2, 10))
@@ -343,7 +343,7 @@ func TestReadersNeverGoBack(t *testing.T) {
 					}
 					fill, _ := strconv.Atoi(string(e.Variants[0].ETag))
 					if fill < last {
-						t.Errorf("the entry of fill %d after that of fill %d", fill, last)
+						t.Errorf("the entry of fill %d after the entry of fill %d", fill, last)
 					}
 					last = fill
 				}

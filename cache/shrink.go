@@ -8,7 +8,7 @@ import (
 )
 
 const (
-	// shrinkEvery is how often the cache asks for idle time.
+	// shrinkEvery is the interval at which the cache checks for idle time.
 	shrinkEvery = time.Second
 	// shrinkRest is the pause after all entries have their smallest form.
 	shrinkRest = 15 * time.Second

@@ -26,7 +26,8 @@ type Outage = outage.Outage
 // nil discards them.
 func NewOutage(logger *slog.Logger) *Outage { return outage.New(logger) }
 
-// Lane is how long a fill keeps the origin busy. See package turns.
+// Lane classifies fills by the time for which they keep the origin busy. See package
+// turns.
 type Lane = turns.Lane
 
 // The lanes, and how many there are.

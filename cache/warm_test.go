@@ -45,7 +45,7 @@ func TestPrepare(t *testing.T) {
 			done := map[string]int{}
 			set := c.Prepare(t.Context(), g, all, func(w Warmed) {
 				if !inEach.CompareAndSwap(false, true) {
-					t.Error("two calls of each at once")
+					t.Error("two concurrent calls of each")
 				}
 				runtime.Gosched()
 				done[w.Key]++
@@ -57,7 +57,7 @@ func TestPrepare(t *testing.T) {
 			reader.Wait()
 			read()
 			if got := o.most.Load(); got != most {
-				t.Errorf("%d of %d fills at once, want %d", got, fills, most)
+				t.Errorf("%d of %d concurrent fills, want %d", got, fills, most)
 			}
 			calls(t, o, before+int64(len(changed)))
 			for i, k := range all {
@@ -82,7 +82,7 @@ func TestPrepare(t *testing.T) {
 }
 
 // Readers that iterate over the warm set never see an older generation after a newer
-// one, and never wait, however often a generation is published.
+// generation, and never wait, at any rate of publishes.
 func TestPublishInOneStep(t *testing.T) {
 	const lists, generations = 20, 100
 	o := &fakeOrigin{}
@@ -330,7 +330,7 @@ func TestRefreshedWhilePrepared(t *testing.T) {
 		g := o.moveTo("2", "dated")
 		c.Prepare(t.Context(), g, []string{"dated"}, func(Warmed) {})
 		if s := c.Stats(); s.Prepared != 0 {
-			t.Errorf("%d bytes are prepared beside the served ones", s.Prepared)
+			t.Errorf("%d bytes are prepared beside the served entries", s.Prepared)
 		}
 		c.Purge(everything, false)
 		get(t, c, "dated", Stale, "1")
@@ -489,7 +489,7 @@ func TestPrepareWithoutItsOrigin(t *testing.T) {
 				t.Errorf("%+v, want the error %v", w, want)
 			}
 			if w := set[1]; w.Err != nil || w.Filled || w.Entry == nil {
-				t.Errorf("what needs no fill: %+v", w)
+				t.Errorf("keys that need no fill: %+v", w)
 			}
 		}
 		o.moveTo("2")
@@ -514,7 +514,7 @@ func TestWarmBudget(t *testing.T) {
 	o := &fakeOrigin{size: 50_000}
 	bubble(t, o, Options{Bytes: 1 << 20}, func(t *testing.T, c *Cache) {
 		left := key("list", lists-1)
-		for range promoteAfter + 1 { // an old one of it is hot
+		for range promoteAfter + 1 { // an old version of it is hot
 			if _, _, err := c.lookup(left); err != nil {
 				t.Error(err)
 			}

@@ -98,7 +98,7 @@ func TestRemovedIsNoVictim(t *testing.T) {
 	}
 }
 
-// A budget that is raised gives room, and one that is lowered evicts nothing by itself.
+// A raised budget gives room, and a lowered budget evicts nothing by itself.
 func TestResize(t *testing.T) {
 	p := newPolicy(t, 100)
 	v := new(int)
@@ -110,7 +110,7 @@ func TestResize(t *testing.T) {
 	}
 }
 
-// A policy that is closed considers nothing, as one whose buffer is full.
+// A closed policy considers nothing, like a policy whose buffer is full.
 func TestDropped(t *testing.T) {
 	p := newPolicy(t, 100)
 	p.Close()

@@ -24,7 +24,7 @@ const (
 	temporary = ".xcri-tmp"
 	// leftBehind is the age from which such a file belongs to a process that is gone.
 	leftBehind = time.Minute
-	// mostLinks is how many symbolic links may lead to a file, as in Linux.
+	// mostLinks is the number of symbolic links that may lead to a file, as in Linux.
 	mostLinks = 40
 )
 

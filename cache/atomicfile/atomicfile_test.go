@@ -74,7 +74,7 @@ func TestReplace(t *testing.T) {
 	}
 }
 
-// A write that fails leaves the old file, and no part of the new one.
+// A write that fails leaves the old file, and no part of the new file.
 func TestReplaceFails(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "file")
@@ -93,8 +93,8 @@ func TestReplaceFails(t *testing.T) {
 	}
 }
 
-// The target of a symbolic link is replaced, also one that does not exist yet, and
-// the link stays.
+// The target of a symbolic link is replaced, or created if it does not exist, and the
+// link stays.
 func TestReplaceLinks(t *testing.T) {
 	for name, link := range map[string]func(dir string) string{
 		"absolute": func(dir string) string { return filepath.Join(dir, "to", "file") },
@@ -179,7 +179,8 @@ func TestCheckFolder(t *testing.T) {
 	}
 }
 
-// Temporary files of a process that is gone are removed; young ones and others stay.
+// Temporary files of a process that is gone are removed; young temporary files and all
+// other files stay.
 func TestLeftBehind(t *testing.T) {
 	dir := t.TempDir()
 	old := time.Now().Add(-2 * leftBehind)

@@ -195,7 +195,7 @@ func TestRefreshes(t *testing.T) {
 	}
 }
 
-// Close cancels what is under way and waits for it. Nothing begins afterwards.
+// Close cancels the fills under way and waits for them. No fill begins afterwards.
 func TestClose(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		f := newFills(t, nil)

@@ -26,8 +26,9 @@ type waited struct {
 	count  int
 }
 
-// join makes the caller one of those who wait for a flight, until leave. It must precede
-// the call that joins or begins the flight, whose fill has to use the returned context.
+// join counts the caller among the requests that wait for a flight, until leave. It must
+// precede the call that joins or begins the flight, whose fill has to use the returned
+// context.
 func (f *Fills) join(key, name string) (parent context.Context, leave func()) {
 	if lane, _ := f.opts.Lane(key); lane != turns.Costly {
 		return f.ctx, func() {}

@@ -17,8 +17,8 @@ func newFile(t *testing.T, m *Memory, b []byte) *File {
 	return f
 }
 
-// A file holds the bytes that it was made of, for each user, until the last one
-// releases it. It is closed then, without the garbage collector.
+// A file holds the bytes that it was made of, for each user, until the last user releases
+// it. It is closed then, without the garbage collector.
 func TestLastReleaseCloses(t *testing.T) {
 	body := bytes.Repeat([]byte("body"), 5000)
 	var changes []int64

@@ -6,14 +6,15 @@ import (
 )
 
 const (
-	// PromoteAfter is how many requests an item answers in the tail before it moves to
-	// the hot shelf. A crawl requests each page once or twice.
+	// PromoteAfter is the number of requests that an item answers in the tail before it
+	// moves to the hot shelf. A crawl requests each page once or twice.
 	PromoteAfter = 4
-	// displaceAfter is how many requests it must have answered to displace others
-	// there, and displaceFactor how many times as many as each of them.
+	// displaceAfter is the number of requests that an item must have answered to displace
+	// others there, and displaceFactor the least ratio to the requests of each displaced
+	// item.
 	displaceAfter  = 64
 	displaceFactor = 2
-	// displaceSample is how many hot items are considered for a displacement.
+	// displaceSample is the number of hot items that are considered for a displacement.
 	displaceSample = 32
 	// The admission policy is touched by the first requests for an item, and then by
 	// every touchEvery-th. Touching it more often, or for requests that find no item,

@@ -1,7 +1,7 @@
 package shelf
 
 // Shares of the budget, in percent: the limit of the warm set, and the room of absent
-// answers. The hot shelf gets hotShare of what these leave, the tail gets the rest.
+// answers. The hot shelf gets hotShare of the remainder, and the tail gets the rest.
 const (
 	warmShare   = 45
 	absentShare = 5

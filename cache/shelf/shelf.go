@@ -21,16 +21,16 @@ const (
 	Warm                 // the warm set, which is published with a generation
 	Hot                  // items that are requested again and again
 	Tail                 // all others
-	Absent               // answers that say that there is nothing
+	Absent               // answers without content
 	places
 )
 
 // String returns the name of the place in metrics and answers; empty for Nowhere.
 func (p Place) String() string { return [places]string{"", "warm", "hot", "tail", "absent"}[p] }
 
-// largestShare of the tail or of the absent shelf is the most that one item may take: a
+// largestShare of the tail or of the absent shelf is the limit for a single item: a
 // larger item would evict many and might then be refused itself. The same share of the
-// hot shelf is the most that an item may take there.
+// hot shelf is the limit for an item there.
 const largestShare = 4
 
 // Item is a pointer to a struct that embeds a Label.
@@ -79,11 +79,11 @@ type Stats struct {
 	Entries  int64
 	Evicted  int64 // pushed out by others
 	Rejected int64 // refused by the admission policy
-	TooLarge int64 // over the share that one entry may take, or over the warm set's
+	TooLarge int64 // over the limit of a single entry, or of the warm set
 	Dropped  int64 // lost because a write buffer was full
 }
 
-// New returns empty shelves with a budget of so many bytes.
+// New returns empty shelves with a budget in bytes.
 func New[T Item](bytes int64) (*Shelves[T], error) {
 	sh := &Shelves[T]{bytes: bytes}
 	for at := range places {
@@ -113,9 +113,9 @@ func (sh *Shelves[T]) Close() {
 	}
 }
 
-// Put puts an item on a shelf, from wherever it is, or changes its cost. It reports
-// whether the item stays there, and returns the items that had to leave for it. An item
-// that is not kept is nowhere, like those.
+// Put puts an item on a shelf, from any other place, or changes its cost. It reports
+// whether the item stays there, and returns the items that had to leave for it. These
+// items, and an item that is not kept, are nowhere.
 func (sh *Shelves[T]) Put(item T, at Place, cost int64) (kept bool, out []T) {
 	l, target := item.label(), sh.all[at]
 	if target.policy != nil && cost > target.Budget/largestShare {
@@ -214,7 +214,7 @@ func (sh *Shelves[T]) Bytes(at Place) int64 { return sh.all[at].Bytes }
 func (sh *Shelves[T]) Budget(at Place) int64 { return sh.all[at].Budget }
 
 // Stats returns the figures of each shelf, the warm set first. The warm set's budget is
-// what the others leave.
+// the remainder of the others.
 func (sh *Shelves[T]) Stats() (all []Stats) {
 	rest := sh.bytes
 	for _, p := range sh.all[Warm:] {

@@ -2,7 +2,7 @@
 // cached. The slot holds the version that is served and, while a generation is being
 // prepared, the version that will be served in that generation.
 //
-// Readers may look into slots and the index at any time. No other two calls may run
+// Readers may read slots and the index at any time. No other two calls may run
 // concurrently: their callers share one lock.
 package slot
 

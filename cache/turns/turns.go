@@ -9,16 +9,16 @@ import (
 	"sync"
 )
 
-// Lane is how long a fill keeps the origin busy. Lanes share the slots for fills so that
-// long fills do not delay short ones.
+// Lane classifies fills by the time for which they keep the origin busy. Lanes share the
+// slots for fills so that long fills do not delay short fills.
 type Lane uint8
 
 // The lanes.
 const (
 	Quick  Lane = iota // a moment
 	Heavy              // long, but not longer for one key than for another
-	Costly             // as long as whoever makes up the key wants
-	Lanes              // how many lanes there are
+	Costly             // as long as the author of the key wants
+	Lanes              // the number of lanes
 )
 
 // String returns the name of the lane in metrics and logs.
