@@ -25,7 +25,7 @@ import (
 // that are rarely at their highest at the moment of a sample.
 const glanceEvery = time.Second
 
-// record is what an Admin remembers: the history, the conditions, and the state that the
+// record is the memory of an Admin: the history, the conditions, and the state that the
 // next event is a change of.
 type record struct {
 	history *history.History

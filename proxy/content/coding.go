@@ -22,8 +22,8 @@ const (
 	// bestLevel and bestWindow (of 1 MiB) make the smallest bodies. A larger window
 	// takes twice the memory, and saves a thousandth of a list.
 	bestLevel, bestWindow = 11, 20
-	// bestPiece is how much of a body is compressed at the best level between two
-	// looks at the processor's other work.
+	// bestPiece is the part of a body that is compressed at the best level between two
+	// checks of the processor's other work, in bytes.
 	bestPiece = 64 << 10
 )
 

@@ -18,7 +18,8 @@ type held struct {
 	since time.Time // when the first implausible generation in a row was polled
 }
 
-// HeldFor returns how long a state that looks like half an import is held back.
+// HeldFor returns the time for which a state that resembles an unfinished import is held
+// back.
 func (w *Watcher) HeldFor() time.Duration { return w.opts.Changes.ImplausibleAfter }
 
 // hold returns an error while a generation must not be published: it resembles an

@@ -69,7 +69,7 @@ func TestSend(t *testing.T) {
 				}()
 				got := make([]byte, len(header)+len(body))
 				if _, err := io.ReadFull(client, got); err != nil || !bytes.Equal(got, text[:len(got)]) {
-					t.Fatalf("not what was written: %v", err)
+					t.Fatalf("not the written bytes: %v", err)
 				}
 				if err := <-sent; err != nil {
 					t.Error(err)

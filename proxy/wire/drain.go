@@ -12,11 +12,11 @@ import (
 // drainTick is the interval at which a drain checks for connections to close.
 const drainTick = 20 * time.Millisecond
 
-// Drain stops accepting connections and closes those that are open without losing a
+// Drain stops accepting connections and closes the open connections without losing a
 // request: a connection on which nothing has arrived for quiet is closed. The Handler
 // should close the connection with each answer meanwhile. Drain returns when no
-// connection is left, or ctx ends. The listener is closed, not shut down, so that
-// another process that holds it too goes on accepting.
+// connection is left, or ctx ends. The listener is closed, not shut down, so that another
+// process that holds it too goes on accepting.
 func (s *Server) Drain(ctx context.Context, quiet time.Duration) {
 	s.conns.closeListener()
 	left := map[*Conn]bool{}
@@ -58,7 +58,7 @@ func (c *conns) served() {
 	c.serving = false
 }
 
-// closeListener closes the listener, if there is one, and refuses later ones.
+// closeListener closes the listener, if there is a listener, and refuses later listeners.
 func (c *conns) closeListener() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -91,8 +91,9 @@ func (c *conns) count() int {
 	return len(c.open)
 }
 
-// release ends the wait of the connections on which nothing has arrived for quiet, but
-// for those in left, to which it adds them. It reports whether any is still open.
+// release ends the wait of the connections on which nothing has arrived for quiet, except
+// the connections in left, to which it adds them. It reports whether any connection is
+// still open.
 func (c *conns) release(left map[*Conn]bool, quiet time.Duration) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

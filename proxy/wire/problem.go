@@ -6,7 +6,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/wire/strict"
 )
 
-// Problems of a connection, beside those that the reading of a request finds.
+// Problems of a connection, in addition to the problems of a request's text.
 var (
 	errEnd      = strict.Bad("The request ends too early")
 	errHeadSize = &strict.Problem{Status: fasthttp.StatusRequestHeaderFieldsTooLarge, Detail: "The request's header is too large"}

@@ -58,15 +58,15 @@ func TestTimeouts(t *testing.T) {
 			time.Sleep(limits.Idle - time.Second)
 			trickle(c, long)
 		}, limits.Idle - time.Second + limits.Read, limits.Idle - time.Second + limits.Read},
-		"a hit that nobody reads":   {func(c net.Conn) { io.WriteString(c, hit) }, limits.Write, limits.Write + limits.Slack},
-		"a miss that nobody reads":  {func(c net.Conn) { io.WriteString(c, miss) }, limits.Write, limits.Write + limits.Slack},
-		"a hit that is read slowly": {func(c net.Conn) { io.WriteString(c, hit); readSlowly(c) }, limits.Write, limits.Write + limits.Slack},
+		"a hit that no client reads":  {func(c net.Conn) { io.WriteString(c, hit) }, limits.Write, limits.Write + limits.Slack},
+		"a miss that no client reads": {func(c net.Conn) { io.WriteString(c, miss) }, limits.Write, limits.Write + limits.Slack},
+		"a hit that is read slowly":   {func(c net.Conn) { io.WriteString(c, hit); readSlowly(c) }, limits.Write, limits.Write + limits.Slack},
 		"a large body, read slowly": {func(c net.Conn) {
 			io.WriteString(c, stricttest.Lines("GET /hit/large HTTP/1.1", "Host: a"))
 			readSlowly(c)
 		}, limits.Write, limits.Write + limits.Slack},
-		"a large miss, read slowly":   {func(c net.Conn) { io.WriteString(c, stricttest.Lines("GET /large HTTP/1.1", "Host: a")); readSlowly(c) }, limits.Write, limits.Write + limits.Slack},
-		"a refusal that nobody reads": {func(c net.Conn) { io.WriteString(c, "hello\r\n\r\n") }, limits.Write, limits.Write + limits.Slack},
+		"a large miss, read slowly":      {func(c net.Conn) { io.WriteString(c, stricttest.Lines("GET /large HTTP/1.1", "Host: a")); readSlowly(c) }, limits.Write, limits.Write + limits.Slack},
+		"a refusal that no client reads": {func(c net.Conn) { io.WriteString(c, "hello\r\n\r\n") }, limits.Write, limits.Write + limits.Slack},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := largeServer()

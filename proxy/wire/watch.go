@@ -9,7 +9,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/wire/socket"
 )
 
-// watchEvery is how often a watched connection is checked.
+// watchEvery is the interval at which a watched connection is checked.
 const watchEvery = 250 * time.Millisecond
 
 // Watch calls gone once the client of a request has closed its connection, as far as the

@@ -184,20 +184,20 @@ func TestServe(t *testing.T) {
 		stream string
 		want   []string
 	}{
-		"a hit":                         {hit, []string{wasHit}},
-		"a miss":                        {miss, []string{wasMiss}},
-		"all kinds":                     {hit + miss + post + hit + chunks + hit + hit + miss, []string{wasHit, wasMiss, wasPost, wasHit, wasChunks, wasHit, wasHit, wasMiss}},
-		"an empty line before each":     {"\r\n" + hit + "\r\n" + post + "\r\n" + hit, []string{wasHit, wasPost, wasHit}},
-		"a hit, with a body":            {stricttest.Lines("GET /hit HTTP/1.1", "Host: a", "Content-Length: 2") + "hi" + hit, []string{`GET /hit "hi"`, wasHit}},
-		"a hit, with an empty body":     {stricttest.Lines("GET /hit HTTP/1.1", "Host: a", "Content-Length: 0") + hit, []string{`GET /hit ""`, wasHit}},
-		"a hit of HTTP/1.0":             {stricttest.Lines("GET /hit HTTP/1.0", "Connection: keep-alive") + hit, []string{`GET /hit ""`, wasHit}},
-		"a hit that is the last":        {stricttest.Lines("GET /hit HTTP/1.1", "Host: a", "Connection: close") + hit, []string{`GET /hit ""`}},
-		"the last of HTTP/1.0":          {stricttest.Lines("GET /miss HTTP/1.0") + hit, []string{wasMiss}},
-		"an expectation, and no body":   {stricttest.Lines("GET /miss HTTP/1.1", "Host: a", "Expect: 100-continue") + hit, []string{wasMiss, wasHit}},
-		"an expectation of HTTP/1.0":    {stricttest.Lines("POST /p HTTP/1.0", "Expect: 100-continue", "Content-Length: 5") + "hello", []string{wasPost}},
-		"a body that is a request":      {stricttest.Lines("POST /p HTTP/1.1", "Host: a", fmt.Sprint("Content-Length: ", len(hit))) + hit + hit, []string{fmt.Sprintf("POST /p %q", hit), wasHit}},
-		"chunks that are requests":      {stricttest.Lines("POST /p HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(hit), hit) + hit, []string{fmt.Sprintf("POST /p %q", hit), wasHit}},
-		"a trailer that looks like one": {stricttest.Lines("POST /c HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "0\r\nGET: /hit HTTP/1.1\r\nHost: a\r\n\r\n" + hit, []string{`POST /c ""`, wasHit}},
+		"a hit":                              {hit, []string{wasHit}},
+		"a miss":                             {miss, []string{wasMiss}},
+		"all kinds":                          {hit + miss + post + hit + chunks + hit + hit + miss, []string{wasHit, wasMiss, wasPost, wasHit, wasChunks, wasHit, wasHit, wasMiss}},
+		"an empty line before each":          {"\r\n" + hit + "\r\n" + post + "\r\n" + hit, []string{wasHit, wasPost, wasHit}},
+		"a hit, with a body":                 {stricttest.Lines("GET /hit HTTP/1.1", "Host: a", "Content-Length: 2") + "hi" + hit, []string{`GET /hit "hi"`, wasHit}},
+		"a hit, with an empty body":          {stricttest.Lines("GET /hit HTTP/1.1", "Host: a", "Content-Length: 0") + hit, []string{`GET /hit ""`, wasHit}},
+		"a hit of HTTP/1.0":                  {stricttest.Lines("GET /hit HTTP/1.0", "Connection: keep-alive") + hit, []string{`GET /hit ""`, wasHit}},
+		"a hit that is the last":             {stricttest.Lines("GET /hit HTTP/1.1", "Host: a", "Connection: close") + hit, []string{`GET /hit ""`}},
+		"the last of HTTP/1.0":               {stricttest.Lines("GET /miss HTTP/1.0") + hit, []string{wasMiss}},
+		"an expectation, and no body":        {stricttest.Lines("GET /miss HTTP/1.1", "Host: a", "Expect: 100-continue") + hit, []string{wasMiss, wasHit}},
+		"an expectation of HTTP/1.0":         {stricttest.Lines("POST /p HTTP/1.0", "Expect: 100-continue", "Content-Length: 5") + "hello", []string{wasPost}},
+		"a body that is a request":           {stricttest.Lines("POST /p HTTP/1.1", "Host: a", fmt.Sprint("Content-Length: ", len(hit))) + hit + hit, []string{fmt.Sprintf("POST /p %q", hit), wasHit}},
+		"chunks that are requests":           {stricttest.Lines("POST /p HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + fmt.Sprintf("%x\r\n%s\r\n0\r\n\r\n", len(hit), hit) + hit, []string{fmt.Sprintf("POST /p %q", hit), wasHit}},
+		"a trailer that resembles a request": {stricttest.Lines("POST /c HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "0\r\nGET: /hit HTTP/1.1\r\nHost: a\r\n\r\n" + hit, []string{`POST /c ""`, wasHit}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := testServer(nil)
@@ -512,7 +512,7 @@ func TestConnectionFlood(t *testing.T) {
 		}
 		client := silent[4]
 		if n, err := client.Read(make([]byte, 1)); n > 0 || err != io.EOF {
-			t.Errorf("the last one: %d bytes, %v", n, err)
+			t.Errorf("the last answer: %d bytes, %v", n, err)
 		}
 		for _, client := range silent {
 			defer client.Close()

@@ -114,7 +114,7 @@ func (h *History) Sample(now time.Time, r Reading, g Gauges) {
 	}
 }
 
-// add appends the sample of the time since the last one.
+// add appends the sample of the time since the last sample.
 func (s *series) add(routes []string, now time.Time, r Reading, g Gauges) {
 	p := point{Sample: api.Sample{
 		At: now.UnixMilli(), Seconds: now.Sub(s.at).Seconds(), Routes: []api.Flow{},

@@ -126,8 +126,8 @@ func TestRecent(t *testing.T) {
 	}
 }
 
-// TestWindow holds that a window of two days counts each request once, whatever step its
-// samples have, and that a window without samples is nil.
+// TestWindow holds that a window of two days counts each request once, with samples of
+// any step, and that a window without samples is nil.
 func TestWindow(t *testing.T) {
 	begun := time.UnixMilli(1700000000000)
 	c := newClock(begun)

@@ -1,7 +1,7 @@
-// Package socket does with a connection's socket what package net does not: it sends
+// Package socket uses a connection's socket in ways that package net lacks: it sends
 // memory files without copying them, limits the bytes that wait in the kernel, and asks
 // for the time of the last data and for the end of the client. On systems other than
-// Linux, and for connections without a socket, it does without.
+// Linux, and for connections without a socket, it does nothing of this.
 package socket
 
 import (

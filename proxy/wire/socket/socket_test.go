@@ -15,7 +15,7 @@ func TestQuietFor(t *testing.T) {
 	client, conn := joined(t)
 	long := time.Now().Add(-time.Hour)
 	if _, known := sinceLastData(conn); known != (runtime.GOOS == "linux") {
-		t.Errorf("the kernel tells: %t", known)
+		t.Errorf("the kernel reports it: %t", known)
 	}
 	if runtime.GOOS != "linux" {
 		return

@@ -294,9 +294,9 @@ func (h *Head) connection(value []byte) {
 	}
 }
 
-// isHost reports whether a value of Host is a name or an address, with or without a
-// port. Of the characters that RFC 3986 allows in names it takes only those that names
-// have.
+// isHost reports whether a value of Host is a name or an address, with or without a port.
+// Of the characters that RFC 3986 allows in names it accepts only the characters of real
+// names.
 func isHost(host []byte) bool {
 	if len(host) > 0 && host[0] == '[' {
 		end := bytes.IndexByte(host, ']')
