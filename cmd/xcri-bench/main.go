@@ -54,7 +54,7 @@ func parse(args []string) (s settings, err error) {
 		known = append(known, c.name)
 	}
 	flags := flag.NewFlagSet("xcri-bench", flag.ExitOnError)
-	only := flags.String("only", strings.Join(known, ","), "what to measure")
+	only := flags.String("only", strings.Join(known, ","), "the group of rows to measure")
 	flags.BoolVar(&s.lab.Plan.Short, "short", false, "fewer and shorter rounds")
 	flags.BoolVar(&s.lab.Why, "why", false, "show the system calls and the profile of each server that is compared, with strace and perf")
 	flags.BoolVar(&s.markdown, "markdown", false, "print tables for README.md")

@@ -12,7 +12,7 @@ import (
 
 // Row is a measured figure and the bound that it must keep.
 type Row struct {
-	What        string // the measurement's name
+	Name        string // the measurement's name
 	Ours, Other string // figures with their units; other may be empty
 	Value       float64
 	Most        bool // the bound is a maximum of value; otherwise a minimum
@@ -73,7 +73,7 @@ type Report struct {
 
 func (r *Report) Add(rows ...Row) {
 	for _, one := range rows {
-		Progress("%s: %s (%s)", one.What, inUnit(one.Value, one.Unit), one.verdict())
+		Progress("%s: %s (%s)", one.Name, inUnit(one.Value, one.Unit), one.verdict())
 	}
 	r.rows = append(r.rows, rows...)
 }
@@ -82,9 +82,9 @@ func (r *Report) Add(rows ...Row) {
 type table [][]string
 
 func (r *Report) tables() (tables []table) {
-	rows := table{{"what", "ours", "beside it", "measured", "needed", ""}}
+	rows := table{{"row", "ours", "beside it", "measured", "needed", ""}}
 	for _, one := range r.rows {
-		rows = append(rows, []string{one.What, one.Ours, one.Other, inUnit(one.Value, one.Unit), one.needed(), one.verdict()})
+		rows = append(rows, []string{one.Name, one.Ours, one.Other, inUnit(one.Value, one.Unit), one.needed(), one.verdict()})
 	}
 	tables = append(tables, rows)
 	if len(r.Paces) == 0 {

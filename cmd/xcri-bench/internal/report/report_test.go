@@ -37,7 +37,7 @@ func TestFigures(t *testing.T) {
 }
 
 func TestMarkdownIsTables(t *testing.T) {
-	r := Report{rows: []Row{{What: "a hit", Bound: 1, Value: 2}}, Paces: []Pace{{Question: "1 KB", Server: "nginx", PerCPU: 10}}}
+	r := Report{rows: []Row{{Name: "a hit", Bound: 1, Value: 2}}, Paces: []Pace{{Question: "1 KB", Server: "nginx", PerCPU: 10}}}
 	var text strings.Builder
 	r.Markdown(&text, "a machine")
 	for line := range strings.Lines(text.String()) {

@@ -172,7 +172,7 @@ var (
 func parseWrk(out string) (l Result, err error) {
 	requests, p99 := wrkRequests.FindStringSubmatch(out), wrkP99.FindStringSubmatch(out)
 	if requests == nil || p99 == nil {
-		return l, fmt.Errorf("not what wrk prints: %q", out)
+		return l, fmt.Errorf("not an output of wrk: %q", out)
 	}
 	took, err := time.ParseDuration(requests[2])
 	if err != nil {

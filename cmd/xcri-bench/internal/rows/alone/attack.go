@@ -111,12 +111,12 @@ func attack(ctx context.Context, l *lab.Lab, length time.Duration, what string, 
 		return true
 	})
 	l.Reports.Add(
-		report.Row{What: what + "cold pages, p95", Most: true, Bound: 500, Unit: "ms", Value: 1e3 * stats.Quantile(visitors.cold, .95),
+		report.Row{Name: what + "cold pages, p95", Most: true, Bound: 500, Unit: "ms", Value: 1e3 * stats.Quantile(visitors.cold, .95),
 			Ours: fmt.Sprintf("%d pages, median %s", len(visitors.cold), report.Milliseconds(stats.Median(visitors.cold))), Other: machine.Taken(lost)},
-		report.Row{What: what + "hot pages, p99", Most: true, Bound: 20, Unit: "ms", Value: 1e3 * stats.Quantile(visitors.hot, .99),
+		report.Row{Name: what + "hot pages, p99", Most: true, Bound: 20, Unit: "ms", Value: 1e3 * stats.Quantile(visitors.hot, .99),
 			Ours: fmt.Sprintf("%d pages, median %s", len(visitors.hot), report.Milliseconds(stats.Median(visitors.hot))), Other: "searches: " + answered},
-		report.Row{What: what + "pages that failed", Most: true, Bound: 0, Unit: "pages", Value: float64(visitors.failed), Other: visitors.why},
-		report.Row{What: what + "memory of MEMORY_LIMIT", Most: true, Bound: 1.1,
+		report.Row{Name: what + "pages that failed", Most: true, Bound: 0, Unit: "pages", Value: float64(visitors.failed), Other: visitors.why},
+		report.Row{Name: what + "memory of MEMORY_LIMIT", Most: true, Bound: 1.1,
 			Ours: report.Megabytes(float64(most)), Other: report.Megabytes(memoryLimit), Value: float64(most) / memoryLimit})
 	return nil
 }

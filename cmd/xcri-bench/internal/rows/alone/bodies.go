@@ -43,7 +43,7 @@ func memoryDuring(ctx context.Context, l *lab.Lab, what string, load func(ctx co
 	if err != nil {
 		return err
 	}
-	l.Reports.Add(report.Row{What: what + ": memory of MEMORY_LIMIT", Most: true, Bound: 1.1, Ours: ours + ", " + report.Megabytes(float64(most)),
+	l.Reports.Add(report.Row{Name: what + ": memory of MEMORY_LIMIT", Most: true, Bound: 1.1, Ours: ours + ", " + report.Megabytes(float64(most)),
 		Other: report.Megabytes(memoryLimit), Value: float64(most) / memoryLimit})
 	return nil
 }

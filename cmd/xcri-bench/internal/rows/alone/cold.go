@@ -53,7 +53,7 @@ func Cold(ctx context.Context, l *lab.Lab) error {
 		selects = append(selects, time.Since(begun).Seconds())
 	}
 	fills, selects = fills[1:], selects[1:] // the first warms up
-	l.Reports.Add(report.Row{What: "cold whole list: time to the mariadb client's SELECT to /dev/null", Most: true, Bound: 2,
+	l.Reports.Add(report.Row{Name: "cold whole list: time to the mariadb client's SELECT to /dev/null", Most: true, Bound: 2,
 		Ours: report.Milliseconds(stats.Median(fills)), Other: report.Milliseconds(stats.Median(selects)), Value: stats.Median(stats.Ratios(fills, selects))})
 	return nil
 }
@@ -78,6 +78,6 @@ func Encoding(ctx context.Context, l *lab.Lab) error {
 	if best == 0 {
 		return errors.New("go test -bench Rows " + encoder + " reports no MB/s")
 	}
-	l.Reports.Add(report.Row{What: "JSON text of rows made on one core", Bound: 500, Unit: "MB/s", Ours: fmt.Sprintf("%.0f MB/s", best), Value: best})
+	l.Reports.Add(report.Row{Name: "JSON text of rows made on one core", Bound: 500, Unit: "MB/s", Ours: fmt.Sprintf("%.0f MB/s", best), Value: best})
 	return nil
 }

@@ -82,17 +82,17 @@ func Day(ctx context.Context, l *lab.Lab) error {
 	}
 	at := what + " at " + report.Thousands(dayRate) + "/s: "
 	l.Reports.Add(
-		report.Row{What: at + "time", Most: true, Bound: bound, Unit: "s", Value: done.took(requests),
+		report.Row{Name: at + "time", Most: true, Bound: bound, Unit: "s", Value: done.took(requests),
 			Ours: report.Thousands(float64(done.Requests)/done.Seconds) + "/s", Other: report.Thousands(float64(done.Requests)) + " were made"},
-		report.Row{What: at + "errors", Most: true, Bound: 0, Unit: "errors", Value: float64(errorsBefore + done.Errors),
+		report.Row{Name: at + "errors", Most: true, Bound: 0, Unit: "errors", Value: float64(errorsBefore + done.Errors),
 			Ours: "with the days before"},
-		report.Row{What: at + "hit ratio after two days of others", Bound: 99, Unit: "%", Value: 100 * done.HitRatio},
-		report.Row{What: at + "p99 from when a request was due", Most: true, Bound: 25, Unit: "ms", Value: 1e3 * done.Latency.P99,
+		report.Row{Name: at + "hit ratio after two days of others", Bound: 99, Unit: "%", Value: 100 * done.HitRatio},
+		report.Row{Name: at + "p99 from when a request was due", Most: true, Bound: 25, Unit: "ms", Value: 1e3 * done.Latency.P99,
 			Other: machine.Taken(lost)})
 	if done, err = play(ctx, l, requests, "--seed", "3"); err != nil {
 		return err
 	}
-	l.Reports.Add(report.Row{What: what + ", as fast as it goes: time", Most: true, Bound: bound, Unit: "s", Value: done.took(requests),
+	l.Reports.Add(report.Row{Name: what + ", as fast as it goes: time", Most: true, Bound: bound, Unit: "s", Value: done.took(requests),
 		Ours: report.Thousands(float64(done.Requests)/done.Seconds) + "/s", Other: fmt.Sprintf("%d errors, p99 %s", done.Errors, report.Milliseconds(done.Latency.P99))})
 	if done.Errors > 0 {
 		return fmt.Errorf("%d errors as fast as it goes", done.Errors)

@@ -59,12 +59,12 @@ func Herd(ctx context.Context, l *lab.Lab) error {
 		return err
 	}
 	asked := herdClients * len(targets)
-	what := fmt.Sprintf("%d clients × %d cold lists at once: ", herdClients, len(targets))
+	what := fmt.Sprintf("%d clients × %d cold lists, concurrently: ", herdClients, len(targets))
 	l.Reports.Add(
-		report.Row{What: what + "fills", Most: true, Bound: float64(len(targets)), Unit: "fills", Value: float64(after.Cache.Fills - before.Cache.Fills),
+		report.Row{Name: what + "fills", Most: true, Bound: float64(len(targets)), Unit: "fills", Value: float64(after.Cache.Fills - before.Cache.Fills),
 			Other: fmt.Sprintf("%d transactions, as MariaDB counts", transactions-begun)},
-		report.Row{What: what + "connections to the database", Most: true, Bound: 8, Unit: "connections", Value: float64(connections)},
-		report.Row{What: what + "right answers", Bound: float64(asked), Unit: "answers", Value: float64(right), Other: failure(failed)})
+		report.Row{Name: what + "connections to the database", Most: true, Bound: 8, Unit: "connections", Value: float64(connections)},
+		report.Row{Name: what + "right answers", Bound: float64(asked), Unit: "answers", Value: float64(right), Other: failure(failed)})
 	return nil
 }
 

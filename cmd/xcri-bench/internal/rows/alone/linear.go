@@ -39,7 +39,7 @@ func LinearInRows(ctx context.Context, l *lab.Lab) error {
 		}
 		fit := stats.Straight(points)
 		length, off := fit.Farthest(points)
-		l.Reports.Add(report.Row{What: "fills, " + plan.name + ": farthest from a cost for each row and a base", Most: true, Bound: 20, Unit: "%", Value: 100 * off,
+		l.Reports.Add(report.Row{Name: "fills, " + plan.name + ": farthest from a cost for each row and a base", Most: true, Bound: 20, Unit: "%", Value: 100 * off,
 			Ours:  fmt.Sprintf("%.1f µs a row and %.1f ms", fit.Slope*1e6, fit.Base*1e3),
 			Other: fmt.Sprintf("%d to %d rows; farthest %.0f", plan.limit[0], plan.limit[len(plan.limit)-1], length)})
 	}

@@ -38,7 +38,7 @@ func StandardMemory(ctx context.Context, l *lab.Lab) error {
 	if err != nil {
 		return err
 	}
-	l.Reports.Add(report.Row{What: "memory with the warm set under full load, most", Most: true, Bound: 150, Unit: "MB", Value: most / report.MB,
+	l.Reports.Add(report.Row{Name: "memory with the warm set under full load, most", Most: true, Bound: 150, Unit: "MB", Value: most / report.MB,
 		Ours: fmt.Sprintf("%d lists asked for", len(warmSet))})
 
 	if err := ask.FillAll(ctx, snapshots); err != nil {
@@ -53,9 +53,9 @@ func StandardMemory(ctx context.Context, l *lab.Lab) error {
 		return err
 	}
 	l.Reports.Add(
-		report.Row{What: "cache after all lists of all snapshots, of CACHE_BYTES (64MiB)", Most: true, Bound: 1.1,
+		report.Row{Name: "cache after all lists of all snapshots, of CACHE_BYTES (64MiB)", Most: true, Bound: 1.1,
 			Ours: report.Megabytes(float64(s.Cache.Bytes)), Other: report.Megabytes(float64(s.Cache.Budget)), Value: float64(s.Cache.Bytes) / float64(s.Cache.Budget)},
-		report.Row{What: "the most memory until then, of MEMORY_LIMIT (150MiB)", Most: true, Bound: 1.1,
+		report.Row{Name: "the most memory until then, of MEMORY_LIMIT (150MiB)", Most: true, Bound: 1.1,
 			Ours: report.Megabytes(float64(ever)), Other: report.Megabytes(150 << 20), Value: float64(ever) / (150 << 20)})
 	return nil
 }
@@ -126,9 +126,9 @@ func RoomyMemory(ctx context.Context, l *lab.Lab) error {
 	}
 	held := int64(len(targets)) - (after.Cache.Fills - before.Cache.Fills)
 	l.Reports.Add(
-		report.Row{What: "every list of all 13 snapshots and the live ones, held (CACHE_BYTES=" + roomyCache + ")", Bound: float64(len(targets)), Unit: "lists",
+		report.Row{Name: "every list of all 13 snapshots and the live lists, held (CACHE_BYTES=" + roomyCache + ")", Bound: float64(len(targets)), Unit: "lists",
 			Ours: report.Megabytes(float64(after.Cache.Bytes)), Value: float64(held)},
-		report.Row{What: "memory with them under full load, most (MEMORY_LIMIT=" + roomyLimit + ")", Most: true, Bound: 300, Unit: "MB", Value: most / report.MB})
+		report.Row{Name: "memory with them under full load, most (MEMORY_LIMIT=" + roomyLimit + ")", Most: true, Bound: 300, Unit: "MB", Value: most / report.MB})
 	return nil
 }
 

@@ -38,9 +38,9 @@ func Warm(ctx context.Context, l *lab.Lab) error {
 		took, filled, most = append(took, s.Generation.Warm.Seconds), s.Generation.Warm.Filled, max(most, connections)
 	}
 	l.Reports.Add(
-		report.Row{What: fmt.Sprintf("warm set at the start, %d answers, median of 5", filled), Most: true, Bound: 3, Unit: "s",
+		report.Row{Name: fmt.Sprintf("warm set at the start, %d answers, median of 5", filled), Most: true, Bound: 3, Unit: "s",
 			Ours: fmt.Sprintf("%.2f s", stats.Median(took)), Value: stats.Median(took)},
-		report.Row{What: "connections to the database meanwhile", Most: true, Bound: 4, Unit: "connections", Value: float64(most)})
+		report.Row{Name: "connections to the database meanwhile", Most: true, Bound: 4, Unit: "connections", Value: float64(most)})
 	return nil
 }
 
@@ -77,7 +77,7 @@ func Imports(ctx context.Context, l *lab.Lab) error {
 			}
 			took = append(took, time.Since(committed).Seconds())
 		}
-		l.Reports.Add(report.Row{What: "import of " + of.what + ": from the commit to the publish, median", Most: true, Bound: 5, Unit: "s",
+		l.Reports.Add(report.Row{Name: "import of " + of.what + ": from the commit to the publish, median", Most: true, Bound: 5, Unit: "s",
 			Ours: fmt.Sprintf("%.2f s", stats.Median(took)), Other: fmt.Sprintf("longest %.2f s", slices.Max(took)), Value: stats.Median(took)})
 	}
 	return nil

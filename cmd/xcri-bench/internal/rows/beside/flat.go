@@ -40,7 +40,7 @@ func FlatInEntries(ctx context.Context, l *lab.Lab) error {
 	}
 	what := fmt.Sprintf("hits with %s entries cached to hits with %d, ", report.Thousands(float64(many)), few)
 	for i, asked := range []string{"the same keys asked", "all of them asked"} {
-		l.Reports.Add(report.Row{What: what + asked, Bound: 0.8,
+		l.Reports.Add(report.Row{Name: what + asked, Bound: 0.8,
 			Ours: fmt.Sprintf("%.2f of bare", large[i]), Other: fmt.Sprintf("%.2f of bare", small[0]), Value: large[i] / small[0]})
 	}
 	return nil
@@ -123,7 +123,7 @@ func FlatInConnections(ctx context.Context, l *lab.Lab) error {
 	if err != nil {
 		return err
 	}
-	l.Reports.Add(report.Row{What: "hits on 2,000 connections to hits on one", Bound: 0.8,
+	l.Reports.Add(report.Row{Name: "hits on 2,000 connections to hits on one", Bound: 0.8,
 		Ours: report.Thousands(stats.Median(all[1].PerCPU)) + "/s", Other: report.Thousands(stats.Median(all[0].PerCPU)) + "/s", Value: stats.Median(stats.Ratios(all[1].PerCPU, all[0].PerCPU))})
 	return nil
 }

@@ -180,7 +180,7 @@ func Hits(ctx context.Context, l *lab.Lab) error {
 			faster("hit, "+q.Name, all, neighbours.Bare, 0.95),
 			faster("hit, "+q.Name, all, rounds.Best(all, neighbours.Nginx, neighbours.Sending), 1.3),
 			faster("hit, "+q.Name, all, neighbours.Varnish, toVarnish),
-			report.Row{What: "hit, " + q.Name + ": p99 to that of " + neighbours.Names[neighbours.Bare], Most: true, Bound: 1.2,
+			report.Row{Name: "hit, " + q.Name + ": p99 compared with " + neighbours.Names[neighbours.Bare], Most: true, Bound: 1.2,
 				Ours: report.Milliseconds(stats.Median(all[neighbours.Ours].P99)), Other: report.Milliseconds(stats.Median(all[neighbours.Bare].P99)), Value: stats.Median(stats.Ratios(all[neighbours.Ours].P99, all[neighbours.Bare].P99))})
 	}
 	return nil
@@ -189,7 +189,7 @@ func Hits(ctx context.Context, l *lab.Lab) error {
 // faster returns a row with the ratio of the proxy's rate to another server's, per
 // processor time.
 func faster(what string, all []rounds.Series, than int, bound float64) report.Row {
-	return report.Row{What: what + ": to " + neighbours.Names[than], Bound: bound,
+	return report.Row{Name: what + ": to " + neighbours.Names[than], Bound: bound,
 		Ours: report.Thousands(stats.Median(all[neighbours.Ours].PerCPU)) + "/s", Other: report.Thousands(stats.Median(all[than].PerCPU)) + "/s",
 		Value: stats.Median(stats.Ratios(all[neighbours.Ours].PerCPU, all[than].PerCPU))}
 }
