@@ -311,7 +311,7 @@ func testSocketActivation(t *testing.T, s *service) {
 			n, err = told.Read(b)
 		}
 		if string(b[:n]) != want {
-			t.Fatalf("systemd was told %q, %v; want %s", b[:n], err, want)
+			t.Fatalf("systemd was notified of %q, %v; want %s", b[:n], err, want)
 		}
 	}
 	activate := func() {
@@ -499,6 +499,6 @@ func (s *service) refuseSecond(t *testing.T) {
 	// The script's child was killed too. This process has adopted it and waits for it.
 	var status syscall.WaitStatus
 	if _, err := syscall.Wait4(-pid, &status, 0, nil); err != nil || status.Signal() != syscall.SIGKILL {
-		t.Errorf("what the script started: %v, %v", status, err)
+		t.Errorf("the process of the script: %v, %v", status, err)
 	}
 }

@@ -15,11 +15,11 @@ func (p *program) healthCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "health",
 		Short: "Ask a running proxy whether it is healthy",
-		Long: `health asks the proxy that listens on LISTEN_ADDR, or the one at --url, for /health. The exit status is
+		Long: `health requests /health from the proxy on LISTEN_ADDR, or from the proxy at --url. The exit status is
 0 if it answers that it is healthy and 1 otherwise, with one line on stderr. With
---ready it asks for /readyz: a proxy that serves what it holds while the database is
-down is ready, though not healthy. That is the question for a supervisor that would
-replace the process, and its cache with it.
+--ready it requests /readyz: a proxy that serves cached answers while the database is
+down is ready, though not healthy. A supervisor that would replace the process, and its
+cache, should use --ready.
 
 ` + precedence,
 		Example: `  xcri-proxy health

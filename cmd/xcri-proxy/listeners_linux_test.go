@@ -183,7 +183,7 @@ func testActivatedListeners(t *testing.T, s *service) {
 	s.configure(t, strings.ReplaceAll(string(text), "ADMIN_ADDR", "#"))
 	s.start(t, `LISTEN_PID=$$ LISTEN_FDS=2 LISTEN_FDNAMES=x:admin exec "$0" "$@"`, nil, files...)
 	if state, err := s.process.Wait(); err != nil || state.ExitCode() != exit.Runtime || !strings.Contains(s.log(t), "systemd passed an admin socket, but ADMIN_ADDR is not set") {
-		t.Errorf("an admin socket that nobody asked for: %v %v", state, err)
+		t.Errorf("an unwanted admin socket: %v %v", state, err)
 	}
 	s.process = nil
 }

@@ -19,7 +19,7 @@ func (p *program) loadCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "load URL",
 		Short: "Play the visitors of the site against an API and measure how long answers take",
-		Long: `load makes the requests that the site's visitors make, or those of an access
+		Long: `load makes the requests of the site's visitors, or the requests of an access
 log, checks every answer, and prints the rate and the latencies. URL is the root
 of the API. Visitors request the divisions, teams and snapshots that the API
 itself lists, the best ranked most, and send back the ETags that they received;
@@ -79,7 +79,7 @@ Exit status:
 func addLoadFlags(flags *pflag.FlagSet, f *load.Options) {
 	flags.StringArrayVar(&f.Logs, "from-log", nil, "replay this access log `file` in the common or combined format, - for stdin; may be repeated")
 	flags.IntVar(&f.Requests, "requests", loadRequests, "how many requests count; of a log all, unless this is given")
-	flags.IntVar(&f.WarmUp, "warm-up", 0, "how many requests are made before those that count")
+	flags.IntVar(&f.WarmUp, "warm-up", 0, "number of requests before the measured requests")
 	flags.DurationVar(&f.Duration, "duration", 0, "how long to send requests that count, instead of --requests")
 	flags.IntVar(&f.Connections, "connections", 20, "how many clients there are, each with a connection")
 	flags.Float64Var(&f.Rate, "rate", 0, "how many requests a second are due; 0 for as many as there are answers")

@@ -22,7 +22,7 @@ func TestLoad(t *testing.T) {
 	url := "http://" + startProxy(t) + "/iz/xcri/api"
 	expect(t, 0, []string{"load", url, "--requests", "300", "--seed", "7"},
 		"300 requests in ", ", 0 errors\n", "statuses: 200 ", "outcomes: ", "hit ratio ", "\ntime in ms", "\nall              300 ", "\nlist ", "\nroster ",
-		"asking what there is: ")
+		"reading the catalogue: ")
 	stdout := expect(t, 0, []string{"load", url, "--requests", "5000", "--warm-up", "5000", "--connections", "16", "--json"})
 	var report load.Report
 	if err := json.Unmarshal([]byte(stdout), &report); err != nil {

@@ -65,7 +65,7 @@ func TestWrongCommandLines(t *testing.T) {
 				"  ADMIN_TOKEN (environment): must be at least 16 printable ASCII characters without a space\n" +
 				"  DATABASE_PORT=\"x\" (environment): must be a whole number from 1 to 65535\n" +
 				"see xcri-proxy config --help\n"},
-		{"unknown flag like one that is no setting", nil, []string{"purge", "--al"},
+		{"unknown flag that resembles a flag of no setting", nil, []string{"purge", "--al"},
 			"xcri-proxy: unknown flag: --al, did you mean --all?\nsee xcri-proxy purge --help\n"},
 		{"unknown short flag", nil, []string{"warm", "-x"},
 			"xcri-proxy: unknown flag: -x\nsee xcri-proxy warm --help\n"},

@@ -18,7 +18,7 @@ func (p *program) sourceCommand() *cobra.Command {
 		Short: "Show or change the sources of a running proxy's answers",
 		Long: `source changes the origin of the answers that are not in the cache: store is the
 database, legacy the old API, auto the database, and the old API while the
-database fails. It holds from the next load on, for all routes or those that --route
+database fails. It holds from the next load on, for all routes or the routes that --route
 names, and until --reset, which goes back to SOURCE and SOURCE_ROUTES; with
 STATE_FILE set, after a restart too. Cached answers of these routes are served
 once more while they are loaded from the new source. Without a source it shows

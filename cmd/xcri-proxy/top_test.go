@@ -58,7 +58,7 @@ func TestEveryCommand(t *testing.T) {
 			t.Errorf("%s has no example", cmd.Name())
 		}
 		if cmd.Name() == "maintenance" {
-			continue // its flags are those of its own commands
+			continue // its flags are the flags of its own commands
 		}
 		if cmd.Flags().Lookup(config.Key{Name: "ENV_FILE"}.Flag()) == nil {
 			t.Errorf("%s has no --env-file", cmd.Name())

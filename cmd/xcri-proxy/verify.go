@@ -37,7 +37,7 @@ Exit status:
 	flags := cmd.Flags()
 	flags.StringVar(&f.File, "file", "", "request the targets in this `file`, a target a line, # for comments; - for stdin")
 	flags.StringArrayVar(&f.Logs, "from-log", nil, "request the targets in this access log `file`, in the common or combined format, - for stdin; may be repeated")
-	flags.IntVar(&f.Top, "top", 500, "how many targets to take from the logs, the most requested ones")
+	flags.IntVar(&f.Top, "top", 500, "number of targets to take from the logs, the most requested first")
 	flags.Float64Var(&f.Rate, "rate", 2, "most questions a second, 0.1 to 100; each goes to both sources")
 	flags.IntVar(&f.Limit, "limit", 0, "most questions in all; 0 for no limit")
 	flags.IntVar(&f.Show, "show", 20, "most differences and failures that the report shows; --json shows all")

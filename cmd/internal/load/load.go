@@ -29,7 +29,7 @@ const learnTimeout = time.Minute
 type Options struct {
 	Logs        []string // access logs to replay; empty means the page mix
 	Requests    int      // that count; zero means no limit
-	WarmUp      int      // requests before those that count
+	WarmUp      int      // requests before the measured requests
 	Duration    time.Duration
 	Connections int
 	Rate        float64
@@ -54,7 +54,7 @@ func (f Options) Check(text string) (*url.URL, error) {
 	case err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Hostname() == "" || at.RawQuery != "" || at.Fragment != "" || at.User != nil:
 		return nil, fmt.Errorf("%q: want http://host:port or https://host/path", text)
 	case !f.Production && !isThisMachine(at.Hostname()):
-		return nil, fmt.Errorf("%s is not this machine: its server would get as many requests as it can answer from %d clients at once, and its visitors would wait behind them; if that is meant, add --yes-production", at.Host, f.Connections)
+		return nil, fmt.Errorf("%s is not this machine: its server would get as many requests as it can answer from %d concurrent clients, and its visitors would wait behind them; if that is meant, add --yes-production", at.Host, f.Connections)
 	case f.Requests < 0 || f.WarmUp < 0:
 		return nil, errors.New("--requests and --warm-up: want a number from 0 on")
 	case f.Requests == 0 && f.Duration == 0 && len(f.Logs) == 0:
@@ -123,7 +123,7 @@ func (r *run) source(ctx context.Context, base string, stdin io.Reader) (visitor
 	client := adminclient.Direct()
 	client.Timeout = learnTimeout
 	c, err := visitors.Learn(ctx, client, r.report.URL, func(done, all int) {
-		r.progress.Bar(done, all, fmt.Sprintf("asking what there is: %d of %d divisions", done, all))
+		r.progress.Bar(done, all, fmt.Sprintf("reading the catalogue: %d of %d divisions", done, all))
 	})
 	if err != nil {
 		return nil, exit.Wrap(exit.Unreachable, err)

@@ -238,7 +238,7 @@ func checkPoll(i *inspection, ctx context.Context) finding {
 
 func pollFinding(median, longest, every time.Duration) finding {
 	text := fmt.Sprintf("a poll takes %s, at most %s of %d, every %v", round(median), round(longest), polls, every)
-	const remedy = "raise GENERATION_POLL, or look for load on the server"
+	const remedy = "raise GENERATION_POLL, or find the load on the server"
 	switch {
 	case median > every:
 		return noGo(remedy, "%s", text)

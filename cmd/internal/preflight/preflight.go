@@ -53,7 +53,7 @@ func (f Options) Check() error {
 // check is one row of the checklist.
 type check struct {
 	name  string
-	needs string // a check whose no-go leaves this one out; empty means none
+	needs string // a check whose no-go skips this check; empty means none
 	run   func(*inspection, context.Context) finding
 }
 

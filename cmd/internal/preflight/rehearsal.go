@@ -117,7 +117,7 @@ func checkLatency(i *inspection, ctx context.Context) finding {
 	if i.flags.Requests == 0 {
 		return skip("--requests 0")
 	}
-	const remedy = "look for slow statements and locks in the database, and at CACHE_BYTES"
+	const remedy = "find slow statements and locks in the database, and check CACHE_BYTES"
 	root := i.rehearsal.url
 	catalogue, err := visitors.Learn(ctx, adminclient.Direct(), root.String(), nil)
 	if err != nil {

@@ -15,8 +15,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/site"
 )
 
-// checkSettings looks at settings that are valid but leave something out. A wrong
-// setting ends the command before.
+// checkSettings reports settings that are valid but incomplete. A wrong setting ends the
+// command before.
 func checkSettings(i *inspection, _ context.Context) finding {
 	cfg, parts := i.cfg, []finding{}
 	if info, err := os.Stat(cfg.EnvFile); err == nil && info.Mode().Perm()&0o007 != 0 {
@@ -43,7 +43,7 @@ func checkFiles(i *inspection, _ context.Context) finding {
 		setting, path string
 		bytes         int64 // room that it needs
 	}{
-		// A new file is complete before it replaces the old one.
+		// A new file is complete before it replaces the old file.
 		{"CACHE_FILE", i.cfg.Cache.File, 2 * i.cfg.Cache.Bytes}, {"STATE_FILE", i.cfg.StateFile, 1 << 20}, {"HISTORY_FILE", i.cfg.HistoryFile, 4 << 20}, {"PID_FILE", i.cfg.PIDFile, 1 << 12},
 	} {
 		if f.path == "" {

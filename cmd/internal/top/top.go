@@ -70,7 +70,8 @@ func Run(ctx context.Context, c *adminclient.Client, at string, f Options, std c
 	return show(ctx, screen, c, v, f.Interval)
 }
 
-// read reads the figures once. The figures before help to leave out what they hold.
+// read reads the figures once, and only the samples that are newer than the figures
+// before.
 func read(ctx context.Context, from Source, before *sample) sample {
 	s := sample{at: time.Now()}
 	if s.stats, s.err = from.Stats(ctx); s.err != nil {

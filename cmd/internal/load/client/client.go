@@ -55,7 +55,7 @@ type Client struct {
 	reader  *bufio.Reader
 	fresh   bool // no answer was read from the connection yet
 	request []byte
-	Answer  // the last one
+	Answer  // the last response
 }
 
 // Dial opens a connection.

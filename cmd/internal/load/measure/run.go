@@ -94,7 +94,7 @@ func Run(ctx context.Context, opts Options) (*Report, error) {
 	for range r.opts.Connections {
 		clients.Go(func() { r.visit(ctx) })
 	}
-	others.Go(func() { r.tell(ctx) })
+	others.Go(func() { r.progress(ctx) })
 	last := make(chan struct{}) // closed after the last answer
 	others.Go(func() { r.check.Work(last, r.tally.fail) })
 	if r.opts.Duration > 0 {
@@ -198,8 +198,8 @@ func (r *run) ask(c *client.Client, b *visitors.Browser, q *visitors.Request, pl
 	}
 }
 
-// tell calls Options.Progress until ctx ends.
-func (r *run) tell(ctx context.Context) {
+// progress calls Options.Progress until ctx ends.
+func (r *run) progress(ctx context.Context) {
 	ticker := time.NewTicker(tellEvery)
 	defer ticker.Stop()
 	before, at, done := r.tally.times(), time.Now(), int64(0)

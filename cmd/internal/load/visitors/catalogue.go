@@ -42,18 +42,18 @@ var divisionOrder = []int{2030, 2031, 2032, 2028, 19781, 19782, 2034}
 
 // learner reads the catalogue of an API.
 type learner struct {
-	client *http.Client
-	root   string
-	told   func(done, all int)
+	client   *http.Client
+	root     string
+	progress func(done, all int)
 }
 
 // Learn reads the catalogue of the API at root, a URL without a final slash. It calls
-// told, unless it is nil, after each list that was read.
-func Learn(ctx context.Context, client *http.Client, root string, told func(done, all int)) (*Catalogue, error) {
-	if told == nil {
-		told = func(int, int) {}
+// progress, unless it is nil, after each list that was read.
+func Learn(ctx context.Context, client *http.Client, root string, progress func(done, all int)) (*Catalogue, error) {
+	if progress == nil {
+		progress = func(int, int) {}
 	}
-	l := &learner{client, root, told}
+	l := &learner{client, root, progress}
 	c := &Catalogue{}
 	if err := l.snapshots(ctx, c); err != nil {
 		return nil, err
@@ -65,7 +65,7 @@ func Learn(ctx context.Context, client *http.Client, root string, told func(done
 		if err := l.lists(ctx, c.Season, &c.Scopes[i]); err != nil {
 			return nil, err
 		}
-		told(i+1, len(c.Scopes))
+		progress(i+1, len(c.Scopes))
 	}
 	c.Scopes = slices.DeleteFunc(c.Scopes, func(s Scope) bool { return len(s.Athletes) == 0 || len(s.Teams) == 0 })
 	if len(c.Scopes) == 0 {

@@ -21,7 +21,7 @@ type Log struct {
 	prefix   string
 	limit    int // requests taken; zero means all
 	requests []Request
-	targets  map[string]string // each target once, so that repeated ones share memory
+	targets  map[string]string // each target once, so that repeated targets share memory
 }
 
 // NewLog returns an empty Log for requests below prefix. It takes the first limit

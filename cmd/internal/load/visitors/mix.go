@@ -46,8 +46,8 @@ var accepts = []struct {
 // visitor's own.
 const atHome = 75
 
-// nobody is a handle of no athlete and no team.
-const nobody = 999_999_999
+// unknownHandle is a handle of no athlete and no team.
+const unknownHandle = 999_999_999
 
 // Mix is a Source of visits as on the real site. The visits are determined by the
 // seed. Its methods are safe for concurrent use.

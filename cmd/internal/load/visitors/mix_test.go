@@ -112,7 +112,7 @@ func TestMixWithFewThings(t *testing.T) {
 	}
 	for _, r := range all(NewMix(c, 1, 20_000)) {
 		if strings.Contains(r.Target, "knockout/2") || strings.Contains(r.Target, "matchups") || strings.Contains(r.Target, "search=") || strings.Contains(r.Target, "20-") {
-			t.Fatalf("asks for what is not there: %s", r.Target)
+			t.Fatalf("requests a missing page: %s", r.Target)
 		}
 	}
 }

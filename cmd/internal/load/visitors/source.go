@@ -1,5 +1,4 @@
-// Package visitors generates the requests of the site's visitors, and those of an
-// access log.
+// Package visitors generates the requests of the site's visitors, or of an access log.
 package visitors
 
 import "sync"

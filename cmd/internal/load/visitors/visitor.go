@@ -163,5 +163,5 @@ func (v *visitor) search() {
 }
 
 func (v *visitor) gone() {
-	v.ask(Absent, fmt.Sprintf("/teams/%d?season_year=%d&%s", nobody-v.rand.IntN(100), v.catalogue.Season, v.scope.params()))
+	v.ask(Absent, fmt.Sprintf("/teams/%d?season_year=%d&%s", unknownHandle-v.rand.IntN(100), v.catalogue.Season, v.scope.params()))
 }
