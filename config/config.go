@@ -18,27 +18,37 @@ import (
 // Config is the complete, checked configuration. It is read-only after Load and so
 // safe for concurrent use; callers must not modify its slices.
 type Config struct {
-	EnvFile         string     // file the settings were read from; empty = none
-	ListenAddr      string     // host:port, where an empty host means every address and port 0 any free port; or unix: and a path
-	ListenMode      SocketMode // of a Unix socket at ListenAddr
-	BasePath        string     // path prefix without a final slash; empty = none
-	LogLevel        slog.Level // least level that is logged
-	CORSOrigins     []string   // allowed origins; a single "*" = all, empty = none
-	AdminToken      Secret     // bearer token of the admin endpoints; empty = none set
-	Admin           Admin
-	ShutdownTimeout time.Duration  // longest wait for open requests at shutdown
-	MemoryLimit     int64          // soft limit of the whole process in bytes
-	TrustedProxies  []netip.Prefix // proxies whose X-Forwarded-* headers are accepted
-	StaticDir       string         // folder of the built site; empty = none
-	StateFile       string         // where changes made while running are kept; empty = nowhere
-	HistoryFile     string         // where the ops room's history is kept; empty = nowhere
-	PIDFile         string         // where the process ID is kept while serving; empty = nowhere
-	Slow            Slow
-	Database        Database
-	Cache           Cache
-	Legacy          Legacy
+	EnvFile string // file the settings were read from; empty = none
+	Server
+	Process
+	AdminToken Secret // bearer token of the admin endpoints; empty = none set
+	Admin      Admin
+	Slow       Slow
+	Database   Database
+	Cache      Cache
+	Legacy     Legacy
 
 	origins map[string]string // key name to the place its value came from
+}
+
+// Server holds where and for whom the proxy serves.
+type Server struct {
+	ListenAddr      string         // host:port, where an empty host means every address and port 0 any free port; or unix: and a path
+	ListenMode      SocketMode     // of a Unix socket at ListenAddr
+	BasePath        string         // path prefix without a final slash; empty = none
+	StaticDir       string         // folder of the built site; empty = none
+	CORSOrigins     []string       // allowed origins; a single "*" = all, empty = none
+	TrustedProxies  []netip.Prefix // proxies whose X-Forwarded-* headers are accepted
+	ShutdownTimeout time.Duration  // longest wait for open requests at shutdown
+}
+
+// Process holds the log, the memory and the files of the process.
+type Process struct {
+	LogLevel    slog.Level // least level that is logged
+	MemoryLimit int64      // soft limit of the whole process in bytes
+	StateFile   string     // where changes made while running are kept; empty = nowhere
+	HistoryFile string     // where the ops room's history is kept; empty = nowhere
+	PIDFile     string     // where the process ID is kept while serving; empty = nowhere
 }
 
 // Slow holds the times from which on work is logged as slow; zero means that none is.
@@ -52,16 +62,21 @@ type Database struct {
 	Host             string // or several, comma separated, in the order in which to try them
 	Port             int
 	Socket           string // path of a Unix socket; when set, Host and Port are not used
-	TLS              string // off, preferred, required or verify
-	TLSCA            string // PEM file of the authorities to trust; empty = the system's
-	TLSCert          string // PEM file of our certificate; empty = none
-	TLSKey           string // PEM file of its key; empty = none
+	TLS              TLS
 	Name             string
 	User             string
 	Password         Secret
 	MaxConns         int           // limit of open connections
 	ExtraColumns     []string      // RESOURCE.COLUMN, shown besides the known columns
 	StatementTimeout time.Duration // longest run of one statement on the server
+}
+
+// TLS configures the encryption of connections.
+type TLS struct {
+	Mode string // off, preferred, required or verify
+	CA   string // PEM file of the authorities to trust; empty = the system's
+	Cert string // PEM file of our certificate; empty = none
+	Key  string // PEM file of its key; empty = none
 }
 
 // Cache holds the sizes and times of the cache.
@@ -182,10 +197,10 @@ func (c Config) brokenRelations(bad map[string]bool) (problems []error) {
 	}{
 		{c.Cache.Bytes <= most, "CACHE_BYTES", "must be at most " + show(most) + ", 70% of MEMORY_LIMIT", "MEMORY_LIMIT"},
 		{c.Cache.FillTimeout > c.Database.StatementTimeout, "FILL_TIMEOUT", "must be longer than DATABASE_STATEMENT_TIMEOUT", "DATABASE_STATEMENT_TIMEOUT"},
-		{c.Database.TLS == "verify" || c.Database.TLSCA == "", "DATABASE_TLS_CA", "needs verify as DATABASE_TLS", "DATABASE_TLS"},
-		{c.Database.TLS != "off" || c.Database.TLSCert == "", "DATABASE_TLS_CERT", "needs DATABASE_TLS", "DATABASE_TLS"},
-		{c.Database.TLSCert != "" || c.Database.TLSKey == "", "DATABASE_TLS_KEY", "needs a DATABASE_TLS_CERT", "DATABASE_TLS_CERT"},
-		{c.Database.TLSKey != "" || c.Database.TLSCert == "", "DATABASE_TLS_CERT", "needs a DATABASE_TLS_KEY", "DATABASE_TLS_KEY"},
+		{c.Database.TLS.Mode == "verify" || c.Database.TLS.CA == "", "DATABASE_TLS_CA", "needs verify as DATABASE_TLS", "DATABASE_TLS"},
+		{c.Database.TLS.Mode != "off" || c.Database.TLS.Cert == "", "DATABASE_TLS_CERT", "needs DATABASE_TLS", "DATABASE_TLS"},
+		{c.Database.TLS.Cert != "" || c.Database.TLS.Key == "", "DATABASE_TLS_KEY", "needs a DATABASE_TLS_CERT", "DATABASE_TLS_CERT"},
+		{c.Database.TLS.Key != "" || c.Database.TLS.Cert == "", "DATABASE_TLS_CERT", "needs a DATABASE_TLS_KEY", "DATABASE_TLS_KEY"},
 		{!sameAddr(c.Admin.Addr, c.ListenAddr), "ADMIN_ADDR", "must differ from LISTEN_ADDR", "LISTEN_ADDR"},
 		{token || staysHere(c.Admin.Addr), "ADMIN_ADDR", "can be reached from other machines, so it needs an ADMIN_TOKEN", "ADMIN_TOKEN"},
 		{token || !bool(c.Admin.LocalToken), "ADMIN_LOCAL_TOKEN", "needs an ADMIN_TOKEN", "ADMIN_TOKEN"},

@@ -44,18 +44,16 @@ func TestDefaults(t *testing.T) {
 	got := load(t, nil)
 	got.origins = nil
 	want := Config{
-		ListenAddr:      "127.0.0.1:8000",
-		ListenMode:      0o666,
-		Admin:           Admin{SocketMode: 0o600},
-		BasePath:        "/iz/xcri",
-		LogLevel:        slog.LevelInfo,
-		CORSOrigins:     []string{"https://web4.ustfccca.org"},
-		ShutdownTimeout: 15 * time.Second,
-		MemoryLimit:     150 << 20,
-		TrustedProxies:  []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-		Slow:            Slow{Request: 500 * time.Millisecond, Fill: 250 * time.Millisecond},
+		Server: Server{
+			ListenAddr: "127.0.0.1:8000", ListenMode: 0o666, BasePath: "/iz/xcri", CORSOrigins: []string{"https://web4.ustfccca.org"},
+			TrustedProxies:  []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
+			ShutdownTimeout: 15 * time.Second,
+		},
+		Process: Process{LogLevel: slog.LevelInfo, MemoryLimit: 150 << 20},
+		Admin:   Admin{SocketMode: 0o600},
+		Slow:    Slow{Request: 500 * time.Millisecond, Fill: 250 * time.Millisecond},
 		Database: Database{
-			Host: "localhost", Port: 3306, Name: "web4ustfccca_iz", User: "web4ustfccca_public", TLS: "off",
+			Host: "localhost", Port: 3306, Name: "web4ustfccca_iz", User: "web4ustfccca_public", TLS: TLS{Mode: "off"},
 			MaxConns: 8, StatementTimeout: 10 * time.Second,
 		},
 		Cache: Cache{
@@ -95,10 +93,10 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"DATABASE_HOST", "::1", "::1", func(c Config) any { return c.Database.Host }},
 		{"DATABASE_PORT", "3307", 3307, func(c Config) any { return c.Database.Port }},
 		{"DATABASE_SOCKET", "/run/my sql.sock", "/run/my sql.sock", func(c Config) any { return c.Database.Socket }},
-		{"DATABASE_TLS", "Verify", "verify", func(c Config) any { return c.Database.TLS }},
-		{"DATABASE_TLS_CA", "/etc/ssl/ca.pem", "/etc/ssl/ca.pem", func(c Config) any { return c.Database.TLSCA }},
-		{"DATABASE_TLS_CERT", "/etc/ssl/client.pem", "/etc/ssl/client.pem", func(c Config) any { return c.Database.TLSCert }},
-		{"DATABASE_TLS_KEY", "/etc/ssl/client.key", "/etc/ssl/client.key", func(c Config) any { return c.Database.TLSKey }},
+		{"DATABASE_TLS", "Verify", "verify", func(c Config) any { return c.Database.TLS.Mode }},
+		{"DATABASE_TLS_CA", "/etc/ssl/ca.pem", "/etc/ssl/ca.pem", func(c Config) any { return c.Database.TLS.CA }},
+		{"DATABASE_TLS_CERT", "/etc/ssl/client.pem", "/etc/ssl/client.pem", func(c Config) any { return c.Database.TLS.Cert }},
+		{"DATABASE_TLS_KEY", "/etc/ssl/client.key", "/etc/ssl/client.key", func(c Config) any { return c.Database.TLS.Key }},
 		{"DATABASE_NAME", "other", "other", func(c Config) any { return c.Database.Name }},
 		{"DATABASE_USER", "someone", "someone", func(c Config) any { return c.Database.User }},
 		{"DATABASE_PASSWORD", " p#$ ", Secret(" p#$ "), func(c Config) any { return c.Database.Password }},

@@ -192,7 +192,7 @@ func checkAPI(t *testing.T, base string) {
 // TestMaintenanceChanges covers the requests that an operator may send.
 func TestMaintenanceChanges(t *testing.T) {
 	var log lockedLog
-	p, base := start(t, Options{Origin: &fakeOrigin{}, OnState: func(State) error { return errors.New("the disk is full") },
+	p, base := start(t, Options{Origin: &fakeOrigin{}, Kept: Kept{OnState: func(State) error { return errors.New("the disk is full") }},
 		Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if s := maintain(t, base, `{"on":false}`); s.On || s.Warning != "" {
 		t.Errorf("off, and was: %+v", s)
@@ -265,8 +265,8 @@ func TestMaintenanceAfterRestart(t *testing.T) {
 		t.Fatal("not warm")
 	}
 	var log lockedLog
-	p, err := New(Options{Origin: countingOrigin(&asked), Saved: saved, Generations: generation.Options{Interval: time.Millisecond},
-		State: State{Maintenance: &maintenance.Period{Since: time.Now(), Message: "still"}}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	p, err := New(Options{Origin: countingOrigin(&asked), Kept: Kept{Saved: saved, State: State{Maintenance: &maintenance.Period{Since: time.Now(), Message: "still"}}}, Generations: generation.Options{Interval: time.Millisecond},
+		Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,7 +289,7 @@ func TestMaintenanceAfterRestart(t *testing.T) {
 // the state file unchanged.
 func TestMaintenanceKeepsOtherState(t *testing.T) {
 	var kept atomic.Pointer[State]
-	p, base := start(t, Options{Origin: &fakeOrigin{}, OnState: func(s State) error { kept.Store(&s); return nil }})
+	p, base := start(t, Options{Origin: &fakeOrigin{}, Kept: Kept{OnState: func(s State) error { kept.Store(&s); return nil }}})
 	if err := p.state.change(func(s *State) { s.Sources = map[string]string{"": "store"} }); err != nil {
 		t.Fatal(err)
 	}

@@ -18,7 +18,7 @@ func TestNoticeInBrowser(t *testing.T) {
 	if until.Day() != time.Now().Day() {
 		around = until.Format("Monday, January 2, 3:04 PM MST")
 	}
-	_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri", State: State{Maintenance: &maintenance.Period{Since: time.Now(), Until: &until, Message: message}}})
+	_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri", Kept: Kept{State: State{Maintenance: &maintenance.Period{Since: time.Now(), Until: &until, Message: message}}}})
 	b.call("Emulation.setScriptExecutionDisabled", map[string]any{"value": true}, nil)
 	b.open(base + "/iz/xcri/teams")
 	for selector, want := range map[string]string{

@@ -145,7 +145,7 @@ func TestDoors(t *testing.T) {
 // TestAdminHasRoom: the admin listener answers while the public listener is full, and
 // has its own connection limit.
 func TestAdminHasRoom(t *testing.T) {
-	p, err := New(Options{Origin: &fakeOrigin{}, Generations: generation.Options{Pages: []string{}}, Admin: admin.Settings{Gate: gate.Options{Separate: true}}, MaxConns: 2})
+	p, err := New(Options{Origin: &fakeOrigin{}, Generations: generation.Options{Pages: []string{}}, Admin: admin.Settings{Gate: gate.Options{Separate: true}}, Limits: Limits{MaxConns: 2}})
 	if err != nil {
 		t.Fatal(err)
 	}

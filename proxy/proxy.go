@@ -60,9 +60,7 @@ type Options struct {
 	// Sources configures the sources of answers: Source, RouteSources, MaxErrors and
 	// MaxSlowdown. New sets the other fields.
 	Sources origin.Options
-	// Saved holds the entries of an earlier run. Fresh entries become hits, all others
-	// are stale.
-	Saved []cache.Saved
+	Kept
 	// BasePath is the path below which Apache shows the site, without a final
 	// slash. The API is below BasePath + "/api", and at the root.
 	BasePath string
@@ -72,11 +70,6 @@ type Options struct {
 	// VerifySample is the share of loads from the store, from 0 to 1, that are
 	// compared with the old API's answer.
 	VerifySample float64
-	// State is the saved state of an earlier run. OnState saves each change for the
-	// next run, and its error is reported to the client that made the change; OnState
-	// may be nil.
-	State   State
-	OnState func(State) error
 	// Site answers requests below BasePath that are not the API's; nil means no site.
 	Site *site.Site
 	// CORSOrigins may read answers from other sites; "*" allows all.
@@ -88,13 +81,7 @@ type Options struct {
 	TrustedProxies visitor.Trust
 	// Reuse configures how long clients may reuse the answers.
 	Reuse reply.Reuse
-	// Memory counts the memory files that hold large answers; nil means new Memory.
-	Memory *memfile.Memory
-	// Requests is the memory for the bodies of requests, and of the old API's answers
-	// to them; nil has no limit.
-	Requests *budget.Budget
-	// MaxConns limits the connections of clients; zero means MostConns.
-	MaxConns int
+	Limits
 	// Trace configures the reports of requests: Slow, and OnRequest, which is the access
 	// log; nil means none. New sets the other fields.
 	Trace trace.Options
@@ -102,6 +89,29 @@ type Options struct {
 	Version string
 	// Logger receives events that are not reported to a client; nil discards them.
 	Logger *slog.Logger
+}
+
+// Kept is the work of an earlier run, and keeps state for the next run.
+type Kept struct {
+	// Saved holds the entries of an earlier run. Fresh entries become hits, all others
+	// are stale.
+	Saved []cache.Saved
+	// State is the saved state of an earlier run. OnState saves each change for the
+	// next run, and its error is reported to the client that made the change; OnState
+	// may be nil.
+	State   State
+	OnState func(State) error
+}
+
+// Limits limit the memory and the connections of clients.
+type Limits struct {
+	// Memory counts the memory files that hold large answers; nil means new Memory.
+	Memory *memfile.Memory
+	// Requests is the memory for the bodies of requests, and of the old API's answers
+	// to them; nil has no limit.
+	Requests *budget.Budget
+	// MaxConns limits the connections of clients; zero means MostConns.
+	MaxConns int
 }
 
 // Proxy is an HTTP server for the read API. It is safe for concurrent use.
@@ -243,10 +253,13 @@ func (p *Proxy) generationOptions() generation.Options {
 func (p *Proxy) newAdmin() *admin.Admin {
 	opts := p.opts
 	return admin.New(admin.Options{
-		Settings: opts.Admin, Trust: opts.TrustedProxies, Store: opts.Origin, Legacy: opts.Legacy, Site: opts.Site, Memory: opts.Memory, Requests: opts.Requests,
-		Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Shares: p.shares, Origins: p.origins, Generations: p.generations,
-		Verify: p.verify, Maintenance: p.maintenance, Events: p.events, Slowest: p.slowest, OnSourceChange: p.moved,
-		Connections: func() wire.Stats { return p.server.Stats() }, Version: opts.Version, Logger: opts.Logger,
+		Settings: opts.Admin, Trust: opts.TrustedProxies,
+		Sources: admin.Sources{
+			Store: opts.Origin, Legacy: opts.Legacy, Origins: p.origins, Verify: p.verify, OnSourceChange: p.moved,
+		},
+		Resources: admin.Resources{Memory: opts.Memory, Requests: opts.Requests, Connections: func() wire.Stats { return p.server.Stats() }},
+		Site:      opts.Site, Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Shares: p.shares,
+		Generations: p.generations, Maintenance: p.maintenance, Events: p.events, Slowest: p.slowest, Version: opts.Version, Logger: opts.Logger,
 	})
 }
 

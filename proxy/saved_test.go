@@ -109,7 +109,7 @@ func TestSaved(t *testing.T) {
 				return store.Answer{}, errors.New("not to be asked")
 			},
 		},
-		Saved:  []cache.Saved{*good, *foreign},
+		Kept:   Kept{Saved: []cache.Saved{*good, *foreign}},
 		Logger: slog.New(slog.NewTextHandler(&log, nil)),
 	})
 	if err != nil {

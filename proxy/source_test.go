@@ -206,7 +206,7 @@ func TestSourceIsKept(t *testing.T) {
 	var kept State
 	var unkept error
 	opts := Options{Origin: &fakeOrigin{}, Legacy: old.client, Sources: origin.Options{Source: origin.FromAuto},
-		OnState: func(s State) error { kept = s; return unkept }}
+		Kept: Kept{OnState: func(s State) error { kept = s; return unkept }}}
 	_, base := start(t, opts)
 	if s := change(t, base, `{"source":"legacy"}`); s.Warning != "" {
 		t.Error(s.Warning)

@@ -276,26 +276,26 @@ func scripted(t *testing.T, states ...api.WarmState) (url string) {
 }
 
 func TestWarmPartly(t *testing.T) {
-	url := scripted(t, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Published: 1}, Current: "a"}, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Warming: true, Published: 1, Keys: 9, Done: 4}, Current: "a"},
-		api.WarmState{WarmStatus: api.WarmStatus{Looked: 8, Published: 2, Keys: 9, Done: 9, Filled: 7, Failed: 2, Error: "/teams/: too slow"}, Current: "b"})
+	url := scripted(t, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 7, Published: 1}}, Current: "a"}, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 7, Warming: true, Published: 1}, WarmProgress: api.WarmProgress{Keys: 9, Done: 4}}, Current: "a"},
+		api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 8, Published: 2}, WarmProgress: api.WarmProgress{Keys: 9, Done: 9, Filled: 7, Failed: 2}, PollFaults: api.PollFaults{Error: "/teams/: too slow"}}, Current: "b"})
 	expect(t, 4, []string{"warm", "--url", url}, "4 of 9 answers", "published: 9 answers, 7 of them loaded, 2 failed",
 		"xcri-proxy: 2 of 9 answers could not be loaded; the last: /teams/: too slow")
 }
 
 func TestWarmIsLate(t *testing.T) {
-	url := scripted(t, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Published: 1}}, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Published: 1, Warming: true, Keys: 9, Done: 4}})
+	url := scripted(t, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 7, Published: 1}}}, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 7, Published: 1, Warming: true}, WarmProgress: api.WarmProgress{Keys: 9, Done: 4}}})
 	expect(t, 1, []string{"warm", "--url", url, "--timeout", "500ms"}, "xcri-proxy: not finished within 500ms: 4 of 9 answers done")
-	url = scripted(t, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Published: 1}})
+	url = scripted(t, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 7, Published: 1}}})
 	expect(t, 1, []string{"warm", "--url", url, "--timeout", "500ms"}, "xcri-proxy: the proxy did not look within 500ms")
-	url = scripted(t, api.WarmState{WarmStatus: api.WarmStatus{Looked: 8, Published: 1, LookError: "no"}})
+	url = scripted(t, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 8, Published: 1}, PollFaults: api.PollFaults{LookError: "no"}}})
 	expect(t, 1, []string{"warm", "--url", url, "--timeout", "500ms"}, "xcri-proxy: nothing could be published within 500ms: no")
 }
 
 // TestWarmSurvivesARestart holds that the poll is requested again after a restart of
 // the proxy, which loses the ticket.
 func TestWarmSurvivesARestart(t *testing.T) {
-	url := scripted(t, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Published: 5}, Current: "a"}, api.WarmState{WarmStatus: api.WarmStatus{Looked: 7, Published: 5}, Current: "a"},
-		api.WarmState{WarmStatus: api.WarmStatus{Looked: 0}}, api.WarmState{WarmStatus: api.WarmStatus{Looked: 8, Published: 1, Keys: 9, Done: 9, Filled: 9}, Current: "b"})
+	url := scripted(t, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 7, Published: 5}}, Current: "a"}, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 7, Published: 5}}, Current: "a"},
+		api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 0}}}, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 8, Published: 1}, WarmProgress: api.WarmProgress{Keys: 9, Done: 9, Filled: 9}}, Current: "b"})
 	expect(t, 0, []string{"warm", "--url", url, "--timeout", "20s"}, "the proxy was restarted; trying again", "published: 9 answers")
 }
 

@@ -53,34 +53,44 @@ type Limit struct {
 type Options struct {
 	Settings
 	Trust visitor.Trust
-	// Store is the database, as far as this package needs it.
-	Store       interface{ Stats() store.Stats }
-	Legacy      *legacy.Client // nil if there is no old API
-	Site        *site.Site     // nil if there is no site
-	Memory      *memfile.Memory
-	Requests    *budget.Budget
+	Sources
+	Resources
+	Site        *site.Site // nil if there is no site
 	Routes      *route.Router
 	Cache       *cache.Cache
 	Outage      *cache.Outage
 	Metrics     *metrics.Metrics
 	Shares      *share.Shares
-	Origins     *origin.Origins
 	Generations *generation.Watcher
-	Verify      *verify.Verifier
 	Maintenance *maintenance.Mode
 	// Events takes the changes that operators make, and is shown to them; nil keeps none.
 	Events *events.List
 	// Slowest holds the slowest requests; nil means none.
 	Slowest *slowest.List
+	Version string // of the program
+	// Logger receives changes; nil discards them.
+	Logger *slog.Logger
+}
+
+// Sources are the origins of answers.
+type Sources struct {
+	// Store is the database, as far as this package needs it.
+	Store   interface{ Stats() store.Stats }
+	Legacy  *legacy.Client // nil if there is no old API
+	Origins *origin.Origins
+	Verify  *verify.Verifier
 	// OnSourceChange follows a change of sources with all that depends on them. It
 	// returns the number of entries that became stale, and why the change can't
 	// be kept for the next run.
 	OnSourceChange func(moved []*route.Route) (purged int, unkept error)
+}
+
+// Resources count the memory and the connections of the process.
+type Resources struct {
+	Memory   *memfile.Memory
+	Requests *budget.Budget
 	// Connections counts the connections of clients.
 	Connections func() wire.Stats
-	Version     string // of the program
-	// Logger receives changes; nil discards them.
-	Logger *slog.Logger
 }
 
 // Admin answers operators. It is safe for concurrent use.

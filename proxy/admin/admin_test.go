@@ -50,10 +50,12 @@ func newFixture(t *testing.T) *Admin {
 		t.Fatal(err)
 	}
 	return New(Options{
-		Store: database{}, Memory: &memfile.Memory{}, Routes: routes, Cache: cached, Outage: outage,
-		Metrics: metrics.New(len(routes.Routes())), Origins: origins, Maintenance: maintenance.New(maintenance.Options{}),
+		Sources: Sources{
+			Store: database{}, Origins: origins, Verify: verify.New(verify.Options{Store: database{}, Routes: routes}),
+		},
+		Resources: Resources{Memory: &memfile.Memory{}, Connections: func() wire.Stats { return wire.Stats{} }},
+		Routes:    routes, Cache: cached, Outage: outage,
+		Metrics: metrics.New(len(routes.Routes())), Maintenance: maintenance.New(maintenance.Options{}),
 		Generations: generation.New(generation.Options{Store: database{}, Cache: cached, Outage: outage, Routes: routes}),
-		Verify:      verify.New(verify.Options{Store: database{}, Routes: routes}),
-		Connections: func() wire.Stats { return wire.Stats{} },
 	})
 }

@@ -74,11 +74,16 @@ func (a *Admin) serveWarm(ctx *fasthttp.RequestCtx) {
 	a.sendJSON(ctx, fasthttp.StatusAccepted, answer)
 }
 
+func (a *Admin) warmStatus() api.WarmStatus {
+	s := a.opts.Generations.Status()
+	return api.WarmStatus{PollStatus: api.PollStatus(s.Polls), WarmProgress: api.WarmProgress(s.Progress), PollFaults: api.PollFaults(s.Faults)}
+}
+
 // serveWarmStatus answers with the progress of a warm-up, and with ?snapshot=DATE whether
 // that snapshot is published.
 func (a *Admin) serveWarmStatus(ctx *fasthttp.RequestCtx) {
 	// The status is read first: a generation that it counts is published below too.
-	state := api.WarmState{WarmStatus: api.WarmStatus(a.opts.Generations.Status())}
+	state := api.WarmState{WarmStatus: a.warmStatus()}
 	g, at := a.opts.Generations.Published()
 	down, _ := a.opts.Outage.Since()
 	state.PublishedAt, state.DownSince = orNull(at), orNull(down)

@@ -18,14 +18,19 @@ import (
 func (a *Admin) Stats() api.Stats {
 	conns := a.opts.Connections()
 	stats := api.Stats{
-		Version: a.opts.Version, Go: runtime.Version(), UptimeSeconds: time.Since(a.started).Seconds(),
-		Requests: api.Requests{
-			Outcomes: map[string]int64{}, Statuses: map[string]int64{}, NotModified: a.opts.Metrics.NotModified.Load(), Rejected: a.opts.Metrics.Rejected.Load(),
-			Inflated: a.opts.Metrics.Inflated.Load(), Panics: a.opts.Metrics.Panics.Load(), Open: conns.Open, Refused: conns.Refused,
-			AdminRefused: a.gate.Refused(), ClientRefused: a.opts.Shares.Refused(),
+		Program: api.Program{
+			Version: a.opts.Version, Go: runtime.Version(), UptimeSeconds: time.Since(a.started).Seconds(),
+			Conditions: a.conditions(time.Now()), Maintenance: newMaintenanceStats(a.opts.Maintenance.Period()),
 		},
-		Conditions: a.conditions(time.Now()), Loading: a.loading(time.Now()),
-		Routes: map[string]api.Route{}, Memory: a.processMemory(), Maintenance: newMaintenanceStats(a.opts.Maintenance.Period()), Verify: a.verifyStats(),
+		Traffic: api.Traffic{
+			Requests: api.Requests{
+				Outcomes: map[string]int64{}, Statuses: map[string]int64{}, NotModified: a.opts.Metrics.NotModified.Load(), Rejected: a.opts.Metrics.Rejected.Load(),
+				Inflated: a.opts.Metrics.Inflated.Load(), Panics: a.opts.Metrics.Panics.Load(), Open: conns.Open, Refused: conns.Refused,
+				AdminRefused: a.gate.Refused(), ClientRefused: a.opts.Shares.Refused(),
+			},
+			Routes: map[string]api.Route{},
+		},
+		Loading: a.loading(time.Now()), Memory: a.processMemory(), Verify: a.verifyStats(),
 	}
 	for code, n := range a.opts.Metrics.Statuses.Read() {
 		stats.Requests.Statuses[strconv.Itoa(code)] = n
@@ -35,7 +40,7 @@ func (a *Admin) Stats() api.Stats {
 	stats.Generation = api.Generation{
 		ID: cached.Generation, Published: orNull(cached.Published), Confirmed: orNull(a.opts.Generations.Confirmed()),
 		DownSince: orNull(cached.DownSince), StaleCount: cached.Stale, StaleSince: orNull(a.history.Stale(cached.Stale, time.Now())), StaleRoutes: map[string]api.Stale{},
-		Warm: api.WarmStatus(a.opts.Generations.Status()), Tables: []api.Table{},
+		Warm: a.warmStatus(), Tables: []api.Table{},
 	}
 	for _, t := range a.opts.Generations.Tables() {
 		stats.Generation.Tables = append(stats.Generation.Tables, api.Table{Name: t.Name, Recorded: t.Recorded, Changing: orNull(t.ChangingSince), Held: t.Held})

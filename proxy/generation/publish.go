@@ -29,8 +29,10 @@ func (w *Watcher) publish(ctx context.Context, g generation, t *work) error {
 	start := w.opts.Now()
 	keys := w.warmSet(g.Generation, t.keysFor(g.ID()))
 	w.requests.update(func(s *Status) {
-		*s = Status{Looked: s.Looked, Published: s.Published, Warming: true,
-			Generation: g.ID(), Calculated: g.Calculated(), Keys: len(keys)}
+		*s = Status{
+			Polls:    Polls{Looked: s.Looked, Published: s.Published, Warming: true, Generation: g.ID(), Calculated: g.Calculated()},
+			Progress: Progress{Keys: len(keys)},
+		}
 	})
 	set := w.opts.Cache.Prepare(ctx, g, keys, func(k cache.Warmed) { w.warmed(k, start) })
 	if err := w.obstacle(ctx, g, set); err != nil {

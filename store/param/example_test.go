@@ -7,7 +7,7 @@ import (
 )
 
 func ExampleParam_Canonical() {
-	limit := param.Param{Name: "limit", Kind: param.Int, Default: "100", Min: new(int64(1)), Max: new(int64(500))}
+	limit := param.Param{Name: "limit", Kind: param.Int, Default: "100", Range: param.Range{Min: new(int64(1)), Max: new(int64(500))}}
 	for _, text := range []string{"25", " 025.0", "1_00", "501", "ten"} {
 		value, given, problem := limit.Canonical(nil, []byte(text))
 		fmt.Printf("%q is %q, given %t, in range %t\n", text, value, given, problem == param.OK)

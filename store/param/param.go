@@ -30,16 +30,8 @@ type Param struct {
 
 	// Zero makes 0 and the empty text mean "not given".
 	Zero bool
-	// Min and Max bound an Int, where they are set; MinLen is the least number
-	// of characters of a Text.
-	Min, Max *int64
-	MinLen   int
-	// Choices are the values of a Choice, in canonical form; Fold maps a letter
-	// to its canonical case; Pattern is the rule in the words of the API's
-	// errors. Without a Pattern other text is let through as it is.
-	Choices []string
-	Fold    func(byte) byte
-	Pattern string
+	Range
+	Words
 	// Echo keeps the original text, because the answer repeats it.
 	Echo bool
 
@@ -48,6 +40,22 @@ type Param struct {
 	// text.
 	Where, Absent string
 	Like          bool
+}
+
+// Range bounds the values of a parameter. Min and Max bound an Int, where they are
+// set; MinLen is the least number of characters of a Text.
+type Range struct {
+	Min, Max *int64
+	MinLen   int
+}
+
+// Words are the values of a Choice, in canonical form; Fold maps a letter to its
+// canonical case; Pattern is the rule in the words of the API's errors. Without a
+// Pattern other text is let through as it is.
+type Words struct {
+	Choices []string
+	Fold    func(byte) byte
+	Pattern string
 }
 
 // Problem is the reason why a parameter's text is invalid; OK means that it is valid.

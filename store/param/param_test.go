@@ -54,14 +54,14 @@ func TestCanonicalInt(t *testing.T) {
 }
 
 func TestCanonical(t *testing.T) {
-	bounded := Param{Kind: Int, Min: new(int64(1)), Max: new(int64(500))}
+	bounded := Param{Kind: Int, Range: Range{Min: new(int64(1)), Max: new(int64(500))}}
 	zero := Param{Kind: Int, Zero: true}
-	folded := Param{Kind: Choice, Choices: []string{"M", "F"}, Fold: Upper, Pattern: "^[MFmf]$"}
+	folded := Param{Kind: Choice, Words: Words{Choices: []string{"M", "F"}, Fold: Upper, Pattern: "^[MFmf]$"}}
 	echoed := folded
 	echoed.Echo = true
-	open := Param{Kind: Choice, Choices: []string{"saga", "sewr", "osma", "xcri"}, Fold: Lower}
-	exact := Param{Kind: Choice, Choices: []string{"saga", "sewr", "osma", "xcri"}, Pattern: "^(saga|sewr|osma|xcri)$"}
-	long := Param{Kind: Text, MinLen: 2}
+	open := Param{Kind: Choice, Words: Words{Choices: []string{"saga", "sewr", "osma", "xcri"}, Fold: Lower}}
+	exact := Param{Kind: Choice, Words: Words{Choices: []string{"saga", "sewr", "osma", "xcri"}, Pattern: "^(saga|sewr|osma|xcri)$"}}
+	long := Param{Kind: Text, Range: Range{MinLen: 2}}
 	plain := Param{Kind: Text}
 	empty := Param{Kind: Text, Zero: true}
 	day := Param{Kind: Date}
@@ -155,7 +155,7 @@ func TestDay(t *testing.T) {
 
 // TestProblemKeepsOutput: an invalid text leaves the bytes before the value unchanged.
 func TestProblemKeepsOutput(t *testing.T) {
-	p := Param{Kind: Int, Max: new(int64(9))}
+	p := Param{Kind: Int, Range: Range{Max: new(int64(9))}}
 	for _, raw := range []string{"x", "10", strings.Repeat("9", 4301), " " + strings.Repeat("9", 4301)} {
 		if out, _, problem := p.Canonical([]byte("key="), []byte(raw)); problem == OK || !strings.HasPrefix(string(out), "key=") {
 			t.Errorf("%.10q: %.20q, problem %d", raw, out, problem)

@@ -9,7 +9,7 @@ var athleteEndpoints = []*query.Endpoint{
 	{
 		Path: "/athletes/",
 		Params: join(oneCalculation, paged, []param.Param{searchPeople,
-			{Name: "min_races", Kind: param.Int, Min: new(int64(1)), Where: "r.races_count >= ?"},
+			{Name: "min_races", Kind: param.Int, Range: param.Range{Min: new(int64(1))}, Where: "r.races_count >= ?"},
 			region.On("t.regl_group_name = ?"), conference.On("t.conf_group_name = ?")}),
 		Reads: []string{AthleteTable, TeamTable}, Lane: query.WholeList,
 		Answer: query.List(athletesWithTeams),

@@ -28,17 +28,17 @@ const (
 // the API's: errors are reported in it.
 var (
 	division     = param.Param{Name: "division", Kind: param.Int, Zero: true, Where: "r.division_code = ?"}
-	gender       = param.Param{Name: "gender", Kind: param.Choice, Choices: []string{"M", "F"}, Fold: param.Upper, Pattern: "^[MFmf]$", Where: "r.gender_code = ?"}
+	gender       = param.Param{Name: "gender", Kind: param.Choice, Words: param.Words{Choices: []string{"M", "F"}, Fold: param.Upper, Pattern: "^[MFmf]$"}, Where: "r.gender_code = ?"}
 	checkpoint   = param.Param{Name: "checkpoint_date", Kind: param.Date, Zero: true, Where: "r.checkpoint_date = ?", Absent: "r.checkpoint_date IS NULL"}
 	scoringGroup = param.Param{Name: "scoring_group", Kind: param.Text, Default: "division", Where: "r.scoring_group = ?"}
 	algorithm    = param.Param{Name: "algorithm_type", Kind: param.Text, Default: "light", Where: "r.algorithm_type = ?"}
-	offset       = param.Param{Name: "offset", Kind: param.Int, Default: "0", Min: new(int64(0))}
+	offset       = param.Param{Name: "offset", Kind: param.Int, Default: "0", Range: param.Range{Min: new(int64(0))}}
 	region       = param.Param{Name: "region", Kind: param.Text, Zero: true, Where: "r.regl_group_name = ?"}
 	conference   = param.Param{Name: "conference", Kind: param.Text, Zero: true, Where: "r.conf_group_name = ?"}
 	searchTeam   = search("r.team_name LIKE ?")
 	searchPeople = search("(r.athlete_name_first LIKE ? OR r.athlete_name_last LIKE ? OR r.team_name LIKE ?)")
 
-	groupType  = param.Param{Name: "rank_group_type", Kind: param.Choice, Default: "D", Choices: []string{"D", "R", "C"}, Pattern: "^[DRC]$", Where: "r.rank_group_type = ?"}
+	groupType  = param.Param{Name: "rank_group_type", Kind: param.Choice, Default: "D", Words: param.Words{Choices: []string{"D", "R", "C"}, Pattern: "^[DRC]$"}, Where: "r.rank_group_type = ?"}
 	group      = param.Param{Name: "rank_group_fk", Kind: param.Int, Where: "r.rank_group_fk = ?"}
 	genderCode = gender.Named("gender_code")
 )
@@ -48,11 +48,11 @@ func season(year string) param.Param {
 }
 
 func limit(standard string, most int64) param.Param {
-	return param.Param{Name: "limit", Kind: param.Int, Default: standard, Min: new(int64(1)), Max: new(most)}
+	return param.Param{Name: "limit", Kind: param.Int, Default: standard, Range: param.Range{Min: new(int64(1)), Max: new(most)}}
 }
 
 func search(where string) param.Param {
-	return param.Param{Name: "search", Kind: param.Text, MinLen: 2, Like: true, Where: where}
+	return param.Param{Name: "search", Kind: param.Text, Range: param.Range{MinLen: 2}, Like: true, Where: where}
 }
 
 // handle is a required integer in the path.

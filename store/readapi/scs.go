@@ -18,16 +18,16 @@ var (
 	scsScope = []param.Param{season("2024"), {Name: "division", Kind: param.Int, Default: "2030", Where: "r.division_code = ?"},
 		{Name: "gender", Kind: param.Text, Default: "M", Where: "r.gender_code = ?"}}
 	// scsLimit has no lower bound in the API.
-	scsLimit = param.Param{Name: "limit", Kind: param.Int, Default: "25", Max: new(int64(100))}
+	scsLimit = param.Param{Name: "limit", Kind: param.Int, Default: "25", Range: param.Range{Max: new(int64(100))}}
 	// component is compared in lower case, and refused with 400 if unknown.
-	component = param.Param{Name: "component", Kind: param.Choice, InPath: true, Required: true, Choices: components, Fold: param.Lower}
+	component = param.Param{Name: "component", Kind: param.Choice, InPath: true, Required: true, Words: param.Words{Choices: components, Fold: param.Lower}}
 )
 
 var scsEndpoints = []*query.Endpoint{
 	{
 		Path: "/scs/athletes/{athlete_hnd}/components",
 		Params: []param.Param{handle("athlete_hnd", "r.anet_athlete_hnd = ?"), season("2024"), division.KeepZero(),
-			{Name: "gender", Kind: param.Choice, Choices: []string{"M", "F"}, Fold: param.Upper, Where: "r.gender_code = ?"}},
+			{Name: "gender", Kind: param.Choice, Words: param.Words{Choices: []string{"M", "F"}, Fold: param.Upper}, Where: "r.gender_code = ?"}},
 		Reads: []string{ComponentTable}, Lane: query.ByKey,
 		Answer:   query.Single(athleteComponents),
 		NotFound: "SCS components not found for athlete {athlete_hnd}",
@@ -59,7 +59,7 @@ var scsEndpoints = []*query.Endpoint{
 	{
 		Path: "/scs/distribution/{component}",
 		Params: join([]param.Param{component}, scsScope,
-			[]param.Param{{Name: "bins", Kind: param.Int, Default: "10", Min: new(int64(5)), Max: new(int64(20))}}),
+			[]param.Param{{Name: "bins", Kind: param.Int, Default: "10", Range: param.Range{Min: new(int64(5)), Max: new(int64(20))}}}),
 		Reads: []string{ComponentTable}, Lane: query.WholeList,
 		Refuse: knownComponent(""),
 		Answer: distribution,
@@ -77,7 +77,7 @@ var componentEndpoints = []*query.Endpoint{
 	{
 		Path: "/components/leaderboard",
 		Params: join([]param.Param{
-			{Name: "component", Kind: param.Choice, Required: true, Choices: components, Pattern: "^(saga|sewr|osma|xcri)$"},
+			{Name: "component", Kind: param.Choice, Required: true, Words: param.Words{Choices: components, Pattern: "^(saga|sewr|osma|xcri)$"}},
 			season("2024"), division, gender}, paged),
 		Reads: []string{ComponentTable}, Lane: query.WholeList,
 		Answer: func(r *query.Read) error { return componentLists[r.Arg("component").Text](r) },

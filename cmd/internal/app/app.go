@@ -11,23 +11,14 @@ import (
 	"os"
 	"sync"
 
-	"github.com/lewistv/xcri-proxy/cache"
-	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/cmd/internal/cgroup"
 	"github.com/lewistv/xcri-proxy/cmd/internal/handover"
-	"github.com/lewistv/xcri-proxy/cmd/internal/idle"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy"
-	"github.com/lewistv/xcri-proxy/proxy/admin"
-	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/content"
-	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
-	"github.com/lewistv/xcri-proxy/proxy/origin"
-	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/site"
-	"github.com/lewistv/xcri-proxy/proxy/trace"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -75,61 +66,16 @@ func (a *App) build(version string) (err error) {
 	if last := a.listener.Predecessor; last != nil {
 		last.AwaitSaved(savePatience)
 	}
-	cfg := a.cfg
-	requests := budget.New(cfg.MemoryLimit / requestShare)
-	a.maker = makerOf(version, cfg.Database)
-	saved, note := load(cfg, a.maker, a.log)
-	a.saved = len(saved)
-	opts := proxy.Options{
-		Origin: a.store,
-		Cache: cache.Options{
-			Bytes: cfg.Cache.Bytes, FillTimeout: cfg.Cache.FillTimeout, WaitTimeout: cfg.Cache.WaitTimeout,
-			// One connection is reserved for polls of the generation.
-			Fills: max(1, cfg.Database.MaxConns-1), SlowFill: cfg.Slow.Fill,
-		},
-		MaxConns: maxConns(cfg, a.log), Requests: requests,
-		Saved: saved,
-		Generations: generation.Options{
-			Interval: cfg.Cache.Poll, OnPublish: a.toSave,
-			Changes: generation.Changes{
-				Settle: cfg.Cache.Settle, MaxAge: cfg.Cache.DataMaxAge, ImplausibleAfter: cfg.Cache.ImplausibleAfter,
-				Saved: generation.ParseNote(note),
-			},
-		},
-		Memory:   &memfile.Memory{Changed: newMemoryLimit(cfg.MemoryLimit).follow},
-		BasePath: cfg.BasePath, CORSOrigins: cfg.CORSOrigins, TrustedProxies: cfg.TrustedProxies,
-		Admin: admin.Settings{
-			Gate:        gate.Options{Token: string(cfg.AdminToken), LocalToken: bool(cfg.Admin.LocalToken), Separate: cfg.Admin.Addr != ""},
-			MemoryLimit: admin.Limit{Bytes: cfg.MemoryLimit, Setting: "MEMORY_LIMIT"},
-			LostLines:   lostLines(a.log),
-		},
-		Reuse:        reply.Reuse{MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate},
-		Sources:      origin.Options{MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown},
-		VerifySample: float64(cfg.Legacy.VerifySample),
-		OnState:      a.handOver.owning(keepState(cfg.StateFile)),
-		Trace:        trace.Options{Slow: cfg.Slow.Request},
-		Version:      version, Logger: a.log,
-	}
-	if cfg.Cache.IdleCompress {
-		opts.Cache.Shrink.Idle = idle.New(idle.Options{Root: os.DirFS("/"), Memory: shrinkMemory}).Idle
-	}
-	if opts.Sources.Source, opts.Sources.RouteSources, err = sourcesOf(cfg.Legacy); err != nil {
+	requests := budget.New(a.cfg.MemoryLimit / requestShare)
+	opts, err := a.options(version, requests)
+	if err != nil {
 		return err
 	}
-	if opts.State, err = loadState(cfg.StateFile); err != nil {
+	if opts.Legacy, err = a.openLegacy(requests); err != nil {
 		return err
 	}
-	if cfg.Legacy.URL != "" {
-		if a.legacy, err = legacy.New(legacy.Options{
-			URL: cfg.Legacy.URL, Timeout: cfg.Legacy.Timeout, MaxConns: cfg.Legacy.MaxConns,
-			TrustedProxies: cfg.TrustedProxies, Room: requests, Logger: a.log,
-		}); err != nil {
-			return fmt.Errorf("LEGACY_URL: %w", err)
-		}
-		opts.Legacy = a.legacy
-	}
-	if cfg.StaticDir != "" {
-		if opts.Site, err = site.New(site.Options{Dir: cfg.StaticDir, Variants: content.OfFile, Logger: a.log}); err != nil {
+	if dir := a.cfg.StaticDir; dir != "" {
+		if opts.Site, err = site.New(site.Options{Dir: dir, Variants: content.OfFile, Logger: a.log}); err != nil {
 			return fmt.Errorf("STATIC_DIR: %w", err)
 		}
 	}
@@ -150,18 +96,18 @@ func lostLines(log *slog.Logger) func() int64 {
 	return nil
 }
 
-// sourcesOf converts the settings of the sources for the proxy.
-func sourcesOf(cfg config.Legacy) (all origin.Source, routes map[string]origin.Source, err error) {
-	routes = map[string]origin.Source{}
-	for route, name := range cfg.Routes {
-		if routes[route], err = origin.ParseSource(name); err != nil {
-			return all, nil, fmt.Errorf("SOURCE_ROUTES: %w", err)
-		}
+// openLegacy returns the client of the old API, or nil without one.
+func (a *App) openLegacy(requests *budget.Budget) (client *legacy.Client, err error) {
+	cfg := a.cfg.Legacy
+	if cfg.URL == "" {
+		return nil, nil
 	}
-	if all, err = origin.ParseSource(cfg.Source); err != nil {
-		err = fmt.Errorf("SOURCE: %w", err)
+	if a.legacy, err = legacy.New(legacy.Options{
+		URL: cfg.URL, Timeout: cfg.Timeout, MaxConns: cfg.MaxConns, TrustedProxies: a.cfg.TrustedProxies, Room: requests, Logger: a.log,
+	}); err != nil {
+		return nil, fmt.Errorf("LEGACY_URL: %w", err)
 	}
-	return all, routes, err
+	return a.legacy, nil
 }
 
 // close closes the existing parts in the reverse order of their creation.

@@ -27,7 +27,7 @@ const (
 func OpenStore(cfg config.Database, log *slog.Logger) (*store.Store, error) {
 	return store.Open(store.Options{
 		Host: cfg.Host, Port: cfg.Port, Socket: cfg.Socket,
-		TLS:  store.TLS{Mode: store.TLSMode(cfg.TLS), CA: cfg.TLSCA, Cert: cfg.TLSCert, Key: cfg.TLSKey},
+		TLS:  store.TLS{Mode: store.TLSMode(cfg.TLS.Mode), CA: cfg.TLS.CA, Cert: cfg.TLS.Cert, Key: cfg.TLS.Key},
 		Name: cfg.Name, User: cfg.User, Password: string(cfg.Password),
 		MaxConns: cfg.MaxConns, StatementTimeout: cfg.StatementTimeout,
 		OnRoom: (&roomLog{log: log}).note, Logger: log,

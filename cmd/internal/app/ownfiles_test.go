@@ -46,7 +46,7 @@ func TestFilesAreChecked(t *testing.T) {
 			}
 		}
 	}
-	cfg := config.Config{StateFile: file, PIDFile: file}
+	cfg := config.Config{Process: config.Process{StateFile: file, PIDFile: file}}
 	if err := checkFiles(cfg, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "the file of STATE_FILE, too") {
 		t.Errorf("one file for two settings: %v", err)
 	}

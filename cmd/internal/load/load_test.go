@@ -14,7 +14,7 @@ import (
 // limit that is not exceeded has no effect.
 func TestLimits(t *testing.T) {
 	of := func(errors int64, p99 float64) *Report {
-		r := &Report{Report: &measure.Report{Requests: 100, Errors: errors, Latency: measure.Latency{P99: p99}}}
+		r := &Report{Report: &measure.Report{Requests: 100, Faults: measure.Faults{Errors: errors}, Latency: measure.Latency{P99: p99}}}
 		for range errors {
 			r.Failures = []measure.Failure{{Kind: "status 503", Count: errors}}
 		}
@@ -59,5 +59,19 @@ func TestIsThisMachine(t *testing.T) {
 		if isThisMachine(host) != want {
 			t.Errorf("%s is this machine: %v", host, !want)
 		}
+	}
+}
+
+// TestReportJSON holds the names and the order of a report's fields.
+func TestReportJSON(t *testing.T) {
+	var out strings.Builder
+	if err := console.JSON(&out, Report{Result: "ok", URL: "http://x", Report: &measure.Report{Requests: 2, Faults: measure.Faults{Errors: 1}, Kinds: []measure.KindReport{{Kind: "list"}}}}); err != nil {
+		t.Fatal(err)
+	}
+	const latency = `"latency":{"min":0,"p50":0,"p90":0,"p99":0,"p99.9":0,"max":0}`
+	const want = `{"result":"ok","url":"http://x","connections":0,"rate":0,"seed":0,"requests":2,"warm_up":0,"seconds":0,"per_second":0,"errors":1,"failures":null,` +
+		`"reconnects":0,"statuses":null,"outcomes":null,"hit_ratio":0,"bytes":0,` + latency + `,"kinds":[{"kind":"list","requests":0,"hit_ratio":0,` + latency + `}]}` + "\n"
+	if out.String() != want {
+		t.Errorf("got  %s\nwant %s", &out, want)
 	}
 }

@@ -9,15 +9,15 @@ import (
 )
 
 func TestEntry(t *testing.T) {
-	out := Entry(api.Entry{Route: "/x", Outcome: "stale_error", Where: new("tail"), Generation: new("a"), Current: "b", Age: new(1.6), Filled: new(time.Now()),
+	out := Entry(api.Entry{Route: "/x", Outcome: "stale_error", Current: "b", Stored: api.Stored{Where: new("tail"), Generation: new("a"), Age: new(1.6), Filled: new(time.Now()),
 		TookMS: new(1.25), Status: new(404), Size: new(7), Asked: new(uint32(3)), Cost: new(int64(600)),
-		Variants: []api.Variant{{Coding: "identity", Bytes: new(7), ETag: `"x"`}}})
+		Variants: []api.Variant{{Coding: "identity", Bytes: new(7), ETag: `"x"`}}}})
 	for _, want := range []string{"stale_error: from the cache, because the database fails", "where       tail, 600 B, requested 3 times", "generation  a, but b is published", "age         2 s", "  identity  7 B, ETag \"x\""} {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
 	}
-	if out := Entry(api.Entry{Where: new("absent"), Generation: new(""), Age: new(0.0), Filled: new(time.Now()), TookMS: new(0.0), Status: new(400), Size: new(7), Asked: new(uint32(0)), Cost: new(int64(1))}); !strings.Contains(out, "none, as the database is not asked") {
+	if out := Entry(api.Entry{Stored: api.Stored{Where: new("absent"), Generation: new(""), Age: new(0.0), Filled: new(time.Now()), TookMS: new(0.0), Status: new(400), Size: new(7), Asked: new(uint32(0)), Cost: new(int64(1))}}); !strings.Contains(out, "none, as the database is not asked") {
 		t.Error(out)
 	}
 }

@@ -23,18 +23,15 @@ const (
 
 var verdicts = []string{"same_bytes", "same_json", sameButOrder, expected, different, failed, skipped}
 
-// Report is the report of verify. Times are means over the comparisons for which
-// both sources were queried and answered.
+// Report is the report of verify.
 type Report struct {
-	Result    string           `json:"result"`
-	Questions int              `json:"questions"`
-	Asked     int              `json:"asked"` // number of comparisons
-	Verdicts  map[string]int   `json:"verdicts"`
-	Seconds   float64          `json:"seconds"`
-	StoreMS   float64          `json:"store_ms"`
-	LegacyMS  float64          `json:"legacy_ms"`
-	Ratio     float64          `json:"legacy_to_store"` // ratio of the times; zero means no times
-	Found     []api.Comparison `json:"found"`           // all differences that are not expected
+	Result    string         `json:"result"`
+	Questions int            `json:"questions"`
+	Asked     int            `json:"asked"` // number of comparisons
+	Verdicts  map[string]int `json:"verdicts"`
+	Seconds   float64        `json:"seconds"`
+	Times
+	Found []api.Comparison `json:"found"` // all differences that are not expected
 	// Expected counts the expected differences by the fault of the old API that
 	// explains them.
 	Expected map[string]int `json:"expected"`
@@ -42,9 +39,21 @@ type Report struct {
 
 	Log *accesslog.Summary `json:"log,omitempty"`
 
-	begun         time.Time
+	begun time.Time
+	sums  sums
+}
+
+// Times are means over the comparisons for which both sources were queried and answered.
+type Times struct {
+	StoreMS  float64 `json:"store_ms"`
+	LegacyMS float64 `json:"legacy_ms"`
+	Ratio    float64 `json:"legacy_to_store"` // ratio of the times; zero means no times
+}
+
+// sums are the sums from which Times are calculated.
+type sums struct {
 	answered      int
-	store, legacy float64 // milliseconds, summed up
+	store, legacy float64 // milliseconds
 }
 
 func newReport() *Report {
@@ -60,9 +69,9 @@ func (r *Report) add(c api.Comparison) {
 	r.Asked++
 	r.Verdicts[c.Verdict]++
 	if c.Store.MS > 0 && c.Store.Status > 0 && c.Legacy.Status > 0 && c.Verdict != expected {
-		r.answered++
-		r.store += c.Store.MS
-		r.legacy += c.Legacy.MS
+		r.sums.answered++
+		r.sums.store += c.Store.MS
+		r.sums.legacy += c.Legacy.MS
 	}
 	switch c.Verdict {
 	case expected:
@@ -108,8 +117,8 @@ func (r *Report) finish(err error) {
 	if err != nil {
 		r.Error = err.Error()
 	}
-	if r.answered > 0 {
-		r.StoreMS, r.LegacyMS = r.store/float64(r.answered), r.legacy/float64(r.answered)
+	if r.sums.answered > 0 {
+		r.StoreMS, r.LegacyMS = r.sums.store/float64(r.sums.answered), r.sums.legacy/float64(r.sums.answered)
 	}
 	if r.StoreMS > 0 {
 		r.Ratio = r.LegacyMS / r.StoreMS
@@ -130,7 +139,7 @@ func (r *Report) print(w io.Writer, most int) {
 			}
 		}
 	}
-	if r.answered > 0 {
+	if r.sums.answered > 0 {
 		fmt.Fprintf(w, "mean time: store %.1f ms, legacy %.1f ms, %.1f times as long\n", r.StoreMS, r.LegacyMS, r.Ratio)
 	}
 	shown := 0

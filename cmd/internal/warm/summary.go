@@ -13,23 +13,33 @@ import (
 
 // Summary is the report of warm.
 type Summary struct {
-	Result         string    `json:"result"`
-	Generation     string    `json:"generation"`
-	PublishedAt    time.Time `json:"published_at,omitzero"`
-	Calculated     string    `json:"calculated_at"`
-	Snapshot       string    `json:"newest_snapshot"`
-	Keys           int       `json:"keys"`
-	Filled         int       `json:"filled"`
-	Failed         int       `json:"failed"`
-	Bytes          int64     `json:"bytes"`
-	Seconds        float64   `json:"seconds"`
-	Slowest        string    `json:"slowest"`
-	SlowestSeconds float64   `json:"slowest_seconds"`
-	Error          string    `json:"error,omitempty"`
+	Result string `json:"result"`
+	Published
+	Loaded
+	Error string `json:"error,omitempty"`
 
 	Log *accesslog.Summary `json:"log,omitempty"`
 
-	state *api.WarmState // the last state received
+	state *api.WarmState // the last one received
+}
+
+// Published describes the published generation.
+type Published struct {
+	Generation  string    `json:"generation"`
+	PublishedAt time.Time `json:"published_at,omitzero"`
+	Calculated  string    `json:"calculated_at"`
+	Snapshot    string    `json:"newest_snapshot"`
+}
+
+// Loaded counts the answers of a warm-up.
+type Loaded struct {
+	Keys           int     `json:"keys"`
+	Filled         int     `json:"filled"`
+	Failed         int     `json:"failed"`
+	Bytes          int64   `json:"bytes"`
+	Seconds        float64 `json:"seconds"`
+	Slowest        string  `json:"slowest"`
+	SlowestSeconds float64 `json:"slowest_seconds"`
 }
 
 // published records the result of a warm-up.

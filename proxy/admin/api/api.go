@@ -44,8 +44,7 @@ type Purged struct {
 	Purged int `json:"purged"`
 }
 
-// Entry is the answer of /cache/entry: the outcome that a request would have. All
-// fields from Where on are null if the cache has no entry.
+// Entry is the answer of /cache/entry: the outcome that a request would have.
 type Entry struct {
 	Path    string `json:"path"`
 	Route   string `json:"route"`
@@ -54,7 +53,12 @@ type Entry struct {
 	Outcome string `json:"outcome"`
 	// Current is the published generation of the scope; an entry is fresh while
 	// its own is the same.
-	Current    string     `json:"current_generation"`
+	Current string `json:"current_generation"`
+	Stored
+}
+
+// Stored describes an entry of the cache. All fields are null if the cache has none.
+type Stored struct {
 	Where      *string    `json:"where"` // warm, or the name of a shelf
 	Generation *string    `json:"generation"`
 	Age        *float64   `json:"age_seconds"` // as in the Age header

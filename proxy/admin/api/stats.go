@@ -5,6 +5,21 @@ import "time"
 // Stats is the answer of /cache/stats. Counts are since the start; times are in
 // milliseconds, sizes in bytes.
 type Stats struct {
+	Program
+	Generation Generation `json:"generation"`
+	Traffic
+	Sources Sources `json:"sources"`
+	Cache   Cache   `json:"cache"`
+	Loading []Load  `json:"loading"` // fills that have not ended, the oldest first, at most 50
+	Site    Site    `json:"site"`
+	Origins
+	Memory Memory `json:"memory"`
+	Verify Verify `json:"verify"`
+	Notable
+}
+
+// Program describes the running program.
+type Program struct {
 	Version       string  `json:"version"`
 	Go            string  `json:"go"`
 	UptimeSeconds float64 `json:"uptime_seconds"`
@@ -15,21 +30,25 @@ type Stats struct {
 
 	// Maintenance is null while maintenance mode is off.
 	Maintenance *Maintenance `json:"maintenance"`
+}
 
-	Generation Generation       `json:"generation"`
-	Requests   Requests         `json:"requests"`
-	Routes     map[string]Route `json:"routes"`
-	Sources    Sources          `json:"sources"`
-	Cache      Cache            `json:"cache"`
-	Loading    []Load           `json:"loading"` // fills that have not ended, the oldest first, at most 50
-	Site       Site             `json:"site"`
-	Pool       Pool             `json:"pool"`
-	Legacy     *Legacy          `json:"legacy"` // null without an old API
-	Memory     Memory           `json:"memory"`
-	Verify     Verify           `json:"verify"`
-	Hottest    []HotKey         `json:"hottest"` // the most requested keys
-	Events     []Event          `json:"events"`  // the latest, the oldest first
-	Slowest    []Request        `json:"slowest"` // of the last 24 hours, the slowest first
+// Traffic counts the requests, of all routes and of each.
+type Traffic struct {
+	Requests Requests         `json:"requests"`
+	Routes   map[string]Route `json:"routes"`
+}
+
+// Origins describes the connections to both origins.
+type Origins struct {
+	Pool   Pool    `json:"pool"`
+	Legacy *Legacy `json:"legacy"` // null without an old API
+}
+
+// Notable lists the keys, the changes and the requests that explain the figures.
+type Notable struct {
+	Hottest []HotKey  `json:"hottest"` // the most requested keys
+	Events  []Event   `json:"events"`  // the latest, the oldest first
+	Slowest []Request `json:"slowest"` // of the last 24 hours, the slowest first
 }
 
 // Generation describes the published generation and the entries that are not of

@@ -29,6 +29,13 @@ type IgnoredPath struct {
 // WarmStatus describes the last poll of the database's generation and the
 // progress of a warm-up. Times are in seconds, sizes in bytes.
 type WarmStatus struct {
+	PollStatus
+	WarmProgress
+	PollFaults
+}
+
+// PollStatus describes the last poll and the generation that it found.
+type PollStatus struct {
 	// Looked is the newest ticket whose poll has ended.
 	Looked int64 `json:"looked"`
 	// Warming is set from when a new generation was seen until it is published.
@@ -39,6 +46,10 @@ type WarmStatus struct {
 	Calculated string `json:"calculated_at"`
 	// Published counts the generations that were published.
 	Published int64 `json:"published"`
+}
+
+// WarmProgress counts the keys of a warm set.
+type WarmProgress struct {
 	// Keys is the size of the warm set. Done counts the keys that were looked up, Filled
 	// the loaded keys, Failed the keys that could not be loaded.
 	Keys    int     `json:"keys"`
@@ -50,7 +61,11 @@ type WarmStatus struct {
 	// Slowest is the key that took longest to load.
 	Slowest        string  `json:"slowest"`
 	SlowestSeconds float64 `json:"slowest_seconds"`
-	Error          string  `json:"error,omitempty"` // of the last poll, or of a key
+}
+
+// PollFaults are the reasons why a generation was not published, or not completely.
+type PollFaults struct {
+	Error string `json:"error,omitempty"` // of the last poll, or of a key
 	// LookError reports why the last poll failed, or could not publish; empty
 	// after success.
 	LookError string `json:"look_error,omitempty"`

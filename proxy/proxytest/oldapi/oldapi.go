@@ -62,7 +62,11 @@ type Server struct {
 	workers  chan struct{}
 	done     chan struct{} // closed by Close
 	running  sync.WaitGroup
+	state
+}
 
+// state is the part of a Server that changes.
+type state struct {
 	mu       sync.Mutex
 	delay    time.Duration
 	faults   []Fault // of the next requests
@@ -91,7 +95,7 @@ func New(opts Options) (*Server, error) {
 	s := &Server{
 		opts: opts, answers: map[string]storetest.Recorded{}, paths: map[string]bool{},
 		workers: make(chan struct{}, max(1, opts.Workers)), done: make(chan struct{}),
-		conns: map[net.Conn]struct{}{}, posts: map[string][]time.Time{},
+		state: state{conns: map[net.Conn]struct{}{}, posts: map[string][]time.Time{}},
 	}
 	all, err := recorded()
 	if err != nil {

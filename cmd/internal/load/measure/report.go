@@ -85,19 +85,17 @@ func (t *tally) times() *Times {
 // Report is the result of a run. Of the warm-up it counts only errors. Times are in
 // seconds, sizes in bytes.
 type Report struct {
-	Requests   int64            `json:"requests"`
-	WarmUp     int64            `json:"warm_up"`
-	Seconds    float64          `json:"seconds"` // without the warm-up
-	PerSecond  float64          `json:"per_second"`
-	Errors     int64            `json:"errors"`
-	Failures   []Failure        `json:"failures"` // by kind, most first
-	Reconnects int64            `json:"reconnects"`
-	Statuses   map[string]int64 `json:"statuses"`
-	Outcomes   map[string]int64 `json:"outcomes"`  // of Cache-Status
-	HitRatio   float64          `json:"hit_ratio"` // see api.HitRatio; a failed request is not a hit
-	Bytes      int64            `json:"bytes"`     // of the bodies as transferred
-	Latency    Latency          `json:"latency"`
-	Kinds      []KindReport     `json:"kinds"`
+	Requests  int64   `json:"requests"`
+	WarmUp    int64   `json:"warm_up"`
+	Seconds   float64 `json:"seconds"` // without the warm-up
+	PerSecond float64 `json:"per_second"`
+	Faults
+	Statuses map[string]int64 `json:"statuses"`
+	Outcomes map[string]int64 `json:"outcomes"`  // of Cache-Status
+	HitRatio float64          `json:"hit_ratio"` // see api.HitRatio; a failed request is not a hit
+	Bytes    int64            `json:"bytes"`     // of the bodies as transferred
+	Latency  Latency          `json:"latency"`
+	Kinds    []KindReport     `json:"kinds"`
 
 	times *Times // of all requests
 }
@@ -111,6 +109,13 @@ func (out *Report) Percentile(q float64) time.Duration {
 	return out.times.Quantile(q)
 }
 
+// Faults counts the errors of a run.
+type Faults struct {
+	Errors     int64     `json:"errors"`
+	Failures   []Failure `json:"failures"` // by kind, most first
+	Reconnects int64     `json:"reconnects"`
+}
+
 // KindReport is the result for a kind of request.
 type KindReport struct {
 	Kind     string  `json:"kind"`
@@ -121,7 +126,7 @@ type KindReport struct {
 
 func (r *run) report(ended time.Time) *Report {
 	t, times := &r.tally, r.tally.times()
-	out := &Report{Requests: times.Total(), Errors: t.errors.Load(), Failures: []Failure{}, Reconnects: t.reconnects.Load(),
+	out := &Report{Requests: times.Total(), Faults: Faults{Errors: t.errors.Load(), Failures: []Failure{}, Reconnects: t.reconnects.Load()},
 		Statuses: map[string]int64{}, Outcomes: map[string]int64{}, Bytes: t.bytes.Load(), Latency: times.Latency(), Kinds: []KindReport{}, times: times}
 	out.WarmUp = min(int64(r.opts.WarmUp), r.issued.Load())
 	select {
