@@ -437,9 +437,9 @@ func (s *service) failHandOvers(t *testing.T) {
 		t.Fatal(err)
 	}
 	for why, wrong := range map[string][2]string{
-		"DATABASE_PORT=\"x\"":          {"DATABASE_PORT=", "DATABASE_PORT=x\n#"},
-		"check DATABASE_USER":          {"DATABASE_PASSWORD=", "DATABASE_PASSWORD=not-"},
-		"ended with exit status 1; wh": {"CACHE_FILE=", "DATABASE_SOCKET=/nowhere\nSTATIC_DIR=/nowhere\n#"},
+		"DATABASE_PORT=\"x\"":                  {"DATABASE_PORT=", "DATABASE_PORT=x\n#"},
+		"check DATABASE_USER":                  {"DATABASE_PASSWORD=", "DATABASE_PASSWORD=not-"},
+		"ended with exit status 1; its output": {"CACHE_FILE=", "DATABASE_SOCKET=/nowhere\nSTATIC_DIR=/nowhere\n#"},
 	} {
 		s.configure(t, strings.Replace(string(good), wrong[0], wrong[1], 1))
 		s.refuse(t, why)

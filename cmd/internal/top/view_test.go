@@ -18,15 +18,17 @@ import (
 func figures(seconds int) api.Stats {
 	n := int64(seconds)
 	return api.Stats{
-		Version: "v1", UptimeSeconds: float64(seconds),
-		Requests: api.Requests{Outcomes: map[string]int64{"hit": 100 * n, "miss": n, "pass": 0}, HitRatio: .99},
-		Routes: map[string]api.Route{
-			"/teams/":     {Outcomes: map[string]int64{"hit": 60 * n}, Latency: api.Latency{P99MS: 2}},
-			"/athletes/":  {Outcomes: map[string]int64{"hit": 40 * n, "miss": n}},
-			"/snapshots/": {Outcomes: map[string]int64{"hit": 0}},
+		Program: api.Program{Version: "v1", UptimeSeconds: float64(seconds)},
+		Traffic: api.Traffic{
+			Requests: api.Requests{Outcomes: map[string]int64{"hit": 100 * n, "miss": n, "pass": 0}, HitRatio: .99},
+			Routes: map[string]api.Route{
+				"/teams/":     {Outcomes: map[string]int64{"hit": 60 * n}, Latency: api.Latency{P99MS: 2}},
+				"/athletes/":  {Outcomes: map[string]int64{"hit": 40 * n, "miss": n}},
+				"/snapshots/": {Outcomes: map[string]int64{"hit": 0}},
+			},
 		},
 		Cache:   api.Cache{Lanes: map[string]api.Lane{"list": {Running: 1, Queued: 2}}, Budget: 64 << 20},
-		Pool:    api.Pool{InUse: 3, Limit: 8},
+		Origins: api.Origins{Pool: api.Pool{InUse: 3, Limit: 8}},
 		Hottest: []api.HotKey{{Key: "/teams/?gender=M", Asked: uint32(50 * n), Where: "warm", Outcome: "hit"}, {Key: "/athletes/?limit=7", Asked: 9, Where: "tail", Outcome: "stale"}},
 	}
 }
