@@ -49,9 +49,9 @@ func (p *proxy) Period(_ context.Context, after, from, to time.Time) (api.Histor
 // well returns a proxy that is well.
 func well() *proxy {
 	return &proxy{began: end.Add(-48 * time.Hour), stats: api.Stats{
-		Version: "v1", Pool: api.Pool{Limit: 8}, Memory: api.Memory{Budget: 150 << 20}, Conditions: []api.Condition{{Level: api.LevelGood, Title: "Well"}},
-		Routes: map[string]api.Route{"/teams/": {Fills: api.Fills{Count: 7, MaxMS: 812}}, "/athletes/": {Fills: api.Fills{Count: 9, MaxMS: 1300}}},
-		Events: []api.Event{{At: end.Add(-30 * time.Hour), Kind: "start", Text: "old"}, {At: end.Add(-5 * time.Hour), Kind: "publish", Text: "new data"}},
+		Program: api.Program{Version: "v1", Conditions: []api.Condition{{Level: api.LevelGood, Title: "Well"}}}, Origins: api.Origins{Pool: api.Pool{Limit: 8}}, Memory: api.Memory{Budget: 150 << 20},
+		Traffic: api.Traffic{Routes: map[string]api.Route{"/teams/": {Fills: api.Fills{Count: 7, MaxMS: 812}}, "/athletes/": {Fills: api.Fills{Count: 9, MaxMS: 1300}}}},
+		Events:  []api.Event{{At: end.Add(-30 * time.Hour), Kind: "start", Text: "old"}, {At: end.Add(-5 * time.Hour), Kind: "publish", Text: "new data"}},
 	}}
 }
 
@@ -162,7 +162,7 @@ func TestOutages(t *testing.T) {
 
 // TestNewProxy holds that a proxy without a history has a report too.
 func TestNewProxy(t *testing.T) {
-	r := review(t, &proxy{began: end, stats: api.Stats{Version: "v1"}}, Options{Since: time.Hour, Format: "text"})
+	r := review(t, &proxy{began: end, stats: api.Stats{Program: api.Program{Version: "v1"}}}, Options{Since: time.Hour, Format: "text"})
 	if r.Now != nil || r.Before != nil || r.point(t, "history").Well {
 		t.Errorf("%+v", r)
 	}
