@@ -51,7 +51,7 @@ func well() *proxy {
 	return &proxy{began: end.Add(-48 * time.Hour), stats: api.Stats{
 		Program: api.Program{Version: "v1", Conditions: []api.Condition{{Level: api.LevelGood, Title: "Well"}}}, Origins: api.Origins{Pool: api.Pool{Limit: 8}}, Memory: api.Memory{Budget: 150 << 20},
 		Traffic: api.Traffic{Routes: map[string]api.Route{"/teams/": {Fills: api.Fills{Count: 7, MaxMS: 812}}, "/athletes/": {Fills: api.Fills{Count: 9, MaxMS: 1300}}}},
-		Events:  []api.Event{{At: end.Add(-30 * time.Hour), Kind: "start", Text: "old"}, {At: end.Add(-5 * time.Hour), Kind: "publish", Text: "new data"}},
+		Notable: api.Notable{Events: []api.Event{{At: end.Add(-30 * time.Hour), Kind: "start", Text: "old"}, {At: end.Add(-5 * time.Hour), Kind: "publish", Text: "new data"}}},
 	}}
 }
 

@@ -29,7 +29,7 @@ func figures(seconds int) api.Stats {
 		},
 		Cache:   api.Cache{Lanes: map[string]api.Lane{"list": {Running: 1, Queued: 2}}, Budget: 64 << 20},
 		Origins: api.Origins{Pool: api.Pool{InUse: 3, Limit: 8}},
-		Hottest: []api.HotKey{{Key: "/teams/?gender=M", Asked: uint32(50 * n), Where: "warm", Outcome: "hit"}, {Key: "/athletes/?limit=7", Asked: 9, Where: "tail", Outcome: "stale"}},
+		Notable: api.Notable{Hottest: []api.HotKey{{Key: "/teams/?gender=M", Asked: uint32(50 * n), Where: "warm", Outcome: "hit"}, {Key: "/athletes/?limit=7", Asked: 9, Where: "tail", Outcome: "stale"}}},
 	}
 }
 
