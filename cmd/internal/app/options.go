@@ -36,7 +36,7 @@ func (a *App) options(version string, requests *budget.Budget) (opts proxy.Optio
 			Interval: cfg.Cache.Poll, OnPublish: a.toSave,
 			Changes: generation.Changes{
 				Settle: cfg.Cache.Settle, MaxAge: cfg.Cache.DataMaxAge, ImplausibleAfter: cfg.Cache.ImplausibleAfter,
-				Stamps: generation.ParseStamps(note),
+				Saved: generation.ParseNote(note),
 			},
 		},
 		Kept: proxy.Kept{Saved: saved, OnState: a.handOver.owning(keepState(cfg.StateFile))},
