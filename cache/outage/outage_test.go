@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -107,4 +108,21 @@ func TestEras(t *testing.T) {
 			t.Errorf("confirmed at %v", o.Confirmed())
 		}
 	})
+}
+
+// Each begin of an outage is reported with its cause, and each end with nil, once.
+func TestOnChange(t *testing.T) {
+	var changes []error
+	o := New(nil)
+	o.OnChange(func(cause error) { changes = append(changes, cause) })
+	o.Up()
+	for range 2 {
+		o.Down(errDown)
+		o.Down(errors.New("a later cause"))
+		o.Up()
+		o.Up()
+	}
+	if want := []error{errDown, nil, errDown, nil}; !slices.Equal(changes, want) {
+		t.Errorf("%v, want %v", changes, want)
+	}
 }

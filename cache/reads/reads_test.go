@@ -14,7 +14,9 @@ func matches(key string) func(*entry.Entry) bool {
 // other. It is remembered until the last of them has ended.
 func TestPurgeAppliesToReadsUnderWay(t *testing.T) {
 	var r Reads
-	r.Purge(matches("list"), true) // no read is under way
+	if r.Purge(matches("list"), true); len(r.recent) != 0 { // no read is under way
+		t.Error("a purge is remembered for no read")
+	}
 	before, other := r.Begin(), r.Begin()
 	r.Purge(matches("list"), false)
 	between := r.Begin()
@@ -45,6 +47,17 @@ func TestPurgeAppliesToReadsUnderWay(t *testing.T) {
 	}
 	if r.Purges() != 3 || len(r.underway) != 0 {
 		t.Errorf("%d purges, %d reads", r.Purges(), len(r.underway))
+	}
+}
+
+// A hard purge is not undone by a soft purge after it.
+func TestSoftAfterHard(t *testing.T) {
+	var r Reads
+	m := r.Begin()
+	r.Purge(matches("list"), true)
+	r.Purge(matches("list"), false)
+	if hard, soft := r.Purged(m, &entry.Entry{Key: "list"}); !hard || !soft {
+		t.Errorf("hard %t, soft %t", hard, soft)
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 )
 
 // thing is an item of the tests.
@@ -95,21 +96,13 @@ func TestBookkeeping(t *testing.T) {
 			case 1:
 				out := sh.Promote(item)
 				left(out...)
-				for _, item := range things { // whether it had to leave for others or not
-					if _, there := at[item]; there {
-						at[item] = item.Place()
-					}
-				}
 			case 2:
 				left(sh.Share(random.Int64N(90_000))...)
 				left(sh.Share(sh.Bytes(Warm))...)
-				for item := range at {
-					at[item] = item.Place()
-				}
 			default:
 				to := Place(action - 2) // warm to absent
 				to = min(to, Absent)
-				if at[item] == to && !sh.Fits(item, cost) || at[item] != to && to <= Hot && !sh.HasRoom(to, cost) {
+				if to <= Hot && (at[item] == to && !sh.Fits(item, cost) || at[item] != to && !sh.HasRoom(to, cost)) {
 					continue
 				}
 				kept, out := sh.Put(item, to, cost)
@@ -118,9 +111,12 @@ func TestBookkeeping(t *testing.T) {
 					left(item)
 				}
 				left(sh.Share(sh.Bytes(Warm))...)
-				for item := range at {
-					at[item] = item.Place()
+			}
+			for item := range at { // some have moved between hot and tail
+				if item.Place() == Nowhere {
+					t.Fatalf("%s left without a report", item.Key)
 				}
+				at[item] = item.Place()
 			}
 			if err := audit(sh); err != nil {
 				t.Fatal(err)
@@ -136,11 +132,160 @@ func TestBookkeeping(t *testing.T) {
 	}
 }
 
+// A budget that is too small for a shelf is an error, and leaves no goroutine.
 func TestNew(t *testing.T) {
 	for _, bytes := range []int64{0, 1, 19} {
-		if _, err := New[*thing](bytes); err == nil {
-			t.Errorf("no error with %d bytes, too few for the shelves", bytes)
+		synctest.Test(t, func(t *testing.T) {
+			if _, err := New[*thing](bytes); err == nil {
+				t.Errorf("no error with %d bytes, too few for the shelves", bytes)
+			}
+		})
+	}
+	synctest.Test(t, func(t *testing.T) { newShelves(t, 1000) }) // Close leaves none, too
+}
+
+// stock puts items of one cost on a shelf until it is full.
+func stock(sh *Shelves[*thing], at Place, cost int64, asked uint32) (items []*thing) {
+	for sh.Bytes(at)+cost <= sh.Budget(at) {
+		item := newThing(fmt.Sprint(at, len(items)), asked)
+		sh.Put(item, at, cost)
+		items = append(items, item)
+	}
+	return items
+}
+
+// An item may take the largest share of a shelf and no byte more. An item that grows
+// beyond it leaves. The warm set has no such limit.
+func TestLargestItem(t *testing.T) {
+	for at := Hot; at <= Absent; at++ {
+		sh, item := newShelves(t, 1<<20), newThing("list", 0)
+		most := sh.Budget(at) / largestShare
+		if at == Hot {
+			if !sh.HasRoom(Hot, most) || sh.HasRoom(Hot, most+1) {
+				t.Error("the hot shelf has room for another size")
+			}
+			for over := range int64(2) {
+				sh.Put(item, Tail, most+over)
+				if sh.Promote(item); (item.Place() == Hot) != (over == 0) {
+					t.Errorf("%d bytes over the limit: it is %s", over, item.Place())
+				}
+			}
+			continue
 		}
+		if kept, out := sh.Put(item, at, most); !kept || out != nil {
+			t.Errorf("%s: the largest item is not kept", at)
+		}
+		if kept, out := sh.Put(item, at, most+1); kept || out != nil || item.Place() != Nowhere {
+			t.Errorf("%s: a larger item is kept", at)
+		}
+		if s := sh.stats(at); s.TooLarge != 1 || s.Entries != 0 || s.Bytes != 0 {
+			t.Errorf("%+v", s)
+		}
+	}
+	sh := newShelves(t, 1<<20)
+	if all := sh.Budget(Warm); !sh.HasRoom(Warm, all) || sh.HasRoom(Warm, all+1) {
+		t.Error("the warm set has room for another size")
+	}
+}
+
+// An item fits at a cost that fills its shelf, and at no higher cost.
+func TestFits(t *testing.T) {
+	sh := newShelves(t, 1<<20)
+	items := stock(sh, Warm, 10_000, 0)
+	left := sh.Budget(Warm) - sh.Bytes(Warm)
+	if !sh.Fits(items[0], 10_000+left) || sh.Fits(items[0], 10_001+left) {
+		t.Error("the limit is another")
+	}
+	if got := sh.Items(Warm); !slices.Equal(got, items) {
+		t.Errorf("%d items, want %d", len(got), len(items))
+	}
+	sh.Remove(items[0])
+	if items := sh.all[Warm].items; items[:len(items)+1][len(items)] != nil {
+		t.Error("an item that was removed is kept in memory")
+	}
+}
+
+// A displacement takes as many items as it needs, of a sample that moves on.
+func TestDisplacementTakesSeveral(t *testing.T) {
+	const cost = 4 << 10
+	sh := newShelves(t, 1<<20)
+	hot := stock(sh, Hot, cost, 10*displaceAfter)
+	if len(hot) < 2*displaceSample {
+		t.Fatalf("only %d items", len(hot))
+	}
+	for _, item := range hot[displaceSample+1 : displaceSample+10] { // the first sample begins at 1
+		item.Asked.Store(1)
+	}
+	item := newThing("list", displaceAfter)
+	sh.Put(item, Tail, 2*cost+1)
+	if sh.Promote(item); item.Place() != Tail {
+		t.Error("an item beyond the first sample was displaced")
+	}
+	if sh.Promote(item); item.Place() != Hot || sh.stats(Hot).Evicted != 3 && sh.stats(Hot).Evicted != 2 {
+		t.Errorf("it is %s: %+v", item.Place(), sh.stats(Hot))
+	}
+	if err := audit(sh); err != nil {
+		t.Error(err)
+	}
+}
+
+// A shelf whose budget shrinks loses its least requested items, and no more than it must:
+// the hot shelf to the tail, the tail to the caller.
+func TestShare(t *testing.T) {
+	const cost = 10_000
+	for _, at := range []Place{Hot, Tail} {
+		sh := newShelves(t, 1<<20)
+		items := stock(sh, at, cost, 0)
+		for i, item := range items {
+			item.Asked.Store(uint32(i*7%len(items)) + 1)
+		}
+		out := sh.Share(sh.Budget(Warm))
+		if err := audit(sh); err != nil {
+			t.Error(err)
+		}
+		if at == Hot && len(out) > 0 {
+			t.Errorf("%d hot items left", len(out))
+		}
+		gone, least, most := 0, uint32(1<<30), uint32(0)
+		for _, item := range items {
+			if asked := item.Asked.Load(); item.Place() == at {
+				least = min(least, asked)
+			} else {
+				gone++
+				most = max(most, asked)
+			}
+		}
+		s := sh.stats(at)
+		if gone == 0 || most > least || s.Bytes+cost <= s.Budget || s.Evicted != int64(gone) || at == Tail && len(out) != gone {
+			t.Errorf("%d are gone, requested at most %d times, others at least %d: %+v, %d left", gone, most, least, s, len(out))
+		}
+	}
+}
+
+// The figures count what happened, and the budgets are the budget of the cache.
+func TestStats(t *testing.T) {
+	sh := newShelves(t, 1000)
+	sum := int64(0)
+	for i, s := range sh.Stats() {
+		if sum += s.Budget; s.Name != []string{"warm", "hot", "tail", "absent"}[i] {
+			t.Errorf("%+v", s)
+		}
+	}
+	if warm := sh.stats(Warm); sum != 1000 || warm.Budget != 0 { // what the others leave of it
+		t.Errorf("the sum is %d, %d for the warm set", sum, warm.Budget)
+	}
+	sh.Share(450)
+	if warm := sh.stats(Warm); warm.Budget != 450 {
+		t.Errorf("%+v", warm)
+	}
+	sh.LeaveOut(3)
+	if warm := sh.stats(Warm); warm.TooLarge != 3 {
+		t.Errorf("%+v", warm)
+	}
+	sh.Close()
+	item := newThing("late", 0)
+	if kept, out := sh.Put(item, Tail, 1); kept || out != nil || sh.stats(Tail).Dropped != 1 || sh.stats(Tail).Rejected != 0 || item.Place() != Nowhere {
+		t.Errorf("%+v", sh.stats(Tail))
 	}
 }
 

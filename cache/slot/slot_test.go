@@ -25,6 +25,9 @@ func TestVersions(t *testing.T) {
 	served, prepared := NewVersion(&entry.Entry{Key: "list"}, reads.Moment{}), NewVersion(&entry.Entry{Key: "list"}, reads.Moment{})
 	check := func(when string, inNow, inNext *Version, all ...*Version) {
 		t.Helper()
+		if s.Next() == nil != (when == "empty" || when == "served") || s.Served() != inNow {
+			t.Errorf("%s: served %p, next %v", when, s.Served(), s.Next())
+		}
 		if s.In(now) != inNow || s.In(next) != inNext || !slices.Equal(s.Versions(), all) {
 			t.Errorf("%s: %p, %p, %v", when, s.In(now), s.In(next), s.Versions())
 		}

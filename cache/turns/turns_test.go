@@ -3,6 +3,7 @@ package turns
 import (
 	"context"
 	"math/rand/v2"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -126,6 +127,105 @@ func TestTurnsKeepASlotForEachLane(t *testing.T) {
 		}
 		if n >= 6 && (l.part[Costly] >= l.part[Heavy] || l.part[Heavy] >= l.part[Quick]) {
 			t.Errorf("%d slots: %+v", n, l)
+		}
+	}
+}
+
+// The limits of few slots, where the rules of newLimits exclude each other, and of many.
+func TestLimits(t *testing.T) {
+	for n, want := range map[int]limits{
+		1:  {all: 1, own: [Lanes]int{1, 1, 1}, long: 1, part: [Lanes]int{1, 1, 1}, client: 1},
+		2:  {all: 2, own: [Lanes]int{1, 1, 1}, long: 1, part: [Lanes]int{2, 1, 1}, client: 1},
+		3:  {all: 3, own: [Lanes]int{2, 2, 1}, long: 2, part: [Lanes]int{2, 1, 1}, client: 1},
+		4:  {all: 4, own: [Lanes]int{3, 3, 2}, long: 3, part: [Lanes]int{2, 1, 1}, client: 1},
+		8:  {all: 8, own: [Lanes]int{7, 7, 3}, long: 7, part: [Lanes]int{4, 3, 2}, client: 2},
+		20: {all: 20, own: [Lanes]int{19, 19, 6}, long: 19, part: [Lanes]int{10, 9, 8}, client: 5},
+	} {
+		if got := newLimits(n); got != want {
+			t.Errorf("%d slots: %+v, want %+v", n, got, want)
+		}
+	}
+}
+
+// Without lanes, Quick turns may take all slots.
+func TestWithoutLanes(t *testing.T) {
+	for lanes, want := range map[bool]int64{true: 2, false: 3} {
+		ts, running := New(3, lanes), int64(0)
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		for range 4 {
+			if ts.Enter(ctx, &Turn{}) == nil {
+				running++
+			}
+		}
+		cancel()
+		if got := ts.Stats()[Quick].Running; got != want || running > want {
+			t.Errorf("lanes %t: %d turns run, want %d", lanes, got, want)
+		}
+	}
+}
+
+// Turns of all lanes and groups come in the order of their arrival.
+func TestOrderOfArrival(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ts, first := New(1, true), &Turn{}
+		if err := ts.Enter(t.Context(), first); err != nil {
+			t.Fatal(err)
+		}
+		var order, want []int
+		for i := range 40 {
+			turn := &Turn{Lane: Lane(i % int(Lanes)), Group: string(rune('a' + i%7))}
+			want = append(want, i)
+			go func() {
+				if ts.Enter(t.Context(), turn) == nil {
+					order = append(order, i)
+					ts.Leave(turn)
+				}
+			}()
+			synctest.Wait()
+		}
+		if got := ts.Stats(); got != [Lanes]Stats{{1, 14}, {0, 13}, {0, 13}} {
+			t.Errorf("%+v", got)
+		}
+		ts.Leave(first)
+		synctest.Wait()
+		if !slices.Equal(order, want) {
+			t.Errorf("%d", order)
+		}
+	})
+}
+
+// A turn that comes at the moment at which its caller gives up goes to the next.
+func TestTurnComesTooLate(t *testing.T) {
+	for range 300 {
+		synctest.Test(t, func(t *testing.T) {
+			ts, first, late, next := New(1, true), &Turn{}, &Turn{}, &Turn{}
+			if err := ts.Enter(t.Context(), first); err != nil {
+				t.Fatal(err)
+			}
+			ctx, cancel := context.WithCancel(t.Context())
+			go func() {
+				if ts.Enter(ctx, late) == nil {
+					ts.Leave(late)
+				}
+			}()
+			synctest.Wait()
+			came := false
+			go func() { came = ts.Enter(t.Context(), next) == nil }()
+			synctest.Wait()
+			ts.Leave(first)
+			cancel()
+			synctest.Wait()
+			if !came {
+				t.Fatal("the next turn does not come")
+			}
+		})
+	}
+}
+
+func TestLaneNames(t *testing.T) {
+	for lane, want := range map[Lane]string{Quick: "quick", Heavy: "heavy", Costly: "costly"} {
+		if lane.String() != want {
+			t.Errorf("%q, want %q", lane, want)
 		}
 	}
 }
