@@ -3,6 +3,7 @@ package strict
 import (
 	"bufio"
 	"bytes"
+	"maps"
 	"strings"
 	"testing"
 
@@ -42,11 +43,59 @@ func TestHeads(t *testing.T) {
 	}
 }
 
+// A body follows a head that names a length above zero or chunks.
+func TestHasBody(t *testing.T) {
+	for field, want := range map[string]bool{"X: y": false, "Content-Length: 0": false, "Content-Length: 1": true, "Transfer-Encoding: chunked": true} {
+		var h Head
+		if err := h.read(stricttest.Lines("POST / HTTP/1.1", "Host: a", field)); err != nil || h.HasBody() != want {
+			t.Errorf("%s: %t, %v", field, h.HasBody(), err)
+		}
+	}
+}
+
+// The values of fields with several lines are joined, and only those are handed on.
+func TestEachJoined(t *testing.T) {
+	var h Head
+	head := stricttest.Lines(get, "Host: a", "Accept-Encoding: br", `If-Match: "a"`, `If-None-Match: "x"`, `if-match: "b"`, `If-None-Match: "y"`, "If-Match: *", "X: 1", "X: 2")
+	if err := h.read(head); err != nil {
+		t.Fatal(err)
+	}
+	got := map[string]string{}
+	h.EachJoined(func(name string, value []byte) { got[name] = string(value) })
+	if want := map[string]string{"If-Match": `"a", "b", *`, "If-None-Match": `"x", "y"`}; !maps.Equal(got, want) {
+		t.Errorf("%q, want %q", got, want)
+	}
+	if string(h.AcceptEncoding) != "br" || string(h.IfNoneMatch) != `"x", "y"` {
+		t.Errorf("%q, %q", h.AcceptEncoding, h.IfNoneMatch)
+	}
+}
+
+// The facts that decide about the answer are those of the request line and its fields.
+func TestFacts(t *testing.T) {
+	for text, want := range map[string]Head{
+		stricttest.Lines("HEAD / HTTP/1.1", "Host: a"):                                 {IsHEAD: true},
+		stricttest.Lines("GET / HTTP/1.0"):                                             {HTTP10: true, Closes: true},
+		stricttest.Lines("GET / HTTP/1.0", "Connection: keep-alive"):                   {HTTP10: true},
+		stricttest.Lines("GET / HTTP/1.1", "Host: a", "Connection: keep-alive, close"): {Closes: true},
+		stricttest.Lines("GET / HTTP/1.1", "Host: a", "Proxy-Conn: close"):             {},
+		stricttest.Lines("GET / HTTP/1.1", "Host: a", "Expect: 100-continue"):          {Expects: true},
+	} {
+		var h Head
+		err := h.read(text)
+		if err != nil || h.IsHEAD != want.IsHEAD || h.HTTP10 != want.HTTP10 || h.Closes != want.Closes || h.Expects != want.Expects {
+			t.Errorf("%q: HEAD %t, HTTP/1.0 %t, closes %t, expects %t, %v", text, h.IsHEAD, h.HTTP10, h.Closes, h.Expects, err)
+		}
+	}
+}
+
 // TestRefusedHeads: a head that two recipients could read differently is refused.
 func TestRefusedHeads(t *testing.T) {
 	var h Head
 	for name, tt := range stricttest.RefusedHeads {
 		p, ok := h.read(tt.Head).(*Problem)
+		if strings.Contains(name, "folded") && p != errFolded {
+			t.Errorf("%s: %v, want %v", name, p, errFolded)
+		}
 		if !ok || p.Status != tt.Status {
 			t.Errorf("%s: %v, want %d", name, p, tt.Status)
 		}
