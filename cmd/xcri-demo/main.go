@@ -31,6 +31,7 @@ const opsRoom = "/cache/"
 
 // pages are the requests that the demo suggests, below the API's root.
 var pages = []struct{ name, path string }{
+	{"ops room", opsRoom},
 	{"athletes of a division", "/athletes/?season_year=2025&division=2030&gender=M&limit=25"},
 	{"search by name", "/athletes/?season_year=2025&search=O%27B"},
 	{"one athlete", "/athletes/12002064?season_year=2025"},
@@ -41,7 +42,6 @@ var pages = []struct{ name, path string }{
 	{"snapshots", "/snapshots/"},
 	{"health", "/health"},
 	{"statistics", "/cache/stats"},
-	{"ops room", opsRoom},
 }
 
 func main() {
@@ -102,14 +102,14 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 
-	fmt.Fprintln(stdout, "Loading the sample data ...")
+	fmt.Fprintln(stdout, "Starting an in-memory database ...")
 	began := time.Now()
 	db, err := startDatabase()
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	if err := db.Fill(ctx); err != nil {
+	if err := db.Fill(ctx, func(table string) { fmt.Fprintf(stdout, "Loading %s ...\n", table) }); err != nil {
 		if ctx.Err() != nil {
 			return nil // stopped before it was ready
 		}

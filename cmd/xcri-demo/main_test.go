@@ -87,7 +87,7 @@ func TestDemo(t *testing.T) {
 			t.Errorf("%s suggests an empty page: %s", u, body)
 		}
 	}
-	base, _, _ := strings.Cut(urls[0], "/athletes/")
+	base, _, _ := strings.Cut(urls[0], opsRoom)
 	conformance.Check(t, base)
 	stop()
 	select {

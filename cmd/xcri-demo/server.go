@@ -104,14 +104,15 @@ func (d *database) Open() (*sql.DB, error) {
 	return sql.OpenDB(connector), nil
 }
 
-// Fill creates the tables and loads the sample data.
-func (d *database) Fill(ctx context.Context) error {
+// Fill creates the tables and loads the sample data. It calls begin with the name of
+// each table.
+func (d *database) Fill(ctx context.Context, begin func(table string)) error {
 	db, err := d.Open()
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	return storetest.Load(ctx, db)
+	return storetest.LoadEach(ctx, db, begin)
 }
 
 // Close ends the server and all running queries.

@@ -24,7 +24,7 @@ var embedded = sync.OnceValues(func() (*database, error) {
 	if err != nil {
 		return nil, err
 	}
-	return db, db.Fill(context.Background())
+	return db, db.Fill(context.Background(), func(string) {})
 })
 
 func TestMain(m *testing.M) {
@@ -275,7 +275,7 @@ func TestFillStopsWithItsContext(t *testing.T) {
 	defer d.Close()
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if err := d.Fill(ctx); !errors.Is(err, context.Canceled) {
+	if err := d.Fill(ctx, func(string) {}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v", err)
 	}
 }

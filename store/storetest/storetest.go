@@ -112,6 +112,12 @@ func Schema() ([]string, error) {
 // Load creates the tables in db and fills them with the sample data. It uses
 // plain INSERTs, which every MySQL-compatible server takes.
 func Load(ctx context.Context, db *sql.DB) error {
+	return LoadEach(ctx, db, func(string) {})
+}
+
+// LoadEach is like Load, and calls begin with the name of each table before its rows are
+// loaded.
+func LoadEach(ctx context.Context, db *sql.DB, begin func(table string)) error {
 	statements, err := Schema()
 	if err != nil {
 		return err
@@ -135,6 +141,7 @@ func Load(ctx context.Context, db *sql.DB) error {
 		if err != nil {
 			return err
 		}
+		begin(table)
 		if err := insert(ctx, db, table, text); err != nil {
 			return fmt.Errorf("load %s: %w", table, err)
 		}
