@@ -64,7 +64,7 @@ func (f *fastPath) answer(dst []byte, h *wire.Head) (header []byte, v *cache.Var
 // send as its body, held; nil for a 304. The header is nil if the handler must answer.
 func (f *fastPath) prepare(to []byte, h *wire.Head, e *cache.Entry, now time.Time) (header []byte, v *cache.Variant) {
 	age := f.p.age(e, cache.Hit, now)
-	v, tag := f.p.negotiator.Select(e.Variants, h.AcceptEncoding, h.IfNoneMatch)
+	v, tag := f.p.sender.Negotiator.Select(e.Variants, h.AcceptEncoding, h.IfNoneMatch)
 	if tag != nil {
 		f.p.metrics.NotModified.Add(1)
 		f.p.metrics.Statuses.Add(fasthttp.StatusNotModified)

@@ -74,7 +74,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 		if period := p.maintenance.Period(); period != nil {
 			p.serveNotice(ctx, at, period)
 		} else {
-			p.serveSite(ctx, at)
+			p.files.Serve(ctx, at)
 		}
 		return
 	}
@@ -91,7 +91,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if string(ctx.RequestURI()) == "*" {
-		sendAllow(ctx)
+		reply.Allow(ctx)
 		return
 	}
 	m := p.router.Match(at.Path, at.Query)
@@ -107,9 +107,9 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	case m == nil && !at.Root():
 		p.pass(ctx, at)
 	case ctx.IsOptions():
-		sendAllow(ctx)
+		reply.Allow(ctx)
 	case !ctx.IsGet() && !ctx.IsHead():
-		ctx.Response.Header.Set(fasthttp.HeaderAllow, allowed)
+		ctx.Response.Header.Set(fasthttp.HeaderAllow, reply.Allowed)
 		reply.Fail(ctx, fasthttp.StatusMethodNotAllowed, "Method Not Allowed")
 	case m == nil:
 		p.health.Serve(ctx, health.Root)
@@ -118,16 +118,6 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	default:
 		p.serveRoute(ctx, m)
 	}
-}
-
-// allowed are the methods of the read API, of the probes and of the site.
-const allowed = "GET, HEAD, OPTIONS"
-
-// sendAllow answers an OPTIONS request that is not a preflight.
-func sendAllow(ctx *fasthttp.RequestCtx) {
-	ctx.Response.Header.Set(fasthttp.HeaderAllow, allowed)
-	ctx.Response.Header.SetContentType("")
-	reply.Send(ctx, fasthttp.StatusNoContent, nil)
 }
 
 // serveRoute answers a request of the read API, or refuses its parameters.

@@ -27,7 +27,7 @@ func (p *Proxy) serveNotice(ctx *fasthttp.RequestCtx, at route.Place, period *ma
 		ctx.Response.Header.Set("Content-Security-Policy", p.notice.Policy())
 		reply.Send(ctx, fasthttp.StatusServiceUnavailable, p.notice.Render(period, now))
 	case p.opts.Site != nil:
-		p.serveSite(ctx, at)
+		p.files.Serve(ctx, at)
 	default:
 		p.failMaintenance(ctx)
 	}

@@ -64,7 +64,7 @@ func (p *Proxy) compressPassed(ctx *fasthttp.RequestCtx) {
 		len(h.PeekCanonical(reply.HeaderETag)) > 0 || !isText(h.ContentType()) {
 		return
 	}
-	v, _ := p.negotiator.Select(content.Variants(body), ctx.Request.Header.PeekCanonical(reply.HeaderAcceptEncoding), nil)
+	v, _ := p.sender.Negotiator.Select(content.Variants(body), ctx.Request.Header.PeekCanonical(reply.HeaderAcceptEncoding), nil)
 	if !varies(h) {
 		h.Add("Vary", "Accept-Encoding")
 	}

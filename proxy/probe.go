@@ -12,7 +12,7 @@ import (
 // and is not stopping.
 func (p *Proxy) serveProbe(ctx *fasthttp.RequestCtx, path []byte) bool {
 	if ctx.IsOptions() && isProbe(path) {
-		sendAllow(ctx)
+		reply.Allow(ctx)
 		return true
 	}
 	switch string(path) {

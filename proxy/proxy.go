@@ -9,7 +9,6 @@ import (
 	"errors"
 	"log/slog"
 	"net"
-	"runtime"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -23,6 +22,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/cors"
+	"github.com/lewistv/xcri-proxy/proxy/files"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/health"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
@@ -31,6 +31,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/proxy/send"
 	"github.com/lewistv/xcri-proxy/proxy/share"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/proxy/trace"
@@ -138,8 +139,8 @@ type shared struct {
 	notice       *maintenance.Page
 	health       *health.Health
 	targets      content.Memo[target] // of recent hits
-	negotiator   *content.Negotiator
-	inflations   *content.Pace
+	sender       *send.Sender
+	files        *files.Files
 	legacyErrors complaints
 	shares       *share.Shares // of clients in fills
 	reports
@@ -186,9 +187,10 @@ func New(opts Options) (*Proxy, error) {
 	p.state.State, p.state.keep = opts.State, opts.OnState
 	p.shared = shared{
 		outage: cache.NewOutage(opts.Logger), headers: reply.NewHeaders(opts.Reuse), cors: cors.New(opts.CORSOrigins), notice: maintenance.NewPage(),
-		targets:    content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
-		negotiator: content.NewNegotiator(), inflations: content.NewPace(runtime.GOMAXPROCS(0) / 2), shares: share.New(share.Default),
+		targets: content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
+		sender:  send.New(p.metrics), shares: share.New(share.Default),
 	}
+	p.files = files.New(opts.Site, p.sender, p.metrics)
 	p.reports = p.newReports()
 	p.maintenance = maintenance.New(maintenance.Options{
 		Period: opts.State.Maintenance, OnEnd: p.wake, Logger: opts.Logger,

@@ -6,9 +6,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
-	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
-	"github.com/lewistv/xcri-proxy/proxy/wire"
 )
 
 // respond sends an entry in the client's preferred variant, or a 304. It returns false
@@ -21,67 +19,8 @@ func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.
 	h.SetCanonical(reply.HeaderAge, fasthttp.AppendUint(digits[:0], p.age(e, outcome, ctx.Time())))
 
 	ctx.Response.SetStatusCode(e.Status)
-	v := p.selectVariant(ctx, e.Variants)
-	return v == nil || p.sendVariant(ctx, v, e.Variants, e.Size)
-}
-
-// selectVariant returns the variant to send. If a precondition fails, it answers the
-// request and returns nil: 412 if If-Match names another body, 304 if the client
-// already has the body. Preconditions apply to a 200 only. Source: RFC 9110, 13.2.2
-// and 15.4.5.
-func (p *Proxy) selectVariant(ctx *fasthttp.RequestCtx, variants []cache.Variant) *cache.Variant {
-	in, out := &ctx.Request.Header, &ctx.Response.Header
-	var ifNoneMatch []byte
-	if ctx.Response.StatusCode() == fasthttp.StatusOK {
-		ifNoneMatch = in.PeekCanonical(reply.HeaderIfNoneMatch)
-		if ifMatch := in.PeekCanonical(reply.HeaderIfMatch); ifMatch != nil && !content.Matches(variants[content.Identity].ETag, ifMatch) {
-			out.DelBytes(reply.HeaderETag)
-			out.SetContentType(reply.JSON)
-			reply.Fail(ctx, fasthttp.StatusPreconditionFailed, "Precondition Failed")
-			return nil
-		}
-	}
-	v, tag := p.negotiator.Select(variants, in.PeekCanonical(reply.HeaderAcceptEncoding), ifNoneMatch)
-	if tag == nil {
-		return v
-	}
-	p.metrics.NotModified.Add(1)
-	out.SetCanonical(reply.HeaderETag, tag)
-	out.SetContentType("")
-	ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
-	return nil
-}
-
-// sendVariant sends v, one of the variants of a body of size bytes. It returns false if
-// the body is gone; see respond.
-func (p *Proxy) sendVariant(ctx *fasthttp.RequestCtx, v *cache.Variant, variants []cache.Variant, size int) bool {
-	h := &ctx.Response.Header
-	h.SetCanonical(reply.HeaderETag, v.ETag)
-	if v.Coding != "" {
-		h.SetContentEncoding(v.Coding)
-	}
-	switch {
-	case ctx.IsHead():
-		if !v.HasBody() {
-			p.metrics.Inflated.Add(1)
-		} else {
-			size = v.Len()
-		}
-		ctx.Response.SkipBody = true
-		h.SetContentLength(size)
-	case !v.HasBody():
-		p.metrics.Inflated.Add(1)
-		body, ok := content.Inflate(&variants[content.Gzip])
-		if !ok {
-			return false
-		}
-		ctx.Response.SetBodyStream(p.inflations.Reader(body), size)
-	case !v.Hold():
-		return false
-	default:
-		wire.Send(ctx, v)
-	}
-	return true
+	v := p.sender.Select(ctx, e.Variants)
+	return v == nil || p.sender.Variant(ctx, v, e.Variants, e.Size)
 }
 
 // age returns the Age header: seconds since the entry was last known to be fresh.

@@ -34,3 +34,13 @@ func Error(detail string) []byte {
 func RetryAfter(ctx *fasthttp.RequestCtx, wait time.Duration) {
 	ctx.Response.Header.Set("Retry-After", strconv.FormatInt(int64(wait/time.Second), 10))
 }
+
+// Allowed are the methods of the read API, of the probes and of the site.
+const Allowed = "GET, HEAD, OPTIONS"
+
+// Allow answers an OPTIONS request that is not a preflight.
+func Allow(ctx *fasthttp.RequestCtx) {
+	ctx.Response.Header.Set(fasthttp.HeaderAllow, Allowed)
+	ctx.Response.Header.SetContentType("")
+	Send(ctx, fasthttp.StatusNoContent, nil)
+}

@@ -66,7 +66,7 @@ cmd/xcri-soak/internal/judge:
 cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measure cmd/xcri-soak/internal/judge
 config:
 config/deploy:
-proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/events proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/slowest proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/events proxy/files proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/send proxy/share proxy/site proxy/slowest proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
 proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/budget proxy/events proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/slowest proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
@@ -80,6 +80,7 @@ proxy/compare:
 proxy/content: cache cache/memfile
 proxy/cors:
 proxy/events:
+proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
 proxy/generation: cache proxy/route store
 proxy/health: proxy/reply
 proxy/legacy: proxy/budget proxy/visitor
@@ -93,6 +94,7 @@ proxy/proxytest/oldapi: store/storetest
 proxy/proxytest/promtext:
 proxy/reply: cache store/jsontext
 proxy/route: store store/jsontext
+proxy/send: cache proxy/content proxy/metrics proxy/reply proxy/wire
 proxy/share: cache
 proxy/site: cache
 proxy/slowest: proxy/admin/api

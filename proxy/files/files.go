@@ -1,4 +1,5 @@
-package proxy
+// Package files serves the files of the site.
+package files
 
 import (
 	"errors"
@@ -7,8 +8,10 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/proxy/send"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 )
 
@@ -23,14 +26,27 @@ var (
 	}
 )
 
-// serveSite answers a request below the base path that is not the API's.
-func (p *Proxy) serveSite(ctx *fasthttp.RequestCtx, at route.Place) {
+// Files serves the files of a site. It is safe for concurrent use.
+type Files struct {
+	site    *site.Site
+	sender  *send.Sender
+	metrics *metrics.Metrics
+}
+
+// New returns the Files of a site; a nil site has none.
+func New(s *site.Site, sender *send.Sender, m *metrics.Metrics) *Files {
+	return &Files{s, sender, m}
+}
+
+// Serve answers a request below the base path that is not the API's. The header has the
+// common fields of the API's answers.
+func (f *Files) Serve(ctx *fasthttp.RequestCtx, at route.Place) {
 	h := &ctx.Response.Header
-	if p.opts.Site == nil {
+	if f.site == nil {
 		reply.Fail(ctx, fasthttp.StatusNotFound, "Not Found")
 		return
 	}
-	p.metrics.SiteRequests.Add(1)
+	f.metrics.SiteRequests.Add(1)
 	for i := range siteHeaders {
 		h.SetCanonical(siteHeaders[i][0], siteHeaders[i][1])
 	}
@@ -38,14 +54,14 @@ func (p *Proxy) serveSite(ctx *fasthttp.RequestCtx, at route.Place) {
 	h.DelBytes(reply.HeaderVary)
 	switch {
 	case ctx.IsOptions():
-		sendAllow(ctx)
+		reply.Allow(ctx)
 	case !ctx.IsGet() && !ctx.IsHead():
-		h.Set(fasthttp.HeaderAllow, allowed)
-		failSite(ctx, fasthttp.StatusMethodNotAllowed)
+		h.Set(fasthttp.HeaderAllow, reply.Allowed)
+		fail(ctx, fasthttp.StatusMethodNotAllowed)
 	case len(at.Path) == 0:
 		redirect(ctx, at)
 	default:
-		p.serveFile(ctx, at.Path)
+		f.serveFile(ctx, at.Path)
 	}
 }
 
@@ -56,19 +72,19 @@ func redirect(ctx *fasthttp.RequestCtx, at route.Place) {
 		to = append(append(to, '?'), at.Query...)
 	}
 	ctx.Response.Header.SetBytesV("Location", to)
-	failSite(ctx, fasthttp.StatusPermanentRedirect)
+	fail(ctx, fasthttp.StatusPermanentRedirect)
 }
 
-func (p *Proxy) serveFile(ctx *fasthttp.RequestCtx, path []byte) {
-	file, err := p.opts.Site.Find(path)
+func (f *Files) serveFile(ctx *fasthttp.RequestCtx, path []byte) {
+	file, err := f.site.Find(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		p.metrics.SiteMissing.Add(1)
-		failSite(ctx, fasthttp.StatusNotFound)
+		f.metrics.SiteMissing.Add(1)
+		fail(ctx, fasthttp.StatusNotFound)
 		return
 	case err != nil:
 		ctx.Response.Header.Set("Retry-After", "1")
-		failSite(ctx, fasthttp.StatusServiceUnavailable)
+		fail(ctx, fasthttp.StatusServiceUnavailable)
 		return
 	}
 	h := &ctx.Response.Header
@@ -77,19 +93,19 @@ func (p *Proxy) serveFile(ctx *fasthttp.RequestCtx, path []byte) {
 	if len(file.Variants) > 1 {
 		h.SetCanonical(reply.HeaderVary, varyEncoding)
 	}
-	v := p.selectVariant(ctx, file.Variants)
+	v := f.sender.Select(ctx, file.Variants)
 	if v == nil {
 		return
 	}
 	if file.Large() {
-		p.sendLarge(ctx, file)
+		f.sendLarge(ctx, file)
 		return
 	}
-	p.sendVariant(ctx, v, file.Variants, int(file.Size)) // the bodies are on the heap, so it can't fail
+	f.sender.Variant(ctx, v, file.Variants, int(file.Size)) // the bodies are on the heap, so it can't fail
 }
 
 // sendLarge sends a file from the disk.
-func (p *Proxy) sendLarge(ctx *fasthttp.RequestCtx, file *site.File) {
+func (f *Files) sendLarge(ctx *fasthttp.RequestCtx, file *site.File) {
 	h := &ctx.Response.Header
 	if ctx.IsHead() {
 		h.SetCanonical(reply.HeaderETag, file.Variants[content.Identity].ETag)
@@ -97,18 +113,18 @@ func (p *Proxy) sendLarge(ctx *fasthttp.RequestCtx, file *site.File) {
 		h.SetContentLength(int(file.Size))
 		return
 	}
-	body, err := p.opts.Site.Open(file)
+	body, err := f.site.Open(file)
 	if err != nil { // the file was replaced
 		h.Set("Retry-After", "1")
-		failSite(ctx, fasthttp.StatusServiceUnavailable)
+		fail(ctx, fasthttp.StatusServiceUnavailable)
 		return
 	}
 	h.SetCanonical(reply.HeaderETag, file.Variants[content.Identity].ETag)
 	ctx.Response.SetBodyStream(body, int(file.Size))
 }
 
-// failSite answers a request for which there is no file.
-func failSite(ctx *fasthttp.RequestCtx, status int) {
+// fail answers a request for which there is no file.
+func fail(ctx *fasthttp.RequestCtx, status int) {
 	h := &ctx.Response.Header
 	h.SetContentType("text/plain; charset=utf-8")
 	h.SetCanonical(reply.HeaderCacheControl, []byte("no-store"))

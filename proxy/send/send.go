@@ -1,0 +1,87 @@
+// Package send sends a body in the form that its client prefers, or finds that the
+// client need not or must not get it.
+package send
+
+import (
+	"runtime"
+
+	"github.com/valyala/fasthttp"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/metrics"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
+	"github.com/lewistv/xcri-proxy/proxy/wire"
+)
+
+// Sender sends bodies. It is safe for concurrent use.
+type Sender struct {
+	// Negotiator chooses among the forms of a body.
+	Negotiator *content.Negotiator
+	inflations *content.Pace
+	metrics    *metrics.Metrics
+}
+
+// New returns a Sender that inflates bodies on at most half of the processors.
+func New(m *metrics.Metrics) *Sender {
+	return &Sender{content.NewNegotiator(), content.NewPace(runtime.GOMAXPROCS(0) / 2), m}
+}
+
+// Select returns the variant to send. If a precondition fails, it answers the
+// request and returns nil: 412 if If-Match names another body, 304 if the client
+// already has the body. Preconditions apply to a 200 only. Source: RFC 9110, 13.2.2
+// and 15.4.5.
+func (s *Sender) Select(ctx *fasthttp.RequestCtx, variants []cache.Variant) *cache.Variant {
+	in, out := &ctx.Request.Header, &ctx.Response.Header
+	var ifNoneMatch []byte
+	if ctx.Response.StatusCode() == fasthttp.StatusOK {
+		ifNoneMatch = in.PeekCanonical(reply.HeaderIfNoneMatch)
+		if ifMatch := in.PeekCanonical(reply.HeaderIfMatch); ifMatch != nil && !content.Matches(variants[content.Identity].ETag, ifMatch) {
+			out.DelBytes(reply.HeaderETag)
+			out.SetContentType(reply.JSON)
+			reply.Fail(ctx, fasthttp.StatusPreconditionFailed, "Precondition Failed")
+			return nil
+		}
+	}
+	v, tag := s.Negotiator.Select(variants, in.PeekCanonical(reply.HeaderAcceptEncoding), ifNoneMatch)
+	if tag == nil {
+		return v
+	}
+	s.metrics.NotModified.Add(1)
+	out.SetCanonical(reply.HeaderETag, tag)
+	out.SetContentType("")
+	ctx.Response.SetStatusCode(fasthttp.StatusNotModified)
+	return nil
+}
+
+// Variant sends v, one of the variants of a body of size bytes. It returns false if
+// the body has left the cache.
+func (s *Sender) Variant(ctx *fasthttp.RequestCtx, v *cache.Variant, variants []cache.Variant, size int) bool {
+	h := &ctx.Response.Header
+	h.SetCanonical(reply.HeaderETag, v.ETag)
+	if v.Coding != "" {
+		h.SetContentEncoding(v.Coding)
+	}
+	switch {
+	case ctx.IsHead():
+		if !v.HasBody() {
+			s.metrics.Inflated.Add(1)
+		} else {
+			size = v.Len()
+		}
+		ctx.Response.SkipBody = true
+		h.SetContentLength(size)
+	case !v.HasBody():
+		s.metrics.Inflated.Add(1)
+		body, ok := content.Inflate(&variants[content.Gzip])
+		if !ok {
+			return false
+		}
+		ctx.Response.SetBodyStream(s.inflations.Reader(body), size)
+	case !v.Hold():
+		return false
+	default:
+		wire.Send(ctx, v)
+	}
+	return true
+}
