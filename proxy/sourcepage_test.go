@@ -39,7 +39,7 @@ func TestPageShowsSources(t *testing.T) {
 		get(t, base, fmt.Sprintf("/teams/?limit=%d", n+1))
 	}
 	p = shown()
-	if len(p.Open) != 1 || p.Open[0] != "left" || !strings.Contains(p.Text, "the store fails, 20 of 20 loads in 60 s (100 %) over 5 %") {
+	if len(p.Open) != 1 || p.Open[0] != "open" || !strings.Contains(p.Text, "the store fails, 20 of 20 loads in 60 s (100 %) over 5 %") {
 		t.Errorf("after failures: %+v", p)
 	}
 	for _, width := range []int{1280, 360} {

@@ -98,6 +98,7 @@ type Admin struct {
 	opts    Options
 	gate    *gate.Gate
 	started time.Time
+	notice  *maintenance.Page // for its preview
 	record
 }
 
@@ -110,7 +111,7 @@ func New(opts Options) *Admin {
 	if opts.LostLines == nil {
 		opts.LostLines = func() int64 { return 0 }
 	}
-	return &Admin{opts: opts, gate: gate.New(opts.Gate), started: time.Now(), record: newRecord(opts.Routes.Routes())}
+	return &Admin{opts: opts, gate: gate.New(opts.Gate), started: time.Now(), notice: maintenance.NewPage(), record: newRecord(opts.Routes.Routes())}
 }
 
 // Refused counts the requests that were not admitted, by cause.
@@ -126,20 +127,23 @@ type page struct {
 
 // pages are the paths for operators, without a final slash.
 var pages = map[string]page{
-	"/metrics":           {answer: (*Admin).serveMetrics},
-	"/cache":             {answer: (*Admin).servePage},
-	"/cache/page.css":    {answer: (*Admin).servePage},
-	"/cache/page.js":     {answer: (*Admin).servePage},
-	"/cache/history":     {answer: (*Admin).serveHistory},
-	"/cache/stats":       {answer: (*Admin).serveStats},
-	"/cache/maintenance": {answer: (*Admin).serveMaintenance, change: (*Admin).changeMaintenance},
-	"/cache/warm":        {answer: (*Admin).serveWarmStatus, change: (*Admin).serveWarm},
-	"/cache/purge":       {change: (*Admin).servePurge},
-	"/cache/source":      {answer: (*Admin).serveSource, change: (*Admin).serveSourceChange},
-	"/cache/verify":      {answer: (*Admin).serveVerifySubjects, change: (*Admin).serveVerify},
-	"/cache/entry":       {answer: (*Admin).serveEntry},
-	"/cache/login":       {answer: (*Admin).serveLogin, change: (*Admin).logIn, form: true, open: true},
-	"/cache/logout":      {change: (*Admin).logOut, form: true, open: true},
+	"/metrics":                   {answer: (*Admin).serveMetrics},
+	"/cache":                     {answer: (*Admin).servePage},
+	"/cache/page.css":            {answer: (*Admin).servePage},
+	"/cache/page.js":             {answer: (*Admin).servePage},
+	"/cache/charts.js":           {answer: (*Admin).servePage},
+	"/cache/actions.js":          {answer: (*Admin).servePage},
+	"/cache/history":             {answer: (*Admin).serveHistory},
+	"/cache/stats":               {answer: (*Admin).serveStats},
+	"/cache/maintenance":         {answer: (*Admin).serveMaintenance, change: (*Admin).changeMaintenance},
+	"/cache/maintenance/preview": {answer: (*Admin).servePreview},
+	"/cache/warm":                {answer: (*Admin).serveWarmStatus, change: (*Admin).serveWarm},
+	"/cache/purge":               {change: (*Admin).servePurge},
+	"/cache/source":              {answer: (*Admin).serveSource, change: (*Admin).serveSourceChange},
+	"/cache/verify":              {answer: (*Admin).serveVerifySubjects, change: (*Admin).serveVerify},
+	"/cache/entry":               {answer: (*Admin).serveEntry},
+	"/cache/login":               {answer: (*Admin).serveLogin, change: (*Admin).logIn, form: true, open: true},
+	"/cache/logout":              {change: (*Admin).logOut, form: true, open: true},
 }
 
 // Serve answers requests for /metrics and for paths below /cache, if the gate

@@ -3,6 +3,7 @@ package admin
 import (
 	"cmp"
 	"errors"
+	"strings"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
@@ -69,4 +70,20 @@ func newPeriod(r api.MaintenanceRequest, now time.Time) (*maintenance.Period, er
 		return nil, nil
 	}
 	return maintenance.NewPeriod(r.Until, r.Message, now)
+}
+
+// servePreview sends the page that visitors would get for the parameters until and
+// message. Only the ops room may show it in a frame.
+func (a *Admin) servePreview(ctx *fasthttp.RequestCtx) {
+	args, now := ctx.QueryArgs(), time.Now()
+	period, err := maintenance.NewPeriod(string(args.Peek("until")), string(args.Peek("message")), now)
+	if err != nil {
+		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
+		return
+	}
+	h := &ctx.Response.Header
+	h.SetContentType("text/html; charset=utf-8")
+	h.Set(fasthttp.HeaderContentSecurityPolicy, strings.Replace(a.notice.Policy(), "frame-ancestors 'none'", "frame-ancestors 'self'", 1))
+	h.Set(fasthttp.HeaderXFrameOptions, "SAMEORIGIN")
+	reply.Send(ctx, fasthttp.StatusOK, a.notice.Render(period, now))
 }

@@ -3,7 +3,11 @@ package admin
 import (
 	"bytes"
 	"embed"
+	"fmt"
+	"html"
 	"path"
+	"strings"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -14,12 +18,12 @@ import (
 
 // pageFiles hold the page for operators.
 //
-//go:embed page/index.html page/page.css page/page.js
+//go:embed page/index.html page/page.css page/page.js page/charts.js page/actions.js
 var pageFiles embed.FS
 
-// PagePolicy is the Content-Security-Policy of the page: its own files and figures and
-// nothing else.
-const PagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; " +
+// PagePolicy is the Content-Security-Policy of the page: its own files and figures, the
+// preview of the maintenance page, and nothing else.
+const PagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; frame-src 'self'; " +
 	"frame-ancestors 'none'; base-uri 'none'; form-action 'self'"
 
 var pageTypes = map[string]string{".html": "text/html; charset=utf-8", ".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8"}
@@ -44,7 +48,27 @@ func (a *Admin) servePage(ctx *fasthttp.RequestCtx) {
 	if ctx.UserValue(credentialKey) == gate.BySession {
 		body = bytes.Replace(body, []byte(`id="logout" hidden`), []byte(`id="logout"`), 1)
 	}
+	if name == "index.html" {
+		body = a.withConditions(body)
+	}
 	ctx.Response.Header.SetContentType(pageTypes[path.Ext(name)])
 	ctx.Response.Header.Set("Content-Security-Policy", PagePolicy)
 	reply.Send(ctx, fasthttp.StatusOK, body)
+}
+
+// withConditions adds the conditions of this moment to the page, for browsers without
+// scripts, too.
+func (a *Admin) withConditions(body []byte) []byte {
+	var out bytes.Buffer
+	all := a.conditions(time.Now())
+	for _, c := range all {
+		since := ""
+		if c.Since != nil {
+			since = " since " + c.Since.Format(time.DateTime)
+		}
+		fmt.Fprintf(&out, "<li>%s%s. %s</li>\n", html.EscapeString(c.Title), since,
+			html.EscapeString(strings.TrimSpace(c.Cause+" "+c.Visitors+" "+c.Remedy)))
+	}
+	body = bytes.Replace(body, []byte(`data-state="wait">Loading<`), fmt.Appendf(nil, `data-state="%s">%s<`, all[0].Level, html.EscapeString(all[0].Title)), 1)
+	return bytes.Replace(body, []byte("<!-- conditions -->"), out.Bytes(), 1)
 }

@@ -67,6 +67,10 @@ func TestConditions(t *testing.T) {
 		{"database down, visitors", func(f *Figures) { f.down(store.ErrUnavailable); f.errors(400) }, "errors", "bad", "The database does not answer", "Start or mend the database"},
 		{"password changed", func(f *Figures) { f.down(setup) }, "down", "bad", "access denied", "the account, its rights"},
 		{"locked", func(f *Figures) { f.waits(86, "teams", 9*time.Second, cache.Quick) }, "waiting", "bad", "86 loads of the table teams have run for up to 9.0 s, while the database answers polls", "SHOW FULL PROCESSLIST"},
+		{"locked, and other tables behind it", func(f *Figures) {
+			f.waits(3, "athletes", 12*time.Second, cache.Quick)
+			f.waits(20, "teams", 9*time.Second, cache.Quick)
+		}, "waiting", "bad", "20 loads of the table teams", "SHOW FULL PROCESSLIST"},
 		{"locked, timeouts", func(f *Figures) {
 			f.waits(3, "teams", 4*time.Second, cache.Heavy)
 			f.errors(300)

@@ -1,6 +1,7 @@
 package condition
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strings"
@@ -43,23 +44,30 @@ func (v *view) diagnose(c *api.Condition) {
 	}
 }
 
-// longest returns the table with the oldest running load that is no search, the number of
-// loads of the table, and the age of the oldest.
+// longest returns the table for whose loads most requests wait, of the tables with a long
+// load that is no search, the number of its loads that run, and the age of the oldest.
+// Loads of other tables may wait for the same lock, or for the same slots.
 func (v *view) longest() (table string, n int, longest time.Duration) {
+	waiting, running, oldest := map[string]int{}, map[string]int{}, map[string]time.Duration{}
 	for _, l := range v.Requests.Loads {
-		if l.Began.IsZero() || l.Lane == cache.Costly {
+		waiting[l.Group] += l.Waiting
+		if l.Began.IsZero() {
 			continue
 		}
-		if age := v.At.Sub(l.Began); age > longest {
-			table, longest = l.Group, age
+		running[l.Group]++
+		if l.Lane != cache.Costly {
+			oldest[l.Group] = max(oldest[l.Group], v.At.Sub(l.Began))
 		}
 	}
-	for _, l := range v.Requests.Loads {
-		if l.Group == table && !l.Began.IsZero() {
-			n++
+	for of, age := range oldest {
+		if age < longLoad {
+			continue
+		}
+		if table == "" || cmp.Or(cmp.Compare(waiting[of], waiting[table]), cmp.Compare(table, of)) > 0 {
+			table = of
 		}
 	}
-	return table, n, longest
+	return table, running[table], oldest[table]
 }
 
 // floods reports whether most of the waiting requests are one client's.
