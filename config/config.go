@@ -24,6 +24,7 @@ type Config struct {
 	AdminToken Secret // bearer token of the admin endpoints; empty = none set
 	Admin      Admin
 	Slow       Slow
+	Access     Access
 	Database   Database
 	Cache      Cache
 	Legacy     Legacy

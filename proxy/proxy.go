@@ -83,8 +83,7 @@ type Options struct {
 	// Reuse configures how long clients may reuse the answers.
 	Reuse reply.Reuse
 	Limits
-	// Trace configures the reports of requests: Slow, and OnRequest, which is the access
-	// log; nil means none. New sets the other fields.
+	// Trace configures the reports of requests: Slow and Log. New sets the other fields.
 	Trace trace.Options
 	// Version of the program, for the stats.
 	Version string
@@ -261,7 +260,7 @@ func (p *Proxy) newAdmin() *admin.Admin {
 		},
 		Resources: admin.Resources{Memory: opts.Memory, Requests: opts.Requests, Connections: func() wire.Stats { return p.server.Stats() }},
 		Site:      opts.Site, Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Shares: p.shares,
-		Generations: p.generations, Maintenance: p.maintenance, Events: p.events, Slowest: p.slowest, Version: opts.Version, Logger: opts.Logger,
+		Generations: p.generations, Maintenance: p.maintenance, Events: p.events, Slowest: p.slowest, Log: p.opts.Trace.Log, Version: opts.Version, Logger: opts.Logger,
 	})
 }
 

@@ -19,15 +19,12 @@ type reports struct {
 func (p *Proxy) newReports() reports {
 	r := reports{slowest: &slowest.List{}, events: &events.List{}}
 	o := p.opts.Trace
-	logged := o.OnRequest != nil
 	o.Trust, o.Logger, o.OnTraced = p.opts.TrustedProxies, p.opts.Logger, func(one *api.Request) {
 		if one.Outcome != "" { // it waited for an answer of the cache or of the old API
 			r.slowest.Add(one)
 		}
 	}
-	if r.traces = trace.New(o); logged {
-		r.traces.Watch()
-	}
+	r.traces = trace.New(o)
 	p.followEvents(r.events)
 	return r
 }

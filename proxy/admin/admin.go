@@ -49,7 +49,7 @@ type Limit struct {
 }
 
 // Options name the parts that an Admin reads and changes. All but Legacy, Site,
-// Events and Slowest are required.
+// Events, Slowest and Log are required.
 type Options struct {
 	Settings
 	Trust visitor.Trust
@@ -67,6 +67,8 @@ type Options struct {
 	Events *events.List
 	// Slowest holds the slowest requests; nil means none.
 	Slowest *slowest.List
+	// Log counts the lines that the access log dropped; nil means no access log.
+	Log     interface{ Dropped() int64 }
 	Version string // of the program
 	// Logger receives changes; nil discards them.
 	Logger *slog.Logger

@@ -67,6 +67,9 @@ func (a *Admin) Stats() api.Stats {
 	stats.Sources = newSources(a.opts.Origins.Stats())
 	stats.Site, stats.Hottest, stats.Events = a.siteStats(), a.hottest(), a.events()
 	stats.Slowest = a.opts.Slowest.Slowest()
+	if a.opts.Log != nil {
+		stats.Requests.LogDropped = a.opts.Log.Dropped()
+	}
 	pool := a.opts.Store.Stats()
 	stats.Pool = api.Pool{Limit: pool.Limit, Open: pool.Open, InUse: pool.InUse, Waits: pool.Waits, Refused: pool.Refused, WaitedMS: milliseconds(int64(pool.Waited))}
 	return stats

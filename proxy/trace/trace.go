@@ -38,10 +38,20 @@ type Options struct {
 	// OnTraced is called with each request that was traced, after its answer was sent.
 	// It must not block. May be nil.
 	OnTraced func(*api.Request)
+	// Log gets each request after its answer was sent; nil means no log.
+	Log Log
 	// OnRequest is called with each request while the Traces are watched, after its
 	// answer was sent. It must not block. May be nil.
 	OnRequest func(*api.Request)
 	Logger    *slog.Logger
+}
+
+// Log is an access log.
+type Log interface {
+	// Add adds a request. It must not block, and does not keep r.
+	Add(r *api.Request)
+	// Dropped returns the number of requests that could not be written.
+	Dropped() int64
 }
 
 // Traces begins and ends the traces of requests. It is safe for concurrent use.
@@ -66,7 +76,11 @@ func New(opts Options) *Traces {
 			*f = func(*api.Request) {}
 		}
 	}
-	return &Traces{opts: opts}
+	ts := &Traces{opts: opts}
+	if opts.Log != nil {
+		ts.Watch()
+	}
+	return ts
 }
 
 // Watch has all requests reported to Options.OnRequest from now on, until the returned
@@ -138,6 +152,9 @@ func (ts *Traces) Sent(ctx *fasthttp.RequestCtx, sending time.Duration) {
 		ts.opts.OnTraced(r)
 	}
 	if watched {
+		if ts.opts.Log != nil {
+			ts.opts.Log.Add(r)
+		}
 		ts.opts.OnRequest(r)
 	}
 }

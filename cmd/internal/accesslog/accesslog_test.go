@@ -11,7 +11,7 @@ import (
 	"testing"
 )
 
-const api = "/iz/xcri/api"
+const apiPath = "/iz/xcri/api"
 
 // line is a line of the combined format.
 func line(request string, status int) string {
@@ -19,7 +19,7 @@ func line(request string, status int) string {
 }
 
 func TestParse(t *testing.T) {
-	const list = api + "/athletes/?season_year=2025&division=2030&gender=M&limit=50000"
+	const list = apiPath + "/athletes/?season_year=2025&division=2030&gender=M&limit=50000"
 	for name, tt := range map[string]struct {
 		line, method, target string
 		status               int
@@ -69,7 +69,7 @@ func TestParse(t *testing.T) {
 }
 
 func TestCount(t *testing.T) {
-	const men, women = api + "/athletes/?division=2030&gender=M", api + "/athletes/?division=2030&gender=F"
+	const men, women = apiPath + "/athletes/?division=2030&gender=M", apiPath + "/athletes/?division=2030&gender=F"
 	var log bytes.Buffer
 	write := func(n int, text string) {
 		for range n {
@@ -77,24 +77,24 @@ func TestCount(t *testing.T) {
 		}
 	}
 	write(3, line("GET "+men+" HTTP/1.1", 200))
-	write(2, line("GET "+api+"/athletes/?gender=M&division=2030 HTTP/1.1", 304)) // the same in another order
+	write(2, line("GET "+apiPath+"/athletes/?gender=M&division=2030 HTTP/1.1", 304)) // the same in another order
 	write(4, line("GET "+women+" HTTP/1.1", 200))
-	write(1, line("HEAD "+api+"/metadata/latest HTTP/1.1", 200))
-	write(9, line("GET /iz/xcri/assets/index.js HTTP/1.1", 200))    // the site, not the API
-	write(9, line("GET "+api+"/teams/?gender=M HTTP/1.1", 404))     // no answer
-	write(9, line("POST "+api+"/feedback/ HTTP/1.1", 200))          // no read
-	write(9, line("-", 408))                                        // no request
-	write(2, "not a line of a log")                                 // malformed
-	write(1, line("GET "+api+"/"+strings.Repeat("x", 70<<10), 200)) // malformed: too long
-	write(1, line("GET "+api+"/"+strings.Repeat("x", 2<<10), 200))  // too long a target
-	log.WriteString(line("GET "+api+"/snapshots/ HTTP/1.1", 200))   // without a line feed
+	write(1, line("HEAD "+apiPath+"/metadata/latest HTTP/1.1", 200))
+	write(9, line("GET /iz/xcri/assets/index.js HTTP/1.1", 200))        // the site, not the API
+	write(9, line("GET "+apiPath+"/teams/?gender=M HTTP/1.1", 404))     // no answer
+	write(9, line("POST "+apiPath+"/feedback/ HTTP/1.1", 200))          // no read
+	write(9, line("-", 408))                                            // no request
+	write(2, "not a line of a log")                                     // malformed
+	write(1, line("GET "+apiPath+"/"+strings.Repeat("x", 70<<10), 200)) // malformed: too long
+	write(1, line("GET "+apiPath+"/"+strings.Repeat("x", 2<<10), 200))  // too long a target
+	log.WriteString(line("GET "+apiPath+"/snapshots/ HTTP/1.1", 200))   // without a line feed
 
 	check := func(t *testing.T, l *Count) {
 		t.Helper()
 		if l.Lines != 51 || l.Malformed != 3 || l.Counted != 11 {
 			t.Errorf("%d lines, %d malformed, %d counted", l.Lines, l.Malformed, l.Counted)
 		}
-		want := []string{men, women, api + "/metadata/latest", api + "/snapshots/"}
+		want := []string{men, women, apiPath + "/metadata/latest", apiPath + "/snapshots/"}
 		if got := l.Top(500); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%q", got)
 		}

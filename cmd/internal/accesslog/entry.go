@@ -1,9 +1,10 @@
-// Package accesslog reads access logs in Apache's common or combined format and
-// counts the targets in them.
+// Package accesslog writes the access log of a server, reads access logs in its own formats
+// and in Apache's common or combined format, and counts the targets in them.
 package accesslog
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -30,8 +31,11 @@ func (e Entry) Answered() bool { return e.IsRead() && (e.Status == 200 || e.Stat
 //	host ident user [time] "request" status bytes
 //
 // with any text after it, such as the rest of the combined format, and an optional
-// virtual host in front. It returns false for any other line.
+// virtual host in front, or a line of the format JSON. It returns false for any other line.
 func Parse(line []byte) (e Entry, ok bool) {
+	if len(line) > 0 && line[0] == '{' {
+		return parseJSON(line)
+	}
 	// Apache escapes quotes in all fields that a client controls, so the first
 	// `] "` ends the time.
 	before, rest, found := bytes.Cut(line, []byte(`] "`))
@@ -60,6 +64,27 @@ func Parse(line []byte) (e Entry, ok bool) {
 		e.Method, e.Target = string(method), unescapeTarget(target)
 	}
 	return e, true
+}
+
+// parseJSON reads a line of the format JSON.
+func parseJSON(line []byte) (e Entry, ok bool) {
+	var r struct {
+		Method, Target string
+		Status         int
+	}
+	if err := json.Unmarshal(line, &r); err != nil || r.Method == "" || r.Target == "" || r.Status < 100 || r.Status > 599 {
+		return e, false
+	}
+	e.Status = r.Status
+	if isToken(r.Method) && strings.HasPrefix(r.Target, "/") {
+		e.Method, e.Target = r.Method, encodeTarget([]byte(r.Target))
+	}
+	return e, true
+}
+
+// isToken reports whether a text can be the method of a request.
+func isToken(text string) bool {
+	return text != "" && !strings.ContainsFunc(text, func(r rune) bool { return r <= ' ' || r >= 0x7f })
 }
 
 // endOfQuoted returns the index of the first quote that is not escaped, or -1.
@@ -102,11 +127,24 @@ func unescapeTarget(s []byte) string {
 				}
 			}
 		}
-		if c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
-			fmt.Fprintf(&out, "%%%02X", c)
-		} else {
-			out.WriteByte(c)
-		}
+		writeTargetByte(&out, c)
 	}
 	return out.String()
+}
+
+// encodeTarget percent-encodes the bytes that a target may not hold.
+func encodeTarget(s []byte) string {
+	var out strings.Builder
+	for _, c := range s {
+		writeTargetByte(&out, c)
+	}
+	return out.String()
+}
+
+func writeTargetByte(out *strings.Builder, c byte) {
+	if c <= ' ' || c >= 0x7f || c == '"' || c == '\\' {
+		fmt.Fprintf(out, "%%%02X", c)
+	} else {
+		out.WriteByte(c)
+	}
 }

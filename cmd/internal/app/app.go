@@ -113,6 +113,9 @@ func (a *App) openLegacy(requests *budget.Budget) (client *legacy.Client, err er
 // close closes the existing parts in the reverse order of their creation.
 func (a *App) close() error {
 	a.closeSockets()
+	if a.handOver.access != nil {
+		a.handOver.access.Close()
+	}
 	if a.legacy != nil {
 		a.legacy.Close()
 	}

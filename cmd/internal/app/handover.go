@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
 	"github.com/lewistv/xcri-proxy/cmd/internal/handover"
 	"github.com/lewistv/xcri-proxy/proxy"
 )
@@ -34,6 +35,8 @@ type handOver struct {
 	patience time.Duration // see handOverPatience
 	mu       sync.Mutex
 	released bool // the other process owns the cache and state files; under mu
+	// access is the access log, which the owner of the files rotates; nil means none.
+	access *accesslog.Log
 }
 
 func newHandOver() *handOver {
@@ -96,12 +99,15 @@ func (a *App) succeed(ctx context.Context) error {
 	return err
 }
 
-// release gives the cache and state files to the other process, or takes them
+// release gives the cache and state files, and the rotation of the access log, to the other process, or takes them
 // back.
 func (h *handOver) release(released bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.released = released
+	if h.access != nil {
+		h.access.Share(released)
+	}
 }
 
 // owning wraps keep, so that it is refused while another process owns the files.

@@ -28,9 +28,9 @@ cache/shelf: cache/admission
 cache/slot: cache/entry cache/reads cache/shelf
 cache/snapshot: cache cache/atomicfile
 cache/turns:
-cmd/internal/accesslog:
+cmd/internal/accesslog: cmd/internal/queue proxy/admin/api
 cmd/internal/adminclient: config proxy/admin/api
-cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/reply proxy/site proxy/trace store
+cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/accesslog cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/reply proxy/site proxy/trace store
 cmd/internal/cgroup:
 cmd/internal/console:
 cmd/internal/exit: cmd/internal/adminclient
@@ -40,9 +40,10 @@ cmd/internal/load: cmd/internal/adminclient cmd/internal/console cmd/internal/ex
 cmd/internal/load/client: cmd/internal/load/visitors
 cmd/internal/load/measure: cmd/internal/load/client cmd/internal/load/visitors proxy/admin/api
 cmd/internal/load/visitors: cmd/internal/accesslog
-cmd/internal/logging:
+cmd/internal/logging: cmd/internal/queue
 cmd/internal/preflight: cache/atomicfile cmd/internal/adminclient cmd/internal/app cmd/internal/cgroup cmd/internal/console cmd/internal/exit cmd/internal/load/measure cmd/internal/load/visitors cmd/internal/verify config proxy proxy/admin/api proxy/content proxy/site store
 cmd/internal/process: cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/logging config
+cmd/internal/queue:
 cmd/internal/report: cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
 cmd/internal/show: cmd/internal/console proxy/admin/api
 cmd/internal/top: cmd/internal/adminclient cmd/internal/console proxy/admin/api

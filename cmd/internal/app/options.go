@@ -15,7 +15,6 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
-	"github.com/lewistv/xcri-proxy/proxy/trace"
 )
 
 // options converts the settings for the proxy, and loads the saved files of an earlier
@@ -53,13 +52,15 @@ func (a *App) options(version string, requests *budget.Budget) (opts proxy.Optio
 		Reuse:        reply.Reuse{MaxAge: cfg.Cache.MaxAge, StaleWhileRevalidate: cfg.Cache.StaleWhileRevalidate},
 		Sources:      origin.Options{MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown},
 		VerifySample: float64(cfg.Legacy.VerifySample),
-		Trace:        trace.Options{Slow: cfg.Slow.Request},
 		Version:      version, Logger: a.log,
 	}
 	if cfg.Cache.IdleCompress {
 		opts.Cache.Shrink.Idle = idle.New(idle.Options{Root: os.DirFS("/"), Memory: shrinkMemory}).Idle
 	}
 	if opts.Sources.Source, opts.Sources.RouteSources, err = sourcesOf(cfg.Legacy); err != nil {
+		return opts, err
+	}
+	if opts.Trace, err = a.traceOptions(); err != nil {
 		return opts, err
 	}
 	opts.State, err = loadState(cfg.StateFile)

@@ -16,6 +16,7 @@ func checkFiles(cfg config.Config, log *slog.Logger) error {
 	taken := map[string]string{}
 	for _, f := range []struct{ setting, path string }{
 		{"STATE_FILE", cfg.StateFile}, {"CACHE_FILE", cfg.Cache.File}, {"HISTORY_FILE", cfg.HistoryFile}, {"PID_FILE", cfg.PIDFile},
+		{"ACCESS_LOG", cfg.Access.Log},
 	} {
 		if f.path == "" {
 			continue
@@ -23,7 +24,9 @@ func checkFiles(cfg config.Config, log *slog.Logger) error {
 		if other := taken[f.path]; other != "" {
 			return fmt.Errorf("%s %q: it is the file of %s, too", f.setting, f.path, other)
 		}
-		taken[f.path] = f.setting
+		if taken[f.path] = f.setting; f.setting == "ACCESS_LOG" {
+			continue // it is appended to, not replaced
+		}
 		switch err := atomicfile.Check(f.path); {
 		case err == nil:
 		case f.setting == "STATE_FILE" || errors.Is(err, atomicfile.ErrNotRegular):

@@ -11,7 +11,12 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/queue"
 )
+
+// queueBytes limits the lines that wait for a slow reader.
+const queueBytes = 1 << 20
 
 // Format is the format of log lines.
 type Format uint8
@@ -35,7 +40,7 @@ type Options struct {
 // Log is a logger with a queue. It is safe for concurrent use.
 type Log struct {
 	*slog.Logger
-	queue *queue
+	queue *queue.Queue
 }
 
 // New returns a Log that writes to w until Close.
@@ -48,24 +53,24 @@ func New(w io.Writer, opts Options) *Log {
 		h.Handle(context.Background(), r) // to memory: it can't fail
 		return line.Bytes()
 	}
-	q := newQueue(w, dropped)
+	q := queue.New(w, queue.Options{Bytes: queueBytes, Report: dropped})
 	return &Log{slog.New(counting{newLimit(newHandler(q, opts)), q}), q}
 }
 
 // counting is a handler that knows how many lines were dropped.
 type counting struct {
 	slog.Handler
-	queue *queue
+	queue *queue.Queue
 }
 
 // Dropped returns the number of dropped lines.
-func (c counting) Dropped() int64 { return c.queue.total() }
+func (c counting) Dropped() int64 { return c.queue.Dropped() }
 
 // Close writes the waiting lines within patience. Later lines are dropped.
-func (l *Log) Close(patience time.Duration) { l.queue.close(patience) }
+func (l *Log) Close(patience time.Duration) { l.queue.Close(patience) }
 
 // Dropped returns the number of dropped lines.
-func (l *Log) Dropped() int64 { return l.queue.total() }
+func (l *Log) Dropped() int64 { return l.queue.Dropped() }
 
 func newHandler(w io.Writer, opts Options) slog.Handler {
 	to := &prefixer{to: w}

@@ -111,6 +111,8 @@ type Requests struct {
 	// too many fills, by the limit.
 	ClientRefused map[string]int64 `json:"client_refused"`
 	Latency       Latency          `json:"latency"`
+	// LogDropped counts the lines that the access log could not take.
+	LogDropped int64 `json:"access_log_dropped"`
 }
 
 // Route counts the requests of one route.

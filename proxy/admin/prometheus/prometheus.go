@@ -216,6 +216,7 @@ func (m *metricsText) requests(r api.Requests) {
 	m.one("xcri_panics_total", counter, "Panics in handlers.", float64(r.Panics))
 	m.one("xcri_open_connections", gauge, "Connections of clients.", float64(r.Open))
 	m.one("xcri_refused_connections_total", counter, "Connections of clients that were refused because too many were open.", float64(r.Refused))
+	m.one("xcri_access_log_dropped_total", counter, "Lines that the access log could not take.", float64(r.LogDropped))
 	m.begin("xcri_admin_refused_total", counter, "Requests for admin pages that were refused, by cause.")
 	for _, cause := range slices.Sorted(maps.Keys(r.AdminRefused)) {
 		m.add("", float64(r.AdminRefused[cause]), "cause", cause)
