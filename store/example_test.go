@@ -6,7 +6,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// The read API is data: each endpoint has its path, its parameters and what it reads.
+// The read API is data: each endpoint has its path, its parameters and its tables.
 func ExampleEndpoints() {
 	for _, e := range store.Endpoints() {
 		if e.Path == "/teams/{team_hnd}" {

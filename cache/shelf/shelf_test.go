@@ -262,7 +262,7 @@ func TestShare(t *testing.T) {
 	}
 }
 
-// The figures count what happened, and the budgets are the budget of the cache.
+// The figures count each event, and the budgets add up to the budget of the cache.
 func TestStats(t *testing.T) {
 	sh := newShelves(t, 1000)
 	sum := int64(0)
@@ -271,7 +271,7 @@ func TestStats(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
-	if warm := sh.stats(Warm); sum != 1000 || warm.Budget != 0 { // what the others leave of it
+	if warm := sh.stats(Warm); sum != 1000 || warm.Budget != 0 { // the remainder of the others
 		t.Errorf("the sum is %d, %d for the warm set", sum, warm.Budget)
 	}
 	sh.Share(450)

@@ -374,9 +374,9 @@ func TestSaveFails(t *testing.T) {
 	data := save(t, c, path)
 	full := errors.New("no space left")
 	for name, write := range map[string]func(io.Writer) error{
-		"at once":  func(io.Writer) error { return full },
-		"half-way": func(w io.Writer) error { w.Write(data[:len(data)/2]); return full },
-		"when flushed": func(w io.Writer) error {
+		"the first byte": func(io.Writer) error { return full },
+		"half-way":       func(w io.Writer) error { w.Write(data[:len(data)/2]); return full },
+		"the last bytes": func(w io.Writer) error {
 			return writeEntries(&limited{w, 100, full}, "test", "a note", c.Export())
 		},
 	} {

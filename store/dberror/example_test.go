@@ -9,7 +9,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
-// The server's error number decides what a read does: its message is for people.
+// The server's error number decides how a read goes on; its message is for people.
 func ExampleClassOf() {
 	for _, number := range []uint16{1045, 1040, 2013, 1317} {
 		err := dberror.Wrap("read teams", &mysql.MySQLError{Number: number, Message: "as the server says"})

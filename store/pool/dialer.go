@@ -177,8 +177,8 @@ func (d *dialer) retire() {
 	d.term++
 }
 
-// preferred returns a host before the one in use that is due for another attempt, or
-// nil.
+// preferred returns a host that is listed before the host in use and due for another
+// attempt, or nil.
 func (d *dialer) preferred() *host {
 	d.mu.Lock()
 	defer d.mu.Unlock()

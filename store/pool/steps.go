@@ -35,7 +35,7 @@ func WithMeter(ctx context.Context, m Meter) context.Context {
 	return context.WithValue(ctx, meterKey{}, m)
 }
 
-// meterOf returns the Meter that ctx carries, or one that does nothing.
+// meterOf returns the Meter that ctx carries, or a Meter that does nothing.
 func meterOf(ctx context.Context) meter {
 	m, _ := ctx.Value(meterKey{}).(Meter)
 	return meter{m}
