@@ -33,7 +33,7 @@ func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 // does not count as a visitor's.
 const ownKey = "own"
 
-// own marks a request as that of an operator or a supervisor.
+// own marks a request of an operator or a supervisor.
 func (p *Proxy) own(ctx *fasthttp.RequestCtx) {
 	ctx.SetUserValue(ownKey, true)
 	p.traces.Note(ctx).Admin = true

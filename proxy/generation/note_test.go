@@ -75,8 +75,7 @@ func TestStartInTheMiddleOfAnImport(t *testing.T) {
 	}
 }
 
-// Without saved entries there is nothing better than the first poll, and a plausible
-// first poll is published.
+// Without saved entries the first poll is published, and so is a plausible first poll.
 func TestStartWithoutAnImport(t *testing.T) {
 	f := newRun(t)
 	note := f.Note()

@@ -305,9 +305,9 @@ func (w *Watcher) ask(ctx context.Context) (*store.Generation, error) {
 	return g, err
 }
 
-// first returns the generation to publish before any warm set is prepared: that of the
-// first poll, or of the saved entries if the first poll looks like an unfinished import
-// beside it. The poll is then held back.
+// first returns the generation to publish before any warm set is prepared: the generation
+// of the first poll, or of the saved entries if the first poll, compared with them,
+// resembles an unfinished import. The poll is then held back.
 func (w *Watcher) first(polled *store.Generation) *store.Generation {
 	saved := w.opts.Changes.Saved.Published
 	if saved == nil || w.opts.Cache.Warm() == 0 || polled.Implausible(saved) == "" {

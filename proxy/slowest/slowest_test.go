@@ -23,7 +23,7 @@ func times(l *List) (ms []float64) {
 	return ms
 }
 
-// TestSlowest: whatever the order of the requests of an hour, the slowest are kept and
+// TestSlowest: for any order of the requests of an hour, the slowest are kept and
 // returned, the slowest first.
 func TestSlowest(t *testing.T) {
 	for _, n := range []int{0, 1, Kept, Kept + 1, 20 * Kept} {
@@ -46,8 +46,8 @@ func TestSlowest(t *testing.T) {
 	}
 }
 
-// TestDay: a request is returned for 24 hours, each hour has its own slowest requests, and
-// slow requests of one hour do not keep out those of the next.
+// TestDay: a request is returned for 24 hours, each hour has its own slowest requests,
+// and slow requests of one hour do not displace slow requests of the next hour.
 func TestDay(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l List

@@ -120,8 +120,8 @@ func TestWatch(t *testing.T) {
 	}
 }
 
-// TestBytesOfClients: the target is one printable word whatever its bytes are, and other
-// texts are bounded.
+// TestBytesOfClients: a target of any bytes is one printable word, and other texts are
+// bounded.
 func TestBytesOfClients(t *testing.T) {
 	ts, traced, _ := watching(t, Options{})
 	ctx := request(apache, "User-Agent", strings.Repeat("u", 5000), "Referer", strings.Repeat("r", 5000))

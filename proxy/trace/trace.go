@@ -1,6 +1,6 @@
 // Package trace gives requests IDs, by which log lines, answers and the old API name
-// them, and reports answered requests: the slow ones to the log, and all of them to those
-// who watch.
+// them, and reports answered requests: slow requests to the log, and all requests to
+// watching operators.
 package trace
 
 import (
@@ -60,7 +60,7 @@ type Traces struct {
 	watches atomic.Int64
 }
 
-// Trace is what is known about a request that is traced.
+// Trace holds the facts about a traced request.
 type Trace struct {
 	// Request has the ID; empty for a request that is not traced, but watched.
 	cache.Request

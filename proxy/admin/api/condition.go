@@ -17,7 +17,7 @@ type Condition struct {
 	Title string     `json:"title"`
 	Since *time.Time `json:"since"` // null for good
 	Cause string     `json:"cause"`
-	// Visitors says what visitors notice, and Remedy what to do.
+	// Visitors states the effect on visitors, and Remedy the next step of an operator.
 	Visitors string `json:"visitors"`
 	Remedy   string `json:"remedy"`
 }

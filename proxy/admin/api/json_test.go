@@ -55,7 +55,7 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// fill sets all fields of a value, each number to another one.
+// fill sets all fields of a value, and gives each number another value.
 func fill(v reflect.Value, n *int) {
 	if v.Type() == reflect.TypeFor[time.Time]() {
 		*n++

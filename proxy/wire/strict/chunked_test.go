@@ -82,7 +82,7 @@ func TestRefusedBodies(t *testing.T) {
 	}
 }
 
-// A body that ends too early is no body, wherever it ends.
+// A body that ends too early, after any byte, is no body.
 func TestCutBodies(t *testing.T) {
 	for head, text := range map[string]string{ofFive: "hello", inChunks: "2;x\r\nhe\r\n3\r\nllo\r\n0\r\nx: y\r\n\r\n"} {
 		for end := range len(text) {
@@ -96,7 +96,7 @@ func TestCutBodies(t *testing.T) {
 	}
 }
 
-// The data of a body arrives in pieces of any size, also those of the buffer.
+// The data of a body arrives in pieces of any size, also the buffer's size.
 func TestBodyInPieces(t *testing.T) {
 	body := bytes.Repeat([]byte("0123456789"), 5000)
 	text := fmt.Sprintf("%x\r\n%s\r\n5;%s\r\nhello\r\n0\r\nx: y\r\n\r\n", len(body), body, strings.Repeat("x", 200))

@@ -70,7 +70,7 @@ func TestEachJoined(t *testing.T) {
 	}
 }
 
-// The facts that decide about the answer are those of the request line and its fields.
+// The facts that decide about the answer come from the request line and its fields.
 func TestFacts(t *testing.T) {
 	for text, want := range map[string]Head{
 		stricttest.Lines("HEAD / HTTP/1.1", "Host: a"):                                 {IsHEAD: true},
