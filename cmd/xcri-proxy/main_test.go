@@ -72,7 +72,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"malformed value for health", nil, []string{"health", "--timeout", "soon"},
 			"xcri-proxy: invalid argument \"soon\" for \"--timeout\" flag: time: invalid duration \"soon\"\nsee xcri-proxy health --help\n"},
 		{"health without a port", nil, []string{"health", "--listen-addr", ":0"},
-			"xcri-proxy: LISTEN_ADDR=\":0\" leaves the port open; give the one in use with --listen-addr\nsee xcri-proxy health --help\n"},
+			"xcri-proxy: LISTEN_ADDR=\":0\" leaves the port open; name the port in use with --listen-addr\nsee xcri-proxy health --help\n"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

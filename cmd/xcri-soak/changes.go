@@ -96,7 +96,7 @@ func (c *changer) importHalf(ctx context.Context) error {
 	return c.commit(ctx, name+", second half", statements[half:]...)
 }
 
-// importRolledBack writes what no reader may ever see.
+// importRolledBack writes rows that no reader may ever see.
 func (c *changer) importRolledBack(ctx context.Context) error {
 	_, statements := c.next(importer.Options{})
 	tx, err := c.real.BeginTx(ctx, nil)

@@ -19,7 +19,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
-// faults are the kinds of faults. Each takes about as long as it is told.
+// faults are the kinds of faults. Each takes about the given time.
 var faults = []struct {
 	name string
 	make func(*lab, context.Context, time.Duration) error
@@ -193,7 +193,7 @@ func (l *lab) purge(ctx context.Context, hard bool) error {
 	}
 	if hard {
 		l.truth.record.Purged(begun)
-		l.visitors.Dropped() // what was loaded meanwhile may be dropped, too
+		l.visitors.Dropped() // entries that were loaded meanwhile may be dropped, too
 	}
 	return nil
 }

@@ -1,7 +1,7 @@
-// Command xcri-soak runs the proxy for a long time between visitors, a database, the
-// old API, and faults of all of them, and judges every answer: its bytes must be those
-// of a committed state of the database that was current at the time, or as old as the
-// cache may be (see package judge).
+// Command xcri-soak runs the proxy for a long time between visitors, a database, the old
+// API, and faults of all of them, and judges every answer: its bytes must come from a
+// committed state of the database that was current at the time, or as old as the cache
+// may be (see package judge).
 //
 //	go run ./cmd/xcri-soak --for 1h
 //

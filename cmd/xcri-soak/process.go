@@ -22,7 +22,7 @@ import (
 )
 
 // proxies runs the proxy's processes, one after the other, on one address. Its methods
-// but for those that say otherwise are for one goroutine.
+// are for a single goroutine unless their comments say otherwise.
 type proxies struct {
 	program, addr string
 	env           []string

@@ -33,7 +33,7 @@ func (f *file) share(shared bool) {
 	defer f.mu.Unlock()
 	switch {
 	case shared && f.rotated != nil:
-		_ = f.rotated.Close() // what was written is written
+		_ = f.rotated.Close() // the lines are written already
 		f.rotated = nil
 	case !shared && f.rotated == nil:
 		f.rotated = &timberjack.Logger{

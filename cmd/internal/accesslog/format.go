@@ -15,7 +15,7 @@ type Format string
 // The formats that a Log writes. Parse reads both.
 const (
 	// Combined is Apache's combined format, with the outcome, the time to the answer in
-	// seconds and the request ID after it; a - stands for what a request does not have.
+	// seconds and the request ID after it; a - stands for a missing value.
 	Combined Format = "combined"
 	// JSON is an api.Request a line.
 	JSON Format = "json"

@@ -46,7 +46,7 @@ type Log struct {
 	pool   sync.Pool
 }
 
-// Open returns a Log. The error tells that no file can be at the path.
+// Open returns a Log. The error means that no file can be at the path.
 func Open(opts Options) (*Log, error) {
 	l := &Log{format: opts.Format}
 	l.pool.New = func() any { return new([]byte) }

@@ -40,7 +40,7 @@ func TestCombined(t *testing.T) {
 	}
 }
 
-// TestNoForgedLines: whatever bytes a client sends, its request is one line in printable
+// TestNoForgedLines: for any bytes of a client, its request is one line in printable
 // ASCII or UTF-8, and is read back as itself.
 func TestNoForgedLines(t *testing.T) {
 	forged := "\n" + string(Combined.appendLine(nil, request("/forged"))) + "\n" + string(JSON.appendLine(nil, request("/forged")))

@@ -89,7 +89,7 @@ func over(transport *http.Transport) *http.Client {
 	}
 }
 
-var errOpenPort = errors.New("leaves the port open; give the one in use")
+var errOpenPort = errors.New("leaves the port open; name the port in use")
 
 // baseURL returns the URL of a proxy that listens on addr. A wildcard address is
 // replaced by the loopback address.

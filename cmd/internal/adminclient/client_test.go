@@ -24,8 +24,8 @@ func TestBaseURL(t *testing.T) {
 // the socket instead of a URL that no operator knows.
 func TestNew(t *testing.T) {
 	for want, opts := range map[string]Options{
-		`ADMIN_ADDR="127.0.0.1:0" leaves the port open; give the one in use with --admin-addr`: {Setting: "ADMIN_ADDR", Addr: "127.0.0.1:0"},
-		`LISTEN_ADDR=":0" leaves the port open; give the one in use with --listen-addr`:        {Setting: "LISTEN_ADDR", Addr: ":0"},
+		`ADMIN_ADDR="127.0.0.1:0" leaves the port open; name the port in use with --admin-addr`: {Setting: "ADMIN_ADDR", Addr: "127.0.0.1:0"},
+		`LISTEN_ADDR=":0" leaves the port open; name the port in use with --listen-addr`:        {Setting: "LISTEN_ADDR", Addr: ":0"},
 		"--url: want http://host:port or https://host/path":                                    {URL: "unix:/run/x"},
 	} {
 		if _, err := New(opts); err == nil || err.Error() != want {

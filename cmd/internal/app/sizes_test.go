@@ -116,7 +116,7 @@ func tooLarge(set *token.FileSet, file *ast.File) (faults []string) {
 		case *ast.FuncDecl:
 			lines := set.Position(n.End()).Line - set.Position(n.Pos()).Line + 1
 			faults = append(faults, over(n.Name.Name, lines, maxFunc, "lines: name one of its steps and make it a function")...)
-			faults = append(faults, over(n.Name.Name, n.Type.Params.NumFields(), maxParams, "parameters: group the ones that belong together in a struct")...)
+			faults = append(faults, over(n.Name.Name, n.Type.Params.NumFields(), maxParams, "parameters: group related parameters in a struct")...)
 		case *ast.TypeSpec:
 			name = n.Name.Name
 		case *ast.StructType:
@@ -124,7 +124,7 @@ func tooLarge(set *token.FileSet, file *ast.File) (faults []string) {
 			if strings.HasSuffix(name, "Options") {
 				most = maxOptions
 			}
-			faults = append(faults, over(name, n.Fields.NumFields(), most, "fields: group the ones that belong together in a struct; an embedded one keeps JSON flat")...)
+			faults = append(faults, over(name, n.Fields.NumFields(), most, "fields: group related fields in a struct; an embedded struct keeps JSON flat")...)
 		}
 		return true
 	})

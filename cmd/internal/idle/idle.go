@@ -1,5 +1,5 @@
 // Package idle finds out whether the machine has processor time and memory to spare for
-// work that nobody waits for.
+// work that no client waits for.
 package idle
 
 import (

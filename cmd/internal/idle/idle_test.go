@@ -18,7 +18,7 @@ type machine struct {
 	busy, idle, stolen int
 }
 
-// pass lets time pass, in which so many cores are busy and stolen.
+// pass lets time pass, during which the given numbers of cores are busy and stolen.
 func (m *machine) pass(d time.Duration, busy, stolen float64) {
 	time.Sleep(d)
 	ticks := float64(d / (10 * time.Millisecond))

@@ -85,7 +85,7 @@ func (r *Report) addHours(ctx context.Context, c Source) error {
 	return nil
 }
 
-// addEvents adds the events of the period, and the outages that they tell of. An outage
+// addEvents adds the events of the period, and the outages that they describe. An outage
 // that began before the period began with it, as far as the report knows.
 func (r *Report) addEvents(events []api.Event) {
 	var open *Outage

@@ -141,7 +141,7 @@ func TestAttention(t *testing.T) {
 	}
 }
 
-// TestOutages holds the outages that the events tell of: those that began before the
+// TestOutages holds the outages that the events describe: outages that began before the
 // period, that a restart has ended, and that last.
 func TestOutages(t *testing.T) {
 	p := well()

@@ -20,7 +20,7 @@ type Summary struct {
 
 	Log *accesslog.Summary `json:"log,omitempty"`
 
-	state *api.WarmState // the last one received
+	state *api.WarmState // the last state received
 }
 
 // Published describes the published generation.

@@ -65,7 +65,7 @@ func TestBodyOfNoState(t *testing.T) {
 }
 
 // A state is neither seen before its commit begins, nor loaded after the commit of the
-// next one.
+// next state.
 func TestBodyOfAStateAtAnotherTime(t *testing.T) {
 	judged(t, func(t *testing.T, r *Record) {
 		early := seen(r, "miss", "c")
