@@ -2,7 +2,6 @@ package proxy
 
 import (
 	"context"
-	"errors"
 	"net/netip"
 
 	"github.com/valyala/fasthttp"
@@ -33,10 +32,6 @@ func laneOf(routes *route.Router, key string) (cache.Lane, string) {
 	return lanes[q.Query.Lane()], reads[0]
 }
 
-// errShare is the error of a request whose client already waits for as many fills as a
-// single client may.
-var errShare = errors.New("the client has its share of loads already")
-
 // await fills a missing entry for a request if its client's share allows. A search
 // ends when the last client that waits for it has left.
 func (p *Proxy) await(ctx *fasthttp.RequestCtx, ref *cache.Ref) (*cache.Entry, cache.Outcome, error) {
@@ -48,7 +43,7 @@ func (p *Proxy) await(ctx *fasthttp.RequestCtx, ref *cache.Ref) (*cache.Entry, c
 	name := ""
 	if client := p.client(ctx); client.IsValid() {
 		if !p.shares.Enter(client, lane, ref.Key) {
-			return nil, cache.Error, errShare
+			return nil, cache.Error, share.ErrFull
 		}
 		defer p.shares.Leave(client, lane, ref.Key)
 		name = client.String()

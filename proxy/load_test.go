@@ -11,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/fault"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/route"
@@ -174,7 +175,7 @@ func TestAutoWithBothDown(t *testing.T) {
 	for n := range 3 * minLoads {
 		begun := time.Now()
 		a := get(t, base, fmt.Sprintf("/teams/?limit=%d", n+1))
-		if took := time.Since(begun); a.status != 503 || !strings.Contains(a.body, databaseAway) || a.header.Get("Retry-After") == "" || took > atOnce {
+		if took := time.Since(begun); a.status != 503 || !strings.Contains(a.body, fault.DatabaseAway) || a.header.Get("Retry-After") == "" || took > atOnce {
 			t.Fatalf("%d %s after %v", a.status, a.body, took)
 		}
 	}

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/fault"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
@@ -279,7 +280,7 @@ func TestPassNobody(t *testing.T) {
 		get(t, down, "/docs", "Origin", "https://site.example"),
 		post(t, down, "/feedback/", "{}", "Origin", "https://site.example"), // it was not sent
 	} {
-		if a.status != 502 || a.body != `{"detail":"`+legacyAway+`"}` || a.header.Get("Retry-After") != "5" {
+		if a.status != 502 || a.body != `{"detail":"`+fault.LegacyAway+`"}` || a.header.Get("Retry-After") != "5" {
 			t.Errorf("down: %d %s", a.status, a.body)
 		}
 		// A page of the site may read the reason.

@@ -22,6 +22,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/cors"
+	"github.com/lewistv/xcri-proxy/proxy/fault"
 	"github.com/lewistv/xcri-proxy/proxy/files"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/health"
@@ -132,16 +133,16 @@ type Proxy struct {
 
 // shared is the state that the handlers of requests share.
 type shared struct {
-	outage       *cache.Outage
-	headers      *reply.Headers
-	cors         cors.Policy
-	notice       *maintenance.Page
-	health       *health.Health
-	targets      content.Memo[target] // of recent hits
-	sender       *send.Sender
-	files        *files.Files
-	legacyErrors complaints
-	shares       *share.Shares // of clients in fills
+	outage     *cache.Outage
+	headers    *reply.Headers
+	cors       cors.Policy
+	notice     *maintenance.Page
+	health     *health.Health
+	targets    content.Memo[target] // of recent hits
+	sender     *send.Sender
+	files      *files.Files
+	complaints fault.Complaints
+	shares     *share.Shares // of clients in fills
 	reports
 }
 

@@ -16,6 +16,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/fault"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
@@ -260,7 +261,7 @@ func TestLegacyErrors(t *testing.T) {
 	}
 	for _, status := range []int64{500, 502, 503, 422, 429, 403, 302} {
 		old.status.Store(status)
-		want(int(status), 502, serviceWrong)
+		want(int(status), 502, fault.ServiceWrong)
 	}
 	for _, status := range []int64{404, 400, 501} {
 		old.status.Store(status)
@@ -269,7 +270,7 @@ func TestLegacyErrors(t *testing.T) {
 	}
 	purge(t, base, `{"all":true,"hard":true}`)
 	old.Close()
-	want(0, 503, serviceAway)
+	want(0, 503, fault.ServiceAway)
 	if _, cause := p.outage.Since(); cause != nil {
 		t.Errorf("the database's alarm: %v", cause)
 	}

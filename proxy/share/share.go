@@ -3,6 +3,7 @@
 package share
 
 import (
+	"errors"
 	"net/netip"
 	"sync"
 	"sync/atomic"
@@ -10,6 +11,10 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 )
+
+// ErrFull is the error of a request whose client already waits for as many fills as a
+// single client may.
+var ErrFull = errors.New("the client has its share of loads already")
 
 // Limits are the most requests of one client that may wait for fills at a time, and the
 // most different answers that they may wait for, by lane. Zero means no limit.

@@ -67,7 +67,7 @@ cmd/xcri-soak/internal/judge:
 cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measure cmd/xcri-soak/internal/judge
 config:
 config/deploy:
-proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/events proxy/files proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/send proxy/share proxy/site proxy/slowest proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/events proxy/files proxy/fault proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/send proxy/share proxy/site proxy/slowest proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
 proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/budget proxy/events proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/slowest proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
@@ -82,6 +82,7 @@ proxy/content: cache cache/memfile
 proxy/cors:
 proxy/events:
 proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
+proxy/fault: cache proxy/legacy proxy/maintenance proxy/share store
 proxy/generation: cache proxy/route store
 proxy/health: proxy/reply
 proxy/legacy: proxy/budget proxy/visitor
