@@ -26,12 +26,14 @@ import (
 // usualAddr is the default listening address. If it is taken, a free port is used.
 const usualAddr = "127.0.0.1:8000"
 
-// opsRoom is the path of the page for operators, the only page that is not JSON.
-const opsRoom = "/cache/"
+// The paths that are no JSON: the page for operators, and a preview of the page that
+// visitors get in maintenance mode.
+const opsRoom, noticePreview = "/cache/", "/cache/maintenance/preview"
 
 // pages are the requests that the demo suggests, below the API's root.
 var pages = []struct{ name, path string }{
 	{"ops room", opsRoom},
+	{"maintenance page", noticePreview},
 	{"athletes of a division", "/athletes/?season_year=2025&division=2030&gender=M&limit=25"},
 	{"search by name", "/athletes/?season_year=2025&search=O%27B"},
 	{"one athlete", "/athletes/12002064?season_year=2025"},

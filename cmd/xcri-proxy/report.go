@@ -38,6 +38,7 @@ Exit status:
 	flags.Float64Var(&f.MaxErrors, "max-errors", 5, "largest share of answers with a status from 500 on, in percent")
 	flags.StringVar(&f.Format, "format", report.Formats[0], "text, json or html")
 	flags.BoolVar(&f.Check, "check", false, "exit with status 1 if a point asks for attention")
+	completeFrom(cmd, "format", report.Formats)
 	at := addClientFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := f.Validate(); err != nil {

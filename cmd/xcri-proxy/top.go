@@ -42,6 +42,8 @@ wrong flag or setting, 1 for any other failure.
 	flags.BoolVar(&f.Plain, "plain", false, "print a line for each interval instead of a screen")
 	flags.StringVar(&f.Sort, "sort", top.Sorts[0], "order of the list: rate, total or name")
 	flags.StringVar(&f.List, "list", top.Lists[0], "list below the figures: keys, routes or loading")
+	completeFrom(cmd, "sort", top.Sorts)
+	completeFrom(cmd, "list", top.Lists)
 	at := addClientFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := f.Check(); err != nil {
@@ -54,4 +56,11 @@ wrong flag or setting, 1 for any other failure.
 		return top.Run(cmd.Context(), c, cmp.Or(*at, cfg.Admin.Addr, cfg.ListenAddr), f, p.Streams)
 	}
 	return cmd
+}
+
+// completeFrom completes the values of a flag from a list.
+func completeFrom(cmd *cobra.Command, flag string, values []string) {
+	if err := cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp)); err != nil {
+		panic(err) // no flag of that name: a bug
+	}
 }

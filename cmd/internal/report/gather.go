@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -44,7 +45,7 @@ func gather(ctx context.Context, c Source, at string, f Options, now time.Time) 
 		return nil, err
 	}
 	r.addEvents(stats.Events)
-	r.addSlowest(&stats)
+	r.addSlowest(stats.Slowest)
 	r.judge(f.MaxErrors)
 	return r, nil
 }
@@ -120,14 +121,23 @@ func (r *Report) addEvents(events []api.Event) {
 // mostSlow limits the slow requests of a report.
 const mostSlow = 20
 
-// addSlowest adds the slowest fills by route since the start, for a proxy that keeps no
-// list of slow requests.
-func (r *Report) addSlowest(stats *api.Stats) {
-	for path, route := range stats.Routes {
-		if route.Fills.MaxMS > 0 {
-			r.Slowest = append(r.Slowest, Slow{MS: route.Fills.MaxMS, Target: path,
-				Detail: fmt.Sprintf("the slowest of %d fills since the start, p99 of its requests %.1f ms", route.Fills.Count, route.Latency.P99MS)})
+// addSlowest adds the slowest requests of the period, with the time of each phase.
+func (r *Report) addSlowest(requests []api.Request) {
+	for _, q := range requests {
+		if q.At.Before(r.From) {
+			continue
 		}
+		detail := []string{fmt.Sprintf("%s, status %d", cmp.Or(q.Outcome, "no outcome"), q.Status)}
+		for _, phase := range q.Phases.All() {
+			detail = append(detail, fmt.Sprintf("%s %.1f ms", phase.Name, phase.MS))
+		}
+		if q.Client != "" {
+			detail = append(detail, "client "+q.Client)
+		}
+		if q.ID != "" {
+			detail = append(detail, "request "+q.ID)
+		}
+		r.Slowest = append(r.Slowest, Slow{At: q.At, MS: q.TookMS, Target: q.Method + " " + q.Target, Detail: strings.Join(detail, ", ")})
 	}
 	sortSlow(r.Slowest)
 	r.Slowest = r.Slowest[:min(len(r.Slowest), mostSlow)]

@@ -50,8 +50,12 @@ func (p *proxy) Period(_ context.Context, after, from, to time.Time) (api.Histor
 func well() *proxy {
 	return &proxy{began: end.Add(-48 * time.Hour), stats: api.Stats{
 		Program: api.Program{Version: "v1", Conditions: []api.Condition{{Level: api.LevelGood, Title: "Well"}}}, Origins: api.Origins{Pool: api.Pool{Limit: 8}}, Memory: api.Memory{Budget: 150 << 20},
-		Traffic: api.Traffic{Routes: map[string]api.Route{"/teams/": {Fills: api.Fills{Count: 7, MaxMS: 812}}, "/athletes/": {Fills: api.Fills{Count: 9, MaxMS: 1300}}}},
-		Notable: api.Notable{Events: []api.Event{{At: end.Add(-30 * time.Hour), Kind: "start", Text: "old"}, {At: end.Add(-5 * time.Hour), Kind: "publish", Text: "new data"}}},
+		Notable: api.Notable{Events: []api.Event{{At: end.Add(-30 * time.Hour), Kind: "start", Text: "old"}, {At: end.Add(-5 * time.Hour), Kind: "publish", Text: "new data"}}, Slowest: []api.Request{
+			{At: end.Add(-30 * time.Hour), TookMS: 9000, Asked: api.Asked{Method: "GET", Target: "/before"}},
+			{At: end.Add(-3 * time.Hour), TookMS: 812, Status: 304, Asked: api.Asked{Method: "GET", Target: "/teams/"}},
+			{At: end.Add(-7 * time.Hour), TookMS: 1300, Status: 200, Outcome: "miss", ID: "abc", Asked: api.Asked{Method: "GET", Target: "/athletes/?limit=7"},
+				Phases: &api.Phases{Queue: 1100, Query: 150.5}, Sender: api.Sender{Client: "192.0.2.7"}},
+		}},
 	}}
 }
 
@@ -99,8 +103,12 @@ func TestWell(t *testing.T) {
 		"xcri-proxy v1 at http://127.0.0.1:8000, 2025-10-27 09:30 to 2025-10-28 09:30", "All 10 points are well.",
 		"well  errors       0 of 144000 answers, 0.00 %; the limit is 5 % (before: 0.00 %)", "well  latency      p50 0.10 ms, p95 40.00 ms, p99 80.00 ms (before: 0.10, 40.00 and 80.00 ms)",
 		"at most 5 of 8 to the database were in use; at most 3 requests waited", "at most 100.0 MiB of 150.0 MiB",
-		"Outcomes: hit 2136, stale 0, stale_error 0, miss 24,", "publish  new data", "1300.0 ms    /athletes/",
+		"Outcomes: hit 2136, stale 0, stale_error 0, miss 24,", "publish  new data", "1300.0 ms  2025-10-28 02:30:00  GET /athletes/?limit=7  miss, status 200, queue 1100.0 ms, query 150.5 ms, client 192.0.2.7, request abc",
+		"812.0 ms   2025-10-28 06:30:00  GET /teams/             no outcome, status 304",
 	} {
+		if strings.Contains(b.String(), "/before") {
+			t.Error("a request from before the period is shown")
+		}
 		if !strings.Contains(b.String(), want) {
 			t.Errorf("no %q in\n%s", want, &b)
 		}
@@ -195,7 +203,7 @@ func TestFormats(t *testing.T) {
 		t.Fatal(err)
 	}
 	page := b.String()
-	for _, want := range []string{"Points that ask for attention: 1 of 10.", "&lt;script&gt;", "144000 answers", `<td class="n">1300.00<td>`, `value="100"`} {
+	for _, want := range []string{"Points that ask for attention: 1 of 10.", "&lt;script&gt;", "144000 answers", `<td class="n">1300.00<td>2025-10-28 02:30:00<td>`, `value="100"`} {
 		if !strings.Contains(page, want) {
 			t.Errorf("no %q in the page:\n%s", want, page)
 		}
