@@ -26,7 +26,7 @@ func TestNew(t *testing.T) {
 	for want, opts := range map[string]Options{
 		`ADMIN_ADDR="127.0.0.1:0" leaves the port open; name the port in use with --admin-addr`: {Setting: "ADMIN_ADDR", Addr: "127.0.0.1:0"},
 		`LISTEN_ADDR=":0" leaves the port open; name the port in use with --listen-addr`:        {Setting: "LISTEN_ADDR", Addr: ":0"},
-		"--url: want http://host:port or https://host/path":                                    {URL: "unix:/run/x"},
+		"--url: want http://host:port or https://host/path":                                     {URL: "unix:/run/x"},
 	} {
 		if _, err := New(opts); err == nil || err.Error() != want {
 			t.Errorf("%v, want %s", err, want)
