@@ -101,8 +101,8 @@ func expectState(t *testing.T, b *browser, state string, words ...string) {
 	}
 }
 
-// TestOpsRoom plays incidents with a real database and a real browser: for each, the first
-// screen of the ops room names what visitors get, the cause, and what to do.
+// TestOpsRoom plays incidents with a real database and a real browser: for each, the
+// first screen of the ops room names the effect on visitors, the cause, and the remedy.
 func TestOpsRoom(t *testing.T) {
 	script := axe(t)
 	b := openBrowser(t)
@@ -247,7 +247,8 @@ func playMaintenance(t *testing.T, b *browser, script string) {
 	}
 }
 
-// playHeld: data that looks like half an import is held back, and published on request.
+// playHeld: data that resembles an unfinished import is held back, and published on
+// request.
 func playHeld(t *testing.T, b *browser) {
 	opts, db := scratch(t)
 	p, err := New(opts)
@@ -260,7 +261,7 @@ func playHeld(t *testing.T, b *browser) {
 	if err := removeDivision(db, "2025", "19781"); err != nil {
 		t.Fatal(err)
 	}
-	expectState(t, b, "New data is held back", "The new data looks like half an import", "Visitors get the data from before the import", "xcri-proxy warm --accept")
+	expectState(t, b, "New data is held back", "The new data resembles an unfinished import", "Visitors get the data from before the import", "xcri-proxy warm --accept")
 	b.picture("held")
 	b.click("#accept")
 	b.await(`document.querySelector('#accept-ask').open`)
@@ -269,8 +270,8 @@ func playHeld(t *testing.T, b *browser) {
 	expectState(t, b, "Well")
 }
 
-// playWithoutScripts: without JavaScript the page still tells the state, and where the
-// figures are.
+// playWithoutScripts: without JavaScript the page still shows the state, and the address
+// of the figures.
 func playWithoutScripts(t *testing.T, b *browser) {
 	var down atomic.Bool
 	p, base := start(t, Options{Origin: &fakeOrigin{generation: func() (*store.Generation, error) {

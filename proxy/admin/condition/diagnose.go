@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	// longLoad is the time of a load from which on its table may be locked.
+	// longLoad is the time of a load at which its table may be locked.
 	longLoad = 2 * time.Second
-	// lastError is how long the error of a load may explain what visitors get.
+	// lastError is the time for which the error of a load may explain errors of visitors.
 	lastError = window
 )
 
@@ -38,7 +38,7 @@ func (v *view) diagnose(c *api.Condition) {
 		v.blameLastError(c)
 	case v.Database.Pool.Limit > 0 && v.Database.Pool.InUse >= v.Database.Pool.Limit:
 		c.Cause += fmt.Sprintf(" All %d connections to the database are in use.", v.Database.Pool.Limit)
-		c.Remedy = "On the database, SHOW FULL PROCESSLIST shows what takes long. If its statements are fast, raise the limit of connections."
+		c.Remedy = "On the database, SHOW FULL PROCESSLIST shows the long statements. If its statements are fast, raise the limit of connections."
 	default:
 		c.Remedy = "The lines “no answer” and “slow fill” of the log name the pages and the reasons."
 	}
@@ -94,7 +94,7 @@ func (v *view) blameOutage(c *api.Condition) {
 	c.Cause = strings.TrimSpace(fmt.Sprintf("%s The database does not answer: %v.", c.Cause, d.Error))
 	c.Remedy = "Start or mend the database server; its own log says why it stopped. The proxy probes it twice a second and continues by itself."
 	if errors.Is(d.Error, store.ErrSetup) {
-		c.Remedy = "The error names what the database refuses: mend the account, its rights or the table there. The proxy tries again by itself; after a change of its own settings, restart it."
+		c.Remedy = "The error names the cause of the refusal: mend the account, its rights or the table in the database. The proxy tries again by itself; after a change of its own settings, restart it."
 	}
 }
 

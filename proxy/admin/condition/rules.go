@@ -10,14 +10,14 @@ import (
 )
 
 const (
-	// manyWait is the number of waiting requests from which on visitors wait, if the
-	// oldest of them has waited for longWait.
+	// manyWait is the least number of waiting requests for the condition that visitors
+	// wait, if the oldest of them has waited for longWait.
 	manyWait, longWait = 10, time.Second
-	// hangs is the time of a load, with its wait, from which on it is reported.
+	// hangs is the time of a load, with its wait, at which it is reported.
 	hangs = 5 * time.Second
 	// staleFor is the time for which entries may be stale after an import.
 	staleFor = 10 * time.Minute
-	// nearLimit is the share of the memory limit from which on it is reported.
+	// nearLimit is the share of the memory limit at which it is reported.
 	nearLimit = 0.95
 )
 
@@ -205,7 +205,7 @@ func dataHeld(v *view) *api.Condition {
 	}
 	return &api.Condition{
 		Title: "New data is held back", Since: &v.Data.HeldSince,
-		Cause:    "The new data looks like half an import: " + v.Data.Held + ".",
+		Cause:    "The new data resembles an unfinished import: " + v.Data.Held + ".",
 		Visitors: "Visitors get the data from before the import.",
 		Remedy: "Check the import. If it failed, repeat it: complete data is published by itself. If the data is right, publish it with the button below, or with: xcri-proxy warm --accept. " +
 			"Without action it is published " + span(v.Data.HeldFor) + " after it was first seen.",
@@ -312,7 +312,7 @@ func staleLong(v *view) *api.Condition {
 	return &api.Condition{
 		Title: "Some entries are stale for long", Since: &d.StaleSince,
 		Cause:    fmt.Sprintf("%d entries are of older data. %s", d.Stale, c.Cause),
-		Visitors: "The first visitor of such a page gets the older answer; the next one the new answer.",
+		Visitors: "The first visitor of such a page gets the older answer; the next visitor gets the new answer.",
 		Remedy:   "None is needed while their number falls. To drop them now: Purge, all entries, hard.",
 	}
 }

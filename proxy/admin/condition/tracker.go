@@ -1,6 +1,6 @@
-// Package condition derives the state of the service from its figures: first what
-// visitors get, then what they may get soon. Each condition names its cause, what
-// visitors notice, and what to do.
+// Package condition derives the state of the service from its figures: first the present
+// effects on visitors, then the effects to expect. Each condition names its cause, its
+// effect on visitors, and the remedy.
 package condition
 
 import (
@@ -16,8 +16,8 @@ const (
 	window = time.Minute
 	// apart is the least time between two counts in the window.
 	apart = time.Second
-	// lasts is how long a condition must be absent until its next appearance counts as
-	// another one.
+	// lasts is the time for which a condition must be absent until its next appearance
+	// counts as another condition.
 	lasts = time.Minute
 )
 

@@ -39,7 +39,7 @@ async function warm(button, request = {}) {
 }
 
 // sure asks for a second click on a button: it returns true for that, and until then shows
-// what visitors will notice.
+// the effect on visitors.
 function sure(dialog, button, words) {
   const box = dialog.querySelector('.sure');
   if (!box.hidden && box.textContent === words) return true;

@@ -89,7 +89,7 @@ function draw(chart) {
   const focused = plot.contains(document.activeElement);
   plot.replaceChildren(root);
   figure.querySelector('.limit-key').hidden = !limit;
-  // Of the outcomes, only those that there were.
+  // Of the outcomes, only the outcomes that occurred.
   if (chart.stack) chart.keys.forEach((key, i) => { key.hidden = !columns.some((c) => c[i] > 0); });
   chart.box = { ...box, root, cursor, width };
   if (focused) root.focus();

@@ -23,7 +23,7 @@ const digits = (n) => (n >= 100 ? 0 : n >= 10 ? 1 : 2);
 const plain = (n) => n.toLocaleString('en-GB', { maximumFractionDigits: 0 });
 const rounded = (n) => n.toLocaleString('en-GB', { maximumFractionDigits: digits(Math.abs(n)) });
 
-// In what form a figure is shown.
+// The forms in which a figure is shown.
 const as = {
   count: plain,
   text: String,
@@ -49,7 +49,7 @@ const as = {
   },
 };
 
-// set shows a figure; data-raw is it as it came, for those who look closer.
+// set shows a figure; data-raw holds the unformatted figure, for the tests.
 function set(e, value, form, none = '–') {
   const missing = value === null || value === undefined || value === '';
   e.textContent = missing ? none : as[form](value);
