@@ -23,7 +23,8 @@ import (
 type Options struct {
 	// Timeout bounds a fill, with its wait for a turn.
 	Timeout time.Duration
-	// Slots limits concurrent fills; at most half may be refreshes. InLanes says whether Lane returns different lanes.
+	// Slots limits concurrent fills; at most half may be refreshes. InLanes says whether
+	// Lane returns different lanes.
 	Slots   int
 	InLanes bool
 	// Lane returns how long the fill of a key keeps the origin busy, and the group of

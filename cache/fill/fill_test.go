@@ -25,9 +25,9 @@ func newFills(t *testing.T, change func(*Options)) *Fills {
 		Timeout: 20 * time.Second, Slots: 2, InLanes: true,
 		Lane: func(key string) (turns.Lane, string) {
 			if strings.HasPrefix(key, "costly") {
-				return turns.Costly, ""
+				return turns.Costly, "table"
 			}
-			return turns.Quick, ""
+			return turns.Quick, "table"
 		},
 		IsDown:         func(err error) bool { return errors.Is(err, errDown) },
 		FillsWhileDown: func(key string) bool { return strings.HasSuffix(key, "elsewhere") },
