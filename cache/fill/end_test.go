@@ -182,13 +182,15 @@ func TestSlow(t *testing.T) {
 		f := newFills(t, func(o *Options) {
 			o.Slots, o.Slow, o.Logger = 1, 1, slog.New(slog.NewTextHandler(&log, nil))
 		})
-		go f.Run(t.Context(), Beginner{}, "first", func(context.Context) error { time.Sleep(time.Hour); return nil })
+		end := make(chan struct{})
+		go f.Run(t.Context(), Beginner{}, "first", func(context.Context) error { <-end; return nil })
 		synctest.Wait()
 		f.Run(t.Context(), Beginner{}, "second", wait)
 		if want := `key=second lane=quick took=20s waited=20s loaded=0s group=table error="context deadline exceeded"`; !strings.Contains(log.String(), want) {
 			t.Errorf("%s\nwant %s", log.String(), want)
 		}
-		time.Sleep(time.Hour)
+		close(end)
+		synctest.Wait()
 	})
 }
 
