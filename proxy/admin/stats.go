@@ -25,8 +25,8 @@ func (a *Admin) Stats() api.Stats {
 		Traffic: api.Traffic{
 			Requests: api.Requests{
 				Outcomes: map[string]int64{}, Statuses: map[string]int64{}, NotModified: a.opts.Metrics.NotModified.Load(), Rejected: a.opts.Metrics.Rejected.Load(),
-				Inflated: a.opts.Metrics.Inflated.Load(), Panics: a.opts.Metrics.Panics.Load(), Open: conns.Open, Refused: conns.Refused,
-				AdminRefused: a.gate.Refused(), ClientRefused: a.opts.Shares.Refused(),
+				Inflated: a.opts.Metrics.Inflated.Load(), Panics: a.opts.Metrics.Panics.Load(), Open: conns.Open,
+				Refusals: api.Refusals{Refused: conns.Refused, AdminRefused: a.gate.Refused(), ClientRefused: a.opts.Shares.Refused()},
 			},
 			Routes: map[string]api.Route{},
 		},

