@@ -182,7 +182,7 @@ func playFlood(t *testing.T, b *browser, script string) {
 			t.Errorf("status %d", a.status)
 		}
 	}
-	expectState(t, b, "One client floods the service", "16 of the 16 waiting requests come from 192.0.2.7/32", "20 requests of the last minute got a 429", "Other visitors are served", "Require not ip 192.0.2.7")
+	expectState(t, b, "One client floods the service", "16 of the 16 waiting requests come from 192.0.2.7", "20 requests of the last minute got a 429", "Other visitors are served", "Require not ip 192.0.2.7")
 	look(t, b, script, "flood")
 }
 

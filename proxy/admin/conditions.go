@@ -3,6 +3,7 @@ package admin
 import (
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
@@ -46,12 +47,16 @@ func (a *Admin) addRequests(f *condition.Figures) {
 		f.Counts.Refused += n
 	}
 	if of, n := a.opts.Shares.Busiest(); n > 0 {
-		f.Requests.Busiest, f.Requests.Own = of.String(), n
+		f.Requests.Busiest, f.Requests.Own = clientName(of.String()), n
 	}
 	if last := a.opts.Shares.Last(); last.Count > 0 {
-		f.Requests.Refused, f.Requests.Rejected = last.Client.String(), last.Count
+		f.Requests.Refused, f.Requests.Rejected, f.Requests.RejectedAt = clientName(last.Client.String()), last.Count, last.At
 	}
 }
+
+// clientName returns the address of a client without the length of a network of one
+// address.
+func clientName(prefix string) string { return strings.TrimSuffix(prefix, "/32") }
 
 func (a *Admin) addData(f *condition.Figures, now time.Time) {
 	status := a.opts.Generations.Status()

@@ -186,7 +186,7 @@ func (a *Admin) loading(now time.Time) []api.Load {
 			break
 		}
 		one := api.Load{
-			Key: l.Key, Lane: l.Lane.String(), Table: l.Group, Client: l.Client, Request: l.Request,
+			Key: l.Key, Lane: l.Lane.String(), Table: l.Group, Client: clientName(l.Client), Request: l.Request,
 			Phase: api.PhaseQueued, AgeMS: milliseconds(int64(now.Sub(l.Queued))), Waiting: l.Waiting,
 			Step: l.Phase.String(), Phases: *trace.NewPhases(&l.Times),
 		}

@@ -10,6 +10,7 @@ import (
 	"net"
 	"os"
 	"sync"
+	"sync/atomic"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/cgroup"
 	"github.com/lewistv/xcri-proxy/cmd/internal/handover"
@@ -31,6 +32,7 @@ type App struct {
 	proxy     *proxy.Proxy
 	maker     string        // maker of the entries: see makerOf
 	saved     int           // entries of an earlier run
+	unsaved   atomic.Bool   // the last save of the cache failed
 	published chan struct{} // capacity 1: holds an element after a publish until the save
 	listener  *handover.Socket
 	admin     *handover.Socket // nil means that the admin pages are on the first socket

@@ -62,7 +62,8 @@ func (a *App) toSave() {
 }
 
 // keepSaved saves the cache after each publish and every saveEvery, and the history every
-// saveHistoryEvery, until ctx ends.
+// saveHistoryEvery, until ctx ends. It tries a failed save of the cache again with the
+// history.
 func (a *App) keepSaved(ctx context.Context) {
 	tick, minute := time.NewTicker(saveEvery), time.NewTicker(saveHistoryEvery)
 	defer tick.Stop()
@@ -77,6 +78,9 @@ func (a *App) keepSaved(ctx context.Context) {
 			a.save("it was time")
 		case <-minute.C:
 			a.saveHistory()
+			if a.unsaved.Load() {
+				a.save("it could not be saved before")
+			}
 		}
 	}
 }
@@ -100,6 +104,7 @@ func (a *App) writeCache(why string) {
 	start := time.Now()
 	entries, err := a.proxy.Save(a.cfg.Cache.File, a.maker)
 	a.proxy.Admin().Wrote("CACHE_FILE", a.cfg.Cache.File, err)
+	a.unsaved.Store(err != nil)
 	switch {
 	case err != nil:
 		a.log.Error("cache not saved", "path", a.cfg.Cache.File, "because", why, "error", err)

@@ -29,8 +29,8 @@ func (v *view) diagnose(c *api.Condition) {
 		v.blameFlood(c)
 	case v.recentError() && errors.Is(v.Database.LastError, store.ErrSetup):
 		v.blameLastError(c)
-	case longest >= longLoad && table != "":
-		c.Cause += fmt.Sprintf(" %s of the table %s %s run for up to %s, while the database answers polls: the table is locked, or its statements are slow.",
+	case n > 0:
+		c.Cause += fmt.Sprintf(" %s of the table %s %s not ended after up to %s, while the database answers polls: the table is locked, or its statements are slow.",
 			count(n, "load"), table, plural(n, "has", "have"), span(longest))
 		c.Remedy = "On the database, SHOW FULL PROCESSLIST shows the waiting statements, and which session holds the lock (an import, a backup, an ALTER TABLE). " +
 			"Let it end, or end it with KILL and its ID. The answers follow by themselves."
@@ -44,30 +44,24 @@ func (v *view) diagnose(c *api.Condition) {
 	}
 }
 
-// longest returns the table for whose loads most requests wait, of the tables with a long
-// load that is no search, the number of its loads that run, and the age of the oldest.
-// Loads of other tables may wait for the same lock, or for the same slots.
+// longest returns the table with the most long loads that are no searches, their number,
+// and the age of the oldest. The age counts from the beginning of the wait for a turn: the
+// database ends a statement that waits for a lock, and another load gets its turn. Loads
+// of other tables may wait for the same lock.
 func (v *view) longest() (table string, n int, longest time.Duration) {
-	waiting, running, oldest := map[string]int{}, map[string]int{}, map[string]time.Duration{}
+	long, oldest := map[string]int{}, map[string]time.Duration{}
 	for _, l := range v.Requests.Loads {
-		waiting[l.Group] += l.Waiting
-		if l.Began.IsZero() {
-			continue
-		}
-		running[l.Group]++
-		if l.Lane != cache.Costly {
-			oldest[l.Group] = max(oldest[l.Group], v.At.Sub(l.Began))
+		if age := v.At.Sub(l.Queued); age >= longLoad && l.Lane != cache.Costly && l.Group != "" {
+			long[l.Group]++
+			oldest[l.Group] = max(oldest[l.Group], age)
 		}
 	}
-	for of, age := range oldest {
-		if age < longLoad {
-			continue
-		}
-		if table == "" || cmp.Or(cmp.Compare(waiting[of], waiting[table]), cmp.Compare(table, of)) > 0 {
-			table = of
+	for of, count := range long {
+		if cmp.Or(cmp.Compare(count, n), cmp.Compare(table, of)) > 0 {
+			table, n = of, count
 		}
 	}
-	return table, running[table], oldest[table]
+	return table, n, oldest[table]
 }
 
 // floods reports whether most of the waiting requests are one client's.
@@ -85,8 +79,7 @@ func (v *view) blameFlood(c *api.Condition) {
 	if n := v.Counts.Refused - v.first.Refused; n > 0 && r.Refused != "" {
 		c.Cause = strings.TrimSpace(fmt.Sprintf("%s %s of the last minute got a 429, the last from %s.", c.Cause, count(int(n), "request"), r.Refused))
 	}
-	c.Remedy = "The table “Loading now” and the log show the requests of " + client + ". If they are not wanted, block the address in the web server (Apache: Require not ip " +
-		strings.TrimSuffix(strings.TrimSuffix(client, "/32"), "/128") + ")."
+	c.Remedy = "The table “Loading now” and the log show the requests of " + client + ". If they are not wanted, block the address in the web server (Apache: Require not ip " + client + ")."
 }
 
 func (v *view) blameOutage(c *api.Condition) {

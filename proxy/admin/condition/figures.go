@@ -45,6 +45,8 @@ type Requests struct {
 	Own      int // requests of Busiest
 	Refused  string
 	Rejected int64 // how often in a row
+	// RejectedAt is when that was last.
+	RejectedAt time.Time
 }
 
 // Database describes the connections to the database.

@@ -2,6 +2,7 @@ package condition
 
 import (
 	"fmt"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -15,6 +16,8 @@ const (
 	manyWait, longWait = 10, time.Second
 	// hangs is the time of a load, with its wait, at which it is reported.
 	hangs = 5 * time.Second
+	// floodEnds is the time after the last refusal of a client at which its flood is over.
+	floodEnds = 15 * time.Second
 	// staleFor is the time for which entries may be stale after an import.
 	staleFor = 10 * time.Minute
 	// nearLimit is the share of the memory limit at which it is reported.
@@ -177,8 +180,8 @@ func maintenanceOn(v *view) *api.Condition {
 }
 
 func flood(v *view) *api.Condition {
-	refused := v.Counts.Refused - v.first.Refused
-	if refused < 5 && !(v.floods() && v.oldest() >= longWait) {
+	refused := v.Counts.Refused-v.first.Refused >= 5 && v.At.Sub(v.Requests.RejectedAt) <= floodEnds
+	if !refused && !(v.floods() && v.oldest() >= longWait) {
 		return nil
 	}
 	c := &api.Condition{Title: "One client floods the service", Visitors: "Other visitors are served: a client that has its share of loads gets “too many requests” (429)."}
@@ -207,7 +210,7 @@ func dataHeld(v *view) *api.Condition {
 		Title: "New data is held back", Since: &v.Data.HeldSince,
 		Cause:    "The new data resembles an unfinished import: " + v.Data.Held + ".",
 		Visitors: "Visitors get the data from before the import.",
-		Remedy: "Check the import. If it failed, repeat it: complete data is published by itself. If the data is right, publish it with the button below, or with: xcri-proxy warm --accept. " +
+		Remedy: "Check the import. If it failed, repeat it: complete data is published by itself. If the data is right, publish it with the button “Publish it as it is”, or with: xcri-proxy warm --accept. " +
 			"Without action it is published " + span(v.Data.HeldFor) + " after it was first seen.",
 	}
 }
@@ -264,7 +267,7 @@ func fileFails(v *view) *api.Condition {
 		Title: "A file can’t be written", Since: &f.Since,
 		Cause:    fmt.Sprintf("%s %s: %v.", f.Setting, f.Path, f.Error),
 		Visitors: "Nothing now. After a restart the contents of the file are missing or old: without the cache file, the first visitors of each page wait.",
-		Remedy:   "Free space on the disk (df -h " + f.Path + "), or give the service's account the right to write there. The proxy tries again within ten minutes.",
+		Remedy:   "Free space on the disk (df -h " + filepath.Dir(f.Path) + "), or give the service's account the right to write there. The proxy tries again every minute.",
 	}
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"compress/gzip"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"slices"
@@ -39,7 +38,10 @@ func (h *History) Save(path string, events []api.Event) error {
 	h.mu.Unlock()
 	return atomicfile.Replace(path, 0o600, func(w io.Writer) error {
 		packed := gzip.NewWriter(w)
-		return errors.Join(json.NewEncoder(packed).Encode(content), packed.Close())
+		if err := json.NewEncoder(packed).Encode(content); err != nil {
+			return err
+		}
+		return packed.Close()
 	})
 }
 

@@ -158,7 +158,7 @@ function showState() {
     const to = byId('now-' + part);
     if (to.textContent !== text) to.textContent = text; // a screen reader reads each change
   }
-  byId('accept').hidden = !['held', 'table_held'].includes(c.code);
+  byId('accept').hidden = !stats.conditions.some((o) => o.code === 'held' || o.code === 'table_held');
   byId('others').replaceChildren(...others.filter((o) => o.level !== 'good').map((o) => make('li', {}, make('details', { className: 'other', 'data-level': o.level },
     make('summary', {}, `${o.title}, since ${as.moment(o.since)}`), make('p', {}, `${o.cause} ${o.visitors} ${o.remedy}`)))));
 }
@@ -247,7 +247,12 @@ const KINDS = { start: 'Start', hand_over: 'Hand-over', publish: 'Publish', held
   maintenance: 'Maintenance', maintenance_end: 'Maintenance ended', alarm: 'Visitors affected', alarm_end: 'Served again' };
 const BAD_KINDS = ['outage', 'alarm', 'held'];
 
+let eventsDrawn = 0;
+
 function showEvents() {
+  const newest = stats.events.length ? Date.parse(stats.events.at(-1).at) : 0;
+  if (newest !== eventsDrawn) CHARTS.forEach(draw); // the charts mark them
+  eventsDrawn = newest;
   const latest = stats.events.slice(-8).reverse();
   byId('events').replaceChildren(...latest.map((e) => make('li', { 'data-kind': BAD_KINDS.includes(e.kind) ? 'bad' : '' },
     make('time', { dateTime: e.at }, as.moment(e.at)), make('b', {}, KINDS[e.kind] || e.kind), make('span', {}, e.text))));
