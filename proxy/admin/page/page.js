@@ -227,7 +227,7 @@ const MOST_LOADS = 8;
 function showLoading() {
   const all = stats.loading;
   byId('loading').hidden = !all.length;
-  rows(byId('loading'), all.slice(0, MOST_LOADS), (l) => [make('code', {}, l.key), [l.age_ms, 'ms'], [l.phase, 'text'], [l.waiting, 'count'],
+  rows(byId('loading'), all.slice(0, MOST_LOADS), (l) => [make('code', {}, l.key), [l.age_ms, 'ms'], [l.phase === 'queued' ? l.phase : l.step || l.phase, 'text'], [l.waiting, 'count'],
     [l.table || null, 'text'], [l.client || 'none', 'text'], [l.request || null, 'text']]);
   const more = all.length - MOST_LOADS;
   byId('loading-note').textContent = !all.length ? 'Nothing is loading.' : more > 0 ? `${more}${all.length === 50 ? ' or more' : ''} younger loads are not shown.` : '';
