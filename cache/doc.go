@@ -21,6 +21,16 @@
 // the owner's Generation says, and if no purge has made it stale since. The method outcome
 // adds outages: it maps an entry to a hit, a stale hit or a stale error.
 //
+// # Where things are
+//
+// Each room below this package has one concern and knows nothing of the rooms that use it:
+// package entry holds an answer, its completeness and its cost; slot the versions of a key,
+// and which of them a reader gets; shelf the budgets, the promotion and the eviction of
+// slots; admission the policy of the tail; reads the purges that apply to an answer which
+// is still being read; fill the running of loads, with turns for their order and phase for
+// their figures; outage whether the origin is down. This package joins them: which version
+// wins, when a request is a hit, and the steps of a publish, a purge and a refresh.
+//
 // # Invariants
 //
 // These hold at every moment, for any interleaving of fills, refreshes, purges,
