@@ -24,7 +24,7 @@ var errGone = errors.New("the socket is gone")
 func (broken) SyscallConn() (syscall.RawConn, error) { return nil, errGone }
 
 // A connection without a socket is never taken for gone, and its quiet time counts from
-// its opening. So does that of a connection that is closed.
+// its opening. The same holds for a closed connection.
 func TestWithoutASocket(t *testing.T) {
 	_, server := joined(t)
 	server.Close()
