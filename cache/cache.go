@@ -10,6 +10,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/fill"
 	"github.com/lewistv/xcri-proxy/cache/outage"
 	"github.com/lewistv/xcri-proxy/cache/reads"
+	"github.com/lewistv/xcri-proxy/cache/recode"
 	"github.com/lewistv/xcri-proxy/cache/shelf"
 	"github.com/lewistv/xcri-proxy/cache/slot"
 )
@@ -30,13 +31,13 @@ type Cache struct {
 	reads    reads.Reads
 
 	fills   *fill.Fills
-	recodes chan weakVersion
+	recoder *recode.Recoder
 	counts  counts
 }
 
 // counts are the counters since the start.
 type counts struct {
-	refreshed, waiting, panics atomic.Int64 // panics of Recode
+	refreshed, waiting atomic.Int64
 }
 
 // New returns an empty Cache without a published generation.
@@ -52,16 +53,19 @@ func New(opts Options) (*Cache, error) {
 		Timeout: c.opts.FillTimeout, Slots: c.opts.Fills, InLanes: inLanes, Lane: c.opts.Lane, IsDown: c.opts.IsDown,
 		Outage: c.outage, FillsWhileDown: c.opts.FillsWhileDown, Slow: c.opts.SlowFill, Logger: c.opts.Logger,
 	})
-	c.recodes = make(chan weakVersion, recodeQueue)
+	c.recoder = recode.New(recode.Options{
+		Recode: c.opts.Recode, Shrink: c.opts.Shrink, Check: c.opts.Check,
+		Slots: c.index.All, Has: c.has, Replace: c.replace, Logger: c.opts.Logger,
+	})
 	var err error
 	if c.shelves, err = shelf.New[*slot.Slot](c.opts.Bytes); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
 	if c.opts.Recode != nil {
-		c.fills.Go(c.recodeAll)
+		c.fills.Go(c.recoder.Run)
 	}
 	if c.opts.Shrink.Make != nil {
-		c.fills.Go(c.shrinkAll)
+		c.fills.Go(c.recoder.RunShrink)
 	}
 	return c, nil
 }

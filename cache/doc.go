@@ -28,8 +28,9 @@
 // and which of them a reader gets; shelf the budgets, the promotion and the eviction of
 // slots; admission the policy of the tail; reads the purges that apply to an answer which
 // is still being read; fill the running of loads, with turns for their order and phase for
-// their figures; outage whether the origin is down. This package joins them: which version
-// wins, when a request is a hit, and the steps of a publish, a purge and a refresh.
+// their figures; recode the making of other forms in the background; outage whether the
+// origin is down. This package joins them: which version wins, when a request is a hit, and
+// the steps of a publish, a purge and a refresh.
 //
 // # Invariants
 //

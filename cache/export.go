@@ -93,6 +93,6 @@ func (c *Cache) adopt(made *Entry, e Saved) {
 		kept = c.shelve(s, v)
 	}
 	if kept {
-		c.enqueue(v)
+		c.recoder.Add(v)
 	}
 }

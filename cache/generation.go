@@ -245,7 +245,7 @@ func (c *Cache) settle(p *preparation, s *slot.Slot, place func(*slot.Slot, *slo
 	v, before := s.In(p.State), s.Served()
 	if v != nil && place(s, v) && v != before {
 		s.FailedUntil.Store(0)
-		c.enqueue(v)
+		c.recoder.Add(v)
 	}
 	s.Prepare(nil, nil)
 	delete(p.slots, s)

@@ -44,7 +44,7 @@ func (c *Cache) store(v *slot.Version) {
 	s.Fade()
 	s.FailedUntil.Store(0)
 	c.keep(s, v)
-	c.enqueue(v)
+	c.recoder.Add(v)
 }
 
 // keep makes a version the served version of a slot, and keeps the slot where it is if
@@ -112,3 +112,38 @@ func (c *Cache) promote(s *slot.Slot) {
 
 // share gives the shelves the room that a warm set of the given size leaves.
 func (c *Cache) share(warmBytes int64) { c.leave(c.shelves.Share(warmBytes)...) }
+
+// has reports whether the cache serves this very version, or will.
+func (c *Cache) has(v *slot.Version) bool {
+	s := c.index.Get(v.Key)
+	if s == nil {
+		return false
+	}
+	next := s.Next()
+	return s.Served() == v || next != nil && next.Version == v
+}
+
+// replace puts another form of a version in its place, if the version is still there
+// and the other form fits where the slot is kept.
+func (c *Cache) replace(v *slot.Version, better *Entry) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	s := c.index.Get(v.Key)
+	if s == nil {
+		return
+	}
+	by := v.Recoded(better)
+	if s.Served() == v {
+		at := s.Place()
+		if !c.shelves.Fits(s, by.Cost()) {
+			return
+		}
+		c.move(s, by, at)
+		if at == shelf.Warm {
+			c.share(c.shelves.Bytes(shelf.Warm))
+		}
+	}
+	if next := s.Next(); next != nil && next.Version == v {
+		s.Prepare(by, next.Of)
+	}
+}

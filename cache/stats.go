@@ -42,7 +42,7 @@ func (c *Cache) Stats() Stats {
 	fills := c.fills.Stats()
 	stats := Stats{
 		Fills: fills.Fills, Failures: fills.Failures, Abandoned: fills.Abandoned, Lanes: fills.Lanes,
-		Panics: fills.Panics + c.counts.panics.Load(), Refreshes: c.counts.refreshed.Load(), Waiting: c.counts.waiting.Load(),
+		Panics: fills.Panics + c.recoder.Panics(), Refreshes: c.counts.refreshed.Load(), Waiting: c.counts.waiting.Load(),
 		Published: now.at, Confirmed: c.outage.Confirmed(), Shelves: c.shelfStats(),
 	}
 	for _, lane := range stats.Lanes {

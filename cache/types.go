@@ -5,6 +5,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/cache/outage"
+	"github.com/lewistv/xcri-proxy/cache/recode"
 	"github.com/lewistv/xcri-proxy/cache/slot"
 	"github.com/lewistv/xcri-proxy/cache/turns"
 )
@@ -18,6 +19,9 @@ type (
 
 // Generation is one state of all data that answers come from. See package slot.
 type Generation = slot.Generation
+
+// Shrink makes the smallest forms of entries in idle time. See package recode.
+type Shrink = recode.Shrink
 
 // Outage records whether the origin is down. See package outage.
 type Outage = outage.Outage

@@ -15,7 +15,7 @@ const module = "github.com/lewistv/xcri-proxy/"
 // allowed lists each package of the project, a colon, and the packages of the project
 // that it may import.
 const allowed = `
-cache: cache/entry cache/fill cache/outage cache/phase cache/reads cache/shelf cache/slot cache/turns
+cache: cache/entry cache/fill cache/outage cache/phase cache/reads cache/recode cache/shelf cache/slot cache/turns
 cache/admission:
 cache/atomicfile:
 cache/entry: cache/memfile
@@ -24,6 +24,7 @@ cache/memfile:
 cache/outage:
 cache/phase:
 cache/reads: cache/entry
+cache/recode: cache/entry cache/slot
 cache/shelf: cache/admission
 cache/slot: cache/entry cache/reads cache/shelf
 cache/snapshot: cache cache/atomicfile

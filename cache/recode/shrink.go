@@ -1,9 +1,10 @@
-package cache
+package recode
 
 import (
 	"context"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
@@ -15,35 +16,35 @@ const (
 )
 
 // Shrink makes the smallest forms of entries while the processor has nothing else to
-// do. It works on one entry at a time, the most requested first. The zero value does
-// nothing.
+// do. It works on one entry at a time, the most requested first. Without Make there is
+// nothing to do.
 type Shrink struct {
 	// Idle reports whether there is time and memory for the work now.
 	Idle func() bool
 	// Can reports whether an entry may have a smaller form.
-	Can func(*Entry) bool
+	Can func(*entry.Entry) bool
 	// Make returns the variants of an entry with a smaller form among them, or nil if
 	// there is none. It calls next between pieces of the work, and stops when next
 	// returns false; next waits while the processor is busy. As with Options.Recode, the
 	// caller holds the entry, and releases the variants.
-	Make func(e *Entry, next func() bool) []Variant
+	Make func(e *entry.Entry, next func() bool) []entry.Variant
 }
 
-// shrinkAll shrinks entries in idle time until Close.
-func (c *Cache) shrinkAll(ctx context.Context) {
+// RunShrink shrinks entries in idle time until ctx ends.
+func (r *Recoder) RunShrink(ctx context.Context) {
 	for rest(ctx, shrinkEvery) {
-		if !c.opts.Shrink.Idle() {
+		if !r.opts.Shrink.Idle() {
 			continue
 		}
-		v := c.largestGain()
+		v := r.largestGain()
 		if v == nil {
 			if !rest(ctx, shrinkRest) {
 				return
 			}
 			continue
 		}
-		c.remake(v, func(e *Entry) []Variant {
-			return c.opts.Shrink.Make(e, func() bool { return c.idleFor(ctx, v) })
+		r.remake(v, func(e *entry.Entry) []entry.Variant {
+			return r.opts.Shrink.Make(e, func() bool { return r.idleFor(ctx, v) })
 		})
 		v.Shrunk.Store(true) // of no importance if the version was replaced
 		v.Release()
@@ -64,9 +65,9 @@ func rest(ctx context.Context, d time.Duration) bool {
 
 // idleFor waits for idle time, and returns false once the cache serves the version no
 // more or is closed.
-func (c *Cache) idleFor(ctx context.Context, v *slot.Version) bool {
-	for ctx.Err() == nil && c.has(v) {
-		if c.opts.Shrink.Idle() {
+func (r *Recoder) idleFor(ctx context.Context, v *slot.Version) bool {
+	for ctx.Err() == nil && r.opts.Has(v) {
+		if r.opts.Shrink.Idle() {
 			return true
 		}
 		if !rest(ctx, shrinkEvery) {
@@ -79,16 +80,16 @@ func (c *Cache) idleFor(ctx context.Context, v *slot.Version) bool {
 // largestGain returns the version of the most requested entry that can be shrunk, and
 // holds it; nil if there is none. A version whose form could not be made smaller is left
 // out.
-func (c *Cache) largestGain() *slot.Version {
+func (r *Recoder) largestGain() *slot.Version {
 	for {
 		var most *slot.Slot
 		var found *slot.Version
-		for _, s := range c.index.All() {
+		for _, s := range r.opts.Slots() {
 			v := s.Served()
 			if v == nil || most != nil && s.Asked.Load() <= most.Asked.Load() {
 				continue
 			}
-			if c.opts.Shrink.Can(&v.Entry) && !v.Shrunk.Load() {
+			if r.opts.Shrink.Can(&v.Entry) && !v.Shrunk.Load() {
 				most, found = s, v
 			}
 		}
