@@ -122,7 +122,7 @@ func TestKeysDoNotWaitForEachOther(t *testing.T) {
 	})
 }
 
-func TestFilledEntryIsThereAtOnce(t *testing.T) {
+func TestFilledEntryIsThereImmediately(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
 	for i := range 2000 {
 		k, fill := key("list", i), strconv.Itoa(i+1)
@@ -411,7 +411,7 @@ func TestFillIsCancelledAtItsDeadline(t *testing.T) {
 	})
 }
 
-func TestFillsAtOnce(t *testing.T) {
+func TestConcurrentFillsAreLimited(t *testing.T) {
 	const fills, keys = 3, 20
 	o := &fakeOrigin{}
 	opts := Options{Fills: fills}

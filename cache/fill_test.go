@@ -235,7 +235,7 @@ func TestUpAndDownDuringRequests(t *testing.T) {
 
 // Refreshes take at most half of the turns, so that fills that requests wait for find
 // one.
-func TestRefreshesAtOnce(t *testing.T) {
+func TestConcurrentRefreshesAreLimited(t *testing.T) {
 	const lists = 5
 	for fills, most := range map[int]int64{1: 1, 4: 2, 5: 2} {
 		o := &fakeOrigin{}

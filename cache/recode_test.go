@@ -152,7 +152,7 @@ func TestRecodePreparedVersion(t *testing.T) {
 
 // A version that left the cache while it waited in the queue is not recoded, and only
 // failed recodings are logged.
-func TestRecodeOnlyWhatIsServed(t *testing.T) {
+func TestRecodeOnlyServedEntries(t *testing.T) {
 	var log bytes.Buffer
 	var gate chan struct{}
 	var recodings []string

@@ -29,7 +29,7 @@ func inFiles(m *memfile.Memory) Options {
 // Only cached entries and requests that hold an answer keep memory files open, through
 // every event: publish, drop, replacement, promotion, eviction, purge. Closing does not
 // depend on the garbage collector.
-func TestFilesAreThoseOfEntries(t *testing.T) {
+func TestOnlyEntriesKeepFiles(t *testing.T) {
 	m := &memfile.Memory{}
 	o := &fakeOrigin{shape: func(e *Entry) { e.Variants[0].Body = make([]byte, 1+rand.IntN(20<<10)) }}
 	bubble(t, o, inFiles(m), func(t *testing.T, c *Cache) {

@@ -59,9 +59,9 @@ func TestFillEndsWithItsLastWaiter(t *testing.T) {
 	}
 }
 
-// TestAbandonedFillFailsNobody: a request that arrives while a fill is being abandoned
+// TestAbandonedFillFailsNoRequest: a request that arrives while a fill is being abandoned
 // gets an answer.
-func TestAbandonedFillFailsNobody(t *testing.T) {
+func TestAbandonedFillFailsNoRequest(t *testing.T) {
 	o := &fakeOrigin{}
 	o.shape = func(*Entry) { time.Sleep(3 * time.Millisecond) }
 	opts := times

@@ -605,7 +605,7 @@ func TestEmptyValueIsAValue(t *testing.T) {
 	}
 }
 
-func TestAllProblemsAtOnce(t *testing.T) {
+func TestAllProblemsAreReportedTogether(t *testing.T) {
 	path := writeEnvFile(t, "DATABASE_PORT=x\nDATABASE_HOSTT=y\nno equal sign\n")
 	env := map[string]string{"ENV_FILE": path, "LOG_LEVEL": "loud", "CACHE_BYTE": "1"}
 	_, err := Load(map[string]string{"WAIT_TIMEOUT": "x", "NO_KEY_AT_ALL": ""}, environment(env), "ENV_FILE", "LOG_LEVEL", "CACHE_BYTE")

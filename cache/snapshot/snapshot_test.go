@@ -543,7 +543,7 @@ func fullCache(t testing.TB) *cache.Cache {
 }
 
 // A save of 13 MB blocks no request.
-func TestSaveBlocksNobody(t *testing.T) {
+func TestSaveBlocksNoRequest(t *testing.T) {
 	c := fullCache(t)
 	path := filepath.Join(t.TempDir(), "cache")
 	saved := make(chan time.Duration)

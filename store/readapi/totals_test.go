@@ -180,9 +180,9 @@ func TestSnapshotTotals(t *testing.T) {
 	}
 }
 
-// TestSnapshotTotalsAtOnce: changes that follow each other within the resolution of
+// TestConcurrentSnapshotTotals: changes that follow each other within the resolution of
 // the server's stamps are counted too.
-func TestSnapshotTotalsAtOnce(t *testing.T) {
+func TestConcurrentSnapshotTotals(t *testing.T) {
 	t.Parallel()
 	opts := options(t)
 	var db *sql.DB

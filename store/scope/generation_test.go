@@ -84,9 +84,9 @@ func TestGenerationWithoutData(t *testing.T) {
 	}
 }
 
-// TestGenerationTellsChanges: every kind of change of a scope changes its state, and
+// TestGenerationNamesChanges: every kind of change of a scope changes its state, and
 // no other scope's.
-func TestGenerationTellsChanges(t *testing.T) {
+func TestGenerationNamesChanges(t *testing.T) {
 	opts, db := emptyTables(t)
 	s := open(t, opts)
 	row := func(values map[string]any) { scratch.Insert(t, db, readapi.MetadataTable, values) }

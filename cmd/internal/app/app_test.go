@@ -155,9 +155,9 @@ func TestServeOverSocket(t *testing.T) {
 	}
 }
 
-// TestStopsForWhatAPersonMustMend holds that a wrong password or a missing table ends
+// TestStopsForSetupErrors holds that a wrong password or a missing table ends
 // the proxy with an error that names the settings to check, without the password.
-func TestStopsForWhatAPersonMustMend(t *testing.T) {
+func TestStopsForSetupErrors(t *testing.T) {
 	for name, change := range map[string][2]string{
 		"password": {"DATABASE_PASSWORD", "my wrong secret"}, "database": {"DATABASE_NAME", "nowhere"},
 		"table": {"DATABASE_NAME", "information_schema"}, "user": {"DATABASE_USER", "nobody"},

@@ -109,9 +109,9 @@ func TestBindUnix(t *testing.T) {
 	}
 }
 
-// TestBindUnixAtOnce: of several processes that start concurrently on a stale socket
+// TestBindUnixConcurrently: of several processes that start concurrently on a stale socket
 // exactly one listens, and its file stays.
-func TestBindUnixAtOnce(t *testing.T) {
+func TestBindUnixConcurrently(t *testing.T) {
 	path := filepath.Join(socketDir(t), "s")
 	for range 20 {
 		os.Remove(path)
