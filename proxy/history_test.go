@@ -33,7 +33,7 @@ func samplesOf(p *Proxy, after int64) []api.Sample {
 	return p.admin.Record().Between("1h", after).Samples
 }
 
-func TestHistoryIsWhatWasAdded(t *testing.T) {
+func TestHistoryHoldsAddedSamples(t *testing.T) {
 	p := quiet(t)
 	start := time.UnixMilli(1700000000000)
 	p.handle(requestCtx("GET", "/metadata/")) // before the history begins

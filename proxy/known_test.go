@@ -57,9 +57,9 @@ func TestKnownTarget(t *testing.T) {
 	}
 }
 
-// TestKnownTargetOfNothing: a memoized target does not imply an answer. Its entry may
+// TestKnownTargetWithoutAnEntry: a memoized target does not imply an answer. Its entry may
 // be gone, or its fill may fail.
-func TestKnownTargetOfNothing(t *testing.T) {
+func TestKnownTargetWithoutAnEntry(t *testing.T) {
 	body, err := "before", error(nil)
 	p, _ := New(Options{Generations: generation.Options{Pages: []string{}}, CORSOrigins: []string{"*"}, Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		return store.Answer{Status: 200, Body: []byte(body)}, err

@@ -280,9 +280,9 @@ func TestWarmOverHTTP(t *testing.T) {
 	}
 }
 
-// TestWarmStatusTellsOutages: the warm status reports a failed poll, apart from failed
+// TestWarmStatusReportsOutages: the warm status reports a failed poll, apart from failed
 // keys, until the next successful poll.
-func TestWarmStatusTellsOutages(t *testing.T) {
+func TestWarmStatusReportsOutages(t *testing.T) {
 	var down atomic.Bool // read by the poll too
 	p, base := start(t, Options{Origin: &fakeOrigin{generation: func() (*store.Generation, error) {
 		if down.Load() {

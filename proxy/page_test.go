@@ -279,9 +279,9 @@ func slicesWithout(all []string, word string) (left []string) {
 	return left
 }
 
-// TestPageTellsOfTrouble: the page shows that the proxy does not answer, and the age
+// TestPageShowsTrouble: the page shows that the proxy does not answer, and the age
 // of its numbers.
-func TestPageTellsOfTrouble(t *testing.T) {
+func TestPageShowsTrouble(t *testing.T) {
 	b := openBrowser(t)
 	p, base := start(t, Options{Origin: &fakeOrigin{}})
 	b.open(base + "/cache/")
@@ -298,7 +298,7 @@ func TestPageTellsOfTrouble(t *testing.T) {
 // The page shows the state of the visitors' requests: while they wait for a locked table,
 // and when they get errors, the state is red and names the cause, although the database
 // answers polls.
-func TestPageTellsOfVisitors(t *testing.T) {
+func TestPageShowsTheStateOfVisitors(t *testing.T) {
 	b := openBrowser(t)
 	locked := make(chan struct{})
 	origin := &fakeOrigin{run: func(ctx context.Context, q store.Query) (store.Answer, error) {

@@ -259,9 +259,9 @@ func TestPassFaults(t *testing.T) {
 	}
 }
 
-// TestPassNobody: without an old API, or while it is down, the error names the missing
+// TestPassWithoutAnOldAPI: without an old API, or while it is down, the error names the missing
 // part.
-func TestPassNobody(t *testing.T) {
+func TestPassWithoutAnOldAPI(t *testing.T) {
 	_, without := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri"})
 	for target, status := range map[string]int{
 		"/feedback/": 503, "/feedback/status": 503, "/docs": 503, "/iz/xcri/api/redoc": 503, "/openapi.json": 503, "/nowhere": 404, "/docs/x": 404,

@@ -79,7 +79,7 @@ func TestNoBudget(t *testing.T) {
 }
 
 // Under concurrent growth no bytes are lost, and the budget is never exceeded.
-func TestRoomsAtOnce(t *testing.T) {
+func TestRoomsConcurrently(t *testing.T) {
 	b := New(1000)
 	var all sync.WaitGroup
 	for range 8 {

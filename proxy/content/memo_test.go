@@ -80,7 +80,7 @@ func TestMemoKeepsItsOwn(t *testing.T) {
 	}
 }
 
-func TestMemoAtOnce(t *testing.T) {
+func TestMemoConcurrently(t *testing.T) {
 	m := NewMemo[int](4)
 	var all sync.WaitGroup
 	for g := range 4 {

@@ -206,8 +206,8 @@ func TestRoomForFeedback(t *testing.T) {
 	hanging.Wait()
 }
 
-// TestNobodyThere holds that a request to a closed port fails immediately.
-func TestNobodyThere(t *testing.T) {
+// TestClosedPortFailsImmediately holds that a request to a closed port fails immediately.
+func TestClosedPortFailsImmediately(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

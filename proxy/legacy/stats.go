@@ -77,8 +77,8 @@ type outage struct {
 }
 
 type failureKind struct {
-	open bool
-	told time.Time // last logged at
+	open   bool
+	logged time.Time // when it was last logged
 }
 
 // kinds are the kinds of failure that the log distinguishes. The first match
@@ -92,11 +92,11 @@ func (o *outage) report(err error) {
 	}
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	if kind := &o.kinds[i]; kind.open || time.Since(kind.told) < quietFor {
+	if kind := &o.kinds[i]; kind.open || time.Since(kind.logged) < quietFor {
 		o.silent++
 		return
 	}
-	o.kinds[i] = failureKind{open: true, told: time.Now()}
+	o.kinds[i] = failureKind{open: true, logged: time.Now()}
 	o.open.Store(true)
 	o.log.Warn("no answer from the old API", "error", err)
 }

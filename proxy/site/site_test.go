@@ -115,7 +115,7 @@ func TestNew(t *testing.T) {
 	}
 }
 
-func TestWhatBrowsersAreTold(t *testing.T) {
+func TestCacheControlOfFiles(t *testing.T) {
 	s := newSite(t, Options{Dir: folder(t)})
 	for path, want := range map[string]File{
 		"/":                          {ContentType: "text/html; charset=utf-8", CacheControl: askEachTry},

@@ -92,9 +92,9 @@ func TestAccount(t *testing.T) {
 	}
 }
 
-// TestAccountOfNobody: a peer that has closed its end, or that is on another machine,
+// TestUnknownPeerHasNoAccount: a peer that has closed its end, or that is on another machine,
 // has no account; in particular it is not reported as root.
-func TestAccountOfNobody(t *testing.T) {
+func TestUnknownPeerHasNoAccount(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -171,9 +171,9 @@ func TestEntry(t *testing.T) {
 	}
 }
 
-// TestAccountsAtOnce: concurrent searches over the limit are refused, and later searches
+// TestConcurrentAccounts: concurrent searches over the limit are refused, and later searches
 // are served again.
-func TestAccountsAtOnce(t *testing.T) {
+func TestConcurrentAccounts(t *testing.T) {
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

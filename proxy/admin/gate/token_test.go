@@ -170,8 +170,8 @@ func TestWrongTokensAreLogged(t *testing.T) {
 	}
 }
 
-// TestGuessesAtOnce: concurrent attempts are counted one by one.
-func TestGuessesAtOnce(t *testing.T) {
+// TestConcurrentGuessesAreCounted: concurrent attempts are counted one by one.
+func TestConcurrentGuessesAreCounted(t *testing.T) {
 	g := newGuesser()
 	var compared atomic.Int64
 	var done sync.WaitGroup
