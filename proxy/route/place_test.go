@@ -135,3 +135,36 @@ func TestLongTarget(t *testing.T) {
 		t.Errorf("%v, %d bytes, want %d", err, len(q.Query.Arg("search").Text), len(want))
 	}
 }
+
+// TestLegacyTargetOfAParsedRequest: the request for the old API is the same before and
+// after the query was read.
+func TestLegacyTargetOfAParsedRequest(t *testing.T) {
+	for _, target := range []string{"/athletes/?season_year=2025&division=2030", "/athletes/5?season_year=2024", "/scs/leaderboard/saga?limit=5"} {
+		m := testRouter.Match(SplitTarget([]byte(target)))
+		if m == nil {
+			t.Fatal(target)
+		}
+		before := m.LegacyTarget()
+		if m.Key(); m.LegacyTarget() != before || before != target {
+			t.Errorf("%s: %s, then %s", target, before, m.LegacyTarget())
+		}
+		m.Release()
+	}
+}
+
+// TestRoutes: the routes are those of the endpoints, each at the index of its ID, and a
+// Router gets by without a base path.
+func TestRoutes(t *testing.T) {
+	endpoints := store.Endpoints()
+	for _, rt := range []*Router{testRouter, NewRouter(endpoints, "")} {
+		routes := rt.Routes()
+		if len(routes) != len(endpoints) {
+			t.Fatalf("%d routes", len(routes))
+		}
+		for i, r := range routes {
+			if r.ID != ID(i) || r.Endpoint.Path != endpoints[i].Path {
+				t.Errorf("route %d is %s with the ID %d", i, r.Path(), r.ID)
+			}
+		}
+	}
+}
