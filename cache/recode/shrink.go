@@ -16,8 +16,8 @@ const (
 )
 
 // Shrink makes the smallest forms of entries while the processor has nothing else to
-// do. It works on one entry at a time, the most requested first. Without Make there is
-// nothing to do.
+// do. It works on one entry at a time, the most requested first. It does nothing if
+// Make is nil.
 type Shrink struct {
 	// Idle reports whether there is time and memory for the work now.
 	Idle func() bool
