@@ -6,12 +6,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"runtime"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -147,6 +152,54 @@ func TestRunStartsAllWorkers(t *testing.T) {
 			stacks := make([]byte, 1<<20)
 			return bytes.Contains(stacks[:runtime.Stack(stacks, true)], []byte(worker))
 		})
+	}
+}
+
+// TestServeHistoryOfDays holds that the page's comparison reaches back to the same hour of
+// the day before, that the longer ranges are served, and that the figures of routes are
+// left out on request.
+func TestServeHistoryOfDays(t *testing.T) {
+	p, err := New(Options{ // without Run, whose first sample is of now
+		Generations: generation.Options{Pages: []string{}}, Origin: &fakeOrigin{}, Admin: admin.Settings{Gate: gate.Options{Token: adminToken}},
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.cache.Close)
+	p.generations.Once(t.Context())
+	ask := func(query string) *fasthttp.Response {
+		ctx := requestCtx("GET", "/cache/history"+query, "Authorization", "Bearer "+adminToken)
+		p.handle(ctx)
+		return &ctx.Response
+	}
+	for n := range 25 * 6 { // samples of ten minutes
+		for range 2 {
+			p.handle(requestCtx("GET", "/teams/"))
+		}
+		p.admin.Sample(time.Now().Add(time.Duration(n-25*6) * 10 * time.Minute))
+	}
+	read := func(query string) (past api.History) {
+		t.Helper()
+		a := ask(query)
+		if err := json.Unmarshal(a.Body(), &past); err != nil || a.StatusCode() != 200 {
+			t.Fatalf("%s: %d %v %.100s", query, a.StatusCode(), err, a.Body())
+		}
+		return past
+	}
+	long := read("?range=48h")
+	if y := long.Recent.Yesterday; y == nil || y.Requests < 6 || y.Requests > 14 || y.HitRatio < 0.5 || y.P95MS <= 0 {
+		t.Errorf("yesterday: %+v", y)
+	}
+	if n := len(long.Samples); n < 140 || long.Range != "48h" || long.EverySeconds != 600 || len(long.Ranges) != 3 {
+		t.Errorf("%d samples of %s, every %v s", n, long.Range, long.EverySeconds)
+	}
+	for query, want := range map[string]int{"?range=48h&route=/teams/": 1, "?range=48h&route=/athletes/": 0, "?range=48h&route=": 0} {
+		if s := read(query).Samples[5]; len(s.Routes) != want || want == 1 && s.Routes[0].Route != "/teams/" || s.All.Outcomes == [api.Outcomes]uint32{} {
+			t.Errorf("%s: %+v", query, s)
+		}
+	}
+	if a := ask("?range=7h"); a.StatusCode() != 422 || !strings.Contains(string(a.Body()), "48h") {
+		t.Errorf("an unknown range: %d %s", a.StatusCode(), a.Body())
 	}
 }
 

@@ -27,6 +27,7 @@ const rounded = (n) => n.toLocaleString('en-GB', { maximumFractionDigits: digits
 const as = {
   count: plain,
   text: String,
+  status: String,
   percent: (n) => rounded(n * 100) + ' %',
   rate: (n) => rounded(n) + ' /s',
   ms: (n) => (n === 0 ? '0' : n < 1 ? rounded(n * 1000) + ' µs' : n < 1000 ? rounded(n) + ' ms' : rounded(n / 1000) + ' s'),
@@ -181,6 +182,7 @@ function showStats() {
   showHottest();
   showShelves();
   showStatuses();
+  showSlowest();
   showEvents();
 }
 
@@ -232,6 +234,19 @@ function showLoading() {
   const more = all.length - MOST_LOADS;
   byId('loading-note').textContent = !all.length ? 'Nothing is loading.' : more > 0 ? `${more}${all.length === 50 ? ' or more' : ''} younger loads are not shown.` : '';
 }
+
+const MOST_SLOW = 10;
+
+// showSlowest lists the slowest requests with the phases that took longest first.
+function showSlowest() {
+  const all = stats.slowest;
+  byId('slowest').hidden = !all.length;
+  rows(byId('slowest'), all.slice(0, MOST_SLOW), (r) => [make('code', {}, r.target), [r.took_ms, 'ms'], [r.at, 'moment'], [r.status, 'status'],
+    [r.outcome || null, 'text'], [phases(r.phases), 'text'], [r.request_id || null, 'text']]);
+  byId('slowest-note').textContent = !all.length ? 'None so far.' : all.length > MOST_SLOW ? `${all.length - MOST_SLOW} more are in stats.` : '';
+}
+
+const phases = (p) => Object.entries(p || {}).sort((a, b) => b[1] - a[1]).slice(0, 3).map(([name, ms]) => `${name.replace('_ms', '')} ${as.ms(ms)}`).join(', ') || null;
 
 function showStatuses() {
   const codes = Object.entries(stats.requests.answers_by_status);
