@@ -31,8 +31,8 @@ func axe(t *testing.T) (script string) {
 	return ""
 }
 
-// checkAccess runs axe on the page, and fails for each violation.
-func checkAccess(t *testing.T, b *browser, script, name string) {
+// checkAccess runs axe on a part of the page, and fails for each violation.
+func checkAccess(t *testing.T, b *browser, script, name, part string) {
 	t.Helper()
 	if script == "" {
 		return
@@ -45,7 +45,7 @@ func checkAccess(t *testing.T, b *browser, script, name string) {
 		ID, Help string
 		Nodes    []struct{ HTML, FailureSummary string }
 	}
-	b.eval(`axe.run(document, {iframes: false, resultTypes: ['violations']}).then(r => r.violations)`, &found)
+	b.eval(`axe.run('`+part+`', {iframes: false, resultTypes: ['violations']}).then(r => r.violations)`, &found)
 	for _, v := range found {
 		t.Errorf("%s: %s: %s, %d times, such as\n%s\n%s", name, v.ID, v.Help, len(v.Nodes), v.Nodes[0].HTML, v.Nodes[0].FailureSummary)
 	}
@@ -65,8 +65,8 @@ func look(t *testing.T, b *browser, script, name string) {
 		if b.eval("document.documentElement.scrollWidth", &wide); wide > size.width {
 			t.Errorf("%s: %d wide", view, wide)
 		}
-		if size.width > 360 && (size.scheme == "light" || name == "healthy" || name == "outage") { // the others have the same elements and colours
-			checkAccess(t, b, script, view)
+		if size.width > 360 && (size.scheme == "light" || name == "outage") { // the others have the same elements and colours
+			checkAccess(t, b, script, view, "html")
 		}
 		checkPicture(t, view, b.picture(view))
 	}
@@ -161,7 +161,7 @@ func playLock(t *testing.T, b *browser, script string) {
 	expectState(t, b, "Visitors wait", "86 requests wait for the database now", readapi.TeamTable, "while the database answers polls: the table is locked", "SHOW FULL PROCESSLIST", "86")
 	var phases string
 	b.eval(`document.querySelector('#loading').innerText`, &phases)
-	if !strings.Contains(phases, "filling") || !strings.Contains(phases, "queued") || !strings.Contains(phases, "/teams/?") {
+	if !strings.Contains(phases, "query") || !strings.Contains(phases, "queued") || !strings.Contains(phases, "/teams/?") {
 		t.Errorf("loading now: %s", phases)
 	}
 	look(t, b, script, "lock")
@@ -199,7 +199,7 @@ func playMaintenance(t *testing.T, b *browser, script string) {
 		if (document.querySelector('#preview').src.includes('new')) loaded(0) });
 		const m = document.querySelector('#message'); m.value = 'We import the <new> season.';
 		m.dispatchEvent(new Event('input', {bubbles: true})); m.dispatchEvent(new Event('change', {bubbles: true})) })`, nil)
-	checkAccess(t, b, script, "maintenance dialog")
+	checkAccess(t, b, script, "maintenance dialog", "#maintenance-ask")
 	b.click("#maintenance-on")
 	b.await(`!document.querySelector('#maintenance-ask .sure').hidden`)
 	if p.maintenance.On() {
@@ -234,7 +234,7 @@ func playMaintenance(t *testing.T, b *browser, script string) {
 	b.click("[value=legacy]")
 	b.click("#source-yes")
 	b.await(`!document.querySelector('#source-ask .sure').hidden`)
-	checkAccess(t, b, script, "source dialog")
+	checkAccess(t, b, script, "source dialog", "#source-ask")
 	b.click("#source-yes")
 	b.await(`document.querySelector('#source-ask .wrong').innerText.includes('no old API')`)
 	b.click("[value=store]")
@@ -242,7 +242,8 @@ func playMaintenance(t *testing.T, b *browser, script string) {
 	b.await(`document.querySelector('#source-ask .sure').innerText.includes('the database')`)
 	b.click("#source-yes")
 	b.await(`!document.querySelector('#source-ask').open && document.querySelector('#done').innerText.includes('answers come from the database')`)
-	if c := slicesWithout(b.complaints()[before:], "409"); len(c) > 0 { // the browser logs the 409
+	// The browser logs the 409, and the load of a preview that another one replaces.
+	if c := slicesWithout(slicesWithout(b.complaints()[before:], "409"), "net::ERR_ABORTED"); len(c) > 0 {
 		t.Errorf("on the console: %s", strings.Join(c, "\n"))
 	}
 }
