@@ -171,7 +171,7 @@ func checkAPI(t *testing.T, base string) {
 		"/metrics":             {200, "", "\nxcri_maintenance 1\n"},
 		"/cache/stats":         {200, "", `"message": "a new season"`},
 		"/cache/maintenance":   {200, "", `"on": true`},
-		"/iz/xcri/cache/":      {200, "", "id=\"maintenance\""},
+		"/iz/xcri/cache/":      {200, "", "id=\"maintenance-ask\""},
 	} {
 		a := get(t, base, target, "Accept", "text/html,*/*")
 		if a.status != want.status || a.outcome() != want.outcome || !strings.Contains(a.plainBody(t), want.body) {
