@@ -152,8 +152,8 @@ func TestLegacyTargetOfAParsedRequest(t *testing.T) {
 	}
 }
 
-// TestRoutes: the routes are those of the endpoints, each at the index of its ID, and a
-// Router gets by without a base path.
+// TestRoutes: each endpoint has a route, at the index of its ID, and a Router works
+// without a base path.
 func TestRoutes(t *testing.T) {
 	endpoints := store.Endpoints()
 	for _, rt := range []*Router{testRouter, NewRouter(endpoints, "")} {
