@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -15,6 +16,8 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/proxy/fault"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
@@ -205,6 +208,24 @@ func TestPassBodies(t *testing.T) {
 	before := old.Count("", "")
 	if a := post(t, base, "/feedback/", strings.Repeat("x", wire.MaxBody+1)); a.status != 413 || old.Count("", "") != before {
 		t.Errorf("%d %s", a.status, a.body)
+	}
+}
+
+// TestPassCompressedBodies: a compressed body is forwarded as it was sent, with its
+// Content-Encoding, and nothing inflates it on the way.
+func TestPassCompressedBodies(t *testing.T) {
+	old := oldapi.Start(t, oldapi.Options{})
+	_, base := beforeOld(t, old.URL(), legacy.Options{})
+	for coding, body := range map[string][]byte{
+		"gzip": fasthttp.AppendGzipBytes(nil, []byte(`{"text":"x"}`)), "br": fasthttp.AppendBrotliBytes(nil, []byte(`{"text":"x"}`)),
+		"deflate, gzip": fasthttp.AppendGzipBytes(nil, bytes.Repeat([]byte(" "), 10<<20)), "unknown": {0, 1, 2, 0xff},
+	} {
+		a := post(t, base, "/feedback/", string(body), "Content-Type", "application/json", "Content-Encoding", coding)
+		all := old.Requests()
+		got := all[len(all)-1]
+		if a.status != 422 || got.Body != string(body) || got.Header.Get("Content-Encoding") != coding { // the old API reads no coding
+			t.Errorf("%s: status %d, %d bytes of %d with %q", coding, a.status, len(got.Body), len(body), got.Header.Get("Content-Encoding"))
+		}
 	}
 }
 

@@ -19,7 +19,7 @@ func (a *Admin) Stats() api.Stats {
 	conns := a.opts.Connections()
 	stats := api.Stats{
 		Program: api.Program{
-			Version: a.opts.Version, Go: runtime.Version(), UptimeSeconds: time.Since(a.started).Seconds(),
+			Version: a.opts.Version, Go: runtime.Version(), UptimeSeconds: time.Since(a.started).Seconds(), LogDropped: a.opts.LostLines(),
 			Conditions: a.conditions(time.Now()), Maintenance: newMaintenanceStats(a.opts.Maintenance.Period()),
 		},
 		Traffic: api.Traffic{

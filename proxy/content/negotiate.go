@@ -130,8 +130,8 @@ func (w *weights) choose(variants []cache.Variant) int {
 }
 
 // weight returns the weight among the parameters of a coding, such as 500 for
-// ";q=0.5". It is 1000 without a weight, and where its value is no number. Space
-// around the equals sign is not in the grammar, but the meaning is clear.
+// ";q=0.5". It is 1000 without a weight. Space around the equals sign is not in the
+// grammar, but the meaning is clear.
 func weight(params []byte) int {
 	for more := len(params) > 0; more; {
 		var param []byte
@@ -144,21 +144,25 @@ func weight(params []byte) int {
 	return 1000
 }
 
-// thousandths reads a number from 0 to 1 with any number of decimals. It returns 1000
-// for all other texts.
+// thousandths reads a number from 0 to 1 with any number of decimals. It returns 0 for
+// all other texts: every client can read a body without a coding.
+// Source: RFC 9110, 12.4.2.
 func thousandths(text []byte) int {
 	whole, fraction, _ := bytes.Cut(text, []byte("."))
 	if len(whole) != 1 || whole[0] != '0' && whole[0] != '1' {
-		return 1000
+		return 0
 	}
 	n, unit := int(whole[0]-'0')*1000, 100
 	for _, c := range fraction {
 		if c < '0' || c > '9' {
-			break
+			return 0
 		}
 		n, unit = n+int(c-'0')*unit, unit/10
 	}
-	return min(n, 1000)
+	if n > 1000 {
+		return 0
+	}
+	return n
 }
 
 // equalFold compares with a lower-case ASCII text.

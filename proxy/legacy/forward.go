@@ -52,7 +52,7 @@ func isFeedback(v Visitor) bool {
 // package, the response is unchanged.
 func (c *Client) Forward(ctx *fasthttp.RequestCtx, v Visitor) error {
 	r := request{method: string(ctx.Method()), wait: forwardWait}
-	if !mayAsk(v.Path) || !isLine(v.Path) || !isLine(v.Query) || !isToken(ctx.Method()) {
+	if !mayAsk(v.Path) || !isEscaped(v.Path) || !isLine(v.Path) || !isLine(v.Query) || !isToken(ctx.Method()) {
 		return fmt.Errorf("%w: %.100q", ErrTarget, v.Path)
 	}
 	p := pageOf(v)
@@ -63,7 +63,7 @@ func (c *Client) Forward(ctx *fasthttp.RequestCtx, v Visitor) error {
 	r.room = &room
 	ctx.SetUserValue(roomKey, r.room) // closed after the answer was sent
 	from := c.opts.TrustedProxies.Of(ctx)
-	r.begin(c.root, append(bytes.Clone(v.Path), v.Query...))
+	r.begin(c.root, append(escaped(v.Path), v.Query...))
 	r.visitorHeaders(&ctx.Request.Header, p != nil)
 	r.addVisitor(from)
 	if v.RequestID != "" {
@@ -154,11 +154,18 @@ func oneHopOnly(connection [][]byte) map[string]bool {
 	return names
 }
 
-// visitorHeaders copies the client's headers, except headers about the client's
-// identity. A page that will be rewritten is requested uncompressed and complete.
+// claims are headers in which a client could claim another address, path or method, and
+// headers of an upgrade: an application that believes them expects a proxy to set them.
+var claims = []string{
+	"Forwarded", "X-Real-Ip", "X-Client-Ip", "X-Cluster-Client-Ip", "True-Client-Ip", "X-Request-Id", "Proxy",
+	"X-Original-Url", "X-Rewrite-Url", "X-Http-Method", "X-Http-Method-Override", "X-Method-Override", "Http2-Settings",
+}
+
+// visitorHeaders copies the client's headers, except claims. A page that will be
+// rewritten is requested uncompressed and complete.
 func (r *request) visitorHeaders(h *fasthttp.RequestHeader, plain bool) {
 	skip := oneHopOnly(h.PeekAll(fasthttp.HeaderConnection))
-	for _, name := range []string{"Forwarded", "X-Real-Ip", "X-Request-Id", fasthttp.HeaderCookie, fasthttp.HeaderVia, "Proxy"} {
+	for _, name := range append(claims, fasthttp.HeaderCookie, fasthttp.HeaderVia) {
 		skip[name] = true
 	}
 	r.header(fasthttp.HeaderVia, via(h))
@@ -172,10 +179,8 @@ func (r *request) visitorHeaders(h *fasthttp.RequestHeader, plain bool) {
 		r.header("Cookie", string(cookies)) // All would reformat cookies
 	}
 	for name, value := range h.All() {
-		// Servers that pass headers as variables do not distinguish underscores from
-		// hyphens: X_Forwarded_For would be read as our X-Forwarded-For.
-		forwarded := bytes.HasPrefix(name, []byte("X-Forwarded-")) || bytes.IndexByte(name, '_') >= 0
-		if !forwarded && !skip[string(name)] && isToken(name) && !bytes.ContainsAny(value, "\r\n") {
+		forwarded := bytes.HasPrefix(name, []byte("X-Forwarded-"))
+		if !forwarded && !skip[string(name)] && isPlain(name) && !bytes.ContainsAny(value, "\r\n") {
 			r.header(string(name), string(value))
 		}
 	}
@@ -192,7 +197,17 @@ func via(h *fasthttp.RequestHeader) string {
 	return string(bytes.Join(hops, []byte(", ")))
 }
 
-// isToken reports whether text can be a method or the name of a header.
+// isPlain reports whether the name of a header has letters, digits and hyphens only.
+// Servers that pass headers as variables turn any other character into an underscore, as
+// they do with hyphens: X_Forwarded_For and X.Forwarded.For would be read as our
+// X-Forwarded-For.
+func isPlain(name []byte) bool {
+	return len(name) > 0 && !bytes.ContainsFunc(name, func(c rune) bool {
+		return c != '-' && (c < '0' || c > '9') && (c|0x20 < 'a' || c|0x20 > 'z')
+	})
+}
+
+// isToken reports whether text can be a method.
 func isToken(text []byte) bool {
 	return len(text) > 0 && !bytes.ContainsFunc(text, func(c rune) bool {
 		return c <= ' ' || c >= 0x7f || strings.ContainsRune(`"(),/:;<=>?@[\]{}`, c)

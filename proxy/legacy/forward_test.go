@@ -64,7 +64,7 @@ func TestForwardTargets(t *testing.T) {
 			"/a?x=%20+&x=1&&=": true, "/a?//../..": true, "/a;b=c/@:!$": true, "/..a/b..": true, "/a/%2e": true, "/a/%2e%2e/": true,
 			"//x": false, "//www.example.org/x": false, "/../x": false, "/a/../../x": false, "/%2e%2e/x": false, "/.%2E": false,
 			"/a%2f..%2f..%2fx": false, `/..\x`: false, "/%5c..%5cx": false, "/./../x": false, "/a//../../x": false, "/%zz/%2e%2e/%2e%2e": false,
-			"x": false, "*": false, "": false,
+			"x": false, "*": false, "": false, "/%": false, "/a%2": false, "/a%zz": false, "/%2g/b": false, "/a?%zz=%": true, `/a?"\<>^{|}[]` + "`": true,
 		} {
 			before := len(old.Requests())
 			err := c.Forward(visit("GET", target), at(target))
@@ -113,6 +113,52 @@ func TestForwardRequest(t *testing.T) {
 	}
 	if len(r.Header) > 0 {
 		t.Errorf("also %v", r.Header)
+	}
+}
+
+// TestForwardPaths: characters that a path may not contain are encoded as by Apache, and
+// a query is forwarded as it is.
+func TestForwardPaths(t *testing.T) {
+	old := oldapi.Start(t, oldapi.Options{})
+	c := newClient(t, old.URL(), Options{})
+	for target, want := range map[string]string{
+		`/a"b`: "/a%22b", `/a<b>`: "/a%3Cb%3E", `/a[b]\c`: "/a%5Bb%5D%5Cc", "/a^b`c": "/a%5Eb%60c", "/{a|b}": "/%7Ba%7Cb%7D", "/é": "/%C3%A9", "/a\x80": "/a%80",
+		"/!$&'()*+,;=:@-._~": "/!$&'()*+,;=:@-._~", "/a%22%zB": "", `/"?q="`: `/%22?q="`, "/a?b=\x80": "/a?b=\x80",
+	} {
+		before := len(old.Requests())
+		err := c.Forward(visit("GET", "/"), at(target))
+		if requests := old.Requests()[before:]; (err != nil) != (want == "") || want != "" && (len(requests) != 1 || requests[0].Target != want) {
+			t.Errorf("%s: %v, %+v", target, err, requests)
+		}
+	}
+}
+
+// TestForwardNames: a header whose name an application may read as another one, or that
+// claims another address, path or method, is not forwarded.
+func TestForwardNames(t *testing.T) {
+	old := oldapi.Start(t, oldapi.Options{})
+	c := newClient(t, old.URL(), trusting())
+	var headers []string
+	for _, name := range []string{
+		"X.Forwarded.For", "X~Forwarded~For", "X-Forwarded.For", "X!Real!Ip", "Content.Length", "Transfer.Encoding", "Remote_User", "Host.", "X|Y",
+		"HTTP2-Settings", "http2-settings", "Upgrade", "X-HTTP-Method-Override", "x-http-method", "X-Method-Override", "X-Original-URL", "X-Rewrite-Url",
+		"True-Client-IP", "X-Client-IP", "X-Cluster-Client-Ip",
+	} {
+		headers = append(headers, name, "1")
+	}
+	ctx := visit("GET", "/docs", append(headers, "X-Plain-2", "1")...)
+	if err := c.Forward(ctx, at("/docs")); err != nil {
+		t.Fatal(err)
+	}
+	for name := range old.Requests()[0].Header {
+		switch name {
+		case "X-Plain-2", "Accept-Encoding", "Via", "X-Forwarded-For", "X-Forwarded-Proto", "X-Forwarded-Host":
+		default:
+			t.Errorf("%s is forwarded", name)
+		}
+	}
+	if got := old.Requests()[0].Header.Get("X-Plain-2"); got != "1" {
+		t.Errorf("X-Plain-2: %q", got)
 	}
 }
 

@@ -90,5 +90,33 @@ func mayAsk(path []byte) bool {
 	return true
 }
 
+// escaped returns a path with the characters percent-encoded that RFC 3986 allows in no
+// path, as Apache does before it asks the old API. Browsers send some of them as they
+// are. A query stays as it is, with Apache as here: uvicorn takes every visible character.
+func escaped(path []byte) []byte {
+	const hex = "0123456789ABCDEF"
+	to := make([]byte, 0, len(path))
+	for _, c := range path {
+		if c < 0x80 && !strings.ContainsRune("\"<>[\\]^`{|}", rune(c)) {
+			to = append(to, c)
+			continue
+		}
+		to = append(to, '%', hex[c>>4], hex[c&15])
+	}
+	return to
+}
+
+// isEscaped reports whether each percent sign of a path begins an encoded character.
+// Apache refuses other paths.
+func isEscaped(path []byte) bool {
+	isHex := func(c byte) bool { return c-'0' < 10 || c|0x20 >= 'a' && c|0x20 <= 'f' }
+	for i, c := range path {
+		if c == '%' && (len(path)-i < 3 || !isHex(path[i+1]) || !isHex(path[i+2])) {
+			return false
+		}
+	}
+	return true
+}
+
 // dotsAndSlashes decodes percent-encoded dots, slashes and backslashes.
 var dotsAndSlashes = strings.NewReplacer("%2e", ".", "%2E", ".", "%2f", "/", "%2F", "/", "%5c", `\`, "%5C", `\`)

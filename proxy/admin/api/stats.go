@@ -23,6 +23,8 @@ type Program struct {
 	Version       string  `json:"version"`
 	Go            string  `json:"go"`
 	UptimeSeconds float64 `json:"uptime_seconds"`
+	// LogDropped counts the lines of the process's log that its reader was too slow for.
+	LogDropped int64 `json:"log_lines_dropped"`
 
 	// Conditions describe the state of the service, the gravest first. There is always
 	// at least one.
