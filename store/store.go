@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"strings"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/pool"
@@ -158,11 +159,12 @@ func (s *Store) Run(ctx context.Context, q Query) (answer Answer, err error) {
 		return *a, nil
 	}
 	err = s.pool.Read(ctx, q.Path, func(c *pool.Conn) error {
+		begun := time.Now()
 		generation, err := scope.State(c, q.Scope())
 		if err != nil {
 			return err
 		}
-		answer, err = q.Run(c, readapi.State{Generation: generation, Totals: &s.totals, Extra: s.extra})
+		answer, err = q.Run(c, readapi.State{Generation: generation, Began: begun, Totals: &s.totals, Extra: s.extra})
 		answer.Generation = generation
 		return err
 	})

@@ -284,7 +284,7 @@ func (l *lab) run(ctx context.Context) error {
 	for n := range l.clients {
 		spawn(func() error { l.visitors.Visit(ctx, n, l.seed); return nil })
 	}
-	spawn(func() error { l.proxies.watchMemory(ctx); return nil })
+	spawn(func() error { l.proxies.watchMemory(ctx, l.log.note); return nil })
 	c := &changer{truth: l.truth, rand: rand.New(rand.NewPCG(l.seed, 1001)), scopes: scopes(), count: l.count}
 	changing, end := context.WithCancel(ctx)
 	spawn(func() error { return c.run(changing, l.changePause) })

@@ -218,11 +218,18 @@ func (p *proxies) close() error {
 	return err
 }
 
-// watchMemory records the peak of the process's memory until ctx ends.
-func (p *proxies) watchMemory(ctx context.Context) {
+// watchMemory records the peak of the process's memory until ctx ends, and notes each
+// new peak.
+func (p *proxies) watchMemory(ctx context.Context, note func(format string, args ...any)) {
+	noted := int64(0)
 	for people.Sleep(ctx, 200*time.Millisecond) {
-		if n := memoryOf(p.current.Load().Pid); n > p.peak.Load() {
+		n := memoryOf(p.current.Load().Pid)
+		if n > p.peak.Load() {
 			p.peak.Store(n)
+		}
+		if n > noted+noted/10 {
+			noted = n
+			note("memory: %.1f MB", float64(n)/1e6)
 		}
 	}
 }

@@ -21,7 +21,7 @@ type truth struct {
 	record *judge.Record
 	router *route.Router
 	keys   map[string]store.Query
-	store  *store.Store // of the twin
+	source store.Options // of the twin
 	twin   *sql.DB
 	real   *sql.DB
 	number int                                      // of the last state
@@ -39,10 +39,7 @@ func newTruth(ctx context.Context, twin, real *mariadb.Server, targets []string,
 			t.keys[q.Key] = q.Query
 		}
 	}
-	t.store, err = store.Open(store.Options{Socket: twin.Socket, Name: mariadb.Database, User: mariadb.Reader, Password: mariadb.Password})
-	if err != nil {
-		return nil, err
-	}
+	t.source = store.Options{Socket: twin.Socket, Name: mariadb.Database, User: mariadb.Reader, Password: mariadb.Password}
 	if t.twin, err = twin.Root(mariadb.Database); err != nil {
 		return nil, err
 	}
@@ -67,22 +64,26 @@ func newTruth(ctx context.Context, twin, real *mariadb.Server, targets []string,
 }
 
 func (t *truth) close() {
-	t.store.Close()
 	t.twin.Close()
 	t.real.Close()
 }
 
 // read reads the twin's state.
 func (t *truth) read(ctx context.Context, name string) (judge.State, map[string]oldapi.Answer, error) {
+	source, err := store.Open(t.source) // a new one, which remembers nothing of earlier states
+	if err != nil {
+		return judge.State{}, nil, err
+	}
+	defer source.Close()
 	answers := make(map[string]oldapi.Answer, len(t.keys))
 	s := judge.State{Name: fmt.Sprintf("%d %s", t.number, name), Keys: make(map[string]judge.Key, len(t.keys))}
-	g, err := t.store.Generation(ctx)
+	g, err := source.Generation(ctx)
 	if err != nil {
 		return s, nil, err
 	}
 	s.Generation = g.ID()
 	for key, q := range t.keys {
-		a, err := t.store.Run(ctx, q)
+		a, err := source.Run(ctx, q)
 		if err != nil {
 			return s, nil, fmt.Errorf("%s: %w", key, err)
 		}
@@ -104,6 +105,7 @@ func (t *truth) commit(ctx context.Context, name string, statements ...string) e
 	if err != nil {
 		return err
 	}
+	t.note("state %s", state.Name)
 	t.record.Begin(state)
 	for {
 		err := apply(ctx, t.real, statements)

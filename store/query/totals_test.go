@@ -6,6 +6,25 @@ import (
 	"testing"
 )
 
+// TestKeysOfTotals: each statement has a key of its own, whatever its arguments are.
+func TestKeysOfTotals(t *testing.T) {
+	seen := map[[sha256.Size]byte]string{}
+	for _, args := range [][]any{
+		nil, {""}, {"", ""}, {"a", "b"}, {"a b"}, {`a" "b`}, {"1"}, {int64(1)}, {int64(97)}, {"a"},
+		{int64(1 << 30)}, {int64(1<<30 + 1)}, {int64(-1)}, {int64(0xd800)}, {int64(0xd801)}, {nil}, {"<nil>"},
+	} {
+		name := fmt.Sprintf("%#v", args)
+		key := keyOf("g", "s", "q", args)
+		if other, ok := seen[key]; ok {
+			t.Errorf("%s and %s have the same key", name, other)
+		}
+		seen[key] = name
+	}
+	if keyOf("a", "b", "c", nil) == keyOf("a", "b c", "", nil) || keyOf("a", "b", "c", nil) == keyOf("ab", "", "c", nil) {
+		t.Error("two statements have the same key")
+	}
+}
+
 // TestTotalsAreBounded: a full cache of totals is cleared.
 func TestTotalsAreBounded(t *testing.T) {
 	var totals Totals

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/store/readapi"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
@@ -115,6 +116,74 @@ func TestTotalIsRemembered(t *testing.T) {
 	}
 }
 
+// TestTotalOfATruncatedTable: TRUNCATE changes no time that the server records, and the
+// total is counted again.
+func TestTotalOfATruncatedTable(t *testing.T) {
+	t.Parallel()
+	opts := options(t)
+	var db *sql.DB
+	opts.Name, db = scratch.Sample(t)
+	s := open(t, opts)
+	total := func() (n int) {
+		t.Helper()
+		a := scratch.Ask(t, s, 200, "/athletes/", texts{"season_year": "2025", "division": "2030", "offset": "5000"})
+		if _, err := fmt.Sscanf(string(a.Body), `{"total":%d,`, &n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+	scratch.Execute(t, db, "CREATE TABLE kept AS SELECT * FROM "+readapi.AthleteTable)
+	scratch.Execute(t, db, "UPDATE "+readapi.AthleteTable+" SET races_count = races_count + 1")
+	scratch.Execute(t, db, "UPDATE "+readapi.TeamTable+" SET team_rank = team_rank + 1")
+	settled(t, db)
+	before := total()
+	for range 2 {
+		if n := total(); n == 0 || n != before {
+			t.Fatalf("total %d, then %d", before, n)
+		}
+	}
+	scratch.Execute(t, db, "TRUNCATE TABLE "+readapi.AthleteTable)
+	if n := total(); n != 0 {
+		t.Errorf("total %d of an empty table", n)
+	}
+	scratch.Execute(t, db, "INSERT INTO "+readapi.AthleteTable+" SELECT * FROM kept")
+	if n := total(); n != before {
+		t.Errorf("total %d after the rows are back, want %d", n, before)
+	}
+}
+
+// TestTotalOfAnOldRead: a read that began before a change keeps no total under the stamp
+// after it, however long it takes.
+func TestTotalOfAnOldRead(t *testing.T) {
+	t.Parallel()
+	opts := options(t)
+	var db *sql.DB
+	opts.Name, db = scratch.Sample(t)
+	s := open(t, opts)
+	scratch.Execute(t, db, "UPDATE "+readapi.AthleteTable+" SET races_count = races_count + 1")
+	scratch.Execute(t, db, "UPDATE "+readapi.TeamTable+" SET team_rank = team_rank + 1")
+	settled(t, db)
+	ask := func(age time.Duration) (counts int) {
+		t.Helper()
+		q := counting(scratch.Query(t, "/athletes/", texts{"season_year": "2025", "division": "2030", "gender": "M", "limit": "3"}), &counts)
+		answer := q.Endpoint.Answer
+		q.Endpoint.Answer = func(r *readapi.Read) error {
+			r.State.Began = r.State.Began.Add(-age)
+			return answer(r)
+		}
+		if _, err := s.Run(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		return counts
+	}
+	if first, second := ask(time.Hour), ask(time.Hour); first != 1 || second != 1 {
+		t.Errorf("a read from before the change: %d and %d counts", first, second)
+	}
+	if first, second := ask(0), ask(time.Hour); first != 1 || second != 0 {
+		t.Errorf("a read after the change: %d and %d counts", first, second)
+	}
+}
+
 // TestSnapshotTotals: a Store with cached counts gives the same answers as a new
 // Store, and counts no unchanged snapshot again.
 func TestSnapshotTotals(t *testing.T) {
@@ -141,6 +210,7 @@ func TestSnapshotTotals(t *testing.T) {
 		counts int // statements that count
 	}{
 		{"first", func() {}, 1},
+		{"first read that begins after the stamp was seen", func() {}, 1},
 		{"nothing", func() {}, 0},
 		{"a live import", func() {
 			remove("season_year = 2025 AND division_code = 2030 AND gender_code = 'M' AND checkpoint_date IS NULL AND athlete_rank > 50")
@@ -257,7 +327,7 @@ func TestTotalsFail(t *testing.T) {
 func TestTotalWithoutStamps(t *testing.T) {
 	t.Parallel()
 	s := open(t, options(t))
-	for name, stamp := range map[string][][]driver.Value{"no row": nil, "no time": {{nil, nil}}} {
+	for name, stamp := range map[string][][]driver.Value{"no row": nil, "no time": {{nil, nil, nil, nil}}} {
 		counts := 0
 		q := counting(scratch.Query(t, "/teams/", texts{"season_year": "2025", "limit": "1"}), &counts)
 		answer := q.Endpoint.Answer
