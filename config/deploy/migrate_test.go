@@ -2,9 +2,9 @@ package deploy
 
 import (
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -60,22 +60,33 @@ func TestMigrationSteps(t *testing.T) {
 		"127.0.0.1:8000", proxy.addr, "/var/www/xcri-proxy", bin,
 		// No test depends on the speed of the machine.
 		"xcri-proxy preflight", "xcri-proxy preflight --max-p95 1m --requests 200 --verify 10")
+	machine := t.TempDir()
+	release(t, machine)
 	ran := 0
-	for _, block := range regexp.MustCompile("(?ms)^```sh\n(.*?)^```").FindAllStringSubmatch(steps, -1) {
-		for command := range strings.Lines(block[1]) {
-			if !strings.HasPrefix(command, "xcri-proxy ") && !strings.HasPrefix(command, "curl ") {
-				continue // for root on the real host
-			}
-			ran++
-			cmd := exec.Command("sh", "-c", here.Replace(command))
-			cmd.Env = append(os.Environ(), "PATH="+bin+":"+os.Getenv("PATH"), "ENV_FILE="+proxy.envFile)
-			if out, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("%s%v\n%s", command, err, out)
-			}
+	for _, command := range commandsOf(steps) {
+		first := strings.Fields(command)[0]
+		switch {
+		case slices.Contains(forRoot, first):
+			continue
+		case first != "xcri-proxy" && first != "curl":
+			installInto(t, machine, command)
+			continue
+		}
+		ran++
+		if out, status := shell(t, bin, proxy.envFile, here.Replace(command)); status != 0 {
+			t.Errorf("%s: status %d\n%s", command, status, out)
 		}
 	}
 	if ran < 9 {
 		t.Errorf("%d commands: the blocks were not found", ran)
+	}
+	for path, mode := range map[string]os.FileMode{
+		"usr/local/bin/xcri-proxy": 0o755, "etc/xcri-proxy.env": 0o600, "etc/systemd/system/xcri-proxy.service": 0o644,
+		"etc/systemd/system/xcri-proxy.socket": 0o644, "etc/apache2/xcri-proxy.conf": 0o644, "var/www/xcri-proxy": os.ModeDir | 0o755,
+	} {
+		if info, err := os.Stat(filepath.Join(machine, path)); err != nil || info.Mode() != mode {
+			t.Errorf("%s: %v", path, err)
+		}
 	}
 	server := vhost(t, proxy.addr)
 	for target, want := range map[string]string{"/iz/xcri/": app, "/iz/xcri/teams": app, base + "/metadata/latest/date": `{"`, "/": "WordPress"} {
@@ -121,4 +132,21 @@ func startProxyWith(t *testing.T, lines []string) *process {
 		}
 	})
 	return p
+}
+
+// release puts the files that a host gets into the folder release of a machine.
+func release(t *testing.T, machine string) {
+	t.Helper()
+	dir := filepath.Join(machine, "release")
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"xcri-proxy.env.example", "xcri-proxy.service", "xcri-proxy.socket", "apache-vhost.conf"} {
+		if err := os.WriteFile(filepath.Join(dir, name), []byte(read(t, name)), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := os.Link(binary, filepath.Join(dir, "xcri-proxy")); err != nil {
+		t.Fatal(err)
+	}
 }
