@@ -88,6 +88,20 @@ func TestSupervisor(t *testing.T) {
 	}
 }
 
+// TestSupervisorNamesAnOutage holds that the line of status names a database that is
+// down, and that the proxy is started and watched nevertheless.
+func TestSupervisorNamesAnOutage(t *testing.T) {
+	manager := asService(t, "400000")
+	r := run(t, map[string]string{"LISTEN_ADDR": "127.0.0.1:0", "DATABASE_SOCKET": filepath.Join(t.TempDir(), "none"), "DATABASE_PASSWORD": "x"})
+	manager.await(t, "READY=1")
+	manager.await(t, "STATUS=the database has been down since ")
+	manager.await(t, "WATCHDOG=1")
+	r.stop()
+	if err := r.wait(t); err != nil {
+		t.Errorf("stop: %v", err)
+	}
+}
+
 // TestSignsEndWithTheAnswers holds that the watchdog gets no sign from a proxy that
 // does not answer.
 func TestSignsEndWithTheAnswers(t *testing.T) {

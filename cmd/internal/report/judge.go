@@ -34,7 +34,7 @@ func (r *Report) judge(maxErrors float64) {
 	if w := r.Now; w != nil {
 		share := errorShare(w)
 		point("errors", share <= maxErrors/100, "%d of %d answers, %.2f %%; the limit is %g %%%s", w.Errors, w.Answers, 100*share, maxErrors, r.was(func(b *api.Window) string { return fmt.Sprintf("%.2f %%", 100*errorShare(b)) }))
-		point("hit ratio", w.HitRatio >= leastHitRatio || w.Requests == 0, "%.1f %% of %d requests; expected are %.0f %%%s", 100*w.HitRatio, w.Requests, 100*leastHitRatio, r.was(func(b *api.Window) string { return fmt.Sprintf("%.1f %%", 100*b.HitRatio) }))
+		point("hit ratio", w.HitRatio >= leastHitRatio || w.Requests == 0, "%.1f %% of %d requests; at least %.0f %% is expected%s", 100*w.HitRatio, w.Requests, 100*leastHitRatio, r.was(func(b *api.Window) string { return fmt.Sprintf("%.1f %%", 100*b.HitRatio) }))
 		slower := r.Before != nil && w.P95MS > quickMS && w.P95MS > mostSlowdown*r.Before.P95MS
 		point("latency", !slower, "p50 %.2f ms, p95 %.2f ms, p99 %.2f ms%s", w.P50MS, w.P95MS, w.P99MS, r.was(func(b *api.Window) string {
 			return fmt.Sprintf("%.2f, %.2f and %.2f ms", b.P50MS, b.P95MS, b.P99MS)
