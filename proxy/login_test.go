@@ -178,7 +178,7 @@ func TestLoginFromAPhone(t *testing.T) {
 	b.open(site + "stats")
 	enter(adminToken)
 	b.await("document.querySelector('#state')?.innerText === 'Maintenance mode is on'") // tryAll has turned it on
-	p.admin = p.newAdmin() // as after a restart: no session is known
+	p.admin = p.newAdmin()                                                              // as after a restart: no session is known
 	b.eval("void readStats()", nil)
 	b.await("document.querySelector('#token')")
 }
