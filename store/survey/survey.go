@@ -72,7 +72,10 @@ func parseGrant(line string) (on string, privileges []string) {
 	if m == nil {
 		return "", nil
 	}
-	return m[2], strings.Split(inParens.ReplaceAllString(m[1], ""), ", ")
+	for privilege := range strings.SplitSeq(inParens.ReplaceAllString(m[1], ""), ",") {
+		privileges = append(privileges, strings.TrimSpace(privilege)) // MySQL's own have no space between them
+	}
+	return m[2], privileges
 }
 
 // readOnly are the privileges that change nothing, neither data nor the server.
