@@ -23,7 +23,7 @@ func filesWith(t *testing.T, suffix string) map[string]string {
 	t.Helper()
 	texts := map[string]string{}
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.Name() == ".git" {
+		if err != nil || d.IsDir() && d.Name() == ".git" {
 			return cmp.Or(err, fs.SkipDir)
 		}
 		if d.IsDir() || !strings.HasSuffix(path, suffix) {
