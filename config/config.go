@@ -38,6 +38,7 @@ type Server struct {
 	ListenMode      SocketMode     // of a Unix socket at ListenAddr
 	BasePath        string         // path prefix without a final slash; empty = none
 	StaticDir       string         // folder of the built site; empty = none
+	SitePreload     Switch         // of the lists that pages of the site request
 	CORSOrigins     []string       // allowed origins; a single "*" = all, empty = none
 	TrustedProxies  []netip.Prefix // proxies whose X-Forwarded-* headers are accepted
 	ShutdownTimeout time.Duration  // longest wait for open requests at shutdown

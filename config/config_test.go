@@ -45,7 +45,7 @@ func TestDefaults(t *testing.T) {
 	got.origins = nil
 	want := Config{
 		Server: Server{
-			ListenAddr: "127.0.0.1:8000", ListenMode: 0o666, BasePath: "/iz/xcri", CORSOrigins: []string{"https://web4.ustfccca.org"},
+			ListenAddr: "127.0.0.1:8000", ListenMode: 0o666, BasePath: "/iz/xcri", SitePreload: true, CORSOrigins: []string{"https://web4.ustfccca.org"},
 			TrustedProxies:  []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
 			ShutdownTimeout: 15 * time.Second,
 		},
@@ -109,6 +109,7 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"DATABASE_STATEMENT_TIMEOUT", "100ms", 100 * time.Millisecond, func(c Config) any { return c.Database.StatementTimeout }},
 		{"EXTRA_COLUMNS", "athletes.national_rank, team-knockout.Seed2,", []string{"athletes.national_rank", "team-knockout.Seed2"}, func(c Config) any { return c.Database.ExtraColumns }},
 		{"CACHE_BYTES", "1MiB", int64(1 << 20), func(c Config) any { return c.Cache.Bytes }},
+		{"SITE_PRELOAD", "off", Switch(false), func(c Config) any { return c.SitePreload }},
 		{"IDLE_COMPRESS", "OFF", Switch(false), func(c Config) any { return c.Cache.IdleCompress }},
 		{"GENERATION_POLL", "1m30s", 90 * time.Second, func(c Config) any { return c.Cache.Poll }},
 		{"SETTLE", "30s", 30 * time.Second, func(c Config) any { return c.Cache.Settle }},
@@ -304,6 +305,7 @@ func TestBadValues(t *testing.T) {
 		{"ADMIN_ADDR", "9000", addr},
 		{"ADMIN_LOCAL_TOKEN", "", demand},
 		{"IDLE_COMPRESS", "", onOff},
+		{"SITE_PRELOAD", "1", onOff},
 		{"IDLE_COMPRESS", "yes", onOff},
 		{"ADMIN_LOCAL_TOKEN", "true", demand},
 		{"BASE_PATH", "iz/xcri", base},

@@ -71,6 +71,8 @@ var keys = []Key{
 		bind(func(c *Config) *prefixes { return &c.TrustedProxies }, "networks", parseNetworks)},
 	{"STATIC_DIR", server, "", "folder of the built site to serve under BASE_PATH; empty for none",
 		bind(func(c *Config) *string { return &c.StaticDir }, "path", parsePath)},
+	{"SITE_PRELOAD", server, "on", "whether the answer to a page of the site names the list that nearly all visits request, for the browser to load it earlier: on or off",
+		bind(func(c *Config) *Switch { return &c.SitePreload }, "on/off", parseSwitch)},
 	{"STATE_FILE", server, "", "file that keeps maintenance mode and changed sources between runs",
 		bind(func(c *Config) *string { return &c.StateFile }, "path", parsePath)},
 	{"HISTORY_FILE", server, "", "file that keeps the ops room's charts and events between runs",

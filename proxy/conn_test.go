@@ -94,7 +94,9 @@ func TestEvictedBeforeSent(t *testing.T) {
 	if p.respond(&ctx, e, cache.Hit) {
 		t.Error("a body that is gone was inflated")
 	}
-	if header, _ := newFastPath(p).prepare(nil, &wire.Head{AcceptEncoding: []byte("gzip")}, e, time.Now()); header != nil {
+	var head wire.Head
+	head.AcceptEncoding = []byte("gzip")
+	if header, _ := newFastPath(p).prepare(nil, &head, e, time.Now()); header != nil {
 		t.Error("the fast path took it")
 	}
 	if a := get(t, base, siteTarget, "Accept-Encoding", "identity"); a.status != 200 || a.body != string(sampleBody(8<<20)) {

@@ -13,7 +13,7 @@ import (
 
 // fastPath answers most requests before they are parsed in full: plain requests for a
 // memoized target whose answer is a hit, unless an access log or a listener watches the
-// requests. It leaves all others to the handler, and its
+// requests, or the request may belong to a page that is observed. It leaves all others to the handler, and its
 // answers are identical to the handler's, byte for byte. It is safe for concurrent
 // use.
 type fastPath struct {
@@ -47,7 +47,7 @@ func newFastPath(p *Proxy) *fastPath {
 // answer is the Answer of wire.Options.
 func (f *fastPath) answer(dst []byte, h *wire.Head) (header []byte, v *cache.Variant, ok bool) {
 	known, e := f.find(h.Target)
-	if e == nil {
+	if e == nil || f.p.opts.Preload.Observes(h.Referer) {
 		return nil, nil, false
 	}
 	now, counted := time.Now(), f.p.metrics.Route(known.route.ID)

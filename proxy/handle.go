@@ -156,6 +156,9 @@ func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, known *target) cache.Outco
 	if err != nil {
 		p.failQuestion(ctx, known.route, err)
 	}
+	if outcome == cache.Hit {
+		p.observe(ctx, entry)
+	}
 	counted.Latency.Record(time.Since(ctx.Time()))
 	return outcome
 }

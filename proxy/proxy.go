@@ -30,6 +30,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
+	"github.com/lewistv/xcri-proxy/proxy/preload"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/send"
@@ -74,6 +75,9 @@ type Options struct {
 	VerifySample float64
 	// Site answers requests below BasePath that are not the API's; nil means no site.
 	Site *site.Site
+	// Preload learns which list each page of the site requests; nil means that no page
+	// names a list.
+	Preload *preload.Learner
 	// CORSOrigins may read answers from other sites; "*" allows all.
 	CORSOrigins []string
 	// Admin configures the pages below /cache and /metrics, and access to them.
@@ -190,7 +194,7 @@ func New(opts Options) (*Proxy, error) {
 		targets: content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
 		sender:  send.New(p.metrics), shares: share.New(share.Default),
 	}
-	p.files = files.New(opts.Site, p.sender, p.metrics)
+	p.files = files.New(opts.Site, p.hint, p.sender, p.metrics)
 	p.reports = p.newReports()
 	p.maintenance = maintenance.New(maintenance.Options{
 		Period: opts.State.Maintenance, OnEnd: p.wake, Logger: opts.Logger,
@@ -260,7 +264,7 @@ func (p *Proxy) newAdmin() *admin.Admin {
 			Store: opts.Origin, Legacy: opts.Legacy, Origins: p.origins, Verify: p.verify, OnSourceChange: p.moved,
 		},
 		Resources: admin.Resources{Memory: opts.Memory, Requests: opts.Requests, Connections: func() wire.Stats { return p.server.Stats() }},
-		Site:      opts.Site, Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Shares: p.shares,
+		Site:      opts.Site, Preload: opts.Preload, Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Shares: p.shares,
 		Generations: p.generations, Maintenance: p.maintenance, Events: p.events, Slowest: p.slowest, Log: p.opts.Trace.Log, Version: opts.Version, Logger: opts.Logger,
 	})
 }

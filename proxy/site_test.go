@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -240,7 +241,7 @@ func TestNoSite(t *testing.T) {
 			t.Errorf("%s: %d %s", path, a.status, a.body)
 		}
 	}
-	if s := p.Stats().Site; s != (api.Site{}) {
+	if s := p.Stats().Site; !reflect.DeepEqual(s, api.Site{}) {
 		t.Errorf("%+v", s)
 	}
 }

@@ -21,6 +21,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
+	"github.com/lewistv/xcri-proxy/proxy/preload"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/share"
@@ -56,6 +57,7 @@ type Options struct {
 	Sources
 	Resources
 	Site        *site.Site // nil if there is no site
+	Preload     *preload.Learner
 	Routes      *route.Router
 	Cache       *cache.Cache
 	Outage      *cache.Outage

@@ -1,8 +1,10 @@
 package admin
 
 import (
+	"cmp"
 	"runtime"
 	"runtime/debug"
+	"slices"
 	"strconv"
 	"time"
 
@@ -11,6 +13,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/process"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
+	"github.com/lewistv/xcri-proxy/proxy/preload"
 	"github.com/lewistv/xcri-proxy/proxy/trace"
 )
 
@@ -80,7 +83,22 @@ func (a *Admin) siteStats() api.Site {
 		return api.Site{}
 	}
 	kept := a.opts.Site.Stats()
-	return api.Site{Requests: a.opts.Metrics.SiteRequests.Load(), Missing: a.opts.Metrics.SiteMissing.Load(), Files: kept.Files, Bytes: kept.Bytes}
+	return api.Site{
+		Requests: a.opts.Metrics.SiteRequests.Load(), Missing: a.opts.Metrics.SiteMissing.Load(), Files: kept.Files, Bytes: kept.Bytes,
+		Preloads: preloads(a.opts.Preload),
+	}
+}
+
+// preloads returns the hints of pages, the most visited page first.
+func preloads(learned *preload.Learner) []api.Preload {
+	all := []api.Preload{}
+	for _, h := range learned.Hints() {
+		all = append(all, api.Preload{Page: h.Page, List: h.List, Visits: h.Visits, Asked: h.Asked})
+	}
+	slices.SortFunc(all, func(a, b api.Preload) int {
+		return cmp.Or(cmp.Compare(b.Visits, a.Visits), cmp.Compare(a.Page, b.Page))
+	})
+	return all
 }
 
 // events returns the latest events.

@@ -4,6 +4,7 @@ package files
 import (
 	"errors"
 	"io/fs"
+	"strings"
 
 	"github.com/valyala/fasthttp"
 
@@ -29,13 +30,18 @@ var (
 // Files serves the files of a site. It is safe for concurrent use.
 type Files struct {
 	site    *site.Site
+	preload Preload
 	sender  *send.Sender
 	metrics *metrics.Metrics
 }
 
+// Preload returns the value of the Link header of a page, whose file has a tag; nil for
+// none. It may be called concurrently.
+type Preload func(ctx *fasthttp.RequestCtx, tag []byte) []byte
+
 // New returns the Files of a site; a nil site has none.
-func New(s *site.Site, sender *send.Sender, m *metrics.Metrics) *Files {
-	return &Files{s, sender, m}
+func New(s *site.Site, preload Preload, sender *send.Sender, m *metrics.Metrics) *Files {
+	return &Files{s, preload, sender, m}
 }
 
 // Serve answers a request below the base path that is not the API's. The header has the
@@ -93,6 +99,11 @@ func (f *Files) serveFile(ctx *fasthttp.RequestCtx, path []byte) {
 	if len(file.Variants) > 1 {
 		h.SetCanonical(reply.HeaderVary, varyEncoding)
 	}
+	if opensPage(ctx) && strings.HasPrefix(file.ContentType, "text/html") {
+		if link := f.preload(ctx, file.Variants[content.Identity].ETag); link != nil {
+			h.SetBytesV("Link", link)
+		}
+	}
 	v := f.sender.Select(ctx, file.Variants)
 	if v == nil {
 		return
@@ -102,6 +113,12 @@ func (f *Files) serveFile(ctx *fasthttp.RequestCtx, path []byte) {
 		return
 	}
 	f.sender.Variant(ctx, v, file.Variants, int(file.Size)) // the bodies are on the heap, so it can't fail
+}
+
+// opensPage reports whether a browser opens the file as a page, not for another use.
+// Source: Fetch Metadata.
+func opensPage(ctx *fasthttp.RequestCtx) bool {
+	return ctx.IsGet() && string(ctx.Request.Header.Peek("Sec-Fetch-Dest")) == "document"
 }
 
 // sendLarge sends a file from the disk.

@@ -31,7 +31,7 @@ cache/snapshot: cache cache/atomicfile
 cache/turns:
 cmd/internal/accesslog: cmd/internal/queue proxy/admin/api
 cmd/internal/adminclient: config proxy/admin/api
-cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/accesslog cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/reply proxy/site proxy/trace store
+cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/accesslog cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/preload proxy/reply proxy/site proxy/trace store
 cmd/internal/cgroup:
 cmd/internal/console:
 cmd/internal/exit: cmd/internal/adminclient
@@ -68,9 +68,9 @@ cmd/xcri-soak/internal/judge:
 cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measure cmd/xcri-soak/internal/judge
 config:
 config/deploy:
-proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/events proxy/files proxy/fault proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/send proxy/share proxy/site proxy/slowest proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/events proxy/fault proxy/files proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/send proxy/share proxy/site proxy/slowest proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
-proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/budget proxy/events proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/reply proxy/route proxy/share proxy/site proxy/slowest proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/budget proxy/events proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/share proxy/site proxy/slowest proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
 proxy/admin/condition: cache proxy/admin/api proxy/maintenance proxy/metrics proxy/origin store
 proxy/admin/gate: proxy/visitor
@@ -95,6 +95,7 @@ proxy/proxytest/conformance: store/storetest store/storetest/mariadb
 proxy/proxytest/nginx: store/storetest/need
 proxy/proxytest/oldapi: store/storetest
 proxy/proxytest/promtext:
+proxy/preload:
 proxy/reply: cache store/jsontext
 proxy/route: store store/jsontext
 proxy/send: cache proxy/content proxy/metrics proxy/reply proxy/wire

@@ -14,6 +14,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
+	"github.com/lewistv/xcri-proxy/proxy/preload"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 )
 
@@ -53,6 +54,9 @@ func (a *App) options(version string, requests *budget.Budget) (opts proxy.Optio
 		Sources:      origin.Options{MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown},
 		VerifySample: float64(cfg.Legacy.VerifySample),
 		Version:      version, Logger: a.log,
+	}
+	if cfg.SitePreload {
+		opts.Preload = preload.New()
 	}
 	if cfg.Cache.IdleCompress {
 		opts.Cache.Shrink.Idle = idle.New(idle.Options{Root: os.DirFS("/"), Memory: shrinkMemory}).Idle

@@ -160,6 +160,17 @@ type Site struct {
 	Missing  int64 `json:"missing"` // 404
 	Files    int64 `json:"files"`   // in memory
 	Bytes    int64 `json:"bytes"`   // of these files in all their forms
+	// Preloads are the pages whose answers name the list that they request, the most
+	// visited first.
+	Preloads []Preload `json:"preloads"`
+}
+
+// Preload is a page whose answer names a list.
+type Preload struct {
+	Page   string `json:"page"`
+	List   string `json:"list"`
+	Visits int    `json:"visits"` // recent visits that were observed
+	Asked  int    `json:"asked"`  // visits among them that requested the list
 }
 
 // HotKey is a key that is requested often.

@@ -21,9 +21,7 @@ const (
 // valid until the next read from the connection.
 type Head struct {
 	Method, Target []byte
-	// AcceptEncoding and IfNoneMatch are the values of these fields; the lines of a
-	// repeated field are joined.
-	AcceptEncoding, IfNoneMatch []byte
+	Fields
 
 	IsHEAD  bool // the method
 	HTTP10  bool // the version
@@ -36,6 +34,11 @@ type Head struct {
 	joined joined
 	parsed parsed
 }
+
+// Fields are the values of fields that the fast path reads; nil for a field that is not
+// there. The lines of AcceptEncoding and IfNoneMatch are joined if there are several; of
+// Referer the last line counts.
+type Fields struct{ AcceptEncoding, IfNoneMatch, Referer []byte }
 
 // joined are the fields whose lines are joined.
 type joined struct {
@@ -200,6 +203,10 @@ func (h *Head) field(name, value []byte) *Problem {
 			h.Expects = true
 		} else if equalFold(name, "origin") {
 			h.special = true
+		}
+	case len("Referer"):
+		if equalFold(name, "referer") {
+			h.Referer = value
 		}
 	case len("If-Match"):
 		if equalFold(name, "if-match") {
