@@ -32,7 +32,7 @@ func (a *Admin) conditions(now time.Time) []api.Condition {
 	}
 	f.Requests.Waiting, f.Data.Stale = cached.Waiting, cached.Stale
 	a.addRequests(&f)
-	a.addData(&f, now)
+	a.addData(&f)
 	a.mu.Lock()
 	for _, setting := range slices.Sorted(maps.Keys(a.failed)) {
 		f.Failed = append(f.Failed, a.failed[setting])
@@ -58,7 +58,7 @@ func (a *Admin) addRequests(f *condition.Figures) {
 // address.
 func clientName(prefix string) string { return strings.TrimSuffix(prefix, "/32") }
 
-func (a *Admin) addData(f *condition.Figures, now time.Time) {
+func (a *Admin) addData(f *condition.Figures) {
 	status := a.opts.Generations.Status()
 	g, _ := a.opts.Generations.Published()
 	d := &f.Data
@@ -71,5 +71,5 @@ func (a *Admin) addData(f *condition.Figures, now time.Time) {
 			d.Tables = append(d.Tables, t.Name+": "+t.Held)
 		}
 	}
-	d.StaleSince = a.history.Stale(d.Stale, now)
+	d.Problem = status.LookError
 }

@@ -57,7 +57,7 @@ func TestConditions(t *testing.T) {
 	}{
 		{"well", func(f *Figures) {}, "well", "good", "", ""},
 		{"warming", func(f *Figures) { f.Data.Warming = true }, "well", "good", "New data was found", ""},
-		{"stale for a moment", func(f *Figures) { f.Data.Stale, f.Data.StaleSince = 3, f.At.Add(-time.Minute) }, "well", "good", "refreshed when they are requested", ""},
+		{"stale for a moment", func(f *Figures) { f.Data.Stale = 3 }, "well", "good", "refreshed when they are requested", ""},
 		{"nine wait", func(f *Figures) { f.waits(9, "teams", 3*time.Second, cache.Quick) }, "well", "good", "", ""},
 		{"ten wait for a moment", func(f *Figures) { f.waits(10, "teams", 300*time.Millisecond, cache.Quick) }, "well", "good", "", ""},
 		{"four errors", func(f *Figures) { f.errors(4) }, "well", "good", "", ""},
@@ -119,7 +119,10 @@ func TestConditions(t *testing.T) {
 		{"panics", func(f *Figures) { f.Counts.Panics = 1 }, "panics", "warn", "1 panics", "stack"},
 		{"connections", func(f *Figures) { f.Counts.Connections = 7 }, "connections", "bad", "7 connections", "ss -tn"},
 		{"nothing published", func(f *Figures) { f.Data.Published = false }, "unpublished", "warn", "first time", "Warm set"},
-		{"stale for long", func(f *Figures) { f.Data.Stale, f.Data.StaleSince = 3, f.At.Add(-time.Hour) }, "stale", "warn", "3 entries", "Purge"},
+		{"no publish", func(f *Figures) { f.Data.Problem = "2 of 34 answers can't be loaded" }, "publish", "warn", "2 of 34 answers", "tries again"},
+		{"no publish of held data", func(f *Figures) {
+			f.Data.Problem, f.Data.Held, f.Data.HeldSince = "held back", "a scope has no rows", f.At
+		}, "held", "warn", "a scope", "--accept"},
 		{"maintenance", func(f *Figures) {
 			f.Maintenance = &maintenance.Period{Since: noon, Message: "New season"}
 			f.errors(500)

@@ -62,14 +62,14 @@ type Database struct {
 
 // Data describes the published data.
 type Data struct {
-	Published  bool
-	Warming    bool
-	Held       string // why newer data is held back; empty if none is
-	HeldSince  time.Time
-	HeldFor    time.Duration // longest time that it is held back
-	Tables     []string      // why changes of tables are held back
-	Stale      int64         // entries
-	StaleSince time.Time
+	Published bool
+	Warming   bool
+	Held      string // why newer data is held back; empty if none is
+	HeldSince time.Time
+	HeldFor   time.Duration // longest time that it is held back
+	Tables    []string      // why changes of tables are held back
+	Stale     int64         // entries
+	Problem   string        // why the last poll could not publish; empty after success
 }
 
 // Memory describes the memory of the process.

@@ -18,8 +18,6 @@ const (
 	hangs = 5 * time.Second
 	// floodEnds is the time after the last refusal of a client at which its flood is over.
 	floodEnds = 15 * time.Second
-	// staleFor is the time for which entries may be stale after an import.
-	staleFor = 10 * time.Minute
 	// nearLimit is the share of the memory limit at which it is reported.
 	nearLimit = 0.95
 )
@@ -50,7 +48,7 @@ var rules = []rule{
 	{"log", api.LevelWarn, linesLost},
 	{"panics", api.LevelWarn, panicked},
 	{"unpublished", api.LevelWarn, unpublished},
-	{"stale", api.LevelWarn, staleLong},
+	{"publish", api.LevelWarn, publishFails},
 }
 
 // well describes a service without any other condition.
@@ -306,17 +304,18 @@ func unpublished(v *view) *api.Condition {
 	}
 }
 
-func staleLong(v *view) *api.Condition {
+// publishFails: entries that are stale for long are normal, as a page outside the warm set
+// is refreshed at its next request; a poll that can't publish is not.
+func publishFails(v *view) *api.Condition {
 	d := v.Data
-	if d.Stale == 0 || d.StaleSince.IsZero() || v.At.Sub(d.StaleSince) < staleFor || v.Maintenance != nil {
+	if d.Problem == "" || d.Held != "" || !v.Database.DownSince.IsZero() || v.Maintenance != nil {
 		return nil
 	}
-	c := well(v)
 	return &api.Condition{
-		Title: "Some entries are stale for long", Since: &d.StaleSince,
-		Cause:    fmt.Sprintf("%d entries are of older data. %s", d.Stale, c.Cause),
-		Visitors: "The first visitor of such a page gets the older answer; the next visitor gets the new answer.",
-		Remedy:   "None is needed while their number falls. To drop them now: Purge, all entries, hard.",
+		Title:    "New data can’t be published",
+		Cause:    "The last poll of the database failed: " + d.Problem + ".",
+		Visitors: "Visitors get the data from before, where it is cached.",
+		Remedy:   "The error names the reason. The proxy tries again by itself.",
 	}
 }
 
