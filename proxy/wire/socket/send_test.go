@@ -23,6 +23,10 @@ func TestSend(t *testing.T) {
 		t.Fatal(err)
 	}
 	client, server := joined(t)
+	for _, end := range []net.Conn{client, server} { // so that the socket is often full
+		end.(*net.TCPConn).SetReadBuffer(16 << 10)
+		end.(*net.TCPConn).SetWriteBuffer(16 << 10)
+	}
 	pipeClient, pipeServer := net.Pipe()
 	for name, ends := range map[string][2]net.Conn{"socket": {client, server}, "pipe": {pipeClient, pipeServer}} {
 		var s Sender

@@ -162,6 +162,8 @@ var RefusedHeads = map[string]struct {
 	"a control in a coding":             {Lines(get, "Host: a", "Transfer-Encoding: \x0bchunked"), 400},
 	"chunks with a length":              {Lines(get, "Host: a", "Transfer-Encoding: chunked", "Content-Length: 2"), 400},
 	"a length with chunks":              {Lines(get, "Host: a", "Content-Length: 2", "Transfer-Encoding: chunked"), 400},
+	"chunks with an empty body":         {Lines(get, "Host: a", "Transfer-Encoding: chunked", "Content-Length: 0"), 400},
+	"an empty body with chunks":         {Lines(get, "Host: a", "Content-Length: 0", "Transfer-Encoding: chunked"), 400},
 	"chunks in HTTP/1.0":                {Lines("GET /teams/ HTTP/1.0", "Transfer-Encoding: chunked"), 400},
 	"a bare LF in the line":             {get + "\nHost: a\r\n\r\n", 400},
 	"a bare LF in a field":              {get + "\r\nHost: a\nX: y\r\n\r\n", 400},
@@ -171,6 +173,10 @@ var RefusedHeads = map[string]struct {
 
 // RefusedChunks lists invalid chunked bodies.
 var RefusedChunks = map[string]string{
+	"no number, then a trailer":     "x\r\na: b\r\n\r\n",
+	"no end of the data but chunks": "5\r\nhello0\r\n\r\n",
+	"an at sign":                    "@\r\n012345678\r\n0\r\n\r\n",
+	"a backquote":                   "`\r\n012345678\r\n0\r\n\r\n",
 	"no size":                       "\r\nhello\r\n0\r\n\r\n",
 	"no number":                     "x\r\nhello\r\n0\r\n\r\n",
 	"a sign":                        "+5\r\nhello\r\n0\r\n\r\n",
