@@ -34,11 +34,13 @@ type App struct {
 	saved     int           // entries of an earlier run
 	unsaved   atomic.Bool   // the last save of the cache failed
 	published chan struct{} // capacity 1: holds an element after a publish until the save
-	listener  *handover.Socket
-	admin     *handover.Socket // nil means that the admin pages are on the first socket
-	handOver  *handOver
-	alive     func(context.Context) error // see proxy.Alive
+	sockets
+	handOver *handOver
+	alive    func(context.Context) error // see proxy.Alive
 }
+
+// sockets are the sockets of an App. admin is nil if the admin pages are on the listener.
+type sockets struct{ listener, admin *handover.Socket }
 
 // New creates an App, loads the saved files of an earlier run, and binds its address
 // or uses the socket that the process inherited. It does not connect to the database.
