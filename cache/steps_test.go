@@ -71,8 +71,8 @@ func TestPreparationKeepsALaterVersion(t *testing.T) {
 	})
 }
 
-// A warm set is not prepared during an outage, not even with keys that can be filled
-// from elsewhere: what they are filled from may be of another generation.
+// A warm set is not prepared during an outage, not even with keys that can be filled from
+// elsewhere: the other source may have another generation.
 func TestNoPreparationInAnOutage(t *testing.T) {
 	o := &fakeOrigin{}
 	opts := outages

@@ -70,7 +70,7 @@ func (t *truth) close() {
 
 // read reads the twin's state.
 func (t *truth) read(ctx context.Context, name string) (judge.State, map[string]oldapi.Answer, error) {
-	source, err := store.Open(t.source) // a new one, which remembers nothing of earlier states
+	source, err := store.Open(t.source) // a new Store, which remembers nothing of earlier states
 	if err != nil {
 		return judge.State{}, nil, err
 	}

@@ -133,8 +133,8 @@ func TestForwardPaths(t *testing.T) {
 	}
 }
 
-// TestForwardNames: a header whose name an application may read as another one, or that
-// claims another address, path or method, is not forwarded.
+// TestForwardNames: a header whose name an application may read as another header, or
+// that claims another address, path or method, is not forwarded.
 func TestForwardNames(t *testing.T) {
 	old := oldapi.Start(t, oldapi.Options{})
 	c := newClient(t, old.URL(), trusting())

@@ -11,12 +11,12 @@ import (
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 )
 
-// Totals caches the number of rows that match a question, so that another page of it
-// does not count them again. A total holds for one generation of the question's scope
-// and one stamp of its tables: the server's time of their last change, in whole
-// seconds. A total counted within settle of a change is therefore not kept, nor is that
-// of a read that began before the stamp was first seen: it may not see the change. The
-// zero Totals is ready; a nil Totals caches nothing. It is safe for concurrent use.
+// Totals caches the number of rows that match a question, so that another page of it does
+// not count them again. A total holds for one generation of the question's scope and one
+// stamp of its tables: the server's time of their last change, in whole seconds. A total
+// counted within settle of a change is therefore not kept, nor is the total of a read
+// that began before the stamp was first seen: it may not see the change. The zero Totals
+// is ready; a nil Totals caches nothing. It is safe for concurrent use.
 type Totals struct {
 	mu    sync.Mutex
 	seen  map[string]sight // by table, as listed

@@ -6,7 +6,7 @@ import (
 	"testing"
 )
 
-// TestKeysOfTotals: each statement has a key of its own, whatever its arguments are.
+// TestKeysOfTotals: each statement has a key of its own, with any arguments.
 func TestKeysOfTotals(t *testing.T) {
 	seen := map[[sha256.Size]byte]string{}
 	for _, args := range [][]any{
