@@ -28,7 +28,7 @@ var (
 	// ErrBusy is an ErrUnavailable: all connections were in use.
 	ErrBusy = fmt.Errorf("%w: all connections to it are in use", ErrUnavailable)
 	// ErrRoom is an ErrUnavailable: the memory budget had no room for the answer.
-	ErrRoom = fmt.Errorf("%w: too many of its answers are being passed on", ErrUnavailable)
+	ErrRoom = fmt.Errorf("%w: its answers take more memory than they may", ErrUnavailable)
 	// ErrUnreached is an ErrUnavailable: no connection could be opened, so the
 	// request was not sent.
 	ErrUnreached = fmt.Errorf("%w: no connection to it", ErrUnavailable)
@@ -56,6 +56,9 @@ type Options struct {
 	// Room is the memory budget for answers of Forward until they have been sent;
 	// nil means no limit.
 	Room *budget.Budget
+	// Fetched is the memory budget for answers of Fetch until they are complete; nil
+	// means no limit.
+	Fetched *budget.Budget
 	// TrustedProxies are the proxies whose headers about the client are trusted.
 	TrustedProxies visitor.Trust
 	// Logger receives details of failures, which clients do not get; nil discards
@@ -137,7 +140,9 @@ func (c *Client) Fetch(ctx context.Context, target string) (Answer, error) {
 	if err := cmp.Or(ctx.Err(), limited.Err()); err != nil {
 		return Answer{}, c.failed(ctx, err)
 	}
-	r := request{method: fasthttp.MethodGet, wait: c.opts.Timeout}
+	room := c.opts.Fetched.Room()
+	defer room.Close()
+	r := request{method: fasthttp.MethodGet, wait: c.opts.Timeout, room: &room}
 	r.begin(c.root, []byte(target))
 	r.header("User-Agent", "xcri-proxy")
 	r.header("Accept", "application/json")

@@ -118,3 +118,42 @@ func TestForwardRoom(t *testing.T) {
 		}
 	}
 }
+
+// Answers that are fetched for the cache share a budget while they are read, with a
+// length or in chunks, and give it back. An answer that has no room is not read on.
+func TestFetchRoom(t *testing.T) {
+	const limit = 400 << 10
+	for name, tt := range map[string]struct {
+		size    int
+		chunked bool
+		want    error
+	}{
+		"small": {1 << 10, false, nil}, "small, in chunks": {1 << 10, true, nil}, "large": {250 << 10, false, nil}, "large, in chunks": {100 << 10, true, nil},
+		"too large": {limit, false, ErrRoom}, "too large, in chunks": {limit, true, ErrRoom}, "endless": {64 << 20, true, ErrRoom},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "application/json")
+			if !tt.chunked {
+				w.Header().Set("Content-Length", fmt.Sprint(tt.size))
+			}
+			io.WriteString(w, "0"+strings.Repeat(" ", 1<<10-1))
+			for range tt.size>>10 - 1 {
+				if _, err := io.WriteString(w, strings.Repeat(" ", 1<<10)); err != nil {
+					return
+				}
+			}
+		}))
+		fetched := budget.New(limit)
+		c := newClient(t, server.URL, Options{Fetched: fetched})
+		for range 3 {
+			a, err := c.Fetch(t.Context(), "/x")
+			if !errors.Is(err, tt.want) || err == nil && len(a.Body) != tt.size {
+				t.Errorf("%s: %d bytes, %v, want %v", name, len(a.Body), err, tt.want)
+			}
+			if used := fetched.Stats().Used; used != 0 {
+				t.Errorf("%s: %d bytes are still in use", name, used)
+			}
+		}
+		server.Close()
+	}
+}

@@ -107,7 +107,7 @@ func (a *App) openLegacy(requests *budget.Budget) (client *legacy.Client, err er
 		return nil, nil
 	}
 	if a.legacy, err = legacy.New(legacy.Options{
-		URL: cfg.URL, Timeout: cfg.Timeout, MaxConns: cfg.MaxConns, TrustedProxies: a.cfg.TrustedProxies, Room: requests, Logger: a.log,
+		URL: cfg.URL, Timeout: cfg.Timeout, MaxConns: cfg.MaxConns, TrustedProxies: a.cfg.TrustedProxies, Room: requests, Fetched: budget.New(a.cfg.MemoryLimit / fetchShare), Logger: a.log,
 	}); err != nil {
 		return nil, fmt.Errorf("LEGACY_URL: %w", err)
 	}

@@ -17,6 +17,9 @@ const (
 	// requestShare is the part of the memory for the bodies of requests and of the old
 	// API's answers to them.
 	requestShare = 16
+	// fetchShare is the part of the memory for answers of the old API while they are
+	// read for the cache: the largest list has 3.5 MB.
+	fetchShare = 6
 	// shrinkMemory is the memory that compressing one large list as far as possible
 	// takes: 52 MB were measured for 3.5 MB.
 	shrinkMemory = 64 << 20
