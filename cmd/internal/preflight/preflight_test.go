@@ -205,6 +205,8 @@ func TestHostRows(t *testing.T) {
 		"a folder that is missing":     {"files", "CACHE_FILE", "/nowhere/at/all", NoGo, "CACHE_FILE: no such folder"},
 		"a device as a file":           {"files", "STATE_FILE", "/dev/null", NoGo, "STATE_FILE: "},
 		"a folder that can be written": {"files", "", "", Go, "have room"},
+		"an access log in no folder":   {"files", "ACCESS_LOG", "/nowhere/at/all", NoGo, "ACCESS_LOG: no such folder"},
+		"an access log on stdout":      {"files", "ACCESS_LOG", "stdout", Go, "have room"},
 		"no site":                      {"site", "STATIC_DIR", "", Warning, "every page of the site is a 404"},
 		"a site without an index":      {"site", "STATIC_DIR", os.TempDir(), NoGo, "STATIC_DIR: "},
 		"a site":                       {"site", "", "", Go, "index.html and 1 files"},

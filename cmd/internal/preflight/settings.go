@@ -44,7 +44,8 @@ func checkFiles(i *inspection, _ context.Context) finding {
 		bytes         int64 // room that it needs
 	}{
 		// A new file is complete before it replaces the old file.
-		{"CACHE_FILE", i.cfg.Cache.File, 2 * i.cfg.Cache.Bytes}, {"STATE_FILE", i.cfg.StateFile, 1 << 20}, {"HISTORY_FILE", i.cfg.HistoryFile, 4 << 20}, {"PID_FILE", i.cfg.PIDFile, 1 << 12},
+		{"CACHE_FILE", i.cfg.Cache.File, 2 * i.cfg.Cache.Bytes}, {"STATE_FILE", i.cfg.StateFile, 1 << 20}, {"HISTORY_FILE", i.cfg.HistoryFile, 4 << 20},
+		{"ACCESS_LOG", accessLog(i.cfg), i.cfg.Access.Size}, {"PID_FILE", i.cfg.PIDFile, 1 << 12},
 	} {
 		if f.path == "" {
 			continue
@@ -63,6 +64,14 @@ func checkFiles(i *inspection, _ context.Context) finding {
 		return skip("no file is set")
 	}
 	return worst(pass("all folders are writable for this account, and have room"), parts...)
+}
+
+// accessLog returns the file of the access log; empty for none.
+func accessLog(cfg config.Config) string {
+	if cfg.Access.Log == "stdout" {
+		return ""
+	}
+	return cfg.Access.Log
 }
 
 // tryWrite returns why the file at path could not be replaced.
