@@ -265,7 +265,7 @@ func (p *Proxy) newAdmin() *admin.Admin {
 		},
 		Resources: admin.Resources{Memory: opts.Memory, Requests: opts.Requests, Connections: func() wire.Stats { return p.server.Stats() }},
 		Site:      opts.Site, Preload: opts.Preload, Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Shares: p.shares,
-		Generations: p.generations, Maintenance: p.maintenance, Events: p.events, Slowest: p.slowest, Log: p.opts.Trace.Log, Version: opts.Version, Logger: opts.Logger,
+		Generations: p.generations, Maintenance: p.maintenance, Events: p.events, Slowest: p.slowest, Log: p.opts.Trace.Log, Tail: p.tail, Version: opts.Version, Logger: opts.Logger,
 	})
 }
 
@@ -293,6 +293,7 @@ func (p *Proxy) Serve(ln net.Listener) error {
 func (p *Proxy) Drain(ctx context.Context, quiet time.Duration) {
 	p.stopping.Store(true)
 	p.verify.Close()
+	p.tail.Close()
 	var servers sync.WaitGroup
 	for _, s := range []*wire.Server{p.server, p.private} {
 		servers.Go(func() { s.Drain(ctx, quiet) })

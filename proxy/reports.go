@@ -6,6 +6,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/slowest"
+	"github.com/lewistv/xcri-proxy/proxy/tail"
 	"github.com/lewistv/xcri-proxy/proxy/trace"
 )
 
@@ -14,19 +15,22 @@ type reports struct {
 	traces  *trace.Traces
 	slowest *slowest.List
 	events  *events.List
+	tail    *tail.Hub
 }
 
 func (p *Proxy) newReports() reports {
-	r := reports{slowest: &slowest.List{}, events: &events.List{}}
+	r := &reports{slowest: &slowest.List{}, events: &events.List{}}
 	o := p.opts.Trace
 	o.Trust, o.Logger, o.OnTraced = p.opts.TrustedProxies, p.opts.Logger, func(one *api.Request) {
 		if one.Outcome != "" { // it waited for an answer of the cache or of the old API
 			r.slowest.Add(one)
 		}
 	}
+	o.OnRequest = func(one *api.Request) { r.tail.Add(one) }
 	r.traces = trace.New(o)
+	r.tail = tail.New(r.traces.Watch)
 	p.followEvents(r.events)
-	return r
+	return *r
 }
 
 // followEvents records the start and the outages of the database among the events.

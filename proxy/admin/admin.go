@@ -27,6 +27,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/share"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/proxy/slowest"
+	"github.com/lewistv/xcri-proxy/proxy/tail"
 	"github.com/lewistv/xcri-proxy/proxy/verify"
 	"github.com/lewistv/xcri-proxy/proxy/visitor"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
@@ -69,6 +70,8 @@ type Options struct {
 	Events *events.List
 	// Slowest holds the slowest requests; nil means none.
 	Slowest *slowest.List
+	// Tail passes requests on to operators.
+	Tail *tail.Hub
 	// Log counts the lines that the access log dropped; nil means no access log.
 	Log     interface{ Dropped() int64 }
 	Version string // of the program
@@ -139,6 +142,7 @@ var pages = map[string]page{
 	"/cache/actions.js":          {answer: (*Admin).servePage},
 	"/cache/history":             {answer: (*Admin).serveHistory},
 	"/cache/stats":               {answer: (*Admin).serveStats},
+	"/cache/tail":                {answer: (*Admin).serveTail},
 	"/cache/maintenance":         {answer: (*Admin).serveMaintenance, change: (*Admin).changeMaintenance},
 	"/cache/maintenance/preview": {answer: (*Admin).servePreview},
 	"/cache/warm":                {answer: (*Admin).serveWarmStatus, change: (*Admin).serveWarm},

@@ -31,6 +31,28 @@ func Send(ctx *fasthttp.RequestCtx, v *entry.Variant) {
 	ctx.Response.SetBodyRaw(v.Body)
 }
 
+// Stream sets a body of unknown length that comes in parts, whose reader the response
+// closes. The client has the time of an answer for each part.
+func Stream(ctx *fasthttp.RequestCtx, parts io.ReadCloser) {
+	if c, ok := ctx.Conn().(*Conn); ok {
+		parts = &stream{parts, c}
+	}
+	ctx.Response.SetBodyStream(parts, -1)
+	ctx.Response.ImmediateHeaderFlush = true
+}
+
+// stream is a body that comes in parts. The goroutine of the connection reads it.
+type stream struct {
+	io.ReadCloser
+	conn *Conn
+}
+
+func (s *stream) Read(b []byte) (int, error) {
+	n, err := s.ReadCloser.Read(b)
+	s.conn.writing = false // the next write gets a deadline of its own
+	return n, err
+}
+
 // heldBody reads the body of a variant and releases the variant.
 type heldBody struct {
 	io.Reader

@@ -47,6 +47,7 @@ cmd/internal/process: cmd/internal/app cmd/internal/console cmd/internal/exit cm
 cmd/internal/queue:
 cmd/internal/report: cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
 cmd/internal/show: cmd/internal/console proxy/admin/api
+cmd/internal/tail: cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
 cmd/internal/top: cmd/internal/adminclient cmd/internal/console proxy/admin/api
 cmd/internal/verify: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
 cmd/internal/warm: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
@@ -62,15 +63,15 @@ cmd/xcri-bench/internal/rows/alone: cmd/xcri-bench/internal/ask cmd/xcri-bench/i
 cmd/xcri-bench/internal/rows/beside: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk
 cmd/xcri-bench/internal/stats:
 cmd/xcri-bench/internal/wrk: cmd/xcri-bench/internal/machine
-cmd/xcri-proxy: cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/report cmd/internal/show cmd/internal/top cmd/internal/verify cmd/internal/warm config proxy/admin/api
+cmd/xcri-proxy: cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/report cmd/internal/show cmd/internal/tail cmd/internal/top cmd/internal/verify cmd/internal/warm config proxy/admin/api
 cmd/xcri-soak: cmd/internal/load/measure cmd/xcri-soak/internal/judge cmd/xcri-soak/internal/people proxy/generation proxy/proxytest/oldapi proxy/route store store/readapi store/storetest store/storetest/importer store/storetest/mariadb store/storetest/relay
 cmd/xcri-soak/internal/judge:
 cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measure cmd/xcri-soak/internal/judge
 config:
 config/deploy:
-proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/events proxy/fault proxy/files proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/send proxy/share proxy/site proxy/slowest proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/events proxy/fault proxy/files proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
-proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/budget proxy/events proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/share proxy/site proxy/slowest proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/budget proxy/events proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
 proxy/admin/condition: cache proxy/admin/api proxy/maintenance proxy/metrics proxy/origin store
 proxy/admin/gate: proxy/visitor
@@ -82,26 +83,27 @@ proxy/compare:
 proxy/content: cache cache/memfile
 proxy/cors:
 proxy/events:
-proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
 proxy/fault: cache proxy/legacy proxy/maintenance proxy/share store
+proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
 proxy/generation: cache proxy/route store
 proxy/health: proxy/reply
 proxy/legacy: proxy/budget proxy/visitor
 proxy/maintenance:
 proxy/metrics: cache proxy/route
 proxy/origin: cache cache/phase proxy/content proxy/legacy proxy/route store
+proxy/preload:
 proxy/proxytest/apache: store/storetest/need
 proxy/proxytest/conformance: store/storetest store/storetest/mariadb
 proxy/proxytest/nginx: store/storetest/need
 proxy/proxytest/oldapi: store/storetest
 proxy/proxytest/promtext:
-proxy/preload:
 proxy/reply: cache store/jsontext
 proxy/route: store store/jsontext
 proxy/send: cache proxy/content proxy/metrics proxy/reply proxy/wire
 proxy/share: cache
 proxy/site: cache
 proxy/slowest: proxy/admin/api
+proxy/tail: proxy/admin/api
 proxy/trace: cache cache/phase proxy/admin/api proxy/visitor
 proxy/verify: proxy/compare proxy/legacy proxy/route store
 proxy/visitor:

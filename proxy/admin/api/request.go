@@ -52,6 +52,11 @@ type Phases struct {
 	Write      float64 `json:"write_ms,omitempty"`      // sending the answer
 }
 
+// TailLost is a line of GET /cache/tail after requests that the reader was too slow for.
+type TailLost struct {
+	Lost int64 `json:"lost"` // how many
+}
+
 // Phase is one phase with its name.
 type Phase struct {
 	Name string
