@@ -177,8 +177,8 @@ func TestLoginFromAPhone(t *testing.T) {
 	b.await("document.querySelector('#token')")
 	b.open(site + "stats")
 	enter(adminToken)
-	b.await("document.querySelector('#state')?.innerText === 'Maintenance mode is on'") // tryAll has turned it on
-	p.admin = p.newAdmin()                                                              // as after a restart: no session is known
+	b.await("document.readyState === 'complete' && document.querySelector('#state')?.innerText === 'Maintenance mode is on'") // tryAll has turned it on
+	p.admin = p.newAdmin()                                                                                                    // as after a restart: no session is known
 	b.eval("void readStats()", nil)
 	b.await("document.querySelector('#token')")
 }
