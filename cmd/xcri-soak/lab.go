@@ -37,14 +37,19 @@ type lab struct {
 	rand       *rand.Rand
 	count      *people.Counts
 	log        *logFile
+	sources
+	truth     *truth
+	proxies   *proxies
+	visitors  *people.Visitors
+	published publishes
+}
+
+// sources are the servers that the proxy reads from.
+type sources struct {
 	twin, real *mariadb.Server
 	root       *sql.DB // of real
 	relay      *relay.Relay
 	old        *oldapi.Server
-	truth      *truth
-	proxies    *proxies
-	visitors   *people.Visitors
-	published  publishes
 }
 
 // publishes passes the proxy's publishes to the record.

@@ -41,23 +41,27 @@ type settings struct {
 	out     string // folder for logs and wrong bodies
 	clients int    // visitors
 
-	questions   int           // the number of recorded requests that visitors repeat; zero means all
-	late        time.Duration // see judge.New
+	questions int           // the number of recorded requests that visitors repeat; zero means all
+	late      time.Duration // see judge.New
+	paces
+	env   []string // more settings of the proxy
+	begun time.Time
+}
+
+// paces are the times between events of a run.
+type paces struct {
 	pause       time.Duration // the mean time between two requests of a visitor
 	changePause time.Duration // the mean time between two changes
 	longest     time.Duration // of a fault
 	faultPause  time.Duration // the longest time between two faults
 	attackTime  time.Duration
 	calm        time.Duration // the time between two storms
-	env         []string      // more settings of the proxy
-	begun       time.Time
 }
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
-	s := settings{late: 90 * time.Second, pause: 60 * time.Millisecond, changePause: 3 * time.Second,
-		longest: 9 * time.Second, faultPause: 5 * time.Second, attackTime: 8 * time.Second, calm: 2 * time.Minute}
+	s := settings{late: 90 * time.Second, paces: paces{pause: 60 * time.Millisecond, changePause: 3 * time.Second, longest: 9 * time.Second, faultPause: 5 * time.Second, attackTime: 8 * time.Second, calm: 2 * time.Minute}}
 	flag.DurationVar(&s.length, "for", time.Hour, "length of the run")
 	flag.Uint64Var(&s.seed, "seed", uint64(time.Now().UnixNano()), "seed of everything random")
 	flag.StringVar(&s.out, "out", "", "folder for the logs and for wrong bodies; empty for a new temporary one")

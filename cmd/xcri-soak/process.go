@@ -32,7 +32,11 @@ type proxies struct {
 	socket        *net.TCPListener // nil unless supervised
 	output        *os.File         // the write side of a pipe
 	read          sync.WaitGroup
+	course
+}
 
+// course is the state of the processes and the record of their ends.
+type course struct {
 	current  atomic.Pointer[os.Process]
 	handed   chan int       // the process ID of a successor
 	failed   chan struct{}  // a hand-over has failed

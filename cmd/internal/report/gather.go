@@ -20,7 +20,7 @@ type Source interface {
 
 // gather reads the figures of a period that ends now, and judges them.
 func gather(ctx context.Context, c Source, at string, f Options, now time.Time) (*Report, error) {
-	r := &Report{URL: at, From: now.Add(-f.Since), To: now, Outcomes: map[string]int64{}, Hours: []api.Window{}, Outages: []Outage{}, Events: []api.Event{}, Slowest: []Slow{}}
+	r := &Report{URL: at, Period: Period{From: now.Add(-f.Since), To: now}, Outcomes: map[string]int64{}, Hours: []api.Window{}, Lists: Lists{Outages: []Outage{}, Events: []api.Event{}, Slowest: []Slow{}}}
 	stats, err := c.Stats(ctx)
 	if err != nil {
 		return nil, err

@@ -45,12 +45,9 @@ func (f Options) Validate() error {
 // Report is the review of a period. Times are in milliseconds and sizes in bytes where
 // the name does not say otherwise.
 type Report struct {
-	URL     string    `json:"url"`
-	Version string    `json:"version"`
-	From    time.Time `json:"from"`
-	To      time.Time `json:"to"`
-	// CoveredSeconds is the part of the period of which the proxy has a history.
-	CoveredSeconds float64 `json:"covered_seconds"`
+	URL     string `json:"url"`
+	Version string `json:"version"`
+	Period
 	// Attention is the number of points that ask for attention.
 	Attention int     `json:"attention"`
 	Points    []Point `json:"points"`
@@ -60,10 +57,23 @@ type Report struct {
 	Outcomes map[string]int64 `json:"outcomes"`
 	Peaks    Peaks            `json:"peaks"`
 	Hours    []api.Window     `json:"hours"`
-	Outages  []Outage         `json:"outages"`
-	Events   []api.Event      `json:"events"`  // the oldest first
-	Slowest  []Slow           `json:"slowest"` // the slowest first
-	State    []api.Condition  `json:"conditions"`
+	Lists
+}
+
+// Period is the time that a report covers.
+type Period struct {
+	From time.Time `json:"from"`
+	To   time.Time `json:"to"`
+	// CoveredSeconds is the part of the period of which the proxy has a history.
+	CoveredSeconds float64 `json:"covered_seconds"`
+}
+
+// Lists explain the figures of a report.
+type Lists struct {
+	Outages []Outage        `json:"outages"`
+	Events  []api.Event     `json:"events"`  // the oldest first
+	Slowest []Slow          `json:"slowest"` // the slowest first
+	State   []api.Condition `json:"conditions"`
 }
 
 // Point is a criterion of the review.
