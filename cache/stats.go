@@ -18,7 +18,11 @@ type Stats struct {
 	Filling   int64        // fills running now
 	Abandoned int64        // Costly fills that ended because no request waited for them any more
 	Lanes     [Lanes]LaneStats
+	CurrentStats
+}
 
+// CurrentStats describes the current generation and the origin.
+type CurrentStats struct {
 	Generation string    // the current generation; empty before the first
 	Published  time.Time // when it was published
 	Confirmed  time.Time // when the origin was last known to be up
@@ -43,7 +47,7 @@ func (c *Cache) Stats() Stats {
 	stats := Stats{
 		Fills: fills.Fills, Failures: fills.Failures, Abandoned: fills.Abandoned, Lanes: fills.Lanes,
 		Panics: fills.Panics + c.recoder.Panics(), Refreshes: c.counts.refreshed.Load(), Waiting: c.counts.waiting.Load(),
-		Published: now.at, Confirmed: c.outage.Confirmed(), Shelves: c.shelfStats(),
+		CurrentStats: CurrentStats{Published: now.at, Confirmed: c.outage.Confirmed()}, Shelves: c.shelfStats(),
 	}
 	for _, lane := range stats.Lanes {
 		stats.Filling += lane.Running
