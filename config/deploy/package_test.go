@@ -69,7 +69,7 @@ func TestPackagedFiles(t *testing.T) {
 func TestPackageScripts(t *testing.T) {
 	need.Program(t, "shellcheck", "shellcheck")
 	scripts := []string{"package/postinst", "package/prerm", "package/postrm"}
-	for _, args := range [][]string{scripts, {"-s", "sh", "package/rpm-post", "package/rpm-preun", "package/rpm-postun"}, {"../../.ci/run", "../../.ci/package", "-x", "../../.ci/platforms"}} {
+	for _, args := range [][]string{scripts, {"-s", "sh", "package/rpm-post", "package/rpm-preun", "package/rpm-postun"}, {"-x", "-P", "../..", "../../.ci/run", "../../.ci/package", "../../.ci/platforms"}} {
 		if out, err := exec.Command("shellcheck", args...).CombinedOutput(); err != nil {
 			t.Errorf("%v\n%s", err, out)
 		}
