@@ -42,8 +42,8 @@ func listening(t *testing.T, base, query string) (answer *http.Response, next fu
 	}, conn.Close
 }
 
-// TestTail: while an operator listens, each request of a visitor is a line, hits too, with
-// what the visitor got; answers are the same as ever. Afterwards the fast path answers.
+// TestTail: while an operator listens, each request of a visitor is a line with its
+// status and outcome, hits too; answers do not change. Afterwards the fast path answers.
 func TestTail(t *testing.T) {
 	p, base := start(t, Options{Origin: &fakeOrigin{}, TrustedProxies: thisMachine})
 	came := counting(p)
@@ -92,7 +92,7 @@ func TestTail(t *testing.T) {
 	})
 	before := came.Load()
 	if exchange(t, base, lines("GET /teams/?gender=M HTTP/1.1", "Host: a")); came.Load() != before {
-		t.Error("the handler answers hits although nobody listens")
+		t.Error("the handler answers hits although no operator listens")
 	}
 }
 

@@ -129,7 +129,7 @@ func (l *Listener) Read(b []byte) (int, error) {
 	return l.lines.Read(b)
 }
 
-// await waits for a request, and takes those that wait with it.
+// await waits for a request, and takes all further requests that wait.
 func (l *Listener) await() error {
 	l.lines.Reset()
 	idle := time.NewTimer(heartbeat)

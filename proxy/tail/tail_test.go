@@ -47,8 +47,8 @@ func next(t *testing.T, from *bufio.Reader) string {
 	return line.Target
 }
 
-// TestListen: requests are needed while there are listeners, each of whom gets those that
-// come after the begin, and an empty line when none comes.
+// TestListen: requests are needed while there are listeners. Each listener gets the
+// requests after its begin, and an empty line when there are none.
 func TestListen(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var w watched
@@ -81,7 +81,7 @@ func TestListen(t *testing.T) {
 		}
 		b.Close()
 		if w != (watched{1, 1}) {
-			t.Errorf("nobody listens: %+v", w)
+			t.Errorf("without a listener: %+v", w)
 		}
 		if c, err := h.Listen(Filter{}); err != nil || w != (watched{2, 1}) {
 			t.Errorf("%v, %+v", err, w)
