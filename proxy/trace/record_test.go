@@ -10,6 +10,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"github.com/lewistv/xcri-proxy/cache/phase"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/visitor"
@@ -154,5 +156,34 @@ func TestBodySize(t *testing.T) {
 		if got := bodySize(ctx); got != tt.want {
 			t.Errorf("%s: %d, want %d", name, got, tt.want)
 		}
+	}
+}
+
+// kept is a Log in memory.
+type kept struct{ requests []api.Request }
+
+func (k *kept) Add(r *api.Request) { k.requests = append(k.requests, *r) }
+func (k *kept) Dropped() int64     { return 0 }
+
+// TestLog: an access log gets each request from the start, hits too, without their being
+// traced.
+func TestLog(t *testing.T) {
+	var log kept
+	ts := New(Options{Log: &log, Logger: slog.New(slog.DiscardHandler)})
+	if !ts.Watched() {
+		t.Fatal("hits are not reported")
+	}
+	hit, miss := request(stranger), request(stranger)
+	ts.Note(hit).Outcome = "hit"
+	ts.Begin(miss).Outcome = "miss"
+	for _, ctx := range []*fasthttp.RequestCtx{hit, miss} {
+		ts.End(ctx)
+		ts.Sent(ctx, time.Millisecond)
+	}
+	if len(log.requests) != 2 || log.requests[0].Outcome != "hit" || log.requests[0].ID != "" || log.requests[1].Outcome != "miss" || log.requests[1].ID == "" {
+		t.Errorf("%+v", log.requests)
+	}
+	if client := log.requests[0].Client; client != "203.0.113.7" {
+		t.Errorf("client %s", client)
 	}
 }
