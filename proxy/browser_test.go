@@ -128,6 +128,20 @@ func (b *browser) note(r browserReply) {
 // call sends a command and waits for its result.
 func (b *browser) call(method string, params map[string]any, result any) {
 	b.t.Helper()
+	r := b.send(method, params)
+	if r.Error != nil {
+		b.t.Fatalf("%s: %s", method, r.Error.Message)
+	}
+	if result != nil {
+		if err := json.Unmarshal(r.Result, result); err != nil {
+			b.t.Fatalf("%s: %v", method, err)
+		}
+	}
+}
+
+// send sends a command and returns the reply.
+func (b *browser) send(method string, params map[string]any) (r browserReply) {
+	b.t.Helper()
 	b.mu.Lock()
 	b.calls++
 	id, answer := b.calls, make(chan browserReply, 1)
@@ -148,18 +162,11 @@ func (b *browser) call(method string, params map[string]any, result any) {
 		b.t.Fatalf("%s: %v", method, err)
 	}
 	select {
-	case r := <-answer:
-		if r.Error != nil {
-			b.t.Fatalf("%s: %s", method, r.Error.Message)
-		}
-		if result != nil {
-			if err := json.Unmarshal(r.Result, result); err != nil {
-				b.t.Fatalf("%s: %v", method, err)
-			}
-		}
-	case <-time.After(20 * time.Second):
+	case r = <-answer:
+	case <-time.After(time.Minute):
 		b.t.Fatalf("%s: no answer", method)
 	}
+	return r
 }
 
 // eval evaluates an expression in the page and stores its value in result.
@@ -184,9 +191,11 @@ func (b *browser) eval(expression string, result any) {
 // await waits until an expression is true in the page.
 func (b *browser) await(expression string) {
 	b.t.Helper()
-	for deadline := time.Now().Add(15 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		var is bool
-		if b.eval("Boolean("+expression+")", &is); is {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+		// While the page is being replaced by another one, there is an error.
+		r := b.send("Runtime.evaluate", map[string]any{"expression": "Boolean(" + expression + ")", "returnByValue": true})
+		var out struct{ Result struct{ Value any } }
+		if r.Error == nil && json.Unmarshal(r.Result, &out) == nil && out.Result.Value == true {
 			return
 		}
 		if time.Now().After(deadline) {

@@ -179,8 +179,7 @@ func TestLoginFromAPhone(t *testing.T) {
 	enter(adminToken)
 	b.await("document.readyState === 'complete' && document.querySelector('#state')?.innerText === 'Maintenance mode is on'") // tryAll has turned it on
 	p.admin = p.newAdmin()                                                                                                    // as after a restart: no session is known
-	b.eval("void readStats()", nil)
-	b.await("document.querySelector('#token')")
+	b.await("document.querySelector('#token')")                                                                               // the page reads its figures every few seconds
 }
 
 // TestLoginWithoutScript: a login needs only a form and a cookie. The shipped Apache
