@@ -45,30 +45,38 @@ func ParseNote(text string) (n Note) {
 // saves it with the entries calls Note first, so that the next run still detects a
 // change between the two calls.
 func (w *Watcher) Note() Note {
-	n := *w.note.Load()
+	k := w.kept.Load()
+	n := Note{Stamps: k.stamps, Quiet: k.quiet, Tables: map[string][]ScopeNote{}}
 	n.Published, _ = w.Published()
+	for name, rows := range k.rows {
+		all := make([]ScopeNote, 0, len(rows))
+		for s, sum := range rows {
+			all = append(all, ScopeNote{s.String(), sum, k.of[name][s]})
+		}
+		n.Tables[name] = all
+	}
 	return n
 }
 
-// note returns the stamps whose changes are accounted for, and the rows at these
+// kept is the state of all tables after a poll, for Note. Nothing in it changes.
+type kept struct {
+	stamps map[string]store.Stamp
+	quiet  map[string]time.Time
+	rows   map[string]map[store.Scope]store.Rows
+	of     map[string]map[store.Scope]string
+}
+
+// keep returns the stamps whose changes are accounted for, and the rows at these
 // stamps.
-func (x *witness) note() *Note {
-	n := &Note{Stamps: map[string]store.Stamp{}, Quiet: map[string]time.Time{}, Tables: map[string][]ScopeNote{}}
+func (x *witness) keep() *kept {
+	k := &kept{map[string]store.Stamp{}, map[string]time.Time{}, map[string]map[store.Scope]store.Rows{}, map[string]map[store.Scope]string{}}
 	for name, t := range x.tables {
-		n.Stamps[name], n.Quiet[name] = t.settled, t.quiet
+		k.stamps[name], k.quiet[name] = t.settled, t.quiet
 		if t.of != nil {
-			n.Tables[name] = t.noted()
+			k.rows[name], k.of[name] = t.rows, t.of
 		}
 	}
-	return n
-}
-
-func (t *table) noted() []ScopeNote {
-	all := make([]ScopeNote, 0, len(t.rows))
-	for s, rows := range t.rows {
-		all = append(all, ScopeNote{s.String(), rows, t.of[s]})
-	}
-	return all
+	return k
 }
 
 // remember takes over the rows of a note.

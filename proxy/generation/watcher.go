@@ -105,7 +105,7 @@ type Watcher struct {
 	requests  requests
 	progress  progress
 	witness   *witness
-	note      atomic.Pointer[Note] // see Note; without Published
+	kept      atomic.Pointer[kept] // see Note
 	tables    atomic.Pointer[[]Table]
 }
 
@@ -127,7 +127,7 @@ type progress struct {
 // New returns a Watcher, which polls once Run is called.
 func New(opts Options) *Watcher {
 	w := &Watcher{opts: opts.withDefaults(), wake: make(chan struct{}, 1), polled: make(chan struct{}), witness: newWitness(opts.Changes.Saved)}
-	w.note.Store(&opts.Changes.Saved)
+	w.kept.Store(w.witness.keep())
 	return w
 }
 

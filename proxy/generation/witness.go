@@ -203,7 +203,7 @@ func (w *Watcher) account(ctx context.Context, g *store.Generation, accept bool)
 		}
 	}
 	purged += w.age(begun)
-	w.note.Store(x.note())
+	w.kept.Store(x.keep())
 	tables := x.status()
 	w.tables.Store(&tables)
 	return purged
