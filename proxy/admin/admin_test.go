@@ -12,6 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/proxy/share"
 	"github.com/lewistv/xcri-proxy/proxy/verify"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
 	"github.com/lewistv/xcri-proxy/store"
@@ -53,6 +54,7 @@ func newFixture(t *testing.T) *Admin {
 		Sources: Sources{
 			Store: database{}, Origins: origins, Verify: verify.New(verify.Options{Store: database{}, Routes: routes}),
 		},
+		Shares:    share.New(share.Default),
 		Resources: Resources{Memory: &memfile.Memory{}, Connections: func() wire.Stats { return wire.Stats{} }},
 		Routes:    routes, Cache: cached, Outage: outage,
 		Metrics: metrics.New(len(routes.Routes())), Maintenance: maintenance.New(maintenance.Options{}),
