@@ -192,7 +192,7 @@ func (b *browser) eval(expression string, result any) {
 func (b *browser) await(expression string) {
 	b.t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		// While the page is being replaced by another one, there is an error.
+		// While another page replaces the page, there is an error.
 		r := b.send("Runtime.evaluate", map[string]any{"expression": "Boolean(" + expression + ")", "returnByValue": true})
 		var out struct{ Result struct{ Value any } }
 		if r.Error == nil && json.Unmarshal(r.Result, &out) == nil && out.Result.Value == true {

@@ -111,7 +111,8 @@ func TestKnownHeaders(t *testing.T) {
 	}
 }
 
-// TestMemoClear: a memo that was cleared has forgotten all texts, and remembers new ones.
+// TestMemoClear: a memo that was cleared has forgotten all texts, and remembers new
+// texts.
 func TestMemoClear(t *testing.T) {
 	m := NewMemo[int](8)
 	for i, text := range []string{"a", "b", "c"} {
