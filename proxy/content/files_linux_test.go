@@ -95,3 +95,27 @@ func TestInflateReleases(t *testing.T) {
 	}()
 	released(t, &memory, broken)
 }
+
+// TestShrinkerHolds: the variants of a smaller form hold the memory files that they share
+// with the form before.
+func TestShrinkerHolds(t *testing.T) {
+	var memory memfile.Memory
+	body := sampleBody(LargeBody + 1)
+	e := &cache.Entry{Content: cache.Content{Status: 200, Size: len(body), Variants: Variants(body)}}
+	file, err := memory.New(e.Variants[Gzip].Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	e.Variants[Gzip].Body, e.Variants[Gzip].File = nil, file
+	better := Shrinker(&memory).Make(e, func() bool { return true })
+	if better == nil {
+		t.Fatal("no smaller form")
+	}
+	for i := range better {
+		better[i].Release()
+	}
+	if memory.Files() != 1 {
+		t.Errorf("%d files, want the entry's own", memory.Files())
+	}
+	released(t, &memory, e.Variants)
+}

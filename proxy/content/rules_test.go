@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/memfile"
 )
 
 // TestDamagedBodies: bytes that are no gzip are not inflated, and make no form in brotli.
@@ -89,7 +90,8 @@ func TestTwoForms(t *testing.T) {
 // TestOtherWeights: a weight is a number from 0 to 1, and an old name of a coding begins
 // with x and a hyphen.
 func TestOtherWeights(t *testing.T) {
-	for text, want := range map[string]int{"q=/": 0, "q=:": 0, "q=1": 1000, "q=1.0": 1000, "q=1.001": 0, "q=a": 0} {
+	for text, want := range map[string]int{"q=/": 0, "q=:": 0, "q=1": 1000, "q=1.0": 1000, "q=1.001": 0, "q=a": 0,
+		"q=0.00/": 0, "q=0.00:": 0, "q=0.000x": 0, "q=0.5000/": 0, "q=0.5000:": 0, "q=0.50000": 500} {
 		if got := weight([]byte(text)); got != want {
 			t.Errorf("%q: %d, want %d", text, got, want)
 		}
@@ -126,6 +128,57 @@ func TestMemoClear(t *testing.T) {
 	}
 	if put(&m, "a", 4); got(&m, "a") != 4 {
 		t.Error("a new text is not remembered")
+	}
+}
+
+// TestShrinkerLimits: the smallest form is made of bodies above LargeBody that have a form
+// to replace, in pieces, and is kept only if it is smaller.
+func TestShrinkerLimits(t *testing.T) {
+	shrinker := Shrinker(&memfile.Memory{})
+	body := sampleBody(LargeBody + 1)[:LargeBody+1]
+	made := Variants(body)
+	best := slices.Clone(made)
+	best[Small].ETag = tagOf(made, bestSuffix)
+	for name, tt := range map[string]struct {
+		size     int
+		variants []cache.Variant
+		can      bool
+	}{
+		"at the limit":         {LargeBody, made, false},
+		"over the limit":       {LargeBody + 1, made, true},
+		"without a third form": {LargeBody + 1, made[:Small], false},
+		"in its smallest form": {LargeBody + 1, best, false},
+	} {
+		if got := shrinker.Can(&cache.Entry{Content: cache.Content{Status: 200, Size: tt.size, Variants: tt.variants}}); got != tt.can {
+			t.Errorf("%s: %t", name, got)
+		}
+	}
+	calls := 0
+	entry := func(n int) *cache.Entry { // with n bytes in the form that is replaced
+		variants := slices.Clone(made)
+		variants[Small].Body = make([]byte, n)
+		return &cache.Entry{Content: cache.Content{Status: 200, Size: len(body), Variants: variants}}
+	}
+	better := shrinker.Make(entry(len(body)), func() bool { calls++; return true })
+	if codings(better) != "* gzip br" || plainOf(t, &better[Small]) != string(body) || string(better[Small].ETag) != string(best[Small].ETag) || calls != 2 {
+		t.Fatalf("%q in %d pieces", codings(better), calls)
+	}
+	n := better[Small].Len()
+	for size, want := range map[int]bool{n: false, n + 1: true} {
+		if got := shrinker.Make(entry(size), func() bool { return true }); (got != nil) != want {
+			t.Errorf("%d bytes instead of %d: %q", n, size, codings(got))
+		}
+	}
+	for stop := range 2 {
+		calls = 0
+		if got := shrinker.Make(entry(len(body)), func() bool { calls++; return calls <= stop }); got != nil || calls != stop+1 {
+			t.Errorf("%q after %d pieces of %d", codings(got), calls, stop)
+		}
+	}
+	damaged := entry(len(body))
+	damaged.Variants[Gzip].Body = damaged.Variants[Gzip].Body[:100]
+	if got := shrinker.Make(damaged, func() bool { return true }); got != nil {
+		t.Errorf("half of a body: %q", codings(got))
 	}
 }
 

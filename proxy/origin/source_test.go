@@ -16,9 +16,13 @@ import (
 // TestDefaults: a function that is not given does nothing, and a share of errors that is
 // given holds.
 func TestDefaults(t *testing.T) {
-	if o := (Options{}).withDefaults(); o.MaxErrors != defaultMaxErrors {
-		t.Errorf("MaxErrors %v", o.MaxErrors)
+	defaults := (Options{}).withDefaults()
+	if defaults.MaxErrors != defaultMaxErrors {
+		t.Errorf("MaxErrors %v", defaults.MaxErrors)
 	}
+	defaults.OnDown()
+	defaults.OnSwitch("a switch")
+	defaults.OnLoad(Load{})
 	if o := (Options{MaxErrors: 0.25}).withDefaults(); o.MaxErrors != 0.25 {
 		t.Errorf("MaxErrors %v", o.MaxErrors)
 	}
