@@ -20,6 +20,7 @@ func TestCompare(t *testing.T) {
 		"the same nonsense":     {`<html>`, `<html>`, SameBytes, Difference{}},
 		"space":                 {`{"a":[1,2]}`, " { \"a\" :\t[ 1 , 2 ]\r\n} ", SameJSON, Difference{}},
 		"space in empty values": {`{"a":[],"b":{}}`, `{"a":[ ],"b":{ }}`, SameJSON, Difference{}},
+		"space around a word":   {`true`, " true\n", SameJSON, Difference{}},
 		"order of keys":         {`{"a":1,"b":[{"c":2,"d":3}]}`, `{"b":[{"d":3,"c":2}],"a":1}`, SameJSON, Difference{}},
 		"escapes":               {`{"n":"Cañon/\n\"\u005c"}`, `{"\u006e":"Ca\u00f1on\/\u000a\u0022\\"}`, SameJSON, Difference{}},
 		"escapes with a name":   {`"\b\f\r\t"`, `"\u0008\u000C\u000D\u0009"`, SameJSON, Difference{}},

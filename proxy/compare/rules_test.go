@@ -95,6 +95,26 @@ func TestNumbersByValue(t *testing.T) {
 	check(t, "["+nines+".5]", "["+nines[1:]+"8.5]", Different)
 	check(t, `[1e99999999999999999999]`, `[1e99999999999999999998]`, Different)
 	check(t, `[1e2147483648]`, `[1e2147483649]`, Different)
+	check(t, "[-"+nines+".5]", "[-"+nines[1:]+"8.5]", Different)
+	check(t, `[0.1234567890123456]`, `[0.1234567890123457]`, Different) // one digit more than exactDigits
+	// An exponent of more than 32 bits is compared as text.
+	check(t, `[1e2147483647]`, `[1.0e2147483647]`, SameJSON)
+	check(t, `[1e2147483648]`, `[1.0e2147483648]`, Different)
+}
+
+// TestTextIsNoNumber holds that strings are compared by all their characters, even if
+// they look like a number that is rounded.
+func TestTextIsNoNumber(t *testing.T) {
+	long := strings.Repeat("1", 2*exactDigits)
+	check(t, `"`+long+`.1"`, `"`+long+`.2"`, Different)
+	check(t, `"1.0"`, `"1.00"`, Different)
+}
+
+// TestObjectsInAnotherOrder holds that objects at different indexes are equal in any
+// order of their keys and of the lists in them.
+func TestObjectsInAnotherOrder(t *testing.T) {
+	check(t, `[{"a":1,"b":[1,2]},0]`, `[0,{"b":[2,1],"\u0061":1.0}]`, SameButOrder)
+	check(t, `[{"a":1,"b":[1,2]},0]`, `[0,{"b":[2,1],"c":1}]`, Different)
 }
 
 // TestDepthCountsOpenBrackets holds that closed brackets, and brackets in texts,

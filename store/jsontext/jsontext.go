@@ -71,7 +71,8 @@ func AppendPercent(dst []byte, part, whole int64) []byte {
 const exactDigits = 15
 
 // AppendDecimal appends the text of a decimal number as Python writes the
-// nearest float64: its shortest form, with ".0" for a whole number.
+// nearest float64: its shortest form, with ".0" for a whole number. A text that is no
+// number is null.
 func AppendDecimal(dst, v []byte) []byte {
 	first, point := 0, len(v)
 	if len(v) > 0 && v[0] == '-' {
@@ -102,7 +103,7 @@ func AppendDecimal(dst, v []byte) []byte {
 func appendShortest(dst, v []byte) []byte {
 	f, err := strconv.ParseFloat(string(v), 64)
 	if err != nil {
-		return append(dst, "null"...) // not reached: the column is a number
+		return append(dst, "null"...) // a numeric column delivers no such text
 	}
 	return AppendFloat(dst, f)
 }

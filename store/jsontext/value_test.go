@@ -25,6 +25,7 @@ func TestAppendDecimal(t *testing.T) {
 		{"100000000000000000000.0000", "1e+20"}, {"1234567890123456789", "1.2345678901234568e+18"},
 		{"12345678901234567890.12345678", "1.2345678901234567e+19"}, {"1e300", "1e+300"},
 		{"0.30000000000000004", "0.30000000000000004"},
+		{".5", "0.5"}, {"-.5", "-0.5"}, {"+5", "5.0"}, {"", "null"}, {"-", "null"}, {"1.2.3", "null"}, {"1-2", "null"}, // which no server delivers
 	} {
 		if got := string(AppendDecimal([]byte("x"), []byte(tt.decimal))); got != "x"+tt.want {
 			t.Errorf("%s: got %s, want %s", tt.decimal, got[1:], tt.want)
