@@ -64,9 +64,6 @@ func appendReplaced(dst, s []byte) []byte {
 			for n < len(s) && !utf8.FullRune(s[:n+1]) {
 				n++
 			}
-			if utf8.FullRune(s[:n]) {
-				n = 1
-			}
 		}
 		dst, s = utf8.AppendRune(dst, r), s[n:]
 	}

@@ -68,7 +68,7 @@ func TestOtherMeaning(t *testing.T) {
 		"/athletes/?offset=1", "/athletes/?search=ab", "/athletes/?search=AB", "/athletes/?search=a%26b%3Dc", "/athletes/?region=ab",
 		"/athletes/?checkpoint_date=2025-10-20", "/athletes/?gender=M", "/athletes/?gender=F", "/athletes/?min_races=1",
 		"/athletes/?scoring_group=", "/athletes/?algorithm_type=heavy", "/athletes/1", "/athletes/-1", "/athletes/team/1/roster",
-		"/metadata/?division=0", "/metadata/?scoring_group=", "/metadata/?checkpoint_date=",
+		"/metadata/", "/metadata/?division=0", "/metadata/?scoring_group=", "/metadata/?checkpoint_date=",
 		"/teams/1/resume", "/teams/1/resume?gender=m", "/teams/1/resume?gender=M", "/teams/1/resume?division=0",
 		"/scs/leaderboard/saga?gender=m", "/scs/leaderboard/saga?gender=", "/scs/leaderboard/nope",
 		"/snapshots/2025-10-20/metadata", "/snapshots/2025-10-2/metadata", "/snapshots/20251020/metadata",
@@ -95,6 +95,7 @@ func TestProblems(t *testing.T) {
 		"/athletes/?limit=50001":                 `{"detail":[{"type":"less_than_equal","loc":["query","limit"],"msg":"Input should be less than or equal to 50000","input":"50001","ctx":{"le":50000}}]}`,
 		"/athletes/?search=%F0%9F%8F%83":         `{"detail":[{"type":"string_too_short","loc":["query","search"],"msg":"String should have at least 2 characters","input":"🏃","ctx":{"min_length":2}}]}`,
 		"/athletes/?search=%E2%82":               `{"detail":[{"type":"string_too_short","loc":["query","search"],"msg":"String should have at least 2 characters","input":"` + "\ufffd" + `","ctx":{"min_length":2}}]}`,
+		"/athletes/?search":                      `{"detail":[{"type":"string_too_short","loc":["query","search"],"msg":"String should have at least 2 characters","input":"","ctx":{"min_length":2}}]}`,
 		"/athletes/?search=":                     `{"detail":[{"type":"string_too_short","loc":["query","search"],"msg":"String should have at least 2 characters","input":"","ctx":{"min_length":2}}]}`,
 		"/athletes/?gender=MF":                   `{"detail":[{"type":"string_pattern_mismatch","loc":["query","gender"],"msg":"String should match pattern '^[MFmf]$'","input":"MF","ctx":{"pattern":"^[MFmf]$"}}]}`,
 		"/team-knockout/?rank_group_type=d":      `{"detail":[{"type":"string_pattern_mismatch","loc":["query","rank_group_type"],"msg":"String should match pattern '^[DRC]$'","input":"d","ctx":{"pattern":"^[DRC]$"}}]}`,
@@ -122,12 +123,43 @@ func TestDecode(t *testing.T) {
 		"%e2%82": "\ufffd", "%e2%82%ac": "€", "%e2%28%a1": "\ufffd(\ufffd", "%f0%9f%8f": "\ufffd", "%f0%80%80": "\ufffd\ufffd\ufffd",
 		"%2b": "+", "%41%": "A%", "%4": "%4", "%g1%1g": "%g1%1g", "%/0%:0%@0%G0": "%/0%:0%@0%G0", "%aF%Af%c3%B1": "\ufffd\ufffdñ", "a%ffb": "a\ufffdb", "\xef\xbf\xbd%ff": "\ufffd\ufffd",
 		"%ed%a0%80": "\ufffd\ufffd\ufffd", "%00": "\x00", "%c3": "\ufffd",
+		"\x80": "\ufffd", "%e2%82(": "\ufffd(", "%f0%9f%8f%f0%9f%8f%83": "\ufffd🏃", "%\x11\x19%1\x10": "%\x11\x19%1\x10",
 	} {
 		m := &Match{}
 		m.reserve(len(in))
 		if got := string(m.decode([]byte(in), true)); got != want {
 			t.Errorf("%q: %q, want %q", in, got, want)
 		}
+	}
+}
+
+// TestDecodeNeedsNoMemory: text without an encoding is not copied, all other text has
+// room in the memory that was reserved, whatever it becomes, and no value is nil.
+func TestDecodeNeedsNoMemory(t *testing.T) {
+	m, plain, worst := &Match{}, []byte("/athletes-7.x"), bytes.Repeat([]byte{0xff}, 1000)
+	m.reserve(3 * len(worst))
+	reserved := &m.scratch[:1][0]
+	if got := m.decode(plain, true); &got[0] != &plain[0] || len(got) != len(plain) {
+		t.Errorf("%q is a copy", got)
+	}
+	for range 2 { // the second time it is reused
+		m.reserve(3 * len(worst))
+		first := m.decode(worst, true)
+		for range 2 {
+			if got := m.decode(worst, true); string(got) != strings.Repeat("\ufffd", len(worst)) {
+				t.Errorf("%q", got)
+			}
+		}
+		if &m.scratch[0] != reserved || &first[0] != &m.scratch[len(worst)] {
+			t.Error("the values have moved")
+		}
+	}
+	if m.decode(nil, true) == nil {
+		t.Error("no text is nil")
+	}
+	m = NewRouter(store.Endpoints(), "").Match([]byte("/teams/"), worst)
+	if most := 4 * (len("/teams/") + len(worst)); cap(m.scratch) < most {
+		t.Errorf("%d bytes are reserved, want %d", cap(m.scratch), most)
 	}
 }
 

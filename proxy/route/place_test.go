@@ -39,6 +39,7 @@ func TestLocate(t *testing.T) {
 		"/iz/xcri/cached-page":            {"/cached-page", "", "/iz/xcri", site},
 		"http://a":                        {"/", "", "", false},
 		"http://a?x":                      {"", "x", "", false},
+		"http:///teams/?x":                {"/teams/", "x", "", false},
 		"http://a/teams/?x":               {"/teams/", "x", "", false},
 		"https://a:80/iz/xcri/api/teams/": {"/teams/", "", "/iz/xcri/api", false},
 		"/teams/?to=http://a/":            {"/teams/", "to=http://a/", "", false},

@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/store/param"
 )
 
 // TestEveryEndpointIsReached: no endpoint's path hides another endpoint.
@@ -81,6 +82,56 @@ func TestPathParameterStands(t *testing.T) {
 	} {
 		if got, problems := keyOf(t, target); got != key {
 			t.Errorf("%s: key %q, want %q %s", target, got, key, problems)
+		}
+	}
+}
+
+// TestUnknownKeyHasNoRoute: a key outside the routes has none.
+func TestUnknownKeyHasNoRoute(t *testing.T) {
+	for _, key := range []string{"", "/", "/nowhere?limit=1", "/iz/xcri/api/teams/"} {
+		if r := testRouter.Of(key); r != nil {
+			t.Errorf("%q: %s", key, r.Path())
+		}
+	}
+}
+
+// TestSeveralPathParameters: the parameters of a path get the values in its order.
+func TestSeveralPathParameters(t *testing.T) {
+	e := &store.Endpoint{Path: "/{a}/of/{b}/{c}"}
+	for _, name := range []string{"a", "b", "c", "d"} {
+		e.Params = append(e.Params, store.Param{Name: name, Kind: param.Text, InPath: name != "d"})
+	}
+	q, err := NewRouter([]*store.Endpoint{e}, "").Resolve("/1/of/2/3?d=4")
+	if err != nil || q.Key != "/1/of/2/3?d=4" {
+		t.Fatalf("%q, %v", q.Key, err)
+	}
+	for name, want := range map[string]string{"a": "1", "b": "2", "c": "3", "d": "4"} {
+		if got := q.Query.Arg(name).Text; got != want {
+			t.Errorf("%s is %q, want %q", name, got, want)
+		}
+	}
+}
+
+// TestMatchesAreReleased: each way to use a match ends with its release.
+func TestMatchesAreReleased(t *testing.T) {
+	const times = 1000
+	for name, use := range map[string]func(rt *Router){
+		"a request":           func(rt *Router) { rt.Match([]byte("/teams/"), nil).Release() },
+		"no route":            func(rt *Router) { rt.Match([]byte("/nowhere"), nil) },
+		"the route of a key":  func(rt *Router) { rt.Of("/teams/") },
+		"a question":          func(rt *Router) { rt.Question("/teams/") },
+		"a target":            func(rt *Router) { rt.Resolve("/teams/") },
+		"a refused key":       func(rt *Router) { rt.Question("/teams/?limit=x") },
+		"a refused parameter": func(rt *Router) { rt.Resolve("/teams/?limit=x") },
+	} {
+		rt, made := NewRouter(store.Endpoints(), ""), 0
+		rt.matches.New = func() any { made++; return &Match{router: rt} }
+		for range times {
+			use(rt)
+		}
+		// The race detector and the garbage collector make a pool lose some.
+		if made == 0 || made > times/2 {
+			t.Errorf("%s: %d of %d times the match was new", name, made, times)
 		}
 	}
 }
