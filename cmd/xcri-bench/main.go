@@ -1,8 +1,8 @@
 // Command xcri-bench measures the proxy on data of production's size and compares it
 // with other programs: hits with bare fasthttp, nginx and Varnish on one core each,
 // and fills with the mariadb client. It also measures memory, a day of visitors,
-// concurrent cold requests, and the time until an import is published. It prints a
-// table with a bound for each row, and draws a chart.
+// concurrent cold requests, the time until an import is published, and visitors beside
+// an attack. It prints a table with a bound for each row, and draws a chart.
 //
 //	go run ./cmd/xcri-bench
 //
