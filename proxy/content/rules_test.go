@@ -7,6 +7,7 @@ import (
 	"math/rand"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/cache"
@@ -179,6 +180,38 @@ func TestShrinkerLimits(t *testing.T) {
 	damaged.Variants[Gzip].Body = damaged.Variants[Gzip].Body[:100]
 	if got := shrinker.Make(damaged, func() bool { return true }); got != nil {
 		t.Errorf("half of a body: %q", codings(got))
+	}
+}
+
+// TestMemoPlaces: a memo has the least power of two of places that is enough.
+func TestMemoPlaces(t *testing.T) {
+	for room, want := range map[int]int{0: 2, 1: 2, 2: 2, 3: 4, 4: 4, 5: 8, 64: 64, 65: 128} {
+		m := NewMemo[int](room)
+		if n := 2 * len(m.pairs); n != want {
+			t.Errorf("room for %d: %d places, want %d", room, n, want)
+		}
+	}
+}
+
+// TestCompressorsAreUsedAgain: writers and readers of gzip, which take much memory, are
+// not made for each body.
+func TestCompressorsAreUsedAgain(t *testing.T) {
+	const bodies = 50 // a pool may lose some of them
+	body := sampleBody(2 << 10)
+	var writers, readers int
+	pool := &sync.Pool{New: func() any { writers++; return gzipWriters.New() }}
+	before := gzipReaders.New
+	gzipReaders = sync.Pool{New: func() any { readers++; return before() }}
+	defer func() { gzipReaders = sync.Pool{New: before} }()
+	for range bodies {
+		z, ok := Inflate(&cache.Variant{Coding: "gzip", Body: compress(pool, body)})
+		if !ok {
+			t.Fatal("it is gone")
+		}
+		z.Close()
+	}
+	if writers >= bodies || readers >= bodies {
+		t.Errorf("%d writers and %d readers for %d bodies", writers, readers, bodies)
 	}
 }
 
