@@ -103,7 +103,7 @@ func TestNumbersByValue(t *testing.T) {
 }
 
 // TestTextIsNoNumber holds that strings are compared by all their characters, even if
-// they look like a number that is rounded.
+// they resemble a number that is rounded.
 func TestTextIsNoNumber(t *testing.T) {
 	long := strings.Repeat("1", 2*exactDigits)
 	check(t, `"`+long+`.1"`, `"`+long+`.2"`, Different)
