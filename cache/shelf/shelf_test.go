@@ -182,9 +182,13 @@ func TestLargestItem(t *testing.T) {
 			t.Errorf("%+v", s)
 		}
 	}
-	sh := newShelves(t, 1<<20)
-	if all := sh.Budget(Warm); !sh.HasRoom(Warm, all) || sh.HasRoom(Warm, all+1) {
+	sh, all := newShelves(t, 1<<20), newThing("all", 0)
+	most := sh.Budget(Warm)
+	if !sh.HasRoom(Warm, most) || sh.HasRoom(Warm, most+1) {
 		t.Error("the warm set has room for another size")
+	}
+	if kept, out := sh.Put(all, Warm, most); !kept || out != nil || all.Place() != Warm {
+		t.Errorf("an item of the warm set's size is %q", all.Place())
 	}
 }
 
@@ -226,6 +230,79 @@ func TestDisplacementTakesSeveral(t *testing.T) {
 	}
 	if err := audit(sh); err != nil {
 		t.Error(err)
+	}
+}
+
+// fill takes the room that is left on the hot shelf with an item that is requested often.
+func fill(sh *Shelves[*thing]) {
+	if left := sh.Budget(Hot) - sh.Bytes(Hot); left > 0 {
+		sh.Put(newThing("filler", 1<<30), Hot, left)
+	}
+}
+
+// A displacement considers displaceSample items at a time.
+func TestDisplacementConsidersASample(t *testing.T) {
+	const cost = 4 << 10
+	sh := newShelves(t, 1<<20)
+	hot := stock(sh, Hot, cost, 10*displaceAfter)
+	fill(sh)
+	hot[displaceSample+1].Asked.Store(1) // the first sample ends before it
+	item := newThing("list", displaceAfter)
+	sh.Put(item, Tail, cost)
+	for i, want := range []Place{Tail, Hot} {
+		if sh.Promote(item); item.Place() != want {
+			t.Errorf("after %d samples it is %s, want %s", i+1, item.Place(), want)
+		}
+	}
+}
+
+// If a displaced item finds no room in the tail, the caller learns of the items that leave.
+func TestDisplacementReportsWhatLeaves(t *testing.T) {
+	const cost = 10_000
+	sh := newShelves(t, 1<<20)
+	all := stock(sh, Hot, 2*cost, 1)
+	fill(sh)
+	tail := stock(sh, Tail, cost, displaceAfter)
+	all = append(all, tail...)
+	out := sh.Promote(tail[0]) // leaves room for half of the displaced item
+	if tail[0].Place() != Hot || len(out) == 0 {
+		t.Errorf("it is %s, and %d left", tail[0].Place(), len(out))
+	}
+	for _, item := range all {
+		if gone := item.Place() == Nowhere; gone != slices.Contains(out, item) {
+			t.Errorf("%s is %q, reported %t", item.Key, item.Place(), !gone)
+		}
+	}
+	if err := audit(sh); err != nil {
+		t.Error(err)
+	}
+}
+
+// Each byte of the warm set is taken from the budget of the hot shelf or of the tail.
+func TestShareOfEachByte(t *testing.T) {
+	sh := newShelves(t, 1<<20)
+	for warm := range int64(10) {
+		sh.Share(warm)
+		hot, tail, absent := sh.shares(warm)
+		if sh.Budget(Hot) != hot || sh.Budget(Tail) != tail || hot+tail+absent+warm != 1<<20 {
+			t.Errorf("beside %d bytes: hot %d, want %d; tail %d, want %d", warm, sh.Budget(Hot), hot, sh.Budget(Tail), tail)
+		}
+		if err := audit(sh); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// A shelf gives up as many items as its budget needs.
+func TestExcess(t *testing.T) {
+	const cost = 10_000
+	sh := newShelves(t, 1<<20)
+	stock(sh, Hot, cost, 1)
+	hot := sh.all[Hot]
+	for over, want := range map[int64]int{-1: 0, 0: 0, 1: 1, cost: 1, cost + 1: 2, 3 * cost: 3} {
+		if hot.Budget = hot.Bytes - over; len(hot.excess()) != want {
+			t.Errorf("%d bytes over the budget: %d items, want %d", over, len(hot.excess()), want)
+		}
 	}
 }
 

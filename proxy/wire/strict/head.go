@@ -183,7 +183,7 @@ func isURL(target []byte) bool {
 			if i := bytes.IndexAny(host, "/?"); i >= 0 {
 				host = host[:i]
 			}
-			return len(host) > 0 && isHost(host)
+			return isHost(host)
 		}
 	}
 	return false
