@@ -8,6 +8,7 @@ import (
 	"io"
 	"strings"
 	"testing"
+	"testing/iotest"
 
 	"github.com/lewistv/xcri-proxy/proxy/wire/stricttest"
 )
@@ -140,6 +141,24 @@ func TestReceiverFails(t *testing.T) {
 		err := ReadBody(bufio.NewReaderSize(strings.NewReader(text), MaxHead), &h, func([]byte) error { calls++; return full })
 		if err != full || calls != 1 {
 			t.Errorf("%v after %d calls", err, calls)
+		}
+	}
+}
+
+// An error of the connection is reported as it is, and the early end of a body is not
+// taken for the end of the connection.
+func TestConnectionFails(t *testing.T) {
+	lost := errors.New("connection lost")
+	for give, want := range map[error]error{lost: lost, io.EOF: io.ErrUnexpectedEOF} {
+		for head, text := range map[string]string{ofFive: "hel", inChunks: "5\r\nhel"} {
+			var h Head
+			if err := h.read(head); err != nil {
+				t.Fatal(err)
+			}
+			from := io.MultiReader(strings.NewReader(text), iotest.ErrReader(give))
+			if err := ReadBody(bufio.NewReaderSize(from, MaxHead), &h, func([]byte) error { return nil }); err != want {
+				t.Errorf("%v becomes %v, want %v", give, err, want)
+			}
 		}
 	}
 }

@@ -145,6 +145,34 @@ func TestHasControl(t *testing.T) {
 	}
 }
 
+// TestClasses: each class has the bytes of its definition and no others.
+func TestClasses(t *testing.T) {
+	const alphanumeric = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+	for c := range 256 {
+		for of, want := range map[class]bool{
+			isToken:      strings.IndexByte(alphanumeric+"!#$%&'*+-.^_`|~", byte(c)) >= 0,
+			isDecimal:    strings.IndexByte(alphanumeric[:10], byte(c)) >= 0,
+			isTargetByte: c > ' ' && c != '#' && c != 0x7f,
+			isHostByte:   strings.IndexByte(alphanumeric+"-._", byte(c)) >= 0,
+		} {
+			if got := all([]byte{byte(c)}, of); got != want {
+				t.Errorf("%q in class %d: %t", rune(c), of, got)
+			}
+		}
+	}
+}
+
+// TestEqualFold: only a letter equals its other case.
+func TestEqualFold(t *testing.T) {
+	for _, lower := range []string{"a", "m", "z", "-", "/", ":", "1"} {
+		for c := range 128 {
+			if got, want := equalFold([]byte{byte(c)}, lower), strings.EqualFold(string(rune(c)), lower); got != want {
+				t.Errorf("%q and %q: %t", rune(c), lower, got)
+			}
+		}
+	}
+}
+
 // FuzzHead: fasthttp parses every head that is accepted, with the same result.
 func FuzzHead(f *testing.F) {
 	for _, tt := range stricttest.PlainHeads {

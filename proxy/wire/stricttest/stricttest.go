@@ -214,5 +214,8 @@ var RefusedChunks = map[string]string{
 	"a trailer with a NUL":          "0\r\nx: \x00\r\n\r\n",
 	"a folded trailer":              "0\r\nx: y\r\n z\r\n\r\n",
 	"a long trailer":                "0\r\nx: " + strings.Repeat("x", 4<<10) + "\r\n\r\n",
+	"a long line like a trailer":    strings.Repeat("x", 300) + ": y\r\n\r\n",
+	"extensions, then a trailer":    strings.Repeat("1;"+strings.Repeat("x", 200)+"\r\nh\r\n", 20) + "1;" + strings.Repeat("x", 200) + "\r\na: b\r\n\r\n",
+	"a trailer a byte too long":     "0\r\nx:" + strings.Repeat("y", 4<<10-3) + "\r\n\r\n",
 	"many trailers":                 "0\r\n" + strings.Repeat("x: "+strings.Repeat("y", 1000)+"\r\n", 6) + "\r\n",
 }
