@@ -83,9 +83,8 @@ func firstScreen(b *browser) (text string) {
 func expectState(t *testing.T, b *browser, state string, words ...string) {
 	t.Helper()
 	b.await(fmt.Sprintf(`document.querySelector('#state').innerText.startsWith(%q)`, state))
-	text := ""
 	for deadline := time.Now().Add(soon); ; time.Sleep(20 * time.Millisecond) {
-		text = firstScreen(b)
+		text := firstScreen(b)
 		missing := ""
 		for _, word := range words {
 			if !strings.Contains(text, word) {

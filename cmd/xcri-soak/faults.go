@@ -61,6 +61,9 @@ func (l *lab) readers(ctx context.Context) (ids []int64) {
 			ids = append(ids, id)
 		}
 	}
+	if rows.Err() != nil {
+		return nil
+	}
 	return ids
 }
 

@@ -142,9 +142,9 @@ func (l *lab) startDatabases(ctx context.Context) error {
 	var both sync.WaitGroup
 	var err error
 	both.Go(func() { l.twin, err = mariadb.Start(mariadb.Options{}) })
-	real, err2 := mariadb.Start(mariadb.Options{})
+	served, err2 := mariadb.Start(mariadb.Options{})
 	both.Wait()
-	if l.real = real; err != nil || err2 != nil {
+	if l.real = served; err != nil || err2 != nil {
 		return errors.Join(err, err2)
 	}
 	if l.root, err = l.real.Root(mariadb.Database); err != nil {

@@ -31,7 +31,7 @@ type truth struct {
 
 // newTruth reads the answers to targets from the twin. Targets that are no question of
 // the API are left out.
-func newTruth(ctx context.Context, twin, real *mariadb.Server, targets []string, late time.Duration) (t *truth, err error) {
+func newTruth(ctx context.Context, twin, served *mariadb.Server, targets []string, late time.Duration) (t *truth, err error) {
 	t = &truth{record: judge.New(late), router: route.NewRouter(store.Endpoints(), ""), keys: map[string]store.Query{}}
 	for _, target := range targets {
 		q, err := t.router.Resolve(target)
@@ -43,7 +43,7 @@ func newTruth(ctx context.Context, twin, real *mariadb.Server, targets []string,
 	if t.twin, err = twin.Root(mariadb.Database); err != nil {
 		return nil, err
 	}
-	if t.real, err = real.Root(mariadb.Database); err != nil {
+	if t.real, err = served.Root(mariadb.Database); err != nil {
 		return nil, err
 	}
 	for _, db := range []*sql.DB{t.twin, t.real} {

@@ -18,6 +18,7 @@ func ExampleTraces_Begin() {
 	var ctx fasthttp.RequestCtx
 	ctx.Init(&fasthttp.Request{}, &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)}, nil)
 	ctx.Request.Header.Set(trace.Header, "apache-42")
-	fmt.Println(traces.Begin(&ctx).ID, traces.Begin(&ctx) == traces.Begin(&ctx))
+	first, again := traces.Begin(&ctx), traces.Begin(&ctx)
+	fmt.Println(first.ID, first == again)
 	// Output: apache-42 true
 }
