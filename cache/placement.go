@@ -49,18 +49,18 @@ func (c *Cache) store(v *slot.Version) {
 
 // keep makes a version the served version of a slot, and keeps the slot where it is if
 // the version belongs and fits there.
-func (c *Cache) keep(s *slot.Slot, v *slot.Version) (kept bool) {
-	if s.Place() != shelf.Warm {
-		return c.shelve(s, v)
-	}
-	if c.shelves.Fits(s, v.Cost()) {
-		kept = c.move(s, v, shelf.Warm)
-	} else { // it has outgrown the warm set
+func (c *Cache) keep(s *slot.Slot, v *slot.Version) {
+	switch {
+	case s.Place() != shelf.Warm:
+		c.shelve(s, v)
+		return
+	case c.shelves.Fits(s, v.Cost()):
+		c.move(s, v, shelf.Warm)
+	default: // it has outgrown the warm set
 		c.shelves.LeaveOut(1)
-		kept = c.shelve(s, v)
+		c.shelve(s, v)
 	}
 	c.share(c.shelves.Bytes(shelf.Warm))
-	return kept
 }
 
 // shelve puts a slot with the given version where it belongs outside the warm set.

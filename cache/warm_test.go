@@ -580,6 +580,22 @@ func TestKeysThatLeaveTheWarmSet(t *testing.T) {
 	})
 }
 
+// Slots that leave the warm set find the room that they took from the other shelves.
+func TestWarmSetGivesItsRoom(t *testing.T) {
+	const lists = 9 // more than the tail holds beside them
+	o := &fakeOrigin{size: 50_000}
+	c := newCache(t, o, Options{Bytes: 1 << 20})
+	publish(t, c, o.generation(), keys("list", lists)...)
+	if tail := c.shelves.Budget(shelf.Tail); tail >= lists*int64(o.size) {
+		t.Fatalf("the tail has %d bytes", tail)
+	}
+	publish(t, c, o.generation())
+	for _, k := range keys("list", lists) {
+		where(t, c, k, "tail")
+	}
+	checkShelves(t, c)
+}
+
 // A key that is named twice is charged once.
 func TestKeyTwiceInTheWarmSet(t *testing.T) {
 	c := newCache(t, &fakeOrigin{}, Options{})
