@@ -201,15 +201,20 @@ func (l *lab) purge(ctx context.Context, hard bool) error {
 	return nil
 }
 
+// restart is not interrupted by the end of the run, which would leave a process that
+// has just begun.
 func (l *lab) restart(ctx context.Context, signal syscall.Signal, supervised bool) error {
+	ctx = context.WithoutCancel(ctx)
 	l.truth.record.Restarted()
 	err := l.proxies.restart(ctx, signal, supervised)
 	l.truth.record.Restarted()
 	return err
 }
 
-// handOver needs a proxy with a socket of its own.
+// handOver needs a proxy with a socket of its own. The end of the run does not interrupt
+// it: see restart.
 func (l *lab) handOver(ctx context.Context, _ time.Duration) error {
+	ctx = context.WithoutCancel(ctx)
 	if l.proxies.supervised {
 		if err := l.restart(ctx, syscall.SIGTERM, false); err != nil {
 			return err
