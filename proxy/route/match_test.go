@@ -134,7 +134,7 @@ func TestDecode(t *testing.T) {
 }
 
 // TestDecodeNeedsNoMemory: text without an encoding is not copied, all other text has
-// room in the memory that was reserved, whatever it becomes, and no value is nil.
+// room in the memory that was reserved, and no value is nil.
 func TestDecodeNeedsNoMemory(t *testing.T) {
 	m, plain, worst := &Match{}, []byte("/athletes-7.x"), bytes.Repeat([]byte{0xff}, 1000)
 	m.reserve(3 * len(worst))
