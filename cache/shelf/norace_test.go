@@ -8,7 +8,6 @@ package shelf
 import (
 	"strconv"
 	"testing"
-	"testing/synctest"
 	"time"
 )
 
@@ -60,35 +59,4 @@ func TestRequestsDecide(t *testing.T) {
 	if err := audit(sh); err != nil {
 		t.Error(err)
 	}
-}
-
-// Requests for keys and for items in the tail are counted: the key with more requests than
-// the items displaces one of them, at its first attempt, and a key with fewer does not.
-func TestRequestsAreCounted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		const cost, batch = 10_000, 64 // ristretto counts 64 requests at a time
-		sh := newShelves(t, 1<<20)
-		items := stock(sh, Tail, cost, touchEvery)
-		for range 14 { // its counters end at 15
-			for _, item := range items {
-				sh.Note(&item.Label, touchEvery)
-			}
-			synctest.Wait()
-		}
-		touch := func(key string, times int) {
-			for n := range times {
-				if sh.Touch(key); n%batch == 0 {
-					synctest.Wait()
-				}
-			}
-		}
-		touch("seldom", 4)
-		touch("unknown", batch)
-		touch("often", 4*batch)
-		for key, want := range map[string]bool{"never": false, "seldom": false, "often": true} {
-			if kept, _ := sh.Put(newThing(key, 0), Tail, cost); kept != want {
-				t.Errorf("a key that was requested %s is kept: %t", key, kept)
-			}
-		}
-	})
 }
