@@ -7,12 +7,13 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/share"
 )
 
 // hint is the Preload of the site's files.
 func (p *Proxy) hint(ctx *fasthttp.RequestCtx, tag []byte) []byte {
 	path, _, _ := bytes.Cut(ctx.RequestURI(), []byte("?"))
-	return p.opts.Preload.Open(p.opts.TrustedProxies.Of(ctx).Address, path, tag, p.isHit)
+	return p.opts.Preload.Open(share.Of(p.opts.TrustedProxies.Of(ctx).Address), path, tag, p.isHit)
 }
 
 // isHit reports whether a target would be answered by a fresh entry now.
@@ -36,5 +37,5 @@ func (p *Proxy) observe(ctx *fasthttp.RequestCtx, e *cache.Entry) {
 	if len(e.Variants) > content.Small {
 		size = e.Variants[content.Small].Len()
 	}
-	p.opts.Preload.Asked(p.opts.TrustedProxies.Of(ctx).Address, referer, ctx.RequestURI(), size)
+	p.opts.Preload.Asked(share.Of(p.opts.TrustedProxies.Of(ctx).Address), referer, ctx.RequestURI(), size)
 }

@@ -2,6 +2,7 @@ package proxy
 
 import (
 	"context"
+	"fmt"
 	"net/netip"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/preload"
+	"github.com/lewistv/xcri-proxy/proxy/visitor"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -22,10 +24,11 @@ setTimeout(() => fetch('/iz/xcri/api` + listTarget + `').then(a => a.text()).the
 // taught returns a learner that has observed twenty visits to the page of the app.
 func taught(t *testing.T) *preload.Learner {
 	learner := preload.New()
-	path, client := []byte("/iz/xcri/"), netip.MustParseAddr("127.0.0.1")
+	path := []byte("/iz/xcri/")
 	tag := content.OfFile([]byte(appPage), true)[content.Identity].ETag
 	synctest.Test(t, func(*testing.T) {
-		for range 20 {
+		for n := range 20 {
+			client := netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 51, 100, byte(n)}), 32)
 			learner.Open(client, path, tag, func(string) bool { return true })
 			learner.Asked(client, []byte("http://127.0.0.1/iz/xcri/"), []byte("/iz/xcri/api"+listTarget), 1<<20)
 			time.Sleep(time.Minute)
@@ -85,7 +88,7 @@ func TestObserve(t *testing.T) {
 	dir := t.TempDir()
 	putFile(t, dir, "index.html", appPage)
 	opts := siteOptions(t, dir)
-	opts.Preload = preload.New()
+	opts.Preload, opts.TrustedProxies = preload.New(), visitor.Trust{netip.MustParsePrefix("127.0.0.0/8")}
 	opts.Origin = &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		return store.Answer{Status: 200, Body: sampleBody(200 << 10)}, nil
 	}}
@@ -94,8 +97,8 @@ func TestObserve(t *testing.T) {
 	for range 2 {
 		get(t, base, list) // the second is a hit
 	}
-	open := func() string {
-		ctx := requestCtx("GET", "/iz/xcri/?tab=2", "Sec-Fetch-Dest", "document")
+	open := func(client string) string {
+		ctx := requestCtx("GET", "/iz/xcri/?tab=2", "Sec-Fetch-Dest", "document", "X-Forwarded-For", client)
 		p.handle(ctx)
 		return string(ctx.Response.Header.Peek("Link"))
 	}
@@ -112,17 +115,18 @@ func TestObserve(t *testing.T) {
 	}
 	synctest.Test(t, func(t *testing.T) {
 		for n := range 10 {
-			if link := open(); link != "" {
+			client := fmt.Sprint("198.51.100.", n)
+			if link := open(client); link != "" {
 				t.Errorf("visit %d: Link %s", n, link)
 			}
 			if quick(referer) || !quick("https://rankings.example/iz/xcri/faq") || !quick("") {
 				t.Error("the fast path takes a request of the visit, or leaves others")
 			}
-			p.handle(requestCtx("GET", list, "Referer", referer, "Accept-Encoding", "gzip"))
-			p.handle(requestCtx("HEAD", list, "Referer", referer))
+			p.handle(requestCtx("GET", list, "Referer", referer, "Accept-Encoding", "gzip", "X-Forwarded-For", client))
+			p.handle(requestCtx("HEAD", list, "Referer", referer, "X-Forwarded-For", client))
 			time.Sleep(time.Minute)
 		}
-		if link := open(); link != "<"+list+">; rel=preload; as=fetch; crossorigin" {
+		if link := open("198.51.100.1"); link != "<"+list+">; rel=preload; as=fetch; crossorigin" {
 			t.Errorf("Link %s", link)
 		}
 	})

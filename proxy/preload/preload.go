@@ -5,12 +5,15 @@
 // while the lists that the page requests, as their Referer shows, are counted for it. A
 // page gets a hint once a list followed it in nine of ten observed visits. Every
 // sampleth visit is still observed without a hint, since a list that was hinted at is
-// requested whether the page needs it or not. So a wrong hint is dropped.
+// requested whether the page needs it or not. So a wrong hint is dropped. A client is
+// observed once among the recent visits to a page, so that no client alone chooses the
+// list that all browsers load.
 package preload
 
 import (
 	"bytes"
 	"net/netip"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -48,7 +51,7 @@ type Learner struct {
 
 // visit is a visit of a client to a page.
 type visit struct {
-	client netip.Addr
+	client netip.Prefix
 	path   string
 	end    time.Time
 	lists  map[string]bool // that the page has requested; guarded by the learner's lock
@@ -59,9 +62,12 @@ type page struct {
 	tag       string // the ETag of the page's file
 	visits    int
 	unwatched int // visits with a hint since the last observed visit
-	lists     map[string]*list
-	hint      []byte // value of Link; nil for none
-	target    string // of the hint
+	// clients are the clients of the last observed visits, at most remembered, the oldest
+	// first.
+	clients []netip.Prefix
+	lists   map[string]*list
+	hint    []byte // value of Link; nil for none
+	target  string // of the hint
 }
 
 // list has the counts of a list that a page requests.
@@ -70,10 +76,10 @@ type list struct{ visits, size int }
 // New returns a Learner that has observed nothing.
 func New() *Learner { return &Learner{pages: map[string]*page{}} }
 
-// Open is called when a client opens a page, with the path of the page and the ETag of
-// its file. It returns the value of a Link header, or nil. Ready reports whether a list
+// Open is called when a client, all addresses of a prefix, opens a page, with the path of
+// the page and the ETag of its file. It returns the value of a Link header, or nil. Ready reports whether a list
 // can be answered from the cache.
-func (l *Learner) Open(client netip.Addr, path, tag []byte, ready func(target string) bool) []byte {
+func (l *Learner) Open(client netip.Prefix, path, tag []byte, ready func(target string) bool) []byte {
 	if l == nil || len(path) > maxTarget {
 		return nil
 	}
@@ -89,10 +95,11 @@ func (l *Learner) Open(client netip.Addr, path, tag []byte, ready func(target st
 		p = &page{tag: string(tag), lists: map[string]*list{}}
 		l.pages[string(path)] = p
 	}
-	observed := l.visit.Load() == nil && (p.hint == nil || p.unwatched >= sample-1)
+	due := p.hint == nil || p.unwatched >= sample-1
 	switch {
-	case observed:
+	case due && l.visit.Load() == nil && !slices.Contains(p.clients, client):
 		p.unwatched = 0
+		p.note(client)
 		l.visit.Store(&visit{client: client, path: string(path), end: now.Add(window), lists: map[string]bool{}})
 		return nil
 	case p.hint == nil || !ready(p.target):
@@ -114,7 +121,7 @@ func (l *Learner) Observes(referer []byte) bool {
 
 // Asked is called when a client has got a list of a size as sent, or its own copy was
 // confirmed, from the cache.
-func (l *Learner) Asked(client netip.Addr, referer, target []byte, size int) {
+func (l *Learner) Asked(client netip.Prefix, referer, target []byte, size int) {
 	v := l.visit.Load()
 	if v == nil || v.client != client || len(target) > maxTarget || !fits(target) || string(pathOf(referer)) != v.path {
 		return
@@ -151,6 +158,14 @@ func (l *Learner) end(now time.Time) {
 		p.visits++
 		p.judge()
 	}
+}
+
+// note adds the client of an observed visit.
+func (p *page) note(client netip.Prefix) {
+	if len(p.clients) == remembered {
+		p.clients = slices.Delete(p.clients, 0, 1)
+	}
+	p.clients = append(p.clients, client)
 }
 
 // judge chooses the page's hint: the largest list that nearly all visits request.

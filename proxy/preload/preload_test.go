@@ -12,8 +12,8 @@ import (
 )
 
 var (
-	alice = netip.MustParseAddr("203.0.113.7")
-	bob   = netip.MustParseAddr("2001:db8::7")
+	alice = netip.MustParsePrefix("203.0.113.7/32")
+	bob   = netip.MustParsePrefix("2001:db8::/64")
 )
 
 const (
@@ -25,26 +25,36 @@ const (
 func always(string) bool { return true }
 
 // open opens a page for a client, and returns the hint.
-func open(l *Learner, client netip.Addr, page string) string {
+func open(l *Learner, client netip.Prefix, page string) string {
 	return string(l.Open(client, []byte(page), []byte(`"1"`), always))
 }
 
 // ask is a request of a client's page for a list.
-func ask(l *Learner, client netip.Addr, page, target string, size int) {
+func ask(l *Learner, client netip.Prefix, page, target string, size int) {
 	referer := []byte("https://rankings.example" + page + "?tab=2")
 	if l.Observes(referer) {
 		l.Asked(client, referer, []byte(target), size)
 	}
 }
 
-// visits are n visits of a client to a page that requests lists.
+// someone returns the client of the nth visit; no two visits have the same client.
+func someone(n int) netip.Prefix {
+	return netip.PrefixFrom(netip.AddrFrom4([4]byte{198, 51, byte(n >> 8), byte(n)}), 32)
+}
+
+// visited is the number of visits of all tests.
+var visited int
+
+// visits are n visits of different clients to a page that requests lists.
 func visits(l *Learner, n int, page string, lists ...string) (hints int) {
 	for range n {
-		if open(l, alice, page) != "" {
+		visited++
+		client := someone(visited)
+		if open(l, client, page) != "" {
 			hints++
 		}
 		for _, target := range lists {
-			ask(l, alice, page, target, len(target)<<10)
+			ask(l, client, page, target, len(target)<<10)
 		}
 		time.Sleep(window)
 	}
@@ -78,26 +88,30 @@ func TestHint(t *testing.T) {
 // A list that nine of ten visits do not request is no hint, nor is a small answer, nor
 // the list of another client's or another page's visit, nor a request after the window.
 func TestNoHint(t *testing.T) {
-	for name, visit := range map[string]func(l *Learner, n int){
-		"too few visits": func(l *Learner, n int) {
+	for name, visit := range map[string]func(l *Learner, client netip.Prefix, n int){
+		"too few visits": func(l *Learner, client netip.Prefix, n int) {
 			if n%10 > 1 {
-				ask(l, alice, front, men, 1<<20)
+				ask(l, client, front, men, 1<<20)
 			}
 		},
-		"small":           func(l *Learner, _ int) { ask(l, alice, front, men, leastSize-1) },
-		"another client":  func(l *Learner, _ int) { ask(l, bob, front, men, 1<<20) },
-		"another page":    func(l *Learner, _ int) { ask(l, alice, front+"faq", men, 1<<20) },
-		"too late":        func(l *Learner, _ int) { time.Sleep(window); ask(l, alice, front, men, 1<<20) },
-		"another address": func(l *Learner, n int) { ask(l, alice, front, fmt.Sprint(men, "&n=", n), 1<<20) },
-		"no path":         func(l *Learner, _ int) { ask(l, alice, front, "//evil.example/", 1<<20) },
-		"a quote":         func(l *Learner, _ int) { ask(l, alice, front, `/">`, 1<<20) },
-		"a comma":         func(l *Learner, _ int) { ask(l, alice, front, `/a,b`, 1<<20) },
-		"too long":        func(l *Learner, _ int) { ask(l, alice, front, "/"+strings.Repeat("x", maxTarget), 1<<20) },
-		"no page":         func(l *Learner, _ int) { l.Asked(alice, []byte("about:blank"), []byte(men), 1<<20) },
-		"only a host":     func(l *Learner, _ int) { l.Asked(alice, []byte("https://a"), []byte(men), 1<<20) },
-		"twice in every 2nd": func(l *Learner, n int) {
+		"small":           func(l *Learner, client netip.Prefix, _ int) { ask(l, client, front, men, leastSize-1) },
+		"another client":  func(l *Learner, _ netip.Prefix, _ int) { ask(l, bob, front, men, 1<<20) },
+		"another page":    func(l *Learner, client netip.Prefix, _ int) { ask(l, client, front+"faq", men, 1<<20) },
+		"too late":        func(l *Learner, client netip.Prefix, _ int) { time.Sleep(window); ask(l, client, front, men, 1<<20) },
+		"another address": func(l *Learner, client netip.Prefix, n int) { ask(l, client, front, fmt.Sprint(men, "&n=", n), 1<<20) },
+		"no path":         func(l *Learner, client netip.Prefix, _ int) { ask(l, client, front, "//evil.example/", 1<<20) },
+		"a quote":         func(l *Learner, client netip.Prefix, _ int) { ask(l, client, front, `/">`, 1<<20) },
+		"a comma":         func(l *Learner, client netip.Prefix, _ int) { ask(l, client, front, `/a,b`, 1<<20) },
+		"too long": func(l *Learner, client netip.Prefix, _ int) {
+			ask(l, client, front, "/"+strings.Repeat("x", maxTarget), 1<<20)
+		},
+		"no page": func(l *Learner, client netip.Prefix, _ int) {
+			l.Asked(client, []byte("about:blank"), []byte(men), 1<<20)
+		},
+		"only a host": func(l *Learner, client netip.Prefix, _ int) { l.Asked(client, []byte("https://a"), []byte(men), 1<<20) },
+		"twice in every 2nd": func(l *Learner, client netip.Prefix, n int) {
 			for range 2 * (n % 2) {
-				ask(l, alice, front, men, 1<<20)
+				ask(l, client, front, men, 1<<20)
 			}
 		},
 	} {
@@ -105,15 +119,40 @@ func TestNoHint(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				l := New()
 				for n := range 50 {
-					if hint := open(l, alice, front); hint != "" {
+					client := someone(n)
+					if hint := open(l, client, front); hint != "" {
 						t.Fatalf("visit %d: %s", n, hint)
 					}
-					visit(l, n)
+					visit(l, client, n)
 					time.Sleep(window)
 				}
 			})
 		})
 	}
+}
+
+// A single client does not choose the list that all browsers load, however often it opens
+// the page.
+func TestOneClientGivesNoHint(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := New()
+		for n := range 10 * remembered {
+			if hint := open(l, alice, front); hint != "" {
+				t.Fatalf("visit %d: %s", n, hint)
+			}
+			ask(l, alice, front, men, 1<<20)
+			time.Sleep(window)
+		}
+		visits(l, 20, front, dates)
+		for range 10 * remembered {
+			open(l, alice, front)
+			ask(l, alice, front, men, 1<<20)
+			time.Sleep(window)
+		}
+		if all := l.Hints(); len(all) != 1 || all[0].List != dates {
+			t.Errorf("%+v", all)
+		}
+	})
 }
 
 // A hint whose list is no longer requested is dropped, and a page whose file changes
