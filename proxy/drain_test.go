@@ -51,7 +51,7 @@ func TestDrain(t *testing.T) {
 	<-begun
 
 	drained := make(chan struct{})
-	const quiet = 500 * time.Millisecond
+	const quiet = 2 * time.Second
 	start := time.Now()
 	go func() { p.Drain(t.Context(), quiet); close(drained) }()
 	for !p.stopping.Load() {

@@ -62,6 +62,14 @@ func (l *Listener) Close() error {
 	return l.Listener.Close()
 }
 
+// SyscallConn returns the socket of the listener, if the listener has a socket.
+func (l *Listener) SyscallConn() (syscall.RawConn, error) {
+	if system, ok := l.Listener.(syscall.Conn); ok {
+		return system.SyscallConn()
+	}
+	return nil, errors.ErrUnsupported
+}
+
 // Paused returns how often accepting has paused.
 func (l *Listener) Paused() int64 { return l.paused.Load() }
 

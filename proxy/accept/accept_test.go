@@ -109,3 +109,19 @@ func TestCloseEndsPause(t *testing.T) {
 		}
 	})
 }
+
+// TestSocket: the socket of a listener is reached through the Listener, so that the kernel
+// can be asked about the queue.
+func TestSocket(t *testing.T) {
+	tcp, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tcp.Close()
+	if raw, err := New(tcp, slog.Default()).SyscallConn(); raw == nil || err != nil {
+		t.Errorf("%v, %v", raw, err)
+	}
+	if raw, err := New(&scripted{}, slog.Default()).SyscallConn(); raw != nil || !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("without a socket: %v, %v", raw, err)
+	}
+}

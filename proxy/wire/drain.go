@@ -12,12 +12,17 @@ import (
 // drainTick is the interval at which a drain checks for connections to close.
 const drainTick = 20 * time.Millisecond
 
+// queueTime is the longest time for which a drain waits until the connections in the
+// listener's queue are accepted. Clients that go on connecting could keep the queue filled.
+const queueTime = time.Second
+
 // Drain stops accepting connections and closes the open connections without losing a
-// request: a connection on which nothing has arrived for quiet is closed. The Handler
+// request: connections that the kernel has accepted already are served, and a connection on which nothing has arrived for quiet is closed. The Handler
 // should close the connection with each answer meanwhile. Drain returns when no
 // connection is left, or ctx ends. The listener is closed, not shut down, so that another
 // process that holds it too goes on accepting.
 func (s *Server) Drain(ctx context.Context, quiet time.Duration) {
+	s.conns.awaitQueue(ctx)
 	s.conns.closeListener()
 	left := map[*Conn]bool{}
 	tick := time.NewTicker(drainTick)
@@ -56,6 +61,17 @@ func (c *conns) served() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.serving = false
+}
+
+// awaitQueue waits until Serve has accepted the connections that wait in the listener's
+// queue: closing the listener would reset them, with the requests that they carry.
+func (c *conns) awaitQueue(ctx context.Context) {
+	c.mu.Lock()
+	ln := c.listener
+	c.mu.Unlock()
+	for end := time.Now().Add(queueTime); ln != nil && socket.Waiting(ln) && time.Now().Before(end) && ctx.Err() == nil; {
+		time.Sleep(time.Millisecond)
+	}
 }
 
 // closeListener closes the listener, if there is a listener, and refuses later listeners.

@@ -5,3 +5,5 @@ package socket
 import "net"
 
 func HungUp(net.Conn) bool { return false }
+
+func Waiting(net.Listener) bool { return false }
