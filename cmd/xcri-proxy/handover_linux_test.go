@@ -77,6 +77,7 @@ func TestReplace(t *testing.T) {
 	t.Run("wrong sockets", func(t *testing.T) { testWrongSockets(t, newService(t, programs)) })
 	t.Run("listeners", func(t *testing.T) { testListeners(t, newService(t, programs)) })
 	t.Run("activated listeners", func(t *testing.T) { testActivatedListeners(t, newService(t, programs)) })
+	t.Run("access log", func(t *testing.T) { testAccessLog(t, newService(t, programs)) })
 	t.Run("hand-over", func(t *testing.T) { testHandOver(t, newService(t, programs), filepath.Join(programs, "v2")) })
 }
 

@@ -3,22 +3,28 @@ package accesslog
 import (
 	"errors"
 	"os"
+	"path/filepath"
 	"sync"
 	"syscall"
 
 	"github.com/DeRuina/timberjack"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/flock"
 )
 
 // mode is the mode of a new file, as timberjack makes it: it has the addresses of visitors.
 const mode = 0o640
 
-// file is a regular file that is rotated. It is opened at the first line, and again after
-// a failure.
+// file is a regular file that is rotated. During a hand-over two processes write to it, and
+// one of them rotates it. Each write opens the file that is at the path then, appends to
+// it, and has the folder locked meanwhile: no line goes to a file that is being rotated,
+// or is overwritten. timberjack renames, compresses and removes files, and writes none: it
+// would write at its own offset, over the lines of the other process.
 type file struct {
 	opts Options
 
 	mu      sync.Mutex
-	rotated *timberjack.Logger // nil while another process rotates the file
+	rotator *timberjack.Logger // nil while another process rotates the file
 }
 
 func newFile(opts Options) *file {
@@ -32,13 +38,11 @@ func (f *file) share(shared bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	switch {
-	case shared && f.rotated != nil:
-		_ = f.rotated.Close() // the lines are written already
-		f.rotated = nil
-	case !shared && f.rotated == nil:
-		f.rotated = &timberjack.Logger{
-			Filename: f.opts.Path, MaxSize: int(max(1, f.opts.Size>>20)), MaxBackups: f.opts.Files, Compression: "gzip",
-		}
+	case shared && f.rotator != nil:
+		_ = f.rotator.Close() // it has written nothing
+		f.rotator = nil
+	case !shared && f.rotator == nil:
+		f.rotator = &timberjack.Logger{Filename: f.opts.Path, MaxBackups: f.opts.Files, Compression: "gzip"}
 	}
 }
 
@@ -46,8 +50,13 @@ func (f *file) share(shared bool) {
 func (f *file) Write(lines []byte) (int, error) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	if f.rotated != nil {
-		return f.rotated.Write(lines)
+	// A file system without locks, such as some network file systems, gets the lines all
+	// the same.
+	if unlock, err := flock.Lock(filepath.Dir(f.opts.Path)); err == nil {
+		defer unlock()
+	}
+	if err := f.rotate(len(lines)); err != nil {
+		return 0, err
 	}
 	to, err := os.OpenFile(f.opts.Path, os.O_WRONLY|os.O_APPEND|os.O_CREATE, mode)
 	if err != nil {
@@ -55,6 +64,18 @@ func (f *file) Write(lines []byte) (int, error) {
 	}
 	n, err := to.Write(lines)
 	return n, errors.Join(err, to.Close())
+}
+
+// rotate rotates the file if more bytes do not fit.
+func (f *file) rotate(more int) error {
+	if f.rotator == nil {
+		return nil
+	}
+	info, err := os.Stat(f.opts.Path)
+	if err != nil || info.Size() == 0 || info.Size()+int64(more) <= f.opts.Size {
+		return nil // no file, or room in it
+	}
+	return f.rotator.RotateWithReason("size")
 }
 
 // device is anything but a regular file, such as a FIFO. A FIFO without a reader can't be

@@ -175,6 +175,61 @@ func TestShare(t *testing.T) {
 	}
 }
 
+// TestRotationWhileShared: a process that rotates the file loses or overwrites no line of
+// a process that shares it, and the other way round.
+func TestRotationWhileShared(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "access.log")
+	opts := Options{Path: path, Size: 1 << 20, Files: 100}
+	owner, other := newFile(opts), newFile(opts)
+	other.share(true)
+	filler := strings.Repeat("x", 32<<10)
+	write := func(f *file, target string) {
+		if _, err := f.Write(Combined.appendLine(nil, request(target))); err != nil {
+			t.Error(err)
+		}
+	}
+	want := map[string]bool{}
+	for i := range 40 { // in turns: 40 lines of each, three rotations
+		for name, f := range map[string]*file{"owner": owner, "other": other} {
+			target := fmt.Sprintf("/turns/%s/%d", name, i)
+			want[target] = true
+			write(f, target+"?"+filler)
+		}
+	}
+	var all sync.WaitGroup
+	for name, f := range map[string]*file{"owner": owner, "other": other} {
+		for i := range 200 {
+			want[fmt.Sprintf("/together/%s/%d", name, i)] = true
+		}
+		all.Go(func() {
+			for i := range 200 {
+				write(f, fmt.Sprintf("/together/%s/%d?%s", name, i, filler))
+			}
+		})
+	}
+	all.Wait()
+	owner.share(true) // waits for the compression
+	rotated, _ := filepath.Glob(filepath.Join(filepath.Dir(path), "access-*"))
+	if len(rotated) < 4 {
+		t.Errorf("rotated: %q", rotated)
+	}
+	for _, name := range append(rotated, path) {
+		err := ReadFile(name, nil, func(e Entry, ok bool) {
+			target, _, _ := strings.Cut(e.Target, "?")
+			if !ok || !want[target] {
+				t.Errorf("%s: a damaged or repeated line %.60q", name, target)
+			}
+			delete(want, target)
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+	if len(want) > 0 {
+		t.Errorf("%d lines are lost", len(want))
+	}
+}
+
 // TestFullDisk: without room for lines nothing blocks, and they are dropped and counted.
 func TestFullDisk(t *testing.T) {
 	if _, err := os.Stat("/dev/full"); err != nil {

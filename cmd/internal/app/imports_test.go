@@ -29,13 +29,14 @@ cache/shelf: cache/admission
 cache/slot: cache/entry cache/reads cache/shelf
 cache/snapshot: cache cache/atomicfile
 cache/turns:
-cmd/internal/accesslog: cmd/internal/queue proxy/admin/api
+cmd/internal/accesslog: cmd/internal/flock cmd/internal/queue proxy/admin/api
 cmd/internal/adminclient: config proxy/admin/api
 cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/accesslog cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/preload proxy/reply proxy/site proxy/trace store
 cmd/internal/cgroup:
 cmd/internal/console:
 cmd/internal/exit: cmd/internal/adminclient
-cmd/internal/handover:
+cmd/internal/flock:
+cmd/internal/handover: cmd/internal/flock
 cmd/internal/idle:
 cmd/internal/load: cmd/internal/adminclient cmd/internal/console cmd/internal/exit cmd/internal/load/client cmd/internal/load/measure cmd/internal/load/visitors
 cmd/internal/load/client: cmd/internal/load/visitors

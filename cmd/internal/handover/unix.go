@@ -11,15 +11,19 @@ import (
 	"path/filepath"
 	"syscall"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/flock"
 )
 
 // probeTimeout limits the attempt to connect to an existing socket.
 const probeTimeout = time.Second
 
 // bindUnix listens on a new Unix socket with a mode. A socket at path that no
-// process accepts on is stale and removed first; any other file is refused.
+// process accepts on is stale and removed first; any other file is refused. The folder is
+// locked, so that two processes that start or stop at the same time can't remove each
+// other's socket.
 func bindUnix(path string, mode fs.FileMode) (net.Listener, error) {
-	unlock, err := lockFolder(path)
+	unlock, err := flock.Lock(filepath.Dir(path))
 	if err != nil {
 		return nil, err
 	}
@@ -40,26 +44,12 @@ func bindUnix(path string, mode fs.FileMode) (net.Listener, error) {
 
 // removeUnix removes a socket that no process accepts on.
 func removeUnix(path string) error {
-	unlock, err := lockFolder(path)
+	unlock, err := flock.Lock(filepath.Dir(path))
 	if err != nil {
 		return err
 	}
 	defer unlock()
 	return removeStale(path)
-}
-
-// lockFolder locks the folder of a path, so that two processes that start or stop
-// at the same time can't remove each other's socket.
-func lockFolder(path string) (unlock func() error, err error) {
-	folder, err := os.Open(filepath.Dir(path))
-	if err != nil {
-		return nil, err
-	}
-	if err := syscall.Flock(int(folder.Fd()), syscall.LOCK_EX); err != nil {
-		folder.Close()
-		return nil, fmt.Errorf("lock its folder: %w", err)
-	}
-	return folder.Close, nil
 }
 
 // removeStale is removeUnix with the folder locked.
