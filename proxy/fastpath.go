@@ -55,8 +55,7 @@ func (f *fastPath) answer(dst []byte, h *wire.Head) (header []byte, v *cache.Var
 		return nil, nil, false
 	}
 	f.p.cache.Count(&known.ref)
-	counted.Outcomes[cache.Hit].Add(1)
-	counted.Latency.Record(time.Since(now))
+	counted.Answered(cache.Hit, time.Since(now))
 	return header, v, true
 }
 
@@ -66,7 +65,6 @@ func (f *fastPath) prepare(to []byte, h *wire.Head, e *cache.Entry, now time.Tim
 	age := f.p.age(e, cache.Hit, now)
 	v, tag := f.p.sender.Negotiator.Select(e.Variants, h.AcceptEncoding, h.IfNoneMatch)
 	if tag != nil {
-		f.p.metrics.NotModified.Add(1)
 		f.p.metrics.Statuses.Add(fasthttp.StatusNotModified)
 		return f.appendHeader(to, nil, tag, age, now), nil
 	}

@@ -24,23 +24,13 @@ import (
 // handle answers one request of the public listener.
 func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 	p.guard(ctx, p.serve)
-	if ctx.UserValue(ownKey) == nil {
-		p.metrics.Statuses.Add(ctx.Response.StatusCode())
-	}
 }
 
-// ownKey is the user value that marks a request of an operator or a supervisor, which
-// does not count as a visitor's.
-const ownKey = "own"
+// own marks a request of an operator or a supervisor, which does not count as a visitor's.
+func (p *Proxy) own(ctx *fasthttp.RequestCtx) { p.traces.Note(ctx).Admin = true }
 
-// own marks a request of an operator or a supervisor.
-func (p *Proxy) own(ctx *fasthttp.RequestCtx) {
-	ctx.SetUserValue(ownKey, true)
-	p.traces.Note(ctx).Admin = true
-}
-
-// guard calls serve for one request and recovers from its panic, which would otherwise
-// close the connection.
+// guard calls serve for one request, counts the status of the answer, and recovers from a
+// panic, which would otherwise close the connection.
 func (p *Proxy) guard(ctx *fasthttp.RequestCtx, serve func(*fasthttp.RequestCtx)) {
 	defer func() {
 		if r := recover(); r != nil {
@@ -48,7 +38,9 @@ func (p *Proxy) guard(ctx *fasthttp.RequestCtx, serve func(*fasthttp.RequestCtx)
 			ctx.Response.Reset()
 			reply.Fail(ctx, fasthttp.StatusInternalServerError, "Internal Server Error")
 		}
-		p.traces.End(ctx)
+		if t := p.traces.End(ctx); t == nil || !t.Admin {
+			p.metrics.Statuses.Add(ctx.Response.StatusCode())
+		}
 		if p.stopping.Load() {
 			ctx.SetConnectionClose()
 		}
@@ -148,8 +140,6 @@ func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, known *target) cache.Outco
 	for err == nil && !p.respond(ctx, entry, outcome) {
 		entry, outcome, err = p.answer(ctx, &known.ref) // the entry has left the cache
 	}
-	counted := p.metrics.Route(known.route.ID)
-	counted.Outcomes[outcome].Add(1)
 	if t := p.traceOf(ctx, outcome); t != nil {
 		t.Outcome, t.Route, t.Key = outcome.String(), known.route.Path(), known.ref.Key
 	}
@@ -159,7 +149,7 @@ func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, known *target) cache.Outco
 	if outcome == cache.Hit {
 		p.observe(ctx, entry)
 	}
-	counted.Latency.Record(time.Since(ctx.Time()))
+	p.metrics.Route(known.route.ID).Answered(outcome, time.Since(ctx.Time()))
 	return outcome
 }
 

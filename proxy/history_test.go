@@ -129,7 +129,7 @@ func TestRecord(t *testing.T) {
 		done := make(chan struct{})
 		go func() { defer close(done); p.admin.Run(ctx) }()
 		time.Sleep(time.Minute + time.Second)
-		p.metrics.Route(0).Outcomes[cache.Miss].Add(1)
+		p.metrics.Route(0).Answered(cache.Miss, 0)
 		time.Sleep(10 * time.Second)
 		got := samplesOf(p, 0)
 		if len(got) != 7 || got[5].All != (api.Flow{}) || got[6].All.Outcomes[cache.Miss] != 1 || got[6].Seconds != 10 {

@@ -29,6 +29,9 @@ func (p *Proxy) isHit(target string) bool {
 // observe counts an answer from the cache for the page that asks for it, if a visit to
 // that page is observed.
 func (p *Proxy) observe(ctx *fasthttp.RequestCtx, e *cache.Entry) {
+	if !p.opts.Preload.Observing() {
+		return
+	}
 	referer := ctx.Request.Header.Referer()
 	if !p.opts.Preload.Observes(referer) || !ctx.IsGet() || e.Status != fasthttp.StatusOK {
 		return

@@ -32,7 +32,7 @@ func (p *Proxy) ServeAdmin(ln net.Listener) error {
 func (p *Proxy) servePrivate(ctx *fasthttp.RequestCtx) {
 	p.headers.Common(&ctx.Response.Header)
 	at := p.router.Locate(ctx.RequestURI())
-	p.traces.Note(ctx).Admin = true
+	p.own(ctx)
 	if at.Site || !p.admin.Serve(ctx, at.Path, true) && !p.serveProbe(ctx, at.Path) {
 		reply.Fail(ctx, fasthttp.StatusNotFound, "Not Found")
 	}

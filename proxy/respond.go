@@ -6,18 +6,13 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
-	"github.com/lewistv/xcri-proxy/proxy/reply"
 )
 
 // respond sends an entry in the client's preferred variant, or a 304. It returns false
 // if the entry and its bodies have left the cache; the caller then repeats the lookup.
 func (p *Proxy) respond(ctx *fasthttp.RequestCtx, e *cache.Entry, outcome cache.Outcome) bool {
-	h := &ctx.Response.Header
-	p.headers.Cached(outcome).CopyTo(h)
+	p.headers.Begin(&ctx.Response.Header, outcome, p.age(e, outcome, ctx.Time()))
 	p.cors.Apply(ctx)
-	var digits [20]byte
-	h.SetCanonical(reply.HeaderAge, fasthttp.AppendUint(digits[:0], p.age(e, outcome, ctx.Time())))
-
 	ctx.Response.SetStatusCode(e.Status)
 	v := p.sender.Select(ctx, e.Variants)
 	return v == nil || p.sender.Variant(ctx, v, e.Variants, e.Size)

@@ -22,8 +22,8 @@ func (a *Admin) conditions(now time.Time) []api.Condition {
 		},
 	}
 	for _, r := range a.opts.Routes.Routes() {
-		spread := a.opts.Metrics.Route(r.ID).Latency.Read()
-		f.Counts.Latency.Add(&spread)
+		counted := a.opts.Metrics.Route(r.ID).Read()
+		f.Counts.Latency.Add(&counted.Latency)
 	}
 	f.Database.Pool = a.opts.Store.Stats()
 	f.Database.DownSince, f.Database.Error = a.opts.Outage.Since()

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/valyala/fasthttp"
+
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/admin/process"
@@ -27,7 +29,7 @@ func (a *Admin) Stats() api.Stats {
 		},
 		Traffic: api.Traffic{
 			Requests: api.Requests{
-				Outcomes: map[string]int64{}, Statuses: map[string]int64{}, NotModified: a.opts.Metrics.NotModified.Load(), Rejected: a.opts.Metrics.Rejected.Load(),
+				Outcomes: map[string]int64{}, Statuses: map[string]int64{}, NotModified: a.opts.Metrics.Statuses.Of(fasthttp.StatusNotModified), Rejected: a.opts.Metrics.Rejected.Load(),
 				Inflated: a.opts.Metrics.Inflated.Load(), Panics: a.opts.Metrics.Panics.Load(), Open: conns.Open,
 				Refusals: api.Refusals{Refused: conns.Refused, AdminRefused: a.gate.Refused(), ClientRefused: a.opts.Shares.Refused()},
 			},
@@ -54,11 +56,11 @@ func (a *Admin) Stats() api.Stats {
 	var all metrics.Spread
 	for _, r := range a.opts.Routes.Routes() {
 		counted := a.opts.Metrics.Route(r.ID)
-		latency := counted.Latency.Read()
-		all.Add(&latency)
-		route := api.Route{Outcomes: map[string]int64{}, Fills: newFills(counted.Fills.Stats()), Latency: newLatency(&latency), Loads: newLoads(counted)}
+		now := counted.Read()
+		all.Add(&now.Latency)
+		route := api.Route{Outcomes: map[string]int64{}, Fills: newFills(counted.Fills.Stats()), Latency: newLatency(&now.Latency), Loads: newLoads(counted)}
 		for o := range cache.Outcomes {
-			n := counted.Outcomes[o].Load()
+			n := now.Outcomes[o]
 			route.Outcomes[o.String()] = n
 			stats.Requests.Outcomes[o.String()] += n
 		}

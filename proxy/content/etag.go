@@ -10,8 +10,8 @@ import "bytes"
 func matchETag(plain, selected, header []byte, accepted *weights) []byte {
 	for more := len(header) > 0; more; {
 		var tag []byte
-		tag, header, more = bytes.Cut(header, []byte(","))
-		tag = bytes.TrimPrefix(bytes.TrimSpace(tag), []byte("W/"))
+		tag, header, more = cutItem(header)
+		tag = bytes.TrimPrefix(tag, []byte("W/"))
 		if string(tag) == "*" || bytes.Equal(tag, selected) {
 			return selected
 		}
@@ -23,14 +23,22 @@ func matchETag(plain, selected, header []byte, accepted *weights) []byte {
 	return nil
 }
 
+// cutItem cuts a list at its first comma. It returns the item before the comma, without
+// the spaces around it, the rest, and whether there was a comma.
+func cutItem(list []byte) (item, rest []byte, more bool) {
+	if i := bytes.IndexByte(list, ','); i >= 0 {
+		return bytes.TrimSpace(list[:i]), list[i+1:], true
+	}
+	return bytes.TrimSpace(list), nil, false
+}
+
 // Matches reports whether an If-Match header names a body, whose tag without a coding
 // is plain. A coding is of no importance for it, and tags are compared strongly.
 // Source: RFC 9110, 13.1.1.
 func Matches(plain, header []byte) bool {
 	for more := len(header) > 0; more; {
 		var tag []byte
-		tag, header, more = bytes.Cut(header, []byte(","))
-		tag = bytes.TrimSpace(tag)
+		tag, header, more = cutItem(header)
 		if string(tag) == "*" {
 			return true
 		}

@@ -80,7 +80,7 @@ func parseAccept(accept []byte) weights {
 	other, otherIdentity := 0, 1
 	for more := len(accept) > 0; more; {
 		var item []byte
-		item, accept, more = bytes.Cut(accept, []byte(","))
+		item, accept, more = cutItem(accept)
 		name, params, _ := bytes.Cut(item, []byte(";"))
 		name = bytes.TrimSpace(name)
 		if len(name) > 2 && name[0]|0x20 == 'x' && name[1] == '-' {

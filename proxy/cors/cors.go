@@ -32,6 +32,9 @@ var methods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT
 
 // Apply adds the fields for a page of another site.
 func (c *Policy) Apply(ctx *fasthttp.RequestCtx) {
+	if len(c.origins) == 0 {
+		return
+	}
 	origin := ctx.Request.Header.PeekCanonical(headerOrigin)
 	if len(origin) == 0 || !c.allows(origin) {
 		return

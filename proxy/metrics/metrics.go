@@ -11,11 +11,10 @@ import (
 
 // Metrics holds the counters of a proxy. It is safe for concurrent use.
 type Metrics struct {
-	Rejected    atomic.Int64 // requests with a wrong parameter
-	Passed      atomic.Int64 // requests for the old API
-	NotModified atomic.Int64 // answers without a body: the client has it
-	Inflated    atomic.Int64 // bodies decompressed for a client that takes no coding
-	Panics      atomic.Int64
+	Rejected atomic.Int64 // requests with a wrong parameter
+	Passed   atomic.Int64 // requests for the old API
+	Inflated atomic.Int64 // bodies decompressed for a client that takes no coding
+	Panics   atomic.Int64
 
 	// Statuses counts the answers to visitors: all but admin pages and probes.
 	Statuses Statuses
@@ -46,11 +45,13 @@ const Sources = 2
 
 // Route holds the counters of one route.
 type Route struct {
-	Outcomes [cache.Outcomes]atomic.Int64
-	Fills    Durations
-	Loads    [Sources]Loads // by source
-	Latency  Latencies      // from a request to its answer
+	Fills   Durations
+	Loads   [Sources]Loads // by source
+	answers [cache.Outcomes]Latencies
 }
+
+// Answered counts an answer, and the time from its request to it.
+func (r *Route) Answered(o cache.Outcome, took time.Duration) { r.answers[o].Record(took) }
 
 // Loads counts the loads from one source.
 type Loads struct{ OK, Failed atomic.Int64 }
@@ -59,6 +60,7 @@ type Loads struct{ OK, Failed atomic.Int64 }
 type Reading struct {
 	Outcomes [cache.Outcomes]int64
 	Latency  Spread
+	Took     time.Duration // from the requests to their answers, all together
 	Fills    int64
 	FillTime time.Duration // of all fills together
 }
@@ -66,9 +68,11 @@ type Reading struct {
 // Read returns the counts of this moment.
 func (r *Route) Read() (now Reading) {
 	for o := range now.Outcomes {
-		now.Outcomes[o] = r.Outcomes[o].Load()
+		spread := r.answers[o].Read()
+		now.Outcomes[o] = spread.Count()
+		now.Latency.Add(&spread)
+		now.Took += r.answers[o].Total()
 	}
-	now.Latency = r.Latency.Read()
 	now.Fills, now.FillTime = r.Fills.count.Load(), time.Duration(r.Fills.total.Load())
 	return now
 }
@@ -79,7 +83,7 @@ func (r *Reading) Since(earlier *Reading) (d Reading) {
 		d.Outcomes[o] = r.Outcomes[o] - earlier.Outcomes[o]
 	}
 	d.Latency = r.Latency.Since(&earlier.Latency)
-	d.Fills, d.FillTime = r.Fills-earlier.Fills, r.FillTime-earlier.FillTime
+	d.Took, d.Fills, d.FillTime = r.Took-earlier.Took, r.Fills-earlier.Fills, r.FillTime-earlier.FillTime
 	return d
 }
 
@@ -89,6 +93,7 @@ func (r *Reading) Add(o *Reading) {
 		r.Outcomes[i] += o.Outcomes[i]
 	}
 	r.Latency.Add(&o.Latency)
+	r.Took += o.Took
 	r.Fills += o.Fills
 	r.FillTime += o.FillTime
 }

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
 )
 
 func TestLatencyBuckets(t *testing.T) {
@@ -74,10 +76,9 @@ func TestReading(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m := New(2)
 		r := m.Route(1)
-		count := func(outcome, times int) {
+		count := func(outcome cache.Outcome, times int) {
 			for range times {
-				r.Outcomes[outcome].Add(1)
-				r.Latency.Record(time.Millisecond)
+				r.Answered(outcome, time.Millisecond)
 				timer := r.Fills.Start()
 				time.Sleep(time.Second)
 				timer.Stop()
@@ -102,7 +103,7 @@ func TestReading(t *testing.T) {
 		if other := m.Route(0).Read(); other != (Reading{}) {
 			t.Errorf("of another route: %+v", other)
 		}
-		if total := r.Latency.Total(); total != 5*time.Millisecond {
+		if total := r.Read().Took; total != 5*time.Millisecond {
 			t.Errorf("%v in total", total)
 		}
 	})

@@ -17,6 +17,9 @@ func (s *Statuses) Add(code int) {
 	s.counts[code-lowestStatus].Add(1)
 }
 
+// Of returns the number of answers with a code that HTTP knows.
+func (s *Statuses) Of(code int) int64 { return s.counts[code-lowestStatus].Load() }
+
 // Read returns the counts of this moment, without the codes that no answer has had.
 func (s *Statuses) Read() map[int]int64 {
 	counts := map[int]int64{}

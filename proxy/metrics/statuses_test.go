@@ -14,6 +14,9 @@ func TestStatuses(t *testing.T) {
 	if got := s.Read(); !maps.Equal(got, want) {
 		t.Errorf("%v, want %v", got, want)
 	}
+	if ok, none := s.Of(200), s.Of(201); ok != 2 || none != 0 {
+		t.Errorf("%d of 200, %d of 201", ok, none)
+	}
 	if got := s.Classes(); got != [5]int64{1, 2, 1, 1, 6} {
 		t.Errorf("%v", got)
 	}

@@ -109,6 +109,9 @@ func (l *Learner) Open(client netip.Prefix, path, tag []byte, ready func(target 
 	return p.hint
 }
 
+// Observing reports whether a visit is observed.
+func (l *Learner) Observing() bool { return l != nil && l.visit.Load() != nil }
+
 // Observes reports whether requests with a Referer header may belong to the observed
 // visit. It costs an atomic load while no visit is observed.
 func (l *Learner) Observes(referer []byte) bool {

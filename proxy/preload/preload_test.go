@@ -32,7 +32,7 @@ func open(l *Learner, client netip.Prefix, page string) string {
 // ask is a request of a client's page for a list.
 func ask(l *Learner, client netip.Prefix, page, target string, size int) {
 	referer := []byte("https://rankings.example" + page + "?tab=2")
-	if l.Observes(referer) {
+	if l.Observing() && l.Observes(referer) {
 		l.Asked(client, referer, []byte(target), size)
 	}
 }
@@ -203,7 +203,7 @@ func TestBounds(t *testing.T) {
 // A nil Learner gives no hints.
 func TestNil(t *testing.T) {
 	var l *Learner
-	if l.Open(alice, []byte(front), nil, always) != nil || l.Observes([]byte("https://a"+front)) || l.Hints() != nil {
+	if l.Open(alice, []byte(front), nil, always) != nil || l.Observing() || l.Observes([]byte("https://a"+front)) || l.Hints() != nil {
 		t.Error("a nil Learner learns")
 	}
 }

@@ -28,7 +28,12 @@ type Headers struct {
 	every fasthttp.ResponseHeader // of every answer
 	// cached are the headers of answers from the cache, by outcome.
 	cached [cache.Outcomes]fasthttp.ResponseHeader
+	hits   [readyAges]fasthttp.ResponseHeader // by age
 }
+
+// readyAges is the number of ages, in seconds, for which the header of a hit is made in
+// advance. Polls confirm the entries more often.
+const readyAges = 64
 
 // Reuse says in Cache-Control how long clients may reuse an answer from the cache, and how
 // much longer while they refresh it.
@@ -60,7 +65,16 @@ func NewHeaders(reuse Reuse) *Headers {
 		h.cached[o].SetCanonical(HeaderCacheControl, cacheControl)
 		h.cached[o].SetCanonical(HeaderCacheStatus, cacheStatus[o])
 	}
+	for age := range h.hits {
+		h.cached[cache.Hit].CopyTo(&h.hits[age])
+		setAge(&h.hits[age], age)
+	}
 	return h
+}
+
+func setAge(h *fasthttp.ResponseHeader, age int) {
+	var digits [20]byte
+	h.SetCanonical(HeaderAge, fasthttp.AppendUint(digits[:0], age))
 }
 
 // cacheControl returns the value of Cache-Control. Without an age a browser asks each time
@@ -94,6 +108,16 @@ var cacheStatus = func() (texts [cache.Outcomes][]byte) {
 
 // CacheStatus returns the value of Cache-Status for an outcome. It must not be changed.
 func CacheStatus(o cache.Outcome) []byte { return cacheStatus[o] }
+
+// Begin begins the header of an answer from the cache with an age in seconds.
+func (h *Headers) Begin(to *fasthttp.ResponseHeader, o cache.Outcome, age int) {
+	if o == cache.Hit && age < readyAges {
+		h.hits[age].CopyTo(to)
+		return
+	}
+	h.cached[o].CopyTo(to)
+	setAge(to, age)
+}
 
 // Cached returns the header of answers from the cache with an outcome. It must not be
 // changed.

@@ -47,7 +47,6 @@ func (s *Sender) Select(ctx *fasthttp.RequestCtx, variants []cache.Variant) *cac
 	if tag == nil {
 		return v
 	}
-	s.metrics.NotModified.Add(1)
 	out.SetCanonical(reply.HeaderETag, tag)
 	out.SetContentType("")
 	ctx.Response.SetStatusCode(fasthttp.StatusNotModified)

@@ -49,7 +49,7 @@ func TestRecord(t *testing.T) {
 			t.Errorf("Server-Timing: %s", timing)
 		}
 		time.Sleep(9 * time.Millisecond)
-		ts.Sent(ctx, 9*time.Millisecond)
+		ts.Sent(ctx)
 		want := &api.Request{
 			At: began, Status: 404, Bytes: 17, Outcome: "miss", TookMS: 36, ID: "id-1",
 			Asked:  api.Asked{Method: "GET", Target: "/teams/?gender=M", Proto: "HTTP/1.1", Route: "/teams/", Key: "/teams/?gender=M"},
@@ -102,7 +102,7 @@ func TestWatch(t *testing.T) {
 			ts.Note(ctx).Outcome = "hit"
 		}
 		ts.End(ctx)
-		ts.Sent(ctx, 0)
+		ts.Sent(ctx)
 		if id := ctx.Response.Header.Peek(Header); len(id) > 0 {
 			t.Errorf("the hit has the ID %s", id)
 		}
@@ -131,7 +131,8 @@ func TestBytesOfClients(t *testing.T) {
 		t.Errorf("%s", got)
 	}
 	ts.Begin(ctx)
-	ts.Sent(ctx, 0)
+	ts.End(ctx)
+	ts.Sent(ctx)
 	r := (*traced)[0]
 	if len(r.Agent) != maxText || len(r.Referer) != maxText {
 		t.Errorf("%d and %d bytes", len(r.Agent), len(r.Referer))
@@ -178,7 +179,7 @@ func TestLog(t *testing.T) {
 	ts.Begin(miss).Outcome = "miss"
 	for _, ctx := range []*fasthttp.RequestCtx{hit, miss} {
 		ts.End(ctx)
-		ts.Sent(ctx, time.Millisecond)
+		ts.Sent(ctx)
 	}
 	if len(log.requests) != 2 || log.requests[0].Outcome != "hit" || log.requests[0].ID != "" || log.requests[1].Outcome != "miss" || log.requests[1].ID == "" {
 		t.Errorf("%+v", log.requests)

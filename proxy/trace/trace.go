@@ -67,6 +67,8 @@ type Trace struct {
 	Outcome    string // as in Cache-Status; empty for a request that asked the cache for nothing
 	Route, Key string // of the read API; empty for other requests
 	Admin      bool   // for a page of operators
+	// answered is when the answer was ready to be sent.
+	answered time.Time
 }
 
 // New returns Traces.
@@ -116,34 +118,42 @@ func (ts *Traces) Note(ctx *fasthttp.RequestCtx) *Trace {
 	return t
 }
 
-// End adds the ID to an answer that is traced, and the phases of the fill to an answer that
-// was filled for this request. An answer that reports a failure of ours is traced in any
-// case.
-func (ts *Traces) End(ctx *fasthttp.RequestCtx) {
+// End is called when an answer is ready to be sent. It adds the ID to an answer that is
+// traced, and the phases of the fill to an answer that was filled for this request. An
+// answer that reports a failure of ours is traced in any case. End returns the request's
+// trace, or nil.
+func (ts *Traces) End(ctx *fasthttp.RequestCtx) *Trace {
 	t, _ := ctx.UserValue(userKey).(*Trace)
-	if t == nil || t.ID == "" {
-		if ctx.Response.StatusCode() < fasthttp.StatusInternalServerError {
-			return
-		}
+	switch {
+	case ctx.Response.StatusCode() >= fasthttp.StatusInternalServerError:
 		t = ts.Begin(ctx)
+	case t == nil && ts.Watched():
+		t = ts.Note(ctx)
 	}
-	ctx.Response.Header.Set(Header, t.ID)
-	if t.Outcome == cache.Miss.String() && t.Fill != nil {
-		ctx.Response.Header.SetBytesV(timingHeader, appendTiming(nil, t.Fill.Times(), time.Since(ctx.Time())))
+	if t == nil {
+		return nil
 	}
+	t.answered = time.Now()
+	if t.ID != "" {
+		ctx.Response.Header.Set(Header, t.ID)
+		if t.Outcome == cache.Miss.String() && t.Fill != nil {
+			ctx.Response.Header.SetBytesV(timingHeader, appendTiming(nil, t.Fill.Times(), t.answered.Sub(ctx.Time())))
+		}
+	}
+	return t
 }
 
-// Sent reports a request whose answer was sent, which took the time sending.
-func (ts *Traces) Sent(ctx *fasthttp.RequestCtx, sending time.Duration) {
+// Sent reports a request whose answer was sent, after End.
+func (ts *Traces) Sent(ctx *fasthttp.RequestCtx) {
 	t, _ := ctx.UserValue(userKey).(*Trace)
-	traced, watched := t != nil && t.ID != "", ts.Watched()
+	if t == nil {
+		return
+	}
+	traced, watched := t.ID != "", ts.Watched()
 	if !traced && !watched {
 		return
 	}
-	if t == nil {
-		t = &Trace{}
-	}
-	took := time.Since(ctx.Time()) - sending
+	took, sending := t.answered.Sub(ctx.Time()), time.Since(t.answered)
 	r := ts.record(ctx, t, took, sending)
 	if traced {
 		if ts.opts.Slow > 0 && took >= ts.opts.Slow {

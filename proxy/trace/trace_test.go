@@ -103,7 +103,7 @@ func TestEnd(t *testing.T) {
 				time.Sleep(tt.took)
 				ctx.Response.SetStatusCode(tt.status)
 				ts.End(ctx)
-				ts.Sent(ctx, 0)
+				ts.Sent(ctx)
 				if got := string(ctx.Response.Header.Peek(Header)); (got == "id-1") != tt.id || !tt.id && got != "" {
 					t.Errorf("the answer's ID is %q", got)
 				}

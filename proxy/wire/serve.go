@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"time"
 
 	"github.com/valyala/fasthttp"
 
@@ -197,9 +196,8 @@ func (c *Conn) handle(h *strict.Head, size int) bool {
 	ctx.Response.Header.SetNoDefaultContentType(true)
 	closes, http10 := h.Closes, h.HTTP10
 	c.server.opts.Handler(ctx)
-	answered := time.Now()
 	err := c.respond(closes, http10)
-	c.server.opts.Sent(ctx, time.Since(answered))
+	c.server.opts.Sent(ctx)
 	return err == nil
 }
 

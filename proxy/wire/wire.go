@@ -39,9 +39,9 @@ type Head = strict.Head
 type Options struct {
 	// Handler answers a request. It must not panic.
 	Handler fasthttp.RequestHandler
-	// Sent is called after the Handler's answer to a request was sent, or could not be,
-	// with the time that the sending took. It must neither block nor panic; nil ignores it.
-	Sent func(ctx *fasthttp.RequestCtx, took time.Duration)
+	// Sent is called after the Handler's answer to a request was sent, or could not be. It
+	// must neither block nor panic; nil ignores it.
+	Sent func(ctx *fasthttp.RequestCtx)
 	// Answer is the fast path: it may append the header of the answer to a plain
 	// request to dst. The body, which may be nil, follows it; the Server releases it.
 	// If Answer returns false, the Handler gets the request. Nil means no fast path.
@@ -100,7 +100,7 @@ func (o Options) withDefaults() Options {
 		o.TakesBody = func([]byte) bool { return true }
 	}
 	if o.Sent == nil {
-		o.Sent = func(*fasthttp.RequestCtx, time.Duration) {}
+		o.Sent = func(*fasthttp.RequestCtx) {}
 	}
 	if o.OnPanic == nil {
 		o.OnPanic = func(string, any) {}

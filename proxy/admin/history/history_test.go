@@ -35,8 +35,7 @@ func newClock(at time.Time) *clock {
 // sample adds a sample after some hits, each of which took a time.
 func (c *clock) sample(hits int, took time.Duration) {
 	for range hits {
-		c.teams.Outcomes[cache.Hit].Add(1)
-		c.teams.Latency.Record(took)
+		c.teams.Answered(cache.Hit, took)
 		c.answers[1]++
 	}
 	c.h.Sample(c.now, Reading{Routes: []metrics.Reading{c.teams.Read(), {}}, Answers: c.answers}, Gauges{RSS: 1, PoolInUse: 2})

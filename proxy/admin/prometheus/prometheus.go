@@ -347,9 +347,9 @@ func (m *metricsText) durations(routes []*route.Route, counted *metrics.Metrics)
 	sorted := slices.SortedFunc(slices.Values(routes), func(a, b *route.Route) int { return cmp.Compare(a.Path(), b.Path()) })
 	m.begin("xcri_request_duration_seconds", histogram, "Time from a request to its answer, by route.")
 	for _, r := range sorted {
-		latency, path := &counted.Route(r.ID).Latency, r.Path()
+		now, path := counted.Route(r.ID).Read(), r.Path()
 		var below int64
-		for i, n := range latency.Read() {
+		for i, n := range now.Latency {
 			below += n
 			if i < metrics.Bounds && i%4 == 0 {
 				bound := metrics.Bound(i).Seconds()
@@ -357,7 +357,7 @@ func (m *metricsText) durations(routes []*route.Route, counted *metrics.Metrics)
 			}
 		}
 		m.add("_bucket", float64(below), "route", path, "le", "+Inf")
-		m.add("_sum", latency.Total().Seconds(), "route", path)
+		m.add("_sum", now.Took.Seconds(), "route", path)
 		m.add("_count", float64(below), "route", path)
 	}
 }
