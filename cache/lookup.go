@@ -2,6 +2,7 @@ package cache
 
 import (
 	"context"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -173,3 +174,6 @@ const (
 var outcomeNames = [Outcomes]string{"hit", "stale", "stale_error", "miss", "coalesced", "pass", "error"}
 
 func (o Outcome) String() string { return outcomeNames[o] }
+
+// OutcomeNames returns the names of all outcomes. The caller may change the slice.
+func OutcomeNames() []string { return slices.Clone(outcomeNames[:]) }

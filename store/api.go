@@ -69,6 +69,9 @@ func Changed(before, after map[Scope]Rows) []Scope { return scope.Changed(before
 // ParseScope reads the text that Scope.String writes.
 func ParseScope(text string) (Scope, error) { return scope.Parse(text) }
 
+// ParsePattern reads a scope as an operator writes it, with * for any.
+func ParsePattern(text string) (Scope, error) { return scope.ParsePattern(text) }
+
 // NewGeneration returns the generation of calculations, in the order of their
 // scopes.
 func NewGeneration(calculations ...Calculation) *Generation {

@@ -21,8 +21,7 @@ func addClientFlags(cmd *cobra.Command, more ...string) (at *string) {
 
 // addAskFlags adds to cmd the flags of the commands that make one call.
 func addAskFlags(cmd *cobra.Command) (asJSON *bool, timeout *time.Duration) {
-	return cmd.Flags().Bool("json", false, "print JSON"),
-		cmd.Flags().Duration("timeout", adminclient.MaxTimeout, "longest wait for the answer")
+	return cmd.Flags().Bool("json", false, "print JSON"), addTimeout(cmd, adminclient.MaxTimeout)
 }
 
 // client reads the configuration of cmd and returns it with a client of the admin

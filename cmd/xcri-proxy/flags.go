@@ -6,11 +6,14 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/lewistv/xcri-proxy/config"
+	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/store"
 )
 
 const precedence = `Every setting is a flag, an environment variable or a line KEY=value of the file
@@ -68,6 +71,46 @@ func addKeyFlags(cmd *cobra.Command, keys []config.Key) {
 	})
 }
 
+// routeNames returns the paths of all endpoints, which name routes.
+func routeNames() (names []string) {
+	for _, e := range store.Endpoints() {
+		names = append(names, e.Path)
+	}
+	return names
+}
+
+// checkRoutes validates the values of a flag --route.
+func checkRoutes(names []string) error {
+	for _, name := range names {
+		if _, err := route.NewRouter(store.Endpoints(), "").Named(name); err != nil {
+			return fmt.Errorf("--%w", err)
+		}
+	}
+	return nil
+}
+
+// aboveZero is the value of a flag that takes a duration above zero.
+type aboveZero time.Duration
+
+func (d *aboveZero) String() string { return time.Duration(*d).String() }
+func (d *aboveZero) Type() string   { return "duration" }
+
+// Set accepts a duration above zero.
+func (d *aboveZero) Set(text string) error {
+	parsed, err := time.ParseDuration(text)
+	if err == nil && parsed <= 0 {
+		err = errors.New("not above zero")
+	}
+	*d = aboveZero(parsed)
+	return err
+}
+
+// addTimeout adds the flag --timeout to cmd.
+func addTimeout(cmd *cobra.Command, timeout time.Duration) *time.Duration {
+	cmd.Flags().Var((*aboveZero)(&timeout), "timeout", "longest wait for the answer")
+	return &timeout
+}
+
 // load reads the configuration from the flags given to cmd, the environment and
 // the env file.
 func (p *program) load(cmd *cobra.Command) (config.Config, error) {
@@ -88,9 +131,20 @@ func (p *program) load(cmd *cobra.Command) (config.Config, error) {
 	return cfg, nil
 }
 
-// flagError adds the most similar flag of cmd to the error for an unknown flag. It
-// never repeats the text after the = of a flag, which may be a secret.
+// kinds describe the values of a flag by its type.
+var kinds = map[string]string{
+	"bool": "true or false", "int": "a whole number", "int64": "a whole number", "uint64": "a whole number from 0 on",
+	"float64": "a number", "duration": "a duration such as 500ms, 30s or 2h",
+}
+
+// flagError adds the most similar flag of cmd to the error for an unknown flag, and the
+// values that a flag takes to the error for a wrong value. It never repeats the text
+// after the = of an unknown flag, which may be a secret.
 func flagError(cmd *cobra.Command, err error) error {
+	var wrong *pflag.InvalidValueError
+	if errors.As(err, &wrong) && kinds[wrong.GetFlag().Value.Type()] != "" {
+		return fmt.Errorf("--%s %q: want %s", wrong.GetFlag().Name, wrong.GetValue(), kinds[wrong.GetFlag().Value.Type()])
+	}
 	var missing *pflag.NotExistError
 	if !errors.As(err, &missing) {
 		return err

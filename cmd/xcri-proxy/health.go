@@ -28,7 +28,7 @@ cache, should use --ready.
   xcri-proxy health --url https://web4.example/iz/xcri`,
 		Args: noArgs,
 	}
-	timeout := cmd.Flags().Duration("timeout", 3*time.Second, "longest wait for the answer")
+	timeout := addTimeout(cmd, 3*time.Second)
 	quiet := cmd.Flags().BoolP("quiet", "q", false, "print nothing, only set the exit status")
 	ready := cmd.Flags().Bool("ready", false, "ask whether it serves, also while the database is down")
 	at := addClientFlags(cmd)

@@ -70,7 +70,7 @@ func TestWrongCommandLines(t *testing.T) {
 		{"unknown short flag", nil, []string{"warm", "-x"},
 			"xcri-proxy: unknown flag: -x\nsee xcri-proxy warm --help\n"},
 		{"malformed value for health", nil, []string{"health", "--timeout", "soon"},
-			"xcri-proxy: invalid argument \"soon\" for \"--timeout\" flag: time: invalid duration \"soon\"\nsee xcri-proxy health --help\n"},
+			"xcri-proxy: --timeout \"soon\": want a duration such as 500ms, 30s or 2h\nsee xcri-proxy health --help\n"},
 		{"health without a port", nil, []string{"health", "--listen-addr", ":0"},
 			"xcri-proxy: LISTEN_ADDR=\":0\" leaves the port open; name the port in use with --listen-addr\nsee xcri-proxy health --help\n"},
 	}

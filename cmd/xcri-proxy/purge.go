@@ -2,12 +2,14 @@ package main
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/console"
 	"github.com/lewistv/xcri-proxy/cmd/internal/show"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/store"
 )
 
 func (p *program) purgeCommand() *cobra.Command {
@@ -37,6 +39,7 @@ not be reached, 2 for a wrong command line, otherwise 1.
 	flags.BoolVar(&q.All, "all", false, "all answers")
 	flags.BoolVar(&q.Hard, "hard", false, "drop them immediately")
 	asJSON, timeout := addAskFlags(cmd)
+	completeFrom(cmd, "route", routeNames())
 	at := addClientFlags(cmd)
 	cmd.MarkFlagsOneRequired("path", "route", "scope", "all")
 	cmd.MarkFlagsMutuallyExclusive("path", "route", "scope", "all")
@@ -45,6 +48,9 @@ not be reached, 2 for a wrong command line, otherwise 1.
 			if flags.Changed(name) {
 				set()
 			}
+		}
+		if err := checkPurge(q); err != nil {
+			return err
 		}
 		c, _, err := p.client(cmd, *at, *timeout)
 		if err != nil {
@@ -61,6 +67,29 @@ not be reached, 2 for a wrong command line, otherwise 1.
 		return nil
 	}
 	return cmd
+}
+
+// checkPurge validates the flags of purge.
+func checkPurge(q api.PurgeRequest) error {
+	switch {
+	case q.Route != nil:
+		return checkRoutes([]string{*q.Route})
+	case q.Scope != nil:
+		if _, err := store.ParsePattern(*q.Scope); err != nil {
+			return fmt.Errorf("--%w", err)
+		}
+	case q.Path != nil:
+		return checkPath("--path", *q.Path)
+	}
+	return nil
+}
+
+// checkPath validates the target of a request.
+func checkPath(name, path string) error {
+	if !strings.HasPrefix(path, "/") || strings.ContainsFunc(path, func(r rune) bool { return r < ' ' || r == 0x7f }) {
+		return fmt.Errorf("%s %q: want the path of a request, such as '/teams/?division=2030&gender=M'", name, path)
+	}
+	return nil
 }
 
 func (p *program) explainCommand() *cobra.Command {
@@ -84,6 +113,9 @@ not be reached, 2 if the path is no request of the API.
 	asJSON, timeout := addAskFlags(cmd)
 	at := addClientFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
+		if err := checkPath("explain", args[0]); err != nil {
+			return err
+		}
 		c, _, err := p.client(cmd, *at, *timeout)
 		if err != nil {
 			return err

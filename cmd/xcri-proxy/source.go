@@ -38,7 +38,11 @@ the sources. The exit status is 5 if the proxy could not be reached,
 	asJSON, timeout := addAskFlags(cmd)
 	at := addClientFlags(cmd)
 	cmd.Args = func(_ *cobra.Command, args []string) error { return readSource(&q, args) }
+	completeFrom(cmd, "route", routeNames())
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		if err := checkRoutes(q.Routes); err != nil {
+			return err
+		}
 		c, _, err := p.client(cmd, *at, *timeout)
 		if err != nil {
 			return err

@@ -45,7 +45,7 @@ func TestSource(t *testing.T) {
 	if got := expect(t, 0, source("--reset")); !strings.HasPrefix(got, "/snapshots/        auto\nother routes       store\nbeing loaded anew  ") {
 		t.Errorf("after a reset: %s", got)
 	}
-	expect(t, 2, source("legacy", "--route", "/team"), `xcri-proxy: route "/team": there is none`, "see xcri-proxy source --help")
+	expect(t, 2, source("legacy", "--route", "/team"), `xcri-proxy: --route "/team": there is none; want one of /athletes/ `, "see xcri-proxy source --help")
 }
 
 // TestSourceIsNotKept holds that without STATE_FILE a change applies and the operator

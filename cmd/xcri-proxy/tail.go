@@ -1,8 +1,11 @@
 package main
 
 import (
+	"strings"
+
 	"github.com/spf13/cobra"
 
+	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cmd/internal/tail"
 )
 
@@ -31,11 +34,13 @@ not be reached, 2 for a wrong flag or setting, 1 for any other failure.
 	var f tail.Options
 	flags := cmd.Flags()
 	flags.DurationVar(&f.Slow, "slow", 0, "only requests whose answer took at least this `time`")
-	flags.StringSliceVar(&f.Outcomes, "outcome", nil, "only these outcomes: hit, stale, stale_error, miss, coalesced, pass, error")
+	flags.StringSliceVar(&f.Outcomes, "outcome", nil, "only these outcomes: "+strings.Join(cache.OutcomeNames(), ", "))
 	flags.StringSliceVar(&f.Routes, "route", nil, "only these `routes`, such as /teams/ or /athletes/{athlete_hnd}")
 	flags.StringSliceVar(&f.Clients, "client", nil, "only these clients: `addresses` or networks")
 	flags.BoolVar(&f.JSON, "json", false, "print a JSON object a line")
 	flags.IntVar(&f.Count, "count", 0, "number of requests after which to end; 0 for never")
+	completeFrom(cmd, "outcome", cache.OutcomeNames())
+	completeFrom(cmd, "route", routeNames())
 	at := addClientFlags(cmd)
 	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
 		if err := f.Check(); err != nil {

@@ -323,7 +323,7 @@ func TestPurgeAndExplain(t *testing.T) {
 	expect(t, 0, at("purge", "--route", "/snapshots/"), "purged: 1\n") // still cached: live data does not affect it
 	expect(t, 0, at("purge", "--path", "/athletes/?season_year=2025&division=2030&gender=F&limit=50000"), "purged: 1\n")
 	expect(t, 0, at("purge", "--all"), "purged: ")
-	expect(t, 2, at("purge", "--route", "/nowhere"), `xcri-proxy: route "/nowhere": there is none`)
+	expect(t, 2, at("purge", "--route", "/nowhere"), `xcri-proxy: --route "/nowhere": there is none; want one of /athletes/ `)
 	expect(t, 2, at("explain", "/nowhere"), `xcri-proxy: path "/nowhere": not a path of the API`)
 	expect(t, 1, []string{"purge", "--all", "--listen-addr", addr, "--admin-token", "another-wrong-token"}, "got HTTP 403: Only this machine")
 }
@@ -332,7 +332,7 @@ func TestWrongClientCommandLines(t *testing.T) {
 	for text, args := range map[string][]string{
 		`--wait-for "soon": want a date as in 2025-10-27`:                                      {"warm", "--wait-for", "soon"},
 		"--top: want a number from 1 to 10000":                                                 {"warm", "--top", "0"},
-		"--timeout: must be longer than nothing":                                               {"warm", "--timeout", "0"},
+		"--timeout: want a duration above zero":                                                {"warm", "--timeout", "0"},
 		"--json and --quiet exclude each other":                                                {"warm", "--json", "--quiet"},
 		"warm takes no arguments":                                                              {"warm", "now"},
 		"--url: want http://host:port or https://host/path":                                    {"warm", "--url", "127.0.0.1:8000"},

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"regexp"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -169,14 +168,11 @@ func (a *Admin) ofRoute(name string) (func(*cache.Entry) bool, error) {
 	return func(e *cache.Entry) bool { return a.opts.Routes.Of(e.Key) == r }, err
 }
 
-// wellFormedScope matches the scopes that a request may name.
-var wellFormedScope = regexp.MustCompile(`^([0-9]+|\*)/([0-9]+|\*)/([MF]|\*)/(` + store.Live + `|[0-9]{4}-[0-9]{2}-[0-9]{2}|\*)$`)
-
 // inScope matches the entries that depend on a scope.
 func inScope(text string) (func(*cache.Entry) bool, error) {
-	wanted, err := store.ParseScope(text)
-	if err != nil || !wellFormedScope.MatchString(text) {
-		return nil, fmt.Errorf("scope %q: want season/division/gender/checkpoint with * for any, such as 2025/2030/M/live or 2025/*/F/2025-10-27", text)
+	wanted, err := store.ParsePattern(text)
+	if err != nil {
+		return nil, err
 	}
 	return func(e *cache.Entry) bool {
 		s, err := store.ParseScope(e.Scope)

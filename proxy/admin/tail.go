@@ -15,7 +15,7 @@ import (
 func (a *Admin) serveTail(ctx *fasthttp.RequestCtx) {
 	args := ctx.QueryArgs()
 	filter, err := tail.ParseFilter(func(field string) string { return string(args.Peek(field)) }, tail.Names{
-		IsOutcome: isOutcome,
+		Outcomes: cache.OutcomeNames(),
 		RouteOf: func(name string) (string, error) {
 			r, err := a.opts.Routes.Named(name)
 			if err != nil {
@@ -44,14 +44,4 @@ func (a *Admin) serveTail(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	wire.Stream(ctx, listener)
-}
-
-// isOutcome reports whether a request can have an outcome.
-func isOutcome(name string) bool {
-	for o := range cache.Outcomes {
-		if o.String() == name {
-			return true
-		}
-	}
-	return false
 }

@@ -96,7 +96,11 @@ func (rt *Router) Named(path string) (*Route, error) {
 			return r, nil
 		}
 	}
-	return nil, fmt.Errorf("route %q: there is none; they are written as in /cache/stats, such as /athletes/{athlete_hnd}", path)
+	paths := make([]string, 0, len(rt.routes))
+	for _, r := range rt.routes {
+		paths = append(paths, r.Path())
+	}
+	return nil, fmt.Errorf("route %q: there is none; want one of %s", path, strings.Join(paths, " "))
 }
 
 // Of returns the route of a key, or nil.

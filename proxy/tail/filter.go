@@ -20,8 +20,8 @@ type Filter struct {
 
 // Names checks the names in a filter.
 type Names struct {
-	IsOutcome func(name string) bool
-	RouteOf   func(name string) (path string, err error)
+	Outcomes []string
+	RouteOf  func(name string) (path string, err error)
 }
 
 // ParseFilter reads a filter from the texts of its fields: a duration, and lists that are
@@ -33,8 +33,8 @@ func ParseFilter(text func(field string) string, names Names) (f Filter, err err
 		}
 	}
 	for _, name := range list(text("outcome")) {
-		if !names.IsOutcome(name) {
-			return f, fmt.Errorf("outcome: there is no outcome %q", name)
+		if !slices.Contains(names.Outcomes, name) {
+			return f, fmt.Errorf("outcome: there is no outcome %q; want some of %s", name, strings.Join(names.Outcomes, ", "))
 		}
 		f.Outcomes = append(f.Outcomes, name)
 	}
@@ -51,7 +51,7 @@ func ParseFilter(text func(field string) string, names Names) (f Filter, err err
 			network, err = address.Prefix(address.BitLen())
 		}
 		if err != nil {
-			return f, fmt.Errorf("client: %q is neither an address nor a network", client)
+			return f, fmt.Errorf("client: %q is neither an address nor a network such as 203.0.113.0/24", client)
 		}
 		f.Clients = append(f.Clients, network.Masked())
 	}

@@ -175,7 +175,7 @@ func TestConcurrentUse(t *testing.T) {
 }
 
 var names = Names{
-	IsOutcome: func(name string) bool { return name == "miss" || name == "error" },
+	Outcomes: []string{"miss", "error"},
 	RouteOf: func(name string) (string, error) {
 		if strings.Contains(name, "nowhere") {
 			return "", fmt.Errorf("route %q: there is none", name)

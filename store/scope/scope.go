@@ -4,6 +4,7 @@ package scope
 
 import (
 	"fmt"
+	"regexp"
 	"strings"
 )
 
@@ -47,6 +48,18 @@ func Parse(text string) (Scope, error) {
 		}
 	}
 	return Scope{parts[0], parts[1], parts[2], parts[3]}, nil
+}
+
+// pattern matches the scopes that an operator may write.
+var pattern = regexp.MustCompile(`^([0-9]+|\*)/([0-9]+|\*)/([MF]|\*)/(` + Live + `|[0-9]{4}-[0-9]{2}-[0-9]{2}|\*)$`)
+
+// ParsePattern reads a scope as an operator writes it: like Parse, and each part must have
+// the form of its kind.
+func ParsePattern(text string) (Scope, error) {
+	if !pattern.MatchString(text) {
+		return Scope{}, fmt.Errorf("scope %q: want season/division/gender/checkpoint with * for any, such as 2025/2030/M/live or 2025/*/F/2025-10-27", text)
+	}
+	return Parse(text)
 }
 
 // Covers reports whether s holds every calculation of other.

@@ -48,7 +48,7 @@ cmd/internal/process: cmd/internal/app cmd/internal/console cmd/internal/exit cm
 cmd/internal/queue:
 cmd/internal/report: cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
 cmd/internal/show: cmd/internal/console proxy/admin/api
-cmd/internal/tail: cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
+cmd/internal/tail: cache cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api proxy/route proxy/tail store
 cmd/internal/top: cmd/internal/adminclient cmd/internal/console proxy/admin/api
 cmd/internal/verify: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
 cmd/internal/warm: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
@@ -64,7 +64,7 @@ cmd/xcri-bench/internal/rows/alone: cmd/xcri-bench/internal/ask cmd/xcri-bench/i
 cmd/xcri-bench/internal/rows/beside: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk
 cmd/xcri-bench/internal/stats:
 cmd/xcri-bench/internal/wrk: cmd/xcri-bench/internal/machine
-cmd/xcri-proxy: cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/report cmd/internal/show cmd/internal/tail cmd/internal/top cmd/internal/verify cmd/internal/warm config proxy/admin/api
+cmd/xcri-proxy: cache cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/report cmd/internal/show cmd/internal/tail cmd/internal/top cmd/internal/verify cmd/internal/warm config proxy/admin/api proxy/route store
 cmd/xcri-soak: cmd/internal/load/measure cmd/xcri-soak/internal/judge cmd/xcri-soak/internal/people proxy/generation proxy/proxytest/oldapi proxy/route store store/readapi store/storetest store/storetest/importer store/storetest/mariadb store/storetest/relay
 cmd/xcri-soak/internal/judge:
 cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measure cmd/xcri-soak/internal/judge

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/adminclient"
@@ -37,7 +38,7 @@ func (f Options) Validate() error {
 	case !(f.MaxErrors >= 0 && f.MaxErrors <= 100):
 		return errors.New("--max-errors: want a percentage from 0 to 100")
 	case !slices.Contains(Formats, f.Format):
-		return fmt.Errorf("--format: want one of %v", Formats)
+		return fmt.Errorf("--format %q: want one of %s", f.Format, strings.Join(Formats, ", "))
 	}
 	return nil
 }

@@ -14,10 +14,14 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cmd/internal/adminclient"
 	"github.com/lewistv/xcri-proxy/cmd/internal/console"
 	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/route"
+	requests "github.com/lewistv/xcri-proxy/proxy/tail"
+	"github.com/lewistv/xcri-proxy/store"
 )
 
 // Options are the flags of tail.
@@ -30,13 +34,23 @@ type Options struct {
 	Count    int // lines after which to end; zero for no end
 }
 
-// Check validates the flags that the proxy does not see.
+// Check validates the flags, the filter as the proxy does.
 func (o Options) Check() error {
 	switch {
 	case o.Slow < 0:
 		return errors.New("--slow: want a time such as 100ms")
 	case o.Count < 0:
 		return errors.New("--count: want a number of lines")
+	}
+	_, err := requests.ParseFilter(o.filter().Get, requests.Names{
+		Outcomes: cache.OutcomeNames(),
+		RouteOf: func(name string) (string, error) {
+			_, err := route.NewRouter(store.Endpoints(), "").Named(name)
+			return name, err
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("--%w", err)
 	}
 	return nil
 }

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -33,9 +34,9 @@ func (f Options) Check() error {
 	case f.Interval < 100*time.Millisecond || f.Interval > time.Hour:
 		return errors.New("--interval: want 100ms to 1h")
 	case indexOf(Sorts, f.Sort) < 0:
-		return fmt.Errorf("--sort: want one of %v", Sorts)
+		return fmt.Errorf("--sort %q: want one of %s", f.Sort, strings.Join(Sorts, ", "))
 	case indexOf(Lists, f.List) < 0:
-		return fmt.Errorf("--list: want one of %v", Lists)
+		return fmt.Errorf("--list %q: want one of %s", f.List, strings.Join(Lists, ", "))
 	}
 	return nil
 }

@@ -48,7 +48,9 @@ func (f Options) Check() error {
 	case f.Top < 1 || f.Top > 10_000:
 		return errors.New("--top: want a number from 1 to 10000")
 	case f.Timeout <= 0:
-		return errors.New("--timeout: must be longer than nothing")
+		return errors.New("--timeout: want a duration above zero, such as 10m")
+	case f.Since < 0:
+		return errors.New("--since: want a duration from 0s on, such as 10m")
 	case f.JSON && f.Quiet:
 		return errors.New("--json and --quiet exclude each other")
 	}
