@@ -15,28 +15,18 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
-
-// sampleBody returns a body of about size bytes that compresses like a list.
-func sampleBody(size int) []byte {
-	var b bytes.Buffer
-	b.WriteString(`{"total":1,"results":[`)
-	for i := 0; b.Len() < size; i++ {
-		fmt.Fprintf(&b, `{"ranking_id":%d,"season_year":2025,"gender_code":"M","athlete_name_last":"O'Brien","xcri_score":%d.%d},`, i*7919, i%1000, i%97)
-	}
-	b.WriteString(`{}]}`)
-	return b.Bytes()
-}
 
 const siteTarget = "/iz/xcri/api/athletes/?season_year=2025&division=2030&gender=M&limit=50000&offset=0"
 
 // benchProxy returns a proxy whose answers all have the same size. It holds the answer
 // to siteTarget, which no longer changes.
 func benchProxy(b testing.TB, size int) *Proxy {
-	body := sampleBody(size)
+	body := proxytest.List(size)
 	p, err := New(Options{Generations: generation.Options{Pages: []string{"/athletes/?season_year=2025&division=2030&gender=M&limit=50000"}}, BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		return store.Answer{Status: 200, Body: body}, nil
 	}}})

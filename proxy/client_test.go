@@ -2,8 +2,6 @@ package proxy
 
 import (
 	"bufio"
-	"bytes"
-	"compress/gzip"
 	"io"
 	"net"
 	"net/http"
@@ -12,8 +10,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/zstd"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 )
 
 // answer is a response, read whole.
@@ -81,25 +78,5 @@ func (a answer) outcome() string {
 // plainBody undoes an answer's content coding.
 func (a answer) plainBody(t testing.TB) string {
 	t.Helper()
-	var r io.Reader = strings.NewReader(a.body)
-	var err error
-	switch coding := a.header.Get("Content-Encoding"); coding {
-	case "":
-	case "gzip":
-		r, err = gzip.NewReader(r)
-	case "br":
-		r = brotli.NewReader(r)
-	case "zstd":
-		r, err = zstd.NewReader(r)
-	default:
-		t.Fatalf("Content-Encoding %q", coding)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	var b bytes.Buffer
-	if _, err := io.Copy(&b, r); err != nil {
-		t.Fatal(err)
-	}
-	return b.String()
+	return proxytest.Plain(t, a.header.Get("Content-Encoding"), strings.NewReader(a.body))
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
 )
@@ -58,7 +59,7 @@ func TestLargeHit(t *testing.T) {
 		if a := get(t, base, siteTarget, "Accept-Encoding", "gzip", "Origin", "https://b"); a.status != 200 || a.body != string(want) {
 			t.Errorf("by the server: %d, %d bytes", a.status, len(a.body))
 		}
-		if a := get(t, base, siteTarget, "Accept-Encoding", "identity"); a.status != 200 || a.body != string(sampleBody(8<<20)) {
+		if a := get(t, base, siteTarget, "Accept-Encoding", "identity"); a.status != 200 || a.body != string(proxytest.List(8<<20)) {
 			t.Errorf("inflated: %d, %d bytes", a.status, len(a.body))
 		}
 	}
@@ -99,7 +100,7 @@ func TestEvictedBeforeSent(t *testing.T) {
 	if header, _ := newFastPath(p).prepare(nil, &head, e, time.Now()); header != nil {
 		t.Error("the fast path took it")
 	}
-	if a := get(t, base, siteTarget, "Accept-Encoding", "identity"); a.status != 200 || a.body != string(sampleBody(8<<20)) {
+	if a := get(t, base, siteTarget, "Accept-Encoding", "identity"); a.status != 200 || a.body != string(proxytest.List(8<<20)) {
 		t.Errorf("%d, %d bytes", a.status, len(a.body))
 	}
 }

@@ -17,6 +17,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/proxy/generation"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -234,7 +235,7 @@ var theRivals = sync.OnceValues(func() (*rivals, error) {
 			if limit := int(q.Int("limit")); limit%2 == 1 {
 				size = 1200 + limit*60 // which is kept in codings
 			}
-			return store.Answer{Status: 200, Body: sampleBody(size)}, nil
+			return store.Answer{Status: 200, Body: proxytest.List(size)}, nil
 		}}})
 		if err == nil {
 			came := counting(p)

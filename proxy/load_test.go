@@ -14,6 +14,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/fault"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
@@ -124,8 +125,8 @@ func TestLegacyRaisesNoAlarm(t *testing.T) {
 func TestAutoLeavesTheStore(t *testing.T) {
 	old := oldAPI(t, nil)
 	db := newFragile(nil)
-	log := &logged{}
-	p, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Sources: origin.Options{Source: origin.FromAuto}, Logger: log.logger()})
+	log := &proxytest.Log{}
+	p, base := start(t, Options{Origin: db.fakeOrigin, Legacy: old.client, Sources: origin.Options{Source: origin.FromAuto}, Logger: log.Logger()})
 	slow := store.ErrTimeout
 	db.with.Store(&slow)
 	for n := range 2 * minLoads {
@@ -143,8 +144,8 @@ func TestAutoLeavesTheStore(t *testing.T) {
 	if b := s.Breakers["legacy"]; b.State != api.BreakerClosed || b.Loads != 2*minLoads || b.Failed != 0 || b.MeanMS <= 0 {
 		t.Errorf("%+v", b)
 	}
-	if log.count(`"auto: the store fails, 20 of 20 loads in 60 s (100 %) over 5 %; answers come from the old API"`) != 1 || log.count("auto:") != 1 {
-		t.Errorf("the log: %s", &log.text)
+	if log.Count(`"auto: the store fails, 20 of 20 loads in 60 s (100 %) over 5 %; answers come from the old API"`) != 1 || log.Count("auto:") != 1 {
+		t.Errorf("the log: %s", log)
 	}
 	// With the old API down too, loads are sent to the store: it may have recovered.
 	old.Close()
@@ -269,8 +270,8 @@ func TestAutoInAnOutage(t *testing.T) {
 	old := oldAPI(t, nil)
 	opts := optionsFor(t, srv, mariadb.Database)
 	opts.Legacy, opts.Sources.Source = old.client, origin.FromAuto
-	log := &logged{}
-	opts.Logger = log.logger()
+	log := &proxytest.Log{}
+	opts.Logger = log.Logger()
 	p, base := start(t, opts)
 	var cold, fromOld atomic.Int64
 	crowd := visit(t, base, 10, func() func(*keptConn, int) error {
@@ -308,8 +309,8 @@ func TestAutoInAnOutage(t *testing.T) {
 	if a := get(t, base, "/athletes/?limit=7"); a.status != 200 || a.outcome() != "miss" || ofLegacy(t, a) {
 		t.Errorf("%d %s %s", a.status, a.outcome(), a.body)
 	}
-	if log.count("answers come from the old API") != 1 || log.count("answers come from the store again") != 1 {
-		t.Errorf("the log: %s", &log.text)
+	if log.Count("answers come from the old API") != 1 || log.Count("answers come from the store again") != 1 {
+		t.Errorf("the log: %s", log)
 	}
 }
 

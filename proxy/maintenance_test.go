@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,28 +16,11 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
 )
-
-// lockedLog is a log that can be read while it is written.
-type lockedLog struct {
-	mu   sync.Mutex
-	text bytes.Buffer
-}
-
-func (l *lockedLog) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(p)
-}
-
-func (l *lockedLog) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
-}
 
 // countingOrigin returns an origin that counts the requests to the database.
 func countingOrigin(asked *atomic.Int64) *fakeOrigin {
@@ -191,7 +172,7 @@ func checkAPI(t *testing.T, base string) {
 
 // TestMaintenanceChanges covers the requests that an operator may send.
 func TestMaintenanceChanges(t *testing.T) {
-	var log lockedLog
+	var log proxytest.Log
 	p, base := start(t, Options{Origin: &fakeOrigin{}, Kept: Kept{OnState: func(State) error { return errors.New("the disk is full") }},
 		Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if s := maintain(t, base, `{"on":false}`); s.On || s.Warning != "" {
@@ -264,7 +245,7 @@ func TestMaintenanceAfterRestart(t *testing.T) {
 	if len(saved) != 1 || saved[0].Key != "/teams/" {
 		t.Fatal("not warm")
 	}
-	var log lockedLog
+	var log proxytest.Log
 	p, err := New(Options{Origin: countingOrigin(&asked), Kept: Kept{Saved: saved, State: State{Maintenance: &maintenance.Period{Since: time.Now(), Message: "still"}}}, Generations: generation.Options{Interval: time.Millisecond},
 		Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/preload"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/visitor"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
 	"github.com/lewistv/xcri-proxy/store"
@@ -90,7 +91,7 @@ func TestObserve(t *testing.T) {
 	opts := siteOptions(t, dir)
 	opts.Preload, opts.TrustedProxies = preload.New(), visitor.Trust{netip.MustParsePrefix("127.0.0.0/8")}
 	opts.Origin = &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
-		return store.Answer{Status: 200, Body: sampleBody(200 << 10)}, nil
+		return store.Answer{Status: 200, Body: proxytest.List(200 << 10)}, nil
 	}}
 	p, base := start(t, opts)
 	const list = "/iz/xcri/api" + listTarget

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
@@ -36,7 +37,7 @@ func awaitSamples(t testing.TB, p *Proxy, n int64) api.Verify {
 // is counted; it is logged once for each key.
 func TestSampling(t *testing.T) {
 	const target = "/teams/?season_year=2025&division=2030&gender=M"
-	opts, log := realOptions(t), &logged{}
+	opts, log := realOptions(t), &proxytest.Log{}
 	answer, err := opts.Origin.Run(t.Context(), keyQuery(t, target))
 	if err != nil {
 		t.Fatal(err)
@@ -45,8 +46,8 @@ func TestSampling(t *testing.T) {
 	wrong := strings.Replace(body, `"team_rank":2,`, `"team_rank":3,`, 1)
 	var says atomic.Value
 	says.Store(body)
-	opts.VerifySample, opts.Logger = 1, log.logger()
-	opts.Legacy = handles(t, func(w http.ResponseWriter, r *http.Request) {
+	opts.VerifySample, opts.Logger = 1, log.Logger()
+	opts.Legacy = proxytest.OldAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		if r.RequestURI != target {
 			t.Errorf("asked for %s", r.RequestURI)
 		}
@@ -69,9 +70,9 @@ func TestSampling(t *testing.T) {
 	if stats.Share != 1 || stats.Dropped != 0 || stats.Verdicts["same_bytes"] != 1 || stats.Verdicts["different"] != 2 {
 		t.Errorf("%+v", stats)
 	}
-	await(t, "a line in the log", func() bool { return log.count("the old API answers differently") > 0 })
-	if n := log.count("results[1].team_rank store=2 legacy=3"); n != 1 || log.count("the old API answers differently") != 1 {
-		t.Errorf("logged %d times:\n%s", n, &log.text)
+	await(t, "a line in the log", func() bool { return log.Count("the old API answers differently") > 0 })
+	if n := log.Count("results[1].team_rank store=2 legacy=3"); n != 1 || log.Count("the old API answers differently") != 1 {
+		t.Errorf("logged %d times:\n%s", n, log)
 	}
 }
 

@@ -4,12 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -20,6 +17,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -82,26 +80,6 @@ func ofLegacy(t testing.TB, a answer) bool {
 	}
 	return strings.HasSuffix(string(text), " ")
 }
-
-// logged is a log that a test can inspect.
-type logged struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logged) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
-
-func (l *logged) count(part string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), part)
-}
-
-func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(io.Writer(l), nil)) }
 
 // change requests a change of source.
 func change(t testing.TB, base, body string) (s api.SourceState) {
@@ -216,15 +194,15 @@ func TestSourceIsKept(t *testing.T) {
 	if got := fmt.Sprint(kept.Sources); got != "map[:legacy /teams/:store]" {
 		t.Error(got)
 	}
-	log := &logged{}
-	opts.State, opts.Logger = State{Sources: map[string]string{"": "legacy", "/teams/": "store", "/gone": "auto", "/athletes/": "elsewhere"}}, log.logger()
+	log := &proxytest.Log{}
+	opts.State, opts.Logger = State{Sources: map[string]string{"": "legacy", "/teams/": "store", "/gone": "auto", "/athletes/": "elsewhere"}}, log.Logger()
 	_, base = start(t, opts)
 	var s api.SourceState
 	if get(t, base, "/cache/source").into(t, &s); fmt.Sprint(s.Default, " ", s.Routes, s.Changed) != "legacy map[/teams/:store] true" {
 		t.Errorf("after a restart: %+v", s)
 	}
-	if n := log.count("a source that was set in an earlier run is ignored"); n != 2 {
-		t.Errorf("%d were ignored: %s", n, &log.text)
+	if n := log.Count("a source that was set in an earlier run is ignored"); n != 2 {
+		t.Errorf("%d were ignored: %s", n, log)
 	}
 	unkept = errors.New("STATE_FILE is not set")
 	if s := change(t, base, `{"source":"auto"}`); s.Warning != "STATE_FILE is not set" || s.Default != "auto" {
@@ -241,8 +219,8 @@ func TestSourceIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer p.cache.Close()
-	if s := p.Stats().Sources; s.Default != "store" || len(s.Routes) > 0 || log.count("LEGACY_URL is not set") != 1 {
-		t.Errorf("%+v: %s", s, &log.text)
+	if s := p.Stats().Sources; s.Default != "store" || len(s.Routes) > 0 || log.Count("LEGACY_URL is not set") != 1 {
+		t.Errorf("%+v: %s", s, log)
 	}
 }
 
@@ -250,8 +228,8 @@ func TestSourceIsKept(t *testing.T) {
 // reported as the old API's error.
 func TestLegacyErrors(t *testing.T) {
 	old := oldAPI(t, nil)
-	log := &logged{}
-	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, Sources: origin.Options{Source: origin.FromLegacy}, Logger: log.logger()})
+	log := &proxytest.Log{}
+	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old.client, Sources: origin.Options{Source: origin.FromLegacy}, Logger: log.Logger()})
 	want := func(status, code int, detail string) {
 		t.Helper()
 		a := get(t, base, "/teams/")
@@ -274,7 +252,7 @@ func TestLegacyErrors(t *testing.T) {
 	if _, cause := p.outage.Since(); cause != nil {
 		t.Errorf("the database's alarm: %v", cause)
 	}
-	if n := log.count("level=ERROR msg=\"no answer\""); n != 1 {
+	if n := log.Count("level=ERROR msg=\"no answer\""); n != 1 {
 		t.Errorf("%d errors in the log", n)
 	}
 	if loads := p.Stats().Routes["/teams/"].Loads; loads["legacy"] != (api.Loads{OK: 3, Failed: 8}) || loads["store"] != (api.Loads{}) {

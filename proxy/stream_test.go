@@ -17,6 +17,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/proxy/generation"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -129,7 +130,7 @@ func TestBodyIsNoRequest(t *testing.T) {
 // knows its hits, /teams/ and /teams/?limit=40. They do not move in the cache, whose
 // goroutines do not belong to the bubbles of the tests.
 func streamProxy(t testing.TB, size int) *Proxy {
-	body := sampleBody(size)
+	body := proxytest.List(size)
 	p, err := New(Options{Generations: generation.Options{Pages: []string{"/teams/", "/teams/?limit=40"}}, BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		return store.Answer{Status: 200, Body: body}, nil
 	}}})

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 	"github.com/lewistv/xcri-proxy/proxy/trace"
 	"github.com/lewistv/xcri-proxy/proxy/visitor"
@@ -22,9 +23,9 @@ var thisMachine = visitor.Trust{netip.MustParsePrefix("127.0.0.0/8")}
 // TestRequestIDs: misses, refusals and failures have the request's ID, hits have none, and
 // the line of a failure has the ID that its client got.
 func TestRequestIDs(t *testing.T) {
-	var log logged
+	var log proxytest.Log
 	_, base := start(t, Options{
-		TrustedProxies: thisMachine, Logger: log.logger(),
+		TrustedProxies: thisMachine, Logger: log.Logger(),
 		Origin: &fakeOrigin{run: func(_ context.Context, q store.Query) (store.Answer, error) {
 			if strings.HasPrefix(q.Path, "/athletes") {
 				return store.Answer{}, errors.New("no such column")
@@ -55,8 +56,8 @@ func TestRequestIDs(t *testing.T) {
 	a := get(t, base, "/athletes/")
 	id := a.header.Get(trace.Header)
 	for _, id := range []string{"id-1", id} {
-		if id == "" || !strings.Contains(log.all(), "request_id="+id+" ") {
-			t.Errorf("no line has the ID %q:\n%s", id, log.all())
+		if id == "" || !strings.Contains(log.String(), "request_id="+id+" ") {
+			t.Errorf("no line has the ID %q:\n%s", id, log.String())
 		}
 	}
 }
@@ -93,9 +94,9 @@ func TestSlowRequest(t *testing.T) {
 		lines int
 	}{"each is slow": {1, 1}, "none is slow": {time.Hour, 0}, "switched off": {0, 0}} {
 		t.Run(name, func(t *testing.T) {
-			var log logged
+			var log proxytest.Log
 			_, base := start(t, Options{
-				TrustedProxies: thisMachine, Origin: &fakeOrigin{}, Logger: log.logger(),
+				TrustedProxies: thisMachine, Origin: &fakeOrigin{}, Logger: log.Logger(),
 				Trace: trace.Options{Slow: tt.limit}, Cache: cache.Options{SlowFill: tt.limit},
 			})
 			for _, outcome := range []string{"miss", "hit", "hit"} {
@@ -103,24 +104,17 @@ func TestSlowRequest(t *testing.T) {
 					t.Fatalf("%s, want %s", a.outcome(), outcome)
 				}
 			}
-			await(t, "the line of the request, after its answer", func() bool { return log.count("msg=\"slow request") >= tt.lines })
+			await(t, "the line of the request, after its answer", func() bool { return log.Count("msg=\"slow request") >= tt.lines })
 			request := regexp.MustCompile(`msg="slow request" method=GET target="/teams/\?gender=M" status=200 took=\S+ request_id=id-miss outcome=miss client=203.0.113.7( \w+=\S+)* compress=\S+ write=\S+\n`)
 			fill := regexp.MustCompile(`msg="slow fill" key="?/teams/\S+ lane=heavy took=\S+ waited=\S+ loaded=\S+ group=\S+ client=203.0.113.7/32 request_id=id-miss( \w+=\S+)*\n`)
 			for _, line := range []*regexp.Regexp{request, fill} {
-				if n := len(line.FindAllString(log.all(), -1)); n != tt.lines {
-					t.Errorf("%d lines as %s, want %d:\n%s", n, line, tt.lines, log.all())
+				if n := len(line.FindAllString(log.String(), -1)); n != tt.lines {
+					t.Errorf("%d lines as %s, want %d:\n%s", n, line, tt.lines, log.String())
 				}
 			}
-			if n := log.count("msg=\"slow "); n != 2*tt.lines {
-				t.Errorf("%d lines about slow work:\n%s", n, log.all())
+			if n := log.Count("msg=\"slow "); n != 2*tt.lines {
+				t.Errorf("%d lines about slow work:\n%s", n, log.String())
 			}
 		})
 	}
-}
-
-// all returns the log up to now.
-func (l *logged) all() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.String()
 }

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"net/http/httptest"
 	"reflect"
 	"strings"
 	"sync"
@@ -17,6 +16,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/compare"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/verify"
@@ -24,22 +24,6 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
-
-// handles runs a server until the test ends, and returns a client for it.
-func handles(t testing.TB, handler http.HandlerFunc) *legacy.Client {
-	t.Helper()
-	server := httptest.NewServer(handler)
-	client, err := legacy.New(legacy.Options{URL: server.URL, Timeout: 10 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		client.Close()
-		server.CloseClientConnections()
-		server.Close()
-	})
-	return client
-}
 
 // legacyAnswer writes an answer in the form of the old API.
 func legacyAnswer(w http.ResponseWriter, status int, body string) {
@@ -51,7 +35,7 @@ func legacyAnswer(w http.ResponseWriter, status int, body string) {
 // says returns an old API with a constant answer.
 func says(t testing.TB, status int, body string) *legacy.Client {
 	t.Helper()
-	return handles(t, func(w http.ResponseWriter, _ *http.Request) { legacyAnswer(w, status, body) })
+	return proxytest.OldAPI(t, func(w http.ResponseWriter, _ *http.Request) { legacyAnswer(w, status, body) })
 }
 
 // originSays returns a store with a constant answer.
@@ -170,7 +154,7 @@ func keyQuery(t testing.TB, key string) store.Query {
 
 // TestVerifyRefusals: the answers to bad parameters are compared too.
 func TestVerifyRefusals(t *testing.T) {
-	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: handles(t, func(w http.ResponseWriter, r *http.Request) {
+	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: proxytest.OldAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		legacyAnswer(w, 422, `{"detail":[{"type":"missing","loc":["query","team_a_id"],"msg":"Field required","input":null}]}`)
 	})})
 	a := get(t, base, "/team-knockout/matchups/head-to-head?team_b_id=1")
@@ -255,7 +239,7 @@ func TestVerifyIsBusy(t *testing.T) {
 	}
 
 	var running atomic.Int64
-	p, base := start(t, Options{Origin: originSays(`{}`), Legacy: handles(t, func(_ http.ResponseWriter, r *http.Request) {
+	p, base := start(t, Options{Origin: originSays(`{}`), Legacy: proxytest.OldAPI(t, func(_ http.ResponseWriter, r *http.Request) {
 		running.Add(1)
 		<-r.Context().Done()
 	})})

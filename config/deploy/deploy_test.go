@@ -4,7 +4,6 @@ package deploy
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"fmt"
 	"io"
@@ -14,11 +13,11 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
@@ -86,7 +85,7 @@ type process struct {
 	addr    string
 	envFile string
 	cmd     *exec.Cmd
-	log     *lockedBuffer
+	log     *proxytest.Log
 }
 
 // startProxy runs the proxy on a free port until the test ends.
@@ -98,7 +97,7 @@ func startProxy(t testing.TB, more ...string) *process {
 // startProxyAt runs the proxy at an address, which may be a Unix socket.
 func startProxyAt(t testing.TB, addr string, more ...string) *process {
 	t.Helper()
-	p := &process{addr: addr, envFile: filepath.Join(t.TempDir(), "env"), log: &lockedBuffer{}}
+	p := &process{addr: addr, envFile: filepath.Join(t.TempDir(), "env"), log: &proxytest.Log{}}
 	if err := os.WriteFile(p.envFile, []byte(settings(t, p.addr, more...)), 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -132,23 +131,6 @@ func (p *process) end(sig os.Signal) {
 }
 
 func (p *process) url() string { return "http://" + p.addr }
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (b *lockedBuffer) Write(text []byte) (int, error) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.Write(text)
-}
-
-func (b *lockedBuffer) String() string {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	return b.b.String()
-}
 
 // request is sent unchanged: its target is not normalized or encoded again.
 type request struct {

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
@@ -119,7 +120,7 @@ func settingsOf(t *testing.T, steps string, values map[string]string) (lines []s
 // startProxyWith runs the proxy with an env file of these lines, on a free address.
 func startProxyWith(t *testing.T, lines []string) *process {
 	t.Helper()
-	p := &process{addr: freeAddr(t), envFile: filepath.Join(t.TempDir(), "env"), log: &lockedBuffer{}}
+	p := &process{addr: freeAddr(t), envFile: filepath.Join(t.TempDir(), "env"), log: &proxytest.Log{}}
 	text := strings.Join(append(lines, "LISTEN_ADDR="+p.addr), "\n") + "\n"
 	if err := os.WriteFile(p.envFile, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

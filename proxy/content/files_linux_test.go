@@ -7,6 +7,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 )
 
 // released checks that after the last Release all memory files are closed.
@@ -100,7 +101,7 @@ func TestInflateReleases(t *testing.T) {
 // with the form before.
 func TestShrinkerHolds(t *testing.T) {
 	var memory memfile.Memory
-	body := sampleBody(LargeBody + 1)
+	body := proxytest.List(LargeBody + 1)
 	e := &cache.Entry{Content: cache.Content{Status: 200, Size: len(body), Variants: Variants(body)}}
 	file, err := memory.New(e.Variants[Gzip].Body)
 	if err != nil {

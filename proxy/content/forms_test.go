@@ -10,39 +10,10 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/andybalholm/brotli"
-	"github.com/klauspost/compress/gzip"
-	"github.com/klauspost/compress/zstd"
-
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 )
-
-// plainOf undoes the coding of a variant.
-func plainOf(t testing.TB, v *cache.Variant) string {
-	t.Helper()
-	var r io.Reader = v.Reader()
-	var err error
-	switch v.Coding {
-	case "":
-	case "gzip":
-		r, err = gzip.NewReader(r)
-	case "br":
-		r = brotli.NewReader(r)
-	case "zstd":
-		r, err = zstd.NewReader(r)
-	default:
-		t.Fatalf("coding %q", v.Coding)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := io.ReadAll(r)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return string(all)
-}
 
 // codings returns the codings of variants, with a star for a variant without a body.
 func codings(variants []cache.Variant) string {
@@ -74,7 +45,7 @@ func checkForms(t *testing.T, body []byte, variants []cache.Variant, want string
 		if string(v.ETag) != tag {
 			t.Errorf("%d bytes, %q: ETag %s, want %s", len(body), v.Coding, v.ETag, tag)
 		}
-		if v.HasBody() && plainOf(t, v) != string(body) {
+		if v.HasBody() && proxytest.Plain(t, v.Coding, v.Reader()) != string(body) {
 			t.Errorf("%d bytes, %q: another body", len(body), v.Coding)
 		}
 		if v.Coding != "" && v.Len() >= len(body) {
@@ -278,7 +249,7 @@ func TestShrinker(t *testing.T) {
 	shrinker := Shrinker(&memory)
 	always := func() bool { return true }
 	for size, want := range map[int]bool{1: false, CompressAbove: false, LargeBody: false, 2 * LargeBody: true} {
-		body := sampleBody(size)[:size]
+		body := proxytest.List(size)[:size]
 		e := &cache.Entry{Content: cache.Content{Status: 200, Size: size, Variants: OfFile(body, true)}}
 		if got := shrinker.Can(e); got != want {
 			t.Errorf("%d bytes: can be made smaller: %t", size, got)
@@ -291,7 +262,7 @@ func TestShrinker(t *testing.T) {
 			t.Errorf("%d bytes: went on for %d pieces", size, pieces)
 		}
 		better := shrinker.Make(e, always)
-		if codings(better) != "* gzip br" || plainOf(t, &better[Small]) != string(body) {
+		if codings(better) != "* gzip br" || proxytest.Plain(t, better[Small].Coding, better[Small].Reader()) != string(body) {
 			t.Fatalf("%d bytes: %q, or another body", size, codings(better))
 		}
 		if a, b := better[Small].Len(), e.Variants[Small].Len(); a*10 > b*9 {

@@ -90,11 +90,11 @@ func parseAccept(accept []byte) weights {
 		case string(name) == "*":
 			other = weight(params)
 			otherIdentity = other
-		case equalFold(name, "identity"):
+		case bytes.EqualFold(name, []byte("identity")):
 			w.identity = weight(params)
 		default:
 			for i, coding := range preference {
-				if equalFold(name, coding) {
+				if bytes.EqualFold(name, []byte(coding)) {
 					w.coding[i] = weight(params)
 				}
 			}
@@ -137,7 +137,7 @@ func weight(params []byte) int {
 		var param []byte
 		param, params, more = bytes.Cut(params, []byte(";"))
 		name, value, _ := bytes.Cut(param, []byte("="))
-		if equalFold(bytes.TrimSpace(name), "q") {
+		if bytes.EqualFold(bytes.TrimSpace(name), []byte("q")) {
 			return thousandths(bytes.TrimSpace(value))
 		}
 	}
@@ -163,20 +163,4 @@ func thousandths(text []byte) int {
 		return 0
 	}
 	return n
-}
-
-// equalFold compares with a lower-case ASCII text.
-func equalFold(s []byte, lower string) bool {
-	if len(s) != len(lower) {
-		return false
-	}
-	for i, c := range s {
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		if c != lower[i] {
-			return false
-		}
-	}
-	return true
 }

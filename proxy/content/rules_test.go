@@ -12,11 +12,12 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 )
 
 // TestDamagedBodies: bytes that are no gzip are not inflated, and make no form in brotli.
 func TestDamagedBodies(t *testing.T) {
-	body := sampleBody(2 * LargeBody)
+	body := proxytest.List(2 * LargeBody)
 	broken := Variants(body)
 	broken[Gzip].Body = broken[Gzip].Body[:len(broken[Gzip].Body)/2]
 	if plain(broken, len(body)) != nil {
@@ -136,7 +137,7 @@ func TestMemoClear(t *testing.T) {
 // to replace, in pieces, and is kept only if it is smaller.
 func TestShrinkerLimits(t *testing.T) {
 	shrinker := Shrinker(&memfile.Memory{})
-	body := sampleBody(LargeBody + 1)[:LargeBody+1]
+	body := proxytest.List(LargeBody + 1)[:LargeBody+1]
 	made := Variants(body)
 	best := slices.Clone(made)
 	best[Small].ETag = tagOf(made, bestSuffix)
@@ -161,7 +162,7 @@ func TestShrinkerLimits(t *testing.T) {
 		return &cache.Entry{Content: cache.Content{Status: 200, Size: len(body), Variants: variants}}
 	}
 	better := shrinker.Make(entry(len(body)), func() bool { calls++; return true })
-	if codings(better) != "* gzip br" || plainOf(t, &better[Small]) != string(body) || string(better[Small].ETag) != string(best[Small].ETag) || calls != 2 {
+	if codings(better) != "* gzip br" || proxytest.Plain(t, better[Small].Coding, better[Small].Reader()) != string(body) || string(better[Small].ETag) != string(best[Small].ETag) || calls != 2 {
 		t.Fatalf("%q in %d pieces", codings(better), calls)
 	}
 	n := better[Small].Len()
@@ -197,7 +198,7 @@ func TestMemoPlaces(t *testing.T) {
 // not made for each body.
 func TestCompressorsAreUsedAgain(t *testing.T) {
 	const bodies = 50 // a pool may lose some of them
-	body := sampleBody(2 << 10)
+	body := proxytest.List(2 << 10)
 	var writers, readers int
 	pool := &sync.Pool{New: func() any { writers++; return gzipWriters.New() }}
 	before := gzipReaders.New

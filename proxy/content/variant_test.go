@@ -5,6 +5,8 @@ import (
 	"math/rand"
 	"sync"
 	"testing"
+
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 )
 
 // TestVariantsRepeat: the forms of a body are always the same bytes, as their ETags
@@ -24,7 +26,7 @@ func TestVariantsRepeat(t *testing.T) {
 		for _, pool := range []*sync.Pool{&gzipWriters, &brotliWriters} {
 			*pool = sync.Pool{New: pool.New}
 		}
-		body := sampleBody(size)
+		body := proxytest.List(size)
 		bodies, want = append(bodies, body), append(want, forms(body))
 	}
 	for range 3 {

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/compare"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -50,7 +51,7 @@ func TestSamplingNeverWaits(t *testing.T) {
 	}{"many": {`{}`, maxQueued}, "large": {large, maxQueuedBytes >> 20}} {
 		t.Run(name, func(t *testing.T) {
 			const loads = 40
-			v := newVerifier(t, Options{Share: 1, Store: says(tt.body), Legacy: handles(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })})
+			v := newVerifier(t, Options{Share: 1, Store: says(tt.body), Legacy: proxytest.OldAPI(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })})
 			v.run(t)
 			for n := range loads {
 				v.offer(t, fmt.Sprintf("/teams/%d", n))
@@ -95,10 +96,10 @@ func TestSampleFails(t *testing.T) {
 		"a panic the second time":                  {panicsTheSecondTime(), 200, "dropped"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			log, panics := &logged{}, atomic.Int64{}
+			log, panics := &proxytest.Log{}, atomic.Int64{}
 			v := newVerifier(t, Options{
 				Share: 1, Store: tt.store, Legacy: oldSays(t, tt.status, `{"old":true}`),
-				OnPanic: func() { panics.Add(1) }, Logger: log.logger(),
+				OnPanic: func() { panics.Add(1) }, Logger: log.Logger(),
 			})
 			v.run(t)
 			v.offer(t, "/teams/")
@@ -106,8 +107,8 @@ func TestSampleFails(t *testing.T) {
 			if stats.Verdicts[tt.want]+stats.Dropped != 1 || (tt.want == "dropped") != (stats.Dropped == 1) {
 				t.Errorf("%+v", stats)
 			}
-			if n := log.count("level=WARN"); n != 0 {
-				t.Errorf("%d warnings:\n%s", n, &log.text)
+			if n := log.Count("level=WARN"); n != 0 {
+				t.Errorf("%d warnings:\n%s", n, log)
 			}
 			if n := panics.Load(); (n == 1) != strings.HasPrefix(name, "a panic") {
 				t.Errorf("%d panics", n)
@@ -144,8 +145,8 @@ func TestPauseAfter(t *testing.T) {
 // The difference of a key is logged once in a while, and the memory of the logged
 // keys is bounded.
 func TestDifferencesAreLoggedOnceInAWhile(t *testing.T) {
-	log, logged := &logged{}, map[string]time.Time{}
-	v := newVerifier(t, Options{Store: says(`{}`), Logger: log.logger()})
+	log, logged := &proxytest.Log{}, map[string]time.Time{}
+	v := newVerifier(t, Options{Store: says(`{}`), Logger: log.Logger()})
 	differs := func(key string) {
 		v.logDifference(Comparison{Key: key, Verdict: compare.Different, Difference: &Difference{}}, logged)
 	}
@@ -153,11 +154,11 @@ func TestDifferencesAreLoggedOnceInAWhile(t *testing.T) {
 		differs("/teams/1")
 		differs("/teams/2")
 	}
-	if n := log.count("differently"); n != 2 {
+	if n := log.Count("differently"); n != 2 {
 		t.Errorf("%d lines", n)
 	}
 	logged["/teams/1"] = time.Now().Add(-repeatAfter)
-	if differs("/teams/1"); log.count("differently") != 3 {
+	if differs("/teams/1"); log.Count("differently") != 3 {
 		t.Error("not logged again after a while")
 	}
 	for n := range 3 * maxRemembered {
@@ -169,7 +170,7 @@ func TestDifferencesAreLoggedOnceInAWhile(t *testing.T) {
 	for _, verdict := range []compare.Verdict{compare.SameBytes, compare.SameButOrder, Failed, ""} {
 		v.logDifference(Comparison{Key: "x", Verdict: verdict, Difference: &Difference{}}, logged)
 	}
-	if n := log.count("key=x"); n != 0 {
+	if n := log.Count("key=x"); n != 0 {
 		t.Errorf("%d lines", n)
 	}
 }

@@ -5,17 +5,15 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
-	"net/http/httptest"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/compare"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -44,26 +42,10 @@ func hang(ctx context.Context, _ store.Query) (store.Answer, error) {
 	return store.Answer{}, ctx.Err()
 }
 
-// handles is an old API.
-func handles(t testing.TB, handler http.HandlerFunc) *legacy.Client {
-	t.Helper()
-	server := httptest.NewServer(handler)
-	client, err := legacy.New(legacy.Options{URL: server.URL, Timeout: 10 * time.Second})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		client.Close()
-		server.CloseClientConnections()
-		server.Close()
-	})
-	return client
-}
-
 // oldSays is an old API with one answer.
 func oldSays(t testing.TB, status int, body string) *legacy.Client {
 	t.Helper()
-	return handles(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, status, body) })
+	return proxytest.OldAPI(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, status, body) })
 }
 
 func answer(w http.ResponseWriter, status int, body string) {
@@ -136,26 +118,6 @@ func (v *Verifier) awaitSamples(t testing.TB, n int64) Stats {
 	}
 }
 
-// logged is a log for a test to read.
-type logged struct {
-	mu   sync.Mutex
-	text strings.Builder
-}
-
-func (l *logged) Write(line []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.text.Write(line)
-}
-
-func (l *logged) count(part string) int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return strings.Count(l.text.String(), part)
-}
-
-func (l *logged) logger() *slog.Logger { return slog.New(slog.NewTextHandler(io.Writer(l), nil)) }
-
 func TestVerdicts(t *testing.T) {
 	for name, tt := range map[string]struct {
 		ours, old string
@@ -189,7 +151,7 @@ func TestVerdicts(t *testing.T) {
 // path that it does not redirect.
 func TestAsksOnTheRoute(t *testing.T) {
 	var asked atomic.Value
-	v := newVerifier(t, Options{Store: says(`{}`), Legacy: handles(t, func(w http.ResponseWriter, r *http.Request) {
+	v := newVerifier(t, Options{Store: says(`{}`), Legacy: proxytest.OldAPI(t, func(w http.ResponseWriter, r *http.Request) {
 		asked.Store(r.RequestURI)
 		answer(w, 200, `{}`)
 	})})
@@ -210,7 +172,7 @@ func TestAsksOnTheRoute(t *testing.T) {
 }
 
 func TestSkips(t *testing.T) {
-	v := newVerifier(t, Options{Store: says(`{}`), Legacy: handles(t, func(_ http.ResponseWriter, r *http.Request) {
+	v := newVerifier(t, Options{Store: says(`{}`), Legacy: proxytest.OldAPI(t, func(_ http.ResponseWriter, r *http.Request) {
 		t.Errorf("asked for %s", r.RequestURI)
 	})})
 	for target, why := range map[string]string{
@@ -247,7 +209,7 @@ func TestAsksAgain(t *testing.T) {
 					i := ours.Add(1) - 1
 					return store.Answer{Status: 200, Body: []byte(tt.store[i]), Generation: tt.generations[i]}, nil
 				}),
-				Legacy: handles(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, tt.old[old.Add(1)-1]) }),
+				Legacy: proxytest.OldAPI(t, func(w http.ResponseWriter, _ *http.Request) { answer(w, 200, tt.old[old.Add(1)-1]) }),
 			})
 			if c := v.verdict(t, "/teams/", time.Minute); c.Verdict != tt.verdict || ours.Load() != tt.asked || old.Load() != tt.asked {
 				t.Errorf("%s, asked %d and %d times", c.Verdict, ours.Load(), old.Load())
@@ -263,7 +225,7 @@ func TestFailures(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	hanging := handles(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	hanging := proxytest.OldAPI(t, func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
 	dead := database(func(context.Context, store.Query) (store.Answer, error) { return store.Answer{}, store.ErrUnavailable })
 	for name, tt := range map[string]struct {
 		store  Store

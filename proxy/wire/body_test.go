@@ -18,6 +18,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/wire/stricttest"
 )
 
@@ -45,7 +46,7 @@ func TestSend(t *testing.T) {
 		"no header of its own":          {body: 100_000, file: true},
 	} {
 		t.Run(name, func(t *testing.T) {
-			client, end := joined(t)
+			client, end := proxytest.Pair(t)
 			c, ctx := connected(testServer(nil), end)
 			header, body := text[:tt.header], text[tt.header:tt.header+tt.body]
 			v := &entry.Variant{Body: body}
@@ -95,7 +96,7 @@ func TestSendFails(t *testing.T) {
 	for name, v := range map[string]*entry.Variant{"copied": {Body: body}, "from a file": {File: fileOf(t, body)}, "from one too short": {File: cut(t, fileOf(t, body), 1<<20)}} {
 		for _, gone := range []bool{true, false} {
 			t.Run(fmt.Sprintf("%s, gone %t", name, gone), func(t *testing.T) {
-				client, end := joined(t)
+				client, end := proxytest.Pair(t)
 				c, ctx := connected(testServer(func(o *Options) { o.Timeouts = Timeouts{Write: 50 * time.Millisecond} }), end)
 				if gone {
 					client.Close()
@@ -158,7 +159,7 @@ func TestSendFile(t *testing.T) {
 	})
 	for round := range 6 {
 		for _, target := range []string{"/fast", "/slow"} {
-			client, end := joined(t)
+			client, end := proxytest.Pair(t)
 			if round%2 == 1 {
 				client, end = net.Pipe()
 			}

@@ -5,11 +5,13 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 )
 
 // TestLeave: ending a connection's wait loses no data that has already arrived.
 func TestLeave(t *testing.T) {
-	client, c := joined(t)
+	client, c := proxytest.Pair(t)
 	io.WriteString(client, "a request")
 	b := make([]byte, 1)
 	if _, err := c.Read(b); err != nil { // wait for the first byte, so that the rest has arrived
@@ -60,22 +62,3 @@ func (c *fakeConn) CloseRead() error {
 }
 
 func (c *fakeConn) Close() error { return nil }
-
-// joined returns the two ends of a connection, which are closed when the test ends.
-func joined(t *testing.T) (client, server net.Conn) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	if client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
-	if server, err = ln.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
-	return client, server
-}

@@ -13,6 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/wire/stricttest"
 )
 
@@ -160,7 +161,7 @@ func TestCutRequest(t *testing.T) {
 		"": "", hit: "[200]", "G": "[400]", hit + "GET /hit HTTP/1.1\r\nHost: a\r\n": "[200 400]", post: "[400]", post + "hell": "[400]", chunks: "[400]",
 		chunks + "5": "[400]", chunks + "5\r\nhel": "[400]", chunks + "5\r\nhello": "[400]", chunks + "5\r\nhello\r\n": "[400]", chunks + "0\r\n": "[400]",
 	} {
-		client, end := joined(t)
+		client, end := proxytest.Pair(t)
 		io.WriteString(client, text)
 		client.(*net.TCPConn).CloseWrite()
 		s.ServeConn(end)

@@ -22,6 +22,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/wire/stricttest"
 )
 
@@ -648,7 +649,7 @@ func TestRefusalArrives(t *testing.T) {
 		"a long body": stricttest.Lines("POST / HTTP/1.1", "Host: a", "Content-Length: 100000"),
 		"bad chunks":  stricttest.Lines("POST / HTTP/1.1", "Host: a", "Transfer-Encoding: chunked") + "x\r\n",
 	} {
-		client, end := joined(t)
+		client, end := proxytest.Pair(t)
 		if _, err := io.WriteString(client, request+strings.Repeat("x", 100_000)); err != nil {
 			t.Fatal(err)
 		}

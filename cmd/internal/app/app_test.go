@@ -1,7 +1,6 @@
 package app
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"io"
@@ -11,11 +10,11 @@ import (
 	"os"
 	"strconv"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/config"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
@@ -50,7 +49,7 @@ func settings(db *mariadb.Server) map[string]string {
 // running is an App whose Run was called.
 type running struct {
 	*App
-	log  *lockedBuffer
+	log  *proxytest.Log
 	stop context.CancelFunc
 	done chan error
 }
@@ -62,7 +61,7 @@ func run(t *testing.T, flags map[string]string, changes ...func(*App)) *running 
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := &lockedBuffer{}
+	log := &proxytest.Log{}
 	a, err := New(cfg, "test", slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
@@ -99,23 +98,6 @@ func (r *running) awaitLog(t *testing.T, text string) {
 			t.Fatalf("no %q in the log:\n%s", text, r.log)
 		}
 	}
-}
-
-type lockedBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *lockedBuffer) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(p)
-}
-
-func (l *lockedBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
 }
 
 func get(t *testing.T, url string) (int, string) {

@@ -17,6 +17,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 	"github.com/lewistv/xcri-proxy/store/storetest/relay"
@@ -127,7 +128,7 @@ func TestServesSavedEntriesWhileRefused(t *testing.T) {
 // Concurrent refusals are logged in one line, and each lower number in another line.
 func TestRoomLog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		log := &lockedBuffer{}
+		log := &proxytest.Log{}
 		r := &roomLog{log: slog.New(slog.NewTextHandler(log, nil))}
 		lines := func(want int) {
 			t.Helper()

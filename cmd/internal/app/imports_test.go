@@ -93,6 +93,7 @@ proxy/maintenance:
 proxy/metrics: cache proxy/route
 proxy/origin: cache cache/phase proxy/content proxy/legacy proxy/route store
 proxy/preload:
+proxy/proxytest: proxy/legacy
 proxy/proxytest/apache: store/storetest/need
 proxy/proxytest/conformance: store/storetest store/storetest/mariadb
 proxy/proxytest/nginx: store/storetest/need

@@ -5,35 +5,18 @@ import (
 	"fmt"
 	"log/slog"
 	"strings"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 )
-
-// safeBuffer is a buffer that timers may write to concurrently.
-type safeBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (s *safeBuffer) Write(p []byte) (int, error) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.Write(p)
-}
-
-func (s *safeBuffer) String() string {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return s.b.String()
-}
 
 // A message that a loop repeats is written a limited number of times, followed by the
 // count of suppressed lines. Other messages are not affected.
 func TestRepeatedMessagesAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		var b safeBuffer
+		var b proxytest.Log
 		log := slog.New(newLimit(slog.NewTextHandler(&b, &slog.HandlerOptions{Level: slog.LevelDebug})))
 		with := log.With("part", "store")
 		for range 50_000 {

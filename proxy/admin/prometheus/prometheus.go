@@ -63,6 +63,17 @@ func (m *metricsText) one(family, kind, help string, value float64, labels ...st
 	m.add("", value, labels...)
 }
 
+// byLabel adds a value for each key of a map, which is the value of a label, in the order
+// of the keys.
+func byLabel[V any](m *metricsText, label string, of map[string]V, value func(V) float64) {
+	for _, name := range slices.Sorted(maps.Keys(of)) {
+		m.add("", value(of[name]), label, name)
+	}
+}
+
+// count is the value of a counter.
+func count(n int64) float64 { return float64(n) }
+
 // Text returns the metrics: the stats, the histograms of the routes, and the figures of
 // the process, which was started at that time.
 func Text(s api.Stats, routes []*route.Route, counted *metrics.Metrics, started time.Time) []byte {
@@ -137,9 +148,7 @@ func (m *metricsText) maintenance(is *api.Maintenance) {
 func (m *metricsText) verify(v api.Verify) {
 	m.one("xcri_verify_ratio", gauge, "Share of the loads from the database that are compared with the old API's answer.", v.Share)
 	m.begin("xcri_verify_total", counter, "Loads that were compared, by verdict.")
-	for _, verdict := range slices.Sorted(maps.Keys(v.Verdicts)) {
-		m.add("", float64(v.Verdicts[verdict]), "verdict", verdict)
-	}
+	byLabel(m, "verdict", v.Verdicts, count)
 	m.one("xcri_verify_dropped_total", counter, "Loads that were selected for a comparison and not compared: too many waited, or no connection was free.", float64(v.Dropped))
 }
 
@@ -191,22 +200,15 @@ func (m *metricsText) generation(g api.Generation) {
 }
 
 func (m *metricsText) stale(routes map[string]api.Stale) {
-	paths := slices.Sorted(maps.Keys(routes))
 	m.begin("xcri_stale_route_entries", gauge, "Stale entries, by route; only routes with stale entries.")
-	for _, path := range paths {
-		m.add("", float64(routes[path].Entries), "route", path)
-	}
+	byLabel(m, "route", routes, func(s api.Stale) float64 { return float64(s.Entries) })
 	m.begin("xcri_stale_oldest_filled_timestamp_seconds", gauge, "When the oldest stale entry was filled, by route.")
-	for _, path := range paths {
-		m.add("", unixSeconds(routes[path].Oldest), "route", path)
-	}
+	byLabel(m, "route", routes, func(s api.Stale) float64 { return unixSeconds(s.Oldest) })
 }
 
 func (m *metricsText) requests(r api.Requests) {
 	m.begin("xcri_responses_total", counter, "Answers to visitors, by status code.")
-	for _, code := range slices.Sorted(maps.Keys(r.Statuses)) {
-		m.add("", float64(r.Statuses[code]), "code", code)
-	}
+	byLabel(m, "code", r.Statuses, count)
 	m.one("xcri_hit_ratio", gauge, "Share of the answers since the start that needed no fill.", r.HitRatio)
 	m.begin("xcri_latency_seconds", summary, "Percentiles of the time from a request to its answer, since the start; sum and count are in xcri_request_duration_seconds.")
 	m.quantiles(r.Latency)
@@ -219,13 +221,9 @@ func (m *metricsText) requests(r api.Requests) {
 	m.one("xcri_refused_connections_total", counter, "Connections of clients that were refused because too many were open.", float64(r.Refused))
 	m.one("xcri_access_log_dropped_total", counter, "Lines that the access log could not take.", float64(r.LogDropped))
 	m.begin("xcri_admin_refused_total", counter, "Requests for admin pages that were refused, by cause.")
-	for _, cause := range slices.Sorted(maps.Keys(r.AdminRefused)) {
-		m.add("", float64(r.AdminRefused[cause]), "cause", cause)
-	}
+	byLabel(m, "cause", r.AdminRefused, count)
 	m.begin("xcri_client_refused_total", counter, "Requests that were refused because their client waited for too many fills (429), by limit.")
-	for _, limit := range slices.Sorted(maps.Keys(r.ClientRefused)) {
-		m.add("", float64(r.ClientRefused[limit]), "limit", limit)
-	}
+	byLabel(m, "limit", r.ClientRefused, count)
 }
 
 func (m *metricsText) routes(routes map[string]api.Route) {
@@ -288,9 +286,7 @@ func (m *metricsText) sources(s api.Stats) {
 		{"xcri_breaker_load_seconds", gauge, "Mean time of the loads from the source that succeeded.", func(b api.Breaker) float64 { return seconds(b.MeanMS) }},
 	} {
 		m.begin(of.family, of.kind, of.help)
-		for _, source := range slices.Sorted(maps.Keys(s.Sources.Breakers)) {
-			m.add("", of.value(s.Sources.Breakers[source]), "source", source)
-		}
+		byLabel(m, "source", s.Sources.Breakers, of.value)
 	}
 }
 
@@ -313,13 +309,9 @@ func (m *metricsText) cache(c api.Cache) {
 	m.one("xcri_waiting", gauge, "Requests that wait for a fill now.", float64(c.Waiting))
 	m.one("xcri_fills_abandoned_total", counter, "Searches that ended because their clients had left.", float64(c.Abandoned))
 	m.begin("xcri_lane_running", gauge, "Fills that run now, by lane.")
-	for _, lane := range slices.Sorted(maps.Keys(c.Lanes)) {
-		m.add("", float64(c.Lanes[lane].Running), "lane", lane)
-	}
+	byLabel(m, "lane", c.Lanes, func(l api.Lane) float64 { return float64(l.Running) })
 	m.begin("xcri_lane_queued", gauge, "Fills that wait for their turn now, by lane.")
-	for _, lane := range slices.Sorted(maps.Keys(c.Lanes)) {
-		m.add("", float64(c.Lanes[lane].Queued), "lane", lane)
-	}
+	byLabel(m, "lane", c.Lanes, func(l api.Lane) float64 { return float64(l.Queued) })
 }
 
 func (m *metricsText) shelves(shelves map[string]api.Shelf) {
@@ -336,9 +328,7 @@ func (m *metricsText) shelves(shelves map[string]api.Shelf) {
 		{"xcri_cache_dropped_total", counter, "Entries dropped because the write buffer was full, by shelf.", func(s api.Shelf) int64 { return s.Dropped }},
 	} {
 		m.begin(of.family, of.kind, of.help)
-		for _, shelf := range slices.Sorted(maps.Keys(shelves)) {
-			m.add("", float64(of.value(shelves[shelf])), "shelf", shelf)
-		}
+		byLabel(m, "shelf", shelves, func(s api.Shelf) float64 { return float64(of.value(s)) })
 	}
 }
 

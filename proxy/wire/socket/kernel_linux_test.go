@@ -12,6 +12,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 )
 
 // bare is a connection without a socket, and broken is a connection whose socket is gone.
@@ -26,7 +27,7 @@ func (broken) SyscallConn() (syscall.RawConn, error) { return nil, errGone }
 // A connection without a socket is never taken for gone, and its quiet time counts from
 // its opening. The same holds for a closed connection.
 func TestWithoutASocket(t *testing.T) {
-	_, server := joined(t)
+	_, server := proxytest.Pair(t)
 	server.Close()
 	long := time.Now().Add(-time.Hour)
 	for name, conn := range map[string]net.Conn{"no socket": bare{}, "a socket that is gone": broken{}, "a closed connection": server} {
@@ -45,7 +46,7 @@ func TestWithoutASocket(t *testing.T) {
 
 // The kernel's limit of unsent bytes is set on a TCP connection.
 func TestLimitUnsent(t *testing.T) {
-	_, server := joined(t)
+	_, server := proxytest.Pair(t)
 	limit := func() (n int) {
 		raw, err := server.(*net.TCPConn).SyscallConn()
 		if err != nil {
@@ -77,7 +78,7 @@ func TestSendFails(t *testing.T) {
 	if err := file.Control(func(fd uintptr) { cut = syscall.Ftruncate(int(fd), 400) }); err != nil || cut != nil {
 		t.Fatal(err, cut)
 	}
-	client, server := joined(t)
+	client, server := proxytest.Pair(t)
 	go io.Copy(io.Discard, client)
 	var s Sender
 	for _, head := range []string{"", "head"} {

@@ -5,12 +5,14 @@ import (
 	"net"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 )
 
 // HungUp reports the end of the other side, also while bytes of it are not read, and
 // takes no silent client for gone.
 func TestHungUp(t *testing.T) {
-	client, server := joined(t)
+	client, server := proxytest.Pair(t)
 	if HungUp(server) {
 		t.Error("gone at first")
 	}

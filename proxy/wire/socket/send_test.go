@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 )
 
 // A file is sent behind its head, completely and at the same place of each answer, to a
@@ -22,7 +23,7 @@ func TestSend(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, server := joined(t)
+	client, server := proxytest.Pair(t)
 	for _, end := range []net.Conn{client, server} { // so that the socket is often full
 		end.(*net.TCPConn).SetReadBuffer(16 << 10)
 		end.(*net.TCPConn).SetWriteBuffer(16 << 10)

@@ -8,11 +8,13 @@ import (
 	"runtime"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 )
 
 // TestQuietFor: only data from the client resets the quiet time of a connection.
 func TestQuietFor(t *testing.T) {
-	client, conn := joined(t)
+	client, conn := proxytest.Pair(t)
 	long := time.Now().Add(-time.Hour)
 	if _, known := sinceLastData(conn); known != (runtime.GOOS == "linux") {
 		t.Errorf("the kernel reports it: %t", known)
@@ -87,23 +89,4 @@ func TestDrainOfUnixSocket(t *testing.T) {
 	if Follow(other) != other {
 		t.Error("a TCP connection is wrapped")
 	}
-}
-
-// joined returns the two ends of a connection, which are closed when the test ends.
-func joined(t *testing.T) (client, server net.Conn) {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	if client, err = net.Dial("tcp", ln.Addr().String()); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { client.Close() })
-	if server, err = ln.Accept(); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { server.Close() })
-	return client, server
 }
