@@ -72,11 +72,12 @@ func (q *Queue) run() {
 	defer close(q.ended)
 	var lines []byte
 	for range q.wake {
+		closed := q.isClosed() // before the last lines are taken, which came before Close
 		for lines = q.take(lines[:0]); len(lines) > 0; lines = q.take(lines[:0]) {
 			q.writeAll(lines)
 		}
 		q.reportDropped()
-		if q.isClosed() {
+		if closed {
 			return
 		}
 	}

@@ -117,3 +117,27 @@ func TestNoReport(t *testing.T) {
 		}
 	})
 }
+
+// TestCloseKeepsLastLine: a line that is written just before Close is written out, also
+// while the queue is busy with the report of dropped lines.
+func TestCloseKeepsLastLine(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := writer{full: true}
+		var q *Queue
+		q = New(&w, Options{Bytes: 100, Report: func(n int64) []byte {
+			w.full = false
+			q.Write([]byte("last\n"))
+			go q.Close(time.Minute)
+			for !q.isClosed() {
+				time.Sleep(time.Millisecond)
+			}
+			return fmt.Appendf(nil, "dropped %d\n", n)
+		}})
+		synctest.Wait() // q is set
+		q.Write([]byte("lost\n"))
+		<-q.ended
+		if w.text() != "dropped 1\nlast\n" || q.Dropped() != 1 {
+			t.Errorf("%q, %d dropped", w.text(), q.Dropped())
+		}
+	})
+}
