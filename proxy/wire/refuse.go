@@ -64,10 +64,8 @@ func (c *Conn) turnAway() {
 		s := c.server.sessions.Get().(*session)
 		defer c.server.sessions.Put(s)
 		c.session, s.head.IsHEAD = s, false
-		s.to.Reset(c)
 		c.refuse(errNoRoom)
 		s.reset()
-		s.to.Reset(nil)
 	}()
 }
 

@@ -1,7 +1,6 @@
 package wire
 
 import (
-	"bufio"
 	"bytes"
 	"errors"
 	"io"
@@ -17,23 +16,19 @@ import (
 // session holds the buffers and the request context of a connection. It is reused for
 // other connections.
 type session struct {
-	from *bufio.Reader // the only reader of the connection
-	to   *bufio.Writer
+	input
 	ctx  fasthttp.RequestCtx
 	head strict.Head
 	body body
 	room budget.Room // of the request's body
 }
 
-func newSession() *session {
-	return &session{from: bufio.NewReaderSize(nil, MaxHead), to: bufio.NewWriterSize(nil, 4<<10)}
-}
+func newSession() *session { return &session{input: newInput()} }
 
 // serve answers the requests of the connection and closes it.
 func (c *Conn) serve() {
 	s := c.server.sessions.Get().(*session)
-	s.from.Reset(c.Conn)
-	s.to.Reset(c)
+	s.input.open(c.Conn)
 	s.body.sender, s.room = socket.Sender{}, c.server.opts.Bodies.Room()
 	c.session = s
 	defer func() {
@@ -42,8 +37,7 @@ func (c *Conn) serve() {
 		}
 		c.Close()
 		s.reset()
-		s.from.Reset(nil)
-		s.to.Reset(nil)
+		s.input.close(&c.server.buffers)
 		c.server.sessions.Put(s)
 	}()
 	for c.next() {
@@ -62,6 +56,7 @@ func (s *session) reset() {
 // next serves one request, and reports whether the connection goes on.
 func (c *Conn) next() bool {
 	h := &c.session.head
+	c.session.narrow(&c.server.buffers)
 	size, err := c.readHead(h)
 	if err != nil {
 		c.refuse(err)
@@ -116,8 +111,10 @@ func (c *Conn) readHead(h *strict.Head) (int, error) {
 		if err != strict.ErrIncomplete {
 			return 0, err
 		}
-		if len(b) == MaxHead {
-			return 0, errHeadSize
+		if len(b) == from.Size() {
+			if from, err = c.session.widen(&c.server.buffers, c.server.opts.Bodies); err != nil {
+				return 0, err
+			}
 		}
 		searched = len(b)
 		if !limited {
@@ -256,10 +253,12 @@ func (c *Conn) respond(closes, http10 bool) error {
 		header.SetServer(c.server.opts.Name)
 	}
 	c.writing = false
-	if err := ctx.Response.Write(c.session.to); err != nil {
+	to := c.server.buffers.writer(c)
+	defer c.server.buffers.giveBack(to)
+	if err := ctx.Response.Write(to); err != nil {
 		return err
 	}
-	if err := c.session.to.Flush(); err != nil {
+	if err := to.Flush(); err != nil {
 		return err
 	}
 	if closes {

@@ -54,7 +54,7 @@ type Options struct {
 	OnRefuse func(status int)
 	// TakesBody reports whether the Handler reads the body of a request for a target;
 	// nil means always. All other bodies are read and dropped. Bodies is the memory
-	// that bodies take until they are answered; nil has no limit.
+	// that bodies, and heads over 4 KiB, take until they are answered; nil has no limit.
 	TakesBody func(target []byte) bool
 	Bodies    *budget.Budget
 	// Name is the value of the header Server.
@@ -118,6 +118,7 @@ func (o Options) withDefaults() Options {
 type Server struct {
 	opts        Options
 	sessions    sync.Pool
+	buffers     buffers
 	conns       conns
 	refused     atomic.Int64
 	lastRefusal rarely // limits the log of refusals
