@@ -41,7 +41,8 @@ type Server struct {
 	SitePreload     Switch         // of the lists that pages of the site request
 	CORSOrigins     []string       // allowed origins; a single "*" = all, empty = none
 	TrustedProxies  []netip.Prefix // proxies whose X-Forwarded-* headers are accepted
-	ShutdownTimeout time.Duration  // longest wait for open requests at shutdown
+	ClientLimits    ClientLimits
+	ShutdownTimeout time.Duration // longest wait for open requests at shutdown
 }
 
 // Process holds the log, the memory and the files of the process.
@@ -71,6 +72,7 @@ type Database struct {
 	MaxConns         int           // limit of open connections
 	ExtraColumns     []string      // RESOURCE.COLUMN, shown besides the known columns
 	StatementTimeout time.Duration // longest run of one statement on the server
+	SearchTimeout    time.Duration // the same for a search, if that is shorter
 }
 
 // TLS configures the encryption of connections.

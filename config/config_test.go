@@ -47,7 +47,7 @@ func TestDefaults(t *testing.T) {
 		Server: Server{
 			ListenAddr: "127.0.0.1:8000", ListenMode: 0o666, BasePath: "/iz/xcri", SitePreload: true, CORSOrigins: []string{"https://web4.ustfccca.org"},
 			TrustedProxies:  []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")},
-			ShutdownTimeout: 15 * time.Second,
+			ShutdownTimeout: 15 * time.Second, ClientLimits: ClientLimits{Requests: 2000, Quick: 512, Heavy: 64, Costly: 16},
 		},
 		Process: Process{LogLevel: slog.LevelInfo, MemoryLimit: 150 << 20},
 		Admin:   Admin{SocketMode: 0o600},
@@ -55,7 +55,7 @@ func TestDefaults(t *testing.T) {
 		Access:  Access{Format: "combined", Size: 100 << 20, Files: 5},
 		Database: Database{
 			Host: "localhost", Port: 3306, Name: "web4ustfccca_iz", User: "web4ustfccca_public", TLS: TLS{Mode: "off"},
-			MaxConns: 8, StatementTimeout: 10 * time.Second,
+			MaxConns: 8, StatementTimeout: 10 * time.Second, SearchTimeout: 5 * time.Second,
 		},
 		Cache: Cache{
 			Bytes: 64 << 20, IdleCompress: true, Poll: 250 * time.Millisecond, Settle: 5 * time.Second, DataMaxAge: 10 * time.Minute, ImplausibleAfter: 10 * time.Minute,
@@ -107,6 +107,7 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"DATABASE_PASSWORD", " p#$ ", Secret(" p#$ "), func(c Config) any { return c.Database.Password }},
 		{"DATABASE_MAX_CONNS", "100", 100, func(c Config) any { return c.Database.MaxConns }},
 		{"DATABASE_STATEMENT_TIMEOUT", "100ms", 100 * time.Millisecond, func(c Config) any { return c.Database.StatementTimeout }},
+		{"DATABASE_SEARCH_TIMEOUT", "1s", time.Second, func(c Config) any { return c.Database.SearchTimeout }},
 		{"EXTRA_COLUMNS", "athletes.national_rank, team-knockout.Seed2,", []string{"athletes.national_rank", "team-knockout.Seed2"}, func(c Config) any { return c.Database.ExtraColumns }},
 		{"CACHE_BYTES", "1MiB", int64(1 << 20), func(c Config) any { return c.Cache.Bytes }},
 		{"SITE_PRELOAD", "off", Switch(false), func(c Config) any { return c.SitePreload }},
@@ -122,6 +123,7 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"WAIT_TIMEOUT", "7s", 7 * time.Second, func(c Config) any { return c.Cache.WaitTimeout }},
 		{"LEGACY_URL", "https://old.example:81/api/", "https://old.example:81/api", func(c Config) any { return c.Legacy.URL }},
 		{"TRUSTED_PROXIES", "10.1.2.3, fd00::/8", []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("fd00::/8")}, func(c Config) any { return c.TrustedProxies }},
+		{"CLIENT_LIMITS", "costly=4, requests=0", ClientLimits{Quick: 512, Heavy: 64, Costly: 4}, func(c Config) any { return c.ClientLimits }},
 		{"STATIC_DIR", "/var/www/xcri", "/var/www/xcri", func(c Config) any { return c.StaticDir }},
 		{"STATE_FILE", "/var/lib/xcri-proxy/state.json", "/var/lib/xcri-proxy/state.json", func(c Config) any { return c.StateFile }},
 		{"HISTORY_FILE", "/var/lib/xcri-proxy/history", "/var/lib/xcri-proxy/history", func(c Config) any { return c.HistoryFile }},
@@ -213,6 +215,9 @@ func TestSpecialValues(t *testing.T) {
 		{"TRUSTED_PROXIES", "10.1.2.3/32, 10.0.0.0/8,::1/128 ,FD00::/8", "10.1.2.3,10.0.0.0/8,::1,fd00::/8"},
 		{"TRUSTED_PROXIES", "0.0.0.0/0,::/0", "0.0.0.0/0,::/0"},
 		{"TRUSTED_PROXIES", "::ffff:10.1.2.3", "10.1.2.3"},
+		{"CLIENT_LIMITS", "Off", "off"},
+		{"CLIENT_LIMITS", "requests=0,quick=0,heavy=0,costly=0", "off"},
+		{"CLIENT_LIMITS", " heavy=128 ,, costly=0,", "requests=2000,quick=512,heavy=128,costly=0"},
 		{"STATIC_DIR", "../a site/dist", "../a site/dist"},
 		{"STATE_FILE", "", ""},
 		{"LEGACY_TIMEOUT", "100ms", "100ms"},
@@ -250,6 +255,8 @@ func TestBadValues(t *testing.T) {
 		mode     = "must be the octal mode of a socket, such as 0660"
 		demand   = "must be required or optional"
 		onOff    = "must be on or off"
+		clients  = "must be off, or pairs like costly=16, with requests, quick, heavy or costly, comma separated"
+		costly   = "must have a whole number from 0 to 1000000 for costly"
 		base     = "must be a path like /iz/xcri of letters, digits, - _ ~ and single dots, without a slash at the end"
 		levels   = "must be debug, info, warn (warning) or error (critical)"
 		token    = "must be at least 16 printable ASCII characters without a space"
@@ -409,6 +416,15 @@ func TestBadValues(t *testing.T) {
 		{"TRUSTED_PROXIES", "10.0.0.1 10.0.0.2", networks("10.0.0.1 10.0.0.2")},
 		{"TRUSTED_PROXIES", "fe80::1%eth0", networks("fe80::1%eth0")},
 		{"TRUSTED_PROXIES", "::ffff:10.0.0.0/104", networks("::ffff:10.0.0.0/104")},
+		{"CLIENT_LIMITS", "", clients},
+		{"CLIENT_LIMITS", ",", clients},
+		{"CLIENT_LIMITS", "16", clients + `; "16" is none`},
+		{"CLIENT_LIMITS", "searches=16", clients + `; "searches=16" is none`},
+		{"CLIENT_LIMITS", "off,costly=16", clients + `; "off" is none`},
+		{"CLIENT_LIMITS", "costly=-1", costly},
+		{"CLIENT_LIMITS", "costly=1000001", costly},
+		{"CLIENT_LIMITS", "costly", costly},
+		{"CLIENT_LIMITS", "costly=1,costly=2", `names "costly" twice`},
 		{"STATIC_DIR", "/srv/\x00", path},
 		{"STATIC_DIR", "/srv\nx", path},
 		{"STATE_FILE", "\x7f", path},
@@ -687,7 +703,7 @@ func TestStringReadsBack(t *testing.T) {
 		"DATABASE_SOCKET": "", "DATABASE_USER": `o'ne \" two #3`, "DATABASE_NAME": `back\slash`, "MEMORY_LIMIT": "157286401",
 		"GENERATION_POLL": "1h0m0.5s", "TRUSTED_PROXIES": "10.1.2.3, fd00::/8", "STATIC_DIR": "/srv/it's # a site", "STATE_FILE": "/var/lib/x y",
 		"SOURCE": "Auto", "SOURCE_ROUTES": "/teams/=legacy,/athletes/{athlete_hnd}=store", "LEGACY_TIMEOUT": "1.5s", "LEGACY_MAX_CONNS": "7",
-		"AUTO_MAX_ERRORS": "33.3333333333", "AUTO_MAX_SLOWDOWN": "2.25", "VERIFY_SAMPLE": "0.05%",
+		"CLIENT_LIMITS": "costly=0,quick=7", "AUTO_MAX_ERRORS": "33.3333333333", "AUTO_MAX_SLOWDOWN": "2.25", "VERIFY_SAMPLE": "0.05%",
 	})
 	text := strings.Replace(cfg.String(), "ENV_FILE=", "# ENV_FILE=", 1)
 	for _, secret := range []string{"ADMIN_TOKEN=", "DATABASE_PASSWORD="} {

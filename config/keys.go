@@ -69,6 +69,8 @@ var keys = []Key{
 		bind(func(c *Config) *Demand { return &c.Admin.LocalToken }, "demand", parseDemand)},
 	{"TRUSTED_PROXIES", server, "127.0.0.0/8,::1", "addresses whose X-Forwarded-* headers are trusted: IPs or networks, comma separated; empty for none",
 		bind(func(c *Config) *prefixes { return &c.TrustedProxies }, "networks", parseNetworks)},
+	{"CLIENT_LIMITS", server, defaultClientLimits.String(), "requests of one client address that may wait for loads at a time, and different answers, by cost, that they may wait for; 0 for no limit, off for none at all",
+		bind(func(c *Config) *ClientLimits { return &c.ClientLimits }, "limits", parseClientLimits)},
 	{"STATIC_DIR", server, "", "folder of the built site to serve under BASE_PATH; empty for none",
 		bind(func(c *Config) *string { return &c.StaticDir }, "path", parsePath)},
 	{"SITE_PRELOAD", server, "on", "whether the answer to a page of the site names the list that nearly all visits request, for the browser to load it earlier: on or off",
@@ -108,6 +110,8 @@ var keys = []Key{
 		bind(func(c *Config) *int { return &c.Database.MaxConns }, "number", intBetween(1, 100))},
 	{"DATABASE_STATEMENT_TIMEOUT", database, "10s", "longest run of one statement before the server ends it, at least 100ms",
 		bind(func(c *Config) *duration { return &c.Database.StatementTimeout }, "duration", durationFrom(100*time.Millisecond))},
+	{"DATABASE_SEARCH_TIMEOUT", database, "5s", "the same for searches and for pages deep down a list, if it is shorter, at least 100ms; behind Apache a search goes on after its visitor has left",
+		bind(func(c *Config) *duration { return &c.Database.SearchTimeout }, "duration", durationFrom(100*time.Millisecond))},
 	{"EXTRA_COLUMNS", database, "", "columns that lists and single rows show besides the known columns: athletes.national_rank, comma separated; of athletes, teams or team-knockout",
 		bind(func(c *Config) *[]string { return &c.Database.ExtraColumns }, "columns", parseColumns)},
 

@@ -41,7 +41,7 @@ const (
 var scratches atomic.Int64
 
 // scratch makes a database for one test with the sample data.
-func scratch(t testing.TB) (Options, *sql.DB) {
+func scratch(t testing.TB, change ...func(*store.Options)) (Options, *sql.DB) {
 	t.Helper()
 	srv, err := server.Get()
 	if err != nil {
@@ -65,16 +65,18 @@ func scratch(t testing.TB) (Options, *sql.DB) {
 	if err := storetest.Load(t.Context(), db); err != nil {
 		t.Fatal(err)
 	}
-	return optionsFor(t, srv, name), db
+	return optionsFor(t, srv, name, change...), db
 }
 
 // optionsFor returns the options of a proxy as main makes them, with a short poll
 // interval.
-func optionsFor(t testing.TB, srv *mariadb.Server, database string) Options {
+func optionsFor(t testing.TB, srv *mariadb.Server, database string, change ...func(*store.Options)) Options {
 	t.Helper()
-	s, err := store.Open(store.Options{
-		Host: srv.Host, Port: srv.Port, Name: database, User: mariadb.Reader, Password: mariadb.Password,
-	})
+	opts := store.Options{Host: srv.Host, Port: srv.Port, Name: database, User: mariadb.Reader, Password: mariadb.Password}
+	for _, c := range change {
+		c(&opts)
+	}
+	s, err := store.Open(opts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -9,15 +9,18 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/share"
+	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/readapi"
 )
 
 // lockedTable serves a proxy on a scratch database of which a table is locked until
 // unlock. waiting returns how many statements wait for the lock.
-func lockedTable(t *testing.T, table string) (p *Proxy, base string, waiting func() int, unlock func()) {
+func lockedTable(t *testing.T, table string, change ...func(*store.Options)) (p *Proxy, base string, waiting func() int, unlock func()) {
 	t.Helper()
-	opts, db := scratch(t)
+	opts, db := scratch(t, change...)
 	opts.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
+	opts.Clients = share.Default
 	p, err := New(opts)
 	if err != nil {
 		t.Fatal(err)

@@ -117,6 +117,8 @@ type Limits struct {
 	Requests *budget.Budget
 	// MaxConns limits the connections of clients; zero means MostConns.
 	MaxConns int
+	// Clients limits the fills of one client that are queued or running.
+	Clients share.Limits
 }
 
 // Proxy is an HTTP server for the read API. It is safe for concurrent use.
@@ -192,7 +194,7 @@ func New(opts Options) (*Proxy, error) {
 	p.shared = shared{
 		outage: cache.NewOutage(opts.Logger), headers: reply.NewHeaders(opts.Reuse), cors: cors.New(opts.CORSOrigins), notice: maintenance.NewPage(),
 		targets: content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
-		sender:  send.New(p.metrics), shares: share.New(share.Default),
+		sender:  send.New(p.metrics), shares: share.New(opts.Clients),
 	}
 	p.files = files.New(opts.Site, p.hint, p.sender, p.metrics)
 	p.reports = p.newReports()

@@ -13,6 +13,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/pool"
 	"github.com/lewistv/xcri-proxy/store/readapi"
 	"github.com/lewistv/xcri-proxy/store/scope"
+	"github.com/lewistv/xcri-proxy/store/secure"
 )
 
 // Options configure a Store: the database to read and the number of connections.
@@ -37,10 +38,10 @@ var (
 type Capacity = pool.Capacity
 
 // TLS configures the encryption of connections.
-type TLS = pool.TLS
+type TLS = secure.TLS
 
 // TLSMode selects whether connections are encrypted.
-type TLSMode = pool.TLSMode
+type TLSMode = secure.Mode
 
 // Reason classifies set-up errors. See package dberror.
 type Reason = dberror.Reason
@@ -157,6 +158,9 @@ func (s *Store) Stats() Stats { return s.pool.Stats() }
 func (s *Store) Run(ctx context.Context, q Query) (answer Answer, err error) {
 	if a := q.Refused(); a != nil {
 		return *a, nil
+	}
+	if q.Lane() == Search {
+		ctx = pool.WithSearch(ctx)
 	}
 	err = s.pool.Read(ctx, q.Path, func(c *pool.Conn) error {
 		begun := time.Now()

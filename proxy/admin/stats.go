@@ -31,7 +31,7 @@ func (a *Admin) Stats() api.Stats {
 			Requests: api.Requests{
 				Outcomes: map[string]int64{}, Statuses: map[string]int64{}, NotModified: a.opts.Metrics.Statuses.Of(fasthttp.StatusNotModified), Rejected: a.opts.Metrics.Rejected.Load(),
 				Inflated: a.opts.Metrics.Inflated.Load(), Panics: a.opts.Metrics.Panics.Load(), Open: conns.Open,
-				Refusals: api.Refusals{Refused: conns.Refused, AdminRefused: a.gate.Refused(), ClientRefused: a.opts.Shares.Refused()},
+				Refusals: api.Refusals{Refused: conns.Refused, AdminRefused: a.gate.Refused(), ClientRefused: a.opts.Shares.Refused(), ClientLimits: a.opts.Shares.Limits()},
 			},
 			Routes: map[string]api.Route{},
 		},

@@ -93,7 +93,7 @@ func (o *Origins) fromLegacy(ctx context.Context, q route.Question, probe bool) 
 func (o *Origins) loaded(b *breaker, probe bool, l Load) {
 	b.record(result{
 		route: l.Question.Route.Path(), at: time.Now(), took: l.Took, probe: probe,
-		failed: l.Err != nil, own: ofTheRequest(l.Err),
+		failed: l.Err != nil, own: ofTheRequest(l.Err) || searchedTooLong(l),
 	})
 	o.opts.OnLoad(l)
 }
@@ -114,6 +114,13 @@ func ofTheRequest(err error) bool {
 		return false
 	}
 	return store.ClassOf(err) == store.ThisRead
+}
+
+// searchedTooLong reports whether the database has ended a search at its time limit. A
+// client chooses how long a search takes, so that this says nothing about the source.
+func searchedTooLong(l Load) bool {
+	return l.Source == FromStore && l.Question.Query.Lane() == store.Search && errors.Is(l.Err, store.ErrTimeout) &&
+		!errors.Is(l.Err, store.ErrBusy) && !errors.Is(l.Err, context.DeadlineExceeded)
 }
 
 // fromEither asks the database, and the old API if the database fails or its

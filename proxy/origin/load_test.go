@@ -53,6 +53,40 @@ func TestOfTheRequest(t *testing.T) {
 	}
 }
 
+// TestSearchesAtTheirLimit: a search that the database has ended at its limit says nothing
+// about the database. Any other load that takes too long does.
+func TestSearchesAtTheirLimit(t *testing.T) {
+	f := newFixture(t, Options{Source: FromAuto})
+	for _, tt := range []struct {
+		key    string
+		source Source
+		err    error
+		want   bool
+	}{
+		{"/athletes/?search=ab", FromStore, store.ErrTimeout, true},
+		{"/athletes/?offset=20000", FromStore, store.ErrTimeout, true},
+		{"/athletes/?search=ab", FromStore, store.ErrBusy, false},
+		{"/athletes/?search=ab", FromStore, errors.Join(store.ErrTimeout, context.DeadlineExceeded), false},
+		{"/athletes/?search=ab", FromStore, store.ErrUnavailable, false},
+		{"/athletes/?search=ab", FromLegacy, store.ErrTimeout, false},
+		{"/athletes/", FromStore, store.ErrTimeout, false},
+		{"/athletes/1", FromStore, store.ErrTimeout, false},
+	} {
+		if got := searchedTooLong(Load{Question: f.question(t, tt.key), Source: tt.source, Err: tt.err}); got != tt.want {
+			t.Errorf("%s from %v, %v: %t", tt.key, tt.source, tt.err, got)
+		}
+	}
+	f.opts.Store = runs(func(context.Context) (store.Answer, error) { return store.Answer{}, store.ErrTimeout })
+	for range 100 {
+		if _, err := f.load(t, "/athletes/?search=ab", time.Minute); err != nil {
+			t.Fatal(err) // from the old API
+		}
+	}
+	if allowed, probe := f.store.allow(time.Now()); !allowed || probe {
+		t.Error("searches have opened the database's breaker")
+	}
+}
+
 // TestTimeLeft: at least minTime must be left, and the fill must not have ended.
 func TestTimeLeft(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -138,6 +138,16 @@ func (s *Shares) Leave(of netip.Prefix, lane cache.Lane, key string) {
 	}
 }
 
+// Limits returns the limits by their names, which are the names in Refused. Zero means no
+// limit.
+func (s *Shares) Limits() map[string]int64 {
+	by := map[string]int64{"requests": int64(s.limits.Requests)}
+	for lane := range cache.Lanes {
+		by[lane.String()] = int64(s.limits.Fills[lane])
+	}
+	return by
+}
+
 // Refused returns how many waits were refused since the start, by the limit that they met.
 func (s *Shares) Refused() map[string]int64 {
 	by := map[string]int64{"requests": s.refused[cache.Lanes].Load()}

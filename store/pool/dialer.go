@@ -17,6 +17,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
+	"github.com/lewistv/xcri-proxy/store/secure"
 )
 
 const (
@@ -77,12 +78,12 @@ func newHost(opts Options, name string) (*host, error) {
 	cfg.InterpolateParams = true // one round trip a statement
 	cfg.Collation = collation
 	cfg.Logger = &mysql.NopLogger{} // errors are returned, and logged there
-	h := &host{name: name, session: &session{pins: pins(opts.StatementTimeout)}, timeout: opts.DialTimeout}
+	h := &host{name: name, session: &session{limit: opts.StatementTimeout, pins: pins(opts.StatementTimeout)}, timeout: opts.DialTimeout}
 	var err error
-	if cfg.TLS, err = opts.TLS.config(name); err != nil {
+	if cfg.TLS, err = opts.TLS.Config(name); err != nil {
 		return nil, err
 	}
-	cfg.AllowFallbackToPlaintext = opts.TLS.Mode == TLSPreferred
+	cfg.AllowFallbackToPlaintext = opts.TLS.Mode == secure.Preferred
 	if h.connector, err = mysql.NewConnector(cfg); err != nil || cfg.TLS != nil {
 		return h, err
 	}
@@ -198,7 +199,7 @@ func (h *host) open(parent context.Context) (*link, error) {
 	if err != nil && ctx.Err() != nil && parent.Err() == nil {
 		return nil, fmt.Errorf("%w: no connection to %s within %v: %w", dberror.ErrUnavailable, cmp.Or(h.name, "the socket"), h.timeout, err)
 	}
-	return l, h.diagnose(ctx, withTLSReason(err))
+	return l, h.diagnose(ctx, secure.WithReason(err))
 }
 
 func (h *host) connect(ctx context.Context) (*link, error) {
@@ -206,7 +207,7 @@ func (h *host) connect(ctx context.Context) (*link, error) {
 	if err != nil {
 		return nil, err
 	}
-	l := &link{conn: conn, server: h, opened: time.Now()}
+	l := &link{conn: conn, server: h, opened: time.Now(), limit: h.session.limit}
 	if err = h.session.setUp(ctx, l); err == nil {
 		l.id, err = l.number(ctx, "SELECT CONNECTION_ID()")
 	}

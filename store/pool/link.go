@@ -21,7 +21,8 @@ type link struct {
 	term     int64 // the dialer's term at the opening
 	opened   time.Time
 	released time.Time
-	urgent   bool // took an urgent place
+	urgent   bool          // took an urgent place
+	limit    time.Duration // the session's, of statements
 	// awaits is when the statement under way was sent, in Unix nanoseconds; zero
 	// once its result has begun to arrive.
 	awaits atomic.Int64

@@ -18,6 +18,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/gate"
+	"github.com/lewistv/xcri-proxy/store/secure"
 )
 
 // Options configure a Pool.
@@ -29,12 +30,15 @@ type Options struct {
 	User   string
 	// Password is not logged or repeated in an error.
 	Password string
-	TLS      TLS
+	TLS      secure.TLS
 	// MaxConns limits the connections in use; zero means 8.
 	MaxConns int
 	// StatementTimeout limits the server's work on one statement; zero means
 	// 10 s.
 	StatementTimeout time.Duration
+	// SearchTimeout does the same for the statements of a read WithSearch, if it is
+	// shorter; zero means StatementTimeout.
+	SearchTimeout time.Duration
 	// DialTimeout limits the opening of a connection, with login and session, and the wait
 	// for the server to grant the first connection. Zero means 2 s, or less with several
 	// hosts, so that a poll has time for two.

@@ -50,6 +50,9 @@ func (p *Pool) attempt(ctx context.Context, fresh bool, do func(*Conn) error) (e
 		return err
 	}
 	return p.use(ctx, l, func(c *Conn) (err error) {
+		if err = l.limitTo(c.ctx, p.limitOf(ctx)); err != nil {
+			return err
+		}
 		if err = l.exec(c.ctx, "START TRANSACTION READ ONLY"); err != nil {
 			return err
 		}

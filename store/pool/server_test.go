@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
+	"github.com/lewistv/xcri-proxy/store/secure"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 	"github.com/lewistv/xcri-proxy/store/storetest/relay"
 )
@@ -676,7 +677,7 @@ func TestReasons(t *testing.T) {
 		{"a locked account", "ACCOUNT LOCK", nil, dberror.Blocked},
 		{"an expired password", "PASSWORD EXPIRE", nil, dberror.Blocked},
 		{"an unknown database", "", func(o *Options) { o.Name = "nowhere" }, dberror.NoDatabase},
-		{"TLS that the server has not", "", func(o *Options) { o.TLS.Mode = TLSRequired }, dberror.NoTLS},
+		{"TLS that the server has not", "", func(o *Options) { o.TLS.Mode = secure.Required }, dberror.NoTLS},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			opts := account(t, srv, tt.option)

@@ -26,7 +26,7 @@ type pin struct {
 // pins are set on every connection, except time_zone: the server's own decides how a
 // TIMESTAMP is read, for every client alike.
 func pins(statement time.Duration) []pin {
-	return []pin{
+	return append([]pin{
 		{"autocommit", "1", false}, // with 0 each read would stay in the first read's snapshot
 		{"sql_mode", "'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'", true},
 		{"sql_select_limit", unlimited, true},
@@ -34,8 +34,13 @@ func pins(statement time.Duration) []pin {
 		{"sql_big_selects", "1", true},
 		{"group_concat_max_len", "1048576", true},
 		{statsExpiry, "0", true},
-		// The limit has a different name in each server, and each server refuses the
-		// other's name.
+	}, limits(statement)...)
+}
+
+// limits limit the server's work on a statement. The limit has a different name in each
+// server, and each server refuses the other's name.
+func limits(statement time.Duration) []pin {
+	return []pin{
 		{maxStatementTime, fmt.Sprintf("%f", statement.Seconds()), true},
 		{maxExecutionTime, fmt.Sprint(statement.Milliseconds()), true},
 	}
@@ -61,7 +66,8 @@ func IsRefusal(err error) bool {
 // session sets up connections to one server and remembers which variables that
 // server refuses. It is safe for concurrent use.
 type session struct {
-	pins []pin
+	limit time.Duration // of a statement
+	pins  []pin
 
 	mu      sync.Mutex
 	refused map[string]error // nil until the first connection
@@ -85,14 +91,21 @@ func (s *session) setUp(ctx context.Context, l *link) error {
 }
 
 // statement sets all variables that the server is not known to refuse.
-func (s *session) statement() string {
+func (s *session) statement() string { return s.set(s.pins) }
+
+// set returns the statement that sets variables, except for the variables that the
+// server is known to refuse; empty if it refuses all.
+func (s *session) set(pins []pin) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var set []string
-	for _, p := range s.pins {
+	for _, p := range pins {
 		if s.refused[p.name] == nil {
 			set = append(set, "SESSION "+p.name+" = "+p.value)
 		}
+	}
+	if len(set) == 0 {
+		return ""
 	}
 	return "SET " + strings.Join(set, ", ")
 }

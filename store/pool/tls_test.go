@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
+	"github.com/lewistv/xcri-proxy/store/secure"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
@@ -87,28 +88,28 @@ func TestTLS(t *testing.T) {
 	}
 	t.Cleanup(srv.Close)
 	db := root(t, srv)
-	trusted := TLS{Mode: TLSVerify, CA: ca.file("ca.pem")}
-	withCert := TLS{Mode: TLSRequired, Cert: ca.file("client.pem"), Key: ca.file("client.key")}
+	trusted := secure.TLS{Mode: secure.Verify, CA: ca.file("ca.pem")}
+	withCert := secure.TLS{Mode: secure.Required, Cert: ca.file("client.pem"), Key: ca.file("client.key")}
 	const works, plain = dberror.Reason(250), dberror.Reason(251)
 	for _, tt := range []struct {
 		name, account string
-		tls           TLS
+		tls           secure.TLS
 		change        func(*Options)
 		want          dberror.Reason
 	}{
-		{"off", "", TLS{}, nil, plain},
-		{"off, by name", "", TLS{Mode: TLSOff}, nil, plain},
-		{"preferred", "", TLS{Mode: TLSPreferred}, nil, works},
-		{"required", "", TLS{Mode: TLSRequired}, nil, works},
+		{"off", "", secure.TLS{}, nil, plain},
+		{"off, by name", "", secure.TLS{Mode: secure.Off}, nil, plain},
+		{"preferred", "", secure.TLS{Mode: secure.Preferred}, nil, works},
+		{"required", "", secure.TLS{Mode: secure.Required}, nil, works},
 		{"verify", "", trusted, nil, works},
 		{"verify on the socket", "", trusted, func(o *Options) { o.Socket = srv.Socket }, works},
-		{"an unknown authority", "", TLS{Mode: TLSVerify}, nil, dberror.BadCertificate},
-		{"an unknown authority on the socket", "", TLS{Mode: TLSVerify}, func(o *Options) { o.Socket = srv.Socket }, dberror.BadCertificate},
+		{"an unknown authority", "", secure.TLS{Mode: secure.Verify}, nil, dberror.BadCertificate},
+		{"an unknown authority on the socket", "", secure.TLS{Mode: secure.Verify}, func(o *Options) { o.Socket = srv.Socket }, dberror.BadCertificate},
 		{"another name", "", trusted, func(o *Options) { o.Host = "localhost" }, dberror.BadCertificate},
-		{"an account that demands TLS, without", "REQUIRE SSL", TLS{}, nil, dberror.NeedsTLS},
-		{"an account that demands TLS, with", "REQUIRE SSL", TLS{Mode: TLSPreferred}, nil, works},
-		{"a wrong password without TLS", "REQUIRE SSL", TLS{}, func(o *Options) { o.Password = "x" }, dberror.Denied},
-		{"an account that demands a certificate, without", "REQUIRE X509", TLS{Mode: TLSRequired}, nil, dberror.Denied},
+		{"an account that demands TLS, without", "REQUIRE SSL", secure.TLS{}, nil, dberror.NeedsTLS},
+		{"an account that demands TLS, with", "REQUIRE SSL", secure.TLS{Mode: secure.Preferred}, nil, works},
+		{"a wrong password without TLS", "REQUIRE SSL", secure.TLS{}, func(o *Options) { o.Password = "x" }, dberror.Denied},
+		{"an account that demands a certificate, without", "REQUIRE X509", secure.TLS{Mode: secure.Required}, nil, dberror.Denied},
 		{"an account that demands a certificate, with", "REQUIRE X509", withCert, nil, works},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -143,11 +144,11 @@ func TestTLS(t *testing.T) {
 			t.Errorf("%v, reason %d", err, dberror.ReasonOf(err))
 		}
 	})
-	for name, bad := range map[string]TLS{
-		"no file of authorities":   {Mode: TLSVerify, CA: ca.file("none")},
-		"a key for authorities":    {Mode: TLSVerify, CA: ca.file("ca.key")},
-		"no file of a certificate": {Mode: TLSRequired, Cert: ca.file("none"), Key: ca.file("client.key")},
-		"another key":              {Mode: TLSRequired, Cert: ca.file("client.pem"), Key: ca.file("server.key")},
+	for name, bad := range map[string]secure.TLS{
+		"no file of authorities":   {Mode: secure.Verify, CA: ca.file("none")},
+		"a key for authorities":    {Mode: secure.Verify, CA: ca.file("ca.key")},
+		"no file of a certificate": {Mode: secure.Required, Cert: ca.file("none"), Key: ca.file("client.key")},
+		"another key":              {Mode: secure.Required, Cert: ca.file("client.pem"), Key: ca.file("server.key")},
 	} {
 		if _, err := New(Options{Host: "127.0.0.1", TLS: bad}); err == nil {
 			t.Errorf("%s: no error", name)
@@ -155,7 +156,7 @@ func TestTLS(t *testing.T) {
 	}
 	// A server without TLS is used unencrypted if TLS is only preferred.
 	opts := optionsOf(shared(t))
-	opts.TLS.Mode = TLSPreferred
+	opts.TLS.Mode = secure.Preferred
 	mustRead(t, open(t, opts), "SELECT 1")
 }
 

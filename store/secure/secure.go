@@ -1,4 +1,6 @@
-package pool
+// Package secure configures the encryption of connections to the database, and names the
+// reason of a connection error that the encryption has caused.
+package secure
 
 import (
 	"crypto/tls"
@@ -14,34 +16,34 @@ import (
 
 // TLS configures the encryption of connections.
 type TLS struct {
-	Mode TLSMode
+	Mode Mode
 	CA   string // PEM file of the authorities to trust; empty means the system's
 	Cert string // PEM file of our certificate, if the account demands one
 	Key  string // PEM file of its key
 }
 
-// TLSMode selects whether connections are encrypted and how the server is verified.
-type TLSMode string
+// Mode selects whether connections are encrypted and how the server is verified.
+type Mode string
 
 const (
-	// TLSOff never encrypts. The zero value means the same.
-	TLSOff TLSMode = "off"
-	// TLSPreferred encrypts if the server can, and does not verify it.
-	TLSPreferred TLSMode = "preferred"
-	// TLSRequired encrypts always, and does not verify the server.
-	TLSRequired TLSMode = "required"
-	// TLSVerify encrypts always and verifies the server's certificate and name.
-	TLSVerify TLSMode = "verify"
+	// Off never encrypts. The zero value means the same.
+	Off Mode = "off"
+	// Preferred encrypts if the server can, and does not verify it.
+	Preferred Mode = "preferred"
+	// Required encrypts always, and does not verify the server.
+	Required Mode = "required"
+	// Verify encrypts always and verifies the server's certificate and name.
+	Verify Mode = "verify"
 )
 
-// config returns the driver's configuration for a server; nil means no TLS. An
+// Config returns the driver's configuration for a server; nil means no TLS. An
 // empty name stands for a server on a Unix socket, whose certificate is verified
 // without its name.
-func (t TLS) config(name string) (*tls.Config, error) {
-	if t.Mode == TLSOff || t.Mode == "" {
+func (t TLS) Config(name string) (*tls.Config, error) {
+	if t.Mode == Off || t.Mode == "" {
 		return nil, nil
 	}
-	cfg := &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.Mode != TLSVerify}
+	cfg := &tls.Config{ServerName: name, MinVersion: tls.VersionTLS12, InsecureSkipVerify: t.Mode != Verify}
 	if t.CA != "" {
 		pem, err := os.ReadFile(t.CA)
 		if err != nil {
@@ -59,7 +61,7 @@ func (t TLS) config(name string) (*tls.Config, error) {
 		}
 		cfg.Certificates = []tls.Certificate{cert}
 	}
-	if t.Mode == TLSVerify && name == "" {
+	if t.Mode == Verify && name == "" {
 		cfg.InsecureSkipVerify = true
 		cfg.VerifyConnection = func(state tls.ConnectionState) error { return verifyChain(cfg.RootCAs, state) }
 	}
@@ -79,9 +81,9 @@ func verifyChain(roots *x509.CertPool, state tls.ConnectionState) error {
 	return nil
 }
 
-// withTLSReason adds the reason to a connection error that TLS has caused, as far as
-// the error shows it.
-func withTLSReason(err error) error {
+// WithReason adds the reason to a connection error that TLS has caused, as far as the
+// error shows it.
+func WithReason(err error) error {
 	var certificate *tls.CertificateVerificationError
 	var alert tls.AlertError
 	var header tls.RecordHeaderError

@@ -29,7 +29,7 @@ func OpenStore(cfg config.Database, log *slog.Logger) (*store.Store, error) {
 		Host: cfg.Host, Port: cfg.Port, Socket: cfg.Socket,
 		TLS:  store.TLS{Mode: store.TLSMode(cfg.TLS.Mode), CA: cfg.TLS.CA, Cert: cfg.TLS.Cert, Key: cfg.TLS.Key},
 		Name: cfg.Name, User: cfg.User, Password: string(cfg.Password),
-		MaxConns: cfg.MaxConns, StatementTimeout: cfg.StatementTimeout,
+		MaxConns: cfg.MaxConns, StatementTimeout: cfg.StatementTimeout, SearchTimeout: cfg.SearchTimeout,
 		OnRoom: (&roomLog{log: log}).note, Logger: log,
 	}, cfg.ExtraColumns...)
 }

@@ -31,7 +31,7 @@ cache/snapshot: cache cache/atomicfile
 cache/turns:
 cmd/internal/accesslog: cmd/internal/flock cmd/internal/queue proxy/admin/api
 cmd/internal/adminclient: config proxy/admin/api
-cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/accesslog cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/preload proxy/reply proxy/site proxy/trace store
+cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/accesslog cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/preload proxy/reply proxy/share proxy/site proxy/trace store
 cmd/internal/cgroup:
 cmd/internal/console:
 cmd/internal/exit: cmd/internal/adminclient
@@ -113,15 +113,16 @@ proxy/wire: cache/entry proxy/budget proxy/wire/socket proxy/wire/strict
 proxy/wire/socket: cache/memfile
 proxy/wire/strict:
 proxy/wire/stricttest:
-store: store/dberror store/jsontext store/param store/pool store/readapi store/scope store/survey
+store: store/dberror store/jsontext store/param store/pool store/readapi store/scope store/secure store/survey
 store/dberror:
 store/gate:
 store/jsontext:
 store/param:
-store/pool: store/dberror store/gate
+store/pool: store/dberror store/gate store/secure
 store/query: store/dberror store/jsontext store/param store/scope
 store/readapi: store/jsontext store/param store/query store/scope
 store/scope: store/jsontext store/param
+store/secure: store/dberror
 store/storetest:
 store/storetest/importer:
 store/storetest/mariadb: store/storetest

@@ -16,6 +16,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/preload"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
+	"github.com/lewistv/xcri-proxy/proxy/share"
 )
 
 // options converts the settings for the proxy, and loads the saved files of an earlier
@@ -42,7 +43,7 @@ func (a *App) options(version string, requests *budget.Budget) (opts proxy.Optio
 		Kept: proxy.Kept{Saved: saved, OnState: a.handOver.owning(keepState(cfg.StateFile))},
 		Limits: proxy.Limits{
 			Memory:   &memfile.Memory{Changed: newMemoryLimit(cfg.MemoryLimit).follow},
-			Requests: requests, MaxConns: maxConns(cfg, a.log),
+			Requests: requests, MaxConns: maxConns(cfg, a.log), Clients: clientLimits(cfg.ClientLimits),
 		},
 		BasePath: cfg.BasePath, CORSOrigins: cfg.CORSOrigins, TrustedProxies: cfg.TrustedProxies,
 		Admin: admin.Settings{
@@ -69,6 +70,11 @@ func (a *App) options(version string, requests *budget.Budget) (opts proxy.Optio
 	}
 	opts.State, err = loadState(cfg.StateFile)
 	return opts, err
+}
+
+// clientLimits converts the limits of a client for the proxy.
+func clientLimits(l config.ClientLimits) share.Limits {
+	return share.Limits{Requests: l.Requests, Fills: [cache.Lanes]int{cache.Quick: l.Quick, cache.Heavy: l.Heavy, cache.Costly: l.Costly}}
 }
 
 // sourcesOf converts the settings of the sources for the proxy.

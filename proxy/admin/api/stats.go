@@ -120,6 +120,8 @@ type Refusals struct {
 	// ClientRefused counts the requests that got a 429 because their client waited for
 	// too many fills, by the limit.
 	ClientRefused map[string]int64 `json:"client_refused"`
+	// ClientLimits are these limits; zero means no limit.
+	ClientLimits map[string]int64 `json:"client_limits"`
 }
 
 // Route counts the requests of one route.

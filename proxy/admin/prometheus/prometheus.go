@@ -224,6 +224,8 @@ func (m *metricsText) requests(r api.Requests) {
 	byLabel(m, "cause", r.AdminRefused, count)
 	m.begin("xcri_client_refused_total", counter, "Requests that were refused because their client waited for too many fills (429), by limit.")
 	byLabel(m, "limit", r.ClientRefused, count)
+	m.begin("xcri_client_limit", gauge, "Fills that one client may wait for, by limit; 0 means no limit.")
+	byLabel(m, "limit", r.ClientLimits, count)
 }
 
 func (m *metricsText) routes(routes map[string]api.Route) {
@@ -286,7 +288,7 @@ func (m *metricsText) sources(s api.Stats) {
 		{"xcri_breaker_load_seconds", gauge, "Mean time of the loads from the source that succeeded.", func(b api.Breaker) float64 { return seconds(b.MeanMS) }},
 	} {
 		m.begin(of.family, of.kind, of.help)
-		byLabel(m, "source", s.Sources.Breakers, of.value)
+	byLabel(m, "source", s.Sources.Breakers, of.value)
 	}
 }
 
@@ -328,7 +330,7 @@ func (m *metricsText) shelves(shelves map[string]api.Shelf) {
 		{"xcri_cache_dropped_total", counter, "Entries dropped because the write buffer was full, by shelf.", func(s api.Shelf) int64 { return s.Dropped }},
 	} {
 		m.begin(of.family, of.kind, of.help)
-		byLabel(m, "shelf", shelves, func(s api.Shelf) float64 { return float64(of.value(s)) })
+	byLabel(m, "shelf", shelves, func(s api.Shelf) float64 { return float64(of.value(s)) })
 	}
 }
 
