@@ -112,8 +112,9 @@ type Kept struct {
 type Limits struct {
 	// Memory counts the memory files that hold large answers; nil means new Memory.
 	Memory *memfile.Memory
-	// Requests is the memory for the bodies of requests, and of the old API's answers
-	// to them; nil has no limit.
+	// Requests is the memory for the bodies and long heads of requests, for the old
+	// API's answers to them, and for bodies that are inflated while they are sent; nil
+	// has no limit.
 	Requests *budget.Budget
 	// MaxConns limits the connections of clients; zero means MostConns.
 	MaxConns int
@@ -194,7 +195,7 @@ func New(opts Options) (*Proxy, error) {
 	p.shared = shared{
 		outage: cache.NewOutage(opts.Logger), headers: reply.NewHeaders(opts.Reuse), cors: cors.New(opts.CORSOrigins), notice: maintenance.NewPage(),
 		targets: content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
-		sender:  send.New(p.metrics), shares: share.New(opts.Clients),
+		sender:  send.New(p.metrics, opts.Requests), shares: share.New(opts.Clients),
 	}
 	p.files = files.New(opts.Site, p.hint, p.sender, p.metrics)
 	p.reports = p.newReports()

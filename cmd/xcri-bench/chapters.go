@@ -23,7 +23,8 @@ var chapters = []struct {
 	{"herd", measures{alone.Herd}},
 	{"flat", measures{beside.FlatInEntries, beside.FlatInConnections, alone.LinearInRows}},
 	{"imports", measures{alone.Imports}},
-	{"attack", measures{alone.Attack, alone.Recoding, alone.Bodies}},
+	{"attack", measures{alone.Attack, alone.Recoding, alone.Bombs}},
+	{"held", measures{alone.Held}},
 }
 
 // measures are functions that measure rows and add them to the report of a lab.

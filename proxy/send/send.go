@@ -3,11 +3,15 @@
 package send
 
 import (
+	"errors"
+	"io"
 	"runtime"
+	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
@@ -19,12 +23,14 @@ type Sender struct {
 	// Negotiator chooses among the forms of a body.
 	Negotiator *content.Negotiator
 	inflations *content.Pace
+	memory     *budget.Budget
 	metrics    *metrics.Metrics
 }
 
-// New returns a Sender that inflates bodies on at most half of the processors.
-func New(m *metrics.Metrics) *Sender {
-	return &Sender{content.NewNegotiator(), content.NewPace(runtime.GOMAXPROCS(0) / 2), m}
+// New returns a Sender that inflates bodies on at most half of the processors, within a
+// budget of memory; a nil budget has no limit.
+func New(m *metrics.Metrics, memory *budget.Budget) *Sender {
+	return &Sender{content.NewNegotiator(), content.NewPace(runtime.GOMAXPROCS(0) / 2), memory, m}
 }
 
 // Select returns the variant to send. If a precondition fails, it answers the
@@ -71,12 +77,7 @@ func (s *Sender) Variant(ctx *fasthttp.RequestCtx, v *cache.Variant, variants []
 		ctx.Response.SkipBody = true
 		h.SetContentLength(size)
 	case !v.HasBody():
-		s.metrics.Inflated.Add(1)
-		body, ok := content.Inflate(&variants[content.Gzip])
-		if !ok {
-			return false
-		}
-		ctx.Response.SetBodyStream(s.inflations.Reader(body), size)
+		return s.inflate(ctx, &variants[content.Gzip], size)
 	case !v.Hold():
 		return false
 	default:
@@ -84,3 +85,42 @@ func (s *Sender) Variant(ctx *fasthttp.RequestCtx, v *cache.Variant, variants []
 	}
 	return true
 }
+
+const (
+	// inflating is the memory, in bytes, that a body needs while it is inflated.
+	inflating = 48 << 10
+	// retryAfter is the time after which there may be memory again.
+	retryAfter = 5 * time.Second
+	manyPlain  = "Too many answers are being sent without compression right now. Please accept gzip, or try again shortly."
+)
+
+// inflate sends a body that only exists in compressed forms. The memory counts until the
+// client has read the body: clients that read slowly can't use up the process's memory.
+func (s *Sender) inflate(ctx *fasthttp.RequestCtx, gzipped *cache.Variant, size int) bool {
+	room := s.memory.Room()
+	if !room.Grow(inflating) {
+		h := &ctx.Response.Header
+		h.DelBytes(reply.HeaderETag)
+		h.SetContentType(reply.JSON)
+		reply.RetryAfter(ctx, retryAfter)
+		reply.Fail(ctx, fasthttp.StatusServiceUnavailable, manyPlain)
+		return true
+	}
+	body, ok := content.Inflate(gzipped)
+	if !ok {
+		room.Close()
+		return false
+	}
+	s.metrics.Inflated.Add(1)
+	ctx.Response.SetBodyStream(s.inflations.Reader(&inflated{body, room}), size)
+	return true
+}
+
+// inflated is a body and the memory that it needs.
+type inflated struct {
+	io.ReadCloser
+	room budget.Room
+}
+
+// Close closes the body and returns the memory.
+func (i *inflated) Close() error { return errors.Join(i.ReadCloser.Close(), i.room.Close()) }

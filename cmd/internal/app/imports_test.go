@@ -101,7 +101,7 @@ proxy/proxytest/oldapi: store/storetest
 proxy/proxytest/promtext:
 proxy/reply: cache store/jsontext
 proxy/route: store store/jsontext
-proxy/send: cache proxy/content proxy/metrics proxy/reply proxy/wire
+proxy/send: cache proxy/budget proxy/content proxy/metrics proxy/reply proxy/wire
 proxy/share: cache
 proxy/site: cache
 proxy/slowest: proxy/admin/api

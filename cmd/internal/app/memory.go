@@ -6,6 +6,7 @@ import (
 	"sync"
 
 	"github.com/lewistv/xcri-proxy/config"
+	"github.com/lewistv/xcri-proxy/proxy"
 )
 
 const (
@@ -14,12 +15,16 @@ const (
 	runtimeShare = 20 << 20
 	// leastHeap is the minimum of Go's limit, for any size of the memory files.
 	leastHeap = 32 << 20
-	// requestShare is the part of the memory for the bodies of requests and of the old
-	// API's answers to them.
+	// requestShare is the part of the memory for the bodies and long heads of requests,
+	// for the old API's answers to them, and for bodies that are inflated while they are
+	// sent.
 	requestShare = 16
 	// fetchShare is the part of the memory for answers of the old API while they are
 	// read for the cache: the largest list has 3.5 MB.
 	fetchShare = 6
+	// connMemory is the memory of the process for which a client may be connected. A
+	// connection takes a third of it: its buffer, its goroutine's stack, and garbage.
+	connMemory = 32 << 10
 	// shrinkMemory is the memory that compressing one large list as far as possible
 	// takes: 52 MB were measured for 3.5 MB.
 	shrinkMemory = 64 << 20
@@ -53,6 +58,9 @@ func (l *memoryLimit) follow(files int64) {
 }
 
 func (l *memoryLimit) apply() { debug.SetMemoryLimit(max(leastHeap, l.total-runtimeShare-l.files)) }
+
+// connsOf returns the number of client connections that fit a memory limit.
+func connsOf(limit int64) int { return int(min(limit/connMemory, proxy.MostConns)) }
 
 // withinGroup returns the settings with MEMORY_LIMIT reduced to fit the memory limit
 // of the process's control group, and the cache reduced in the same proportion. A

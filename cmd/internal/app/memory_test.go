@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/config"
+	"github.com/lewistv/xcri-proxy/proxy"
 )
 
 // Go's limit is the memory without the memory files, as they grow or shrink, and never
@@ -28,6 +29,15 @@ func TestMemoryLimitFollowsFiles(t *testing.T) {
 	} {
 		if l.follow(tt.files); debug.SetMemoryLimit(-1) != tt.want {
 			t.Errorf("%d bytes of files: limit %d, want %d", tt.files, debug.SetMemoryLimit(-1), tt.want)
+		}
+	}
+}
+
+// The default limit has memory for all connections, and a lower limit for fewer.
+func TestConnsOfMemory(t *testing.T) {
+	for limit, want := range map[int64]int{150 << 20: proxy.MostConns, 64 << 20: 2048, 1 << 50: proxy.MostConns} {
+		if got := connsOf(limit); got != want {
+			t.Errorf("%d bytes: %d connections, want %d", limit, got, want)
 		}
 	}
 }

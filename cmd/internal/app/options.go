@@ -43,7 +43,7 @@ func (a *App) options(version string, requests *budget.Budget) (opts proxy.Optio
 		Kept: proxy.Kept{Saved: saved, OnState: a.handOver.owning(keepState(cfg.StateFile))},
 		Limits: proxy.Limits{
 			Memory:   &memfile.Memory{Changed: newMemoryLimit(cfg.MemoryLimit).follow},
-			Requests: requests, MaxConns: maxConns(cfg, a.log), Clients: clientLimits(cfg.ClientLimits),
+			Requests: requests, MaxConns: min(maxConns(cfg, a.log), connsOf(cfg.MemoryLimit)), Clients: clientLimits(cfg.ClientLimits),
 		},
 		BasePath: cfg.BasePath, CORSOrigins: cfg.CORSOrigins, TrustedProxies: cfg.TrustedProxies,
 		Admin: admin.Settings{

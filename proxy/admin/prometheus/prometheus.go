@@ -130,9 +130,9 @@ func (m *metricsText) stats(s api.Stats) {
 	m.one("xcri_memory_heap_bytes", gauge, "Memory of the objects in the Go heap.", float64(s.Memory.Heap))
 	m.one("xcri_memory_files", gauge, "Memory files that hold large answers outside the heap.", float64(s.Memory.Files))
 	m.one("xcri_memory_file_bytes", gauge, "Memory that the memory files take.", float64(s.Memory.FileBytes))
-	m.one("xcri_memory_request_bytes", gauge, "Bodies of requests, and of the old API's answers to them, in memory.", float64(s.Memory.Requests))
-	m.one("xcri_memory_request_limit_bytes", gauge, "Most memory for bodies of requests and of the old API's answers to them.", float64(s.Memory.RequestsLimit))
-	m.one("xcri_memory_requests_refused_total", counter, "Bodies of requests, and of the old API's answers to them, that exceeded the limit.", float64(s.Memory.RequestsRefused))
+	m.one("xcri_memory_request_bytes", gauge, "Memory for requests: their bodies and long heads, the old API's answers to them, and bodies that are decompressed while they are sent.", float64(s.Memory.Requests))
+	m.one("xcri_memory_request_limit_bytes", gauge, "Most memory for requests: see xcri_memory_request_bytes.", float64(s.Memory.RequestsLimit))
+	m.one("xcri_memory_requests_refused_total", counter, "Requests that were refused because they exceeded the limit.", float64(s.Memory.RequestsRefused))
 	m.one("xcri_memory_limit_bytes", gauge, "Memory limit of the Go runtime.", float64(s.Memory.Limit))
 }
 

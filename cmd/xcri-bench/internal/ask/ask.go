@@ -89,6 +89,7 @@ func (a Answer) Text() ([]byte, error) {
 type Stats struct {
 	Requests struct {
 		Outcomes map[string]int64
+		Open     int64 `json:"open_connections"`
 	}
 	Cache struct {
 		Bytes, Budget, Entries, Fills int64

@@ -14,7 +14,6 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/ask"
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/lab"
-	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/machine"
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/report"
 )
 
@@ -78,22 +77,14 @@ func Recoding(ctx context.Context, l *lab.Lab) error {
 	})
 }
 
-// Bodies measures the memory while 3,500 request bodies of 65,000 bytes lack their last
-// byte, and while the old API answers 40 requests concurrently with a body that is a
-// thousand times as long as its compressed form.
-func Bodies(ctx context.Context, l *lab.Lab) error {
-	if err := machine.ManyFiles(); err != nil {
-		return err
-	}
+// Bombs measures the memory while the old API answers 40 requests concurrently with a body
+// that is a thousand times as long as its compressed form.
+func Bombs(ctx context.Context, l *lab.Lab) error {
 	old, err := bombs()
 	if err != nil {
 		return err
 	}
 	defer old.Close()
-	to := "LEGACY_URL=http://" + old.Addr().String()
-	if err := memoryDuring(ctx, l, "3,500 POSTs of 65,000 bytes held open", func(context.Context) (string, error) { return holdBodies(3500) }, to); err != nil {
-		return err
-	}
 	return memoryDuring(ctx, l, "40 answers of the old API that are 64 MB without gzip", func(ctx context.Context) (string, error) {
 		var all sync.WaitGroup
 		var answers sync.Map
@@ -111,7 +102,7 @@ func Bodies(ctx context.Context, l *lab.Lab) error {
 			return true
 		})
 		return text, nil
-	}, to)
+	}, "LEGACY_URL=http://"+old.Addr().String())
 }
 
 // bombs serves small gzip bodies that are 64 MB without the coding.
@@ -134,29 +125,4 @@ func bombs() (net.Listener, error) {
 		io.WriteString(w, packed.String())
 	}))
 	return listener, nil
-}
-
-// holdBodies sends n requests without the last byte of their bodies, and holds them
-// for some seconds.
-func holdBodies(n int) (string, error) {
-	head := "POST /feedback/ HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 65000\r\n\r\n"
-	body := strings.Repeat(" ", 64_999)
-	var open []net.Conn
-	defer func() {
-		for _, c := range open {
-			c.Close()
-		}
-	}()
-	for range n {
-		conn, err := net.DialTimeout("tcp", ask.ProxyAddr, 5*time.Second)
-		if err != nil {
-			continue
-		}
-		open = append(open, conn)
-		conn.SetWriteDeadline(time.Now().Add(5 * time.Second))
-		io.WriteString(conn, head)
-		io.WriteString(conn, body) // an error means that the proxy has refused it
-	}
-	time.Sleep(3 * time.Second)
-	return fmt.Sprintf("%d connections", len(open)), nil
 }
