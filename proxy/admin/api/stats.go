@@ -274,8 +274,8 @@ type Memory struct {
 	Files     int64 `json:"files"`
 	FileBytes int64 `json:"file_bytes"`
 	// Requests are the bodies and long heads of requests, the old API's answers to them,
-	// and the bodies that are inflated while they are sent. RequestsRefused counts what
-	// RequestsLimit had no room for.
+	// and the bodies that are inflated while they are sent. RequestsRefused counts the
+	// requests that RequestsLimit had no room for.
 	Requests        int64 `json:"requests"`
 	RequestsLimit   int64 `json:"requests_limit"`
 	RequestsRefused int64 `json:"requests_refused"`
