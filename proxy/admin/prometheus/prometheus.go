@@ -288,7 +288,7 @@ func (m *metricsText) sources(s api.Stats) {
 		{"xcri_breaker_load_seconds", gauge, "Mean time of the loads from the source that succeeded.", func(b api.Breaker) float64 { return seconds(b.MeanMS) }},
 	} {
 		m.begin(of.family, of.kind, of.help)
-	byLabel(m, "source", s.Sources.Breakers, of.value)
+		byLabel(m, "source", s.Sources.Breakers, of.value)
 	}
 }
 
@@ -330,7 +330,7 @@ func (m *metricsText) shelves(shelves map[string]api.Shelf) {
 		{"xcri_cache_dropped_total", counter, "Entries dropped because the write buffer was full, by shelf.", func(s api.Shelf) int64 { return s.Dropped }},
 	} {
 		m.begin(of.family, of.kind, of.help)
-	byLabel(m, "shelf", shelves, func(s api.Shelf) float64 { return float64(of.value(s)) })
+		byLabel(m, "shelf", shelves, func(s api.Shelf) float64 { return float64(of.value(s)) })
 	}
 }
 
