@@ -100,15 +100,49 @@ func TestScopeRows(t *testing.T) {
 	}
 }
 
-// Every table with scopes can be summed up by an account that only reads, and a table
-// without scopes can't.
+// Every table can be summed up by an account that only reads. The rows of a table without
+// scopes are all of the same scope, which holds every other.
 func TestScopedTables(t *testing.T) {
-	s, _ := sampleDatabase(t)
+	s, execute := sampleDatabase(t)
 	for _, table := range readapi.Tables() {
 		rows, err := s.ScopeRows(t.Context(), table)
-		scoped := table != readapi.SchoolTable && table != readapi.ResumeTable
-		if (err == nil && len(rows) > 0) != scoped {
+		if err != nil || len(rows) == 0 {
 			t.Errorf("%s: %d scopes, error %v", table, len(rows), err)
 		}
+	}
+	for table, change := range map[string]struct {
+		scope     Scope
+		statement string
+	}{
+		readapi.SchoolTable: {Scope{}, "INSERT INTO " + readapi.SchoolTable + " (IDSchool) VALUES (1)"},
+		readapi.ResumeTable: {Scope{Season: "2025"}, "UPDATE " + readapi.ResumeTable + " SET season_html = 'mended' WHERE season_year = 2025 LIMIT 1"},
+	} {
+		before, _ := s.ScopeRows(t.Context(), table)
+		execute(change.statement)
+		after, err := s.ScopeRows(t.Context(), table)
+		if changed := Changed(before, after); err != nil || len(changed) != 1 || changed[0] != change.scope {
+			t.Errorf("%s: changed %v, error %v", table, changed, err)
+		}
+		execute("DELETE FROM " + table)
+		if rows, err := s.ScopeRows(t.Context(), table); len(rows) != 0 || err != nil {
+			t.Errorf("%s without rows: %v, error %v", table, rows, err)
+		}
+	}
+}
+
+// Connections that keep the time zone from before a change of the server's return the
+// same stamps as connections from after it.
+func TestStampsInTwoTimeZones(t *testing.T) {
+	opts, db := emptyTables(t)
+	execute(t, db, "INSERT INTO "+readapi.SchoolTable+" (IDSchool) VALUES (1)")
+	var zone string
+	if err := db.QueryRow("SELECT @@GLOBAL.time_zone").Scan(&zone); err != nil {
+		t.Fatal(err)
+	}
+	before := stampsOf(t, open(t, opts), readapi.SchoolTable)
+	execute(t, db, "SET GLOBAL time_zone = '-07:00'")
+	defer execute(t, db, "SET GLOBAL time_zone = '"+zone+"'")
+	if after := stampsOf(t, open(t, opts), readapi.SchoolTable); !before.Known() || !after.Same(before) {
+		t.Errorf("%+v, before %+v", after, before)
 	}
 }

@@ -31,6 +31,7 @@ var (
 	ErrInterrupted = dberror.ErrInterrupted
 	ErrTimeout     = dberror.ErrTimeout
 	ErrBusy        = dberror.ErrBusy
+	ErrExhausted   = dberror.ErrExhausted
 	ErrSetup       = dberror.ErrSetup
 )
 
@@ -185,11 +186,12 @@ func (s *Store) Generation(ctx context.Context) (*Generation, error) {
 }
 
 // readGeneration reads the stamps first: a change that commits between the two reads
-// has another stamp at the next poll. A server that refuses the stamps has none.
+// has another stamp at the next poll. A server that can't read the stamps, or refuses it,
+// has none.
 func readGeneration(c *pool.Conn) (*Generation, error) {
 	stamps, err := scope.ReadStamps(c, readapi.Tables())
-	switch {
-	case pool.IsRefusal(err):
+	switch class := dberror.Of(err).Class; {
+	case dberror.NumberOf(err) != 0 && (class == dberror.ThisRead || class == dberror.Setup):
 		stamps = nil
 	case err != nil:
 		return nil, err

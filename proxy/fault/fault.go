@@ -55,6 +55,7 @@ var table = []struct {
 	{store.ErrUnavailable, Fault{fasthttp.StatusServiceUnavailable, DatabaseAway}, Fault{}},
 	{store.ErrInterrupted, Fault{fasthttp.StatusServiceUnavailable, DatabaseAway}, Fault{}},
 	{store.ErrBusy, Fault{fasthttp.StatusServiceUnavailable, databaseBusy}, Fault{}},
+	{store.ErrExhausted, Fault{fasthttp.StatusServiceUnavailable, DatabaseAway}, Fault{}},
 	{store.ErrSetup, Fault{fasthttp.StatusServiceUnavailable, DatabaseAway}, Fault{}},
 	{store.ErrTimeout, Fault{fasthttp.StatusGatewayTimeout, databaseSlow}, Fault{}},
 	{legacy.ErrBusy, Fault{fasthttp.StatusServiceUnavailable, ServiceAway}, Fault{fasthttp.StatusServiceUnavailable, LegacyAway}},

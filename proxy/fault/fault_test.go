@@ -25,6 +25,7 @@ func TestFaults(t *testing.T) {
 	}{
 		{share.ErrFull, 429, 500}, {cache.ErrGone, 503, 500}, {cache.ErrDown, 503, 500}, {cache.ErrWait, 504, 500},
 		{store.ErrUnavailable, 503, 500}, {store.ErrInterrupted, 503, 500}, {store.ErrBusy, 503, 500}, {store.ErrSetup, 503, 500}, {store.ErrTimeout, 504, 500},
+		{store.ErrExhausted, 503, 500},
 		{legacy.ErrBusy, 503, 503}, {legacy.ErrUnavailable, 503, 502}, {legacy.ErrTimeout, 504, 504}, {legacy.ErrAnswer, 502, 502},
 		{context.DeadlineExceeded, 504, 500}, {context.Canceled, 503, 500}, {errors.New("a fault of ours"), 500, 500},
 	} {

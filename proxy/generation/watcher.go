@@ -296,6 +296,9 @@ func (w *Watcher) ask(ctx context.Context) (*store.Generation, error) {
 		w.opts.Outage.Down(err)
 	default:
 		w.seen.Store(g)
+		if _, outage := w.opts.Outage.Since(); outage != nil {
+			w.auditAll()
+		}
 		w.opts.Outage.Up()
 		if current, _ := w.opts.Cache.Published(); current == nil {
 			w.opts.Cache.PublishFirst(generation{w.first(g)})

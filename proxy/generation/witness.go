@@ -88,11 +88,13 @@ type table struct {
 	// the stamp heldAt.
 	held   string
 	heldAt store.Stamp
+	audit  audit
 }
 
 // sum is the result of reading a whole table.
 type sum struct {
 	table string
+	begun time.Time
 	stamp store.Stamp // before the read
 	rows  map[store.Scope]store.Rows
 	err   error
@@ -194,11 +196,11 @@ func (w *Watcher) account(ctx context.Context, g *store.Generation, accept bool)
 			purged += w.settle(t, change{all: true}, g, begun)
 			continue
 		}
-		unknown := t.rows == nil && t.since.IsZero() && w.progress.warmed != ""
+		audit := t.since.IsZero() && w.progress.warmed != "" && (t.rows == nil || !begun.Before(t.audit.at))
 		switch due := t.due(begun, w.opts.Changes.Settle); {
 		case due && t.seen.Empty && !t.settled.Empty && len(t.of) == 0 && !accept && !w.overdue(t.since):
 			w.holdBack(t, "the table is empty")
-		case due, unknown:
+		case due, audit:
 			w.sum(ctx, t)
 		}
 	}
@@ -216,32 +218,31 @@ func (w *Watcher) sum(ctx context.Context, t *table) {
 		return
 	}
 	x.busy = true
-	name, stamp := t.name, t.seen
+	s := sum{table: t.name, begun: w.progress.begun, stamp: t.seen}
 	x.summing.Go(func() {
 		reading, cancel := context.WithTimeout(ctx, sumTimeout)
 		defer cancel()
-		rows, err := w.opts.Store.ScopeRows(reading, name)
-		x.sums <- sum{name, stamp, rows, err}
+		s.rows, s.err = w.opts.Store.ScopeRows(reading, s.table)
+		x.sums <- s
 	})
 }
 
-// summed handles the result of reading a table: its first known state, or the state
-// after a change.
+// summed handles the result of reading a table: its first known state, the state after a
+// change, or an audit.
 func (w *Watcher) summed(t *table, s sum, g *store.Generation, begun time.Time, accept bool) int {
-	switch {
-	case s.err == nil && !s.stamp.Same(t.seen) && begun.Sub(t.since) < restless*w.opts.Changes.Settle:
-		return 0 // it has changed meanwhile: due again
-	case s.err != nil:
+	if s.err != nil {
 		w.opts.Logger.Debug("table not summed up", "table", t.name, "error", s.err)
-		if t.since.IsZero() {
-			t.rows = map[store.Scope]store.Rows{} // not tried again before a change
+	}
+	switch moved := !s.stamp.Same(t.seen); {
+	case t.since.IsZero():
+		if !w.audited(t, s, g, begun) {
 			return 0
 		}
+	case s.err != nil:
 		return w.settle(t, change{all: true}, g, begun)
-	case t.since.IsZero():
-		t.rows, t.of = s.rows, generationsOf(s.rows, g)
-		return 0
-	case t.of == nil || !s.stamp.Same(t.seen):
+	case moved && begun.Sub(t.since) < restless*w.opts.Changes.Settle:
+		return 0 // it has changed meanwhile: due again
+	case moved, t.of == nil:
 		return w.settle(t, change{all: true, rows: s.rows}, g, begun)
 	}
 	if reason := t.shrunk(s.rows, g); reason != "" && !accept && !w.overdue(t.since) {
@@ -263,8 +264,10 @@ func (w *Watcher) holdBack(t *table, reason string) {
 // calculation of the scope says so; empty if there is none.
 func (t *table) shrunk(rows map[store.Scope]store.Rows, g *store.Generation) string {
 	var lost []string
+	uncovered := slices.Contains(store.UncoveredTables(), t.name)
 	for s, before := range t.rows {
-		if after := rows[s]; 2*after.Count < before.Count && g.Of(s) == t.of[s] {
+		explained := !uncovered && g.Of(s) != t.of[s]
+		if after := rows[s]; 2*after.Count < before.Count && !explained {
 			lost = append(lost, fmt.Sprintf("%s has %d rows instead of %d", s, after.Count, before.Count))
 		}
 	}
@@ -307,30 +310,15 @@ func (w *Watcher) settle(t *table, c change, g *store.Generation, begun time.Tim
 	w.opts.Logger.Info("table changed", "table", t.name, "all_scopes", c.all, "changed_scopes", len(c.scopes), "stale_entries", purged, "dropped_entries", dropped)
 	t.settled, t.quiet, t.since, t.changed, t.held = t.seen, begun, time.Time{}, time.Time{}, ""
 	t.emptied = false
+	t.audit.restart(begun, w.opts.Changes.MaxAge)
+	if begun.Before(last) { // it may change again under the same stamp
+		t.audit.at = last
+	}
 	t.rows, t.of = c.rows, nil
 	if c.rows != nil {
 		t.of = generationsOf(c.rows, g)
 	}
 	return purged + dropped
-}
-
-// age makes stale, once in Changes.MaxAge, the entries whose changes are reported
-// neither by the server nor by a calculation.
-func (w *Watcher) age(now time.Time) (purged int) {
-	x := w.witness
-	if x.aged.IsZero() {
-		x.aged = now
-	}
-	if now.Sub(x.aged) < w.opts.Changes.MaxAge {
-		return 0
-	}
-	x.aged = now
-	for _, name := range store.UncoveredTables() {
-		if t := x.tables[name]; t == nil || !t.seen.Known() {
-			purged += w.purgeReaders(name, false, func(e *cache.Entry) bool { return e.Filled.Before(now) })
-		}
-	}
-	return purged
 }
 
 // purgeReaders makes stale the matching entries of the routes that read a table, or

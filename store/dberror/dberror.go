@@ -28,6 +28,9 @@ var (
 	// ErrBusy: no connection became free within the caller's time. It says
 	// nothing about the server.
 	ErrBusy = fmt.Errorf("%w: all connections in use", ErrTimeout)
+	// ErrExhausted: the server lacks the memory or disk space for this read. Reads that need
+	// less may succeed.
+	ErrExhausted = errors.New("database out of memory or disk space")
 	// ErrSetup: the account, the database or its tables do not meet the requirements.
 	// An operator must correct this.
 	ErrSetup = errors.New("database not set up for the proxy")
@@ -92,7 +95,7 @@ var conditions = map[uint16]Condition{
 	1040: {NoRoom, ErrUnavailable}, // too many connections
 	1135: {NoRoom, ErrUnavailable}, // no thread for a new connection
 	1203: {NoRoom, ErrUnavailable}, // too many connections of this user
-	1226: {NoRoom, ErrUnavailable}, // the account's limit is used up
+	1226: {NoRoom, ErrUnavailable}, // one of the account's limits is used up
 
 	1047: {Down, ErrUnavailable}, // Galera: node not ready for statements
 	1053: {Down, ErrUnavailable}, // server shutting down
@@ -100,6 +103,9 @@ var conditions = map[uint16]Condition{
 	1129: {Down, ErrUnavailable}, // this host is blocked after connection errors
 	3032: {Down, ErrUnavailable}, // MySQL: offline mode
 	3168: {Down, ErrUnavailable}, // MySQL: server is not available
+	2002: {Down, ErrUnavailable}, // a proxy of MySQL connections: no connection to its server
+	2003: {Down, ErrUnavailable}, // the same
+	9001: {Down, ErrUnavailable}, // ProxySQL: no connection to any of its servers in time
 
 	1152: {TryAgain, ErrUnavailable}, // connection aborted
 	1158: {TryAgain, ErrUnavailable}, // error reading packets
@@ -109,6 +115,8 @@ var conditions = map[uint16]Condition{
 	1184: {TryAgain, ErrUnavailable}, // connection aborted
 	1927: {TryAgain, ErrUnavailable}, // MariaDB: connection was killed
 	4031: {TryAgain, ErrUnavailable}, // MySQL: disconnected for inactivity
+	2006: {TryAgain, ErrUnavailable}, // a proxy of MySQL connections: its server has gone
+	2013: {TryAgain, ErrUnavailable}, // the same, during a statement
 
 	1020: {TryAgain, ErrInterrupted}, // MariaDB: row changed since the snapshot
 	1213: {TryAgain, ErrInterrupted}, // deadlock
@@ -118,6 +126,23 @@ var conditions = map[uint16]Condition{
 	1205: {ThisRead, ErrTimeout},     // lock wait
 	1969: {ThisRead, ErrTimeout},     // MariaDB: max_statement_time
 	3024: {ThisRead, ErrTimeout},     // MySQL: max_execution_time
+
+	1:    {ThisRead, ErrExhausted}, // a file can't be created
+	2:    {ThisRead, ErrExhausted}, // a file can't be read
+	3:    {ThisRead, ErrExhausted}, // a file can't be written: disk full
+	5:    {ThisRead, ErrExhausted}, // out of memory
+	20:   {ThisRead, ErrExhausted}, // disk full
+	23:   {ThisRead, ErrExhausted}, // too many open files
+	1004: {ThisRead, ErrExhausted}, // a file can't be created
+	1021: {ThisRead, ErrExhausted}, // disk full
+	1026: {ThisRead, ErrExhausted}, // a file can't be written
+	1028: {ThisRead, ErrExhausted}, // sort aborted
+	1030: {ThisRead, ErrExhausted}, // error of the storage engine
+	1037: {ThisRead, ErrExhausted}, // out of memory
+	1038: {ThisRead, ErrExhausted}, // out of memory for sorting
+	1041: {ThisRead, ErrExhausted}, // out of memory
+	1114: {ThisRead, ErrExhausted}, // temporary table full
+	1206: {ThisRead, ErrExhausted}, // too many locks
 
 	1044: {Setup, ErrSetup}, // access to the database denied
 	1045: {Setup, ErrSetup}, // wrong user or password
@@ -166,7 +191,16 @@ var sentinels = []struct {
 	err   error
 	class Class
 }{
-	{ErrUnavailable, Down}, {ErrInterrupted, TryAgain}, {ErrBusy, NoRoom}, {ErrTimeout, ThisRead}, {ErrSetup, Setup},
+	{ErrUnavailable, Down}, {ErrInterrupted, TryAgain}, {ErrBusy, NoRoom}, {ErrTimeout, ThisRead},
+	{ErrExhausted, ThisRead}, {ErrSetup, Setup},
+}
+
+// Repeatable reports whether a read that failed with err may succeed on another
+// connection: its connection or snapshot was lost, or its server ends statements because it
+// stops. Another server may answer then.
+func Repeatable(err error) bool {
+	class := Of(err).Class
+	return class == TryAgain || class == Down && NumberOf(err) != 0
 }
 
 // ClassOf returns the class of the final error of a read, after the pool has repeated

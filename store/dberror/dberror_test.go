@@ -22,7 +22,7 @@ import (
 )
 
 // finals holds the sentinels that exclude each other.
-var finals = []error{ErrUnavailable, ErrTimeout, ErrSetup, ErrInterrupted}
+var finals = []error{ErrUnavailable, ErrTimeout, ErrSetup, ErrInterrupted, ErrExhausted}
 
 func TestClassify(t *testing.T) {
 	number := func(n uint16) error { return &mysql.MySQLError{Number: n, Message: "text"} }
@@ -46,7 +46,7 @@ func TestClassify(t *testing.T) {
 		{"killed", number(1927), ErrUnavailable},
 		{"lock wait", number(1205), ErrTimeout}, {"interrupted", number(1317), ErrTimeout},
 		{"max_statement_time", number(1969), ErrTimeout}, {"max_execution_time", number(3024), ErrTimeout},
-		{"bad SQL", number(1064), nil}, {"disk full", number(1021), nil},
+		{"bad SQL", number(1064), nil}, {"disk full", number(1021), ErrExhausted},
 		{"refused", refused, ErrUnavailable}, {"dialled until the deadline", late, ErrUnavailable},
 		{"no such host", &net.DNSError{Err: "no such host", Name: "nowhere.invalid"}, ErrUnavailable},
 		{"reset", &net.OpError{Op: "read", Err: errors.New("connection reset by peer")}, ErrUnavailable},
@@ -83,8 +83,9 @@ func TestClassify(t *testing.T) {
 }
 
 // meanings holds the numbers of the table, each with a part of MariaDB's message.
-// Numbers without a text are specific to MySQL: MariaDB uses the number for another
-// error, or not at all.
+// Numbers without a text are specific to MySQL or to a proxy of its connections: MariaDB
+// uses the number for another error, or not at all. perror takes the numbers below 1000 for
+// the system's.
 var meanings = []struct {
 	number uint16
 	class  Class
@@ -99,11 +100,17 @@ var meanings = []struct {
 
 	{1152, TryAgain, 0, "Aborted connection"}, {1158, TryAgain, 0, "error reading"}, {1159, TryAgain, 0, "timeout reading"},
 	{1160, TryAgain, 0, "error writing"}, {1161, TryAgain, 0, "timeout writing"}, {1184, TryAgain, 0, "Aborted connection"},
+	{2002, Down, 0, ""}, {2003, Down, 0, ""}, {9001, Down, 0, ""}, {2006, TryAgain, 0, ""}, {2013, TryAgain, 0, ""},
 	{1927, TryAgain, 0, "Connection was killed"}, {4031, TryAgain, 0, ""},
 	{1020, TryAgain, 0, "Record has changed"}, {1213, TryAgain, 0, "Deadlock"}, {1412, TryAgain, 0, "definition has changed"},
 	{1637, TryAgain, 0, "concurrent transactions"}, {1317, TryAgain, 0, "execution was interrupted"},
 
 	{1205, ThisRead, 0, "Lock wait timeout"}, {1969, ThisRead, 0, "max_statement_time exceeded"}, {3024, ThisRead, 0, ""},
+	{1, ThisRead, 0, ""}, {2, ThisRead, 0, ""}, {3, ThisRead, 0, ""}, {5, ThisRead, 0, ""}, {20, ThisRead, 0, ""}, {23, ThisRead, 0, ""},
+	{1004, ThisRead, 0, "Can't create file"}, {1021, ThisRead, 0, "Disk full"}, {1026, ThisRead, 0, "Error writing file"},
+	{1028, ThisRead, 0, "Sort aborted"}, {1030, ThisRead, 0, "from storage engine"}, {1037, ThisRead, 0, "Out of memory"},
+	{1038, ThisRead, 0, "sort memory"}, {1041, ThisRead, 0, "Out of memory"}, {1114, ThisRead, 0, "is full"},
+	{1206, ThisRead, 0, "exceeds"},
 
 	{1044, Setup, NoDatabase, "Access denied for user '%s'@'%s' to database"}, {1045, Setup, Denied, "using password"},
 	{1049, Setup, NoDatabase, "Unknown database"}, {1054, Setup, NoTable, "Unknown column"}, {1104, Setup, BadSetup, "MAX_JOIN_SIZE"},
@@ -148,6 +155,24 @@ func TestErrorNumbers(t *testing.T) {
 	}
 }
 
+// A read is repeated if its connection is lost or its server stops, and not if no connection
+// can be made, or if the same statement would fail again.
+func TestRepeatable(t *testing.T) {
+	number := func(n uint16) error { return &mysql.MySQLError{Number: n} }
+	for _, tt := range []struct {
+		err  error
+		want bool
+	}{
+		{mysql.ErrInvalidConn, true}, {number(1927), true}, {number(2013), true}, {number(1412), true}, {number(1053), true}, {number(1047), true},
+		{&net.OpError{Op: "dial", Err: errors.New("refused")}, false}, {number(1040), false}, {number(1021), false}, {number(1969), false},
+		{number(1146), false}, {context.DeadlineExceeded, false}, {nil, false},
+	} {
+		if got := Repeatable(tt.err); got != tt.want {
+			t.Errorf("%v: %v", tt.err, got)
+		}
+	}
+}
+
 // The final error of a read determines Retry-After and the log level.
 func TestClassOf(t *testing.T) {
 	for _, tt := range []struct {
@@ -159,6 +184,7 @@ func TestClassOf(t *testing.T) {
 	}{
 		{errors.New("other"), ThisRead, "this read", 5 * time.Second, slog.LevelError},
 		{ErrTimeout, ThisRead, "this read", 5 * time.Second, slog.LevelError},
+		{ErrExhausted, ThisRead, "this read", 5 * time.Second, slog.LevelError},
 		{ErrInterrupted, TryAgain, "try again", time.Second, slog.LevelWarn},
 		{ErrBusy, NoRoom, "no room", 2 * time.Second, slog.LevelWarn},
 		{ErrUnavailable, Down, "down", 5 * time.Second, slog.LevelError},

@@ -18,6 +18,6 @@ func ExampleClassOf() {
 	// Output:
 	// 1045 set-up true 5s
 	// 1040 down false 5s
-	// 2013 this read false 5s
+	// 2013 down false 5s
 	// 1317 this read false 5s
 }

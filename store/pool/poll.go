@@ -35,7 +35,7 @@ func Poll[T any](ctx context.Context, p *Pool, op string, do func(*Conn) (T, err
 	defer p.work.Done()
 	p.preferFirst()
 	r := poll(ctx, p, false, do)
-	if dberror.Of(r.err).Class == dberror.TryAgain && ctx.Err() == nil {
+	if dberror.Repeatable(r.err) && ctx.Err() == nil {
 		r = poll(ctx, p, true, do)
 	}
 	return r.value, p.judge(ctx, op, r.err)
@@ -86,7 +86,7 @@ func poll[T any](parent context.Context, p *Pool, fresh bool, do func(*Conn) (T,
 		}
 		return <-pooled
 	case r := <-pooled:
-		if r.err == nil || dberror.Of(r.err).Class != dberror.TryAgain {
+		if r.err == nil || !dberror.Repeatable(r.err) {
 			return r
 		}
 		return <-own

@@ -36,7 +36,7 @@ func (p *Pool) repeat(ctx context.Context, err error, begun time.Time, repeats i
 	if c.Err == dberror.ErrInterrupted { // only the snapshot was lost
 		most = maxSnapshots
 	}
-	return c.Class == dberror.TryAgain && repeats < most && ctx.Err() == nil && time.Since(begun) < p.opts.StatementTimeout
+	return dberror.Repeatable(err) && repeats < most && ctx.Err() == nil && time.Since(begun) < p.opts.StatementTimeout
 }
 
 // maxSnapshots limits how often a read starts again because an import has redefined a
@@ -82,12 +82,19 @@ func (p *Pool) use(parent context.Context, l *link, do func(*Conn) error) (err e
 		p.release(l)
 	}()
 	err = do(&Conn{l, ctx})
-	if err == nil || dberror.NumberOf(err) != 0 {
-		p.good.Store(time.Now().UnixNano()) // the server has answered
+	if err == nil || answered(err) {
+		p.good.Store(time.Now().UnixNano())
 	}
 	if ctx.Err() != nil && parent.Err() == nil && err != nil {
 		err = fmt.Errorf("%w: dropped, because the server does not know it any more", mysql.ErrInvalidConn)
 	}
 	done = true
 	return err
+}
+
+// answered reports whether an error is the server's answer to one statement, rather than
+// its refusal of all statements. A limit of the account can concern statements, too: 1226.
+func answered(err error) bool {
+	class := dberror.Of(err).Class
+	return dberror.NumberOf(err) != 0 && class != dberror.Down && class != dberror.NoRoom
 }

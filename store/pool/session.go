@@ -55,12 +55,11 @@ const (
 	statsExpiry = "information_schema_stats_expiry"
 )
 
-// IsRefusal reports whether the server has refused a statement, for example to set a
-// variable. Servers use many numbers for that: unknown, read-only or global variable,
-// missing privilege, wrong value.
-func IsRefusal(err error) bool {
-	class := dberror.Of(err).Class
-	return dberror.NumberOf(err) != 0 && (class == dberror.ThisRead || class == dberror.Setup)
+// isRefusal reports whether the server has refused to set a variable. Servers use many
+// numbers for that: unknown, read-only or global variable, missing privilege, wrong value.
+func isRefusal(err error) bool {
+	c := dberror.Of(err)
+	return dberror.NumberOf(err) != 0 && (c.Class == dberror.ThisRead && c.Err == nil || c.Class == dberror.Setup)
 }
 
 // session sets up connections to one server and remembers which variables that
@@ -84,7 +83,7 @@ func (s *session) setUp(ctx context.Context, l *link) error {
 		return err
 	}
 	err := l.exec(ctx, s.statement())
-	if err == nil || !IsRefusal(err) {
+	if err == nil || !isRefusal(err) {
 		return err
 	}
 	return s.probe(ctx, l)
@@ -117,7 +116,7 @@ func (s *session) probe(ctx context.Context, l *link) error {
 		err := l.exec(ctx, "SET SESSION "+p.name+" = "+p.value)
 		switch {
 		case err == nil:
-		case p.optional && IsRefusal(err):
+		case p.optional && isRefusal(err):
 			refused[p.name] = err
 		default:
 			return err
