@@ -79,11 +79,15 @@ func TestFacts(t *testing.T) {
 		stricttest.Lines("GET / HTTP/1.1", "Host: a", "Connection: keep-alive, close"): {Closes: true},
 		stricttest.Lines("GET / HTTP/1.1", "Host: a", "Proxy-Conn: close"):             {},
 		stricttest.Lines("GET / HTTP/1.1", "Host: a", "Expect: 100-continue"):          {Expects: true},
+		stricttest.Lines("GET / HTTP/1.1", "Host: a", "Referer: https://a/b"):          {Fields: Fields{Referer: []byte("https://a/b")}},
+		stricttest.Lines("GET / HTTP/1.1", "Host: a", "Referred: https://a/b"):         {},
+		stricttest.Lines("GET / HTTP/1.1", "Host: a", "refereR:x"):                     {Fields: Fields{Referer: []byte("x")}},
+		stricttest.Lines("GET / HTTP/1.1", "Host: a", "Refused: x"):                    {},
 	} {
 		var h Head
 		err := h.read(text)
-		if err != nil || h.IsHEAD != want.IsHEAD || h.HTTP10 != want.HTTP10 || h.Closes != want.Closes || h.Expects != want.Expects {
-			t.Errorf("%q: HEAD %t, HTTP/1.0 %t, closes %t, expects %t, %v", text, h.IsHEAD, h.HTTP10, h.Closes, h.Expects, err)
+		if err != nil || h.IsHEAD != want.IsHEAD || h.HTTP10 != want.HTTP10 || h.Closes != want.Closes || h.Expects != want.Expects || string(h.Referer) != string(want.Referer) {
+			t.Errorf("%q: HEAD %t, HTTP/1.0 %t, closes %t, expects %t, referer %q, %v", text, h.IsHEAD, h.HTTP10, h.Closes, h.Expects, h.Referer, err)
 		}
 	}
 }
@@ -98,6 +102,10 @@ func TestRefusedHeads(t *testing.T) {
 		}
 		if !ok || p.Status != tt.Status {
 			t.Errorf("%s: %v, want %d", name, p, tt.Status)
+		}
+		both := strings.Contains(tt.Head, "Content-Length") && strings.Contains(tt.Head, "Transfer-Encoding: chunked")
+		if both && p != errFraming {
+			t.Errorf("%s: %v, want %v", name, p, errFraming)
 		}
 	}
 }

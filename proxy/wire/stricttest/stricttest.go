@@ -102,6 +102,7 @@ var RefusedHeads = map[string]struct {
 	"a length of ten digits":            {Lines(get, "Host: a", "Content-Length: 1000000000"), 413},
 	"a letter as a port of IPv6":        {Lines(get, "Host: [::1]:8o"), 400},
 	"an IPv6 host without its port":     {Lines(get, "Host: [::1]:"), 400},
+	"a port without its colon":          {Lines(get, "Host: [::1]x80"), 400},
 	"a port after more than an address": {Lines(get, "Host: [::1]x:80"), 400},
 	"an empty address":                  {Lines(get, "Host: []"), 400},
 	"a zone in an address":              {Lines(get, "Host: [fe80::1%25eth0]"), 400},
@@ -173,6 +174,9 @@ var RefusedHeads = map[string]struct {
 
 // RefusedChunks lists invalid chunked bodies.
 var RefusedChunks = map[string]string{
+	"a bare LF after two digits":    "55\nhello\r\n0\r\n\r\n",
+	"a bare LF after a trailer":     "0\r\nA: bc\n\r\n",
+	"a bare LF after an extension":  "5;xy\nhello\r\n0\r\n\r\n",
 	"no number, then a trailer":     "x\r\na: b\r\n\r\n",
 	"no end of the data but chunks": "5\r\nhello0\r\n\r\n",
 	"an at sign":                    "@\r\n012345678\r\n0\r\n\r\n",
