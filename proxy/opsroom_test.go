@@ -100,6 +100,9 @@ func expectState(t *testing.T, b *browser, state string, words ...string) {
 	}
 }
 
+// waitingTile is the state of the tile of the waiting requests.
+const waitingTile = `document.querySelectorAll('#tiles .tile')[4].dataset.state`
+
 // TestOpsRoom plays incidents with a real database and a real browser: for each, the
 // first screen of the ops room names the effect on visitors, the cause, and the remedy.
 func TestOpsRoom(t *testing.T) {
@@ -158,6 +161,7 @@ func playLock(t *testing.T, b *browser, script string) {
 	}
 	await(t, "loads wait for the lock", func() bool { return waiting() > 0 && p.cache.Stats().Waiting == 86 })
 	expectState(t, b, "Visitors wait", "86 requests wait for the database now", readapi.TeamTable, "while the database answers polls: the table is locked", "SHOW FULL PROCESSLIST", "86")
+	b.await(waitingTile + " === 'bad'")
 	var phases string
 	b.eval(`document.querySelector('#loading').innerText`, &phases)
 	if !strings.Contains(phases, "query") || !strings.Contains(phases, "queued") || !strings.Contains(phases, "/teams/?") {
@@ -182,6 +186,7 @@ func playFlood(t *testing.T, b *browser, script string) {
 		}
 	}
 	expectState(t, b, "One client floods the service", "16 of the 16 waiting requests come from 192.0.2.7", "20 requests of the last minute got a 429", "Other visitors are served", "Require not ip 192.0.2.7")
+	b.await(waitingTile + " === 'warn'") // as the state
 	look(t, b, script, "flood")
 }
 
@@ -291,5 +296,6 @@ func playWithoutScripts(t *testing.T, b *browser) {
 	}
 	b.open(base + "/cache/")
 	b.await(`document.body.innerText.includes('needs JavaScript') && document.body.innerText.includes('Database down since ')`)
+	b.await(`!document.body.innerText.includes('Warm now') && !document.body.innerText.includes('Hottest keys')`) // they need scripts
 	b.picture("without-scripts")
 }

@@ -337,7 +337,7 @@ func TestPageShowsTheStateOfVisitors(t *testing.T) {
 func TestPageFiles(t *testing.T) {
 	_, base := start(t, Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri"})
 	for target, want := range map[string]string{
-		"/cache/": "text/html", "/iz/xcri/cache/": "text/html", "/cache/page.css": "text/css", "/cache/page.js": "text/javascript",
+		"/cache/": "text/html", "/iz/xcri/cache/": "text/html", "/cache/page.css": "text/css", "/cache/noscript.css": "text/css", "/cache/page.js": "text/javascript",
 		"/cache/charts.js": "text/javascript", "/cache/actions.js": "text/javascript",
 		"/iz/xcri/cache/page.js": "text/javascript",
 	} {

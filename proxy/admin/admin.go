@@ -137,6 +137,7 @@ var pages = map[string]page{
 	"/metrics":                   {answer: (*Admin).serveMetrics},
 	"/cache":                     {answer: (*Admin).servePage},
 	"/cache/page.css":            {answer: (*Admin).servePage},
+	"/cache/noscript.css":        {answer: (*Admin).servePage},
 	"/cache/page.js":             {answer: (*Admin).servePage},
 	"/cache/charts.js":           {answer: (*Admin).servePage},
 	"/cache/actions.js":          {answer: (*Admin).servePage},

@@ -18,7 +18,7 @@ import (
 
 // pageFiles hold the page for operators.
 //
-//go:embed page/index.html page/page.css page/page.js page/charts.js page/actions.js
+//go:embed page/index.html page/page.css page/noscript.css page/page.js page/charts.js page/actions.js
 var pageFiles embed.FS
 
 // PagePolicy is the Content-Security-Policy of the page: its own files and figures, the

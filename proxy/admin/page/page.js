@@ -206,6 +206,12 @@ function beside(of, form) {
   return y ? `${as[form](of(y))} at this hour yesterday` : 'no figures of yesterday';
 }
 
+// waitingState is the worst level of the conditions that concern waiting requests.
+function waitingState() {
+  const levels = stats.conditions.filter((c) => ['waiting', 'flood', 'hanging'].includes(c.code)).map((c) => c.level);
+  return ['bad', 'warn'].find((l) => levels.includes(l)) ?? '';
+}
+
 function showTiles() {
   const { generation: g, requests: r, cache: c, pool: p, memory: m } = stats;
   const now = recent.last_5_minutes, total = requestsIn(r.outcomes);
@@ -215,10 +221,10 @@ function showTiles() {
   byId('tiles').replaceChildren(
     tile('Requests, 5 min', five(per, 'rate'), '', beside(per, 'rate'), `${plain(total)} since the start`),
     tile('Errors, 5 min', five(failed, 'percent', now && now.answers), now && failed(now) > 0.05 ? 'bad' : '', beside(failed, 'percent'), now ? `${plain(now.errors)} of ${plain(now.answers)} answers` : ''),
-    tile('Hit ratio, 5 min', five((w) => w.hit_ratio, 'percent', requests), now && now.requests > 500 && now.hit_ratio < 0.9 ? 'warn' : '', beside((w) => w.hit_ratio, 'percent'), `${as.percent(r.hit_ratio)} since the start`),
+    tile('Hit ratio, 5 min', five((w) => w.hit_ratio, 'percent', requests), now && now.requests > 500 && now.hit_ratio < 0.9 ? 'warn' : '', beside((w) => w.hit_ratio, 'percent'), total ? `${as.percent(r.hit_ratio)} since the start` : ''),
     tile('Latency p95, 5 min', five((w) => w.p95_ms, 'ms', requests), now && now.p95_ms > 1000 ? 'bad' : '', beside((w) => w.p95_ms, 'ms'), requests ? `p50 ${as.ms(now.p50_ms)}, p99 ${as.ms(now.p99_ms)}` : ''),
-    tile('Waiting requests', plain(c.waiting), c.waiting >= 10 ? 'bad' : '', meter(share(p.in_use, p.limit)), `${p.in_use} of ${p.limit} connections in use`),
-    tile('Data', g.published_at ? as.span((Date.now() - new Date(g.published_at)) / 1000) : 'none', g.published_at ? '' : 'warn', g.published_at ? 'since its publish' : 'not published yet', g.stale_entries ? `${plain(g.stale_entries)} stale entries` : 'no entry is stale'),
+    tile('Waiting requests', plain(c.waiting), waitingState(), meter(share(p.in_use, p.limit)), `${p.in_use} of ${p.limit} connections in use`),
+    tile('Data', g.published_at ? as.span((Date.now() - new Date(g.published_at)) / 1000) : 'none', g.published_at ? '' : 'warn', g.published_at ? 'since its publish' : 'not published yet', ['no entry is stale', '1 stale entry'][g.stale_entries] ?? `${plain(g.stale_entries)} stale entries`),
     tile('Memory', as.bytes(m.used), m.budget ? level(share(m.used, m.budget)) : '', ...(m.budget ? [meter(share(m.used, m.budget)), `of ${as.bytes(m.budget)}, the limit`] : ['no limit set'])),
     tile('Cache', as.bytes(c.bytes), '', meter(share(c.bytes, c.budget), ''), `of ${as.bytes(c.budget)}, ${plain(c.entries)} entries`),
   );
