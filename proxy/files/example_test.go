@@ -31,7 +31,7 @@ func ExampleFiles_Serve() {
 	}
 	preload := func(*fasthttp.RequestCtx, []byte) []byte { return []byte("</api/teams/>; rel=preload") }
 	counts := metrics.New(0)
-	f := files.New(s, preload, send.New(counts), counts)
+	f := files.New(s, preload, send.New(counts, nil), counts)
 
 	var ctx fasthttp.RequestCtx
 	ctx.Init(&fasthttp.Request{}, nil, nil)

@@ -14,7 +14,7 @@ import (
 func ExampleSender() {
 	body := make([]byte, 20_000)
 	variants := content.Variants(body)
-	s := send.New(metrics.New(0))
+	s := send.New(metrics.New(0), nil)
 	request := func(copy string) *fasthttp.Response {
 		var ctx fasthttp.RequestCtx
 		ctx.Init(&fasthttp.Request{}, nil, nil)
