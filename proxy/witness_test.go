@@ -43,6 +43,8 @@ func TestChangesWithoutACalculation(t *testing.T) {
 				" AND gender_code = 'M' AND checkpoint_date IS NULL ORDER BY athlete_rank LIMIT 1", "Mended"},
 		"a knockout row": {"/team-knockout/?season_year=2025&rank_group_fk=2030&gender_code=M&limit=500",
 			"UPDATE iz_rankings_xcri_team_knockout SET elimination_method = 'by hand' WHERE season_year = 2025 AND rank_group_fk = 2030 AND gender_code = 'M' LIMIT 1", "by hand"},
+		"a résumé": {"/teams/20005/resume",
+			"UPDATE iz_groups_season_resumes r JOIN iz_athnet_teams t ON t.UstfcccaId = r.group_fk SET r.season_html = 'by hand' WHERE t.IDSchool = 20005", "by hand"},
 		"a status": {"/metadata/latest",
 			"UPDATE iz_rankings_xcri_calculation_metadata SET calculation_status = 'withdrawn'", "withdrawn"},
 	} {
@@ -73,6 +75,41 @@ func TestChangesWithoutACalculation(t *testing.T) {
 }
 
 func first(a, _ string) string { return a }
+
+// The change of a transaction that commits late reaches visitors, although the server's
+// stamp is the same as after another change, which was made at the begin of the
+// transaction and is accounted for.
+func TestLateCommit(t *testing.T) {
+	opts, db := scratch(t)
+	opts.Generations.Changes.Settle, opts.Generations.Changes.MaxAge = time.Second, time.Second
+	p, base := start(t, opts)
+	await(t, "the first publish", func() bool { return p.generations.Status().Published > 0 })
+	const target = "/teams/?season_year=2025&division=2030&gender=M&limit=50000"
+	change := func(rank int, name string) string {
+		var id int
+		err := db.QueryRow("SELECT ranking_id FROM iz_rankings_xcri_team_rankings WHERE season_year = 2025 AND division_code = 2030"+
+			" AND gender_code = 'M' AND checkpoint_date IS NULL ORDER BY team_rank, ranking_id LIMIT 1 OFFSET ?", rank).Scan(&id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return fmt.Sprintf("UPDATE iz_rankings_xcri_team_rankings SET team_name = '%s' WHERE ranking_id = %d", name, id)
+	}
+	late, other := change(0, "Late"), change(1, "Other")
+	tx, err := db.Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	if _, err := tx.Exec(late); err != nil {
+		t.Fatal(err)
+	}
+	execute(t, db, other)
+	await(t, "the other change", func() bool { return strings.Contains(first(answerTo(t, base, target)), "Other") })
+	if err := tx.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	await(t, "the late change", func() bool { return strings.Contains(first(answerTo(t, base, target)), "Late") })
+}
 
 // An import that empties tables statement by statement is not published half-way:
 // visitors get the old answers until the new answers are complete.
