@@ -1,6 +1,7 @@
 package socket
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"net"
@@ -107,6 +108,44 @@ func TestCopyFails(t *testing.T) {
 		}
 	}
 }
+
+// The file is not sent behind a head that could not be sent.
+func TestCopyWithoutHead(t *testing.T) {
+	file, err := new(memfile.Memory).New([]byte("body"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	to := &failing{failures: 1}
+	if sent, err := copyTo(to, []byte("head"), file); sent != 0 || err != errGone || to.Len() > 0 {
+		t.Errorf("%d, %v, then %q", sent, err, to)
+	}
+}
+
+// failing refuses the first writes.
+type failing struct {
+	failures int
+	bytes.Buffer
+}
+
+func (f *failing) Write(b []byte) (int, error) {
+	if f.failures--; f.failures >= 0 {
+		return 0, errGone
+	}
+	return f.Buffer.Write(b)
+}
+
+// No connection waits at a listener without a socket, or whose socket is gone.
+func TestWaitingWithoutASocket(t *testing.T) {
+	for name, ln := range map[string]net.Listener{"no socket": struct{ net.Listener }{}, "a socket that is gone": brokenListener{}} {
+		if Waiting(ln) {
+			t.Errorf("%s: a connection waits", name)
+		}
+	}
+}
+
+type brokenListener struct{ net.Listener }
+
+func (brokenListener) SyscallConn() (syscall.RawConn, error) { return nil, errGone }
 
 // limited takes a number of bytes and refuses the rest.
 type limited struct{ room int }

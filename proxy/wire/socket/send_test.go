@@ -31,7 +31,7 @@ func TestSend(t *testing.T) {
 	pipeClient, pipeServer := net.Pipe()
 	for name, ends := range map[string][2]net.Conn{"socket": {client, server}, "pipe": {pipeClient, pipeServer}} {
 		var s Sender
-		for _, head := range []string{"head", "", strings.Repeat("long ", 20_000)} {
+		for _, head := range []string{"head", "", "h", strings.Repeat("long ", 20_000)} {
 			type result struct {
 				sent int64
 				err  error
