@@ -61,7 +61,6 @@ func (c *Cache) Lookup(r *Ref) (*Entry, Outcome) {
 // ctx ends; a Costly fill that no request waits for any more ends with it. The fills that
 // client waits for, unless it is empty, can't take all slots of the Costly lane.
 func (c *Cache) Await(ctx context.Context, r *Ref, client string) (*Entry, Outcome, error) {
-	c.shelves.Touch(r.Key) // counts the key for admission
 	return c.wait(ctx, c.current.Load(), r.Key, client)
 }
 

@@ -81,3 +81,23 @@ func TestHitRatio(t *testing.T) {
 		checkShelves(t, c)
 	}
 }
+
+// A key that the full cache has refused is kept in the end if it is requested again and
+// again: a request counts for its admission although it finds no entry.
+func TestRefusedKeyIsKeptInTheEnd(t *testing.T) {
+	o := &fakeOrigin{size: 1500}
+	c := newCache(t, o, Options{Bytes: 100 * answer(key("list", 1000), o.size).Cost()})
+	for n := range 1000 { // of which many find no room
+		for range 3 {
+			c.lookup(key("list", n))
+		}
+	}
+	const enough = 20_000 // the policy hears of requests in batches
+	for n := range enough {
+		if _, outcome, _ := c.lookup("new"); outcome == Hit {
+			t.Logf("kept after %d requests", n)
+			return
+		}
+	}
+	t.Errorf("not kept after %d requests", enough)
+}

@@ -63,13 +63,14 @@ func (p *Policy[V]) Has(key string, v V) bool {
 // Admit considers an entry for a key, or a lower cost of an entry that is there; before
 // its cost rises, an entry must be removed, because ristretto evicts nothing for an update.
 // It returns the entries that were evicted, which may be some although the entry itself was
-// refused.
+// refused. It counts as a request for the key, so that a key that is refused again and
+// again is kept in the end.
 func (p *Policy[V]) Admit(key string, v V, cost int64) (verdict Verdict, victims []V) {
 	if !p.entries.Set(key, v, cost) {
 		return Dropped, nil
 	}
 	p.entries.Wait()
-	if !p.Has(key, v) {
+	if !p.Has(key, v) { // which counts a request
 		verdict = Refused
 	}
 	p.mu.Lock()

@@ -47,7 +47,7 @@ func TestRequestsDecide(t *testing.T) {
 	}
 	out := put("wanted", true, func(key string) {
 		for range 100 * 64 {
-			sh.Touch(key)
+			sh.all[Tail].policy.Touch(key)
 		}
 	})
 	if len(out) != 1 || out[0].Place() != Nowhere {

@@ -17,14 +17,11 @@ const (
 	// displaceSample is the number of hot items that are considered for a displacement.
 	displaceSample = 32
 	// The admission policy is touched by the first requests for an item, and then by
-	// every touchEvery-th. Touching it more often, or for requests that find no item,
-	// does not improve the hit ratio of the cache's TestHitRatio. It is a power of two,
-	// so that promotions are tried at such requests.
+	// every touchEvery-th; a request that finds no item counts once its item is put on a
+	// shelf. Touching it more often does not improve the hit ratio of the cache's
+	// TestHitRatio. It is a power of two, so that promotions are tried at such requests.
 	touchEvery = 16
 )
-
-// Touch notes a request for a key that has no item: it counts for its admission.
-func (sh *Shelves[T]) Touch(key string) { sh.all[Tail].policy.Touch(key) }
 
 // Count counts a request for the item. It returns its number, and whether Shelves.Note
 // must follow, as it must for few requests of many.

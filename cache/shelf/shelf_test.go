@@ -79,7 +79,7 @@ func TestBookkeeping(t *testing.T) {
 				if asked, note := item.Count(); note {
 					sh.Note(&item.Label, asked)
 				}
-				sh.Touch("unknown")
+				sh.all[Tail].policy.Touch("unknown")
 			}
 		})
 		left := func(out ...*thing) {
