@@ -102,7 +102,7 @@ func (d *dialer) open(ctx context.Context) (*link, error) {
 			return l, nil
 		}
 		failed = append(failed, err)
-		if class := dberror.Of(err).Class; class != dberror.Down && class != dberror.TryAgain || ctx.Err() != nil && len(d.hosts) == 1 {
+		if !elsewhere(err) || ctx.Err() != nil && len(d.hosts) == 1 {
 			break
 		}
 		d.failed(h)
@@ -115,6 +115,13 @@ func (d *dialer) open(ctx context.Context) (*link, error) {
 		err = fmt.Errorf("%w; %w", err, next)
 	}
 	return nil, err
+}
+
+// elsewhere reports whether another host may do: this one can't be reached, or only its
+// encryption is wrong. A wrong account is wrong everywhere.
+func elsewhere(err error) bool {
+	c, r := dberror.Of(err).Class, dberror.ReasonOf(err)
+	return c == dberror.Down || c == dberror.TryAgain || r == dberror.NeedsTLS || r == dberror.NoTLS || r == dberror.BadCertificate
 }
 
 // order returns the hosts in the order of attempts: the host in use, then the others

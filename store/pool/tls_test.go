@@ -13,12 +13,15 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/secure"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/relay"
 )
 
 // authority signs the certificates of a test.
@@ -45,7 +48,10 @@ func (a *authority) sign(t *testing.T, name string, c *x509.Certificate) {
 		t.Fatal(err)
 	}
 	a.next++
-	c.SerialNumber, c.NotBefore, c.NotAfter = big.NewInt(a.next), time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
+	c.SerialNumber, c.NotBefore = big.NewInt(a.next), time.Now().Add(-time.Hour)
+	if c.NotAfter.IsZero() {
+		c.NotAfter = time.Now().Add(time.Hour)
+	}
 	parent, signer := a.cert, a.key
 	if parent == nil {
 		parent, signer = c, key
@@ -88,6 +94,7 @@ func TestTLS(t *testing.T) {
 	}
 	t.Cleanup(srv.Close)
 	db := root(t, srv)
+	relay.Start(t, net.JoinHostPort("127.0.0.2", strconv.Itoa(srv.Port)), net.JoinHostPort(srv.Host, strconv.Itoa(srv.Port)))
 	trusted := secure.TLS{Mode: secure.Verify, CA: ca.file("ca.pem")}
 	withCert := secure.TLS{Mode: secure.Required, Cert: ca.file("client.pem"), Key: ca.file("client.key")}
 	const works, plain = dberror.Reason(250), dberror.Reason(251)
@@ -141,6 +148,18 @@ func TestTLS(t *testing.T) {
 		execute(t, db, "SET GLOBAL require_secure_transport = ON")
 		defer execute(t, db, "SET GLOBAL require_secure_transport = OFF")
 		if _, err := read(t.Context(), open(t, optionsOf(srv)), "SELECT 1"); !errors.Is(err, dberror.ErrSetup) || dberror.ReasonOf(err) != dberror.NeedsTLS {
+			t.Errorf("%v, reason %d", err, dberror.ReasonOf(err))
+		}
+	})
+	t.Run("a certificate that has expired", func(t *testing.T) {
+		ca.sign(t, "server", &x509.Certificate{IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1)}, NotAfter: time.Now().Add(-time.Minute)})
+		if !mariadb.Accepts(db, "FLUSH SSL") && !mariadb.Accepts(db, "ALTER INSTANCE RELOAD TLS") {
+			t.Fatal("the server does not load its certificate again")
+		}
+		opts := optionsOf(srv)
+		opts.TLS = trusted
+		_, err := read(t.Context(), open(t, opts), "SELECT 1")
+		if !errors.Is(err, dberror.ErrSetup) || dberror.ReasonOf(err) != dberror.BadCertificate || !strings.Contains(err.Error(), "expired") {
 			t.Errorf("%v, reason %d", err, dberror.ReasonOf(err))
 		}
 	})

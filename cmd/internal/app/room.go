@@ -50,7 +50,7 @@ func (r *roomLog) report() {
 		return
 	}
 	r.least, r.logged = r.last.Granted, time.Now()
-	r.log.Warn("the database grants fewer connections than DATABASE_MAX_CONNS; reads wait for the granted connections.  "+
+	r.log.Warn("the database grants fewer connections than DATABASE_MAX_CONNS; reads wait for the granted connections. "+
 		"Lower DATABASE_MAX_CONNS, or raise MAX_USER_CONNECTIONS of the account or max_connections of the server",
 		"granted", r.last.Granted, "wanted", r.last.Wanted, "error", r.last.Cause)
 }

@@ -66,6 +66,7 @@ func TestConditions(t *testing.T) {
 		{"database down, no visitor", func(f *Figures) { f.down(store.ErrUnavailable) }, "down", "bad", store.ErrUnavailable.Error(), "Start or mend the database"},
 		{"database down, visitors", func(f *Figures) { f.down(store.ErrUnavailable); f.errors(400) }, "errors", "bad", "The database does not answer", "Start or mend the database"},
 		{"password changed", func(f *Figures) { f.down(setup) }, "down", "bad", "access denied", "the account, its rights"},
+		{"account locked", func(f *Figures) { f.down(setup) }, "down", "bad", "The database refuses the proxy", "the account, its rights"},
 		{"locked", func(f *Figures) { f.waits(86, "teams", 9*time.Second, cache.Quick) }, "waiting", "bad", "86 loads of the table teams have not ended after up to 9.0 s, while the database answers polls", "SHOW FULL PROCESSLIST"},
 		{"locked, and other tables behind it", func(f *Figures) {
 			f.waits(3, "athletes", 12*time.Second, cache.Quick)
