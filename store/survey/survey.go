@@ -24,6 +24,9 @@ type Survey struct {
 	// Rights are the privileges of the account by the object that they are for, such
 	// as SELECT for `web4`.*.
 	Rights map[string][]string
+	// Hourly are the account's limits on use in an hour, such as MAX_QUERIES_PER_HOUR 100.
+	// MySQL does not show them.
+	Hourly []string
 	// Peak is the highest number of concurrent connections, of all accounts, since the
 	// server's start.
 	Peak int
@@ -41,6 +44,7 @@ func Read(db Database) (Survey, error) {
 			return nil
 		}},
 		{"SHOW GRANTS", func(row []driver.Value) error {
+			s.Hourly = append(s.Hourly, hourly.FindAllString(jsontext.AsText(row[0]), -1)...)
 			if on, privileges := parseGrant(jsontext.AsText(row[0])); on != "" {
 				s.Rights[on] = append(s.Rights[on], privileges...)
 			}
@@ -63,6 +67,7 @@ func Read(db Database) (Survey, error) {
 var (
 	grantLine = regexp.MustCompile(`^GRANT (.+?) ON (.+?) TO `)
 	inParens  = regexp.MustCompile(` ?\([^)]*\)`)
+	hourly    = regexp.MustCompile(`\bMAX_(QUERIES|CONNECTIONS)_PER_HOUR \d+`)
 )
 
 // parseGrant returns the object and the privileges of a line of SHOW GRANTS; no

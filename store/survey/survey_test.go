@@ -43,7 +43,7 @@ func TestRead(t *testing.T) {
 	s := server{rows: map[string][][]driver.Value{
 		who: {{text("8.0.36"), text("reader@10.0.0.%")}},
 		grants: {
-			{text("GRANT USAGE ON *.* TO `reader`@`10.0.0.%` IDENTIFIED BY PASSWORD '*1' REQUIRE SSL")},
+			{text("GRANT USAGE ON *.* TO `reader`@`10.0.0.%` IDENTIFIED BY PASSWORD '*1' REQUIRE SSL WITH MAX_QUERIES_PER_HOUR 100 MAX_UPDATES_PER_HOUR 3 MAX_CONNECTIONS_PER_HOUR 9")},
 			{text("GRANT SELECT (`id`, `name`), INSERT (`id`), SHOW VIEW ON `web4`.`teams` TO `reader`@`10.0.0.%` WITH GRANT OPTION")},
 			{text("GRANT DELETE ON `web4`.`teams` TO `reader`@`10.0.0.%`")},
 			{text("GRANT BACKUP_ADMIN,PROCESS ON *.* TO `reader`@`10.0.0.%`")},
@@ -55,6 +55,9 @@ func TestRead(t *testing.T) {
 	got, err := Read(s)
 	if err != nil || got.Version != "8.0.36" || got.Account != "reader@10.0.0.%" || got.Peak != 151 || got.IsMariaDB() {
 		t.Errorf("%+v, %v", got, err)
+	}
+	if want := []string{"MAX_QUERIES_PER_HOUR 100", "MAX_CONNECTIONS_PER_HOUR 9"}; !slices.Equal(got.Hourly, want) {
+		t.Errorf("limits %v, want %v", got.Hourly, want)
 	}
 	want := map[string][]string{"*.*": {"USAGE", "BACKUP_ADMIN", "PROCESS"}, "`web4`.`teams`": {"SELECT", "INSERT", "SHOW VIEW", "DELETE"}}
 	if !maps.EqualFunc(got.Rights, want, slices.Equal[[]string]) {

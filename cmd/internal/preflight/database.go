@@ -111,7 +111,11 @@ func checkConnections(i *inspection, ctx context.Context) finding {
 		return warn("compare DATABASE_MAX_CONNS with max_connections", "the highest use is not known: %v", err)
 	}
 	i.capacity = c
-	return connectionsFinding(c, s.Peak)
+	if f := connectionsFinding(c, s.Peak); f.Verdict == NoGo || len(s.Hourly) == 0 {
+		return f
+	}
+	return warn("set the limits to 0 (ALTER USER … WITH …): polls alone send two statements each GENERATION_POLL, and connections are opened anew every three minutes",
+		"the account is limited in each hour: %s", strings.Join(s.Hourly, ", "))
 }
 
 func connectionsFinding(c store.Capacity, peak int) finding {

@@ -261,6 +261,7 @@ func TestDatabaseRows(t *testing.T) {
 		"a poll":                        {"poll", "", "", Go, "a poll takes"},
 		"two connections":               {"connections", "", "SELECT ON %.* /*limit*/ WITH MAX_USER_CONNECTIONS 2", Warning, "reads wait"},
 		"one connection":                {"connections", "", "SELECT ON %.* /*limit*/ WITH MAX_USER_CONNECTIONS 1", NoGo, "no room for two connections"},
+		"a limit in each hour":          {"connections", "", "SELECT ON %.* /*limit*/ WITH MAX_QUERIES_PER_HOUR 9000", Warning, "MAX_QUERIES_PER_HOUR 9000"},
 		"connections without a limit":   {"connections", "", "", Go, "the account has no limit"},
 		"a warm-up without the tables":  {"warm-up", "DROP TABLE " + readapi.TeamTable, "", NoGo, ""},
 	} {
