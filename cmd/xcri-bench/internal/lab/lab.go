@@ -160,11 +160,20 @@ func (l *Lab) Status(ctx context.Context, name string) (n int64, err error) {
 // StartProxy starts the proxy of this checkout on the database, with the given and the
 // standard settings, and waits for its warm set.
 func (l *Lab) StartProxy(ctx context.Context, core string, env ...string) (*machine.Service, error) {
-	env = append([]string{"LOG_LEVEL=warn", "LISTEN_ADDR=" + ask.ProxyAddr, "DATABASE_SOCKET=" + l.db.Socket, "DATABASE_NAME=" + mariadb.Database,
-		"DATABASE_USER=" + mariadb.Reader, "DATABASE_PASSWORD=" + mariadb.Password}, env...)
-	s, err := machine.Launch(ctx, machine.Program{
-		Name: neighbours.Names[neighbours.Ours], Addr: ask.ProxyAddr, Core: core, Env: env, Args: []string{l.Proxy, "serve"},
-	})
+	return l.start(ctx, machine.Program{Core: core, Env: env})
+}
+
+// StartInGroup does the same in a control group, which may be nil.
+func (l *Lab) StartInGroup(ctx context.Context, group *machine.Group, env ...string) (*machine.Service, error) {
+	return l.start(ctx, machine.Program{Group: group, Env: env})
+}
+
+// start starts the proxy on the core, in the group and with the further settings of p.
+func (l *Lab) start(ctx context.Context, p machine.Program) (*machine.Service, error) {
+	p.Env = append([]string{"LOG_LEVEL=warn", "LISTEN_ADDR=" + ask.ProxyAddr, "DATABASE_SOCKET=" + l.db.Socket, "DATABASE_NAME=" + mariadb.Database,
+		"DATABASE_USER=" + mariadb.Reader, "DATABASE_PASSWORD=" + mariadb.Password}, p.Env...)
+	p.Name, p.Addr, p.Args = neighbours.Names[neighbours.Ours], ask.ProxyAddr, []string{l.Proxy, "serve"}
+	s, err := machine.Launch(ctx, p)
 	if err != nil {
 		return nil, err
 	}

@@ -31,6 +31,7 @@ type Service struct {
 type Program struct {
 	Name, Addr string
 	Core       string   // empty means all cores
+	Group      *Group   // nil means the control group of this process
 	Env        []string // NAME=VALUE, beside this process's environment
 	Args       []string // command line
 }
@@ -41,6 +42,9 @@ func Launch(ctx context.Context, p Program) (*Service, error) {
 	args := p.Args
 	if p.Core != "" {
 		args = append([]string{"taskset", "-c", p.Core}, args...)
+	}
+	if p.Group != nil {
+		args = p.Group.enter(args)
 	}
 	s := &Service{Name: p.Name, Addr: p.Addr, cmd: exec.Command(args[0], args[1:]...), ended: make(chan struct{})}
 	s.cmd.Env = append(os.Environ(), p.Env...)
