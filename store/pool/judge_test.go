@@ -54,16 +54,16 @@ func TestJudge(t *testing.T) {
 						probes++
 						time.Sleep(time.Millisecond)
 						if tt.good < 0 {
-							p.good.Store(time.Now().UnixNano())
+							p.good.set()
 						}
 						if tt.probe != nil {
 							return nil, tt.probe
 						}
 						return &fakeConn{}, nil
 					})}}}
-				p.good.Store(time.Now().Add(-tt.good).UnixNano())
-				if tt.good < 0 {
-					p.good.Store(0)
+				if tt.good >= 0 {
+					at := time.Now().Add(-tt.good)
+					p.good.at.Store(&at)
 				}
 				err := p.judge(t.Context(), "op", tt.err)
 				for _, sentinel := range []error{dberror.ErrUnavailable, dberror.ErrTimeout, dberror.ErrSetup, dberror.ErrInterrupted} {

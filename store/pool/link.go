@@ -23,9 +23,9 @@ type link struct {
 	released time.Time
 	urgent   bool          // took an urgent place
 	limit    time.Duration // the session's, of statements
-	// awaits is when the statement under way was sent, in Unix nanoseconds; zero
-	// once its result has begun to arrive.
-	awaits atomic.Int64
+	// awaits is when the statement under way was sent; zero once its result has begun to
+	// arrive.
+	awaits moment
 	drop   atomic.Pointer[context.CancelFunc] // ends the read that uses it
 }
 
@@ -39,8 +39,8 @@ func (l *link) valid() bool { return l.conn.(driver.Validator).IsValid() }
 
 func (l *link) exec(ctx context.Context, statement string) error {
 	meterOf(ctx).begin(Querying)
-	l.awaits.Store(time.Now().UnixNano())
-	defer l.awaits.Store(0)
+	l.awaits.set()
+	defer l.awaits.clear()
 	_, err := l.conn.(driver.ExecerContext).ExecContext(ctx, statement, nil)
 	return err
 }
@@ -50,9 +50,9 @@ func (l *link) exec(ctx context.Context, statement string) error {
 func (l *link) query(ctx context.Context, text string, args []driver.NamedValue, row func([]driver.Value) error) error {
 	m := meterOf(ctx)
 	m.begin(Querying)
-	l.awaits.Store(time.Now().UnixNano())
+	l.awaits.set()
 	rows, err := l.conn.(driver.QueryerContext).QueryContext(ctx, text, args)
-	l.awaits.Store(0)
+	l.awaits.clear()
 	if err != nil {
 		return err
 	}

@@ -98,10 +98,10 @@ func poll[T any](parent context.Context, p *Pool, fresh bool, do func(*Conn) (T,
 // be on its way. A connection missing from the list proves nothing: a proxy may stand
 // between the pool and several servers.
 func (p *Pool) dropForgotten(ctx context.Context, l *link) {
-	suspects := map[*link]int64{} // with the time of the statement
-	sent := time.Now().Add(-hedgeAfter).UnixNano()
+	suspects := map[*link]time.Time{} // with the time of the statement
+	sent := time.Now().Add(-hedgeAfter)
 	for _, other := range p.stock.all() {
-		if at := other.awaits.Load(); at != 0 && at < sent && other.server == l.server && other != l {
+		if at := other.awaits.get(); !at.IsZero() && at.Before(sent) && other.server == l.server && other != l {
 			suspects[other] = at
 		}
 	}
@@ -119,7 +119,7 @@ func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 		if err != nil {
 			return
 		}
-		maps.DeleteFunc(suspects, func(l *link, at int64) bool { return !idle[l.id] || l.awaits.Load() != at })
+		maps.DeleteFunc(suspects, func(l *link, at time.Time) bool { return !idle[l.id] || l.awaits.get() != at })
 	}
 	for l := range suspects {
 		if drop := l.drop.Load(); drop != nil {

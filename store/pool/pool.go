@@ -13,7 +13,6 @@ import (
 	"log/slog"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
@@ -97,7 +96,7 @@ type Pool struct {
 	stop   context.CancelFunc
 	work   sync.WaitGroup // reads and background work
 	probes flight
-	good   atomic.Int64 // when a statement last succeeded, Unix nanoseconds
+	good   moment // when a statement last succeeded
 	stock  stock
 }
 

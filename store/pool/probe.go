@@ -58,7 +58,7 @@ func (p *Pool) judge(ctx context.Context, op string, err error) error {
 	}
 	failed := time.Now()
 	probe := p.probe()
-	good := time.Unix(0, p.good.Load())
+	good := p.good.get()
 	switch {
 	case probe == nil, good.After(failed), dberror.Of(probe).Class == dberror.NoRoom && time.Since(good) < recently:
 		return fmt.Errorf("%s: %w: %v", op, dberror.ErrInterrupted, err)

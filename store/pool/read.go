@@ -83,7 +83,7 @@ func (p *Pool) use(parent context.Context, l *link, do func(*Conn) error) (err e
 	}()
 	err = do(&Conn{l, ctx})
 	if err == nil || answered(err) {
-		p.good.Store(time.Now().UnixNano())
+		p.good.set()
 	}
 	if ctx.Err() != nil && parent.Err() == nil && err != nil {
 		err = fmt.Errorf("%w: dropped, because the server does not know it any more", mysql.ErrInvalidConn)
