@@ -23,7 +23,7 @@ var chapters = []struct {
 	{"herd", measures{alone.Herd}},
 	{"flat", measures{beside.FlatInEntries, beside.FlatInConnections, alone.LinearInRows}},
 	{"imports", measures{alone.Imports}},
-	{"attack", measures{alone.Attack, alone.Recoding, alone.Bombs}},
+	{"attack", measures{alone.Attack, alone.Plain, alone.Recoding, alone.Bombs}},
 	{"held", measures{alone.Held}},
 }
 

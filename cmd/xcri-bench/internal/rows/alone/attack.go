@@ -165,25 +165,53 @@ func visit(ctx context.Context, n int, next *atomic.Int64, profiles []string, re
 		if ctx.Err() != nil {
 			return
 		}
-		begun := time.Now()
-		status, err := fetch(ctx, &client, target, fmt.Sprintf("192.0.2.%d", n+1))
-		if ctx.Err() != nil {
-			return
-		}
-		if err == nil && status != http.StatusOK && status != http.StatusNotFound {
-			err = fmt.Errorf("%s: status %d", target, status)
-		}
-		record.record(hot, time.Since(begun), err)
+		record.visit(ctx, &client, target, n, hot)
 	}
+}
+
+// visitHot requests pages of the warm set, one after the other, until ctx ends.
+func visitHot(ctx context.Context, n int, record *guest) {
+	client := http.Client{Transport: &http.Transport{}}
+	defer client.CloseIdleConnections()
+	random := rand.New(rand.NewPCG(uint64(n), 0))
+	for ctx.Err() == nil {
+		select {
+		case <-ctx.Done():
+			return
+		case <-time.After(time.Duration(random.Int64N(int64(guestPause)))):
+		}
+		record.visit(ctx, &client, hotPages[random.IntN(len(hotPages))], n, true)
+	}
+}
+
+// hotPages are small answers of the warm set.
+var hotPages = []string{"/metadata/latest/date", "/metadata/latest", "/snapshots/", "/teams/?season_year=2025&division=2034&gender=F&limit=50000&offset=0"}
+
+// visit requests a page, and records its answer unless ctx has ended.
+func (g *guest) visit(ctx context.Context, client *http.Client, target string, n int, hot bool) {
+	begun := time.Now()
+	status, err := fetch(ctx, client, target, fmt.Sprintf("192.0.2.%d", n+1))
+	if ctx.Err() != nil {
+		return
+	}
+	if err == nil && status != http.StatusOK && status != http.StatusNotFound {
+		err = fmt.Errorf("%s: status %d", target, status)
+	}
+	g.record(hot, time.Since(begun), err)
 }
 
 // fetch requests a target as gzip and reads all of the answer.
 func fetch(ctx context.Context, client *http.Client, target, address string) (status int, err error) {
+	return fetchAs(ctx, client, target, address, "gzip")
+}
+
+// fetchAs requests a target in a coding and reads all of the answer.
+func fetchAs(ctx context.Context, client *http.Client, target, address, coding string) (status int, err error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+ask.ProxyAddr+target, nil)
 	if err != nil {
 		return 0, err
 	}
-	req.Header.Set("Accept-Encoding", "gzip")
+	req.Header.Set("Accept-Encoding", coding)
 	req.Header.Set("X-Forwarded-For", address)
 	resp, err := client.Do(req)
 	if err != nil {
