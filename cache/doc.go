@@ -15,6 +15,12 @@
 // served while one background fill refreshes it. While the origin is down, entries are
 // served as they are.
 //
+// With Options.Shared, a missing answer is first looked up in a level that several caches
+// share: memory, then the flight that all requests for the key join, then the shared level,
+// then the origin. The level decides which of the caches fills; the others wait for the
+// answer. A version that comes from the level counts as read when its lookup began, so that
+// the purges and the order of versions apply to it as to a fill.
+//
 // # When an entry is fresh
 //
 // [slot.State.Fresh] decides: an entry is fresh if the published generation holds it, which

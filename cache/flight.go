@@ -107,27 +107,28 @@ func (c *Cache) fly(parent context.Context, by fill.Beginner, key string, began 
 	return f, err
 }
 
-// load calls begin, which returns the Clock of the fill, and fills, unless another flight ended with a fresh entry after the
-// lookup that led here.
+// load calls begin, which returns the Clock of the fill, and obtains the answer, unless
+// another flight ended with a fresh entry after the lookup that led here.
 func (c *Cache) load(parent context.Context, by fill.Beginner, key string, begin func() *phase.Clock) (*Entry, error) {
-	if f := c.find(&Ref{Key: key}); f.version != nil && c.fresh(f.now.State, f.version) {
+	f := c.find(&Ref{Key: key})
+	if f.version != nil && c.fresh(f.now.State, f.version) {
 		return &f.version.Entry, nil
 	}
 	if c.fills.Begin() { // Close waits for the store, too; after Close, fill refuses
 		defer c.fills.End()
 	}
 	by.Clock = begin()
-	v, err := c.fill(parent, by, key)
+	v, done, err := c.obtain(parent, f.now.Generation, by, key)
 	if err != nil {
 		return nil, err
 	}
 	c.store(v)
-	c.end(v.Read)
+	c.conclude(v, done)
 	return &v.Entry, nil
 }
 
-// fill loads the answer that key names in its turn. After a fill without error, end must
-// follow, once its version is stored.
+// fill loads the answer that key names in its turn. After a fill without error, conclude
+// must follow, once its version is stored.
 func (c *Cache) fill(parent context.Context, by fill.Beginner, key string) (v *slot.Version, err error) {
 	doubtful, err := c.fills.Run(parent, by, key, func(ctx context.Context) (err error) {
 		v, err = c.read(ctx, key)

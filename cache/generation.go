@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache/fill"
+	"github.com/lewistv/xcri-proxy/cache/phase"
 	"github.com/lewistv/xcri-proxy/cache/shelf"
 	"github.com/lewistv/xcri-proxy/cache/slot"
 )
@@ -84,11 +85,16 @@ func (c *Cache) prepare(ctx context.Context, p *preparation, key string) Warmed 
 	if v := c.keepPrepared(p, key, true); v != nil {
 		return Warmed{Key: key, Entry: &v.Entry}
 	}
-	v, err := c.prepareFill(ctx, key)
+	var v *slot.Version
+	var done func(*Saved)
+	err := c.outage.Era().Err()
 	if err == nil {
-		defer c.end(v.Read)
-		if v = c.storePrepared(p, v); v != nil {
-			return Warmed{Key: key, Entry: &v.Entry, Filled: true}
+		v, done, err = c.obtain(ctx, p.Generation, fill.Beginner{Clock: phase.Start(phase.Queue)}, key)
+	}
+	if err == nil {
+		defer c.conclude(v, done)
+		if stored := c.storePrepared(p, v); stored != nil {
+			return Warmed{Key: key, Entry: &stored.Entry, Filled: done != nil}
 		}
 		err = ErrMoved
 	}
@@ -97,13 +103,6 @@ func (c *Cache) prepare(ctx context.Context, p *preparation, key string) Warmed 
 		w.Entry = &v.Entry
 	}
 	return w
-}
-
-func (c *Cache) prepareFill(ctx context.Context, key string) (*slot.Version, error) {
-	if err := c.outage.Era().Err(); err != nil {
-		return nil, err
-	}
-	return c.fill(ctx, fill.Beginner{}, key)
 }
 
 // keepPrepared makes a version that the cache has the next version of a key, and returns

@@ -38,6 +38,8 @@ type Fill func(ctx context.Context, key string) (Content, error)
 // Options configure a Cache. Fill is required.
 type Options struct {
 	Fill Fill
+	// Shared is a second level that several caches share; nil means none.
+	Shared Shared
 	// Check returns why an answer may not be stored, beyond being incomplete, and
 	// nil if it may be. It applies to each answer, whether it was filled, adopted
 	// or recoded. Nil allows all complete answers.

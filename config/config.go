@@ -96,6 +96,7 @@ type Cache struct {
 	StaleWhileRevalidate time.Duration // stale-while-revalidate sent to clients, whole seconds
 	FillTimeout          time.Duration // longest load from the origin
 	WaitTimeout          time.Duration // longest wait of one request for a fill
+	Shared               Secret        // URL of the level that several proxies share; empty = none
 }
 
 // Legacy configures the connection to the old API and the routes that use it.

@@ -121,6 +121,7 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"CACHE_STALE_WHILE_REVALIDATE", "1000ms", time.Second, func(c Config) any { return c.Cache.StaleWhileRevalidate }},
 		{"FILL_TIMEOUT", "10.001s", 10001 * time.Millisecond, func(c Config) any { return c.Cache.FillTimeout }},
 		{"WAIT_TIMEOUT", "7s", 7 * time.Second, func(c Config) any { return c.Cache.WaitTimeout }},
+		{"SHARED_CACHE", "rediss://u:p@h:1/2?addr=i:3&master_set=m", Secret("rediss://u:p@h:1/2?addr=i:3&master_set=m"), func(c Config) any { return c.Cache.Shared }},
 		{"LEGACY_URL", "https://old.example:81/api/", "https://old.example:81/api", func(c Config) any { return c.Legacy.URL }},
 		{"TRUSTED_PROXIES", "10.1.2.3, fd00::/8", []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("fd00::/8")}, func(c Config) any { return c.TrustedProxies }},
 		{"CLIENT_LIMITS", "costly=4, requests=0", ClientLimits{Quick: 512, Heavy: 64, Costly: 4}, func(c Config) any { return c.ClientLimits }},
@@ -706,7 +707,7 @@ func TestStringReadsBack(t *testing.T) {
 		"CLIENT_LIMITS": "costly=0,quick=7", "AUTO_MAX_ERRORS": "33.3333333333", "AUTO_MAX_SLOWDOWN": "2.25", "VERIFY_SAMPLE": "0.05%",
 	})
 	text := strings.Replace(cfg.String(), "ENV_FILE=", "# ENV_FILE=", 1)
-	for _, secret := range []string{"ADMIN_TOKEN=", "DATABASE_PASSWORD="} {
+	for _, secret := range []string{"ADMIN_TOKEN=", "DATABASE_PASSWORD=", "SHARED_CACHE="} {
 		text = strings.Replace(text, secret, "# "+secret, 1)
 	}
 	again := load(t, map[string]string{"ENV_FILE": writeEnvFile(t, text)})
@@ -721,7 +722,7 @@ func TestKeyTable(t *testing.T) {
 		if k.Usage == "" || k.Example == "" || strings.ContainsAny(k.Usage, "\n`") {
 			t.Errorf("%s has no usable help", k.Name)
 		}
-		if k.Secret != strings.Contains(k.Name+k.Example, "TOKEN") && k.Secret != strings.Contains(k.Name, "PASSWORD") {
+		if k.Secret != strings.Contains(k.Name+k.Example, "TOKEN") && k.Secret != strings.Contains(k.Name, "PASSWORD") && k.Secret != (k.Name == "SHARED_CACHE") {
 			t.Errorf("%s: secret is %v", k.Name, k.Secret)
 		}
 		if strings.ReplaceAll(strings.ToUpper(k.Flag()), "-", "_") != k.Name {

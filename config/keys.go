@@ -137,6 +137,8 @@ var keys = []Key{
 		bind(func(c *Config) *duration { return &c.Cache.FillTimeout }, "duration", durationFrom(time.Millisecond))},
 	{"WAIT_TIMEOUT", caching, "15s", "longest wait of one request for a load",
 		bind(func(c *Config) *duration { return &c.Cache.WaitTimeout }, "duration", durationFrom(time.Millisecond))},
+	{"SHARED_CACHE", caching, "", "Redis or Valkey in which several proxies share answers: redis://user:password@host:6379/0, rediss:// or unix:///path; empty for none",
+		bind(func(c *Config) *Secret { return &c.Cache.Shared }, "url", parseShared)},
 
 	{"LEGACY_URL", legacy, "http://127.0.0.1:8001", "old API, for requests that the proxy does not answer itself; empty for none",
 		bind(func(c *Config) *string { return &c.Legacy.URL }, "url", parseLegacyURL)},

@@ -37,6 +37,7 @@ var (
 	parsePath   = matching[string](`^[^\x00-\x1f\x7f]*$`, "must be a path without control characters")
 	parseSocket = matching[string](`^(/[^\x00-\x1f\x7f]+)?$`, "must be a path that begins with /")
 	parseName   = matching[string](`^[^\x00-\x1f\x7f]{1,64}$`, "must be a name of 1 to 64 characters")
+	parseShared = matching[Secret](`^((redis|rediss)://[^/?#]|unix://[^?#]*/).*$|^$`, "must be redis://host:port, rediss://host:port or unix:///path, perhaps with user:password@")
 	parseToken  = matching[Secret](`^([!-~]{16,})?$`, "must be at least 16 printable ASCII characters without a space")
 )
 

@@ -24,6 +24,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/cors"
 	"github.com/lewistv/xcri-proxy/proxy/fault"
 	"github.com/lewistv/xcri-proxy/proxy/files"
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/health"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
@@ -64,6 +65,9 @@ type Options struct {
 	// MaxSlowdown. New sets the other fields.
 	Sources origin.Options
 	Kept
+	// Fleet configures the member of a fleet: Engine, Maker and Budget. Without an Engine
+	// the proxy shares nothing. New sets the other fields.
+	Fleet fleet.Options
 	// BasePath is the path below which Apache shows the site, without a final
 	// slash. The API is below BasePath + "/api", and at the root.
 	BasePath string
@@ -150,6 +154,7 @@ type shared struct {
 	files      *files.Files
 	complaints fault.Complaints
 	shares     *share.Shares // of clients in fills
+	fleet      *fleet.Fleet  // nil without a shared level
 	reports
 }
 
@@ -213,6 +218,7 @@ func New(opts Options) (*Proxy, error) {
 	if p.origins, err = origin.New(p.originOptions()); err != nil {
 		return nil, err
 	}
+	p.fleet = p.newFleet()
 	if p.cache, err = cache.New(p.cacheOptions()); err != nil {
 		return nil, err
 	}
@@ -242,6 +248,9 @@ func (p *Proxy) originOptions() origin.Options {
 func (p *Proxy) cacheOptions() cache.Options {
 	o := p.opts.Cache
 	o.Fill, o.FillsWhileDown, o.IsDown, o.Outage = p.fill, p.origins.FillsWhileDown, isDown, p.outage
+	if p.fleet != nil {
+		o.Shared = p.fleet
+	}
 	o.Check, o.Absent, o.Recode = content.Check, content.Absent, content.Recoder(p.opts.Memory)
 	if idle := o.Shrink.Idle; idle != nil {
 		o.Shrink = content.Shrinker(p.opts.Memory)
@@ -255,6 +264,10 @@ func (p *Proxy) cacheOptions() cache.Options {
 func (p *Proxy) generationOptions() generation.Options {
 	o := p.opts.Generations
 	o.Store, o.Cache, o.Outage, o.Routes = p.opts.Origin, p.cache, p.outage, p.router
+	if p.fleet != nil {
+		o.Ready = p.fleet.Ready
+		o.Changes.OnUnstamped = func(table string) { go p.admin.TableChanged(table) }
+	}
 	o.Paused, o.OnPublish, o.Logger = p.maintenance.On, p.published(o.OnPublish), p.opts.Logger
 	return o
 }
@@ -268,7 +281,7 @@ func (p *Proxy) newAdmin() *admin.Admin {
 		},
 		Resources: admin.Resources{Memory: opts.Memory, Requests: opts.Requests, Connections: func() wire.Stats { return p.server.Stats() }},
 		Site:      opts.Site, Preload: opts.Preload, Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Shares: p.shares,
-		Generations: p.generations, Maintenance: p.maintenance, Events: p.events, Slowest: p.slowest, Log: p.opts.Trace.Log, Tail: p.tail, Version: opts.Version, Logger: opts.Logger,
+		Generations: p.generations, Maintenance: p.maintenance, Fleet: p.fleet, Events: p.events, Slowest: p.slowest, Log: p.opts.Trace.Log, Tail: p.tail, Version: opts.Version, Logger: opts.Logger,
 	})
 }
 
@@ -279,6 +292,9 @@ func (p *Proxy) Run(ctx context.Context) {
 	workers.Go(func() { p.generations.Run(ctx) })
 	workers.Go(func() { p.verify.Run(ctx) })
 	workers.Go(func() { p.admin.Run(ctx) })
+	if p.fleet != nil {
+		workers.Go(func() { p.fleet.Run(ctx) })
+	}
 	workers.Wait()
 }
 

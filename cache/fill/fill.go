@@ -150,9 +150,8 @@ func (f *Fills) Run(parent context.Context, by Beginner, key string, load func(c
 		err = f.failed(parent, err, era, needed)
 	}()
 	needed = !f.opts.FillsWhileDown(key)
-	ctx, cancel := context.WithTimeout(phase.With(parent, t.clock), f.opts.Timeout)
+	ctx, cancel := f.Bound(phase.With(parent, t.clock))
 	defer cancel()
-	defer context.AfterFunc(f.ctx, cancel)() // Close may not end the parent
 	if needed {
 		var end context.CancelFunc
 		ctx, end = era.WhileUp(ctx)
@@ -172,6 +171,14 @@ func (f *Fills) Run(parent context.Context, by Beginner, key string, load func(c
 	}
 	f.counts.fills.Add(1)
 	return false, load(ctx)
+}
+
+// Bound returns a context that ends with parent, after Options.Timeout, or with Close, which
+// may not end the parent.
+func (f *Fills) Bound(parent context.Context) (ctx context.Context, cancel context.CancelFunc) {
+	ctx, end := context.WithTimeout(parent, f.opts.Timeout)
+	stop := context.AfterFunc(f.ctx, end)
+	return ctx, func() { stop(); end() }
 }
 
 // failed counts a fill that failed, reports the outage that its error may show, and

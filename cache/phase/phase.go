@@ -14,6 +14,7 @@ type Phase uint8
 // The phases, in the order in which a fill first reaches them.
 const (
 	Queue      Phase = iota // waits for its turn
+	Shared                  // looks the answer up in the shared level, or waits for another proxy's fill
 	Load                    // any work that no other phase counts
 	Connection              // waits for a connection to the database, or opens one
 	Query                   // from sending a statement to the first row of its result
@@ -24,7 +25,7 @@ const (
 	Phases                  // how many phases there are
 )
 
-var names = [Phases]string{"queue", "load", "connection", "query", "rows", "encode", "legacy", "compress"}
+var names = [Phases]string{"queue", "shared", "load", "connection", "query", "rows", "encode", "legacy", "compress"}
 
 // String returns the name of the phase in logs, metrics and Server-Timing.
 func (p Phase) String() string { return names[p] }

@@ -16,6 +16,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/prometheus"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/events"
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
@@ -51,7 +52,7 @@ type Limit struct {
 }
 
 // Options name the parts that an Admin reads and changes. All but Legacy, Site,
-// Events, Slowest and Log are required.
+// Fleet, Events, Slowest and Log are required.
 type Options struct {
 	Settings
 	Trust visitor.Trust
@@ -66,6 +67,8 @@ type Options struct {
 	Shares      *share.Shares
 	Generations *generation.Watcher
 	Maintenance *maintenance.Mode
+	// Fleet is this proxy's member of a fleet; nil means that it shares nothing.
+	Fleet *fleet.Fleet
 	// Events takes the changes that operators make, and is shown to them; nil keeps none.
 	Events *events.List
 	// Slowest holds the slowest requests; nil means none.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/events"
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/valyala/fasthttp"
@@ -39,13 +40,21 @@ func (a *Admin) changeMaintenance(ctx *fasthttp.RequestCtx) {
 		a.sendMaintenance(ctx, nil) // nothing changes
 		return
 	}
-	err = a.opts.Maintenance.Set(next)
+	var unkept error
+	a.act(fleet.Maintenance, req, req.Local, false, func() error { unkept = a.setMaintenance(next); return nil })
+	a.sendMaintenance(ctx, unkept)
+}
+
+// setMaintenance begins a period, or ends the present one. The error reports that the change
+// is not kept for the next run.
+func (a *Admin) setMaintenance(next *maintenance.Period) error {
+	err := a.opts.Maintenance.Set(next)
 	if next != nil {
 		a.opts.Events.Add(events.Maintenance, "maintenance mode on: "+cmp.Or(next.Message, "without a message"))
 	} else {
 		a.opts.Events.Add(events.Reopen, "maintenance mode off")
 	}
-	a.sendMaintenance(ctx, err)
+	return err
 }
 
 func (a *Admin) sendMaintenance(ctx *fasthttp.RequestCtx, notKept error) {

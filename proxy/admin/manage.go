@@ -12,9 +12,10 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/admin/selector"
 	"github.com/lewistv/xcri-proxy/proxy/events"
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
-	"github.com/lewistv/xcri-proxy/store"
 )
 
 // maxWarmPaths limits the paths of one request.
@@ -49,28 +50,39 @@ func (a *Admin) serveWarm(ctx *fasthttp.RequestCtx) {
 		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, fmt.Sprintf("paths: %d are too many, the limit is %d", len(req.Paths), maxWarmPaths))
 		return
 	}
-	answer := api.WarmTicket{Ignored: []api.IgnoredPath{}}
-	var keys []string
+	var answer api.WarmTicket
+	keys, ignored := a.keysOf(req.Paths)
+	answer.Keys, answer.Ignored = len(keys), ignored
+	a.act(fleet.Warm, req, req.Local, false, func() error { answer.Ticket = a.warm(req, keys); return nil })
+	a.sendJSON(ctx, fasthttp.StatusAccepted, answer)
+}
+
+// keysOf returns the keys of paths, each once, and the paths that have none.
+func (a *Admin) keysOf(paths []string) (keys []string, ignored []api.IgnoredPath) {
+	ignored = []api.IgnoredPath{}
 	seen := map[string]bool{}
-	for _, path := range req.Paths {
+	for _, path := range paths {
 		switch s, err := a.opts.Routes.Resolve(path); {
 		case err != nil:
-			answer.Ignored = append(answer.Ignored, api.IgnoredPath{Path: path, Reason: err.Error()})
+			ignored = append(ignored, api.IgnoredPath{Path: path, Reason: err.Error()})
 		case !seen[s.Key]:
 			seen[s.Key] = true
 			keys = append(keys, s.Key)
 		}
 	}
-	answer.Keys = len(keys)
+	return keys, ignored
+}
+
+// warm requests a poll, and keys to warm with it. It returns the ticket of the poll.
+func (a *Admin) warm(req api.WarmRequest, keys []string) (ticket int64) {
 	switch {
 	case req.Accept:
-		answer.Ticket = a.opts.Generations.Accept(keys)
+		return a.opts.Generations.Accept(keys)
 	case req.Later:
 		a.opts.Generations.Later(keys)
-	default:
-		answer.Ticket = a.opts.Generations.Poll(keys)
+		return 0
 	}
-	a.sendJSON(ctx, fasthttp.StatusAccepted, answer)
+	return a.opts.Generations.Poll(keys)
 }
 
 func (a *Admin) warmStatus() api.WarmStatus {
@@ -109,75 +121,21 @@ func (a *Admin) servePurge(ctx *fasthttp.RequestCtx) {
 	if !a.readJSON(ctx, &req) {
 		return
 	}
-	match, err := a.selects(req)
+	match, err := selector.Match(req, a.opts.Routes)
 	if err != nil {
 		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	purged := a.opts.Cache.Purge(match, req.Hard)
+	purged := 0
+	a.act(fleet.Purge, req, req.Local, true, func() error { purged = a.opts.Cache.Purge(match, req.Hard); return nil })
 	a.opts.Logger.Info("purged", "selector", string(ctx.PostBody()), "entries", purged)
-	a.opts.Events.Add(events.Purge, fmt.Sprintf("%d entries purged, %s", purged, selectorText(req)))
+	a.opts.Events.Add(events.Purge, purgeText(purged, req))
 	a.sendJSON(ctx, fasthttp.StatusOK, api.Purged{Purged: purged})
 }
 
-// selectorText describes the selector of a purge.
-func selectorText(req api.PurgeRequest) string {
-	text := "all"
-	switch {
-	case req.Path != nil:
-		text = "path " + *req.Path
-	case req.Route != nil:
-		text = "route " + *req.Route
-	case req.Scope != nil:
-		text = "scope " + *req.Scope
-	}
-	if req.Hard {
-		return text + ", hard"
-	}
-	return text
-}
-
-// selects returns the condition by which a request selects entries.
-func (a *Admin) selects(req api.PurgeRequest) (match func(*cache.Entry) bool, err error) {
-	given := 0
-	for _, is := range []bool{req.Path != nil, req.Route != nil, req.Scope != nil, req.All} {
-		if is {
-			given++
-		}
-	}
-	switch {
-	case given != 1:
-		return nil, fmt.Errorf("give one of path, route, scope and all; there are %d", given)
-	case req.Path != nil:
-		s, err := a.opts.Routes.Resolve(*req.Path)
-		if err != nil {
-			return nil, fmt.Errorf("path %q: %w", *req.Path, err)
-		}
-		return func(e *cache.Entry) bool { return e.Key == s.Key }, nil
-	case req.Route != nil:
-		return a.ofRoute(*req.Route)
-	case req.Scope != nil:
-		return inScope(*req.Scope)
-	}
-	return func(*cache.Entry) bool { return true }, nil
-}
-
-// ofRoute matches the entries of one endpoint.
-func (a *Admin) ofRoute(name string) (func(*cache.Entry) bool, error) {
-	r, err := a.opts.Routes.Named(name)
-	return func(e *cache.Entry) bool { return a.opts.Routes.Of(e.Key) == r }, err
-}
-
-// inScope matches the entries that depend on a scope.
-func inScope(text string) (func(*cache.Entry) bool, error) {
-	wanted, err := store.ParsePattern(text)
-	if err != nil {
-		return nil, err
-	}
-	return func(e *cache.Entry) bool {
-		s, err := store.ParseScope(e.Scope)
-		return err == nil && s.Overlaps(wanted)
-	}, nil
+// purgeText describes a purge.
+func purgeText(purged int, req api.PurgeRequest) string {
+	return fmt.Sprintf("%d entries purged, %s", purged, selector.Text(req))
 }
 
 // serveEntry answers with the outcome that a request would have.

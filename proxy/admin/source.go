@@ -9,6 +9,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/events"
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
@@ -69,7 +70,15 @@ func (a *Admin) serveSourceChange(ctx *fasthttp.RequestCtx) {
 	if !a.readJSON(ctx, &req) {
 		return
 	}
-	moved, err := a.override(req)
+	var purged int
+	var unkept error
+	err := a.act(fleet.Source, req, req.Local, true, func() error {
+		moved, err := a.override(req)
+		if err == nil {
+			purged, unkept = a.opts.OnSourceChange(moved)
+		}
+		return err
+	})
 	switch {
 	case errors.Is(err, origin.ErrNoLegacy):
 		reply.Fail(ctx, fasthttp.StatusConflict, err.Error())
@@ -78,7 +87,6 @@ func (a *Admin) serveSourceChange(ctx *fasthttp.RequestCtx) {
 		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	purged, unkept := a.opts.OnSourceChange(moved)
 	state := a.sourceState()
 	state.Purged = &purged
 	if unkept != nil {

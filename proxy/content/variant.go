@@ -117,6 +117,21 @@ func Shrinker(memory *memfile.Memory) cache.Shrink {
 	}
 }
 
+// Rank returns how complete the forms of a body are, from 0 to 9: the more forms, the
+// higher, and highest with the smallest form of a large body.
+func Rank(c *cache.Content) int {
+	rank := min(len(c.Variants), 7)
+	if len(c.Variants) > Small {
+		switch v := &c.Variants[Small]; {
+		case bytes.HasSuffix(v.ETag, bestSuffix):
+			rank += 2
+		case v.Coding == "br":
+			rank++
+		}
+	}
+	return rank
+}
+
 // bestSuffix ends the ETag of the smallest form of a body, whose bytes differ from the
 // bytes of the form in brotli that is made first.
 var bestSuffix = []byte(`-br11"`)

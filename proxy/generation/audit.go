@@ -17,6 +17,7 @@ const firstAudit = time.Minute
 type audit struct {
 	at    time.Time
 	pause time.Duration // doubles with each audit that finds no change
+	found bool          // the change at hand was found by an audit
 }
 
 // restart plans the first audit of a state.
@@ -33,7 +34,7 @@ func (a *audit) plan(now time.Time, pause time.Duration) { a.at, a.pause = now.A
 // restarted after a change. Outages in a row postpone the audits.
 func (w *Watcher) auditAll() {
 	for _, t := range w.witness.tables {
-		t.audit = audit{at: w.progress.begun.Add(w.opts.Changes.Settle)}
+		t.audit.at, t.audit.pause = w.progress.begun.Add(w.opts.Changes.Settle), 0
 	}
 }
 
@@ -54,7 +55,7 @@ func (w *Watcher) audited(t *table, s sum, g *store.Generation, begun time.Time)
 	case len(store.Changed(t.rows, s.rows)) == 0:
 		t.audit.next(begun, longest)
 	default:
-		t.since, t.changed = s.begun, s.begun
+		t.since, t.changed, t.audit.found = s.begun, s.begun, true
 		return true
 	}
 	return false

@@ -34,6 +34,7 @@ func (w *Watcher) publish(ctx context.Context, g generation, t *work) error {
 			Progress: Progress{Keys: len(keys)},
 		}
 	})
+	w.opts.Ready(ctx)
 	set := w.opts.Cache.Prepare(ctx, g, keys, func(k cache.Warmed) { w.warmed(k, start) })
 	if err := w.obstacle(ctx, g, set); err != nil {
 		return err

@@ -55,6 +55,8 @@ type Options struct {
 	Interval time.Duration
 	// Changes configures how to treat changes that no calculation reports.
 	Changes Changes
+	// Ready is called before a warm set is filled; nil does nothing.
+	Ready func(context.Context)
 	// OnPublish is called after each publish of a warm set. It must not block.
 	OnPublish func()
 	// Paused reports whether to send no polls except requested polls; nil means never.
@@ -74,6 +76,9 @@ func (o Options) withDefaults() Options {
 		o.Interval = 250 * time.Millisecond
 	}
 	o.Changes = o.Changes.withDefaults()
+	if o.Ready == nil {
+		o.Ready = func(context.Context) {}
+	}
 	if o.OnPublish == nil {
 		o.OnPublish = func() {}
 	}
@@ -106,6 +111,7 @@ type Watcher struct {
 	progress  progress
 	witness   *witness
 	kept      atomic.Pointer[kept] // see Note
+	view      atomic.Pointer[view] // see Data; nil before the first poll
 	tables    atomic.Pointer[[]Table]
 }
 

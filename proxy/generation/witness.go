@@ -34,6 +34,9 @@ type Changes struct {
 	// MaxAge is the freshness of an entry whose changes are reported neither by a
 	// calculation nor by the server; zero means 10 min.
 	MaxAge time.Duration
+	// OnUnstamped is called after a change of a table whose stamp may have been the same
+	// before the change. It must not block; nil does nothing.
+	OnUnstamped func(table string)
 	// Saved is the note, from Watcher.Note, that an earlier run saved with its entries.
 	Saved Note
 }
@@ -44,6 +47,9 @@ func (c Changes) withDefaults() Changes {
 	}
 	if c.ImplausibleAfter == 0 {
 		c.ImplausibleAfter = 10 * time.Minute
+	}
+	if c.OnUnstamped == nil {
+		c.OnUnstamped = func(string) {}
 	}
 	if c.MaxAge == 0 {
 		c.MaxAge = 10 * time.Minute
@@ -206,6 +212,7 @@ func (w *Watcher) account(ctx context.Context, g *store.Generation, accept bool)
 	}
 	purged += w.age(begun)
 	w.kept.Store(x.keep())
+	w.view.Store(x.look(begun))
 	tables := x.status()
 	w.tables.Store(&tables)
 	return purged
@@ -308,8 +315,11 @@ func (w *Watcher) settle(t *table, c change, g *store.Generation, begun time.Tim
 		return err != nil || slices.ContainsFunc(c.scopes, scope.Overlaps)
 	})
 	w.opts.Logger.Info("table changed", "table", t.name, "all_scopes", c.all, "changed_scopes", len(c.scopes), "stale_entries", purged, "dropped_entries", dropped)
+	if t.audit.found || t.settled.Known() && !t.seen.Known() {
+		w.opts.Changes.OnUnstamped(t.name)
+	}
 	t.settled, t.quiet, t.since, t.changed, t.held = t.seen, begun, time.Time{}, time.Time{}, ""
-	t.emptied = false
+	t.emptied, t.audit.found = false, false
 	t.audit.restart(begun, w.opts.Changes.MaxAge)
 	if begun.Before(last) { // it may change again under the same stamp
 		t.audit.at = last

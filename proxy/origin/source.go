@@ -91,6 +91,9 @@ func (a *assignment) with(overrides map[string]Source) *assignment {
 	return next
 }
 
+// SourceOf returns the source of a route.
+func (o *Origins) SourceOf(path string) Source { return o.now.Load().of(path) }
+
 // Override sets the source of routes, or of all routes if there are none, until
 // Reset. It holds from the next load on, and returns the routes whose source has
 // changed. The error wraps ErrNoLegacy or names the value at fault.

@@ -51,7 +51,7 @@ func bodySize(ctx *fasthttp.RequestCtx) int64 {
 func NewPhases(t *phase.Times) *api.Phases {
 	ms := func(p phase.Phase) float64 { return milliseconds(t[p]) }
 	return &api.Phases{
-		Queue: ms(phase.Queue), Load: ms(phase.Load), Connection: ms(phase.Connection), Query: ms(phase.Query), Rows: ms(phase.Rows),
+		Queue: ms(phase.Queue), Shared: ms(phase.Shared), Load: ms(phase.Load), Connection: ms(phase.Connection), Query: ms(phase.Query), Rows: ms(phase.Rows),
 		Encode: ms(phase.Encode), Legacy: ms(phase.Legacy), Compress: ms(phase.Compress),
 	}
 }

@@ -45,16 +45,16 @@ func TestRecord(t *testing.T) {
 		ctx.Response.Header.SetContentLength(17)
 		ts.End(ctx)
 		timing := string(ctx.Response.Header.Peek("Server-Timing"))
-		if want := "queue;dur=1.000, load;dur=2.000, connection;dur=3.000, query;dur=4.000, rows;dur=5.000, encode;dur=6.000, legacy;dur=7.000, compress;dur=8.000, total;dur=36.000"; timing != want {
+		if want := "queue;dur=1.000, shared;dur=2.000, load;dur=3.000, connection;dur=4.000, query;dur=5.000, rows;dur=6.000, encode;dur=7.000, legacy;dur=8.000, compress;dur=9.000, total;dur=45.000"; timing != want {
 			t.Errorf("Server-Timing: %s", timing)
 		}
 		time.Sleep(9 * time.Millisecond)
 		ts.Sent(ctx)
 		want := &api.Request{
-			At: began, Status: 404, Bytes: 17, Outcome: "miss", TookMS: 36, ID: "id-1",
+			At: began, Status: 404, Bytes: 17, Outcome: "miss", TookMS: 45, ID: "id-1",
 			Asked:  api.Asked{Method: "GET", Target: "/teams/?gender=M", Proto: "HTTP/1.1", Route: "/teams/", Key: "/teams/?gender=M"},
 			Sender: api.Sender{Client: "203.0.113.7", Referer: "https://a/", Agent: "b"},
-			Phases: &api.Phases{Queue: 1, Load: 2, Connection: 3, Query: 4, Rows: 5, Encode: 6, Legacy: 7, Compress: 8, Write: 9},
+			Phases: &api.Phases{Queue: 1, Shared: 2, Load: 3, Connection: 4, Query: 5, Rows: 6, Encode: 7, Legacy: 8, Compress: 9, Write: 9},
 		}
 		if len(*traced) != 1 || len(*all) != 0 {
 			t.Fatalf("%d traced, %d watched", len(*traced), len(*all))
@@ -66,7 +66,7 @@ func TestRecord(t *testing.T) {
 		for _, p := range want.Phases.All() {
 			names += p.Name + " "
 		}
-		if names != "queue load connection query rows encode legacy compress write " {
+		if names != "queue shared load connection query rows encode legacy compress write " {
 			t.Error(names)
 		}
 	})

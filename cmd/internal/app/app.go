@@ -11,6 +11,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/cgroup"
 	"github.com/lewistv/xcri-proxy/cmd/internal/handover"
@@ -18,17 +19,22 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/redis"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
+// sharedTimeout bounds a connection attempt to the shared level, and the answers of a level
+// that hangs. Requests do not wait for either.
+const sharedTimeout = time.Second
+
 // App is a proxy with all its parts. Each method may be called once.
 type App struct {
-	cfg       config.Config
-	log       *slog.Logger
-	store     *store.Store
-	legacy    *legacy.Client // nil means no old API
+	cfg config.Config
+	log *slog.Logger
+	servers
 	proxy     *proxy.Proxy
 	maker     string        // maker of the entries: see makerOf
 	saved     int           // entries of an earlier run
@@ -37,6 +43,13 @@ type App struct {
 	sockets
 	handOver *handOver
 	alive    func(context.Context) error // see proxy.Alive
+}
+
+// servers are the servers that the App is a client of.
+type servers struct {
+	store  *store.Store
+	legacy *legacy.Client // nil means no old API
+	shared *redis.Engine  // nil means no shared level
 }
 
 // sockets are the sockets of an App. admin is nil if the admin pages are on the listener.
@@ -53,7 +66,7 @@ func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &App{cfg: cfg, log: log, store: origin, published: make(chan struct{}, 1), handOver: newHandOver()}
+	a := &App{cfg: cfg, log: log, servers: servers{store: origin}, published: make(chan struct{}, 1), handOver: newHandOver()}
 	if err := a.build(version); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
@@ -76,6 +89,9 @@ func (a *App) build(version string) (err error) {
 		return err
 	}
 	if opts.Legacy, err = a.openLegacy(requests); err != nil {
+		return err
+	}
+	if err := a.openShared(&opts); err != nil {
 		return err
 	}
 	if dir := a.cfg.StaticDir; dir != "" {
@@ -114,6 +130,19 @@ func (a *App) openLegacy(requests *budget.Budget) (client *legacy.Client, err er
 	return a.legacy, nil
 }
 
+// openShared opens the level that several proxies share, if there is one. It does not
+// connect.
+func (a *App) openShared(opts *proxy.Options) (err error) {
+	if a.cfg.Cache.Shared == "" {
+		return nil
+	}
+	if a.shared, err = redis.New(redis.Options{URL: string(a.cfg.Cache.Shared), Timeout: sharedTimeout}); err != nil {
+		return fmt.Errorf("SHARED_CACHE: %w", err)
+	}
+	opts.Fleet = fleet.Options{Engine: a.shared, Maker: a.maker + " " + a.cfg.Database.Name}
+	return nil
+}
+
 // close closes the existing parts in the reverse order of their creation.
 func (a *App) close() error {
 	a.closeSockets()
@@ -122,6 +151,9 @@ func (a *App) close() error {
 	}
 	if a.legacy != nil {
 		a.legacy.Close()
+	}
+	if a.shared != nil {
+		a.shared.Close()
 	}
 	return a.store.Close()
 }

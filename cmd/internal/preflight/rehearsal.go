@@ -58,6 +58,7 @@ func (i *inspection) rehearse() (*rehearsal, error) {
 func forRehearsal(cfg config.Config, room int) config.Config {
 	cfg.ListenAddr, cfg.Admin.Addr = "127.0.0.1:0", ""
 	cfg.Cache.File, cfg.StateFile, cfg.HistoryFile, cfg.PIDFile, cfg.Access.Log = "", "", "", "", ""
+	cfg.Cache.Shared = ""
 	cfg.Legacy.Source, cfg.Legacy.Routes, cfg.Legacy.VerifySample = "store", nil, 0
 	// The connections of the checks before are open, too.
 	cfg.Database.MaxConns = max(1, min(cfg.Database.MaxConns, room-1))

@@ -11,6 +11,8 @@ type MaintenanceRequest struct {
 	// Until is announced to visitors, in RFC 3339: nothing ends by itself.
 	Until   string `json:"until,omitempty"`
 	Message string `json:"message,omitempty"`
+	// Local does it on this member of a fleet alone.
+	Local bool `json:"local,omitempty"`
 }
 
 // Maintenance describes a period of maintenance.
@@ -37,6 +39,8 @@ type PurgeRequest struct {
 	All   bool    `json:"all,omitempty"`
 	// Hard drops entries instead of making them stale.
 	Hard bool `json:"hard,omitempty"`
+	// Local does it on this member of a fleet alone.
+	Local bool `json:"local,omitempty"`
 }
 
 // Purged is the answer of /cache/purge: the number of entries that were purged.

@@ -42,6 +42,7 @@ type Sender struct {
 // phases of the fill that the request waited for, which may have begun before the request.
 type Phases struct {
 	Queue      float64 `json:"queue_ms,omitempty"`      // waiting for a slot
+	Shared     float64 `json:"shared_ms,omitempty"`     // looking the answer up in the shared level, or waiting for another proxy's fill
 	Load       float64 `json:"load_ms,omitempty"`       // the rest of the fill
 	Connection float64 `json:"connection_ms,omitempty"` // waiting for a connection to the database
 	Query      float64 `json:"query_ms,omitempty"`      // until the first row of each result
@@ -69,7 +70,7 @@ func (p *Phases) All() (all []Phase) {
 		return nil
 	}
 	for _, phase := range []Phase{
-		{"queue", p.Queue}, {"load", p.Load}, {"connection", p.Connection}, {"query", p.Query}, {"rows", p.Rows},
+		{"queue", p.Queue}, {"shared", p.Shared}, {"load", p.Load}, {"connection", p.Connection}, {"query", p.Query}, {"rows", p.Rows},
 		{"encode", p.Encode}, {"legacy", p.Legacy}, {"compress", p.Compress}, {"write", p.Write},
 	} {
 		if phase.MS > 0 {

@@ -10,6 +10,8 @@ type SourceRequest struct {
 	Routes []string `json:"routes,omitempty"`
 	// Reset returns to the configuration.
 	Reset bool `json:"reset,omitempty"`
+	// Local does it on this member of a fleet alone.
+	Local bool `json:"local,omitempty"`
 }
 
 // Sources describes the sources of answers.

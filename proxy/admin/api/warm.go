@@ -10,6 +10,8 @@ type WarmRequest struct {
 	Later bool `json:"later,omitempty"`
 	// Accept publishes the database's state although it resembles an unfinished import.
 	Accept bool `json:"accept,omitempty"`
+	// Local does it on this member of a fleet alone.
+	Local bool `json:"local,omitempty"`
 }
 
 // WarmTicket is the answer to a WarmRequest. The poll has ended once

@@ -1,0 +1,105 @@
+package admin
+
+import (
+	"encoding/json"
+	"slices"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/admin/selector"
+	"github.com/lewistv/xcri-proxy/proxy/events"
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
+)
+
+// act does an action on this member and, unless it is local, on all members of the fleet.
+// After a purge no shared answer from before it is used. act returns the error of do.
+func (a *Admin) act(kind string, request any, local, purge bool, do func() error) error {
+	f := a.opts.Fleet
+	if f == nil || local && !purge {
+		return do()
+	}
+	if local {
+		kind, request = fleet.Series, nil
+	}
+	err, away := f.Act(kind, request, purge, do)
+	if away != nil {
+		a.opts.Logger.Warn("the other members do the action once the shared level is back", "action", kind, "error", away)
+	}
+	return err
+}
+
+// TableChanged reports a change of a table that no stamp shows: the other members, which may
+// not know of the change, make the entries of its readers stale.
+func (a *Admin) TableChanged(table string) {
+	a.act(fleet.Table, table, false, true, func() error { return nil })
+}
+
+// Apply does an action of another member.
+func (a *Admin) Apply(action fleet.Action) {
+	var err error
+	switch action.Kind {
+	case fleet.Purge:
+		err = applied(action, a.applyPurge)
+	case fleet.Table:
+		err = applied(action, func(table string) error {
+			a.opts.Cache.Purge(func(e *cache.Entry) bool {
+				r := a.opts.Routes.Of(e.Key)
+				return r != nil && slices.Contains(r.Endpoint.Reads, table)
+			}, false)
+			return nil
+		})
+	case fleet.Source:
+		err = applied(action, func(req api.SourceRequest) error {
+			moved, err := a.override(req)
+			if err == nil {
+				_, err = a.opts.OnSourceChange(moved)
+				a.opts.Events.Add(events.Source, "source changed by "+action.By+": "+sourceText(a.sourceState().Sources))
+			}
+			return err
+		})
+	case fleet.Maintenance:
+		err = applied(action, func(req api.MaintenanceRequest) error {
+			next, err := newPeriod(req, time.Now())
+			if err != nil || next == nil && !a.opts.Maintenance.On() {
+				return err
+			}
+			return a.setMaintenance(next)
+		})
+	case fleet.Warm:
+		err = applied(action, func(req api.WarmRequest) error {
+			keys, _ := a.keysOf(req.Paths)
+			a.warm(req, keys)
+			return nil
+		})
+	}
+	if err != nil {
+		a.opts.Logger.Warn("action of another member not done", "action", action.Kind, "member", action.By, "error", err)
+		return
+	}
+	a.opts.Logger.Info("action of another member done", "action", action.Kind, "member", action.By)
+}
+
+// applied decodes the request of an action and does it.
+func applied[T any](action fleet.Action, do func(T) error) error {
+	var request T
+	if err := json.Unmarshal(action.Data, &request); err != nil {
+		return err
+	}
+	return do(request)
+}
+
+func (a *Admin) applyPurge(req api.PurgeRequest) error {
+	match, err := selector.Match(req, a.opts.Routes)
+	if err != nil {
+		return err
+	}
+	purged := a.opts.Cache.Purge(match, req.Hard)
+	a.opts.Events.Add(events.Purge, purgeText(purged, req))
+	return nil
+}
+
+// Forget makes all entries stale: purges of other members may have been missed.
+func (a *Admin) Forget() {
+	a.opts.Cache.Purge(func(*cache.Entry) bool { return true }, false)
+}

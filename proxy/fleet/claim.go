@@ -1,0 +1,181 @@
+package fleet
+
+import (
+	"context"
+	"crypto/rand"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/cache/snapshot"
+)
+
+var _ cache.Shared = (*Fleet)(nil)
+
+// claim is the lock of a fill, which this member holds.
+type claim struct {
+	f      *Fleet
+	s      *session
+	series string
+	name   string
+	token  string
+	key    string
+	state  State
+	ended  chan struct{} // closed by done: the lease is renewed until then
+}
+
+// unshared ends the fill of an answer without a claim.
+func unshared(*cache.Saved) {}
+
+// Claim is a method of cache.Shared.
+func (f *Fleet) Claim(ctx context.Context, g cache.Generation, key string) (found *cache.Saved, done func(*cache.Saved)) {
+	s, series := f.link.now.Load(), *f.series.Load()
+	if s == nil || series == "" {
+		f.figures.skipped.Add(1)
+		return nil, unshared
+	}
+	state := f.opts.State(g, key)
+	if state.Generation == "" {
+		return nil, unshared
+	}
+	c := &claim{f: f, s: s, series: series, key: key, state: state, token: f.id + rand.Text(), ended: make(chan struct{})}
+	c.name = f.name(series, key, state.Generation, state.Data)
+	for ctx.Err() == nil {
+		found, claimed, again := c.try(ctx)
+		switch {
+		case found != nil:
+			f.figures.hits.Add(1)
+			return found, nil
+		case claimed:
+			f.figures.misses.Add(1)
+			go c.renew()
+			return nil, c.done
+		case !again:
+			return nil, unshared
+		}
+	}
+	return nil, unshared
+}
+
+// try looks the answer up and tries to get the lock. If another member has the lock, try
+// waits until the member releases it, its lease ends, or the session ends.
+func (c *claim) try(ctx context.Context) (found *cache.Saved, claimed, again bool) {
+	filled, leave := c.f.waits.join(c.name) // before the lookup: the message may follow immediately
+	defer leave()
+	var got Claim
+	err := c.f.do(ctx, c.s, c.f.opts.Budget, func(ctx context.Context) (err error) {
+		got, err = c.f.opts.Engine.Claim(ctx, c.name, c.token, lease, c.state.Sure)
+		return err
+	})
+	switch {
+	case err != nil:
+		return nil, false, false
+	case got.Claimed:
+		return nil, true, false
+	case got.Value != nil:
+		if found := c.parse(got.Value); found != nil {
+			c.f.figures.read.Add(int64(len(got.Value)))
+			return found, false, false
+		}
+		c.f.figures.damaged.Add(1)
+		err := c.f.do(ctx, c.s, c.f.opts.Budget, func(ctx context.Context) error { return c.f.opts.Engine.Drop(ctx, c.name) })
+		return nil, false, err == nil
+	}
+	c.f.figures.waited.Add(1)
+	defer c.f.waits.block()()
+	timer := time.NewTimer(got.Left + time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-filled:
+	case <-timer.C:
+	case <-ctx.Done():
+	case <-c.s.ended:
+		return nil, false, false
+	}
+	return nil, false, true
+}
+
+// parse returns the answer that a value holds; nil if it is not an answer to the key in the
+// state of the claim.
+func (c *claim) parse(value []byte) *cache.Saved {
+	if len(value) < headBytes {
+		return nil
+	}
+	s, err := snapshot.ParseRecord(value[headBytes:])
+	if err != nil || s.Key != c.key || s.Generation != c.state.Generation || !c.f.opts.Usable(&s) {
+		return nil
+	}
+	return &s
+}
+
+// renew renews the lease until the claim ends.
+func (c *claim) renew() {
+	tick := time.NewTicker(lease / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-c.ended:
+			return
+		case <-c.s.ended:
+			return
+		case <-tick.C:
+			c.f.do(context.Background(), c.s, putBudget, func(ctx context.Context) error {
+				return c.f.opts.Engine.Extend(ctx, c.name, c.token, lease)
+			})
+		}
+	}
+}
+
+// done ends the claim in the background: it shares the answer and releases the lock. A nil
+// answer is not shared.
+func (c *claim) done(answer *cache.Saved) {
+	close(c.ended)
+	if answer != nil && answer.Generation == "" || answer != nil && !c.f.opts.Usable(answer) {
+		answer = nil
+	}
+	c.f.puts.Add(1)
+	go func() {
+		defer c.f.puts.Done()
+		c.end(answer)
+	}()
+}
+
+// end stores the answer under the state that it was read from, which may be newer than the
+// state of the claim, and releases the lock.
+func (c *claim) end(answer *cache.Saved) {
+	ctx, engine := context.Background(), c.f.opts.Engine
+	name, token := c.name, c.token
+	if answer != nil && answer.Generation != c.state.Generation {
+		name, token = c.f.name(c.series, c.key, answer.Generation, c.state.Data), ""
+	}
+	if answer == nil || !c.f.put(ctx, c.s, put{name, token, answer, c.state}) || token == "" {
+		c.f.do(ctx, c.s, putBudget, func(ctx context.Context) error { return engine.Release(ctx, c.name, c.token) })
+	}
+}
+
+// put is an answer to be stored under a name, whose lock the token may have.
+type put struct {
+	name, token string
+	answer      *cache.Saved
+	state       State
+}
+
+// put stores an answer, and releases the lock of its name if the token has it. It reports
+// whether it called the engine.
+func (f *Fleet) put(ctx context.Context, s *session, p put) bool {
+	record, err := snapshot.Record(p.answer)
+	if err != nil || len(record) > largest {
+		f.figures.oversized.Add(1)
+		return false
+	}
+	value := append(head(p.state.Sure, f.opts.Rank(&p.answer.Content)), record...)
+	keep := time.Duration(ttl)
+	if p.state.MaxAge > 0 {
+		keep = min(keep, p.state.MaxAge)
+	}
+	err = f.do(ctx, s, putBudget, func(ctx context.Context) error { return f.opts.Engine.Put(ctx, p.name, p.token, value, keep) })
+	if err == nil {
+		f.figures.puts.Add(1)
+		f.figures.written.Add(int64(len(value)))
+	}
+	return true
+}

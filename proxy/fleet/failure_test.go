@@ -1,0 +1,246 @@
+package fleet_test
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/fleettest"
+)
+
+// TestHangs: a level that answers nothing costs one lookup its budget, and the lookups
+// after it nothing. Once the level is back, it is used again without a lookup that pays.
+func TestHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a := join(t, s)
+		a.fetch(t, "1", "/teams/", "first")
+		s.Fail(fleettest.Hangs)
+		lookup := func() time.Duration {
+			began := time.Now()
+			found, done := a.Claim(t.Context(), generation("1"), "/teams/")
+			if found != nil {
+				t.Error("found")
+			}
+			done(answer("/teams/", "1", "own"))
+			return time.Since(began)
+		}
+		if took := lookup(); took != 50*time.Millisecond {
+			t.Errorf("the first lookup took %s", took)
+		}
+		for range 100 {
+			if took := lookup(); took != 0 {
+				t.Errorf("a later lookup took %s", took)
+			}
+			time.Sleep(time.Second)
+		}
+		stats := a.Stats()
+		if stats.Up || stats.Opened != 1 || stats.Reason == "" || stats.Skipped != 100 {
+			t.Errorf("%+v", stats)
+		}
+		s.Fail(fleettest.Works)
+		time.Sleep(10 * time.Second)
+		if found, _ := a.Claim(t.Context(), generation("1"), "/teams/"); found == nil || string(found.Variants[0].Body) != "first" {
+			t.Errorf("after the return: %v", found)
+		}
+		if stats := a.Stats(); !stats.Up || stats.Reason != "" || stats.Opened != 1 {
+			t.Errorf("%+v", stats)
+		}
+	})
+}
+
+// TestDown: when the level ends all connections, lookups end immediately, also lookups
+// that wait for the fill of another member.
+func TestDown(t *testing.T) {
+	for name, failure := range map[string]fleettest.Failure{"down": fleettest.Down, "hangs": fleettest.Hangs} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := fleettest.NewServer()
+				a, b := join(t, s), join(t, s)
+				_, done := a.Claim(t.Context(), generation("1"), "/teams/")
+				got := make(chan bool)
+				go func() {
+					found, done := b.Claim(t.Context(), generation("1"), "/teams/")
+					done(nil)
+					got <- found != nil
+				}()
+				time.Sleep(300 * time.Millisecond)
+				s.Fail(failure)
+				began := time.Now()
+				if <-got || time.Since(began) > 50*time.Millisecond {
+					t.Errorf("after %s", time.Since(began))
+				}
+				done(answer("/teams/", "1", "x"))
+				s.Fail(fleettest.Works)
+				time.Sleep(10 * time.Second)
+				if !a.Stats().Up || !b.Stats().Up {
+					t.Errorf("%+v %+v", a.Stats(), b.Stats())
+				}
+			})
+		})
+	}
+}
+
+// TestFull: a level without room is read on, and is not away.
+func TestFull(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a := join(t, s)
+		a.fetch(t, "1", "/teams/", "first")
+		_, late := a.Claim(t.Context(), generation("1"), "/late/")
+		s.Fail(fleettest.Full)
+		late(answer("/late/", "1", "x"))
+		a.fetch(t, "1", "/athletes/", "own")
+		if got := a.fetch(t, "1", "/teams/", "own"); got != "first" {
+			t.Errorf("%q", got)
+		}
+		if stats := a.Stats(); !stats.Up || stats.Full != 2 || stats.Errors != 0 {
+			t.Errorf("%+v", stats)
+		}
+		s.Fail(fleettest.Works)
+		if got := a.fetch(t, "1", "/late/", "own"); got != "own" {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
+// TestGarbage: a value that is no answer to its key is removed and filled again.
+func TestGarbage(t *testing.T) {
+	for name, change := range map[string]func([]byte) []byte{
+		"empty":           func([]byte) []byte { return nil },
+		"text":            func([]byte) []byte { return []byte("1garbage") },
+		"cut short":       func(v []byte) []byte { return v[:len(v)-1] },
+		"a bit":           func(v []byte) []byte { v[len(v)/2] ^= 1; return v },
+		"another version": func(v []byte) []byte { return bytes.Replace(v, []byte("record 2"), []byte("record 3"), 1) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := fleettest.NewServer()
+				a := join(t, s)
+				a.fetch(t, "1", "/teams/", "first")
+				s.SetAll(change)
+				if got := a.fetch(t, "1", "/teams/", "own"); got != "own" {
+					t.Errorf("%q", got)
+				}
+				if got := a.fetch(t, "1", "/teams/", "again"); got != "own" {
+					t.Errorf("then %q", got)
+				}
+				if stats := a.Stats(); stats.Damaged > 1 || !stats.Up || name != "empty" && stats.Damaged != 1 {
+					t.Errorf("%+v", stats)
+				}
+			})
+		})
+	}
+}
+
+// TestSwapped: a value under the name of another answer is refused.
+func TestSwapped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a := join(t, s)
+		a.fetch(t, "1", "/teams/", "teams")
+		var teams []byte
+		s.SetAll(func(v []byte) []byte { teams = v; return v })
+		a.fetch(t, "1", "/athletes/", "athletes")
+		s.SetAll(func([]byte) []byte { return teams })
+		if got := a.fetch(t, "1", "/athletes/", "own"); got != "own" {
+			t.Errorf("%q", got)
+		}
+	})
+}
+
+// TestOversized: an answer over the limit is not shared, and its lock is released.
+func TestOversized(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a := join(t, s)
+		a.fetch(t, "1", "/teams/", strings.Repeat("x", 17<<20))
+		if got := a.fetch(t, "1", "/teams/", "own"); got != "own" || a.Stats().Oversized != 1 {
+			t.Errorf("%.10q, %+v", got, a.Stats())
+		}
+	})
+}
+
+// TestFlushed: after a flush the members fill again, and share again.
+func TestFlushed(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a, b := join(t, s), join(t, s)
+		a.fetch(t, "1", "/teams/", "first")
+		s.Flush()
+		if got := b.fetch(t, "1", "/teams/", "second"); got != "second" {
+			t.Errorf("%q", got)
+		}
+		time.Sleep(10 * time.Second)
+		c := join(t, s)
+		c.fetch(t, "1", "/athletes/", "c")
+		for _, m := range []*member{a, b, c} {
+			if got := m.fetch(t, "1", "/athletes/", "own"); got != "c" {
+				t.Errorf("%q", got)
+			}
+		}
+	})
+}
+
+// TestOffer: a member offers its warm entries in their best form: not before a change of
+// their table is accounted for, and not over a better form.
+func TestOffer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a, b := join(t, s), join(t, s)
+		entry := func(body string, forms int) *cache.Entry {
+			e := &cache.Entry{Key: "/teams/", Content: answer("/teams/", "1", body).Content}
+			for range forms - 1 {
+				e.Variants = append(e.Variants, cache.Variant{Coding: "br", Body: []byte("br")})
+			}
+			return e
+		}
+		a.set(func(m *member) { m.fresh["/teams/"], m.state.Settled = entry("plain", 1), false })
+		time.Sleep(time.Minute)
+		if n := len(s.Values()); n != 0 {
+			t.Fatalf("%d values while the table changes", n)
+		}
+		forms := func() int {
+			t.Helper()
+			found, _ := b.Claim(t.Context(), generation("1"), "/teams/")
+			if found == nil {
+				t.Fatal("not found")
+			}
+			return len(found.Variants)
+		}
+		a.set(func(m *member) { m.state.Settled = true })
+		time.Sleep(10 * time.Second)
+		if n := forms(); n != 1 {
+			t.Errorf("%d forms", n)
+		}
+		b.set(func(m *member) { m.fresh["/teams/"] = entry("better", 3) })
+		time.Sleep(10 * time.Second)
+		if n := forms(); n != 3 {
+			t.Errorf("%d forms", n)
+		}
+		a.set(func(m *member) { m.fresh["/teams/"] = entry("between", 2) })
+		time.Sleep(10 * time.Second)
+		if n := forms(); n != 3 {
+			t.Errorf("%d forms", n)
+		}
+		a.set(func(m *member) { m.state.Data = "changed, but not for the entry" })
+		b.set(func(m *member) { m.state.Data = "changed, but not for the entry"; m.now = "2" })
+		time.Sleep(10 * time.Second)
+		if n := forms(); n != 2 {
+			t.Errorf("%d forms", n)
+		}
+		before := s.Operations()
+		time.Sleep(time.Minute)
+		if n := s.Operations() - before; n > 2*61 {
+			t.Errorf("%d operations in a minute without a change", n)
+		}
+		s.Flush()
+		time.Sleep(11 * time.Minute)
+		if n := len(s.Values()); n == 0 {
+			t.Error("not offered again after a flush")
+		}
+	})
+}

@@ -1,0 +1,142 @@
+// Package fleet joins the proxies of one site: they share answers in a second level below
+// their memory, and fill each answer once for all of them.
+//
+// # Which answers are shared
+//
+// The name of an answer consists of everything that decides whether it is right: the format,
+// the maker of the answer, the series of the fleet, the key, the generation of the key's
+// scope, and the server's stamps of the tables that the answer is read from. A member looks
+// for the name that belongs to the state of the data as its own last poll found it, so that
+// an answer from before a change, with or without a row in the metadata table, has another
+// name. All of these are texts of the database: no member compares its clock with another's.
+//
+// Two changes of a table within a second may leave one stamp. An answer that was read
+// within that time is unsure: only members that are themselves within it accept it, and
+// they treat it like their own reads of that time, which the settling of the table makes
+// stale. Purges begin a new series.
+//
+// # When the level is away
+//
+// The link is up only while its subscription stands and the heartbeat is answered. The first
+// operation that fails or exceeds its budget opens the circuit breaker: lookups end
+// immediately and answers come from the origin. The link probes in the background; no request
+// does. Hits in memory never use the level.
+package fleet
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+)
+
+const (
+	// budget bounds an operation that a request waits for.
+	budget = 50 * time.Millisecond
+	// putBudget bounds an operation in the background.
+	putBudget = time.Second
+	// lease is the time for which a member that dies holds the lock of a fill. A member
+	// that lives renews it.
+	lease = 2 * time.Second
+	// ttl is the time for which a value is kept: longer than the time between two imports.
+	ttl = 8 * 24 * time.Hour
+	// largest limits a value, in bytes.
+	largest = 16 << 20
+)
+
+// Options configure a Fleet. Engine, State, Usable, Rank, Published,
+// Apply, Forget, Warm and Fresh are required.
+type Options struct {
+	Engine Engine
+	// Member is the name of this member.
+	Member string
+	// Maker identifies the maker of the answers: answers of other makers are not used.
+	Maker string
+	// State returns the state of a key's data in a generation.
+	State func(g cache.Generation, key string) State
+	// Usable reports whether a fill of the answer's key could have made the answer.
+	Usable func(*cache.Saved) bool
+	// Rank returns how complete the forms of a body are, from 0 to 9: a value is replaced
+	// by a value of a higher rank.
+	Rank func(*cache.Content) int
+	// Published returns the published generation; nil before the first.
+	Published func() cache.Generation
+	// Apply does an action of another member. Forget makes all entries stale.
+	Apply  func(Action)
+	Forget func()
+	// Warm returns the keys whose answers the level should hold, and Fresh the entry of a
+	// key that the cache holds as fresh; nil if there is none.
+	Warm  func() []string
+	Fresh func(key string) *cache.Entry
+	// Budget bounds an operation that a request waits for; zero means 50 ms.
+	Budget time.Duration
+	// Logger receives changes of the link; nil discards them.
+	Logger *slog.Logger
+}
+
+// State is the state of a key's data.
+type State struct {
+	// Generation is the generation of the key's scope; empty if the key is not shared.
+	Generation string
+	// Data identifies everything else that the answer depends on.
+	Data string
+	// Sure reports that any later change of the data gives another state.
+	Sure bool
+	// Settled reports that all entries which the cache holds as fresh are of this state.
+	Settled bool
+	// MaxAge limits the time for which the answer may be kept; zero means no limit.
+	MaxAge time.Duration
+}
+
+// Fleet is a member of a fleet. It is safe for concurrent use.
+type Fleet struct {
+	opts    Options
+	id      string // of this member, for its locks
+	link    link
+	waits   waits
+	figures figures
+	// series is part of all names. It is empty while a purge is under way.
+	series  atomic.Pointer[string]
+	offered offered
+	actions actions
+	puts    sync.WaitGroup
+}
+
+// New returns a Fleet whose link is down until Run connects it.
+func New(opts Options) *Fleet {
+	if opts.Budget == 0 {
+		opts.Budget = budget
+	}
+	if opts.Logger == nil {
+		opts.Logger = slog.New(slog.DiscardHandler)
+	}
+	f := &Fleet{opts: opts, id: rand.Text()}
+	f.series.Store(new(""))
+	f.link.logged, f.link.tried = make(chan struct{}, 1), make(chan struct{})
+	f.actions.own = map[string]bool{}
+	f.waits.of, f.waits.begun = map[string]*wait{}, make(chan struct{}, 1)
+	return f
+}
+
+// do runs an operation within a budget. An operation that fails opens the circuit breaker,
+// unless its caller has ended it.
+func (f *Fleet) do(ctx context.Context, s *session, budget time.Duration, operation func(context.Context) error) error {
+	within, cancel := context.WithTimeout(ctx, budget)
+	defer cancel()
+	begun := time.Now()
+	err := operation(within)
+	f.figures.latency.Record(time.Since(begun))
+	switch {
+	case err == nil:
+	case err == ErrFull:
+		f.figures.full.Add(1)
+	case ctx.Err() == nil:
+		f.figures.errors.Add(1)
+		f.fail(s, err)
+	}
+	return err
+}

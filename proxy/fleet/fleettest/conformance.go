@@ -1,0 +1,248 @@
+package fleettest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
+)
+
+// patience is the longest wait for a message.
+const patience = time.Minute
+
+// Conformance holds the operations of an engine. connect returns another connection to the
+// same server, which is empty at first; flush empties it.
+func Conformance(t *testing.T, connect func(t *testing.T) fleet.Engine, flush func()) {
+	for name, test := range map[string]func(*testing.T, fleet.Engine, fleet.Engine){
+		"values": values, "locks": locks, "leases": leases, "sure": sure, "messages": messages, "members": members,
+	} {
+		t.Run(name, func(t *testing.T) {
+			flush()
+			test(t, listening(t, connect(t), nil), listening(t, connect(t), nil))
+		})
+	}
+	t.Run("log", func(t *testing.T) {
+		flush()
+		log(t, listening(t, connect(t), nil), flush)
+	})
+}
+
+// listening returns an engine once it listens.
+func listening(t *testing.T, e fleet.Engine, receive func(fleet.Message)) fleet.Engine {
+	t.Helper()
+	if receive == nil {
+		receive = func(fleet.Message) {}
+	}
+	ctx, stop := context.WithCancel(context.Background())
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- e.Listen(ctx, func() { close(ready) }, receive) }()
+	select {
+	case <-ready:
+	case err := <-ended:
+		t.Fatalf("Listen: %v", err)
+	case <-time.After(patience):
+		t.Fatal("no subscription")
+	}
+	t.Cleanup(func() {
+		stop()
+		if err := <-ended; err != nil {
+			t.Errorf("Listen: %v", err)
+		}
+		e.Close()
+	})
+	return e
+}
+
+func ok(t *testing.T, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func claim(t *testing.T, e fleet.Engine, name, token string) fleet.Claim {
+	t.Helper()
+	c, err := e.Claim(t.Context(), name, token, time.Hour, false)
+	ok(t, err)
+	return c
+}
+
+// values: a value is found by its name until it is dropped or expires.
+func values(t *testing.T, a, b fleet.Engine) {
+	ok(t, a.Ping(t.Context()))
+	value := append([]byte{'1', '3', 0, 0xff, '\r', '\n'}, bytes.Repeat([]byte("x"), 1<<20)...)
+	ok(t, a.Put(t.Context(), "n:{1}:a", "", value, time.Hour))
+	if c := claim(t, b, "n:{1}:a", "b"); c.Claimed || !bytes.Equal(c.Value, value) {
+		t.Errorf("%d bytes", len(c.Value))
+	}
+	head, err := b.Head(t.Context(), "n:{1}:a", 2)
+	if err != nil || string(head) != "13" {
+		t.Errorf("head %q, %v", head, err)
+	}
+	if head, err := b.Head(t.Context(), "n:{1}:other", 2); err != nil || len(head) != 0 {
+		t.Errorf("head of nothing: %q, %v", head, err)
+	}
+	ok(t, b.Drop(t.Context(), "n:{1}:a"))
+	if c := claim(t, a, "n:{1}:a", "a"); !c.Claimed {
+		t.Errorf("after a drop: %+v", c)
+	}
+	ok(t, a.Put(t.Context(), "n:{1}:short", "", value, time.Millisecond))
+	eventually(t, func() bool { return claim(t, a, "n:{1}:short", "a").Value == nil })
+}
+
+func eventually(t *testing.T, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(patience); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("it does not come")
+		}
+	}
+}
+
+// locks: one token has the lock of a name, until it releases it or stores the value. No
+// other token can.
+func locks(t *testing.T, a, b fleet.Engine) {
+	if c := claim(t, a, "n:{1}:a", "a"); !c.Claimed || c.Value != nil {
+		t.Fatalf("%+v", c)
+	}
+	if c := claim(t, a, "n:{2}:b", "a"); !c.Claimed {
+		t.Errorf("another name: %+v", c)
+	}
+	held := func(by string) {
+		t.Helper()
+		if c := claim(t, b, "n:{1}:a", "b"); c.Claimed || c.Value != nil || c.Left <= 0 || c.Left > time.Hour {
+			t.Errorf("%s: %+v", by, c)
+		}
+	}
+	held("another token")
+	ok(t, b.Release(t.Context(), "n:{1}:a", "b"))
+	held("after the release by another token")
+	ok(t, b.Extend(t.Context(), "n:{1}:a", "b", time.Millisecond))
+	held("after another token extended it")
+	ok(t, a.Release(t.Context(), "n:{1}:a", "a"))
+	if c := claim(t, b, "n:{1}:a", "b"); !c.Claimed {
+		t.Errorf("after the release: %+v", c)
+	}
+	ok(t, b.Put(t.Context(), "n:{1}:a", "b", []byte("1value"), time.Hour))
+	ok(t, b.Drop(t.Context(), "n:{1}:a"))
+	if c := claim(t, a, "n:{1}:a", "c"); !c.Claimed {
+		t.Errorf("a value does not release the lock: %+v", c)
+	}
+	ok(t, b.Put(t.Context(), "n:{1}:a", "b", []byte("1value"), time.Hour))
+	ok(t, b.Drop(t.Context(), "n:{1}:a"))
+	held("after the value of a token without the lock")
+}
+
+// leases: the lock of a token that dies ends with its lease, which the token can extend.
+func leases(t *testing.T, a, b fleet.Engine) {
+	for name, extended := range map[string]bool{"n:{1}:dies": false, "n:{1}:lives": true} {
+		c, err := a.Claim(t.Context(), name, "a", 500*time.Millisecond, false)
+		if err != nil || !c.Claimed {
+			t.Fatalf("%+v, %v", c, err)
+		}
+		if extended {
+			ok(t, a.Extend(t.Context(), name, "a", time.Hour))
+		}
+	}
+	eventually(t, func() bool { return claim(t, b, "n:{1}:dies", "b").Claimed })
+	if c := claim(t, b, "n:{1}:lives", "b"); c.Claimed || c.Left < 30*time.Minute {
+		t.Errorf("%+v", c)
+	}
+}
+
+// sure: a caller that demands a sure value gets no other, and may replace it.
+func sure(t *testing.T, a, b fleet.Engine) {
+	ok(t, a.Put(t.Context(), "n:{1}:a", "", []byte("0unsure"), time.Hour))
+	if c := claim(t, b, "n:{1}:a", "b"); string(c.Value) != "0unsure" {
+		t.Errorf("%+v", c)
+	}
+	for range 2 {
+		c, err := b.Claim(t.Context(), "n:{1}:a", "b", time.Hour, true)
+		ok(t, err)
+		if c.Value != nil {
+			t.Errorf("an unsure value: %+v", c)
+		}
+	}
+	ok(t, b.Put(t.Context(), "n:{1}:a", "b", []byte("1sure"), time.Hour))
+	if c, err := a.Claim(t.Context(), "n:{1}:a", "a", time.Hour, true); err != nil || string(c.Value) != "1sure" {
+		t.Errorf("%+v, %v", c, err)
+	}
+}
+
+// messages: every listener receives the names that are filled or released, and the events
+// of the log.
+func messages(t *testing.T, a, b fleet.Engine) {
+	got := make(chan fleet.Message, 10)
+	e := b
+	ctx, stop := context.WithCancel(t.Context())
+	ready, ended := make(chan struct{}), make(chan error, 1)
+	go func() { ended <- e.Listen(ctx, func() { close(ready) }, func(m fleet.Message) { got <- m }) }()
+	<-ready
+	ok(t, a.Put(t.Context(), "n:{1}:a", "", []byte("1"), time.Hour))
+	ok(t, a.Release(t.Context(), "n:{2}:b", "none"))
+	id, err := a.Append(t.Context(), []byte("event"), "")
+	ok(t, err)
+	for _, want := range []fleet.Message{{Kind: fleet.Filled, Text: "n:{1}:a"}, {Kind: fleet.Filled, Text: "n:{2}:b"}, {Kind: fleet.Logged, Text: id}} {
+		select {
+		case m := <-got:
+			if m != want {
+				t.Errorf("%+v, want %+v", m, want)
+			}
+		case <-time.After(patience):
+			t.Fatalf("no message %+v", want)
+		}
+	}
+	stop()
+	ok(t, <-ended)
+}
+
+// members: each member sees the members that are alive.
+func members(t *testing.T, a, b fleet.Engine) {
+	if all, err := a.Beat(t.Context(), "a", []byte("of:a"), time.Hour); err != nil || len(all) != 1 || string(all["a"]) != "of:a" {
+		t.Errorf("%q, %v", all, err)
+	}
+	if all, err := b.Beat(t.Context(), "b", []byte{0, 0xff}, time.Hour); err != nil || len(all) != 2 || string(all["b"]) != "\x00\xff" || string(all["a"]) != "of:a" {
+		t.Errorf("%q, %v", all, err)
+	}
+}
+
+// log: the log keeps the events in their order, and says when it is no longer complete.
+func log(t *testing.T, e fleet.Engine, flush func()) {
+	first, err := e.Sync(t.Context(), "one")
+	if err != nil || first.Series != "one" || first.Last == "" {
+		t.Fatalf("%+v, %v", first, err)
+	}
+	if again, err := e.Sync(t.Context(), "two"); err != nil || again != first {
+		t.Errorf("%+v, %v", again, err)
+	}
+	a, err := e.Append(t.Context(), []byte{'a', 0xff, 0}, "")
+	ok(t, err)
+	b, err := e.Append(t.Context(), []byte("b"), "three")
+	ok(t, err)
+	events, complete, err := e.Since(t.Context(), first.Last)
+	if err != nil || !complete || len(events) != 2 || events[0].ID != a || string(events[0].Text) != "a\xff\x00" || events[1].ID != b || string(events[1].Text) != "b" {
+		t.Errorf("%+v, %t, %v", events, complete, err)
+	}
+	if events, complete, err := e.Since(t.Context(), b); err != nil || !complete || len(events) != 0 {
+		t.Errorf("at the end: %+v, %t, %v", events, complete, err)
+	}
+	if now, err := e.Sync(t.Context(), "four"); err != nil || now != (fleet.Position{Series: "three", Last: b}) {
+		t.Errorf("%+v, %v", now, err)
+	}
+	if events, complete, err := e.Since(t.Context(), "0-0"); err != nil || complete || len(events) != 3 || events[2].ID != b {
+		t.Errorf("from the begin: %+v, %t, %v", events, complete, err)
+	}
+	flush()
+	if _, complete, err := e.Since(t.Context(), b); err != nil || complete {
+		t.Errorf("after a flush: %t, %v", complete, err)
+	}
+	if now, err := e.Sync(t.Context(), "five"); err != nil || now.Series != "five" || now.Last == "" {
+		t.Errorf("%+v, %v", now, err)
+	}
+	if errors.Is(err, fleet.ErrFull) {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,297 @@
+// Package fleettest has parts for tests of a fleet: a stand-in for the server that the
+// members share, and the suite that any fleet.Engine passes.
+package fleettest
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
+)
+
+// ErrDown is the error of an operation while the Server is down.
+var ErrDown = errors.New("the stand-in is down")
+
+// Server is a stand-in for the server that the members share. It keeps everything in
+// memory, and can fail in the ways of a real server. It is safe for concurrent use.
+type Server struct {
+	mu       sync.Mutex
+	values   map[string]expiring
+	locks    map[string]expiring
+	members  map[string]expiring
+	series   string
+	log      []fleet.Event
+	events   int
+	sessions map[*listener]bool
+	ops      int
+	state    Failure
+}
+
+// Failure is a state of a Server.
+type Failure int
+
+// The states.
+const (
+	Works Failure = iota
+	Down          // refuses operations, and has ended all sessions
+	Hangs         // answers nothing
+	Full          // refuses values
+)
+
+type expiring struct {
+	value []byte
+	until time.Time
+}
+
+type listener struct {
+	receive func(fleet.Message)
+	lost    chan struct{}
+}
+
+// NewServer returns an empty Server.
+func NewServer() *Server {
+	s := &Server{sessions: map[*listener]bool{}}
+	s.Flush()
+	return s
+}
+
+// Flush removes everything.
+func (s *Server) Flush() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.values, s.locks, s.members = map[string]expiring{}, map[string]expiring{}, map[string]expiring{}
+	s.series, s.log = "", nil
+}
+
+// Fail changes the state.
+func (s *Server) Fail(state Failure) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.state = state
+	if state == Down {
+		for l := range s.sessions {
+			close(l.lost)
+			delete(s.sessions, l)
+		}
+	}
+}
+
+// Operations returns the number of operations so far.
+func (s *Server) Operations() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.ops
+}
+
+// Values returns the values, by name.
+func (s *Server) Values() map[string][]byte {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	all := map[string][]byte{}
+	for name, v := range s.values {
+		if time.Now().Before(v.until) {
+			all[name] = v.value
+		}
+	}
+	return all
+}
+
+// SetAll replaces each value by the result of change.
+func (s *Server) SetAll(change func(value []byte) []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for name, v := range s.values {
+		s.values[name] = expiring{change(bytes.Clone(v.value)), v.until}
+	}
+}
+
+// Engine returns a connection of one member.
+func (s *Server) Engine() fleet.Engine { return &engine{s} }
+
+type engine struct{ *Server }
+
+// do runs an operation. It waits while the server hangs.
+func (s *Server) do(ctx context.Context, operation func() error) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.ops++
+	switch {
+	case ctx.Err() != nil:
+		return ctx.Err()
+	case s.state == Down:
+		return ErrDown
+	case s.state == Hangs:
+		s.mu.Unlock()
+		<-ctx.Done()
+		s.mu.Lock()
+		return ctx.Err()
+	}
+	return operation()
+}
+
+// publish sends a message to all listeners. The caller holds mu.
+func (s *Server) publish(kind fleet.Kind, text string) {
+	for l := range s.sessions {
+		l.receive(fleet.Message{Kind: kind, Text: text})
+	}
+}
+
+// lock returns the present lock of a name. The caller holds mu.
+func (s *Server) lock(name string) (l expiring, ok bool) {
+	l, ok = s.locks[name]
+	return l, ok && time.Now().Before(l.until)
+}
+
+// unlock releases the lock of a name if the token has it, and publishes the name. The
+// caller holds mu.
+func (s *Server) unlock(name, token string) {
+	if l, ok := s.lock(name); ok && string(l.value) == token {
+		delete(s.locks, name)
+	}
+	s.publish(fleet.Filled, name)
+}
+
+func (e *engine) Listen(ctx context.Context, ready func(), receive func(fleet.Message)) error {
+	l := &listener{receive, make(chan struct{})}
+	if err := e.do(ctx, func() error { e.sessions[l] = true; return nil }); err != nil {
+		return err
+	}
+	ready()
+	select {
+	case <-l.lost:
+		return ErrDown
+	case <-ctx.Done():
+	}
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	delete(e.sessions, l)
+	return nil
+}
+
+func (e *engine) Ping(ctx context.Context) error { return e.do(ctx, func() error { return nil }) }
+
+func (e *engine) Claim(ctx context.Context, name, token string, lease time.Duration, sure bool) (c fleet.Claim, err error) {
+	err = e.do(ctx, func() error {
+		if v, ok := e.values[name]; ok && time.Now().Before(v.until) && (!sure || len(v.value) > 0 && v.value[0] == '1') {
+			c.Value = bytes.Clone(v.value)
+			return nil
+		}
+		if l, ok := e.lock(name); ok {
+			c.Left = time.Until(l.until)
+			return nil
+		}
+		if e.state == Full {
+			return fleet.ErrFull
+		}
+		c.Claimed = true
+		e.locks[name] = expiring{[]byte(token), time.Now().Add(lease)}
+		return nil
+	})
+	return c, err
+}
+
+func (e *engine) Extend(ctx context.Context, name, token string, lease time.Duration) error {
+	return e.do(ctx, func() error {
+		if l, ok := e.lock(name); ok && string(l.value) == token {
+			e.locks[name] = expiring{l.value, time.Now().Add(lease)}
+		}
+		return nil
+	})
+}
+
+func (e *engine) Put(ctx context.Context, name, token string, value []byte, ttl time.Duration) error {
+	return e.do(ctx, func() error {
+		defer e.unlock(name, token)
+		if e.state == Full {
+			return fleet.ErrFull
+		}
+		e.values[name] = expiring{bytes.Clone(value), time.Now().Add(ttl)}
+		return nil
+	})
+}
+
+func (e *engine) Release(ctx context.Context, name, token string) error {
+	return e.do(ctx, func() error { e.unlock(name, token); return nil })
+}
+
+func (e *engine) Head(ctx context.Context, name string, n int) (head []byte, err error) {
+	err = e.do(ctx, func() error {
+		if v, ok := e.values[name]; ok && time.Now().Before(v.until) {
+			head = bytes.Clone(v.value[:min(n, len(v.value))])
+		}
+		return nil
+	})
+	return head, err
+}
+
+func (e *engine) Drop(ctx context.Context, name string) error {
+	return e.do(ctx, func() error { delete(e.values, name); return nil })
+}
+
+func (e *engine) Sync(ctx context.Context, series string) (at fleet.Position, err error) {
+	err = e.do(ctx, func() error {
+		if e.series == "" {
+			e.series, e.log = series, nil
+			e.add(nil)
+		}
+		at = fleet.Position{Series: e.series, Last: e.log[len(e.log)-1].ID}
+		return nil
+	})
+	return at, err
+}
+
+// add adds an event to the log. The caller holds mu.
+func (e *engine) add(text []byte) (id string) {
+	e.events++
+	id = fmt.Sprintf("%d-0", e.events)
+	e.log = append(e.log, fleet.Event{ID: id, Text: bytes.Clone(text)})
+	return id
+}
+
+func (e *engine) Append(ctx context.Context, event []byte, series string) (id string, err error) {
+	err = e.do(ctx, func() error {
+		if series != "" {
+			e.series = series
+		}
+		id = e.add(event)
+		e.publish(fleet.Logged, id)
+		return nil
+	})
+	return id, err
+}
+
+func (e *engine) Since(ctx context.Context, id string) (events []fleet.Event, complete bool, err error) {
+	err = e.do(ctx, func() error {
+		events = slices.Clone(e.log)
+		for i, one := range e.log {
+			if one.ID == id {
+				events, complete = events[i+1:], true
+				break
+			}
+		}
+		return nil
+	})
+	return events, complete, err
+}
+
+func (e *engine) Beat(ctx context.Context, member string, info []byte, lasts time.Duration) (members map[string][]byte, err error) {
+	err = e.do(ctx, func() error {
+		now := time.Now()
+		e.members[member] = expiring{bytes.Clone(info), now.Add(lasts)}
+		maps.DeleteFunc(e.members, func(_ string, m expiring) bool { return !now.Before(m.until) })
+		members = map[string][]byte{}
+		for id, m := range e.members {
+			members[id] = m.value
+		}
+		return nil
+	})
+	return members, err
+}
+
+func (e *engine) Close() {}

@@ -1,0 +1,228 @@
+package fleet
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+const (
+	// beat is the interval of the heartbeat.
+	beat = time.Second
+	// firstPause and lastPause are the pauses before a new attempt to connect. The pause
+	// doubles with each failure that follows a session shorter than steady.
+	firstPause, lastPause = 250 * time.Millisecond, 5 * time.Second
+	steady                = 10 * time.Second
+	// firstWait bounds the wait of a new member for its first session, in budgets.
+	firstWait = 10
+	// connectTime bounds the first steps of a session.
+	connectTime = 2 * time.Second
+)
+
+var (
+	errSilent = errors.New("the shared level does not confirm the subscription")
+	errClosed = errors.New("the subscription has ended")
+)
+
+// link is the circuit breaker before the engine. It is closed while there is a session.
+type link struct {
+	now   atomic.Pointer[session]
+	mu    sync.Mutex
+	state LinkState
+	// logged holds a value once the log has another event. Its capacity is 1.
+	logged chan struct{}
+	// tried is closed once the first attempt to connect has ended.
+	tried chan struct{}
+}
+
+// LinkState describes the link.
+type LinkState struct {
+	Up     bool
+	Since  time.Time // of the last change; the zero time before the first session
+	Reason string    // why it is down
+	Opened int64     // how often the circuit breaker has opened
+}
+
+// session is a time in which the engine answers.
+type session struct {
+	ended chan struct{} // closed with the session
+	once  sync.Once
+	cause error
+}
+
+// end ends a session. It reports whether the session had not ended before.
+func (s *session) end(cause error) (first bool) {
+	s.once.Do(func() {
+		s.cause, first = cause, true
+		close(s.ended)
+	})
+	return first
+}
+
+// fail ends a session: the circuit breaker opens.
+func (f *Fleet) fail(s *session, cause error) {
+	if s.end(cause) && f.link.now.CompareAndSwap(s, nil) {
+		f.note(false, cause)
+	}
+}
+
+// note records that the link is up, or why it is down.
+func (f *Fleet) note(up bool, cause error) {
+	f.link.mu.Lock()
+	defer f.link.mu.Unlock()
+	was := &f.link.state
+	if was.Since.IsZero() {
+		close(f.link.tried)
+	}
+	reason := ""
+	if cause != nil {
+		reason = cause.Error()
+	}
+	switch {
+	case up:
+		f.opts.Logger.Info("shared level connected")
+	case was.Up || was.Since.IsZero():
+		f.opts.Logger.Warn("shared level away, answers come from the origin", "error", reason)
+	}
+	if was.Up && !up {
+		was.Opened++
+	}
+	if was.Up != up || was.Since.IsZero() {
+		was.Since = time.Now()
+	}
+	was.Up, was.Reason = up, reason
+}
+
+// Ready waits until the first attempt to connect has ended, but not for long: a new member
+// would otherwise fill its warm set by itself.
+func (f *Fleet) Ready(ctx context.Context) {
+	timer := time.NewTimer(firstWait * f.opts.Budget)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+	case <-timer.C:
+	case <-f.link.tried:
+	}
+}
+
+// Run keeps the link up until ctx ends, and offers the warm entries to the level.
+func (f *Fleet) Run(ctx context.Context) {
+	defer f.puts.Wait()
+	pause := firstPause
+	for ctx.Err() == nil {
+		begun := time.Now()
+		err := f.session(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		f.note(false, err)
+		if time.Since(begun) >= steady {
+			pause = firstPause
+		}
+		select {
+		case <-ctx.Done():
+		case <-time.After(pause):
+		}
+		pause = min(2*pause, lastPause)
+	}
+}
+
+// session connects, and returns the error that ends the session.
+func (f *Fleet) session(ctx context.Context) error {
+	s := &session{ended: make(chan struct{})}
+	listening, stop := context.WithCancel(ctx)
+	var background sync.WaitGroup
+	defer background.Wait()
+	defer stop()
+	ready := make(chan struct{})
+	background.Go(func() {
+		err := f.opts.Engine.Listen(listening, func() { close(ready) }, f.receive)
+		if err == nil {
+			err = errClosed
+		}
+		f.fail(s, err)
+		s.end(err)
+	})
+	if err := f.begin(ctx, s, ready); err != nil {
+		return err
+	}
+	f.link.now.Store(s)
+	select {
+	case <-s.ended: // before it was stored
+		f.link.now.CompareAndSwap(s, nil)
+		return s.cause
+	default:
+	}
+	f.note(true, nil)
+	background.Go(func() { f.offerAll(listening, s) })
+	f.keep(ctx, s)
+	f.fail(s, ctx.Err())
+	return s.cause
+}
+
+// begin waits for the subscription and finds this member's place in the log.
+func (f *Fleet) begin(ctx context.Context, s *session, ready <-chan struct{}) error {
+	timer := time.NewTimer(connectTime)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-s.ended:
+		return s.cause
+	case <-timer.C:
+		return errSilent
+	case <-ready:
+	}
+	within, cancel := context.WithTimeout(ctx, connectTime)
+	defer cancel()
+	if err := f.opts.Engine.Ping(within); err != nil {
+		return err
+	}
+	return f.enter(ctx, s)
+}
+
+// keep sends the heartbeat until the session ends. While requests wait for the fills of
+// other members, two intervals fit in the budget, so that they learn within the budget that
+// the level is away.
+func (f *Fleet) keep(ctx context.Context, s *session) {
+	for {
+		pause, waiting := beat, f.waits.any()
+		if waiting {
+			pause = f.opts.Budget / 2
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.ended:
+			return
+		case <-f.waits.begun:
+			continue
+		case <-f.link.logged:
+			f.actions.mu.Lock()
+			f.follow(ctx, s)
+			f.actions.mu.Unlock()
+			continue
+		case <-time.After(pause):
+		}
+		if waiting {
+			f.do(ctx, s, f.opts.Budget/2, f.opts.Engine.Ping)
+		} else {
+			f.compare(ctx, s)
+		}
+	}
+}
+
+// receive handles a message of the level.
+func (f *Fleet) receive(m Message) {
+	switch m.Kind {
+	case Filled:
+		f.waits.filled(m.Text)
+	case Logged:
+		select {
+		case f.link.logged <- struct{}{}:
+		default: // an event waits already
+		}
+	}
+}

@@ -1,0 +1,159 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/valkey-io/valkey-go"
+
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
+)
+
+// errAnswer is the error of an answer in a form that no script returns.
+var errAnswer = errors.New("an unexpected answer of the shared level")
+
+// The results of claimScript.
+const (
+	hasValue = iota + 1
+	hasLock
+	hasNeither
+	hasError
+)
+
+// Claim is a method of fleet.Engine.
+func (e *Engine) Claim(ctx context.Context, name, token string, lease time.Duration, sure bool) (c fleet.Claim, err error) {
+	demand := "0"
+	if sure {
+		demand = "1"
+	}
+	parts, err := e.run(ctx, claimScript, keysOf(name), token, milliseconds(lease), demand).ToArray()
+	if err != nil {
+		return c, err
+	}
+	if len(parts) == 0 {
+		return c, errAnswer
+	}
+	result, err := parts[0].AsInt64()
+	if err != nil {
+		return c, err
+	}
+	switch {
+	case result == hasLock:
+		c.Claimed = true
+	case len(parts) < 2:
+		err = errAnswer
+	case result == hasValue:
+		c.Value, err = parts[1].AsBytes()
+	case result == hasNeither:
+		var left int64
+		left, err = parts[1].AsInt64()
+		c.Left = time.Duration(max(1, left)) * time.Millisecond
+	default:
+		var text string
+		if text, err = parts[1].ToString(); err == nil {
+			err = full(text)
+		}
+	}
+	return c, err
+}
+
+// Extend is a method of fleet.Engine.
+func (e *Engine) Extend(ctx context.Context, name, token string, lease time.Duration) error {
+	return e.run(ctx, extendScript, keysOf(name)[1:], token, milliseconds(lease)).Error()
+}
+
+// Put is a method of fleet.Engine.
+func (e *Engine) Put(ctx context.Context, name, token string, value []byte, ttl time.Duration) error {
+	text, err := e.run(ctx, putScript, keysOf(name), token, valkey.BinaryString(value), milliseconds(ttl), channel+string(fleet.Filled)).ToString()
+	if err != nil {
+		return err
+	}
+	return full(text)
+}
+
+// Release is a method of fleet.Engine.
+func (e *Engine) Release(ctx context.Context, name, token string) error {
+	return e.run(ctx, releaseScript, keysOf(name), token, channel+string(fleet.Filled)).Error()
+}
+
+// Head is a method of fleet.Engine.
+func (e *Engine) Head(ctx context.Context, name string, bytes int) ([]byte, error) {
+	client, err := e.now()
+	if err != nil {
+		return nil, err
+	}
+	return client.Do(ctx, client.B().Getrange().Key(prefix+name).Start(0).End(int64(bytes)-1).Build()).AsBytes()
+}
+
+// Drop is a method of fleet.Engine.
+func (e *Engine) Drop(ctx context.Context, name string) error {
+	client, err := e.now()
+	if err != nil {
+		return err
+	}
+	return client.Do(ctx, client.B().Del().Key(prefix+name).Build()).Error()
+}
+
+// Sync is a method of fleet.Engine.
+func (e *Engine) Sync(ctx context.Context, series string) (at fleet.Position, err error) {
+	parts, err := e.run(ctx, syncScript, []string{seriesName, logName}, series).AsStrSlice()
+	switch {
+	case err != nil:
+		return at, err
+	case len(parts) != 2:
+		return at, errAnswer
+	}
+	return fleet.Position{Series: parts[0], Last: parts[1]}, nil
+}
+
+// Append is a method of fleet.Engine.
+func (e *Engine) Append(ctx context.Context, event []byte, series string) (id string, err error) {
+	return e.run(ctx, appendScript, []string{seriesName, logName}, valkey.BinaryString(event), series, channel+string(fleet.Logged)).ToString()
+}
+
+// Since is a method of fleet.Engine.
+func (e *Engine) Since(ctx context.Context, id string) (events []fleet.Event, complete bool, err error) {
+	client, err := e.now()
+	if err != nil {
+		return nil, false, err
+	}
+	all, err := client.Do(ctx, client.B().Xrange().Key(logName).Start(id).End("+").Build()).AsXRange()
+	if err != nil {
+		return nil, false, err
+	}
+	for _, one := range all {
+		if one.ID == id {
+			complete = true
+			continue
+		}
+		events = append(events, fleet.Event{ID: one.ID, Text: []byte(one.FieldValues["event"])})
+	}
+	return events, complete, nil
+}
+
+// Beat is a method of fleet.Engine.
+func (e *Engine) Beat(ctx context.Context, member string, info []byte, lasts time.Duration) (map[string][]byte, error) {
+	parts, err := e.run(ctx, beatScript, []string{membersName}, member, valkey.BinaryString(info), milliseconds(lasts)).AsStrSlice()
+	if err != nil {
+		return nil, err
+	}
+	members := map[string][]byte{}
+	for i := 0; i+1 < len(parts); i += 2 {
+		members[parts[i]] = []byte(parts[i+1])
+	}
+	return members, nil
+}
+
+// full turns the text of an error in a script into an error.
+func full(text string) error {
+	switch {
+	case text == "":
+		return nil
+	case strings.HasPrefix(text, "OOM "):
+		return fleet.ErrFull
+	}
+	return fmt.Errorf("redis: %s", text)
+}

@@ -1,0 +1,177 @@
+// Package redis runs a fleet's shared level on Redis or Valkey: one server, a server with
+// replicas under Sentinel, or a cluster.
+package redis
+
+import (
+	"context"
+	"errors"
+	"net"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/valkey-io/valkey-go"
+
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
+)
+
+// prefix begins all names on the server. The number is the format of everything below it.
+const prefix = "xcri-proxy:1:"
+
+// Names that no record has. The braces keep the names of the log in one slot of a cluster.
+const (
+	seriesName  = prefix + "{fleet}:series"
+	logName     = prefix + "{fleet}:log"
+	membersName = prefix + "{fleet}:members"
+	channel     = prefix + "fleet:"
+)
+
+// errAway is the error of an operation before the first connection.
+var errAway = errors.New("not connected to the shared level")
+
+// Options configure an Engine.
+type Options struct {
+	// URL is redis://, rediss:// or unix://, with a user and a password; see
+	// valkey.ParseURL. Several addresses, addr=host:port in the query, name the nodes of a
+	// cluster, or with master_set=name the Sentinels.
+	URL string
+	// Timeout bounds a connection attempt, and the answers of a server that hangs.
+	Timeout time.Duration
+}
+
+// Check returns an error unless a URL is well formed. The error does not contain the URL,
+// which may hold a password.
+func Check(url string) error {
+	if _, err := valkey.ParseURL(url); err != nil {
+		return errors.New("want redis://, rediss:// or unix://, such as redis://:password@host:6379/0 or unix:///run/redis.sock")
+	}
+	return nil
+}
+
+// Engine is a fleet.Engine on a server. New makes it.
+type Engine struct {
+	opts valkey.ClientOption
+
+	mu     sync.Mutex
+	client valkey.Client // nil before the first connection
+	closed bool
+}
+
+var _ fleet.Engine = (*Engine)(nil)
+
+// New returns an Engine. It does not connect: see Listen.
+func New(opts Options) (*Engine, error) {
+	if err := Check(opts.URL); err != nil {
+		return nil, err
+	}
+	o, err := valkey.ParseURL(opts.URL)
+	if err != nil {
+		return nil, err
+	}
+	o.Dialer.Timeout, o.ConnWriteTimeout = opts.Timeout, opts.Timeout
+	o.Dialer.KeepAlive = opts.Timeout // also the interval of the client's pings
+	o.DisableCache, o.DisableRetry = true, true
+	o.ClientName = "xcri-proxy"
+	// A member holds few connections, and large values pass by the buffers.
+	o.PipelineMultiplex, o.BlockingPoolSize = 1, 8
+	o.ReadBufferEachConn, o.WriteBufferEachConn, o.RingScaleEachConn = 32<<10, 32<<10, 8
+	o.Sentinel.Dialer, o.Sentinel.TLSConfig = o.Dialer, o.TLSConfig
+	o.Sentinel.Username, o.Sentinel.Password = o.Username, o.Password
+	return &Engine{opts: o}, nil
+}
+
+// connect returns the client, and connects if there is none yet.
+func (e *Engine) connect() (valkey.Client, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.client != nil || e.closed {
+		return e.client, nil
+	}
+	client, err := valkey.NewClient(e.opts)
+	if err != nil {
+		return nil, err
+	}
+	e.client = client
+	return client, nil
+}
+
+// now returns the client that connect has made.
+func (e *Engine) now() (valkey.Client, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.client == nil {
+		return nil, errAway
+	}
+	return e.client, nil
+}
+
+// Close is a method of fleet.Engine.
+func (e *Engine) Close() {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.client != nil {
+		e.client.Close()
+	}
+	e.closed = true
+}
+
+// Listen is a method of fleet.Engine.
+func (e *Engine) Listen(ctx context.Context, ready func(), receive func(fleet.Message)) error {
+	client, err := e.connect()
+	if err != nil {
+		return err
+	}
+	if client == nil {
+		return errAway
+	}
+	var once sync.Once // the client subscribes again by itself after a short loss
+	subscribed := valkey.WithOnSubscriptionHook(ctx, func(s valkey.PubSubSubscription) {
+		if s.Kind == "psubscribe" {
+			once.Do(ready)
+		}
+	})
+	err = client.Receive(subscribed, client.B().Psubscribe().Pattern(channel+"*").Build(), func(m valkey.PubSubMessage) {
+		receive(fleet.Message{Kind: fleet.Kind(strings.TrimPrefix(m.Channel, channel)), Text: strings.TrimPrefix(m.Message, prefix)})
+	})
+	if ctx.Err() != nil {
+		return nil
+	}
+	if err == nil {
+		err = net.ErrClosed
+	}
+	return err
+}
+
+// Ping is a method of fleet.Engine. It writes, which a replica refuses.
+func (e *Engine) Ping(ctx context.Context) error {
+	client, err := e.now()
+	if err != nil {
+		return err
+	}
+	err = client.Do(ctx, client.B().Set().Key(prefix+"{fleet}:ping").Value("").Px(time.Second).Build()).Error()
+	if isFull(err) {
+		return nil
+	}
+	return err
+}
+
+// isFull reports whether the server refuses writes because its memory is full.
+func isFull(err error) bool {
+	answer, ok := valkey.IsValkeyErr(err)
+	return ok && strings.HasPrefix(answer.Error(), "OOM ")
+}
+
+// run runs a script.
+func (e *Engine) run(ctx context.Context, script *valkey.Lua, keys []string, args ...string) valkey.ValkeyResult {
+	client, err := e.now()
+	if err != nil {
+		return valkey.NewErrorResult(err)
+	}
+	return script.Exec(ctx, client, keys, args)
+}
+
+// keysOf returns the names of a value and of its lock.
+func keysOf(name string) []string { return []string{prefix + name, prefix + name + ":lock"} }
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(max(1, d.Milliseconds()), 10) }

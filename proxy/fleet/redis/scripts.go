@@ -1,0 +1,71 @@
+package redis
+
+import "github.com/valkey-io/valkey-go"
+
+// The operations, as scripts: the server runs each without any other command in between.
+// KEYS[1] is the value and KEYS[2] the lock of a name.
+var (
+	claimScript = valkey.NewLuaScript(`
+local value = redis.pcall('GET', KEYS[1])
+if type(value) == 'table' then -- of another type
+  redis.call('DEL', KEYS[1])
+  value = false
+end
+if value and (ARGV[3] == '0' or string.byte(value, 1) == 49) then return {1, value} end
+local set = redis.pcall('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
+if type(set) == 'table' and set.err then return {4, set.err} end
+if set then return {2} end
+return {3, redis.call('PTTL', KEYS[2])}`)
+
+	extendScript = valkey.NewLuaScript(`
+if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+return 0`)
+
+	putScript = valkey.NewLuaScript(`
+local set = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+redis.call('PUBLISH', ARGV[4], KEYS[1])
+if type(set) == 'table' and set.err then return set.err end
+return ''`)
+
+	releaseScript = valkey.NewLuaScript(`
+if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
+redis.call('PUBLISH', ARGV[2], KEYS[1])
+return 1`)
+
+	// KEYS[1] is the series and KEYS[2] the log.
+	syncScript = valkey.NewLuaScript(`
+local series = redis.call('GET', KEYS[1])
+local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+if series and last then return {series, last[1]} end
+if not series then
+  series = ARGV[1]
+  redis.call('SET', KEYS[1], series)
+end
+redis.call('DEL', KEYS[2])
+return {series, redis.call('XADD', KEYS[2], '*', 'event', '')}`)
+
+	appendScript = valkey.NewLuaScript(`
+if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[2]) end
+local id = redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, '*', 'event', ARGV[1])
+redis.call('PUBLISH', ARGV[3], id)
+return id`)
+
+	// KEYS[1] is the hash of the members: when each was last alive, by the server's clock,
+	// a colon, and its state.
+	beatScript = valkey.NewLuaScript(`
+local time = redis.call('TIME')
+local now = time[1] * 1000 + math.floor(time[2] / 1000)
+redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now) .. ':' .. ARGV[2])
+local all, alive = redis.call('HGETALL', KEYS[1]), {}
+for i = 1, #all, 2 do
+  local at, info = string.match(all[i + 1], '^(%d+):(.*)$')
+  if at and now - at <= tonumber(ARGV[3]) then
+    alive[#alive + 1] = all[i]
+    alive[#alive + 1] = info
+  else
+    redis.call('HDEL', KEYS[1], all[i])
+  end
+end
+return alive`)
+)

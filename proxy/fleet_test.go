@@ -1,0 +1,232 @@
+package proxy
+
+import (
+	"database/sql"
+	"fmt"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/redis"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
+	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/store/storetest/importer"
+	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+)
+
+// fleetOptions returns options of a member of a fleet, with a connection of its own to the
+// database of db. A slow machine must not seem to be a level that is away.
+func fleetOptions(t testing.TB, opts Options, db *sql.DB, url string) Options {
+	t.Helper()
+	var name string
+	if err := db.QueryRow("SELECT DATABASE()").Scan(&name); err != nil {
+		t.Fatal(err)
+	}
+	srv, err := server.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := store.Open(store.Options{Host: srv.Host, Port: srv.Port, Name: name, User: mariadb.Reader, Password: mariadb.Password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	engine, err := redis.New(redis.Options{URL: url, Timeout: time.Minute})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { engine.Close(); s.Close() })
+	opts.Origin, opts.Fleet = s, fleet.Options{Engine: engine, Maker: "test", Budget: time.Minute}
+	opts.Generations.Changes.Settle = time.Second
+	return opts
+}
+
+// join starts members of a fleet, and waits until each is connected and has published.
+func join(t *testing.T, n int, opts Options, db *sql.DB, url string) (members []*Proxy, bases []string) {
+	t.Helper()
+	for range n {
+		p, base := start(t, fleetOptions(t, opts, db, url))
+		members, bases = append(members, p), append(bases, base)
+	}
+	for _, p := range members {
+		await(t, "the link", func() bool { return p.fleet.Stats().Up })
+	}
+	return members, bases
+}
+
+// steady waits until no table of the members' database changes, and no stamp has a second
+// meaning.
+func steady(t *testing.T, members []*Proxy) {
+	t.Helper()
+	for _, p := range members {
+		await(t, "steady tables", func() bool {
+			tables := p.generations.Tables()
+			for _, one := range tables {
+				if !one.ChangingSince.IsZero() {
+					return false
+				}
+			}
+			return len(tables) > 0 && p.generations.Data([]string{tables[0].Name}).Settled
+		})
+	}
+}
+
+// coldLists returns n targets of lists that no warm set contains.
+func coldLists(n int) (targets []string) {
+	for i := range n {
+		s := live[i%len(live)]
+		targets = append(targets, fmt.Sprintf("%s&limit=%d", strings.TrimSuffix(warmTargets(s)[i/len(live)%2], "&limit=50000"), 40_000+i))
+	}
+	return targets
+}
+
+// statements counts the statements that the server of db ran since the call, by a part of
+// their text.
+func statements(t *testing.T, db *sql.DB) (count func(part string) int) {
+	t.Helper()
+	execute(t, db, "SET GLOBAL log_output = 'TABLE'", "TRUNCATE mysql.general_log", "SET GLOBAL general_log = ON")
+	t.Cleanup(func() { execute(t, db, "SET GLOBAL general_log = OFF") })
+	return func(part string) (n int) {
+		if err := db.QueryRow("SELECT COUNT(*) FROM mysql.general_log WHERE command_type = 'Query' AND argument LIKE ? AND argument NOT LIKE '%general_log%'", "%"+part+"%").Scan(&n); err != nil {
+			t.Fatal(err)
+		}
+		return n
+	}
+}
+
+// TestOneFillForTheFleet: clients of three proxies request the same cold lists
+// concurrently, and the database reads each list once.
+func TestOneFillForTheFleet(t *testing.T) {
+	opts, db := scratch(t)
+	members, bases := join(t, 3, opts, db, redisserver.Start(t).URL)
+	steady(t, members)
+	const lists, clients = 42, 200
+	targets := coldLists(lists)
+	count := statements(t, db)
+	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}
+	defer client.CloseIdleConnections()
+	var all sync.WaitGroup
+	for i := range clients * len(bases) {
+		all.Go(func() {
+			for j := range targets {
+				target := bases[i%len(bases)] + targets[(i+j)%lists]
+				resp, err := client.Get(target)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				resp.Body.Close()
+				if resp.StatusCode != 200 {
+					t.Errorf("%s: %d", target, resp.StatusCode)
+				}
+			}
+		})
+	}
+	all.Wait()
+	reads := 0
+	for i := range lists {
+		reads += count(fmt.Sprintf("LIMIT %d%%", 40_000+i))
+	}
+	if reads != lists {
+		t.Errorf("%d reads of %d lists", reads, lists)
+	}
+	for _, p := range members {
+		if s := p.fleet.Stats(); s.Hits == 0 || s.Misses == 0 || s.Errors != 0 || s.Opened != 0 {
+			t.Errorf("%+v", s)
+		}
+	}
+}
+
+// TestWarmOnce: a new member loads the warm set that another member has filled, and reads
+// nothing from the database but the generation.
+func TestWarmOnce(t *testing.T) {
+	opts, db := scratch(t)
+	url := redisserver.Start(t).URL
+	members, _ := join(t, 1, opts, db, url)
+	steady(t, members)
+	warm := members[0].cache.Warm()
+	await(t, "the warm set in the level", func() bool { return offeredAll(members[0]) })
+	added, bases := join(t, 1, opts, db, url)
+	p := added[0]
+	await(t, "the warm set", func() bool { return p.cache.Warm() == warm })
+	if fills := p.cache.Stats().Fills; fills != 0 || warm < 20 {
+		t.Errorf("%d fills of a warm set of %d", fills, warm)
+	}
+	for _, s := range live {
+		for _, target := range warmTargets(s) {
+			if a := get(t, bases[0], target); a.status != 200 || a.outcome() != "hit" {
+				t.Errorf("%s: %d %s", target, a.status, a.outcome())
+			}
+		}
+	}
+}
+
+// offeredAll reports whether the level has each warm entry of a member under its present
+// name: a lookup would find it.
+func offeredAll(p *Proxy) bool {
+	g, _ := p.cache.Published()
+	for _, key := range p.generations.WarmSet() {
+		if state := p.stateOf(g, key); state.Generation != "" && !p.fleet.Has(g, key) {
+			return false
+		}
+	}
+	return true
+}
+
+// TestNoOldAnswerFromTheLevel: rows that change with or without a calculation, and a purge,
+// have new answers on each member, also on members that never had the old answers.
+func TestNoOldAnswerFromTheLevel(t *testing.T) {
+	opts, db := scratch(t)
+	url := redisserver.Start(t).URL
+	opts.Cache.Bytes = 64 << 20
+	members, bases := join(t, 2, opts, db, url)
+	steady(t, members)
+	men := importer.Scope{Season: 2025, Division: 2030, Gender: "M"}
+	const target = "/athletes/?season_year=2025&division=2030&gender=M&limit=49999"
+	old := first(answerTo(t, bases[0], target))
+	if again, _ := answerTo(t, bases[1], target); again != old || members[1].fleet.Stats().Hits == 0 {
+		t.Fatalf("not shared: %+v", members[1].fleet.Stats())
+	}
+	newest := func(want, what string) {
+		t.Helper()
+		for i, base := range bases {
+			await(t, fmt.Sprint(what, " on member ", i), func() bool { return strings.Contains(first(answerTo(t, base, target)), want) })
+		}
+		steady(t, members)
+		added, more := join(t, 1, opts, db, url)
+		if !strings.Contains(first(answerTo(t, more[0], target)), want) {
+			t.Errorf("%s: a new member has the old answer", what)
+		}
+		members, bases = append(members, added...), append(bases, more...)
+	}
+	execute(t, db, "UPDATE iz_rankings_xcri_athlete_rankings SET athlete_name_last = 'Mended' WHERE season_year = 2025 AND division_code = 2030"+
+		" AND gender_code = 'M' AND checkpoint_date IS NULL ORDER BY athlete_rank LIMIT 1")
+	newest("Mended", "a row in place")
+	if err := importer.Import(t.Context(), db, men, 7, importer.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	newest(importer.Name(7), "a calculation")
+}
+
+// TestPurgeReachesTheFleet: a purge on one member makes the entries of all members stale,
+// and no member gets the purged answer from the level.
+func TestPurgeReachesTheFleet(t *testing.T) {
+	opts, db := scratch(t)
+	members, bases := join(t, 2, opts, db, redisserver.Start(t).URL)
+	steady(t, members)
+	const target = "/athletes/?season_year=2025&division=2030&gender=M&limit=49999"
+	for _, base := range bases {
+		get(t, base, target)
+	}
+	before := members[0].cache.Stats().Fills + members[1].cache.Stats().Fills
+	post(t, bases[0], "/cache/purge", `{"all":true,"hard":true}`)
+	await(t, "the purge on the other member", func() bool { return get(t, bases[1], target).outcome() != "hit" })
+	for _, base := range bases {
+		get(t, base, target)
+	}
+	if fills := members[0].cache.Stats().Fills + members[1].cache.Stats().Fills - before; fills == 0 {
+		t.Error("nothing was filled anew")
+	}
+}

@@ -1,0 +1,55 @@
+package proxy
+
+import (
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+// newFleet returns the member of a fleet that this proxy is; nil without a shared level.
+func (p *Proxy) newFleet() *fleet.Fleet {
+	o := p.opts.Fleet
+	if o.Engine == nil {
+		return nil
+	}
+	o.State, o.Usable, o.Rank, o.Logger = p.stateOf, p.usable, content.Rank, p.opts.Logger
+	o.Published = func() cache.Generation {
+		g, _ := p.cache.Published()
+		return g
+	}
+	o.Apply, o.Forget = func(a fleet.Action) { p.admin.Apply(a) }, func() { p.admin.Forget() }
+	o.Warm, o.Fresh = p.warmKeys, p.freshEntry
+	return fleet.New(o)
+}
+
+// stateOf returns the state of the data that an answer depends on, by which the members of
+// a fleet name the answer.
+func (p *Proxy) stateOf(g cache.Generation, key string) fleet.State {
+	q, err := p.router.Question(key)
+	of, ok := g.(interface{ Of(store.Scope) string })
+	if err != nil || !ok || len(q.Route.Endpoint.Reads) == 0 {
+		return fleet.State{}
+	}
+	data := p.generations.Data(q.Route.Endpoint.Reads)
+	if data.Stamps == "" {
+		return fleet.State{}
+	}
+	return fleet.State{
+		Generation: of.Of(q.Query.Scope()), Data: p.origins.SourceOf(q.Route.Path()).String() + "\x00" + data.Stamps,
+		Sure: data.Sure, Settled: data.Settled, MaxAge: data.MaxAge,
+	}
+}
+
+// warmKeys returns the keys whose answers the shared level should hold.
+func (p *Proxy) warmKeys() []string {
+	return p.generations.WarmSet()
+}
+
+// freshEntry returns the entry of a key if a request for the key would be a hit.
+func (p *Proxy) freshEntry(key string) *cache.Entry {
+	if sight := p.cache.Peek(&cache.Ref{Key: key}); sight.Outcome == cache.Hit {
+		return sight.Entry
+	}
+	return nil
+}
