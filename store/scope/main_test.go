@@ -35,3 +35,15 @@ func emptyTables(t testing.TB) (store.Options, *sql.DB) {
 	opts.Name, db = scratch.Tables(t)
 	return opts, db
 }
+
+// sampleDatabase makes a database of the test's own with the sample data.
+func sampleDatabase(t testing.TB) (*store.Store, func(statement string, args ...any)) {
+	t.Helper()
+	opts := options(t)
+	var db *sql.DB
+	opts.Name, db = scratch.Sample(t)
+	return open(t, opts), func(statement string, args ...any) {
+		t.Helper()
+		scratch.Execute(t, db, statement, args...)
+	}
+}

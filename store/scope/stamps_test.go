@@ -1,13 +1,16 @@
-package store
+package scope_test
 
 import (
 	"testing"
 
+	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/readapi"
+	"github.com/lewistv/xcri-proxy/store/scope"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
 // stampsOf polls and returns the stamps of a table.
-func stampsOf(t *testing.T, s *Store, table string) Stamp {
+func stampsOf(t *testing.T, s *store.Store, table string) scope.Stamp {
 	t.Helper()
 	g, err := s.Generation(t.Context())
 	if err != nil {
@@ -23,24 +26,24 @@ func TestStamps(t *testing.T) {
 	s := open(t, opts)
 	// Two changes within a second may leave the same stamp: each table has one change.
 	for table, statement := range map[string]string{
-		readapi.ResumeTable: "INSERT INTO " + readapi.ResumeTable + " (season_year, group_fk, gender_fk, sport_fk, season_html) VALUES (2025, 1, 1, 3, '')",
-		readapi.SchoolTable: "INSERT INTO " + readapi.SchoolTable + " (IDSchool) VALUES (1)",
-		knockoutTable:       "ALTER TABLE " + knockoutTable + " ADD COLUMN more INT",
+		readapi.ResumeTable:   "INSERT INTO " + readapi.ResumeTable + " (season_year, group_fk, gender_fk, sport_fk, season_html) VALUES (2025, 1, 1, 3, '')",
+		readapi.SchoolTable:   "INSERT INTO " + readapi.SchoolTable + " (IDSchool) VALUES (1)",
+		readapi.KnockoutTable: "ALTER TABLE " + readapi.KnockoutTable + " ADD COLUMN more INT",
 	} {
-		execute(t, db, "DO SLEEP(1.1)") // creating a table is a change, too
+		scratch.Execute(t, db, "DO SLEEP(1.1)") // creating a table is a change, too
 		before := stampsOf(t, s, table)
-		execute(t, db, statement)
+		scratch.Execute(t, db, statement)
 		if after := stampsOf(t, s, table); after.Same(before) || !after.Recent || after.Created == "" {
 			t.Errorf("%s: %+v, before %+v", statement, after, before)
 		}
 	}
 	for _, truncate := range []string{readapi.SchoolTable, readapi.ResumeTable} { // of one row each
-		execute(t, db, "TRUNCATE "+truncate)
+		scratch.Execute(t, db, "TRUNCATE "+truncate)
 		if !stampsOf(t, s, truncate).Empty {
 			t.Errorf("%s: TRUNCATE is not seen", truncate)
 		}
 	}
-	execute(t, db, "INSERT INTO "+readapi.SchoolTable+" (IDSchool) VALUES (2)")
+	scratch.Execute(t, db, "INSERT INTO "+readapi.SchoolTable+" (IDSchool) VALUES (2)")
 	if stampsOf(t, s, readapi.SchoolTable).Empty {
 		t.Error("a table with a row is empty")
 	}
@@ -57,16 +60,16 @@ func TestStamps(t *testing.T) {
 // of any column, also if NULL moves to another column.
 func TestScopeRows(t *testing.T) {
 	s, execute := sampleDatabase(t)
-	sums := func() map[Scope]Rows {
+	sums := func() map[scope.Scope]scope.Rows {
 		t.Helper()
-		rows, err := s.ScopeRows(t.Context(), athleteTable)
+		rows, err := s.ScopeRows(t.Context(), readapi.AthleteTable)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return rows
 	}
 	before := sums()
-	men := Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: Live}
+	men := scope.Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: scope.Live}
 	if len(before) < 10 || before[men].Count == 0 {
 		t.Fatalf("%d scopes, %+v", len(before), before[men])
 	}
@@ -76,26 +79,26 @@ func TestScopeRows(t *testing.T) {
 		"SET most_recent_race_date = NULL", "SET team_name = 'a', regl_group_name = NULL", "SET team_name = NULL, regl_group_name = 'a'",
 		"SET calculated_at = calculated_at + INTERVAL 1 SECOND",
 	} {
-		execute("UPDATE " + athleteTable + " " + change + one)
+		execute("UPDATE " + readapi.AthleteTable + " " + change + one)
 		after := sums()
-		if changed := Changed(before, after); len(changed) != 1 || changed[0] != men || after[men].Count != before[men].Count {
+		if changed := scope.Changed(before, after); len(changed) != 1 || changed[0] != men || after[men].Count != before[men].Count {
 			t.Errorf("%s: %v", change, changed)
 		}
 		before = after
 	}
-	execute("UPDATE " + athleteTable + " SET team_group_fk = team_group_fk")
-	if changed := Changed(before, sums()); len(changed) != 0 {
+	execute("UPDATE " + readapi.AthleteTable + " SET team_group_fk = team_group_fk")
+	if changed := scope.Changed(before, sums()); len(changed) != 0 {
 		t.Errorf("nothing changed, but %v", changed)
 	}
-	execute("UPDATE " + athleteTable + " SET checkpoint_date = '1999-01-01'" + one)
+	execute("UPDATE " + readapi.AthleteTable + " SET checkpoint_date = '1999-01-01'" + one)
 	after := sums()
 	dated := men
 	dated.Checkpoint = "1999-01-01"
-	if changed := Changed(before, after); len(changed) != 2 || changed[0] != dated || changed[1] != men {
+	if changed := scope.Changed(before, after); len(changed) != 2 || changed[0] != dated || changed[1] != men {
 		t.Errorf("moved to another scope: %v", changed)
 	}
-	execute("DELETE FROM " + athleteTable + " WHERE checkpoint_date = '1999-01-01'")
-	if changed := Changed(after, sums()); len(changed) != 1 || changed[0] != dated {
+	execute("DELETE FROM " + readapi.AthleteTable + " WHERE checkpoint_date = '1999-01-01'")
+	if changed := scope.Changed(after, sums()); len(changed) != 1 || changed[0] != dated {
 		t.Errorf("scope without rows: %v", changed)
 	}
 }
@@ -111,16 +114,16 @@ func TestScopedTables(t *testing.T) {
 		}
 	}
 	for table, change := range map[string]struct {
-		scope     Scope
+		scope     scope.Scope
 		statement string
 	}{
-		readapi.SchoolTable: {Scope{}, "INSERT INTO " + readapi.SchoolTable + " (IDSchool) VALUES (1)"},
-		readapi.ResumeTable: {Scope{Season: "2025"}, "UPDATE " + readapi.ResumeTable + " SET season_html = 'mended' WHERE season_year = 2025 LIMIT 1"},
+		readapi.SchoolTable: {scope.Scope{}, "INSERT INTO " + readapi.SchoolTable + " (IDSchool) VALUES (1)"},
+		readapi.ResumeTable: {scope.Scope{Season: "2025"}, "UPDATE " + readapi.ResumeTable + " SET season_html = 'mended' WHERE season_year = 2025 LIMIT 1"},
 	} {
 		before, _ := s.ScopeRows(t.Context(), table)
 		execute(change.statement)
 		after, err := s.ScopeRows(t.Context(), table)
-		if changed := Changed(before, after); err != nil || len(changed) != 1 || changed[0] != change.scope {
+		if changed := scope.Changed(before, after); err != nil || len(changed) != 1 || changed[0] != change.scope {
 			t.Errorf("%s: changed %v, error %v", table, changed, err)
 		}
 		execute("DELETE FROM " + table)
@@ -134,14 +137,14 @@ func TestScopedTables(t *testing.T) {
 // same stamps as connections from after it.
 func TestStampsInTwoTimeZones(t *testing.T) {
 	opts, db := emptyTables(t)
-	execute(t, db, "INSERT INTO "+readapi.SchoolTable+" (IDSchool) VALUES (1)")
+	scratch.Execute(t, db, "INSERT INTO "+readapi.SchoolTable+" (IDSchool) VALUES (1)")
 	var zone string
 	if err := db.QueryRow("SELECT @@GLOBAL.time_zone").Scan(&zone); err != nil {
 		t.Fatal(err)
 	}
 	before := stampsOf(t, open(t, opts), readapi.SchoolTable)
-	execute(t, db, "SET GLOBAL time_zone = '-07:00'")
-	defer execute(t, db, "SET GLOBAL time_zone = '"+zone+"'")
+	scratch.Execute(t, db, "SET GLOBAL time_zone = '-07:00'")
+	defer scratch.Execute(t, db, "SET GLOBAL time_zone = '"+zone+"'")
 	if after := stampsOf(t, open(t, opts), readapi.SchoolTable); !before.Known() || !after.Same(before) {
 		t.Errorf("%+v, before %+v", after, before)
 	}
