@@ -73,8 +73,8 @@ func TestIsNoDate(t *testing.T) {
 	}
 }
 
-// A set-up error has its cause's text and chain, and its own reason rather than that of
-// the cause's number.
+// A set-up error has its cause's text and chain, but a reason of its own instead of the
+// reason that the cause's number has.
 func TestSetupError(t *testing.T) {
 	cause := &mysql.MySQLError{Number: 1045, Message: "Access denied"}
 	err := fmt.Errorf("connect: %w", &SetupError{NeedsTLS, cause})
