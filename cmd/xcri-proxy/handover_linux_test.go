@@ -493,6 +493,7 @@ func (s *service) refuseSecond(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	await(t, "the script's child", func() bool { return len(childrenOf(t, pid)) > 0 })
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}
