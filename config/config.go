@@ -27,6 +27,7 @@ type Config struct {
 	Access     Access
 	Database   Database
 	Cache      Cache
+	Front      Front
 	Legacy     Legacy
 
 	origins map[string]string // key name to the place its value came from
@@ -209,6 +210,10 @@ func (c Config) brokenRelations(bad map[string]bool) (problems []error) {
 		{!sameAddr(c.Admin.Addr, c.ListenAddr), "ADMIN_ADDR", "must differ from LISTEN_ADDR", "LISTEN_ADDR"},
 		{token || staysHere(c.Admin.Addr), "ADMIN_ADDR", "can be reached from other machines, so it needs an ADMIN_TOKEN", "ADMIN_TOKEN"},
 		{token || !bool(c.Admin.LocalToken), "ADMIN_LOCAL_TOKEN", "needs an ADMIN_TOKEN", "ADMIN_TOKEN"},
+		{c.Front.Tags != "off" || len(c.Front.PurgeURLs) == 0, "PURGE_URLS", "needs CACHE_TAGS", "CACHE_TAGS"},
+		{len(c.Front.PurgeURLs) == 0 || c.Front.names("{tags"), "PURGE_HEADERS", "must name the tags there or in PURGE_BODY: {tags}, {tags_comma} or {tags_json}", "PURGE_BODY"},
+		{len(c.Front.PurgeURLs) == 0 || !c.Front.names("{token}") || c.Front.Token != "", "PURGE_HEADERS", "contains {token} there or in PURGE_BODY, and needs a PURGE_TOKEN", "PURGE_TOKEN"},
+		{c.Front.MaxAge > 0 || c.Front.StaleIfError == 0, "CDN_STALE_IF_ERROR", "needs a CDN_MAX_AGE", "CDN_MAX_AGE"},
 		{base || c.StaticDir == "", "STATIC_DIR", "needs a BASE_PATH for the site to be under", "BASE_PATH"},
 		{old || c.Legacy.Source == "store", "SOURCE", "needs a LEGACY_URL", "LEGACY_URL"},
 		{old || !c.Legacy.hasOtherRoutes(), "SOURCE_ROUTES", "needs a LEGACY_URL", "LEGACY_URL"},

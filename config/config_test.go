@@ -122,6 +122,14 @@ func TestKeysReachTheirFields(t *testing.T) {
 		{"FILL_TIMEOUT", "10.001s", 10001 * time.Millisecond, func(c Config) any { return c.Cache.FillTimeout }},
 		{"WAIT_TIMEOUT", "7s", 7 * time.Second, func(c Config) any { return c.Cache.WaitTimeout }},
 		{"SHARED_CACHE", "rediss://u:p@h:1/2?addr=i:3&master_set=m", Secret("rediss://u:p@h:1/2?addr=i:3&master_set=m"), func(c Config) any { return c.Cache.Shared }},
+		{"CACHE_TAGS", "XKey", "xkey", func(c Config) any { return c.Front.Tags }},
+		{"CDN_MAX_AGE", "1h", time.Hour, func(c Config) any { return c.Front.MaxAge }},
+		{"CDN_STALE_IF_ERROR", "24h", 24 * time.Hour, func(c Config) any { return c.Front.StaleIfError }},
+		{"PURGE_URLS", "http://127.0.0.1:6081/, https://cdn.example/zones/1?x=y,", []string{"http://127.0.0.1:6081/", "https://cdn.example/zones/1?x=y"}, func(c Config) any { return c.Front.PurgeURLs }},
+		{"PURGE_METHOD", "POST", "POST", func(c Config) any { return c.Front.Method }},
+		{"PURGE_HEADERS", "Surrogate-Key:{tags} ; Fastly-Key: {token};", fields{"Surrogate-Key: {tags}", "Fastly-Key: {token}"}, func(c Config) any { return c.Front.Headers }},
+		{"PURGE_BODY", `{"tags":[{tags_json}]}`, `{"tags":[{tags_json}]}`, func(c Config) any { return c.Front.Body }},
+		{"PURGE_TOKEN", "s3cr3t", Secret("s3cr3t"), func(c Config) any { return c.Front.Token }},
 		{"LEGACY_URL", "https://old.example:81/api/", "https://old.example:81/api", func(c Config) any { return c.Legacy.URL }},
 		{"TRUSTED_PROXIES", "10.1.2.3, fd00::/8", []netip.Prefix{netip.MustParsePrefix("10.1.2.3/32"), netip.MustParsePrefix("fd00::/8")}, func(c Config) any { return c.TrustedProxies }},
 		{"CLIENT_LIMITS", "costly=4, requests=0", ClientLimits{Quick: 512, Heavy: 64, Costly: 4}, func(c Config) any { return c.ClientLimits }},
@@ -139,10 +147,12 @@ func TestKeysReachTheirFields(t *testing.T) {
 	}
 	tested := []string{envFileName}
 	needs := map[string]map[string]string{ // keys that a key requires
-		"DATABASE_TLS_CA":   {"DATABASE_TLS": "verify"},
-		"DATABASE_TLS_CERT": {"DATABASE_TLS": "required", "DATABASE_TLS_CERT": "/c.pem", "DATABASE_TLS_KEY": "/k.pem"},
-		"DATABASE_TLS_KEY":  {"DATABASE_TLS": "required", "DATABASE_TLS_CERT": "/c.pem", "DATABASE_TLS_KEY": "/k.pem"},
-		"ADMIN_LOCAL_TOKEN": {"ADMIN_TOKEN": "0123456789abcdef"},
+		"PURGE_URLS":         {"CACHE_TAGS": "xkey"},
+		"CDN_STALE_IF_ERROR": {"CDN_MAX_AGE": "1m"},
+		"DATABASE_TLS_CA":    {"DATABASE_TLS": "verify"},
+		"DATABASE_TLS_CERT":  {"DATABASE_TLS": "required", "DATABASE_TLS_CERT": "/c.pem", "DATABASE_TLS_KEY": "/k.pem"},
+		"DATABASE_TLS_KEY":   {"DATABASE_TLS": "required", "DATABASE_TLS_CERT": "/c.pem", "DATABASE_TLS_KEY": "/k.pem"},
+		"ADMIN_LOCAL_TOKEN":  {"ADMIN_TOKEN": "0123456789abcdef"},
 	}
 	for _, tt := range tests {
 		tested = append(tested, tt.key)
@@ -272,6 +282,8 @@ func TestBadValues(t *testing.T) {
 		source        = "must be store, legacy or auto"
 		errorShare    = "must be a percentage from 0.1% to 100%"
 		slowdown      = "must be a number from 1.5 to 1000, or 0"
+		purgeURLs     = "must be http://host:port or https://host:port, perhaps with a path, but without user or fragment, or several, comma separated"
+		purgeFields   = "must be header fields like Authorization: Bearer {token}, separated by semicolons"
 		sample        = "must be a percentage from 0% to 100%"
 		path          = "must be a path without control characters"
 	)
@@ -387,6 +399,18 @@ func TestBadValues(t *testing.T) {
 		{"SHUTDOWN_TIMEOUT", "1.5", atLeast1},
 		{"CACHE_MAX_AGE", "1500ms", "must be whole seconds, such as 30s"},
 		{"CACHE_MAX_AGE", "-5", seconds},
+		{"CACHE_TAGS", "on", "must be off, surrogate-key, xkey or cache-tag"},
+		{"CDN_MAX_AGE", "1.5s", "must be whole seconds, such as 30s"},
+		{"PURGE_URLS", "127.0.0.1:6081", purgeURLs},
+		{"PURGE_URLS", "ftp://a", purgeURLs},
+		{"PURGE_URLS", "http://a#b", purgeURLs},
+		{"PURGE_URLS", "http://a,http://a", "names a URL twice"},
+		{"PURGE_METHOD", "purge", "must be a method in capital letters, such as PURGE or POST"},
+		{"PURGE_HEADERS", "no colon", purgeFields},
+		{"PURGE_HEADERS", "a b: c", purgeFields},
+		{"PURGE_HEADERS", "a: b\r\nc: d", purgeFields},
+		{"PURGE_HEADERS", "a: {tag}", "must have no other placeholders than {tags}, {tags_comma}, {tags_json} and {token}; {tag} is none"},
+		{"PURGE_BODY", "{url}", "must have no other placeholders than {tags}, {tags_comma}, {tags_json} and {token}; {url} is none"},
 		{"CACHE_STALE_WHILE_REVALIDATE", "0.5s", "must be whole seconds, such as 30s"},
 		{"FILL_TIMEOUT", "0", atLeast1},
 		{"WAIT_TIMEOUT", "0", atLeast1},
@@ -538,6 +562,15 @@ func TestRelations(t *testing.T) {
 			`DATABASE_TLS_KEY="/k" (flag --database-tls-key): needs a DATABASE_TLS_CERT, which is empty (default)`},
 		{"a certificate without TLS", map[string]string{"DATABASE_TLS_CERT": "/c", "DATABASE_TLS_KEY": "/k"},
 			`DATABASE_TLS_CERT="/c" (flag --database-tls-cert): needs DATABASE_TLS, which is off (default)`},
+		{"purges of answers without tags", map[string]string{"PURGE_URLS": "http://a"},
+			`PURGE_URLS="http://a" (flag --purge-urls): needs CACHE_TAGS, which is off (default)`},
+		{"purges that name no tag", map[string]string{"PURGE_URLS": "http://a", "CACHE_TAGS": "xkey", "PURGE_HEADERS": "X-All: 1", "PURGE_BODY": "all"},
+			`PURGE_HEADERS="X-All: 1" (flag --purge-headers): must name the tags there or in PURGE_BODY: {tags}, {tags_comma} or {tags_json}, which is all (flag --purge-body)`},
+		{"purges without a token", map[string]string{"PURGE_URLS": "http://a", "CACHE_TAGS": "xkey", "PURGE_HEADERS": "Key: {token}", "PURGE_BODY": "{tags}"},
+			`PURGE_HEADERS="Key: {token}" (flag --purge-headers): contains {token} there or in PURGE_BODY, and needs a PURGE_TOKEN, which is (not set) (default)`},
+		{"purges by a body", map[string]string{"PURGE_URLS": "http://a", "CACHE_TAGS": "xkey", "PURGE_HEADERS": "", "PURGE_BODY": "{tags_comma}"}, ""},
+		{"an age after no age", map[string]string{"CDN_STALE_IF_ERROR": "1s"},
+			`CDN_STALE_IF_ERROR="1s" (flag --cdn-stale-if-error): needs a CDN_MAX_AGE, which is 0s (default)`},
 		{"no site and no path", map[string]string{"BASE_PATH": ""}, ""},
 		{"no old API for all", map[string]string{"SOURCE": "legacy", "LEGACY_URL": ""},
 			`SOURCE="legacy" (flag --source): needs a LEGACY_URL, which is empty (flag --legacy-url)`},
@@ -704,10 +737,11 @@ func TestStringReadsBack(t *testing.T) {
 		"DATABASE_SOCKET": "", "DATABASE_USER": `o'ne \" two #3`, "DATABASE_NAME": `back\slash`, "MEMORY_LIMIT": "157286401",
 		"GENERATION_POLL": "1h0m0.5s", "TRUSTED_PROXIES": "10.1.2.3, fd00::/8", "STATIC_DIR": "/srv/it's # a site", "STATE_FILE": "/var/lib/x y",
 		"SOURCE": "Auto", "SOURCE_ROUTES": "/teams/=legacy,/athletes/{athlete_hnd}=store", "LEGACY_TIMEOUT": "1.5s", "LEGACY_MAX_CONNS": "7",
+		"PURGE_HEADERS": `A: "{tags}"; B: 'x' # y`, "PURGE_BODY": `{"tags":[{tags_json}]}`,
 		"CLIENT_LIMITS": "costly=0,quick=7", "AUTO_MAX_ERRORS": "33.3333333333", "AUTO_MAX_SLOWDOWN": "2.25", "VERIFY_SAMPLE": "0.05%",
 	})
 	text := strings.Replace(cfg.String(), "ENV_FILE=", "# ENV_FILE=", 1)
-	for _, secret := range []string{"ADMIN_TOKEN=", "DATABASE_PASSWORD=", "SHARED_CACHE="} {
+	for _, secret := range []string{"ADMIN_TOKEN=", "DATABASE_PASSWORD=", "SHARED_CACHE=", "PURGE_TOKEN="} {
 		text = strings.Replace(text, secret, "# "+secret, 1)
 	}
 	again := load(t, map[string]string{"ENV_FILE": writeEnvFile(t, text)})

@@ -29,6 +29,7 @@ const (
 	server   = "Server"
 	database = "Database"
 	caching  = "Cache"
+	inFront  = "Caches in front"
 	legacy   = "Legacy API"
 
 	envFileName = "ENV_FILE"
@@ -139,6 +140,23 @@ var keys = []Key{
 		bind(func(c *Config) *duration { return &c.Cache.WaitTimeout }, "duration", durationFrom(time.Millisecond))},
 	{"SHARED_CACHE", caching, "", "Redis or Valkey in which several proxies share answers: redis://user:password@host:6379/0, rediss:// or unix:///path; empty for none",
 		bind(func(c *Config) *Secret { return &c.Cache.Shared }, "url", parseShared)},
+
+	{"CACHE_TAGS", inFront, "off", "header that names each answer's route, tables and scope for caches in front: off, surrogate-key, xkey or cache-tag",
+		bind(func(c *Config) *string { return &c.Front.Tags }, "header", parseTags)},
+	{"CDN_MAX_AGE", inFront, "0s", "max-age in CDN-Cache-Control, for caches in front, in whole seconds; 0s for no such header",
+		bind(func(c *Config) *duration { return &c.Front.MaxAge }, "duration", parseSeconds)},
+	{"CDN_STALE_IF_ERROR", inFront, "0s", "stale-if-error in CDN-Cache-Control, in whole seconds: caches in front may serve their copies for this time while the proxy fails",
+		bind(func(c *Config) *duration { return &c.Front.StaleIfError }, "duration", parseSeconds)},
+	{"PURGE_URLS", inFront, "", "caches in front to purge by tag when answers change, comma separated; empty for none",
+		bind(func(c *Config) *[]string { return &c.Front.PurgeURLs }, "urls", parsePurgeURLs)},
+	{"PURGE_METHOD", inFront, "PURGE", "method of the requests to PURGE_URLS",
+		bind(func(c *Config) *string { return &c.Front.Method }, "method", parseMethod)},
+	{"PURGE_HEADERS", inFront, "xkey-purge: {tags}", "header fields of the requests to PURGE_URLS, separated by semicolons, with {tags}, {tags_comma}, {tags_json} and {token}",
+		bind(func(c *Config) *fields { return &c.Front.Headers }, "fields", parseFields)},
+	{"PURGE_BODY", inFront, "", "body of the requests to PURGE_URLS, with the same placeholders",
+		bind(func(c *Config) *string { return &c.Front.Body }, "text", parseBody)},
+	{"PURGE_TOKEN", inFront, "", "secret that stands for {token} in PURGE_HEADERS and PURGE_BODY; best kept out of flags, which other users can see",
+		bind(func(c *Config) *Secret { return &c.Front.Token }, "token", parseSecretToken)},
 
 	{"LEGACY_URL", legacy, "http://127.0.0.1:8001", "old API, for requests that the proxy does not answer itself; empty for none",
 		bind(func(c *Config) *string { return &c.Legacy.URL }, "url", parseLegacyURL)},

@@ -284,6 +284,8 @@ func show(value any) string {
 	switch v := value.(type) {
 	case []string:
 		return strings.Join(v, ",")
+	case fields:
+		return strings.Join(v, "; ")
 	case []netip.Prefix:
 		var texts []string
 		for _, p := range v {

@@ -42,6 +42,25 @@ func TestHitAllocs(t *testing.T) {
 	}
 }
 
+// TestTaggedHitAllocs: nor does an answer with the fields for caches in front.
+func TestTaggedHitAllocs(t *testing.T) {
+	p := taggedProxy(t, 12<<10)
+	ctx := requestCtx("GET", siteTarget, "Accept-Encoding", "gzip")
+	hit := func() { ctx.Response.Reset(); ctx.ResetUserValues(); p.handle(ctx) }
+	hit()
+	hit()
+	if n := testing.AllocsPerRun(200, hit); n > 0 {
+		t.Errorf("%v allocations", n)
+	}
+	request := requestText(siteTarget, []string{"Accept-Encoding", "gzip"})
+	connection := func(requests int) float64 {
+		return testing.AllocsPerRun(5, func() { p.server.ServeConn(&repeating{request: request, left: requests}) })
+	}
+	if one, many := connection(1), connection(1001); many > one+50 {
+		t.Errorf("%v allocations for 1 request, %v for 1001", one, many)
+	}
+}
+
 // TestFastPathAllocs: nor does one by the fast path.
 func TestFastPathAllocs(t *testing.T) {
 	for _, hit := range hits {

@@ -25,9 +25,14 @@ const siteTarget = "/iz/xcri/api/athletes/?season_year=2025&division=2030&gender
 
 // benchProxy returns a proxy whose answers all have the same size. It holds the answer
 // to siteTarget, which no longer changes.
-func benchProxy(b testing.TB, size int) *Proxy {
+func benchProxy(b testing.TB, size int) *Proxy { return benchProxyFor(b, size, reply.Reuse{}) }
+
+// taggedProxy is a benchProxy whose answers have the fields for caches in front.
+func taggedProxy(b testing.TB, size int) *Proxy { return benchProxyFor(b, size, cdn) }
+
+func benchProxyFor(b testing.TB, size int, reuse reply.Reuse) *Proxy {
 	body := proxytest.List(size)
-	p, err := New(Options{Generations: generation.Options{Pages: []string{"/athletes/?season_year=2025&division=2030&gender=M&limit=50000"}}, BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
+	p, err := New(Options{Reuse: reuse, Generations: generation.Options{Pages: []string{"/athletes/?season_year=2025&division=2030&gender=M&limit=50000"}}, BasePath: "/iz/xcri", Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		return store.Answer{Status: 200, Body: body}, nil
 	}}})
 	if err != nil {
@@ -123,6 +128,21 @@ func BenchmarkHit(b *testing.B) {
 			if came.Load() > 0 {
 				b.Fatal("the handler answered")
 			}
+		})
+	}
+}
+
+// BenchmarkTaggedHit measures a hit with the fields for caches in front, by the fast path.
+func BenchmarkTaggedHit(b *testing.B) {
+	for _, hit := range hits {
+		p := taggedProxy(b, hit.size)
+		for range 3 {
+			p.handle(requestCtx("GET", siteTarget, append(browserHeaders, hit.headers...)...))
+		}
+		b.Run(hit.name+"/fast", func(b *testing.B) {
+			request := requestText(siteTarget, append(browserHeaders, hit.headers...))
+			b.ReportAllocs()
+			p.server.ServeConn(&repeating{request: request, left: b.N})
 		})
 	}
 }

@@ -54,6 +54,9 @@ func (f *fastPath) answer(dst []byte, h *wire.Head) (header []byte, v *cache.Var
 	if header, v = f.prepare(dst, h, e, now); header == nil {
 		return nil, nil, false
 	}
+	if known.tags != nil {
+		header = f.p.copies.AppendField(header, known.tags, e)
+	}
 	f.p.cache.Count(&known.ref)
 	counted.Answered(cache.Hit, time.Since(now))
 	return header, v, true

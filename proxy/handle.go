@@ -122,6 +122,7 @@ func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, m *route.Match) {
 		return
 	}
 	t := &target{route: m.Route, ref: cache.Ref{Key: string(key)}}
+	t.tags = p.copies.Tags(t.ref.Key)
 	if p.serveTarget(ctx, t) == cache.Hit {
 		p.targets.Put(ctx.RequestURI(), t)
 	}
@@ -132,6 +133,7 @@ func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, m *route.Match) {
 type target struct {
 	route *route.Route
 	ref   cache.Ref
+	tags  []byte // for caches in front, but for the minute of the fill; nil means none
 }
 
 // serveTarget answers from the cache, which fills a missing entry.
@@ -139,6 +141,9 @@ func (p *Proxy) serveTarget(ctx *fasthttp.RequestCtx, known *target) cache.Outco
 	entry, outcome, err := p.answer(ctx, &known.ref)
 	for err == nil && !p.respond(ctx, entry, outcome) {
 		entry, outcome, err = p.answer(ctx, &known.ref) // the entry has left the cache
+	}
+	if err == nil {
+		p.copies.Mark(ctx, known.tags, entry, outcome)
 	}
 	if t := p.traceOf(ctx, outcome); t != nil {
 		t.Outcome, t.Route, t.Key = outcome.String(), known.route.Path(), known.ref.Key

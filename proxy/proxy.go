@@ -21,10 +21,12 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/copies"
 	"github.com/lewistv/xcri-proxy/proxy/cors"
 	"github.com/lewistv/xcri-proxy/proxy/fault"
 	"github.com/lewistv/xcri-proxy/proxy/files"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
+	"github.com/lewistv/xcri-proxy/proxy/front"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/health"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
@@ -89,8 +91,11 @@ type Options struct {
 	// TrustedProxies are the proxies whose reports of the client's address are
 	// accepted.
 	TrustedProxies visitor.Trust
-	// Reuse configures how long clients may reuse the answers.
+	// Reuse configures how long clients, and caches in front, may reuse the answers.
 	Reuse reply.Reuse
+	// Front configures the purges of caches in front: URLs and Request. New sets the other
+	// fields. Without URLs there are no purges.
+	Front front.Options
 	Limits
 	// Trace configures the reports of requests: Slow and Log. New sets the other fields.
 	Trace trace.Options
@@ -163,6 +168,7 @@ type serving struct {
 	server  *wire.Server
 	private *wire.Server            // of the admin pages' own listener
 	handler fasthttp.RequestHandler // handle
+	copies  *copies.Copies          // in caches in front
 	// stopping is set from the call of Drain or Shutdown on.
 	stopping atomic.Bool
 }
@@ -215,6 +221,9 @@ func New(opts Options) (*Proxy, error) {
 		OnPanic: func() { p.metrics.Panics.Add(1) }, Logger: opts.Logger,
 	})
 	var err error
+	if p.copies, err = copies.New(copies.Options{Headers: p.headers, Routes: p.router, Front: opts.Front, Refills: opts.Legacy != nil, Events: p.events, Logger: opts.Logger}); err != nil {
+		return nil, err
+	}
 	if p.origins, err = origin.New(p.originOptions()); err != nil {
 		return nil, err
 	}
@@ -222,6 +231,7 @@ func New(opts Options) (*Proxy, error) {
 	if p.cache, err = cache.New(p.cacheOptions()); err != nil {
 		return nil, err
 	}
+	p.copies.Follow(p.cache)
 	p.generations = generation.New(p.generationOptions())
 	p.health = health.New(health.Options{
 		Ping: opts.Origin.Ping, Paused: p.maintenance.On, Tables: p.tables,
@@ -256,7 +266,7 @@ func (p *Proxy) cacheOptions() cache.Options {
 		o.Shrink = content.Shrinker(p.opts.Memory)
 		o.Shrink.Idle = idle
 	}
-	o.OnPurge, o.Logger = p.opts.Generations.OnPublish, p.opts.Logger
+	o.OnPurge, o.Logger = p.copies.OnPurge(p.opts.Generations.OnPublish), p.opts.Logger
 	o.Lane = func(key string) (cache.Lane, string) { return laneOf(p.router, key) }
 	return o
 }
@@ -269,6 +279,7 @@ func (p *Proxy) generationOptions() generation.Options {
 		o.Changes.OnUnstamped = func(table string) { go p.admin.TableChanged(table) }
 	}
 	o.Paused, o.OnPublish, o.Logger = p.maintenance.On, p.published(o.OnPublish), p.opts.Logger
+	o.OnStale = p.copies.Stale
 	return o
 }
 
@@ -279,7 +290,7 @@ func (p *Proxy) newAdmin() *admin.Admin {
 		Sources: admin.Sources{
 			Store: opts.Origin, Legacy: opts.Legacy, Origins: p.origins, Verify: p.verify, OnSourceChange: p.moved,
 		},
-		Resources: admin.Resources{Memory: opts.Memory, Requests: opts.Requests, Connections: func() wire.Stats { return p.server.Stats() }},
+		Resources: admin.Resources{Memory: opts.Memory, Requests: opts.Requests, Fronts: p.copies.Purger(), Connections: func() wire.Stats { return p.server.Stats() }},
 		Site:      opts.Site, Preload: opts.Preload, Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Shares: p.shares,
 		Generations: p.generations, Maintenance: p.maintenance, Fleet: p.fleet, Events: p.events, Slowest: p.slowest, Log: p.opts.Trace.Log, Tail: p.tail, Version: opts.Version, Logger: opts.Logger,
 	})
@@ -291,6 +302,7 @@ func (p *Proxy) Run(ctx context.Context) {
 	var workers sync.WaitGroup
 	workers.Go(func() { p.generations.Run(ctx) })
 	workers.Go(func() { p.verify.Run(ctx) })
+	workers.Go(func() { p.copies.Purger().Run(ctx) })
 	workers.Go(func() { p.admin.Run(ctx) })
 	if p.fleet != nil {
 		workers.Go(func() { p.fleet.Run(ctx) })

@@ -39,6 +39,7 @@ func (p *Proxy) followEvents(list *events.List) {
 	p.outage.OnChange(func(cause error) {
 		if cause == nil {
 			list.Add(events.Back, "the database is back")
+			p.copies.Back()
 			return
 		}
 		list.Add(events.Outage, "the database is down: "+cause.Error())

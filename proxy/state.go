@@ -49,6 +49,7 @@ func (p *Proxy) moved(routes []*route.Route) (purged int, unkept error) {
 			of[r] = true
 		}
 		purged = p.cache.Purge(func(e *cache.Entry) bool { return of[p.router.Of(e.Key)] }, false)
+		p.copies.Moved(routes)
 		p.generations.Refill()
 	}
 	return purged, p.state.change(func(s *State) { s.Sources = p.origins.Overrides() })

@@ -17,6 +17,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
+	"github.com/lewistv/xcri-proxy/proxy/front"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
@@ -99,6 +100,7 @@ type Sources struct {
 type Resources struct {
 	Memory   *memfile.Memory
 	Requests *budget.Budget
+	Fronts   *front.Purger // nil if there are no caches in front to purge
 	// Connections counts the connections of clients.
 	Connections func() wire.Stats
 }

@@ -128,6 +128,7 @@ func (a *Admin) servePurge(ctx *fasthttp.RequestCtx) {
 	}
 	purged := 0
 	a.act(fleet.Purge, req, req.Local, true, func() error { purged = a.opts.Cache.Purge(match, req.Hard); return nil })
+	a.purgeFronts(req)
 	a.opts.Logger.Info("purged", "selector", string(ctx.PostBody()), "entries", purged)
 	a.opts.Events.Add(events.Purge, purgeText(purged, req))
 	a.sendJSON(ctx, fasthttp.StatusOK, api.Purged{Purged: purged})

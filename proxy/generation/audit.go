@@ -75,6 +75,7 @@ func (w *Watcher) age(now time.Time) (purged int) {
 	for _, name := range store.UncoveredTables() {
 		if t := x.tables[name]; t == nil || !t.seen.Known() {
 			purged += w.purgeReaders(name, false, func(e *cache.Entry) bool { return e.Filled.Before(now) })
+			w.opts.OnStale(Stale{All: true, Table: name})
 		}
 	}
 	return purged

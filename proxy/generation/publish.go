@@ -39,7 +39,9 @@ func (w *Watcher) publish(ctx context.Context, g generation, t *work) error {
 	if err := w.obstacle(ctx, g, set); err != nil {
 		return err
 	}
+	before, _ := w.Published()
 	w.opts.Cache.Publish(g, keys)
+	w.became(before, g.Generation)
 	w.confirm(g.Generation)
 	w.progress.published(g.ID(), set, w.opts.Now())
 	w.requests.published(t, g.ID())

@@ -59,6 +59,9 @@ type Options struct {
 	Ready func(context.Context)
 	// OnPublish is called after each publish of a warm set. It must not block.
 	OnPublish func()
+	// OnStale is called when the cache has made answers stale: after a publish that changes
+	// the generation, and after a change of a table. It must not block; nil means no caller.
+	OnStale func(Stale)
 	// Paused reports whether to send no polls except requested polls; nil means never.
 	Paused func() bool
 	// Now returns the time; nil means time.Now.
@@ -81,6 +84,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnPublish == nil {
 		o.OnPublish = func() {}
+	}
+	if o.OnStale == nil {
+		o.OnStale = func(Stale) {}
 	}
 	if o.Paused == nil {
 		o.Paused = func() bool { return false }

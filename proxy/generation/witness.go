@@ -315,6 +315,7 @@ func (w *Watcher) settle(t *table, c change, g *store.Generation, begun time.Tim
 		return err != nil || slices.ContainsFunc(c.scopes, scope.Overlaps)
 	})
 	w.opts.Logger.Info("table changed", "table", t.name, "all_scopes", c.all, "changed_scopes", len(c.scopes), "stale_entries", purged, "dropped_entries", dropped)
+	w.opts.OnStale(Stale{All: c.all, Scopes: c.scopes, Table: t.name, Since: quiet})
 	if t.audit.found || t.settled.Known() && !t.seen.Known() {
 		w.opts.Changes.OnUnstamped(t.name)
 	}

@@ -15,6 +15,7 @@ var (
 	HeaderCacheControl = []byte("Cache-Control")
 	HeaderCacheStatus  = []byte("Cache-Status")
 	HeaderETag         = []byte("Etag")
+	HeaderCDN          = []byte("CDN-Cache-Control")
 	HeaderVary         = []byte("Vary")
 
 	HeaderAcceptEncoding = []byte("Accept-Encoding")
@@ -29,6 +30,9 @@ type Headers struct {
 	// cached are the headers of answers from the cache, by outcome.
 	cached [cache.Outcomes]fasthttp.ResponseHeader
 	hits   [readyAges]fasthttp.ResponseHeader // by age
+	// tags is the name of the field that names an answer's tags; empty means no field.
+	tags []byte
+	cdn  bool
 }
 
 // readyAges is the number of ages, in seconds, for which the header of a hit is made in
@@ -37,11 +41,24 @@ const readyAges = 64
 
 // Reuse says in Cache-Control how long clients may reuse an answer from the cache, and how
 // much longer while they refresh it.
-type Reuse struct{ MaxAge, StaleWhileRevalidate time.Duration }
+type Reuse struct {
+	MaxAge, StaleWhileRevalidate time.Duration
+	CDN                          CDN
+}
+
+// CDN configures the fields for caches in front of the proxy, which can be purged.
+type CDN struct {
+	// MaxAge says in CDN-Cache-Control how long such a cache may reuse a fresh answer;
+	// zero means no such field. StaleIfError is the time after it for which the cache may
+	// reuse the answer while the proxy fails. Source: RFC 9213.
+	MaxAge, StaleIfError time.Duration
+	// Tags is the name of the field that names the tags of an answer; empty means no field.
+	Tags string
+}
 
 // NewHeaders returns the headers of a proxy's answers.
 func NewHeaders(reuse Reuse) *Headers {
-	h := &Headers{}
+	h := &Headers{tags: []byte(reuse.CDN.Tags), cdn: reuse.CDN.MaxAge > 0}
 	for _, kv := range [][2]string{
 		{"X-Content-Type-Options", "nosniff"},
 		{"X-Frame-Options", "DENY"},
@@ -64,6 +81,9 @@ func NewHeaders(reuse Reuse) *Headers {
 		h.cached[o].SetNoDefaultContentType(true)
 		h.cached[o].SetCanonical(HeaderCacheControl, cacheControl)
 		h.cached[o].SetCanonical(HeaderCacheStatus, cacheStatus[o])
+		if h.cdn {
+			h.cached[o].SetCanonical(HeaderCDN, reuse.CDN.control(cache.Outcome(o)))
+		}
 	}
 	for age := range h.hits {
 		h.cached[cache.Hit].CopyTo(&h.hits[age])
@@ -75,6 +95,31 @@ func NewHeaders(reuse Reuse) *Headers {
 func setAge(h *fasthttp.ResponseHeader, age int) {
 	var digits [20]byte
 	h.SetCanonical(HeaderAge, fasthttp.AppendUint(digits[:0], age))
+}
+
+// Tags returns the name of the field that names an answer's tags; empty means no field. It
+// must not be changed.
+func (h *Headers) Tags() []byte { return h.tags }
+
+// KeepOut forbids caches in front to store an answer.
+func (h *Headers) KeepOut(to *fasthttp.ResponseHeader) {
+	if h.cdn {
+		to.SetCanonical(HeaderCDN, noStore)
+	}
+}
+
+var noStore = []byte("no-store")
+
+// control returns the value of CDN-Cache-Control. A stale answer is never stored: the purge
+// that followed it is over.
+func (c CDN) control(o cache.Outcome) []byte {
+	switch {
+	case o == cache.Stale, o == cache.StaleError:
+		return noStore
+	case c.StaleIfError > 0:
+		return fmt.Appendf(nil, "max-age=%d, stale-if-error=%d", int(c.MaxAge.Seconds()), int(c.StaleIfError.Seconds()))
+	}
+	return fmt.Appendf(nil, "max-age=%d", int(c.MaxAge.Seconds()))
 }
 
 // cacheControl returns the value of Cache-Control. Without an age a browser asks each time

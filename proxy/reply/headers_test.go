@@ -41,7 +41,7 @@ func TestCacheControl(t *testing.T) {
 		{0, time.Minute, "public, max-age=0, stale-while-revalidate=60"},
 		{time.Minute, 5 * time.Minute, "public, max-age=60, stale-while-revalidate=300"},
 	} {
-		if got := string(Reuse{tt.maxAge, tt.stale}.cacheControl()); got != tt.want {
+		if got := string(Reuse{MaxAge: tt.maxAge, StaleWhileRevalidate: tt.stale}.cacheControl()); got != tt.want {
 			t.Errorf("%v, %v: %s, want %s", tt.maxAge, tt.stale, got, tt.want)
 		}
 	}

@@ -31,7 +31,7 @@ cache/snapshot: cache cache/atomicfile
 cache/turns:
 cmd/internal/accesslog: cmd/internal/flock cmd/internal/queue proxy/admin/api
 cmd/internal/adminclient: config proxy/admin/api
-cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/accesslog cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/fleet proxy/fleet/redis proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/preload proxy/reply proxy/share proxy/site proxy/trace store
+cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/accesslog cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/fleet proxy/fleet/redis proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/preload proxy/reply proxy/share proxy/site proxy/trace store
 cmd/internal/cgroup:
 cmd/internal/console:
 cmd/internal/exit: cmd/internal/adminclient
@@ -70,9 +70,9 @@ cmd/xcri-soak/internal/judge:
 cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measure cmd/xcri-soak/internal/judge
 config:
 config/deploy:
-proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/cors proxy/events proxy/fault proxy/files proxy/fleet proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/copies proxy/cors proxy/events proxy/fault proxy/files proxy/fleet proxy/front proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
-proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/admin/selector proxy/budget proxy/events proxy/fleet proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/admin/selector proxy/budget proxy/events proxy/fleet proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
 proxy/admin/condition: cache proxy/admin/api proxy/maintenance proxy/metrics proxy/origin store
 proxy/admin/gate: proxy/visitor
@@ -83,6 +83,7 @@ proxy/admin/selector: cache proxy/admin/api proxy/route store
 proxy/budget:
 proxy/compare:
 proxy/content: cache cache/memfile
+proxy/copies: cache proxy/events proxy/front proxy/generation proxy/reply proxy/route
 proxy/cors:
 proxy/events:
 proxy/fault: cache proxy/legacy proxy/maintenance proxy/share store
@@ -90,6 +91,7 @@ proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send prox
 proxy/fleet: cache cache/snapshot proxy/metrics
 proxy/fleet/fleettest: proxy/fleet
 proxy/fleet/redis: proxy/fleet
+proxy/front: store
 proxy/generation: cache proxy/route store
 proxy/health: proxy/reply
 proxy/legacy: proxy/budget proxy/visitor
@@ -104,6 +106,7 @@ proxy/proxytest/nginx: store/storetest/need
 proxy/proxytest/oldapi: store/storetest
 proxy/proxytest/promtext:
 proxy/proxytest/redisserver: store/storetest/need
+proxy/proxytest/varnish: store/storetest/need
 proxy/reply: cache store/jsontext
 proxy/route: store store/jsontext
 proxy/send: cache proxy/budget proxy/content proxy/metrics proxy/reply proxy/wire

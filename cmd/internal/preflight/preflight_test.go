@@ -327,6 +327,7 @@ func TestRehearsalSharesNothing(t *testing.T) {
 	if files < 4 {
 		t.Errorf("%d settings of files", files)
 	}
+	settings["CACHE_TAGS"], settings["PURGE_URLS"] = "xkey", "http://cdn.example/var/lib/"
 	cfg := forRehearsal(configOf(t, settings), 8)
 	for line := range strings.Lines(cfg.String()) {
 		if strings.Contains(line, "/var/lib/") || strings.Contains(line, ":8000") || strings.HasPrefix(line, "ADMIN_ADDR=1") {

@@ -60,6 +60,7 @@ func forRehearsal(cfg config.Config, room int) config.Config {
 	cfg.Cache.File, cfg.StateFile, cfg.HistoryFile, cfg.PIDFile, cfg.Access.Log = "", "", "", "", ""
 	cfg.Cache.Shared = ""
 	cfg.Legacy.Source, cfg.Legacy.Routes, cfg.Legacy.VerifySample = "store", nil, 0
+	cfg.Front.PurgeURLs = nil
 	// The connections of the checks before are open, too.
 	cfg.Database.MaxConns = max(1, min(cfg.Database.MaxConns, room-1))
 	return cfg

@@ -38,6 +38,7 @@ type Program struct {
 type Traffic struct {
 	Requests Requests         `json:"requests"`
 	Routes   map[string]Route `json:"routes"`
+	Fronts   []Front          `json:"fronts"` // caches in front that are purged by tag
 }
 
 // Origins describes the connections to both origins.

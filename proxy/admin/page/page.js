@@ -181,6 +181,7 @@ function showStats() {
   showRoutes();
   showHottest();
   showShelves();
+  showFronts();
   showStatuses();
   showSlowest();
   showEvents();
@@ -348,6 +349,13 @@ function showShelves() {
   const list = Object.entries(stats.cache.shelves).sort(([a], [b]) => order.indexOf(a) - order.indexOf(b));
   rows(byId('shelves'), list, ([name, s]) => [make('span', {}, name), meter(share(s.bytes, s.budget), ''), [s.bytes, 'bytes'], [s.budget, 'bytes'],
     [s.entries, 'count'], [s.evicted, 'count'], [s.rejected, 'count'], [s.too_large, 'count', true], [s.dropped, 'count']]);
+}
+
+function showFronts() {
+  byId('fronts-section').hidden = stats.fronts.length === 0;
+  rows(byId('fronts'), stats.fronts, (f) => [make('code', {}, f.name), [f.pending_tags, 'count', true], [f.pending_since, 'moment'], [f.repeating_tags, 'count'],
+    [f.purges, 'count'], [f.purged_tags, 'count'], [f.purged_at, 'moment'], [f.failures, 'count', true], [f.failed_at, 'moment'],
+    [f.widened, 'count'], [f.error || null, 'text']]);
 }
 
 function showStale() {

@@ -116,6 +116,7 @@ func (m *metricsText) stats(s api.Stats) {
 		m.add("", float64(hot.Asked), "rank", strconv.Itoa(i+1))
 	}
 	m.verify(s.Verify)
+	m.fronts(s.Fronts)
 	m.one("xcri_pool_limit", gauge, "Most connections to the database.", float64(s.Pool.Limit))
 	m.one("xcri_pool_open", gauge, "Connections to the database that are open.", float64(s.Pool.Open))
 	m.one("xcri_pool_in_use", gauge, "Connections to the database that are in use.", float64(s.Pool.InUse))

@@ -23,13 +23,20 @@ const patience = 20 * time.Second
 // installed nginx the test is skipped, or fails in CI.
 func Start(t testing.TB, conf string) (url string) {
 	t.Helper()
+	return StartWith(t, func(_, addr string) string { return "server {\n\t\tlisten " + addr + ";\n\t\t" + conf + "\n\t}" })
+}
+
+// StartWith is like Start for a whole http block: conf returns its text for a folder that
+// the workers may write to, and for the address to listen at.
+func StartWith(t testing.TB, conf func(dir, addr string) string) (url string) {
+	t.Helper()
 	bin := need.Program(t, "nginx", "nginx-light")
 	dir, err := os.MkdirTemp("", "xcri-nginx-") // for the account of the workers
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	if err := os.Chmod(dir, 0o755); err != nil {
+	if err := os.Chmod(dir, 0o777); err != nil {
 		t.Fatal(err)
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -38,7 +45,7 @@ func Start(t testing.TB, conf string) (url string) {
 	}
 	addr := ln.Addr().String()
 	ln.Close()
-	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(config(dir, addr, conf)), 0o644); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, "nginx.conf"), []byte(config(dir, conf(dir, addr))), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	cmd := exec.Command(bin, "-p", dir, "-e", filepath.Join(dir, "error.log"), "-c", filepath.Join(dir, "nginx.conf"))
@@ -72,8 +79,8 @@ func Start(t testing.TB, conf string) (url string) {
 	}
 }
 
-// config returns a complete configuration around the server's.
-func config(dir, addr, conf string) string {
+// config returns a complete configuration around the http block's.
+func config(dir, conf string) string {
 	user := ""
 	if os.Geteuid() == 0 {
 		user = "user www-data;\n"
@@ -90,10 +97,7 @@ http {
 	fastcgi_temp_path %[2]s/fastcgi;
 	uwsgi_temp_path %[2]s/uwsgi;
 	scgi_temp_path %[2]s/scgi;
-	server {
-		listen %[3]s;
-		%[4]s
-	}
+	%[3]s
 }
-`, user, dir, addr, conf)
+`, user, dir, conf)
 }
