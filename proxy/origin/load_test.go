@@ -40,7 +40,7 @@ func TestOfTheRequest(t *testing.T) {
 		nil: false, errPanic: false,
 		&legacy.StatusError{Status: 500}: true, &legacy.StatusError{Status: 499}: false, &legacy.StatusError{Status: 302}: false,
 		legacy.ErrUnavailable: false, legacy.ErrTimeout: false, legacy.ErrAnswer: false,
-		store.ErrTimeout: false, store.ErrUnavailable: false, store.ErrSetup: false, store.ErrBusy: false,
+		store.ErrTimeout: false, store.ErrUnavailable: false, store.ErrSetup: false, store.ErrBusy: false, store.ErrExhausted: false,
 		context.DeadlineExceeded: false, context.Canceled: false,
 		errors.New("a statement that the database refuses"): true,
 	} {
