@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"cmp"
 	"database/sql"
 	"fmt"
 	"net/http"
@@ -38,7 +39,7 @@ func fleetOptions(t testing.TB, opts Options, db *sql.DB, url string) Options {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { engine.Close(); s.Close() })
-	opts.Origin, opts.Fleet = s, fleet.Options{Engine: engine, Maker: "test", Budget: time.Minute}
+	opts.Origin, opts.Fleet = s, fleet.Options{Engine: engine, Maker: "test", Budget: cmp.Or(opts.Fleet.Budget, time.Minute)}
 	opts.Generations.Changes.Settle = time.Second
 	return opts
 }
