@@ -151,6 +151,10 @@ func TestReadBetweenTruncateAndInsert(t *testing.T) {
 		}
 		return false
 	})
+	if state := get(t, base, "/cache/warm").body; !strings.Contains(state, `"`+table+`: the table is empty"`) {
+		t.Errorf("the state of the warm-up: %s", state)
+	}
+	await(t, "an event of it", func() bool { return strings.Contains(get(t, base, "/cache/stats").body, "new data held back: "+table) })
 	if body := first(answerTo(t, base, cold)); !strings.HasPrefix(body, `{"total":0,`) {
 		t.Fatalf("%.80s", body)
 	}

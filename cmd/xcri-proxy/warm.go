@@ -20,7 +20,8 @@ log.
 Exit status:
   0  published; with --wait-for: the snapshot is published; with --from-log: the
      answers are loaded
-  1  something else went wrong, or it was not finished within --timeout
+  1  something else went wrong, changes of a table are held back, or it was not
+     finished within --timeout
   2  the command line or the configuration is wrong
   3  nothing new; with --wait-for: the snapshot did not appear within --timeout
   4  published, but some answers could not be loaded

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 
@@ -78,7 +79,11 @@ func (a *Admin) noteEvents(now []api.Condition) {
 		a.opts.Events.Add(events.AlarmEnd, "no longer: "+a.alarm)
 		a.alarm = ""
 	}
-	held := a.opts.Generations.Status().Held
+	reasons := a.heldTables()
+	if of := a.opts.Generations.Status().Held; of != "" {
+		reasons = append([]string{of}, reasons...)
+	}
+	held := strings.Join(reasons, "; ")
 	if held != "" && held != a.held {
 		a.opts.Events.Add(events.Held, "new data held back: "+held)
 	}

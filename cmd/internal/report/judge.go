@@ -34,11 +34,7 @@ func (r *Report) judge(maxErrors float64) {
 	if w := r.Now; w != nil {
 		share := errorShare(w)
 		point("errors", share <= maxErrors/100, "%d of %d answers, %.2f %%; the limit is %g %%%s", w.Errors, w.Answers, 100*share, maxErrors, r.was(func(b *api.Window) string { return fmt.Sprintf("%.2f %%", 100*errorShare(b)) }))
-		point("hit ratio", w.HitRatio >= leastHitRatio || w.Requests == 0, "%.1f %% of %d requests; at least %.0f %% is expected%s", 100*w.HitRatio, w.Requests, 100*leastHitRatio, r.was(func(b *api.Window) string { return fmt.Sprintf("%.1f %%", 100*b.HitRatio) }))
-		slower := r.Before != nil && w.P95MS > quickMS && w.P95MS > mostSlowdown*r.Before.P95MS
-		point("latency", !slower, "p50 %.2f ms, p95 %.2f ms, p99 %.2f ms%s", w.P50MS, w.P95MS, w.P99MS, r.was(func(b *api.Window) string {
-			return fmt.Sprintf("%.2f, %.2f and %.2f ms", b.P50MS, b.P95MS, b.P99MS)
-		}))
+		r.judgeRequests(w, point)
 	}
 	p := r.Peaks
 	point("connections", p.PoolLimit == 0 || p.PoolInUse < p.PoolLimit, "at most %d of %d to the database were in use; at most %d requests waited", p.PoolInUse, p.PoolLimit, p.Waiting)
@@ -91,4 +87,18 @@ func (r *Report) down() (sum time.Duration) {
 
 func sortSlow(all []Slow) {
 	slices.SortFunc(all, func(a, b Slow) int { return cmp.Or(cmp.Compare(b.MS, a.MS), cmp.Compare(a.Target, b.Target)) })
+}
+
+// judgeRequests adds the points of the requests for the cache.
+func (r *Report) judgeRequests(w *api.Window, point func(name string, well bool, text string, args ...any)) {
+	if w.Requests == 0 {
+		point("hit ratio", true, "no requests")
+		point("latency", true, "no requests")
+		return
+	}
+	point("hit ratio", w.HitRatio >= leastHitRatio, "%.1f %% of %d requests; at least %.0f %% is expected%s", 100*w.HitRatio, w.Requests, 100*leastHitRatio, r.was(func(b *api.Window) string { return fmt.Sprintf("%.1f %%", 100*b.HitRatio) }))
+	slower := r.Before != nil && w.P95MS > quickMS && w.P95MS > mostSlowdown*r.Before.P95MS
+	point("latency", !slower, "p50 %.2f ms, p95 %.2f ms, p99 %.2f ms%s", w.P50MS, w.P95MS, w.P99MS, r.was(func(b *api.Window) string {
+		return fmt.Sprintf("%.2f, %.2f and %.2f ms", b.P50MS, b.P95MS, b.P99MS)
+	}))
 }

@@ -152,7 +152,7 @@ func (v *view) rates() []line {
 		all = append(all, row("  "+name, outcome(name), l))
 	}
 	return append(all,
-		line{fmt.Sprintf("%-12s %10s %10s %10s %14s", "hit ratio", share(v.hitRatio(0)), share(v.hitRatio(short)), share(v.hitRatio(long)), share(v.now().stats.Requests.HitRatio)), plain},
+		line{fmt.Sprintf("%-12s %10s %10s %10s %14s", "hit ratio", share(v.hitRatio(0)), share(v.hitRatio(short)), share(v.hitRatio(long)), share(hitRatioOf(v.now().stats.Requests.Outcomes))), plain},
 		row("304", func(s *api.Stats) int64 { return s.Requests.NotModified }, plain),
 		row("5xx", serverErrors, bad),
 		row("refused", refused, bad))
@@ -185,6 +185,14 @@ func share(ratio float64) string {
 	return fmt.Sprintf("%.1f %%", 100*ratio)
 }
 
+// percentiles returns percentiles in milliseconds as text.
+func percentiles(p50, p95, p99 float64) string {
+	if p99 == 0 {
+		return "no requests"
+	}
+	return fmt.Sprintf("p50 %.2f ms, p95 %.2f ms, p99 %.2f ms", p50, p95, p99)
+}
+
 // figures are the state of the parts.
 func (v *view) figures() []line {
 	s, latest := &v.now().stats, &v.now().latest
@@ -198,8 +206,8 @@ func (v *view) figures() []line {
 		lanes += fmt.Sprintf("; %s %d, %d queued", lane, s.Cache.Lanes[lane].Running, s.Cache.Lanes[lane].Queued)
 	}
 	return []line{
-		{fmt.Sprintf("%-12s p50 %.2f ms, p95 %.2f ms, p99 %.2f ms in 10 s; p50 %.2f ms, p95 %.2f ms, p99 %.2f ms since start", "latency",
-			latest.All.P50, latest.All.P95, latest.All.P99, s.Requests.Latency.P50MS, s.Requests.Latency.P95MS, s.Requests.Latency.P99MS), plain},
+		{fmt.Sprintf("%-12s %s in 10 s; %s since start", "latency", percentiles(float64(latest.All.P50), float64(latest.All.P95), float64(latest.All.P99)),
+			percentiles(s.Requests.Latency.P50MS, s.Requests.Latency.P95MS, s.Requests.Latency.P99MS)), plain},
 		{fmt.Sprintf("%-12s %d of %d connections in use, at most %d in 10 s; %.1f waits a second", "database", s.Pool.InUse, s.Pool.Limit, latest.PoolInUse, waits), inUse},
 		{fmt.Sprintf("%-12s %d running, %d requests wait%s", "fills", s.Cache.Filling, s.Cache.Waiting, lanes), plain},
 		{fmt.Sprintf("%-12s %.1f a second, %.1f fail, %.1f refreshes", "loads", v.rate(short, func(s *api.Stats) int64 { return s.Cache.Fills }),
@@ -230,7 +238,7 @@ func (v *view) item(i item) line {
 		return line{fmt.Sprintf("%10.0f %8d %-8s %-10s %-16s  %s", f.AgeMS, f.Waiting, f.Phase, f.Lane, f.Client, f.Key), l}
 	}
 	if i.route != nil {
-		return line{fmt.Sprintf("%10.1f %12d %8s %10.2f  %s", i.rate, i.total, share(api.HitRatio(i.route.Outcomes)), i.route.Latency.P99MS, i.name), l}
+		return line{fmt.Sprintf("%10.1f %12d %8s %10.2f  %s", i.rate, i.total, share(hitRatioOf(i.route.Outcomes)), i.route.Latency.P99MS, i.name), l}
 	}
 	return line{fmt.Sprintf("%10.1f %12d %-12s %-6s  %s", i.rate, i.total, i.outcome, i.where, i.name), l}
 }

@@ -110,15 +110,21 @@ func (v *view) hitRatio(period time.Duration) float64 {
 	if before == nil {
 		return -1
 	}
-	counts, all := map[string]int64{}, int64(0)
+	counts := map[string]int64{}
 	for name, n := range v.now().stats.Requests.Outcomes {
 		counts[name] = n - before.stats.Requests.Outcomes[name]
-		all += counts[name]
 	}
-	if all-counts["pass"] <= 0 {
-		return -1
+	return hitRatioOf(counts)
+}
+
+// hitRatioOf is the hit ratio of requests by outcome; -1 without a request.
+func hitRatioOf(outcomes map[string]int64) float64 {
+	for name, n := range outcomes {
+		if name != "pass" && n > 0 {
+			return api.HitRatio(outcomes)
+		}
 	}
-	return api.HitRatio(counts)
+	return -1
 }
 
 // item is a line of a list.

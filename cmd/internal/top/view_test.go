@@ -72,6 +72,22 @@ func TestRates(t *testing.T) {
 	}
 }
 
+// TestScreenWithoutRequests holds that a proxy without requests has neither a hit ratio nor
+// latencies.
+func TestScreenWithoutRequests(t *testing.T) {
+	v := newView("127.0.0.1:8000", Options{Interval: time.Second, Sort: Sorts[0], List: Lists[0]})
+	v.add(sample{at: time.Now(), stats: figures(0)})
+	text := textOf(v, 0)
+	for _, want := range []string{
+		"hit ratio             -          -          -              -\n",
+		"latency      no requests in 10 s; no requests since start\n",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+}
+
 // TestScreen holds the screen of a proxy that is well, and that its height is kept.
 func TestScreen(t *testing.T) {
 	v := viewAfter(30)

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
@@ -226,6 +227,8 @@ func (w *warmer) judge(s *api.WarmState) error {
 		return nil
 	case w.flags.WaitFor != "":
 		return nil // the snapshot existed before
+	case len(s.HeldTables) > 0 && !w.flags.Accept:
+		return exit.Errorf(exit.Runtime, "changes of a table are held back, because they resemble an unfinished import: %s; if the rows are right, warm --accept publishes them", strings.Join(s.HeldTables, "; "))
 	}
 	return exit.Errorf(exit.NothingNew, "nothing new")
 }

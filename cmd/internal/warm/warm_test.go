@@ -6,6 +6,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
 	"github.com/lewistv/xcri-proxy/cmd/internal/console"
+	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
@@ -20,6 +21,24 @@ func TestProgress(t *testing.T) {
 		if out.String() != want {
 			t.Errorf("got %q, want %q", &out, want)
 		}
+	}
+}
+
+// TestHeldTables holds that a change of a table that is held back is a failure, not
+// "nothing new", which a script takes for no error.
+func TestHeldTables(t *testing.T) {
+	w := &warmer{before: &api.WarmState{Current: "a", WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Published: 1}}}}
+	state := &api.WarmState{Current: "a"}
+	if err := w.judge(state); exit.Status(err) != exit.NothingNew {
+		t.Errorf("nothing held: %v", err)
+	}
+	state.HeldTables = []string{"teams: half of its rows are gone"}
+	if err := w.judge(state); exit.Status(err) != exit.Runtime || !strings.Contains(err.Error(), "teams: half of its rows are gone") || !strings.Contains(err.Error(), "warm --accept") {
+		t.Errorf("held: %v", err)
+	}
+	w.flags.Accept = true
+	if err := w.judge(state); exit.Status(err) != exit.NothingNew {
+		t.Errorf("accepted: %v", err)
 	}
 }
 

@@ -82,6 +82,7 @@ type WarmState struct {
 	Current     string     `json:"current_generation"` // published
 	PublishedAt *time.Time `json:"published_at"`
 	DownSince   *time.Time `json:"down_since"`      // null while the database answers
+	HeldTables  []string   `json:"held_tables"`     // changes of tables that are held back, with the reasons
 	Snapshot    string     `json:"newest_snapshot"` // its date
 	// HasSnapshot reports whether the snapshot in the parameter of that name is
 	// published.

@@ -102,7 +102,7 @@ func TestConditions(t *testing.T) {
 		}, "waiting", "bad", "40 of the 60 waiting requests come from 192.0.2.7", "block the address"},
 
 		{"half an import", func(f *Figures) { f.Data.Held, f.Data.HeldSince = "a scope has no rows", f.At }, "held", "warn", "a scope has no rows.", "published 10 min after"},
-		{"rows of a table", func(f *Figures) { f.Data.Tables = []string{"teams: half of its rows are gone"} }, "table_held", "warn", "half of its rows", "--accept"},
+		{"rows of a table", func(f *Figures) { f.Data.Tables = []string{"teams: half of its rows are gone"} }, "table_held", "warn", "half of its rows", "repeat the import if it failed"},
 		{"cache file", func(f *Figures) {
 			f.Failed = []Failure{{Setting: "CACHE", Path: "/var/x", Since: f.At, Error: errors.New("no space left on device")}}
 		}, "file", "warn", "CACHE /var/x: no space left on device.", "df -h"},
@@ -158,6 +158,39 @@ func TestConditions(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestRecovery holds that errors of an outage that has ended are not blamed on an older
+// failure of a load, and that a newer failure is.
+func TestRecovery(t *testing.T) {
+	tracker := NewTracker()
+	at := func(second int, lastError int) api.Condition {
+		f := healthy(second)
+		f.errors(50 * min(second, 20))
+		f.Database.LastError, f.Database.LastAt, f.Database.Route = errors.New("too slow"), noon.Add(time.Duration(lastError)*time.Second), "/teams/"
+		if second >= 10 && second <= 20 {
+			f.down(fmt.Errorf("%w: refused", store.ErrUnavailable))
+		}
+		return tracker.Observe(f)[0]
+	}
+	at(0, 0)
+	if c := at(9, 5); c.Code != "errors" || !strings.Contains(c.Cause, "of /teams/: too slow.") {
+		t.Errorf("before: %+v", c)
+	}
+	at(10, 5)
+	if c := at(20, 5); c.Code != "errors" || !strings.Contains(c.Cause, "The database does not answer: ") {
+		t.Errorf("during: %+v", c)
+	}
+	if c := at(32, 5); c.Code != "errors" || !strings.Contains(c.Cause, "did not answer until 12 s ago: ") || !strings.Contains(c.Cause, "refused. It answers again.") ||
+		c.Visitors != "All pages load again." || !strings.Contains(c.Remedy, "recovered") {
+		t.Errorf("after: %+v", c)
+	}
+	if c := at(33, 33); c.Code != "errors" || !strings.Contains(c.Cause, "of /teams/: too slow.") || !strings.Contains(c.Remedy, "no answer") {
+		t.Errorf("with a newer failure: %+v", c)
+	}
+	if c := at(99, 5); c.Code != "well" {
+		t.Errorf("a minute later: %+v", c)
 	}
 }
 

@@ -34,6 +34,10 @@ func (v *view) diagnose(c *api.Condition) {
 			count(n, "load"), table, plural(n, "has", "have"), span(longest))
 		c.Remedy = "On the database, SHOW FULL PROCESSLIST shows the waiting statements, and which session holds the lock (an import, a backup, an ALTER TABLE). " +
 			"Let it end, or end it with KILL and its ID. The answers follow by themselves."
+	case v.recovers():
+		c.Cause += fmt.Sprintf(" The database did not answer until %s ago: %v. It answers again.", span(v.At.Sub(v.outage.seen)), v.outage.err)
+		c.Visitors = "All pages load again."
+		c.Remedy = "The service has recovered. The errors leave this figure within a minute. The log of the database server says why it stopped."
 	case v.recentError():
 		v.blameLastError(c)
 	case v.Database.Pool.Limit > 0 && v.Database.Pool.InUse >= v.Database.Pool.Limit:
@@ -93,6 +97,12 @@ func (v *view) blameOutage(c *api.Condition) {
 	if errors.Is(d.Error, store.ErrSetup) {
 		c.Remedy = "The error names the cause of the refusal: mend the account, its rights or the table in the database. The proxy tries again by itself; after a change of its own settings, restart it."
 	}
+}
+
+// recovers reports whether an outage has ended within the window, and no load has failed
+// since.
+func (v *view) recovers() bool {
+	return v.outage.err != nil && v.At.Sub(v.outage.seen) <= window && !(v.recentError() && v.Database.LastAt.After(v.outage.seen))
 }
 
 func (v *view) recentError() bool {

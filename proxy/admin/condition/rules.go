@@ -221,7 +221,8 @@ func tableHeld(v *view) *api.Condition {
 		Title:    "Changes of a table are held back",
 		Cause:    strings.Join(v.Data.Tables, "; ") + ".",
 		Visitors: "Visitors get the rows from before the change.",
-		Remedy:   "Check the table. If the rows are right, accept them with: xcri-proxy warm --accept",
+		Remedy: "Check the table, and repeat the import if it failed: complete rows are accepted by themselves. If the rows are right, accept them with the button “Publish it as it is”, or with: xcri-proxy warm --accept. " +
+			"Without action they are accepted " + span(v.Data.HeldFor) + " after they were first seen.",
 	}
 }
 

@@ -29,7 +29,14 @@ type Tracker struct {
 	known   map[string]*spell
 	current []api.Condition
 	// quiet is the end of the last maintenance: errors of before are intended.
-	quiet time.Time
+	quiet  time.Time
+	outage outage
+}
+
+// outage is the last outage of the database: its error, and when it was last seen.
+type outage struct {
+	err  error
+	seen time.Time
 }
 
 // moment holds the counts of one moment.
@@ -50,7 +57,7 @@ func (t *Tracker) Observe(f *Figures) []api.Condition {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.remember(f)
-	v := view{Figures: f, first: &t.past[0]}
+	v := view{Figures: f, first: &t.past[0], outage: t.outage}
 	t.current = nil
 	for _, r := range rules {
 		if c := r.of(&v); c != nil {
@@ -74,6 +81,9 @@ var grade = map[string]int{api.LevelBad: 0, api.LevelWarn: 1, api.LevelGood: 2}
 func (t *Tracker) remember(f *Figures) {
 	if f.Maintenance != nil {
 		t.quiet = f.At
+	}
+	if !f.Database.DownSince.IsZero() {
+		t.outage = outage{f.Database.Error, f.At}
 	}
 	old := slices.IndexFunc(t.past, func(m moment) bool { return f.At.Sub(m.at) <= window && !m.at.Before(t.quiet) })
 	if old < 0 {
@@ -102,7 +112,8 @@ func (t *Tracker) since(code string, now time.Time) *time.Time {
 // view is the figures of a moment with the counts at the beginning of the window.
 type view struct {
 	*Figures
-	first *moment
+	first  *moment
+	outage outage
 }
 
 // answers returns the number of answers in the window, and of errors among them.
