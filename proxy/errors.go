@@ -30,7 +30,13 @@ func (p *Proxy) failQuestion(ctx *fasthttp.RequestCtx, r *route.Route, err error
 	if f.Status != fasthttp.StatusInternalServerError {
 		reply.RetryAfter(ctx, store.ClassOf(err).RetryAfter())
 	}
-	reply.Fail(ctx, f.Status, f.Detail)
+	p.fail(ctx, f)
+}
+
+// fail answers with a fault and the ID of the request, by which the log names it. The old
+// API has no such answers.
+func (p *Proxy) fail(ctx *fasthttp.RequestCtx, f fault.Fault) {
+	reply.Send(ctx, f.Status, reply.ErrorOf(f.Detail, p.traces.Begin(ctx).ID))
 }
 
 // failPassed answers a request that could not be forwarded to the old API. It sends no
@@ -45,5 +51,5 @@ func (p *Proxy) failPassed(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		reply.RetryAfter(ctx, 5*time.Second)
 	}
-	reply.Fail(ctx, f.Status, f.Detail)
+	p.fail(ctx, f)
 }

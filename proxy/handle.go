@@ -11,6 +11,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/phase"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/fault"
 	"github.com/lewistv/xcri-proxy/proxy/health"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
@@ -36,7 +37,7 @@ func (p *Proxy) guard(ctx *fasthttp.RequestCtx, serve func(*fasthttp.RequestCtx)
 		if r := recover(); r != nil {
 			p.panicked(string(ctx.RequestURI()), p.traces.Begin(ctx).ID, r)
 			ctx.Response.Reset()
-			reply.Fail(ctx, fasthttp.StatusInternalServerError, "Internal Server Error")
+			p.fail(ctx, fault.Internal)
 		}
 		if t := p.traces.End(ctx); t == nil || !t.Admin {
 			p.metrics.Statuses.Add(ctx.Response.StatusCode())

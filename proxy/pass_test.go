@@ -301,7 +301,7 @@ func TestPassWithoutAnOldAPI(t *testing.T) {
 		get(t, down, "/docs", "Origin", "https://site.example"),
 		post(t, down, "/feedback/", "{}", "Origin", "https://site.example"), // it was not sent
 	} {
-		if a.status != 502 || a.body != `{"detail":"`+fault.LegacyAway+`"}` || a.header.Get("Retry-After") != "5" {
+		if a.status != 502 || a.body != `{"detail":"`+fault.LegacyAway+`","request_id":"`+a.header.Get("X-Request-Id")+`"}` || a.header.Get("Retry-After") != "5" {
 			t.Errorf("down: %d %s", a.status, a.body)
 		}
 		// A page of the site may read the reason.

@@ -29,6 +29,12 @@ func Error(detail string) []byte {
 	return append(jsontext.AppendString([]byte(`{"detail":`), detail), '}')
 }
 
+// ErrorOf returns the body of an error with the ID of the request that failed.
+func ErrorOf(detail, id string) []byte {
+	body := jsontext.AppendString([]byte(`{"detail":`), detail)
+	return append(jsontext.AppendString(append(body, `,"request_id":`...), id), '}')
+}
+
 // RetryAfter sets how long a client should wait before its next request, in whole
 // seconds.
 func RetryAfter(ctx *fasthttp.RequestCtx, wait time.Duration) {
