@@ -3,34 +3,48 @@ package measure
 import (
 	"math"
 	"math/rand/v2"
-	"slices"
 	"sync"
 	"testing"
 	"time"
 )
 
-func TestBucketsAreAsNarrowAsPromised(t *testing.T) {
+// TestPrecision holds that each time up to a minute is kept to 1 %, and that longer times
+// count as the longest, while the extremes are exact.
+func TestPrecision(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	times := []time.Duration{0, 1, 127, 128, 255, 256, 257, time.Microsecond, time.Minute, longest - 1}
-	for range 10_000 {
+	times := []time.Duration{0, 1, 127, 128, 255, 256, 257, time.Microsecond, time.Minute, longest - 1, longest}
+	for range 1000 {
 		times = append(times, time.Duration(math.Exp(r.Float64()*math.Log(float64(time.Minute)))))
 	}
 	for _, took := range times {
-		got := middle(bucketOf(int64(took)))
+		var h Histogram
+		var kept Times
+		h.Record(took)
+		h.Record(2 * longest) // so that the extremes do not bound the quantile
+		h.Record(0)
+		kept.Add(&h)
+		got := kept.Quantile(.5)
 		if off := math.Abs(float64(got - took)); off > 0.01*float64(took) {
 			t.Errorf("%d ns is kept as %d ns", took, got)
 		}
-	}
-	last := -1
-	for _, took := range slices.Sorted(slices.Values(times)) {
-		b := bucketOf(int64(took))
-		if b < last || b >= buckets {
-			t.Fatalf("%d ns is in bucket %d of %d, after %d", took, b, buckets, last)
+		if kept.Total() != 3 || kept.Latency().Max != (2*longest).Seconds() {
+			t.Errorf("%d times, at most %v s", kept.Total(), kept.Latency().Max)
 		}
-		last = b
 	}
-	if b := bucketOf(math.MaxInt64); b != buckets-1 {
-		t.Errorf("the longest time is in bucket %d of %d", b, buckets)
+}
+
+// TestSameTime: the quantiles of a single time are that time.
+func TestSameTime(t *testing.T) {
+	var h Histogram
+	var times Times
+	times.Add(&h)
+	if times.Total() != 0 || times.Since(&Times{}).Total() != 0 {
+		t.Errorf("%d times without one", times.Total())
+	}
+	h.Record(1234567)
+	times.Add(&h)
+	if got := times.Quantile(.99); got != 1234567 || times.Since(&Times{}).Total() != 1 {
+		t.Errorf("%v", got)
 	}
 }
 
