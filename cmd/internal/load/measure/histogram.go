@@ -10,7 +10,7 @@ import (
 const (
 	// digits are the decimal digits of a time that are kept.
 	digits = 2
-	// longest is the longest time that is distinguished; longer times count as this one.
+	// longest is the longest time that is distinguished. Longer times count as longest.
 	longest = 70 * time.Second
 )
 
