@@ -33,9 +33,13 @@ func (p *Proxy) failQuestion(ctx *fasthttp.RequestCtx, r *route.Route, err error
 	p.fail(ctx, f)
 }
 
-// fail answers with a fault and the ID of the request, by which the log names it. The old
-// API has no such answers.
+// fail answers with a fault. Unless the old API has the same answer, its body has the ID of
+// the request, by which the log names it.
 func (p *Proxy) fail(ctx *fasthttp.RequestCtx, f fault.Fault) {
+	if f == fault.Internal {
+		reply.Fail(ctx, f.Status, f.Detail)
+		return
+	}
 	reply.Send(ctx, f.Status, reply.ErrorOf(f.Detail, p.traces.Begin(ctx).ID))
 }
 

@@ -11,7 +11,6 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/phase"
 	"github.com/lewistv/xcri-proxy/proxy/content"
-	"github.com/lewistv/xcri-proxy/proxy/fault"
 	"github.com/lewistv/xcri-proxy/proxy/health"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
@@ -37,7 +36,7 @@ func (p *Proxy) guard(ctx *fasthttp.RequestCtx, serve func(*fasthttp.RequestCtx)
 		if r := recover(); r != nil {
 			p.panicked(string(ctx.RequestURI()), p.traces.Begin(ctx).ID, r)
 			ctx.Response.Reset()
-			p.fail(ctx, fault.Internal)
+			reply.Fail(ctx, fasthttp.StatusInternalServerError, "Internal Server Error")
 		}
 		if t := p.traces.End(ctx); t == nil || !t.Admin {
 			p.metrics.Statuses.Add(ctx.Response.StatusCode())

@@ -299,6 +299,7 @@ func (p *Proxy) newAdmin() *admin.Admin {
 // Run does the background work until ctx ends: it follows the database's generations,
 // compares samples and records the history.
 func (p *Proxy) Run(ctx context.Context) {
+	p.admin.Sample(time.Now()) // counts from before are not part of the history
 	var workers sync.WaitGroup
 	workers.Go(func() { p.generations.Run(ctx) })
 	workers.Go(func() { p.verify.Run(ctx) })

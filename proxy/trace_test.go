@@ -30,6 +30,9 @@ func TestRequestIDs(t *testing.T) {
 			if strings.HasPrefix(q.Path, "/athletes") {
 				return store.Answer{}, errors.New("no such column")
 			}
+			if q.Path == "/snapshots/" {
+				return store.Answer{}, store.ErrTimeout
+			}
 			return store.Answer{Status: 200, Body: []byte(`{}`)}, nil
 		}},
 	})
@@ -52,6 +55,9 @@ func TestRequestIDs(t *testing.T) {
 		if strings.Contains(a.body, "id-1") {
 			t.Errorf("%s: the body differs from the old API's: %s", tt.target, a.body)
 		}
+	}
+	if a := get(t, base, "/snapshots/", trace.Header, "id-1"); a.status != 504 || !strings.HasSuffix(a.body, `.","request_id":"id-1"}`) {
+		t.Errorf("an error that the old API does not have: %d %s", a.status, a.body)
 	}
 	a := get(t, base, "/athletes/")
 	id := a.header.Get(trace.Header)

@@ -90,9 +90,8 @@ func (a *Admin) noteEvents(now []api.Condition) {
 	a.held = held
 }
 
-// Run records the history until ctx ends.
+// Run records the history until ctx ends. A Sample must come before.
 func (a *Admin) Run(ctx context.Context) {
-	a.Sample(time.Now()) // counts from before are not part of the history
 	tick := time.NewTicker(glanceEvery)
 	defer tick.Stop()
 	for n := 1; ; n++ {
