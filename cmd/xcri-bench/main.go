@@ -80,6 +80,11 @@ func run(ctx context.Context, s settings) error {
 	if err != nil {
 		return err
 	}
+	watch, err := machine.NewWatch()
+	if err != nil {
+		return err
+	}
+	l.Reports.Machine = watch.State
 	var failed error
 	for _, c := range chapters {
 		if !slices.Contains(s.only, c.name) {

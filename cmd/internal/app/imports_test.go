@@ -58,7 +58,7 @@ cmd/xcri-bench/internal/ask:
 cmd/xcri-bench/internal/lab: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds store/storetest store/storetest/mariadb
 cmd/xcri-bench/internal/machine:
 cmd/xcri-bench/internal/neighbours: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/machine
-cmd/xcri-bench/internal/report:
+cmd/xcri-bench/internal/report: cmd/xcri-bench/internal/stats
 cmd/xcri-bench/internal/rounds: cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/report cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk
 cmd/xcri-bench/internal/rows/alone: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk store/storetest/importer
 cmd/xcri-bench/internal/rows/beside: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk

@@ -8,6 +8,8 @@ import (
 	"os"
 	"strings"
 	"text/tabwriter"
+
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/stats"
 )
 
 // Row is a measured figure and the bound that it must keep.
@@ -18,20 +20,40 @@ type Row struct {
 	Most        bool // the bound is a maximum of value; otherwise a minimum
 	Bound       float64
 	Unit        string // of value and bound; empty for a ratio
+	// Samples are the measurements whose median is the value, if it is a median: Add
+	// computes it.
+	Samples []float64
+	machine string // the machine's state during the measurement
 }
 
-func (r Row) ok() bool {
+// keeps reports whether a value keeps the bound.
+func (r Row) keeps(value float64) bool {
 	if r.Most {
-		return r.Value <= r.Bound
+		return value <= r.Bound
 	}
-	return r.Value >= r.Bound
+	return value >= r.Bound
 }
+
+// undecidable is the verdict of a row whose interval spans its bound.
+const undecidable = "not decidable in this hour"
 
 func (r Row) verdict() string {
-	if r.ok() {
+	if low, high, ok := stats.Interval(r.Samples); ok && r.keeps(low) != r.keeps(high) {
+		return undecidable
+	}
+	if r.keeps(r.Value) {
 		return "ok"
 	}
 	return "short"
+}
+
+// measured returns the value, with the interval that holds it.
+func (r Row) measured() string {
+	text := inUnit(r.Value, r.Unit)
+	if low, high, ok := stats.Interval(r.Samples); ok {
+		text += fmt.Sprintf(" (%s to %s)", inUnit(low, r.Unit), inUnit(high, r.Unit))
+	}
+	return text
 }
 
 func (r Row) needed() string {
@@ -69,22 +91,33 @@ type Report struct {
 	rows  []Row
 	Paces []Pace
 	Why   []string
+	// Machine describes the machine's state since its last call; nil describes nothing.
+	Machine func() string
 }
 
+// Add adds rows that were measured together since the last call.
 func (r *Report) Add(rows ...Row) {
-	for _, one := range rows {
-		Progress("%s: %s (%s)", one.Name, inUnit(one.Value, one.Unit), one.verdict())
+	state := ""
+	if r.Machine != nil {
+		state = r.Machine()
 	}
-	r.rows = append(r.rows, rows...)
+	for _, one := range rows {
+		if len(one.Samples) > 0 {
+			one.Value = stats.Median(one.Samples)
+		}
+		one.machine = state
+		Progress("%s: %s (%s; %s)", one.Name, one.measured(), one.verdict(), state)
+		r.rows = append(r.rows, one)
+	}
 }
 
 // table is a heading and the lines below it.
 type table [][]string
 
 func (r *Report) tables() (tables []table) {
-	rows := table{{"row", "ours", "beside it", "measured", "needed", ""}}
+	rows := table{{"row", "ours", "beside it", "measured", "needed", "", "machine"}}
 	for _, one := range r.rows {
-		rows = append(rows, []string{one.Name, one.Ours, one.Other, inUnit(one.Value, one.Unit), one.needed(), one.verdict()})
+		rows = append(rows, []string{one.Name, one.Ours, one.Other, one.measured(), one.needed(), one.verdict(), one.machine})
 	}
 	tables = append(tables, rows)
 	if len(r.Paces) == 0 {

@@ -28,6 +28,34 @@ func TestRow(t *testing.T) {
 	}
 }
 
+// TestUndecidable: a row whose interval spans its bound is neither ok nor short.
+func TestUndecidable(t *testing.T) {
+	for _, tt := range []struct {
+		samples []float64
+		most    bool
+		want    string
+	}{
+		{[]float64{.9, 1.1, 1, 1.2, .8, 1.3}, false, undecidable},
+		{[]float64{.9, 1.1, 1, 1.2, .8, 1.3}, true, undecidable},
+		{[]float64{1.1, 1.1, 1.2, 1.2, 1.1, 1.3}, false, "ok"},
+		{[]float64{1.1, 1.1, 1.2, 1.2, 1.1, 1.3}, true, "short"},
+		{[]float64{.7, .7, .8, .8, .9, .9}, false, "short"},
+		{[]float64{.9, 1.1, 1.3}, false, "ok"}, // too few for an interval
+	} {
+		calls := 0
+		r := Report{Machine: func() string { calls++; return "quiet" }}
+		r.Add(Row{Name: "a", Bound: 1, Most: tt.most, Samples: tt.samples}, Row{Name: "b"})
+		if got := r.rows[0].verdict(); got != tt.want || calls != 1 || r.rows[1].machine != "quiet" {
+			t.Errorf("%v: %s, want %s; %d calls", tt.samples, got, tt.want, calls)
+		}
+	}
+	r := Report{}
+	r.Add(Row{Samples: []float64{1, 2, 3, 4, 5, 6}})
+	if got := r.rows[0].measured(); got != "3.50 (1.00 to 6.00)" {
+		t.Errorf("measured: %s", got)
+	}
+}
+
 func TestFigures(t *testing.T) {
 	for v, want := range map[float64]string{0: "0", 999: "999", 1000: "1,000", 1234567.8: "1,234,568"} {
 		if got := Thousands(v); got != want {
@@ -41,11 +69,11 @@ func TestMarkdownIsTables(t *testing.T) {
 	var text strings.Builder
 	r.Markdown(&text, "a machine")
 	for line := range strings.Lines(text.String()) {
-		if columns := strings.Count(line, "|"); columns != 0 && columns != 7 {
+		if columns := strings.Count(line, "|"); columns != 0 && columns != 7 && columns != 8 {
 			t.Errorf("%d bars in %q", columns, line)
 		}
 	}
-	if !strings.Contains(text.String(), "| a hit |  |  | 2.00 | ≥ 1.00 | ok |\n") {
+	if !strings.Contains(text.String(), "| a hit |  |  | 2.00 | ≥ 1.00 | ok |  |\n") {
 		t.Errorf("no row of a hit in\n%s", text.String())
 	}
 }

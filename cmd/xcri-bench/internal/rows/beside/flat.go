@@ -124,6 +124,6 @@ func FlatInConnections(ctx context.Context, l *lab.Lab) error {
 		return err
 	}
 	l.Reports.Add(report.Row{Name: "hits on 2,000 connections to hits on one", Bound: 0.8,
-		Ours: report.Thousands(stats.Median(all[1].PerCPU)) + "/s", Other: report.Thousands(stats.Median(all[0].PerCPU)) + "/s", Value: stats.Median(stats.Ratios(all[1].PerCPU, all[0].PerCPU))})
+		Ours: report.Thousands(stats.Median(all[1].PerCPU)) + "/s", Other: report.Thousands(stats.Median(all[0].PerCPU)) + "/s", Samples: stats.Ratios(all[1].PerCPU, all[0].PerCPU)})
 	return nil
 }

@@ -181,7 +181,7 @@ func Hits(ctx context.Context, l *lab.Lab) error {
 			faster("hit, "+q.Name, all, rounds.Best(all, neighbours.Nginx, neighbours.Sending), 1.3),
 			faster("hit, "+q.Name, all, neighbours.Varnish, toVarnish),
 			report.Row{Name: "hit, " + q.Name + ": p99 compared with " + neighbours.Names[neighbours.Bare], Most: true, Bound: 1.2,
-				Ours: report.Milliseconds(stats.Median(all[neighbours.Ours].P99)), Other: report.Milliseconds(stats.Median(all[neighbours.Bare].P99)), Value: stats.Median(stats.Ratios(all[neighbours.Ours].P99, all[neighbours.Bare].P99))})
+				Ours: report.Milliseconds(stats.Median(all[neighbours.Ours].P99)), Other: report.Milliseconds(stats.Median(all[neighbours.Bare].P99)), Samples: stats.Ratios(all[neighbours.Ours].P99, all[neighbours.Bare].P99)})
 	}
 	return nil
 }
@@ -191,7 +191,7 @@ func Hits(ctx context.Context, l *lab.Lab) error {
 func faster(what string, all []rounds.Series, than int, bound float64) report.Row {
 	return report.Row{Name: what + ": to " + neighbours.Names[than], Bound: bound,
 		Ours: report.Thousands(stats.Median(all[neighbours.Ours].PerCPU)) + "/s", Other: report.Thousands(stats.Median(all[than].PerCPU)) + "/s",
-		Value: stats.Median(stats.Ratios(all[neighbours.Ours].PerCPU, all[than].PerCPU))}
+		Samples: stats.Ratios(all[neighbours.Ours].PerCPU, all[than].PerCPU)}
 }
 
 // NotModified compares the 304 answers to a browser that has a copy of the list.
