@@ -15,11 +15,11 @@ func ExampleSender() {
 	body := make([]byte, 20_000)
 	variants := content.Variants(body)
 	s := send.New(metrics.New(0), nil)
-	request := func(copy string) *fasthttp.Response {
+	request := func(tag string) *fasthttp.Response {
 		var ctx fasthttp.RequestCtx
 		ctx.Init(&fasthttp.Request{}, nil, nil)
 		ctx.Request.Header.Set("Accept-Encoding", "gzip")
-		ctx.Request.Header.Set("If-None-Match", copy)
+		ctx.Request.Header.Set("If-None-Match", tag)
 		if v := s.Select(&ctx, variants); v != nil {
 			s.Variant(&ctx, v, variants, len(body))
 		}
