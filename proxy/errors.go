@@ -30,17 +30,7 @@ func (p *Proxy) failQuestion(ctx *fasthttp.RequestCtx, r *route.Route, err error
 	if f.Status != fasthttp.StatusInternalServerError {
 		reply.RetryAfter(ctx, store.ClassOf(err).RetryAfter())
 	}
-	p.fail(ctx, f)
-}
-
-// fail answers with a fault. Unless the old API has the same answer, its body has the ID of
-// the request, by which the log names it.
-func (p *Proxy) fail(ctx *fasthttp.RequestCtx, f fault.Fault) {
-	if f == fault.Internal {
-		reply.Fail(ctx, f.Status, f.Detail)
-		return
-	}
-	reply.Send(ctx, f.Status, reply.ErrorOf(f.Detail, p.traces.Begin(ctx).ID))
+	reply.Send(ctx, f.Status, f.Body(p.traces.Begin(ctx).ID))
 }
 
 // failPassed answers a request that could not be forwarded to the old API. It sends no
@@ -55,5 +45,5 @@ func (p *Proxy) failPassed(ctx *fasthttp.RequestCtx, err error) {
 	default:
 		reply.RetryAfter(ctx, 5*time.Second)
 	}
-	p.fail(ctx, f)
+	reply.Send(ctx, f.Status, f.Body(p.traces.Begin(ctx).ID))
 }

@@ -58,17 +58,6 @@ func (a *Admin) addRequests(f *condition.Figures) {
 // address.
 func clientName(prefix string) string { return strings.TrimSuffix(prefix, "/32") }
 
-// heldTables returns the tables whose changes are held back, with the reasons.
-func (a *Admin) heldTables() []string {
-	held := []string{}
-	for _, t := range a.opts.Generations.Tables() {
-		if t.Held != "" {
-			held = append(held, t.Name+": "+t.Held)
-		}
-	}
-	return held
-}
-
 func (a *Admin) addData(f *condition.Figures) {
 	status := a.opts.Generations.Status()
 	g, _ := a.opts.Generations.Published()
@@ -77,6 +66,6 @@ func (a *Admin) addData(f *condition.Figures) {
 	if status.HeldSince != nil {
 		d.HeldSince = *status.HeldSince
 	}
-	d.Tables = a.heldTables()
+	d.Tables = a.opts.Generations.HeldTables()
 	d.Problem = status.LookError
 }

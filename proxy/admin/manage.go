@@ -94,7 +94,7 @@ func (a *Admin) warmStatus() api.WarmStatus {
 // that snapshot is published.
 func (a *Admin) serveWarmStatus(ctx *fasthttp.RequestCtx) {
 	// The status is read first: a generation that it counts is published below too.
-	state := api.WarmState{WarmStatus: a.warmStatus(), HeldTables: a.heldTables()}
+	state := api.WarmState{WarmStatus: a.warmStatus(), HeldTables: a.opts.Generations.HeldTables()}
 	g, at := a.opts.Generations.Published()
 	down, _ := a.opts.Outage.Since()
 	state.PublishedAt, state.DownSince = orNull(at), orNull(down)

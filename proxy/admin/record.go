@@ -79,7 +79,7 @@ func (a *Admin) noteEvents(now []api.Condition) {
 		a.opts.Events.Add(events.AlarmEnd, "no longer: "+a.alarm)
 		a.alarm = ""
 	}
-	reasons := a.heldTables()
+	reasons := a.opts.Generations.HeldTables()
 	if of := a.opts.Generations.Status().Held; of != "" {
 		reasons = append([]string{of}, reasons...)
 	}

@@ -14,6 +14,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/share"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -39,6 +40,15 @@ const (
 type Fault struct {
 	Status int
 	Detail string
+}
+
+// Body returns the body of the answer. Unless the old API has the same answer, it has the
+// ID of the request, by which the log names it.
+func (f Fault) Body(id string) []byte {
+	if f == Internal {
+		return reply.Error(f.Detail)
+	}
+	return reply.ErrorOf(f.Detail, id)
 }
 
 // table maps errors to answers, for questions of the read API and for requests that

@@ -293,6 +293,17 @@ func (w *Watcher) Tables() []Table {
 	return nil
 }
 
+// HeldTables returns the tables whose changes are held back, with the reasons.
+func (w *Watcher) HeldTables() []string {
+	held := []string{}
+	for _, t := range w.Tables() {
+		if t.Held != "" {
+			held = append(held, t.Name+": "+t.Held)
+		}
+	}
+	return held
+}
+
 // settle ends the changes of a table: entries of routes that read the table become
 // stale if their scope has changed, or if they were read while the table was changing.
 // It returns how many.

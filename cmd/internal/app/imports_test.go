@@ -86,7 +86,7 @@ proxy/content: cache cache/memfile
 proxy/copies: cache proxy/events proxy/front proxy/generation proxy/reply proxy/route
 proxy/cors:
 proxy/events:
-proxy/fault: cache proxy/legacy proxy/maintenance proxy/share store
+proxy/fault: cache proxy/legacy proxy/maintenance proxy/reply proxy/share store
 proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
 proxy/fleet: cache cache/snapshot proxy/metrics
 proxy/fleet/fleettest: proxy/fleet
