@@ -12,6 +12,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/redis"
+	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
@@ -39,7 +40,7 @@ func fleetOptions(t testing.TB, opts Options, db *sql.DB, url string) Options {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { engine.Close(); s.Close() })
-	opts.Origin, opts.Fleet = s, fleet.Options{Engine: engine, Maker: "test", Budget: cmp.Or(opts.Fleet.Budget, time.Minute)}
+	opts.Origin, opts.Fleet = s, Fleet{Name: fmt.Sprint("member", scratches.Add(1)), Options: fleet.Options{Engine: engine, Maker: "test", Budget: cmp.Or(opts.Fleet.Budget, time.Minute)}}
 	opts.Generations.Changes.Settle = time.Second
 	return opts
 }
@@ -230,4 +231,49 @@ func TestPurgeReachesTheFleet(t *testing.T) {
 	if fills := members[0].cache.Stats().Fills + members[1].cache.Stats().Fills - before; fills == 0 {
 		t.Error("nothing was filled anew")
 	}
+}
+
+// TestActionsReachTheFleet: maintenance mode, a warm-up and a change of source on one member
+// act on all members, also on a member that joins later, unless they are local. Each member
+// shows all members.
+func TestActionsReachTheFleet(t *testing.T) {
+	opts, db := scratch(t)
+	old, err := legacy.New(legacy.Options{URL: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(old.Close)
+	opts.Legacy = old
+	url := redisserver.Start(t).URL
+	members, bases := join(t, 2, opts, db, url)
+	a, b := members[0], members[1]
+	for _, p := range members {
+		await(t, "both members in the stats", func() bool {
+			f := p.Stats().Fleet
+			return f != nil && len(f.Members) == 2 && f.Members[0].Generation != "" && f.Members[0].Own != f.Members[1].Own && f.Members[1].Behind == nil
+		})
+	}
+	post(t, bases[0], "/cache/maintenance", `{"on":true,"message":"an import"}`)
+	await(t, "maintenance on the other member", func() bool { return b.maintenance.On() })
+	if m := b.Maintenance(); m.Message != "an import" {
+		t.Errorf("%+v", m)
+	}
+	late, _ := join(t, 1, opts, db, url)
+	await(t, "maintenance on a new member", func() bool { return late[0].maintenance.On() })
+	post(t, bases[1], "/cache/maintenance", `{"on":false}`)
+	for _, p := range append(members, late...) {
+		await(t, "the end of maintenance", func() bool { return !p.maintenance.On() })
+	}
+	post(t, bases[0], "/cache/maintenance", `{"on":true,"local":true}`)
+	looked := b.generations.Status().Looked
+	post(t, bases[0], "/cache/warm", `{"paths":["/teams/?season_year=2025&limit=7"]}`)
+	await(t, "the warm-up on the other member", func() bool { return b.generations.Status().Looked > looked })
+	if b.maintenance.On() || !a.maintenance.On() {
+		t.Error("local maintenance mode is not local")
+	}
+	post(t, bases[0], "/cache/maintenance", `{"on":false}`)
+	post(t, bases[0], "/cache/source", `{"source":"legacy","routes":["/teams/"]}`)
+	await(t, "the source on the other member", func() bool { return b.origins.SourceOf("/teams/").String() == "legacy" })
+	post(t, bases[1], "/cache/source", `{"reset":true}`)
+	await(t, "the reset on the other member", func() bool { return a.origins.SourceOf("/teams/").String() == "store" })
 }

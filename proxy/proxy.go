@@ -67,9 +67,8 @@ type Options struct {
 	// MaxSlowdown. New sets the other fields.
 	Sources origin.Options
 	Kept
-	// Fleet configures the member of a fleet: Engine, Maker and Budget. Without an Engine
-	// the proxy shares nothing. New sets the other fields.
-	Fleet fleet.Options
+	// Fleet configures the member of a fleet.
+	Fleet Fleet
 	// BasePath is the path below which Apache shows the site, without a final
 	// slash. The API is below BasePath + "/api", and at the root.
 	BasePath string

@@ -7,9 +7,18 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
+// Fleet configures the member of a fleet that a proxy is.
+type Fleet struct {
+	// Name names this proxy to operators.
+	Name string
+	// Options has the Engine, Maker and Budget. Without an Engine the proxy shares nothing.
+	// New sets the other fields.
+	fleet.Options
+}
+
 // newFleet returns the member of a fleet that this proxy is; nil without a shared level.
 func (p *Proxy) newFleet() *fleet.Fleet {
-	o := p.opts.Fleet
+	o := p.opts.Fleet.Options
 	if o.Engine == nil {
 		return nil
 	}
@@ -18,6 +27,7 @@ func (p *Proxy) newFleet() *fleet.Fleet {
 		g, _ := p.cache.Published()
 		return g
 	}
+	o.Info = func() fleet.Info { return p.admin.Member(p.opts.Fleet.Name) }
 	o.Apply, o.Forget = func(a fleet.Action) { p.admin.Apply(a) }, func() { p.admin.Forget() }
 	o.Warm, o.Fresh = p.warmKeys, p.freshEntry
 	return fleet.New(o)

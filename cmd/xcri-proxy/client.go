@@ -48,3 +48,8 @@ func (p *program) publicClient(cmd *cobra.Command, at string, timeout time.Durat
 	}
 	return adminclient.New(adminclient.Options{URL: at, Setting: "LISTEN_ADDR", Addr: cfg.ListenAddr, Timeout: timeout})
 }
+
+// addLocalFlag adds the flag of a change that is for one proxy of a fleet alone.
+func addLocalFlag(cmd *cobra.Command, local *bool) {
+	cmd.Flags().BoolVar(local, "local", false, "only on this proxy, if several share a Redis (SHARED_CACHE)")
+}

@@ -61,8 +61,10 @@ off, and after that time the page says that it will be any minute now. Write it 
 	}
 	until := cmd.Flags().String("until", "", "announced end: a `time` of this machine's zone, or 30m")
 	message := cmd.Flags().String("message", "", "a `text` for people, at most 500 characters")
+	var local bool
+	addLocalFlag(cmd, &local)
 	p.asksMaintenance(cmd, func() (*api.MaintenanceRequest, error) {
-		q := &api.MaintenanceRequest{On: new(true), Message: *message}
+		q := &api.MaintenanceRequest{On: new(true), Message: *message, Local: local}
 		if *until == "" {
 			return q, nil
 		}
@@ -84,7 +86,11 @@ publishes a new generation with its warm set.
 		Example: `  xcri-proxy maintenance off`,
 		Args:    noArgs,
 	}
-	p.asksMaintenance(cmd, func() (*api.MaintenanceRequest, error) { return &api.MaintenanceRequest{On: new(false)}, nil })
+	var local bool
+	addLocalFlag(cmd, &local)
+	p.asksMaintenance(cmd, func() (*api.MaintenanceRequest, error) {
+		return &api.MaintenanceRequest{On: new(false), Local: local}, nil
+	})
 	return cmd
 }
 

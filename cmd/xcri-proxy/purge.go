@@ -38,6 +38,7 @@ not be reached, 2 for a wrong command line, otherwise 1.
 	flags.StringVar(&scope, "scope", "", "all answers that an import into this `season/division/gender/checkpoint` concerns; * for any, live for the live rankings")
 	flags.BoolVar(&q.All, "all", false, "all answers")
 	flags.BoolVar(&q.Hard, "hard", false, "drop them immediately")
+	addLocalFlag(cmd, &q.Local)
 	asJSON, timeout := addAskFlags(cmd)
 	completeFrom(cmd, "route", routeNames())
 	at := addClientFlags(cmd)

@@ -35,6 +35,7 @@ the sources. The exit status is 5 if the proxy could not be reached,
 	var q api.SourceRequest
 	cmd.Flags().StringArrayVar(&q.Routes, "route", nil, "only for this `endpoint`, written as in /cache/stats; may be given again")
 	cmd.Flags().BoolVar(&q.Reset, "reset", false, "go back to the configuration, for all routes")
+	addLocalFlag(cmd, &q.Local)
 	asJSON, timeout := addAskFlags(cmd)
 	at := addClientFlags(cmd)
 	cmd.Args = func(_ *cobra.Command, args []string) error { return readSource(&q, args) }

@@ -42,6 +42,7 @@ Exit status:
 	flags.DurationVar(&f.Since, "since", 0, "count a publish of the last `duration` as new: the proxy may be faster than the script")
 	flags.StringArrayVar(&f.Logs, "from-log", nil, "also load the targets in this access log `file`, in the common or combined format, - for stdin; may be repeated")
 	flags.IntVar(&f.Top, "top", 500, "number of targets to take from the logs, the most requested first")
+	addLocalFlag(cmd, &f.Local)
 	flags.BoolVar(&f.Accept, "accept", false, "publish the database's state although it resembles an unfinished import")
 	flags.DurationVar(&f.Timeout, "timeout", 10*time.Minute, "longest wait in all")
 	flags.BoolVar(&f.JSON, "json", false, "print the summary as JSON")

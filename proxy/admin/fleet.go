@@ -99,6 +99,41 @@ func (a *Admin) applyPurge(req api.PurgeRequest) error {
 	return nil
 }
 
+// fleetStats returns nil without a shared level.
+func (a *Admin) fleetStats() *api.Fleet {
+	if a.opts.Fleet == nil {
+		return nil
+	}
+	s := a.opts.Fleet.Stats()
+	state := api.BreakerOpen
+	if s.Up {
+		state = api.BreakerClosed
+	}
+	stats := &api.Fleet{
+		Members:       []api.Member{},
+		SharedLink:    api.SharedLink{State: state, Since: orNull(s.Since), Reason: s.Reason, Switches: s.Opened},
+		SharedTraffic: api.SharedTraffic(s.Traffic), SharedFaults: api.SharedFaults(s.Faults), Latency: newLatency(&s.Latency),
+	}
+	for _, m := range a.opts.Fleet.Members() {
+		stats.Members = append(stats.Members, api.Member{
+			Name: m.Name, Own: m.Own, Version: m.Version, Generation: m.Generation, Calculated: m.Calculated, Health: m.Health, Behind: orNull(m.Behind),
+		})
+	}
+	return stats
+}
+
+// Member describes this proxy to the other members of its fleet.
+func (a *Admin) Member(name string) fleet.Info {
+	info := fleet.Info{Name: name, Version: a.opts.Version}
+	if g, _ := a.opts.Generations.Published(); g != nil {
+		info.Generation, info.Calculated = g.ID(), g.Calculated()
+	}
+	if all := a.conditions(time.Now()); len(all) > 0 {
+		info.Health = all[0].Code
+	}
+	return info
+}
+
 // Forget makes all entries stale: purges of other members may have been missed.
 func (a *Admin) Forget() {
 	a.opts.Cache.Purge(func(*cache.Entry) bool { return true }, false)

@@ -234,7 +234,7 @@ func TestOffer(t *testing.T) {
 		}
 		before := s.Operations()
 		time.Sleep(time.Minute)
-		if n := s.Operations() - before; n > 2*61 {
+		if n := s.Operations() - before; n > 4*61 {
 			t.Errorf("%d operations in a minute without a change", n)
 		}
 		s.Flush()

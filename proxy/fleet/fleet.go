@@ -48,12 +48,12 @@ const (
 	largest = 16 << 20
 )
 
-// Options configure a Fleet. Engine, State, Usable, Rank, Published,
+// Options configure a Fleet. Engine, Info, State, Usable, Rank, Published,
 // Apply, Forget, Warm and Fresh are required.
 type Options struct {
 	Engine Engine
-	// Member is the name of this member.
-	Member string
+	// Info describes this member.
+	Info func() Info
 	// Maker identifies the maker of the answers: answers of other makers are not used.
 	Maker string
 	// State returns the state of a key's data in a generation.
@@ -103,6 +103,7 @@ type Fleet struct {
 	series  atomic.Pointer[string]
 	offered offered
 	actions actions
+	members members
 	puts    sync.WaitGroup
 }
 

@@ -28,6 +28,7 @@ type member struct {
 	state fleet.State
 	now   generation
 	fresh map[string]*cache.Entry
+	info  fleet.Info
 	did   []string // actions of other members, and forget
 }
 
@@ -54,7 +55,10 @@ func newMember(t *testing.T, s *fleettest.Server) *member {
 			state.Generation = g.ID()
 			return state
 		},
-		Member: "m",
+		Info: func() (info fleet.Info) {
+			m.set(func(m *member) { info = m.info })
+			return info
+		},
 		Apply:  func(a fleet.Action) { m.set(func(m *member) { m.did = append(m.did, a.Kind+string(a.Data)) }) },
 		Forget: func() { m.set(func(m *member) { m.did = append(m.did, "forget") }) },
 		Usable: func(s *cache.Saved) bool { return s.Status == 200 },

@@ -156,6 +156,7 @@ func (f *Fleet) session(ctx context.Context) error {
 	default:
 	}
 	f.note(true, nil)
+	f.beat(ctx, s)
 	background.Go(func() { f.offerAll(listening, s) })
 	f.keep(ctx, s)
 	f.fail(s, ctx.Err())
@@ -210,6 +211,7 @@ func (f *Fleet) keep(ctx context.Context, s *session) {
 			f.do(ctx, s, f.opts.Budget/2, f.opts.Engine.Ping)
 		} else {
 			f.compare(ctx, s)
+			f.beat(ctx, s)
 		}
 	}
 }

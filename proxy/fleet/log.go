@@ -55,7 +55,7 @@ func (f *Fleet) Act(kind string, data any, purge bool, do func() error) (refused
 	if err != nil {
 		return err, nil
 	}
-	a := Action{Kind: kind, Data: text, By: f.opts.Member}
+	a := Action{Kind: kind, Data: text, By: f.opts.Info().Name}
 	f.actions.mu.Lock()
 	defer f.actions.mu.Unlock()
 	before := f.series.Load()

@@ -139,7 +139,14 @@ func (a *App) openShared(opts *proxy.Options) (err error) {
 	if a.shared, err = redis.New(redis.Options{URL: string(a.cfg.Cache.Shared), Timeout: sharedTimeout}); err != nil {
 		return fmt.Errorf("SHARED_CACHE: %w", err)
 	}
-	opts.Fleet = fleet.Options{Engine: a.shared, Maker: a.maker + " " + a.cfg.Database.Name}
+	host, err := os.Hostname()
+	if err != nil {
+		host = "unknown"
+	}
+	opts.Fleet = proxy.Fleet{
+		Name:    host + " " + a.listener.Addr().String(),
+		Options: fleet.Options{Engine: a.shared, Maker: a.maker + " " + a.cfg.Database.Name},
+	}
 	return nil
 }
 

@@ -205,7 +205,7 @@ func (v *view) figures() []line {
 	for _, lane := range slices.Sorted(maps.Keys(s.Cache.Lanes)) {
 		lanes += fmt.Sprintf("; %s %d, %d queued", lane, s.Cache.Lanes[lane].Running, s.Cache.Lanes[lane].Queued)
 	}
-	return []line{
+	lines := []line{
 		{fmt.Sprintf("%-12s %s in 10 s; %s since start", "latency", percentiles(float64(latest.All.P50), float64(latest.All.P95), float64(latest.All.P99)),
 			percentiles(s.Requests.Latency.P50MS, s.Requests.Latency.P95MS, s.Requests.Latency.P99MS)), plain},
 		{fmt.Sprintf("%-12s %d of %d connections in use, at most %d in 10 s; %.1f waits a second", "database", s.Pool.InUse, s.Pool.Limit, latest.PoolInUse, waits), inUse},
@@ -216,6 +216,38 @@ func (v *view) figures() []line {
 			size(s.Cache.Bytes), size(s.Cache.Budget), s.Cache.Entries, s.Generation.StaleCount), plain},
 		{fmt.Sprintf("%-12s %d open", "connections", s.Requests.Open), plain},
 	}
+	return append(lines, v.fleet()...)
+}
+
+// fleet describes the proxies that share a level, and the level; none without one.
+func (v *view) fleet() []line {
+	f := v.now().stats.Fleet
+	if f == nil {
+		return nil
+	}
+	behind, style, level := 0, plain, "up"
+	for _, m := range f.Members {
+		if m.Behind != nil {
+			behind++
+		}
+	}
+	if f.State == api.BreakerOpen {
+		level = "away"
+	}
+	if level == "away" || behind > 0 {
+		style = bad
+	}
+	rate := func(of func(*api.Fleet) int64) float64 {
+		return v.rate(short, func(s *api.Stats) int64 {
+			if s.Fleet == nil {
+				return 0
+			}
+			return of(s.Fleet)
+		})
+	}
+	return []line{{fmt.Sprintf("%-12s %d members, %d behind; shared level %s, %.1f hits, %.1f misses, %.1f waits a second, p99 %.2f ms", "fleet",
+		len(f.Members), behind, level,
+		rate(func(f *api.Fleet) int64 { return f.Hits }), rate(func(f *api.Fleet) int64 { return f.Misses }), rate(func(f *api.Fleet) int64 { return f.Waits }), f.Latency.P99MS), style}}
 }
 
 func (v *view) listHeading() line {

@@ -35,6 +35,7 @@ type Options struct {
 	Logs    []string      // access logs whose targets are loaded too
 	Top     int           // targets taken from the logs
 	Accept  bool          // publish although the data resembles an unfinished import
+	Local   bool          // only on this proxy of a fleet
 	Timeout time.Duration
 	JSON    bool
 	Quiet   bool
@@ -185,7 +186,7 @@ func (w *warmer) post(ctx context.Context) (ticket int64, err error) {
 			size += len(rest[n]) + len(`"",`)
 			n++
 		}
-		q := api.WarmRequest{Paths: rest[:n], Later: n < len(rest), Accept: w.flags.Accept && n == len(rest)}
+		q := api.WarmRequest{Paths: rest[:n], Later: n < len(rest), Accept: w.flags.Accept && n == len(rest), Local: w.flags.Local}
 		rest = rest[n:]
 		answer, err := w.Warm(ctx, q)
 		if err != nil {

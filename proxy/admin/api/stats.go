@@ -13,6 +13,7 @@ type Stats struct {
 	Loading []Load  `json:"loading"` // fills that have not ended, the oldest first, at most 50
 	Site    Site    `json:"site"`
 	Origins
+	Fleet  *Fleet `json:"fleet"` // null without a shared level
 	Memory Memory `json:"memory"`
 	Verify Verify `json:"verify"`
 	Notable

@@ -174,6 +174,7 @@ function showAge() {
 function showStats() {
   for (const e of document.querySelectorAll('[data-path]')) set(e, at(stats, e.dataset.path), e.dataset.as, e.dataset.none);
   showTiles();
+  showFleet();
   showLoading();
   showStale();
   showSources(stats.sources);
@@ -227,8 +228,19 @@ function showTiles() {
     tile('Waiting requests', plain(c.waiting), waitingState(), meter(share(p.in_use, p.limit)), `${p.in_use} of ${p.limit} connections in use`),
     tile('Data', g.published_at ? as.span((Date.now() - new Date(g.published_at)) / 1000) : 'none', g.published_at ? '' : 'warn', g.published_at ? 'since its publish' : 'not published yet', ['no entry is stale', '1 stale entry'][g.stale_entries] ?? `${plain(g.stale_entries)} stale entries`),
     tile('Memory', as.bytes(m.used), m.budget ? level(share(m.used, m.budget)) : '', ...(m.budget ? [meter(share(m.used, m.budget)), `of ${as.bytes(m.budget)}, the limit`] : ['no limit set'])),
+    ...(stats.fleet ? [tile('Fleet', plain(stats.fleet.members.length), stats.fleet.breaker === 'open' ? 'warn' : '', stats.fleet.breaker === 'open' ? 'shared level away' : 'members, shared level up', `${plain(stats.fleet.hits)} answers from other members`)] : []),
     tile('Cache', as.bytes(c.bytes), '', meter(share(c.bytes, c.budget), ''), `of ${as.bytes(c.budget)}, ${plain(c.entries)} entries`),
   );
+}
+
+// showFleet lists the proxies that share a level, and describes the level.
+function showFleet() {
+  const f = stats.fleet;
+  byId('fleet').hidden = !f;
+  if (!f) return;
+  rows(byId('members'), f.members, (m) => [make('span', {}, m.own ? `${m.name} (this proxy)` : m.name), [m.version || null, 'text'], [m.calculated_at || null, 'text'], [m.behind_since, 'moment'], [m.health || null, 'text']]);
+  const away = f.breaker === 'open' ? `The shared level is away: ${f.reason}. ` : '';
+  byId('shared-note').textContent = `${away}Shared level: ${plain(f.hits)} hits, ${plain(f.misses)} misses, ${plain(f.waits)} waits for other members, ${plain(f.puts)} stored; ${as.bytes(f.read_bytes)} read, ${as.bytes(f.written_bytes)} written; ${plain(f.errors)} errors; p99 ${as.ms(f.latency.p99_ms)}.`;
 }
 
 const MOST_LOADS = 8;

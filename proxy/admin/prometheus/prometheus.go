@@ -124,6 +124,7 @@ func (m *metricsText) stats(s api.Stats) {
 	m.one("xcri_pool_waits_total", counter, "Waits for a connection to the database.", float64(s.Pool.Waits))
 	m.one("xcri_pool_waited_seconds_total", counter, "Time of the waits for a connection to the database.", seconds(s.Pool.WaitedMS))
 	m.legacy(s.Legacy)
+	m.fleet(s.Fleet)
 	m.one("xcri_log_lines_dropped_total", counter, "Lines of the log that were dropped: its reader was too slow, or gone.", float64(s.Program.LogDropped))
 	m.one("xcri_memory_rss_bytes", gauge, "Memory of the process as the kernel counts it.", float64(s.Memory.RSS))
 	m.one("xcri_memory_used_bytes", gauge, "Memory that the limit of the process counts: the process and its memory files.", float64(s.Memory.Used))
