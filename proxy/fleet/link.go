@@ -158,6 +158,7 @@ func (f *Fleet) session(ctx context.Context) error {
 	f.note(true, nil)
 	f.beat(ctx, s)
 	background.Go(func() { f.offerAll(listening, s) })
+	background.Go(func() { f.guard(listening, s) })
 	f.keep(ctx, s)
 	f.fail(s, ctx.Err())
 	return s.cause
@@ -184,34 +185,47 @@ func (f *Fleet) begin(ctx context.Context, s *session, ready <-chan struct{}) er
 	return f.enter(ctx, s)
 }
 
-// keep sends the heartbeat until the session ends. While requests wait for the fills of
-// other members, two intervals fit in the budget, so that they learn within the budget that
-// the level is away.
+// keep sends the heartbeat, and follows the log, until the session ends.
 func (f *Fleet) keep(ctx context.Context, s *session) {
+	tick := time.NewTicker(beat)
+	defer tick.Stop()
 	for {
-		pause, waiting := beat, f.waits.any()
-		if waiting {
-			pause = f.opts.Budget / 2
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.ended:
+			return
+		case <-f.link.logged:
+			f.actions.mu.Lock()
+			f.follow(ctx, s)
+			f.actions.mu.Unlock()
+		case <-tick.C:
+			f.compare(ctx, s)
+			f.beat(ctx, s)
 		}
+	}
+}
+
+// guard probes the level while requests wait for the fills of other members: two intervals
+// fit in the budget, so that the requests learn within the budget that the level is away.
+func (f *Fleet) guard(ctx context.Context, s *session) {
+	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-s.ended:
 			return
 		case <-f.waits.begun:
-			continue
-		case <-f.link.logged:
-			f.actions.mu.Lock()
-			f.follow(ctx, s)
-			f.actions.mu.Unlock()
-			continue
-		case <-time.After(pause):
 		}
-		if waiting {
+		for f.waits.any() {
+			select {
+			case <-ctx.Done():
+				return
+			case <-s.ended:
+				return
+			case <-time.After(f.opts.Budget / 2):
+			}
 			f.do(ctx, s, f.opts.Budget/2, f.opts.Engine.Ping)
-		} else {
-			f.compare(ctx, s)
-			f.beat(ctx, s)
 		}
 	}
 }
