@@ -275,7 +275,7 @@ func (p *Proxy) generationOptions() generation.Options {
 	o.Store, o.Cache, o.Outage, o.Routes = p.opts.Origin, p.cache, p.outage, p.router
 	if p.fleet != nil {
 		o.Ready = p.fleet.Ready
-		o.Changes.OnUnstamped = func(table string) { go p.admin.TableChanged(table) }
+		o.Changes.OnUnstamped = func(table string) { go p.fleet.TableChanged(table) }
 	}
 	o.Paused, o.OnPublish, o.Logger = p.maintenance.On, p.published(o.OnPublish), p.opts.Logger
 	o.OnStale = p.copies.Stale

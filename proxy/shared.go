@@ -29,7 +29,7 @@ func (p *Proxy) newFleet() *fleet.Fleet {
 	}
 	o.Info = func() fleet.Info { return p.admin.Member(p.opts.Fleet.Name) }
 	o.Apply, o.Forget = func(a fleet.Action) { p.admin.Apply(a) }, func() { p.admin.Forget() }
-	o.Warm, o.Fresh = p.warmKeys, p.freshEntry
+	o.Warm, o.Fresh = func() []string { return p.generations.WarmSet() }, p.freshEntry
 	return fleet.New(o)
 }
 
@@ -49,11 +49,6 @@ func (p *Proxy) stateOf(g cache.Generation, key string) fleet.State {
 		Generation: of.Of(q.Query.Scope()), Data: p.origins.SourceOf(q.Route.Path()).String() + "\x00" + data.Stamps,
 		Sure: data.Sure, Settled: data.Settled, MaxAge: data.MaxAge,
 	}
-}
-
-// warmKeys returns the keys whose answers the shared level should hold.
-func (p *Proxy) warmKeys() []string {
-	return p.generations.WarmSet()
 }
 
 // freshEntry returns the entry of a key if a request for the key would be a hit.

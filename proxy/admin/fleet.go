@@ -29,12 +29,6 @@ func (a *Admin) act(kind string, request any, local, purge bool, do func() error
 	return err
 }
 
-// TableChanged reports a change of a table that no stamp shows: the other members, which may
-// not know of the change, make the entries of its readers stale.
-func (a *Admin) TableChanged(table string) {
-	a.act(fleet.Table, table, false, true, func() error { return nil })
-}
-
 // Apply does an action of another member.
 func (a *Admin) Apply(action fleet.Action) {
 	var err error
@@ -97,29 +91,6 @@ func (a *Admin) applyPurge(req api.PurgeRequest) error {
 	purged := a.opts.Cache.Purge(match, req.Hard)
 	a.opts.Events.Add(events.Purge, purgeText(purged, req))
 	return nil
-}
-
-// fleetStats returns nil without a shared level.
-func (a *Admin) fleetStats() *api.Fleet {
-	if a.opts.Fleet == nil {
-		return nil
-	}
-	s := a.opts.Fleet.Stats()
-	state := api.BreakerOpen
-	if s.Up {
-		state = api.BreakerClosed
-	}
-	stats := &api.Fleet{
-		Members:       []api.Member{},
-		SharedLink:    api.SharedLink{State: state, Since: orNull(s.Since), Reason: s.Reason, Switches: s.Opened},
-		SharedTraffic: api.SharedTraffic(s.Traffic), SharedFaults: api.SharedFaults(s.Faults), Latency: newLatency(&s.Latency),
-	}
-	for _, m := range a.opts.Fleet.Members() {
-		stats.Members = append(stats.Members, api.Member{
-			Name: m.Name, Own: m.Own, Version: m.Version, Generation: m.Generation, Calculated: m.Calculated, Health: m.Health, Behind: orNull(m.Behind),
-		})
-	}
-	return stats
 }
 
 // Member describes this proxy to the other members of its fleet.

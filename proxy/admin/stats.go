@@ -71,7 +71,7 @@ func (a *Admin) Stats() api.Stats {
 	stats.Requests.HitRatio, stats.Requests.Latency = api.HitRatio(stats.Requests.Outcomes), newLatency(&all)
 	stats.Sources = newSources(a.opts.Origins.Stats())
 	stats.Site, stats.Hottest, stats.Events = a.siteStats(), a.hottest(), a.events()
-	stats.Slowest, stats.Fleet = a.opts.Slowest.Slowest(), a.fleetStats()
+	stats.Slowest, stats.Fleet = a.opts.Slowest.Slowest(), a.opts.Fleet.Report()
 	if a.opts.Log != nil {
 		stats.Requests.LogDropped = a.opts.Log.Dropped()
 	}

@@ -75,6 +75,14 @@ func (f *Fleet) Act(kind string, data any, purge bool, do func() error) (refused
 	return nil, f.follow(context.Background(), s)
 }
 
+// TableChanged reports a change of a table that no stamp shows: the other members, which may
+// not know of the change, make the entries of its readers stale.
+func (f *Fleet) TableChanged(table string) {
+	if _, away := f.Act(Table, table, true, func() error { return nil }); away != nil {
+		f.opts.Logger.Warn("the other members do the action once the shared level is back", "action", Table, "error", away)
+	}
+}
+
 // follow adds the pending actions to the log, and applies the events of other members. The
 // caller holds actions.mu.
 func (f *Fleet) follow(ctx context.Context, s *session) error {

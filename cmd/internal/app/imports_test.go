@@ -88,7 +88,7 @@ proxy/cors:
 proxy/events:
 proxy/fault: cache proxy/legacy proxy/maintenance proxy/reply proxy/share store
 proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
-proxy/fleet: cache cache/snapshot proxy/metrics
+proxy/fleet: cache cache/snapshot proxy/admin/api proxy/metrics
 proxy/fleet/fleettest: proxy/fleet
 proxy/fleet/redis: proxy/fleet
 proxy/front: store
