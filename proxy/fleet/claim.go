@@ -168,7 +168,7 @@ func (f *Fleet) put(ctx context.Context, s *session, p put) bool {
 		return false
 	}
 	value := append(head(p.state.Sure, f.opts.Rank(&p.answer.Content)), record...)
-	keep := time.Duration(ttl)
+	keep := ttl
 	if p.state.MaxAge > 0 {
 		keep = min(keep, p.state.MaxAge)
 	}

@@ -16,7 +16,7 @@ func Interval(of []float64) (low, high float64, ok bool) {
 	sorted := slices.Sorted(slices.Values(of))
 	n := len(sorted)
 	outside := 0.0 // the probability that at most i measurements are on one side, twice
-	for i := 0; i < n/2; i++ {
+	for i := range n / 2 {
 		outside += 2 * choose(n, i) / math.Pow(2, float64(n))
 		if outside > 1-confidence {
 			break
