@@ -15,7 +15,7 @@ import (
 // runs.
 func slowSearch(t *testing.T, limit time.Duration, front func(upstream string) (url string)) (p *Proxy, waiting func() int, unlock func()) {
 	t.Helper()
-	p, base, waiting, unlock := lockedTable(t, readapi.AthleteTable, func(o *store.Options) { o.SearchTimeout = limit })
+	p, base, waiting, unlock := lockedTable(t, readapi.AthleteTable, func(o *store.Options) { o.StatementTimeout, o.SearchTimeout = time.Hour, limit })
 	visitor := request(t, front(base), "/athletes/?season_year=2025&search=a%25b")
 	await(t, "the search runs", func() bool {
 		s := p.cache.Stats()

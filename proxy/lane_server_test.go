@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/share"
@@ -21,6 +22,7 @@ func lockedTable(t *testing.T, table string, change ...func(*store.Options)) (p 
 	opts, db := scratch(t, change...)
 	opts.TrustedProxies = []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8")}
 	opts.Clients = share.Default
+	opts.Cache.FillTimeout, opts.Cache.WaitTimeout = time.Minute, time.Minute // for a slow machine
 	p, err := New(opts)
 	if err != nil {
 		t.Fatal(err)
