@@ -17,6 +17,7 @@ var chapters = []struct {
 	{"hits", measures{beside.Hits}},
 	{"304", measures{beside.NotModified}},
 	{"cold", measures{alone.Cold, alone.Encoding}},
+	{"pages", measures{alone.Pages}},
 	{"warm", measures{alone.Warm}},
 	{"memory", measures{alone.StandardMemory, alone.RoomyMemory}},
 	{"day", measures{alone.Day}},
