@@ -61,6 +61,7 @@ func TestDefaults(t *testing.T) {
 			Bytes: 64 << 20, IdleCompress: true, Poll: 250 * time.Millisecond, Settle: 5 * time.Second, DataMaxAge: 10 * time.Minute, ImplausibleAfter: 10 * time.Minute,
 			FillTimeout: 20 * time.Second, WaitTimeout: 15 * time.Second,
 		},
+		Front: Front{Tags: "off", Method: "PURGE", Headers: fields{"xkey-purge: {tags}"}},
 		Legacy: Legacy{
 			URL: "http://127.0.0.1:8001", Timeout: 15 * time.Second, MaxConns: 4,
 			Source: "store", Routes: map[string]string{}, MaxErrors: 0.05, MaxSlowdown: 3,

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/apache"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
 )
 
@@ -59,7 +60,8 @@ func balanced(t *testing.T, members ...string) *apache.Server {
 // killed and comes back, nor during a rolling upgrade of all three members.
 func TestBalancer(t *testing.T) {
 	t.Parallel()
-	members := []*process{startProxy(t), startProxy(t), startProxy(t)}
+	old := "LEGACY_URL=" + oldapi.Start(t, oldapi.Options{}).URL()
+	members := []*process{startProxy(t, old), startProxy(t, old), startProxy(t, old)}
 	server := balanced(t, members[0].addr, members[1].addr, members[2].addr)
 	t.Run("conformance", func(t *testing.T) { conformance.Check(t, server.URL+base) })
 	t.Run("as asked directly", func(t *testing.T) { sameAnswers(t, server.URL, members[0].url(), targets) })
@@ -118,7 +120,7 @@ func TestBalancerRepeats(t *testing.T) {
 		panic(http.ErrAbortHandler) // closes the connection without an answer
 	}))
 	defer dying.Close()
-	proxy := startProxy(t)
+	proxy := startProxy(t, "LEGACY_URL="+oldapi.Start(t, oldapi.Options{}).URL())
 	server := balanced(t, proxy.addr, dying.Listener.Addr().String())
 	sameAnswers(t, server.URL, proxy.url(), targets)
 	conformance.Check(t, server.URL+base)
