@@ -63,7 +63,7 @@ func (c *claim) try(ctx context.Context) (found *cache.Saved, claimed, again boo
 	defer leave()
 	var got Claim
 	err := c.f.do(ctx, c.s, c.f.opts.Budget, func(ctx context.Context) (err error) {
-		got, err = c.f.opts.Engine.Claim(ctx, c.name, c.token, lease, c.state.Sure)
+		got, err = c.f.opts.Engine.Claim(ctx, c.name, c.token, lease*c.f.opts.Budget, c.state.Sure)
 		return err
 	})
 	switch {
@@ -109,7 +109,7 @@ func (c *claim) parse(value []byte) *cache.Saved {
 
 // renew renews the lease until the claim ends.
 func (c *claim) renew() {
-	tick := time.NewTicker(lease / 4)
+	tick := time.NewTicker(lease * c.f.opts.Budget / 4)
 	defer tick.Stop()
 	for {
 		select {
@@ -118,8 +118,8 @@ func (c *claim) renew() {
 		case <-c.s.ended:
 			return
 		case <-tick.C:
-			c.f.do(context.Background(), c.s, putBudget, func(ctx context.Context) error {
-				return c.f.opts.Engine.Extend(ctx, c.name, c.token, lease)
+			c.f.do(context.Background(), c.s, slowly*c.f.opts.Budget, func(ctx context.Context) error {
+				return c.f.opts.Engine.Extend(ctx, c.name, c.token, lease*c.f.opts.Budget)
 			})
 		}
 	}
@@ -148,7 +148,7 @@ func (c *claim) end(answer *cache.Saved) {
 		name, token = c.f.name(c.series, c.key, answer.Generation, c.state.Data), ""
 	}
 	if answer == nil || !c.f.put(ctx, c.s, put{name, token, answer, c.state}) || token == "" {
-		c.f.do(ctx, c.s, putBudget, func(ctx context.Context) error { return engine.Release(ctx, c.name, c.token) })
+		c.f.do(ctx, c.s, slowly*c.f.opts.Budget, func(ctx context.Context) error { return engine.Release(ctx, c.name, c.token) })
 	}
 }
 
@@ -172,7 +172,7 @@ func (f *Fleet) put(ctx context.Context, s *session, p put) bool {
 	if p.state.MaxAge > 0 {
 		keep = min(keep, p.state.MaxAge)
 	}
-	err = f.do(ctx, s, putBudget, func(ctx context.Context) error { return f.opts.Engine.Put(ctx, p.name, p.token, value, keep) })
+	err = f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) error { return f.opts.Engine.Put(ctx, p.name, p.token, value, keep) })
 	if err == nil {
 		f.figures.puts.Add(1)
 		f.figures.written.Add(int64(len(value)))

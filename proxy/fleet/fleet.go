@@ -37,11 +37,11 @@ import (
 const (
 	// budget bounds an operation that a request waits for.
 	budget = 50 * time.Millisecond
-	// putBudget bounds an operation in the background.
-	putBudget = time.Second
-	// lease is the time for which a member that dies holds the lock of a fill. A member
-	// that lives renews it.
-	lease = 2 * time.Second
+	// slowly bounds an operation in the background, in budgets: 1 s.
+	slowly = 20
+	// lease is the time for which a member that dies holds the lock of a fill, in budgets:
+	// 2 s. A member that lives renews it.
+	lease = 40
 	// ttl is the time for which a value is kept: longer than the time between two imports.
 	ttl = 8 * 24 * time.Hour
 	// largest limits a value, in bytes.

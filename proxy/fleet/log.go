@@ -93,7 +93,7 @@ func (f *Fleet) follow(ctx context.Context, s *session) error {
 		if err != nil {
 			return err
 		}
-		err = f.do(ctx, s, putBudget, func(ctx context.Context) error {
+		err = f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) error {
 			id, err := f.opts.Engine.Append(ctx, text, a.Series)
 			if err == nil {
 				l.own[id] = true
@@ -114,7 +114,7 @@ func (f *Fleet) catchUp(ctx context.Context, s *session) error {
 	l := &f.actions
 	var events []Event
 	var complete bool
-	err := f.do(ctx, s, putBudget, func(ctx context.Context) (err error) {
+	err := f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
 		events, complete, err = f.opts.Engine.Since(ctx, l.last)
 		return err
 	})
@@ -146,7 +146,7 @@ func (f *Fleet) catchUp(ctx context.Context, s *session) error {
 // lost, or this member was away for too long.
 func (f *Fleet) resume(ctx context.Context, s *session) error {
 	var at Position
-	err := f.do(ctx, s, putBudget, func(ctx context.Context) (err error) {
+	err := f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
 		at, err = f.opts.Engine.Sync(ctx, rand.Text())
 		return err
 	})
@@ -177,7 +177,7 @@ func (f *Fleet) enter(ctx context.Context, s *session) error {
 	if err := f.resume(ctx, s); err != nil {
 		return err
 	}
-	err := f.do(ctx, s, putBudget, func(ctx context.Context) error {
+	err := f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) error {
 		events, _, err := f.opts.Engine.Since(ctx, beginOfLog)
 		for _, e := range events {
 			var a Action
@@ -200,7 +200,7 @@ func (f *Fleet) compare(ctx context.Context, s *session) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var at Position
-	err := f.do(ctx, s, putBudget, func(ctx context.Context) (err error) {
+	err := f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
 		at, err = f.opts.Engine.Sync(ctx, rand.Text())
 		return err
 	})

@@ -45,7 +45,7 @@ func (f *Fleet) beat(ctx context.Context, s *session) {
 		return
 	}
 	var found map[string][]byte
-	err = f.do(ctx, s, putBudget, func(ctx context.Context) (err error) {
+	err = f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
 		found, err = f.opts.Engine.Beat(ctx, f.id, text, lasts)
 		return err
 	})

@@ -97,7 +97,7 @@ func (f *Fleet) offer(ctx context.Context, s *session, key string) {
 		return
 	}
 	var there []byte
-	err := f.do(ctx, s, putBudget, func(ctx context.Context) (err error) {
+	err := f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
 		there, err = f.opts.Engine.Head(ctx, name, headBytes)
 		return err
 	})

@@ -10,7 +10,7 @@ import (
 
 // viewAge is the longest time for which the tables of a poll are compared with other
 // members' tables. No poll for a longer time means that the database does not answer.
-const viewAge = 5 * time.Second
+const viewAge = 30 * time.Second
 
 // view is the state of all tables after a poll. Nothing in it changes.
 type view struct {
