@@ -61,6 +61,9 @@ func New(opts Options) (*Cache, error) {
 	if c.shelves, err = shelf.New[*slot.Slot](c.opts.Bytes); err != nil {
 		return nil, fmt.Errorf("cache: %w", err)
 	}
+	if c.opts.Season {
+		c.shelves.KeepSeason()
+	}
 	if c.opts.Recode != nil {
 		c.fills.Go(c.recoder.Run)
 	}

@@ -1,8 +1,6 @@
 package cache
 
 import (
-	"cmp"
-	"slices"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
@@ -11,43 +9,18 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
-// Saved is an entry as it is kept between two runs.
-type Saved struct {
-	Key string
-	Content
-	Filled time.Time
-	Took   time.Duration
-	Warm   bool   // from the warm set; otherwise from the hot shelf
-	Purged bool   // stale in every generation
-	Asked  uint32 // number of requests
-}
-
-// Cost returns the entry's size in a cache's budget, in bytes.
-func (s *Saved) Cost() int64 {
-	e := Entry{Key: s.Key, Content: s.Content}
-	return e.Cost()
-}
-
-// Export returns the warm set and then the hot shelf, each with the most requested entries
-// first. The caller releases each of them.
+// Export returns the warm set, then the hot shelf and the season, each with the most
+// requested entries first. The caller releases each of them.
 func (c *Cache) Export() (all []Saved) {
 	c.each(func(s *slot.Slot, v *slot.Version) {
-		if at := s.Place(); (at == shelf.Warm || at == shelf.Hot) && v.Hold() {
+		if at := s.Place(); (at == shelf.Warm || at == shelf.Hot || at == shelf.Season) && v.Hold() {
 			all = append(all, Saved{
 				Key: v.Key, Content: v.Content, Filled: v.Filled, Took: v.Took,
-				Warm: at == shelf.Warm, Purged: v.Purged() || v.Doubtful, Asked: s.Asked.Load(),
+				Warm: at == shelf.Warm, Season: at == shelf.Season, Purged: v.Purged() || v.Doubtful, Asked: s.Asked.Load(),
 			})
 		}
 	})
-	slices.SortFunc(all, func(a, b Saved) int {
-		switch {
-		case a.Warm != b.Warm && a.Warm:
-			return -1
-		case a.Warm != b.Warm:
-			return 1
-		}
-		return cmp.Or(cmp.Compare(b.Asked, a.Asked), cmp.Compare(a.Key, b.Key))
-	})
+	entry.SortSaved(all)
 	return all
 }
 
@@ -87,6 +60,8 @@ func (c *Cache) adopt(made *Entry, e Saved) {
 	switch {
 	case e.Warm && c.shelves.HasRoom(shelf.Warm, v.Cost()):
 		kept = c.move(s, v, shelf.Warm)
+	case e.Season && c.shelves.HasRoom(shelf.Season, v.Cost()):
+		kept = c.move(s, v, shelf.Season)
 	case !c.opts.Absent(&v.Content) && c.shelves.HasRoom(shelf.Hot, v.Cost()):
 		kept = c.move(s, v, shelf.Hot)
 	default:

@@ -35,7 +35,7 @@ func (c *Cache) wait(ctx context.Context, now *published, key, client string) (e
 	c.counts.waiting.Add(1)
 	defer c.counts.waiting.Add(-1)
 	defer c.fills.Wait(key)()
-	request := requestOf(ctx)
+	request := fill.RequestOf(ctx)
 	began, by := false, fill.Beginner{Client: client, Request: request.ID}
 	result, leave := c.fills.Join(key, c.flight(now, key), func(parent context.Context) (any, error) {
 		return c.fly(parent, by, key, func() { began = true })
@@ -171,29 +171,4 @@ func (c *Cache) clock() time.Duration { return time.Since(c.created) }
 // failing reports whether the key's last refresh failed a short while ago.
 func (c *Cache) failing(s *slot.Slot) bool {
 	return int64(c.clock()) < s.FailedUntil.Load()
-}
-
-// Request is a request that may wait for a fill.
-type Request struct {
-	// ID names the request in the log lines of a slow fill that the request begins.
-	ID string
-	// Fill is the Clock of the fill that the request waited for, also if the request
-	// gave up before the fill ended. Await sets it; nil means that there was no fill.
-	Fill *phase.Clock
-}
-
-// requestKey is the key of the value that WithRequest adds to a context.
-type requestKey struct{}
-
-// WithRequest returns a context for Await that carries a request.
-func WithRequest(ctx context.Context, r *Request) context.Context {
-	return context.WithValue(ctx, requestKey{}, r)
-}
-
-// requestOf returns the request that ctx carries, or a new Request.
-func requestOf(ctx context.Context) *Request {
-	if r, ok := ctx.Value(requestKey{}).(*Request); ok {
-		return r
-	}
-	return &Request{}
 }

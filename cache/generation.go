@@ -1,9 +1,7 @@
 package cache
 
 import (
-	"cmp"
 	"context"
-	"slices"
 	"sync"
 	"time"
 
@@ -39,17 +37,6 @@ func newPreparation(g Generation) *preparation {
 // after returns the preparation of g that takes over from p.
 func (p *preparation) after(g Generation) *preparation {
 	return &preparation{&slot.State{Generation: g}, p.slots, p.ahead}
-}
-
-// Warmed is the result of preparing one key.
-type Warmed struct {
-	Key string
-	// Entry is the entry that will be published: an entry of the new generation, or if
-	// Err is not nil an older entry of the cache, which may be nil.
-	Entry *Entry
-	// Filled reports whether the entry was loaded rather than found to be fresh.
-	Filled bool
-	Err    error
 }
 
 // Prepare fills the keys that are not fresh in g, a few concurrently, while readers go on
@@ -194,7 +181,9 @@ func (c *Cache) Publish(g Generation, keys []string) {
 	c.current.Store(&published{p.State, time.Now()})
 
 	// Readers have switched. The rest only changes where slots are kept.
-	c.forget()
+	for _, s := range c.index.All() { // so that keys which were popular once do not stay so
+		s.Fade()
+	}
 	c.share(min(bytes, c.shelves.Bytes(shelf.Warm))) // room for slots that leave the warm set
 	for _, s := range c.shelves.Items(shelf.Warm) {
 		if !set[s] {
@@ -253,14 +242,6 @@ func (c *Cache) settle(p *preparation, s *slot.Slot, place func(*slot.Slot, *slo
 	}
 }
 
-// forget halves all counts of requests, so that keys which were popular once do not stay
-// so. No other place makes counts fade with time.
-func (c *Cache) forget() {
-	for _, s := range c.index.All() {
-		s.Fade()
-	}
-}
-
 // PublishFirst makes g the current generation and keeps the present warm set: entries
 // that g holds become fresh.
 func (c *Cache) PublishFirst(g Generation) {
@@ -278,24 +259,9 @@ func (c *Cache) Published() (Generation, time.Time) {
 // Popular returns the at most n keys that were requested most, most first. Absent answers,
 // and keys that were not requested more often than by a crawl, are left out.
 func (c *Cache) Popular(n int) []string {
-	type popular struct {
-		key   string
-		asked uint32
-	}
-	var all []popular
-	c.each(func(s *slot.Slot, v *slot.Version) {
-		if asked := s.Asked.Load(); asked >= shelf.PromoteAfter && !c.opts.Absent(&v.Content) {
-			all = append(all, popular{s.Key, asked})
-		}
+	return slot.Popular(c.index.All(), n, func(s *slot.Slot, v *slot.Version) bool {
+		return s.Asked.Load() >= shelf.PromoteAfter && !c.opts.Absent(&v.Content)
 	})
-	slices.SortFunc(all, func(a, b popular) int {
-		return cmp.Or(cmp.Compare(b.asked, a.asked), cmp.Compare(a.key, b.key))
-	})
-	keys := make([]string, 0, n)
-	for _, p := range all[:min(n, len(all))] {
-		keys = append(keys, p.key)
-	}
-	return keys
 }
 
 // each calls f for every slot with the version that is served.

@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"slices"
 	"sync/atomic"
 	"time"
 
@@ -16,14 +15,6 @@ import (
 type Ref struct {
 	Key  string
 	near atomic.Pointer[slot.Slot]
-}
-
-// Sight is the answer that a request for a key would get.
-type Sight struct {
-	Entry   *Entry  // nil if there is none
-	Where   string  // the name of the shelf that keeps the entry; empty if there is none
-	Outcome Outcome // Miss or Error if there is no entry
-	Asked   uint32  // how often the entry was requested; it fades
 }
 
 // found is a version that a lookup found, and the generation in which it is served.
@@ -73,7 +64,7 @@ func (c *Cache) Peek(r *Ref) Sight {
 		}
 		return Sight{Outcome: Miss}
 	}
-	return Sight{&f.version.Entry, f.slot.Place().String(), f.outcome, f.slot.Asked.Load()}
+	return Sight{Entry: &f.version.Entry, Where: f.slot.Place().String(), Outcome: f.outcome, Asked: f.slot.Asked.Load()}
 }
 
 // Count counts a request that was answered with the entry which Peek returned.
@@ -154,25 +145,3 @@ func (c *Cache) count(s *slot.Slot) {
 		c.promote(s)
 	}
 }
-
-// Outcome classifies the answer to a request.
-type Outcome uint8
-
-// The outcomes, each the label of a metric and the detail in Cache-Status.
-const (
-	Hit        Outcome = iota // served fresh from the cache
-	Stale                     // served from the cache while it is refreshed
-	StaleError                // served from the cache because the origin fails
-	Miss                      // by a fill that this request began
-	Coalesced                 // by a fill that another request began
-	Pass                      // not for the cache
-	Error                     // not answered
-	Outcomes                  // the number of outcomes
-)
-
-var outcomeNames = [Outcomes]string{"hit", "stale", "stale_error", "miss", "coalesced", "pass", "error"}
-
-func (o Outcome) String() string { return outcomeNames[o] }
-
-// OutcomeNames returns the names of all outcomes. The caller may change the slice.
-func OutcomeNames() []string { return slices.Clone(outcomeNames[:]) }

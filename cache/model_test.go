@@ -92,7 +92,7 @@ func (m *model) start(saved []Saved) {
 		Fill: m.fill, Recode: m.recode, Absent: func(c *Content) bool { return c.Status != 200 },
 		IsDown:         func(err error) bool { return errors.Is(err, errDown) },
 		FillsWhileDown: func(key string) bool { return scopeOf(key) == "list" },
-		Bytes:          []int64{1 << 20, 40 << 10}[m.choose(2)], Fills: 64, Lane: modelLane, FillTimeout: time.Hour, WaitTimeout: time.Hour,
+		Bytes:          []int64{1 << 20, 40 << 10}[m.choose(2)], Season: m.choose(2) == 0, Fills: 64, Lane: modelLane, FillTimeout: time.Hour, WaitTimeout: time.Hour,
 	}
 	c, err := New(opts)
 	if err != nil {
@@ -273,6 +273,7 @@ var modelActions = []struct {
 	}},
 	{"prepare", (*model).prepare},
 	{"publish", (*model).publish},
+	{"keep", (*model).keep},
 	{"purge", func(m *model) bool { return m.purge(false) }},
 	{"purge hard", func(m *model) bool { return m.purge(true) }},
 	{"wait", func(m *model) bool {
@@ -361,6 +362,21 @@ func (m *model) publish() bool {
 		if _, now := describe(s.Entry); now == read && s.Outcome != Hit {
 			m.wrong("%s is a %s after its publish", key, s.Outcome)
 		}
+	}
+	return true
+}
+
+// keep continues or begins a round of the season, which may end with it.
+func (m *model) keep() bool {
+	if m.choose(4) == 0 {
+		m.c.Season(func() bool { return false })
+	}
+	key, c := m.key(), m.c
+	m.note("  %s", key)
+	go c.Keep(context.Background(), key)
+	synctest.Wait()
+	if m.choose(8) == 0 {
+		m.c.endSeason()
 	}
 	return true
 }

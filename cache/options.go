@@ -27,6 +27,8 @@ var (
 	// ErrMoved is the error of a key whose fill read another generation than the
 	// generation being prepared.
 	ErrMoved = errors.New("the data moved on meanwhile")
+	// ErrNoRoom is the error of an answer that finds no room in the season.
+	ErrNoRoom = errors.New("the season's part of the cache is full")
 )
 
 // Fill loads the answer that key names. Its context ends with the fill's deadline. At
@@ -72,8 +74,10 @@ type Options struct {
 	// that no key can be; a DownAge of zero means 1 min.
 	FillsWhileDown func(key string) bool
 	DownAge        time.Duration
-	// Bytes is the budget of all entries; zero means 64 MiB.
-	Bytes int64
+	// Bytes is the budget of all entries; zero means 64 MiB. Season reserves a part of it
+	// for the entries that Keep keeps.
+	Bytes  int64
+	Season bool
 	// FillTimeout bounds a fill, and WaitTimeout a request's wait for a fill; zero
 	// means 20 s and 15 s.
 	FillTimeout, WaitTimeout time.Duration

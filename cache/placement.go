@@ -1,6 +1,8 @@
 package cache
 
 import (
+	"slices"
+
 	"github.com/lewistv/xcri-proxy/cache/shelf"
 	"github.com/lewistv/xcri-proxy/cache/slot"
 )
@@ -27,6 +29,12 @@ func (c *Cache) wins(in *slot.State, v, old *slot.Version) bool {
 func (c *Cache) store(v *slot.Version) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	c.put(v, c.keep)
+}
+
+// put puts a version that was filled in the slot of its key, which place then keeps, unless
+// the served version wins or a hard purge came after the version was read.
+func (c *Cache) put(v *slot.Version, place func(*slot.Slot, *slot.Version)) {
 	if c.purged(v) {
 		return
 	}
@@ -43,7 +51,7 @@ func (c *Cache) store(v *slot.Version) {
 	}
 	s.Fade()
 	s.FailedUntil.Store(0)
-	c.keep(s, v)
+	place(s, v)
 	c.recoder.Add(v)
 }
 
@@ -66,6 +74,8 @@ func (c *Cache) keep(s *slot.Slot, v *slot.Version) {
 // shelve puts a slot with the given version where it belongs outside the warm set.
 func (c *Cache) shelve(s *slot.Slot, v *slot.Version) (kept bool) {
 	switch {
+	case s.Place() == shelf.Season && c.shelves.Fits(s, v.Cost()):
+		return c.move(s, v, shelf.Season)
 	case c.opts.Absent(&v.Content):
 		return c.move(s, v, shelf.Absent)
 	case s.Place() == shelf.Hot && c.shelves.Fits(s, v.Cost()):
@@ -116,11 +126,7 @@ func (c *Cache) share(warmBytes int64) { c.leave(c.shelves.Share(warmBytes)...) 
 // has reports whether the cache serves this very version, or will.
 func (c *Cache) has(v *slot.Version) bool {
 	s := c.index.Get(v.Key)
-	if s == nil {
-		return false
-	}
-	next := s.Next()
-	return s.Served() == v || next != nil && next.Version == v
+	return s != nil && slices.Contains(s.Versions(), v)
 }
 
 // replace puts another form of a version in its place, if the version is still there

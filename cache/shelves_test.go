@@ -32,7 +32,7 @@ func (c *Cache) consistent() error {
 	wrong := func(format string, args ...any) { errs = append(errs, fmt.Errorf(format, args...)) }
 	var total int64
 	kept := 0
-	for at := shelf.Warm; at <= shelf.Absent; at++ {
+	for at := shelf.Warm; at <= shelf.Season; at++ {
 		slots := c.shelves.Items(at)
 		var bytes int64
 		for _, s := range slots {
@@ -154,7 +154,7 @@ func TestStatusDecidesOnTheShelf(t *testing.T) {
 			c.Publish(o.moveTo(strconv.Itoa(i+2)), nil)
 			c.lookup("list")
 			synctest.Wait()
-			for at := shelf.Warm; at <= shelf.Absent; at++ {
+			for at := shelf.Warm; at <= shelf.Season; at++ {
 				if got := c.entries(at) == 1; got != (at == tt.want) {
 					t.Errorf("status %d: on shelf %q: %t", tt.status, at, got)
 				}

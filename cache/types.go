@@ -1,11 +1,16 @@
 package cache
 
 import (
+	"context"
 	"log/slog"
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
+	"github.com/lewistv/xcri-proxy/cache/figures"
+	"github.com/lewistv/xcri-proxy/cache/fill"
 	"github.com/lewistv/xcri-proxy/cache/outage"
+	"github.com/lewistv/xcri-proxy/cache/outcome"
 	"github.com/lewistv/xcri-proxy/cache/recode"
+	"github.com/lewistv/xcri-proxy/cache/shelf"
 	"github.com/lewistv/xcri-proxy/cache/slot"
 	"github.com/lewistv/xcri-proxy/cache/turns"
 )
@@ -16,6 +21,15 @@ type (
 	Variant = entry.Variant
 	Entry   = entry.Entry
 )
+
+// Saved is an entry as it is kept between two runs. See package entry.
+type Saved = entry.Saved
+
+// Request is a request that may wait for a fill. See package fill.
+type Request = fill.Request
+
+// WithRequest returns a context for Await that carries a request.
+func WithRequest(ctx context.Context, r *Request) context.Context { return fill.WithRequest(ctx, r) }
 
 // Generation is one state of all data that answers come from. See package slot.
 type Generation = slot.Generation
@@ -34,13 +48,42 @@ func NewOutage(logger *slog.Logger) *Outage { return outage.New(logger) }
 // turns.
 type Lane = turns.Lane
 
-// The lanes, and how many there are.
+// The lanes, and how many there are. Only Keep fills in the lane Idle.
 const (
 	Quick  = turns.Quick
 	Heavy  = turns.Heavy
 	Costly = turns.Costly
+	Idle   = turns.Idle
 	Lanes  = turns.Lanes
 )
 
 // LaneStats are figures of one lane.
 type LaneStats = turns.Stats
+
+// Descriptions of a Cache. See the packages figures, shelf and fill.
+type (
+	Stats        = figures.Stats
+	CurrentStats = figures.CurrentStats
+	Sight        = figures.Sight
+	Warmed       = figures.Warmed
+	ShelfStats   = shelf.Stats
+	Load         = fill.Load
+)
+
+// Outcome classifies the answer to a request. See package outcome.
+type Outcome = outcome.Outcome
+
+// The outcomes, and how many there are.
+const (
+	Hit        = outcome.Hit
+	Stale      = outcome.Stale
+	StaleError = outcome.StaleError
+	Miss       = outcome.Miss
+	Coalesced  = outcome.Coalesced
+	Pass       = outcome.Pass
+	Error      = outcome.Error
+	Outcomes   = outcome.Outcomes
+)
+
+// OutcomeNames returns the names of all outcomes. The caller may change the slice.
+func OutcomeNames() []string { return outcome.Names() }

@@ -84,11 +84,17 @@ type TLS struct {
 	Key  string // PEM file of its key; empty = none
 }
 
+// Ahead is the work that is done ahead of requests.
+type Ahead struct {
+	Warm         string // WarmLists or WarmSeason
+	IdleCompress Switch // of the smallest form of large answers, made on an idle processor
+}
+
 // Cache holds the sizes and times of the cache.
 type Cache struct {
-	Bytes                int64         // most bytes of stored answers
-	File                 string        // where the warm set is kept between runs; empty = nowhere
-	IdleCompress         Switch        // of the smallest form of large answers, made on an idle processor
+	Bytes int64  // most bytes of stored answers
+	File  string // where the warm set is kept between runs; empty = nowhere
+	Ahead
 	Poll                 time.Duration // interval of polls for the database's generation
 	Settle               time.Duration // how long a changed table must be quiet until the change counts
 	DataMaxAge           time.Duration // longest freshness of answers whose changes are not reported

@@ -120,6 +120,8 @@ var keys = []Key{
 		bind(func(c *Config) *int64 { return &c.Cache.Bytes }, "size", sizeFrom(1<<20))},
 	{"CACHE_FILE", caching, "", "file that keeps the warm set between runs",
 		bind(func(c *Config) *string { return &c.Cache.File }, "path", parsePath)},
+	{"WARM", caching, WarmLists, "answers to load ahead of requests: lists, or season for the answers about every athlete and team of the live rankings, too",
+		bind(func(c *Config) *string { return &c.Cache.Warm }, "answers", parseWarm)},
 	{"IDLE_COMPRESS", caching, "on", "whether large answers are compressed as far as possible while the processor is idle: on or off",
 		bind(func(c *Config) *Switch { return &c.Cache.IdleCompress }, "on/off", parseSwitch)},
 	{"GENERATION_POLL", caching, "250ms", "interval between polls of the database for a new generation, at least 100ms",

@@ -185,6 +185,19 @@ func parseNetworks(text string) (list []netip.Prefix, err error) {
 	return list, nil
 }
 
+// The values of WARM: the answers that are loaded ahead of requests.
+const (
+	WarmLists  = "lists"  // the lists of the site, and the most requested answers
+	WarmSeason = "season" // also the answers about every athlete and team of the live rankings
+)
+
+func parseWarm(text string) (string, error) {
+	if text != WarmLists && text != WarmSeason {
+		return "", errors.New("want lists or season")
+	}
+	return text, nil
+}
+
 func parseSource(text string) (string, error) {
 	switch text = strings.ToLower(text); text {
 	case "store", "legacy", "auto":

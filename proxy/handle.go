@@ -210,7 +210,7 @@ func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 		}
 	}()
 	clock := phase.Of(ctx)
-	answer, err := p.origins.Load(store.WithMeter(ctx, meter{clock}), q)
+	answer, err := p.origins.Load(store.WithMeter(ctx, origin.Meter{Clock: clock}), q)
 	if err != nil {
 		if isDown(err) {
 			p.generations.Wake() // poll soon, since the database may be back

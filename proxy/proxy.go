@@ -33,9 +33,9 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
-	"github.com/lewistv/xcri-proxy/proxy/preload"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/proxy/season"
 	"github.com/lewistv/xcri-proxy/proxy/send"
 	"github.com/lewistv/xcri-proxy/proxy/share"
 	"github.com/lewistv/xcri-proxy/proxy/site"
@@ -80,9 +80,7 @@ type Options struct {
 	VerifySample float64
 	// Site answers requests below BasePath that are not the API's; nil means no site.
 	Site *site.Site
-	// Preload learns which list each page of the site requests; nil means that no page
-	// names a list.
-	Preload *preload.Learner
+	Ahead
 	// CORSOrigins may read answers from other sites; "*" allows all.
 	CORSOrigins []string
 	// Admin configures the pages below /cache and /metrics, and access to them.
@@ -132,12 +130,12 @@ type Limits struct {
 
 // Proxy is an HTTP server for the read API. It is safe for concurrent use.
 type Proxy struct {
-	opts        Options
-	router      *route.Router
-	metrics     *metrics.Metrics
-	cache       *cache.Cache
-	origins     *origin.Origins
-	generations *generation.Watcher
+	opts    Options
+	router  *route.Router
+	metrics *metrics.Metrics
+	cache   *cache.Cache
+	origins *origin.Origins
+	followers
 	verify      *verify.Verifier
 	maintenance *maintenance.Mode
 	admin       *admin.Admin
@@ -184,6 +182,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.OnState == nil {
 		o.OnState = func(State) error { return nil }
+	}
+	if o.Generations.OnPublish == nil {
+		o.Generations.OnPublish = func() {}
 	}
 	if o.Cache.DownAge == 0 {
 		o.Cache.DownAge = o.Reuse.MaxAge
@@ -232,6 +233,7 @@ func New(opts Options) (*Proxy, error) {
 	}
 	p.copies.Follow(p.cache)
 	p.generations = generation.New(p.generationOptions())
+	p.season = season.New(p.seasonOptions())
 	p.health = health.New(health.Options{
 		Ping: opts.Origin.Ping, Paused: p.maintenance.On, Tables: p.tables,
 		Down: func() bool { _, outage := p.outage.Since(); return outage != nil },
@@ -265,8 +267,8 @@ func (p *Proxy) cacheOptions() cache.Options {
 		o.Shrink = content.Shrinker(p.opts.Memory)
 		o.Shrink.Idle = idle
 	}
-	o.OnPurge, o.Logger = p.copies.OnPurge(p.opts.Generations.OnPublish), p.opts.Logger
-	o.Lane = func(key string) (cache.Lane, string) { return laneOf(p.router, key) }
+	o.Season, o.OnPurge, o.Logger = p.opts.Season != nil, p.copies.OnPurge(p.purged), p.opts.Logger
+	o.Lane = func(key string) (cache.Lane, string) { return origin.LaneOf(p.router, key) }
 	return o
 }
 
@@ -287,7 +289,7 @@ func (p *Proxy) newAdmin() *admin.Admin {
 	return admin.New(admin.Options{
 		Settings: opts.Admin, Trust: opts.TrustedProxies,
 		Sources: admin.Sources{
-			Store: opts.Origin, Legacy: opts.Legacy, Origins: p.origins, Verify: p.verify, OnSourceChange: p.moved,
+			Store: opts.Origin, Legacy: opts.Legacy, Origins: p.origins, Verify: p.verify, Season: p.season, OnSourceChange: p.moved,
 		},
 		Resources: admin.Resources{Memory: opts.Memory, Requests: opts.Requests, Fronts: p.copies.Purger(), Connections: func() wire.Stats { return p.server.Stats() }},
 		Site:      opts.Site, Preload: opts.Preload, Routes: p.router, Cache: p.cache, Outage: p.outage, Metrics: p.metrics, Shares: p.shares,
@@ -295,12 +297,12 @@ func (p *Proxy) newAdmin() *admin.Admin {
 	})
 }
 
-// Run does the background work until ctx ends: it follows the database's generations,
-// compares samples and records the history.
+// Run does the background work until ctx ends.
 func (p *Proxy) Run(ctx context.Context) {
 	p.admin.Sample(time.Now()) // counts from before are not part of the history
 	var workers sync.WaitGroup
 	workers.Go(func() { p.generations.Run(ctx) })
+	workers.Go(func() { p.season.Run(ctx) })
 	workers.Go(func() { p.verify.Run(ctx) })
 	workers.Go(func() { p.copies.Purger().Run(ctx) })
 	workers.Go(func() { p.admin.Run(ctx) })

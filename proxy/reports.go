@@ -46,15 +46,14 @@ func (p *Proxy) followEvents(list *events.List) {
 	})
 }
 
-// published returns an OnPublish that records the publish among the events, and then
-// calls next unless it is nil.
+// published returns an OnPublish that wakes the season, records the publish among the
+// events, and then calls next.
 func (p *Proxy) published(next func()) func() {
 	return func() {
 		s := p.generations.Status()
+		p.season.Wake()
 		p.events.Add(events.Publish, fmt.Sprintf("generation published, calculated at %s: %d of %d answers loaded, %d failed", s.Calculated, s.Filled, s.Keys, s.Failed))
-		if next != nil {
-			next()
-		}
+		next()
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/param"
 	"github.com/lewistv/xcri-proxy/store/readapi"
 	"github.com/lewistv/xcri-proxy/store/scope"
+	"github.com/lewistv/xcri-proxy/store/subjects"
 )
 
 // The types of the read API under the names that callers of a Store use.
@@ -21,6 +22,8 @@ type (
 	Calculation = scope.Calculation
 	Stamp       = scope.Stamp
 	Rows        = scope.Rows
+
+	Subjects = subjects.Subjects
 )
 
 // The kinds of work that a query is for the database.

@@ -14,6 +14,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/readapi"
 	"github.com/lewistv/xcri-proxy/store/scope"
 	"github.com/lewistv/xcri-proxy/store/secure"
+	"github.com/lewistv/xcri-proxy/store/subjects"
 )
 
 // Options configure a Store: the database to read and the number of connections.
@@ -201,6 +202,15 @@ func readGeneration(c *pool.Conn) (*Generation, error) {
 		return nil, err
 	}
 	return g.WithStamps(stamps), nil
+}
+
+// Subjects lists the athletes, teams and pairs of teams of a live scope.
+func (s *Store) Subjects(ctx context.Context, of Scope) (all *Subjects, err error) {
+	err = s.pool.Read(ctx, "list the subjects of "+of.String(), func(c *pool.Conn) (err error) {
+		all, err = subjects.Read(c, of)
+		return err
+	})
+	return all, err
 }
 
 // ScopeRows reads a whole table and sums up its rows by scope; see scope.Sum.

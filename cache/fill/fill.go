@@ -112,10 +112,13 @@ func (f *Fills) EndRefresh() {
 	f.End()
 }
 
-// Beginner is the origin of a fill. Both are empty for a fill that no request began.
+// Beginner is the origin of a fill. Client and Request are empty for a fill that no request
+// began.
 type Beginner struct {
 	Client  string // that the fill is due to
 	Request string // the ID of the request
+	// Idle says that the fill gives way to all others. Its deadline counts from its turn.
+	Idle bool
 	// Clock measures the fill's phases; nil means a new Clock.
 	Clock *phase.Clock
 }
@@ -150,14 +153,14 @@ func (f *Fills) Run(parent context.Context, by Beginner, key string, load func(c
 		err = f.failed(parent, err, era, needed)
 	}()
 	needed = !f.opts.FillsWhileDown(key)
-	ctx, cancel := f.Bound(phase.With(parent, t.clock))
+	ctx, cancel := f.within(phase.With(parent, t.clock), by.Idle)
 	defer cancel()
 	if needed {
 		var end context.CancelFunc
 		ctx, end = era.WhileUp(ctx)
 		defer end()
 	}
-	t.Lane, t.Group = f.opts.Lane(key)
+	t.Lane, t.Group = f.laneOf(key, by.Idle)
 	f.loads.add(t, key)
 	defer f.loads.remove(t)
 	if err := f.turns.Enter(ctx, &t.Turn); err != nil {
@@ -166,6 +169,10 @@ func (f *Fills) Run(parent context.Context, by Beginner, key string, load func(c
 	defer f.turns.Leave(&t.Turn)
 	t.clock.Begin(phase.Load)
 	f.loads.begin(t)
+	if by.Idle { // its wait may have been of any length
+		ctx, cancel = context.WithTimeout(ctx, f.opts.Timeout)
+		defer cancel()
+	}
 	if err := era.Err(); needed && err != nil { // ctx is about to end
 		return false, err
 	}
@@ -179,6 +186,25 @@ func (f *Fills) Bound(parent context.Context) (ctx context.Context, cancel conte
 	ctx, end := context.WithTimeout(parent, f.opts.Timeout)
 	stop := context.AfterFunc(f.ctx, end)
 	return ctx, func() { stop(); end() }
+}
+
+// within returns the context of a fill from the beginning of its wait for a turn.
+func (f *Fills) within(parent context.Context, idle bool) (context.Context, context.CancelFunc) {
+	if !idle {
+		return f.Bound(parent)
+	}
+	ctx, end := context.WithCancel(parent)
+	stop := context.AfterFunc(f.ctx, end)
+	return ctx, func() { stop(); end() }
+}
+
+// laneOf returns the lane and the group of a fill. An idle fill counts for no group: it must
+// not delay the fills of requests from the same table.
+func (f *Fills) laneOf(key string, idle bool) (turns.Lane, string) {
+	if idle {
+		return turns.Idle, ""
+	}
+	return f.opts.Lane(key)
 }
 
 // failed counts a fill that failed, reports the outage that its error may show, and

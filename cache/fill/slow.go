@@ -14,10 +14,15 @@ type turn struct {
 
 // logSlow logs a fill that has ended, if it took Options.Slow or longer from the
 // beginning of its wait for a turn. With queued and loading time apart, the line says
-// whether the slots were taken or the origin was slow.
+// whether the slots were taken or the origin was slow. The wait of an idle fill does not
+// count: it is meant to wait.
 func (f *Fills) logSlow(t *turn, key string, err error) {
 	times := t.clock.Times()
 	took := times.Total()
+	if t.Lane == turns.Idle {
+		took -= times[phase.Queue]
+		times[phase.Queue] = 0
+	}
 	if f.opts.Slow <= 0 || took < f.opts.Slow {
 		return
 	}

@@ -1,10 +1,12 @@
 package shelf
 
 // Shares of the budget, in percent: the limit of the warm set, and the room of absent
-// answers. The hot shelf gets hotShare of the remainder, and the tail gets the rest.
+// answers. The season, if there is one, gets seasonShare of the remainder. The hot shelf
+// gets hotShare of the rest, and the tail gets all that is left.
 const (
 	warmShare   = 45
 	absentShare = 5
+	seasonShare = 75
 	hotShare    = 40
 )
 
@@ -12,6 +14,7 @@ const (
 func (sh *Shelves[T]) shares(warmBytes int64) (hot, tail, absent int64) {
 	absent = sh.bytes * absentShare / 100
 	rest := sh.bytes - absent - warmBytes
+	rest -= sh.seasonRoom(rest)
 	hot = rest * hotShare / 100
 	return hot, rest - hot, absent
 }
@@ -26,6 +29,12 @@ func (sh *Shelves[T]) Share(warmBytes int64) (out []T) {
 		return nil
 	}
 	hot.Budget, tail.Budget = hotBytes, tailBytes
+	sh.all[Season].Budget = sh.seasonRoom(sh.bytes - sh.all[Absent].Budget - warmBytes)
+	for _, item := range sh.all[Season].excess() {
+		sh.all[Season].Evicted++
+		sh.Remove(item)
+		out = append(out, item)
+	}
 	tail.policy.Resize(tailBytes)
 	for _, item := range tail.excess() {
 		tail.Evicted++

@@ -1,5 +1,5 @@
-// Package shelf divides the budget of a cache among four shelves and decides which of
-// them keeps an item. The warm set and the hot shelf keep their items; in the tail and
+// Package shelf divides the budget of a cache among its shelves and decides which of
+// them keeps an item. The warm set, the hot shelf and the season keep their items; in the tail and
 // among the absent answers, the admission policy decides which items stay. Each shelf
 // has a budget of its own, so that an item never evicts items of another shelf.
 package shelf
@@ -22,11 +22,14 @@ const (
 	Hot                  // items that are requested again and again
 	Tail                 // all others
 	Absent               // answers without content
+	Season               // items that were put there ahead of requests
 	places
 )
 
 // String returns the name of the place in metrics and answers; empty for Nowhere.
-func (p Place) String() string { return [places]string{"", "warm", "hot", "tail", "absent"}[p] }
+func (p Place) String() string {
+	return [places]string{"", "warm", "hot", "tail", "absent", "season"}[p]
+}
 
 // largestShare of the tail or of the absent shelf is the limit for a single item: a
 // larger item would evict many and might then be refused itself. The same share of the
@@ -49,6 +52,7 @@ type Label struct {
 	// position is the item's index in shelf.items, and cost its size on the shelf.
 	position int
 	cost     int64
+	round    uint32 // in which the season last kept the item
 }
 
 func (l *Label) label() *Label { return l }
@@ -61,6 +65,7 @@ func (l *Label) Place() Place { return Place(l.place.Load()) }
 type Shelves[T Item] struct {
 	all   [places]*shelf[T]
 	bytes int64 // the budget of all of them
+	season
 }
 
 // shelf is a share of the cache with a budget of its own.
@@ -195,10 +200,11 @@ func (sh *Shelves[T]) Fits(item T, cost int64) bool {
 	return sh.all[l.Place()].fits(cost - l.cost)
 }
 
-// HasRoom reports whether the warm set or the hot shelf has room for one more item.
+// HasRoom reports whether the warm set, the hot shelf or the season has room for one more
+// item.
 func (sh *Shelves[T]) HasRoom(at Place, cost int64) bool {
 	p := sh.all[at]
-	return p.fits(cost) && (at == Warm || cost <= p.Budget/largestShare)
+	return p.fits(cost) && (at != Hot || cost <= p.Budget/largestShare)
 }
 
 // LeaveOut counts items that find no room in the warm set.

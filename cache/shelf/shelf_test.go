@@ -67,6 +67,9 @@ func TestBookkeeping(t *testing.T) {
 	for seed := range uint64(20) {
 		random := rand.New(rand.NewPCG(seed, 1))
 		sh := newShelves(t, 200_000)
+		if seed%2 == 1 {
+			sh.KeepSeason()
+		}
 		things, at := make([]*thing, 60), map[*thing]Place{}
 		for i := range things {
 			things[i] = newThing(strconv.Itoa(i), 0)
@@ -89,7 +92,19 @@ func TestBookkeeping(t *testing.T) {
 		}
 		for range 400 {
 			item, cost := things[random.IntN(len(things))], int64(1+random.IntN(12_000))
-			switch action := random.IntN(8); action {
+			switch action := random.IntN(11); action {
+			case 8:
+				sh.BeginRound()
+			case 9:
+				if random.IntN(8) == 0 {
+					left(sh.EndRound()...)
+				}
+			case 10:
+				kept, out := sh.PutSeason(item, cost)
+				left(out...)
+				if kept {
+					at[item] = Season
+				}
 			case 0:
 				sh.Remove(item)
 				left(item)
@@ -344,7 +359,7 @@ func TestStats(t *testing.T) {
 	sh := newShelves(t, 1000)
 	sum := int64(0)
 	for i, s := range sh.Stats() {
-		if sum += s.Budget; s.Name != []string{"warm", "hot", "tail", "absent"}[i] {
+		if sum += s.Budget; s.Name != []string{"warm", "hot", "tail", "absent", "season"}[i] {
 			t.Errorf("%+v", s)
 		}
 	}

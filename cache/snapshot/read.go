@@ -131,7 +131,7 @@ func (r *reader) bytes() []byte {
 func (r *reader) text() string { return string(r.bytes()) }
 
 func (r *reader) entry() (s cache.Saved) {
-	s = cache.Saved{Warm: r.flag(), Purged: r.flag(), Asked: uint32(r.count(math.MaxUint32))}
+	s = cache.Saved{Warm: r.flag(), Season: r.flag(), Purged: r.flag(), Asked: uint32(r.count(math.MaxUint32))}
 	s.Key = r.text()
 	s.Status = int(r.count(999))
 	s.Size = int(r.count(math.MaxInt32))

@@ -28,7 +28,7 @@ var (
 // are preceded by their length.
 const (
 	kind   = "xcri-proxy cache "
-	header = kind + "2\n"
+	header = kind + "3\n"
 	// largest and mostEntries limit the files that Load accepts.
 	largest     = 1 << 30
 	mostEntries = 1 << 20

@@ -75,6 +75,7 @@ func writeEntries(out io.Writer, by, note string, all []cache.Saved) error {
 
 func (w writer) entry(s *cache.Saved) error {
 	w.flag(s.Warm)
+	w.flag(s.Season)
 	w.flag(s.Purged)
 	w.number(int64(s.Asked))
 	w.text(s.Key)

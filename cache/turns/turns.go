@@ -18,11 +18,12 @@ const (
 	Quick  Lane = iota // a moment
 	Heavy              // long, but not longer for one key than for another
 	Costly             // as long as the author of the key wants
+	Idle               // a fill that no request waits for, and that gives way to all others
 	Lanes              // the number of lanes
 )
 
 // String returns the name of the lane in metrics and logs.
-func (l Lane) String() string { return [Lanes]string{"quick", "heavy", "costly"}[l] }
+func (l Lane) String() string { return [Lanes]string{"quick", "heavy", "costly", "idle"}[l] }
 
 // Stats are figures of one lane.
 type Stats struct{ Running, Queued int64 }
@@ -50,7 +51,10 @@ type limits struct {
 	all  int
 	own  [Lanes]int // of a lane
 	long int        // of Heavy and Costly together
-	part [Lanes]int // of a lane in a group, together with longer lanes
+	part [Idle]int  // of a lane in a group, together with longer lanes
+	// spare is the number of slots that are free when an Idle fill gets its turn: its own,
+	// and one for the next request if there are several.
+	spare int
 	// client is the most Costly fills that may be due to one client.
 	client int
 }
@@ -62,16 +66,16 @@ func newLimits(n int) limits {
 	costly := min(n/4+1, max(1, n-2))
 	group := max(min(n, 2), (n+1)/2)
 	return limits{
-		all: n, own: [Lanes]int{max(1, n-1), max(1, n-1), costly}, long: max(1, n-1),
-		part:   [Lanes]int{group, max(1, group-1), max(1, group-2)},
-		client: max(1, costly-1),
+		all: n, own: [Lanes]int{max(1, n-1), max(1, n-1), costly, 1}, long: max(1, n-1),
+		part:  [Idle]int{group, max(1, group-1), max(1, group-2)},
+		spare: min(2, n), client: max(1, costly-1),
 	}
 }
 
 // Turns gives fills their turns in the order of arrival, except that a turn whose lane,
 // group or client is at its limit lets others pass. The turn that has waited longest
-// gets the first slot that its limits allow, so that none waits for ever.
-// It is safe for concurrent use.
+// gets the first slot that its limits allow, so that none waits for ever. Only an Idle turn
+// may: it is given while no other turn waits. It is safe for concurrent use.
 type Turns struct {
 	limits limits
 
@@ -114,8 +118,8 @@ func (ts *Turns) Enter(ctx context.Context, t *Turn) error {
 	defer ts.mu.Unlock()
 	if !ts.remove(t) { // the turn came at the same moment
 		ts.end(t)
-		ts.admit()
 	}
+	ts.admit() // an Idle turn may have given way to it
 	return ctx.Err()
 }
 
@@ -152,7 +156,11 @@ func (ts *Turns) admit() {
 // fits reports whether a lane and a group are below their limits.
 func (ts *Turns) fits(at class) bool {
 	l, long := &ts.limits, ts.running[Heavy]+ts.running[Costly]
-	if long+ts.running[Quick] >= l.all || ts.running[at.lane] >= l.own[at.lane] || at.lane != Quick && long >= l.long {
+	free := l.all - long - ts.running[Quick] - ts.running[Idle]
+	if at.lane == Idle {
+		return free >= l.spare && ts.running[Idle] < l.own[Idle] && ts.onlyIdle()
+	}
+	if free <= 0 || ts.running[at.lane] >= l.own[at.lane] || at.lane != Quick && long >= l.long {
 		return false
 	}
 	running := ts.groups[at.group]
@@ -168,6 +176,16 @@ func (ts *Turns) fits(at class) bool {
 			return true
 		}
 	}
+}
+
+// onlyIdle reports whether all turns that wait are Idle.
+func (ts *Turns) onlyIdle() bool {
+	for at := range ts.queues {
+		if at.lane != Idle {
+			return false
+		}
+	}
+	return true
 }
 
 func (ts *Turns) clientFits(t *Turn) bool {

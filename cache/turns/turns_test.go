@@ -2,9 +2,11 @@ package turns
 
 import (
 	"context"
+	"maps"
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -75,7 +77,11 @@ func checkTurns(t *testing.T, ts *Turns, running []*Turn) {
 		if g == nil || w.Group == "" {
 			g = &[Lanes]int{}
 		}
-		return lanes[0]+lanes[1]+lanes[2] >= l.all || lanes[w.Lane] >= l.own[w.Lane] || w.Lane != Quick && lanes[1]+lanes[2] >= l.long ||
+		all := lanes[0] + lanes[1] + lanes[2] + lanes[Idle]
+		if w.Lane == Idle { // requests may have filled the slots since it began
+			return all >= l.all || lanes[Idle] > 0
+		}
+		return all >= l.all || lanes[w.Lane] >= l.own[w.Lane] || w.Lane != Quick && lanes[1]+lanes[2] >= l.long ||
 			g[0]+g[1]+g[2] >= l.part[0] || w.Lane > 0 && g[1]+g[2] >= l.part[1] || w.Lane > 1 && g[2] >= l.part[2] ||
 			w.Lane == Costly && w.Client != "" && clients[w.Client] >= l.client
 	}
@@ -105,8 +111,13 @@ func checkTurns(t *testing.T, ts *Turns, running []*Turn) {
 			clients[r.Client]++
 		}
 	}
+	busy := slices.ContainsFunc(slices.Collect(maps.Keys(ts.queues)), func(at class) bool { return at.lane != Idle })
+	free := l.all - len(running)
 	for at, queue := range ts.queues {
 		for i, w := range queue {
+			if w.Lane == Idle && (busy || free < l.spare) {
+				continue
+			}
 			if i > 0 && queue[i-1].number >= w.number {
 				t.Fatalf("%v: %d waits before %d", at, queue[i-1].number, w.number)
 			}
@@ -134,12 +145,12 @@ func TestTurnsKeepASlotForEachLane(t *testing.T) {
 // The limits of few slots, where the rules of newLimits exclude each other, and of many.
 func TestLimits(t *testing.T) {
 	for n, want := range map[int]limits{
-		1:  {all: 1, own: [Lanes]int{1, 1, 1}, long: 1, part: [Lanes]int{1, 1, 1}, client: 1},
-		2:  {all: 2, own: [Lanes]int{1, 1, 1}, long: 1, part: [Lanes]int{2, 1, 1}, client: 1},
-		3:  {all: 3, own: [Lanes]int{2, 2, 1}, long: 2, part: [Lanes]int{2, 1, 1}, client: 1},
-		4:  {all: 4, own: [Lanes]int{3, 3, 2}, long: 3, part: [Lanes]int{2, 1, 1}, client: 1},
-		8:  {all: 8, own: [Lanes]int{7, 7, 3}, long: 7, part: [Lanes]int{4, 3, 2}, client: 2},
-		20: {all: 20, own: [Lanes]int{19, 19, 6}, long: 19, part: [Lanes]int{10, 9, 8}, client: 5},
+		1:  {all: 1, own: [Lanes]int{1, 1, 1, 1}, long: 1, part: [Idle]int{1, 1, 1}, spare: 1, client: 1},
+		2:  {all: 2, own: [Lanes]int{1, 1, 1, 1}, long: 1, part: [Idle]int{2, 1, 1}, spare: 2, client: 1},
+		3:  {all: 3, own: [Lanes]int{2, 2, 1, 1}, long: 2, part: [Idle]int{2, 1, 1}, spare: 2, client: 1},
+		4:  {all: 4, own: [Lanes]int{3, 3, 2, 1}, long: 3, part: [Idle]int{2, 1, 1}, spare: 2, client: 1},
+		8:  {all: 8, own: [Lanes]int{7, 7, 3, 1}, long: 7, part: [Idle]int{4, 3, 2}, spare: 2, client: 2},
+		20: {all: 20, own: [Lanes]int{19, 19, 6, 1}, long: 19, part: [Idle]int{10, 9, 8}, spare: 2, client: 5},
 	} {
 		if got := newLimits(n); got != want {
 			t.Errorf("%d slots: %+v, want %+v", n, got, want)
@@ -173,7 +184,7 @@ func TestOrderOfArrival(t *testing.T) {
 		}
 		var order, want []int
 		for i := range 40 {
-			turn := &Turn{Lane: Lane(i % int(Lanes)), Group: string(rune('a' + i%7))}
+			turn := &Turn{Lane: Lane(i % int(Idle)), Group: string(rune('a' + i%7))}
 			want = append(want, i)
 			go func() {
 				if ts.Enter(t.Context(), turn) == nil {
@@ -183,13 +194,64 @@ func TestOrderOfArrival(t *testing.T) {
 			}()
 			synctest.Wait()
 		}
-		if got := ts.Stats(); got != [Lanes]Stats{{1, 14}, {0, 13}, {0, 13}} {
+		if got := ts.Stats(); got != [Lanes]Stats{{1, 14}, {0, 13}, {0, 13}, {}} {
 			t.Errorf("%+v", got)
 		}
 		ts.Leave(first)
 		synctest.Wait()
 		if !slices.Equal(order, want) {
 			t.Errorf("%d", order)
+		}
+	})
+}
+
+// An idle turn gives way to each turn that waits, also to turns that come after it, leaves
+// a slot free, and is the only one of its lane.
+func TestIdleTurnsGiveWay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ts := New(4, true)
+		enter := func(lane Lane) (turn *Turn, running func() bool) {
+			turn = &Turn{Lane: lane, Group: "table"}
+			var got atomic.Bool
+			go func() { got.Store(ts.Enter(t.Context(), turn) == nil) }()
+			synctest.Wait()
+			return turn, got.Load
+		}
+		quick, _ := enter(Quick)
+		heavy, _ := enter(Heavy)
+		idle, first := enter(Idle)
+		again, second := enter(Idle)
+		if !first() || second() {
+			t.Fatalf("with two slots free: %v, %v", first(), second())
+		}
+		costly, visitor := enter(Costly)
+		if visitor() { // its group has two slots, and an idle turn counts for none
+			t.Fatal("a third turn of the table")
+		}
+		ts.Leave(idle)
+		synctest.Wait()
+		if second() {
+			t.Error("an idle turn began while another waited")
+		}
+		ts.Leave(quick)
+		ts.Leave(heavy)
+		synctest.Wait()
+		if !visitor() || !second() {
+			t.Errorf("with three slots free: %v, %v", visitor(), second())
+		}
+		ts.Leave(again)
+		for range 2 { // of other tables
+			if ts.Enter(t.Context(), &Turn{}) != nil {
+				t.Fatal("no slot is free")
+			}
+		}
+		if _, third := enter(Idle); third() {
+			t.Error("the last slot went to an idle turn")
+		}
+		ts.Leave(costly)
+		synctest.Wait()
+		if got := ts.Stats()[Idle]; got != (Stats{1, 0}) {
+			t.Errorf("%+v", got)
 		}
 	})
 }

@@ -43,6 +43,7 @@ Exit status:
 	flags.StringArrayVar(&f.Logs, "from-log", nil, "also load the targets in this access log `file`, in the common or combined format, - for stdin; may be repeated")
 	flags.IntVar(&f.Top, "top", 500, "number of targets to take from the logs, the most requested first")
 	addLocalFlag(cmd, &f.Local)
+	flags.BoolVar(&f.Season, "season", false, "wait until the answers about every athlete and team are loaded, too, with WARM=season")
 	flags.BoolVar(&f.Accept, "accept", false, "publish the database's state although it resembles an unfinished import")
 	flags.DurationVar(&f.Timeout, "timeout", 10*time.Minute, "longest wait in all")
 	flags.BoolVar(&f.JSON, "json", false, "print the summary as JSON")

@@ -26,6 +26,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/preload"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/proxy/season"
 	"github.com/lewistv/xcri-proxy/proxy/share"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 	"github.com/lewistv/xcri-proxy/proxy/slowest"
@@ -83,13 +84,14 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Sources are the origins of answers.
+// Sources are the origins of answers, and the work that asks them ahead of requests.
 type Sources struct {
 	// Store is the database, as far as this package needs it.
 	Store   interface{ Stats() store.Stats }
 	Legacy  *legacy.Client // nil if there is no old API
 	Origins *origin.Origins
 	Verify  *verify.Verifier
+	Season  *season.Walker
 	// OnSourceChange follows a change of sources with all that depends on them. It
 	// returns the number of entries that became stale, and why the change can't
 	// be kept for the next run.

@@ -12,6 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/proxy/season"
 	"github.com/lewistv/xcri-proxy/proxy/share"
 	"github.com/lewistv/xcri-proxy/proxy/verify"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
@@ -51,7 +52,7 @@ func newFixture(t *testing.T) *Admin {
 		t.Fatal(err)
 	}
 	return New(Options{
-		Sources: Sources{
+		Sources: Sources{Season: season.New(season.Options{}),
 			Store: database{}, Origins: origins, Verify: verify.New(verify.Options{Store: database{}, Routes: routes}),
 		},
 		Shares:    share.New(share.Default),

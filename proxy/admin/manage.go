@@ -87,7 +87,7 @@ func (a *Admin) warm(req api.WarmRequest, keys []string) (ticket int64) {
 
 func (a *Admin) warmStatus() api.WarmStatus {
 	s := a.opts.Generations.Status()
-	return api.WarmStatus{PollStatus: api.PollStatus(s.Polls), WarmProgress: api.WarmProgress(s.Progress), PollFaults: api.PollFaults(s.Faults)}
+	return api.WarmStatus{PollStatus: api.PollStatus(s.Polls), WarmProgress: api.WarmProgress(s.Progress), PollFaults: api.PollFaults(s.Faults), Season: a.opts.Season.Report()}
 }
 
 // serveWarmStatus answers with the progress of a warm-up, and with ?snapshot=DATE whether

@@ -17,7 +17,7 @@ import (
 var ErrFull = errors.New("the client has its share of loads already")
 
 // Limits are the most requests of one client that may wait for fills at a time, and the
-// most different answers that they may wait for, by lane. Zero means no limit.
+// most different answers that they may wait for, by lane: no request begins an Idle fill. Zero means no limit.
 type Limits struct {
 	Requests int
 	Fills    [cache.Lanes]int
@@ -142,7 +142,7 @@ func (s *Shares) Leave(of netip.Prefix, lane cache.Lane, key string) {
 // limit.
 func (s *Shares) Limits() map[string]int64 {
 	by := map[string]int64{"requests": int64(s.limits.Requests)}
-	for lane := range cache.Lanes {
+	for lane := range cache.Idle {
 		by[lane.String()] = int64(s.limits.Fills[lane])
 	}
 	return by
@@ -151,7 +151,7 @@ func (s *Shares) Limits() map[string]int64 {
 // Refused returns how many waits were refused since the start, by the limit that they met.
 func (s *Shares) Refused() map[string]int64 {
 	by := map[string]int64{"requests": s.refused[cache.Lanes].Load()}
-	for lane := range cache.Lanes {
+	for lane := range cache.Idle {
 		by[lane.String()] = s.refused[lane].Load()
 	}
 	return by

@@ -15,13 +15,15 @@ const module = "github.com/lewistv/xcri-proxy/"
 // allowed lists each package of the project, a colon, and the packages of the project
 // that it may import.
 const allowed = `
-cache: cache/entry cache/fill cache/outage cache/phase cache/reads cache/recode cache/shelf cache/slot cache/turns
+cache: cache/entry cache/figures cache/fill cache/outage cache/outcome cache/phase cache/reads cache/recode cache/shelf cache/slot cache/turns
 cache/admission:
 cache/atomicfile:
 cache/entry: cache/memfile
+cache/figures: cache/entry cache/outcome cache/shelf cache/turns
 cache/fill: cache/outage cache/phase cache/turns
 cache/memfile:
 cache/outage:
+cache/outcome:
 cache/phase:
 cache/reads: cache/entry
 cache/recode: cache/entry cache/slot
@@ -70,9 +72,9 @@ cmd/xcri-soak/internal/judge:
 cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measure cmd/xcri-soak/internal/judge
 config:
 config/deploy:
-proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/copies proxy/cors proxy/events proxy/fault proxy/files proxy/fleet proxy/front proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/copies proxy/cors proxy/events proxy/fault proxy/files proxy/fleet proxy/front proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
-proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/admin/selector proxy/budget proxy/events proxy/fleet proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/admin/selector proxy/budget proxy/events proxy/fleet proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
 proxy/admin/condition: cache proxy/admin/api proxy/maintenance proxy/metrics proxy/origin store
 proxy/admin/gate: proxy/visitor
@@ -109,6 +111,7 @@ proxy/proxytest/redisserver: store/storetest/need
 proxy/proxytest/varnish: store/storetest/need
 proxy/reply: cache store/jsontext
 proxy/route: store store/jsontext
+proxy/season: cache proxy/admin/api proxy/route store
 proxy/send: cache proxy/budget proxy/content proxy/metrics proxy/reply proxy/wire
 proxy/share: cache
 proxy/site: cache
@@ -121,7 +124,7 @@ proxy/wire: cache/entry proxy/budget proxy/wire/socket proxy/wire/strict
 proxy/wire/socket: cache/memfile
 proxy/wire/strict:
 proxy/wire/stricttest:
-store: store/dberror store/jsontext store/param store/pool store/readapi store/scope store/secure store/survey
+store: store/dberror store/jsontext store/param store/pool store/readapi store/scope store/secure store/subjects store/survey
 store/dberror:
 store/gate:
 store/jsontext:
@@ -137,6 +140,7 @@ store/storetest/mariadb: store/storetest
 store/storetest/need:
 store/storetest/relay:
 store/storetest/scratch: store/param store/readapi store/storetest store/storetest/mariadb
+store/subjects: store/jsontext store/param store/readapi store/scope
 store/survey: store/jsontext
 `
 

@@ -60,6 +60,9 @@ func (a *App) options(version string, requests *budget.Budget) (opts proxy.Optio
 	if cfg.SitePreload {
 		opts.Preload = preload.New()
 	}
+	if cfg.Cache.Warm == config.WarmSeason {
+		opts.Season = a.store
+	}
 	if cfg.Cache.IdleCompress {
 		opts.Cache.Shrink.Idle = idle.New(idle.Options{Root: os.DirFS("/"), Memory: shrinkMemory}).Idle
 	}

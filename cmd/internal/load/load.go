@@ -29,6 +29,7 @@ const learnTimeout = time.Minute
 type Options struct {
 	Logs        []string // access logs to replay; empty means the page mix
 	Requests    int      // that count; zero means no limit
+	Live        bool     // only pages of the live rankings
 	WarmUp      int      // requests before the measured requests
 	Duration    time.Duration
 	Connections int
@@ -69,6 +70,8 @@ func (f Options) Check(text string) (*url.URL, error) {
 		return nil, errors.New("--timeout: want 1ms to 1m")
 	case f.Limits.P99 < 0 || f.Limits.Errors < 0:
 		return nil, errors.New("--max-p99 and --max-errors: want a limit from 0 on")
+	case f.Live && len(f.Logs) > 0:
+		return nil, errors.New("--live is for the page mix, not for --from-log")
 	case f.JSON && f.Quiet:
 		return nil, errors.New("--json and --quiet exclude each other")
 	}
@@ -128,7 +131,14 @@ func (r *run) source(ctx context.Context, base string, stdin io.Reader) (visitor
 	if err != nil {
 		return nil, exit.Wrap(exit.Unreachable, err)
 	}
-	return visitors.NewMix(c, r.flags.Seed, total), nil
+	mix := visitors.NewMix(c, r.flags.Seed, total)
+	if r.flags.Live {
+		if err := visitors.LearnPairs(ctx, client, r.report.URL, c); err != nil {
+			return nil, exit.Wrap(exit.Unreachable, err)
+		}
+		mix.Live()
+	}
+	return mix, nil
 }
 
 // replay returns the requests of the access logs.

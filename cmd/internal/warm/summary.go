@@ -18,7 +18,8 @@ type Summary struct {
 	Loaded
 	Error string `json:"error,omitempty"`
 
-	Log *accesslog.Summary `json:"log,omitempty"`
+	Log    *accesslog.Summary `json:"log,omitempty"`
+	Season *api.Season        `json:"season,omitempty"` // with the flag Season
 
 	state *api.WarmState // the last state received
 }
@@ -68,6 +69,10 @@ func (s *Summary) print(w io.Writer) {
 	at := "never"
 	if !s.PublishedAt.IsZero() {
 		at = s.PublishedAt.Local().Format(time.DateTime)
+	}
+	if s.Season != nil {
+		defer fmt.Fprintf(w, "season: %d answers, %d of them loaded, %d failed, %d without room, %s, %.1f s\n",
+			s.Season.Keys, s.Season.Filled, s.Season.Failed, s.Season.LeftOut, console.Bytes(s.Season.Bytes), s.Season.Seconds)
 	}
 	switch {
 	case s.Keys > 0:

@@ -36,6 +36,7 @@ type Options struct {
 	Top     int           // targets taken from the logs
 	Accept  bool          // publish although the data resembles an unfinished import
 	Local   bool          // only on this proxy of a fleet
+	Season  bool          // wait until the season is filled, too
 	Timeout time.Duration
 	JSON    bool
 	Quiet   bool
@@ -130,7 +131,11 @@ func (w *warmer) run(ctx context.Context) error {
 			failures = 0
 			w.progress.Say("no snapshot %s yet; the newest is %s", w.flags.WaitFor, console.OrNone(state.Snapshot))
 		default:
-			return w.judge(state)
+			err := w.judge(state)
+			if failed := w.awaitSeason(ctx); err == nil || exit.Status(err) == exit.NothingNew && failed != nil {
+				err = failed
+			}
+			return err
 		}
 		select {
 		case <-ctx.Done():

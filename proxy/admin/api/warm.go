@@ -34,6 +34,38 @@ type WarmStatus struct {
 	PollStatus
 	WarmProgress
 	PollFaults
+	Season Season `json:"season"`
+}
+
+// The states of a Season.
+const (
+	SeasonOff        = "off"        // WARM=lists
+	SeasonFilling    = "filling"    // the walk over its keys is under way
+	SeasonComplete   = "complete"   // all answers are in the cache
+	SeasonFull       = "full"       // there is no room for more
+	SeasonIncomplete = "incomplete" // some answers could not be loaded, and are tried again
+)
+
+// Season describes the last walk over the answers about every athlete and team of the live
+// rankings. Times are in seconds, sizes in bytes.
+type Season struct {
+	State      string `json:"state"`             // empty before the first walk
+	Waiting    string `json:"waiting,omitempty"` // why the walk waits
+	Generation string `json:"generation"`
+	SeasonCounts
+	Bytes   int64   `json:"bytes"`        // of the kept answers
+	Needed  int64   `json:"bytes_needed"` // of all answers, by estimate
+	Seconds float64 `json:"seconds"`
+	Error   string  `json:"error,omitempty"` // the last
+}
+
+// SeasonCounts count the keys of a Season.
+type SeasonCounts struct {
+	Keys    int `json:"keys"`
+	Done    int `json:"done"`     // reached so far
+	Filled  int `json:"filled"`   // loaded; others were fresh
+	Failed  int `json:"failed"`   // could not be loaded
+	LeftOut int `json:"left_out"` // found no room
 }
 
 // PollStatus describes the last poll and the generation that it found.

@@ -357,7 +357,7 @@ function showHottest() {
 }
 
 function showShelves() {
-  const order = ['warm', 'hot', 'tail', 'absent'];
+  const order = ['warm', 'hot', 'tail', 'absent', 'season'];
   const list = Object.entries(stats.cache.shelves).sort(([a], [b]) => order.indexOf(a) - order.indexOf(b));
   rows(byId('shelves'), list, ([name, s]) => [make('span', {}, name), meter(share(s.bytes, s.budget), ''), [s.bytes, 'bytes'], [s.budget, 'bytes'],
     [s.entries, 'count'], [s.evicted, 'count'], [s.rejected, 'count'], [s.too_large, 'count', true], [s.dropped, 'count']]);
@@ -388,7 +388,16 @@ function showSources(s) {
     [b.since, 'moment'], [b.reason || null, 'text']]);
 }
 
+function showSeason(s) {
+  byId('season').hidden = s.state === 'off';
+  byId('season-progress').max = s.keys || 1;
+  byId('season-progress').value = s.done;
+  const text = s.waiting ? `waiting: ${s.waiting}` : s.state === 'full' ? 'no room for more' : s.state || 'not begun';
+  byId('season-text').textContent = s.keys ? `${text}: ${s.done} of ${s.keys}` : text;
+}
+
 function showWarm(w) {
+  showSeason(w.season);
   const bar = byId('progress');
   bar.max = w.keys || 1;
   bar.value = w.done;

@@ -199,6 +199,22 @@ func (m *metricsText) generation(g api.Generation) {
 	m.one("xcri_warm_bytes", gauge, "Size of the entries that the last warm-up filled.", float64(w.Bytes))
 	m.one("xcri_warm_seconds", gauge, "Time that the last warm-up took so far.", w.Seconds)
 	m.one("xcri_warm_slowest_seconds", gauge, "Time that the slowest fill of the last warm-up took.", w.SlowestSeconds)
+	m.season(&w.Season)
+}
+
+// season writes the figures of the season, all zero if there is none.
+func (m *metricsText) season(s *api.Season) {
+	m.one("xcri_season_filling", gauge, "Whether the season is being filled.", flag(s.State == api.SeasonFilling))
+	m.begin("xcri_season_keys", gauge, "Keys of the season, by state: all, done, filled, failed, left_out.")
+	for _, of := range []struct {
+		state string
+		n     int
+	}{{"all", s.Keys}, {"done", s.Done}, {"filled", s.Filled}, {"failed", s.Failed}, {"left_out", s.LeftOut}} {
+		m.add("", float64(of.n), "state", of.state)
+	}
+	m.one("xcri_season_bytes", gauge, "Size of the season's entries that are kept.", float64(s.Bytes))
+	m.one("xcri_season_needed_bytes", gauge, "Size of all entries of the season, by estimate.", float64(s.Needed))
+	m.one("xcri_season_seconds", gauge, "Time that the last walk over the season took so far.", s.Seconds)
 }
 
 func (m *metricsText) stale(routes map[string]api.Stale) {

@@ -27,6 +27,8 @@ type Scope struct {
 	Athletes  []int // handles, best ranked first
 	Teams     []int
 	Knockouts []int // teams with a head-to-head rank
+	// Met are pairs of teams that have met, if LearnPairs has read them.
+	Met [][2]int
 
 	Regions, Conferences, Names []string // as in the lists; Names are of people
 }
@@ -72,6 +74,32 @@ func Learn(ctx context.Context, client *http.Client, root string, progress func(
 		return nil, fmt.Errorf("%s has no division with athletes and teams", root)
 	}
 	return c, nil
+}
+
+// pairsOf is the number of teams of a scope, the best first, whose games LearnPairs reads.
+const pairsOf = 20
+
+// LearnPairs reads pairs of teams that have met, as the site shows the games of a team.
+func LearnPairs(ctx context.Context, client *http.Client, root string, c *Catalogue) error {
+	l := &learner{client: client, root: root}
+	for i := range c.Scopes {
+		s := &c.Scopes[i]
+		for _, team := range s.Knockouts[:min(pairsOf, len(s.Knockouts))] {
+			var games struct {
+				Matchups []struct {
+					A int `json:"team_a_id"`
+					B int `json:"team_b_id"`
+				}
+			}
+			if err := l.get(ctx, games50(c.Season, s, team), &games); err != nil {
+				return err
+			}
+			for _, g := range games.Matchups {
+				s.Met = append(s.Met, [2]int{g.A, g.B})
+			}
+		}
+	}
+	return nil
 }
 
 func (l *learner) get(ctx context.Context, target string, into any) error {

@@ -84,3 +84,14 @@ func TestLearnFails(t *testing.T) {
 		t.Error("no error though it was to end")
 	}
 }
+
+func TestLearnPairs(t *testing.T) {
+	c := &Catalogue{Season: 2025, Scopes: []Scope{{Division: 2030, Gender: "M", Knockouts: make([]int, pairsOf+1)}, {Division: 2030, Gender: "F"}}}
+	root := fakeAPI(t, map[string]string{"/team-knockout/matchups": `{"matchups":[{"team_a_id":7,"team_b_id":6}]}`})
+	if err := LearnPairs(t.Context(), http.DefaultClient, root, c); err != nil || len(c.Scopes[0].Met) != pairsOf || c.Scopes[0].Met[0] != [2]int{7, 6} || len(c.Scopes[1].Met) != 0 {
+		t.Errorf("%v, %v", c.Scopes[0].Met, err)
+	}
+	if err := LearnPairs(t.Context(), http.DefaultClient, fakeAPI(t, nil), c); err == nil {
+		t.Error("no error without games")
+	}
+}

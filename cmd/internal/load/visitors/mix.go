@@ -17,21 +17,22 @@ type page struct {
 	name  string
 	share int // percent of the pages after the first of a visit
 	ask   func(*visitor)
+	past  bool // not of the live rankings, or of no end: see Mix.Live
 }
 
 var pages = []page{
-	{"athletes", 21, (*visitor).athletes},
-	{"teams", 14, (*visitor).teams},
-	{"head-to-head ranking", 8, (*visitor).knockouts},
-	{"region or conference", 9, (*visitor).filtered},
-	{"team", 30, (*visitor).teamProfile},
-	{"past rankings", 8, (*visitor).past},
-	{"component scores", 4, (*visitor).scores},
-	{"athlete", 1, (*visitor).athlete},
-	{"matchups", 2, (*visitor).matchups},
-	{"two teams", 1, (*visitor).twoTeams},
-	{"search", 1, (*visitor).search},
-	{"old link", 1, (*visitor).gone},
+	{"athletes", 21, (*visitor).athletes, false},
+	{"teams", 14, (*visitor).teams, false},
+	{"head-to-head ranking", 8, (*visitor).knockouts, false},
+	{"region or conference", 9, (*visitor).filtered, false},
+	{"team", 30, (*visitor).teamProfile, false},
+	{"past rankings", 8, (*visitor).past, true},
+	{"component scores", 4, (*visitor).scores, false},
+	{"athlete", 1, (*visitor).athlete, false},
+	{"matchups", 2, (*visitor).matchups, false},
+	{"two teams", 1, (*visitor).twoTeams, false},
+	{"search", 1, (*visitor).search, true},
+	{"old link", 1, (*visitor).gone, true},
 }
 
 // accepts are the Accept-Encoding headers of visits: most of them of browsers, a few
@@ -59,11 +60,30 @@ type Mix struct {
 	total     int // zero means no limit
 	given     int
 	perPage   []int // number of draws of each page
+	live      bool
 }
 
 // NewMix returns a source of total requests; zero means no limit.
 func NewMix(c *Catalogue, seed uint64, total int) *Mix {
 	return &Mix{catalogue: c, rand: rand.New(rand.NewPCG(seed, 0)), total: total, perPage: make([]int, len(pages))}
+}
+
+// Live limits the mix to pages of the live rankings that exist: without past rankings,
+// searches and old links, and with comparisons of two teams that have met, for which the
+// catalogue needs its pairs. It must be called before Next, and returns m.
+func (m *Mix) Live() *Mix {
+	m.live = true
+	return m
+}
+
+// page returns the index of a page, drawn by its share.
+func (m *Mix) page() int {
+	for {
+		i := m.pick(len(pages), func(i int) int { return pages[i].share })
+		if !m.live || !pages[i].past {
+			return i
+		}
+	}
 }
 
 // Total returns the number of requests of all visits; zero means no limit.
@@ -87,7 +107,7 @@ func (m *Mix) Next() *Visit {
 		if !v.chance(atHome) {
 			v.scope = m.scope()
 		}
-		i := m.pick(len(pages), func(i int) int { return pages[i].share })
+		i := m.page()
 		m.perPage[i]++
 		pages[i].ask(v)
 	}

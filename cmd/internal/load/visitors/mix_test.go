@@ -152,3 +152,30 @@ func TestKindOf(t *testing.T) {
 		}
 	}
 }
+
+// The mix of live pages has no past rankings, searches or old links, and compares teams that
+// have met.
+func TestLiveMix(t *testing.T) {
+	c := catalogueOf(50)
+	for i := range c.Scopes {
+		c.Scopes[i].Met = [][2]int{{20_001, 20_002}}
+	}
+	m := NewMix(c, 1, 20_000).Live()
+	both := map[string]int{}
+	for _, r := range all(m) {
+		if r.Expect == Absent || strings.Contains(r.Target, "search=") || strings.Contains(r.Target, "/snapshots/2024") || strings.Contains(r.Target, "/athletes?division") {
+			t.Errorf("%s", r.Target)
+		}
+		if _, pair, compares := strings.Cut(r.Target, "team_a_id="); compares {
+			both[pair]++
+		}
+	}
+	if both["20001&team_b_id=20002"] == 0 || both["20002&team_b_id=20001"] == 0 || len(both) != 2 {
+		t.Errorf("%v", both)
+	}
+	for i, p := range pages {
+		if p.past != (m.perPage[i] == 0) {
+			t.Errorf("%s was drawn %d times", p.name, m.perPage[i])
+		}
+	}
+}

@@ -51,6 +51,10 @@ func knockoutList(season int, s *Scope) string {
 	return fmt.Sprintf("/team-knockout/?season_year=%d&rank_group_type=D&rank_group_fk=%d&gender_code=%s&limit=500&offset=0", season, s.Division, s.Gender)
 }
 
+func games50(season int, s *Scope, team int) string {
+	return fmt.Sprintf("/team-knockout/matchups?season_year=%d&rank_group_type=D&rank_group_fk=%d&gender_code=%s&limit=50&offset=0&team_id=%d", season, s.Division, s.Gender, team)
+}
+
 // front requests the first page of a visit.
 func (v *visitor) front() {
 	v.scope = v.home
@@ -136,12 +140,18 @@ func (v *visitor) matchups() {
 	}
 	of := fmt.Sprintf("season_year=%d&rank_group_type=D&rank_group_fk=%d&gender_code=%s", v.catalogue.Season, v.scope.Division, v.scope.Gender)
 	v.ask(Found, fmt.Sprintf("/team-knockout/%d?%s", team, of))
-	v.ask(Found, fmt.Sprintf("/team-knockout/matchups?%s&limit=50&offset=0&team_id=%d", of, team))
+	v.ask(Found, games50(v.catalogue.Season, v.scope, team))
 }
 
 func (v *visitor) twoTeams() {
 	a, ok := one(v, v.scope.Knockouts)
 	b, _ := one(v, v.scope.Knockouts)
+	if v.live {
+		var met [2]int
+		met, ok = one(v, v.scope.Met)
+		i := v.rand.IntN(2)
+		a, b = met[i], met[1-i]
+	}
 	if !ok || a == b { // the site does not compare a team with itself
 		v.knockouts()
 		return

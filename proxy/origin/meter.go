@@ -1,4 +1,4 @@
-package proxy
+package origin
 
 import (
 	"time"
@@ -7,8 +7,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// meter counts the steps of a read from the database as phases of a fill.
-type meter struct{ *phase.Clock }
+// Meter counts the steps of a read from the database as phases of a fill.
+type Meter struct{ *phase.Clock }
 
 // steps maps the steps of a read to phases.
 var steps = map[store.Step]phase.Phase{
@@ -16,7 +16,7 @@ var steps = map[store.Step]phase.Phase{
 }
 
 // Begin implements store.Meter.
-func (m meter) Begin(s store.Step) { m.Clock.Begin(steps[s]) }
+func (m Meter) Begin(s store.Step) { m.Clock.Begin(steps[s]) }
 
 // Handled implements store.Meter.
-func (m meter) Handled(took time.Duration) { m.Move(phase.Rows, phase.Encode, took) }
+func (m Meter) Handled(took time.Duration) { m.Move(phase.Rows, phase.Encode, took) }

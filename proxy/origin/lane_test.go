@@ -1,4 +1,4 @@
-package proxy
+package origin
 
 import (
 	"testing"
@@ -25,7 +25,7 @@ func TestLaneOf(t *testing.T) {
 		{"/metadata/", cache.Quick},
 		{"/team-knockout/?search=ab", cache.Costly},
 	} {
-		lane, group := laneOf(routes, tt.key)
+		lane, group := LaneOf(routes, tt.key)
 		if lane != tt.lane || group == "" {
 			t.Errorf("%s: lane %s, group %q", tt.key, lane, group)
 		}
@@ -34,14 +34,14 @@ func TestLaneOf(t *testing.T) {
 	if groups["/athletes/1"] != groups["/athletes/?search=ab"] || groups["/athletes/1"] == groups["/teams/"] || groups["/metadata/"] == groups["/teams/"] {
 		t.Errorf("groups: %v", groups)
 	}
-	if lane, group := laneOf(routes, "/nothing"); lane != cache.Quick || group != "" {
+	if lane, group := LaneOf(routes, "/nothing"); lane != cache.Quick || group != "" {
 		t.Errorf("a key without a route: lane %s, group %q", lane, group)
 	}
 	for _, key := range []string{"/scs/biggest-discrepancies", "/scs/athletes/1/discrepancy"} { // they read no table
 		if _, err := routes.Question(key); err != nil {
 			t.Fatal(err)
 		}
-		if lane, group := laneOf(routes, key); lane != cache.Quick || group != "" {
+		if lane, group := LaneOf(routes, key); lane != cache.Quick || group != "" {
 			t.Errorf("%s: lane %s, group %q", key, lane, group)
 		}
 	}
