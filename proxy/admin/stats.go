@@ -67,11 +67,9 @@ func (a *Admin) Stats() api.Stats {
 		stats.Routes[r.Path()] = route
 	}
 	stats.Requests.Outcomes[cache.Pass.String()] += a.opts.Metrics.Passed.Load()
-	stats.Legacy = newLegacyStats(a.opts.Legacy)
 	stats.Requests.HitRatio, stats.Requests.Latency = api.HitRatio(stats.Requests.Outcomes), newLatency(&all)
-	stats.Sources = newSources(a.opts.Origins.Stats())
-	stats.Site, stats.Hottest, stats.Events = a.siteStats(), a.hottest(), a.events()
-	stats.Slowest, stats.Fleet = a.opts.Slowest.Slowest(), a.opts.Fleet.Report()
+	stats.Legacy, stats.Sources = newLegacyStats(a.opts.Legacy), newSources(a.opts.Origins.Stats())
+	stats.Site, stats.Hottest, stats.Events, stats.Slowest, stats.Fleet = a.siteStats(), a.hottest(), a.events(), a.opts.Slowest.Slowest(), a.opts.Fleet.Report()
 	if a.opts.Log != nil {
 		stats.Requests.LogDropped = a.opts.Log.Dropped()
 	}
