@@ -152,7 +152,7 @@ func TestHtaccessOverSocket(t *testing.T) {
 	for name, modules := range map[string][]string{"proxy": {"proxy", "proxy_http"}, "cgi": {"cgid"}} {
 		t.Run(name, func(t *testing.T) {
 			path := socketPath(t)
-			proxy := startProxyAt(t, "unix:"+path)
+			proxy := startProxyAt(t, "unix:"+path, "LEGACY_URL="+oldapi.Start(t, oldapi.Options{}).URL())
 			server := folder(t, proxy.addr, modules...)
 			server.Write(t, "iz/xcri/.htaccess", strings.ReplaceAll(read(t, "htaccess"), "http://127.0.0.1:8000/", "unix:"+path+"|http://localhost/"), 0o644)
 			server.Write(t, "iz/xcri/xcri-proxy.cgi", strings.ReplaceAll(read(t, "xcri-proxy.cgi"), "127.0.0.1:8000", path), 0o755)
