@@ -416,7 +416,7 @@ func TestRest(t *testing.T) {
 			if n := len(w.took()); n != 0 {
 				t.Errorf("%d fills in the pause after %v", n, tt.takes)
 			}
-			time.Sleep(1)
+			time.Sleep(time.Nanosecond)
 			synctest.Wait()
 			if n := len(w.took()); n != 1 {
 				t.Errorf("%d fills after the pause", n)
