@@ -167,6 +167,8 @@ func (*repeating) Write(b []byte) (int, error)      { return len(b), nil }
 func (*repeating) SetReadDeadline(time.Time) error  { return nil }
 func (*repeating) SetWriteDeadline(time.Time) error { return nil }
 func (*repeating) Close() error                     { return nil }
+func (*repeating) RemoteAddr() net.Addr             { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
+func (*repeating) LocalAddr() net.Addr              { return &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)} }
 
 // BenchmarkRejected measures a request with an invalid parameter.
 func BenchmarkRejected(b *testing.B) {
