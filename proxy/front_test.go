@@ -247,7 +247,11 @@ func TestPublishPurges(t *testing.T) {
 	opts := Options{Origin: movingOrigin(&id), Reuse: cdn, Front: rec.once()}
 	opts.Generations.Pages = []string{target}
 	p, base := start(t, opts)
-	await(t, "the first publish purges everything", func() bool { return rec.saw(front.All) })
+	settled := func() bool { // the answers of all purges are counted
+		s := p.copies.Purger().Stats()[0]
+		return s.Pending == 0 && s.Requests > 0
+	}
+	await(t, "the first publish purges everything", func() bool { return rec.saw(front.All) && settled() })
 	rec.forget()
 	var old atomic.Int64
 	rec.mu.Lock()
@@ -259,7 +263,7 @@ func TestPublishPurges(t *testing.T) {
 	rec.mu.Unlock()
 	id.Store(2)
 	awaitLook(t, p, p.generations.Poll(nil))
-	await(t, "the publish purges the scope", func() bool { return rec.saw("xcri:scope:2025/2030/M/live") })
+	await(t, "the publish purges the scope", func() bool { return rec.saw("xcri:scope:2025/2030/M/live") && settled() })
 	for _, scope := range []string{"*/*/*/*", "2025/*/*/live", "*/2030/M/*"} {
 		if !rec.saw("xcri:scope:" + scope) {
 			t.Errorf("%s is not purged", scope)
