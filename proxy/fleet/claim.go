@@ -132,11 +132,7 @@ func (c *claim) done(answer *cache.Saved) {
 	if answer != nil && answer.Generation == "" || answer != nil && !c.f.opts.Usable(answer) {
 		answer = nil
 	}
-	c.f.puts.Add(1)
-	go func() {
-		defer c.f.puts.Done()
-		c.end(answer)
-	}()
+	c.f.ends.Go(func() { c.end(answer) })
 }
 
 // end stores the answer under the state that it was read from, which may be newer than the

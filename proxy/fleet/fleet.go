@@ -27,7 +27,6 @@ import (
 	"context"
 	"crypto/rand"
 	"log/slog"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -104,7 +103,7 @@ type Fleet struct {
 	offered offered
 	actions actions
 	members members
-	puts    sync.WaitGroup
+	ends    ends // of claims
 }
 
 // New returns a Fleet whose link is down until Run connects it.

@@ -109,7 +109,7 @@ func (f *Fleet) Ready(ctx context.Context) {
 
 // Run keeps the link up until ctx ends, and offers the warm entries to the level.
 func (f *Fleet) Run(ctx context.Context) {
-	defer f.puts.Wait()
+	defer f.ends.Close()
 	pause := firstPause
 	for ctx.Err() == nil {
 		begun := time.Now()

@@ -20,16 +20,20 @@ import (
 type parts struct {
 	left   int
 	each   time.Duration
+	part   strings.Reader // the rest of the present part
 	closed bool
 }
 
 func (p *parts) Read(b []byte) (int, error) {
-	if p.left == 0 {
-		return 0, io.EOF
+	if p.part.Len() == 0 {
+		if p.left == 0 {
+			return 0, io.EOF
+		}
+		time.Sleep(p.each)
+		p.left--
+		p.part.Reset("part " + strconv.Itoa(p.left) + "\n")
 	}
-	time.Sleep(p.each)
-	p.left--
-	return copy(b, "part "+strconv.Itoa(p.left)+"\n"), nil
+	return p.part.Read(b)
 }
 
 func (p *parts) Close() error { p.closed = true; return nil }
