@@ -20,7 +20,7 @@ func (e *ends) Go(f func()) {
 	}
 }
 
-// Close waits for the running ends, and runs no later ones.
+// Close waits for the running ends. Later ends are not run.
 func (e *ends) Close() {
 	e.mu.Lock()
 	e.closed = true
