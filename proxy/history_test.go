@@ -127,6 +127,7 @@ func TestRecord(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, stop := context.WithCancel(t.Context())
 		done := make(chan struct{})
+		p.admin.Sample(time.Now())
 		go func() { defer close(done); p.admin.Run(ctx) }()
 		time.Sleep(time.Minute + time.Second)
 		p.metrics.Route(0).Answered(cache.Miss, 0)
