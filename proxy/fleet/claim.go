@@ -88,7 +88,7 @@ func (c *claim) try(ctx context.Context) (found *cache.Saved, claimed, again boo
 	case <-filled:
 	case <-timer.C:
 	case <-ctx.Done():
-	case <-c.s.ended:
+	case <-c.s.ctx.Done():
 		return nil, false, false
 	}
 	return nil, false, true
@@ -115,7 +115,7 @@ func (c *claim) renew() {
 		select {
 		case <-c.ended:
 			return
-		case <-c.s.ended:
+		case <-c.s.ctx.Done():
 			return
 		case <-tick.C:
 			c.f.do(context.Background(), c.s, slowly*c.f.opts.Budget, func(ctx context.Context) error {

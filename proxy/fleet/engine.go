@@ -31,7 +31,7 @@ type Engine interface {
 	// Drop removes a value.
 	Drop(ctx context.Context, name string) error
 
-	// Sync returns the present series and the last event of the log. Without an series, as
+	// Sync returns the present series and the last event of the log. Without a series, as
 	// at the first start and after a flush, it begins the series that is given.
 	Sync(ctx context.Context, series string) (Position, error)
 	// Append adds an event to the log, publishes Logged, and begins a new series unless

@@ -84,6 +84,18 @@ func TestDown(t *testing.T) {
 	}
 }
 
+// TestStopIsNoFailure: a member that stops reports no failure of the level.
+func TestStopIsNoFailure(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := join(t, fleettest.NewServer())
+		time.Sleep(10 * time.Second)
+		a.stop()
+		if s := a.Stats(); s.Opened != 0 || s.Errors != 0 || a.log.Len() > 0 {
+			t.Errorf("%+v\n%s", s, a.log.String())
+		}
+	})
+}
+
 // TestFull: a level without room is read on, and is not away.
 func TestFull(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -1,7 +1,9 @@
 package fleet_test
 
 import (
+	"bytes"
 	"context"
+	"log/slog"
 	"strconv"
 	"sync"
 	"testing"
@@ -30,6 +32,7 @@ type member struct {
 	fresh map[string]*cache.Entry
 	info  fleet.Info
 	did   []string // actions of other members, and forget
+	log   bytes.Buffer
 }
 
 // join returns a member once its link is up.
@@ -81,6 +84,7 @@ func newMember(t *testing.T, s *fleettest.Server) *member {
 			defer m.mu.Unlock()
 			return m.fresh[key]
 		},
+		Logger: slog.New(slog.NewTextHandler(&m.log, &slog.HandlerOptions{Level: slog.LevelWarn})),
 	})
 	m.run(t)
 	t.Cleanup(func() { m.stop() })

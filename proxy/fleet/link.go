@@ -45,25 +45,20 @@ type LinkState struct {
 	Opened int64     // how often the circuit breaker has opened
 }
 
-// session is a time in which the engine answers.
+// session is a time in which the engine answers. Its context ends with it, for the cause
+// that was given to end first.
 type session struct {
-	ended chan struct{} // closed with the session
-	once  sync.Once
-	cause error
-}
-
-// end ends a session. It reports whether the session had not ended before.
-func (s *session) end(cause error) (first bool) {
-	s.once.Do(func() {
-		s.cause, first = cause, true
-		close(s.ended)
-	})
-	return first
+	ctx context.Context
+	end context.CancelCauseFunc
 }
 
 // fail ends a session: the circuit breaker opens.
 func (f *Fleet) fail(s *session, cause error) {
-	if s.end(cause) && f.link.now.CompareAndSwap(s, nil) {
+	s.end(cause)
+	if !f.link.now.CompareAndSwap(s, nil) {
+		return
+	}
+	if cause := context.Cause(s.ctx); cause != context.Canceled { // Run goes on
 		f.note(false, cause)
 	}
 }
@@ -131,37 +126,34 @@ func (f *Fleet) Run(ctx context.Context) {
 
 // session connects, and returns the error that ends the session.
 func (f *Fleet) session(ctx context.Context) error {
-	s := &session{ended: make(chan struct{})}
-	listening, stop := context.WithCancel(ctx)
+	s := &session{}
+	s.ctx, s.end = context.WithCancelCause(ctx)
 	var background sync.WaitGroup
 	defer background.Wait()
-	defer stop()
+	defer s.end(nil)
 	ready := make(chan struct{})
 	background.Go(func() {
-		err := f.opts.Engine.Listen(listening, func() { close(ready) }, f.receive)
+		err := f.opts.Engine.Listen(s.ctx, func() { close(ready) }, f.receive)
 		if err == nil {
 			err = errClosed
 		}
 		f.fail(s, err)
-		s.end(err)
 	})
 	if err := f.begin(ctx, s, ready); err != nil {
 		return err
 	}
 	f.link.now.Store(s)
-	select {
-	case <-s.ended: // before it was stored
+	if s.ctx.Err() != nil { // it had ended before it was stored
 		f.link.now.CompareAndSwap(s, nil)
-		return s.cause
-	default:
+		return context.Cause(s.ctx)
 	}
 	f.note(true, nil)
 	f.beat(ctx, s)
-	background.Go(func() { f.offerAll(listening, s) })
-	background.Go(func() { f.guard(listening, s) })
+	background.Go(func() { f.offerAll(s) })
+	background.Go(func() { f.guard(s) })
 	f.keep(ctx, s)
-	f.fail(s, ctx.Err())
-	return s.cause
+	f.fail(s, nil)
+	return context.Cause(s.ctx)
 }
 
 // begin waits for the subscription and finds this member's place in the log.
@@ -169,10 +161,8 @@ func (f *Fleet) begin(ctx context.Context, s *session, ready <-chan struct{}) er
 	timer := time.NewTimer(connectTime)
 	defer timer.Stop()
 	select {
-	case <-ctx.Done():
-		return ctx.Err()
-	case <-s.ended:
-		return s.cause
+	case <-s.ctx.Done():
+		return context.Cause(s.ctx)
 	case <-timer.C:
 		return errSilent
 	case <-ready:
@@ -191,9 +181,7 @@ func (f *Fleet) keep(ctx context.Context, s *session) {
 	defer tick.Stop()
 	for {
 		select {
-		case <-ctx.Done():
-			return
-		case <-s.ended:
+		case <-s.ctx.Done():
 			return
 		case <-f.link.logged:
 			f.actions.mu.Lock()
@@ -208,24 +196,20 @@ func (f *Fleet) keep(ctx context.Context, s *session) {
 
 // guard probes the level while requests wait for the fills of other members: two intervals
 // fit in the budget, so that the requests learn within the budget that the level is away.
-func (f *Fleet) guard(ctx context.Context, s *session) {
+func (f *Fleet) guard(s *session) {
 	for {
 		select {
-		case <-ctx.Done():
-			return
-		case <-s.ended:
+		case <-s.ctx.Done():
 			return
 		case <-f.waits.begun:
 		}
 		for f.waits.any() {
 			select {
-			case <-ctx.Done():
-				return
-			case <-s.ended:
+			case <-s.ctx.Done():
 				return
 			case <-time.After(f.opts.Budget / 2):
 			}
-			f.do(ctx, s, f.opts.Budget/2, f.opts.Engine.Ping)
+			f.do(s.ctx, s, f.opts.Budget/2, f.opts.Engine.Ping)
 		}
 	}
 }

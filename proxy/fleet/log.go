@@ -34,7 +34,7 @@ type actions struct {
 	mu   sync.Mutex
 	last string // ID of the last event that was applied; empty before the first session
 	// pending are actions of this member that are not in the log yet. While there are any
-	// with an series, the member uses no shared answers.
+	// with a series, the member uses no shared answers.
 	pending []Action
 	lost    bool            // the log was lost since the begin of the session
 	own     map[string]bool // IDs of this member's events, which are applied already

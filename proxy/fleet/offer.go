@@ -48,37 +48,35 @@ type offer struct {
 // offerAll offers the warm entries to the level until the session ends: entries that became
 // better by another form of the body, that are still fresh after their table has changed,
 // and that the level has lost.
-func (f *Fleet) offerAll(ctx context.Context, s *session) {
+func (f *Fleet) offerAll(s *session) {
 	f.offered.reset()
 	tick := time.NewTicker(offerEvery)
 	defer tick.Stop()
 	for {
 		select {
-		case <-ctx.Done():
-			return
-		case <-s.ended:
+		case <-s.ctx.Done():
 			return
 		case <-tick.C:
-			f.offerWarm(ctx, s)
+			f.offerWarm(s)
 		}
 	}
 }
 
 // offerWarm offers all warm entries once.
-func (f *Fleet) offerWarm(ctx context.Context, s *session) {
+func (f *Fleet) offerWarm(s *session) {
 	if time.Since(f.offered.at) >= forgetEvery {
 		f.offered.reset()
 	}
 	for _, key := range f.opts.Warm() {
-		if ctx.Err() == nil && f.link.now.Load() == s {
-			f.offer(ctx, s, key)
+		if s.ctx.Err() == nil {
+			f.offer(s, key)
 		}
 	}
 }
 
 // offer stores the entry of a key in the level, unless the level has a value that is as
 // good. The state is read before the entry: see State.Settled.
-func (f *Fleet) offer(ctx context.Context, s *session, key string) {
+func (f *Fleet) offer(s *session, key string) {
 	series, g := *f.series.Load(), f.opts.Published()
 	if series == "" || g == nil {
 		return
@@ -97,7 +95,7 @@ func (f *Fleet) offer(ctx context.Context, s *session, key string) {
 		return
 	}
 	var there []byte
-	err := f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
+	err := f.do(s.ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
 		there, err = f.opts.Engine.Head(ctx, name, headBytes)
 		return err
 	})
@@ -105,7 +103,7 @@ func (f *Fleet) offer(ctx context.Context, s *session, key string) {
 		return
 	}
 	answer := &cache.Saved{Key: key, Content: e.Content, Filled: e.Filled, Took: e.Took}
-	if (len(there) < headBytes || string(there) < string(first)) && !f.put(ctx, s, put{name, "", answer, state}) {
+	if (len(there) < headBytes || string(there) < string(first)) && !f.put(s.ctx, s, put{name, "", answer, state}) {
 		return
 	}
 	f.offered.set(key, offer{name, first[1]})
