@@ -2,7 +2,6 @@ package admin
 
 import (
 	"encoding/json"
-	"slices"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
@@ -37,10 +36,7 @@ func (a *Admin) Apply(action fleet.Action) {
 		err = applied(action, a.applyPurge)
 	case fleet.Table:
 		err = applied(action, func(table string) error {
-			a.opts.Cache.Purge(func(e *cache.Entry) bool {
-				r := a.opts.Routes.Of(e.Key)
-				return r != nil && slices.Contains(r.Endpoint.Reads, table)
-			}, false)
+			a.opts.Generations.TableChanged(table)
 			return nil
 		})
 	case fleet.Source:

@@ -39,9 +39,9 @@ func (x *witness) look(begun time.Time) *view {
 
 // Data is the state of the tables that an answer is read from, as the last poll found it.
 type Data struct {
-	// Stamps are the server's stamps of the tables as a text. It is empty if the last
-	// poll is too old, or if neither the server nor a calculation reports changes. Equal texts of two members mean that the server has recorded no change
-	// between their polls.
+	// Stamps are the server's stamps of the tables as a text. It is empty if the last poll
+	// is too old, or if neither the server nor a calculation reports changes. Equal texts of
+	// two members mean that the server has recorded no change between their polls.
 	Stamps string
 	// Sure reports that any later change has other stamps.
 	Sure bool

@@ -352,6 +352,12 @@ func (w *Watcher) purgeReaders(table string, hard bool, match func(*cache.Entry)
 	}, hard)
 }
 
+// TableChanged makes stale the entries of the routes that read a table: another member of
+// the fleet has found a change of it that no stamp shows.
+func (w *Watcher) TableChanged(table string) {
+	w.purgeReaders(table, false, func(*cache.Entry) bool { return true })
+}
+
 // overdue reports whether an implausible state has lasted for
 // Changes.ImplausibleAfter, so that it is accepted.
 func (w *Watcher) overdue(since time.Time) bool {
