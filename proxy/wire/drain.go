@@ -17,10 +17,11 @@ const drainTick = 20 * time.Millisecond
 const queueTime = time.Second
 
 // Drain stops accepting connections and closes the open connections without losing a
-// request: connections that the kernel has accepted already are served, and a connection on which nothing has arrived for quiet is closed. The Handler
-// should close the connection with each answer meanwhile. Drain returns when no
-// connection is left, or ctx ends. The listener is closed, not shut down, so that another
-// process that holds it too goes on accepting.
+// request: connections that the kernel has accepted already are served, and a connection
+// on which nothing has arrived for quiet is closed. The Handler should close the
+// connection with each answer meanwhile. Drain returns when no connection is left, or ctx
+// ends. The listener is closed, not shut down, so that another process that holds it too
+// goes on accepting.
 func (s *Server) Drain(ctx context.Context, quiet time.Duration) {
 	s.conns.awaitQueue(ctx)
 	s.conns.closeListener()

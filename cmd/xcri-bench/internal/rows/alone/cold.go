@@ -63,8 +63,8 @@ const encoder = "./store/readapi"
 
 var mbPerSecond = regexp.MustCompile(`BenchmarkRows/1000\S*\s.*?([0-9.]+) MB/s`)
 
-// Encoding measures the encoding of rows as JSON. It takes the best of a few runs: other load on the machine can only make it
-// slower.
+// Encoding measures the encoding of rows as JSON. It takes the best of a few runs: other
+// load on the machine can only make it slower.
 func Encoding(ctx context.Context, l *lab.Lab) error {
 	out, err := machine.Command(ctx, "go", "test", "-run", "^$", "-bench", "Rows/1000", "-count", "5", "-cpu", "1", encoder)
 	if err != nil {
