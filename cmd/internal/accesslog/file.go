@@ -20,10 +20,13 @@ const mode = 0o640
 // it, and has the folder locked meanwhile: no line goes to a file that is being rotated,
 // or is overwritten. timberjack renames, compresses and removes files, and writes none: it
 // would write at its own offset, over the lines of the other process.
+//
+// A write may wait for the lock, or for the disk, for any time. A hand-over and the end of
+// the process, which call share, do not wait for the write.
 type file struct {
 	opts Options
 
-	mu      sync.Mutex
+	mu      sync.Mutex         // is not held while a write waits
 	rotator *timberjack.Logger // nil while another process rotates the file
 }
 
@@ -48,8 +51,6 @@ func (f *file) share(shared bool) {
 
 // Write appends lines to the file that is at the path now.
 func (f *file) Write(lines []byte) (int, error) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
 	// A file system without locks, such as some network file systems, gets the lines all
 	// the same.
 	if unlock, err := flock.Lock(filepath.Dir(f.opts.Path)); err == nil {
@@ -68,6 +69,8 @@ func (f *file) Write(lines []byte) (int, error) {
 
 // rotate rotates the file if more bytes do not fit.
 func (f *file) rotate(more int) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
 	if f.rotator == nil {
 		return nil
 	}

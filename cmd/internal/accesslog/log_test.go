@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cmd/internal/flock"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 )
 
@@ -246,6 +247,35 @@ func TestFullDisk(t *testing.T) {
 	}
 	if info, err := os.Stat("/dev/full"); err != nil || info.Mode().IsRegular() {
 		t.Fatalf("the device was replaced: %v, %v", info, err)
+	}
+}
+
+// TestLockedFolder holds that neither a hand-over nor the end of the process waits for a
+// write, which waits while another process has the folder locked, and that its line is not lost.
+func TestLockedFolder(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "access.log")
+	l := open(t, path, Combined)
+	unlock, err := flock.Lock(filepath.Dir(path))
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.Add(request("/waits"))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		l.Close()
+		l.Share(false)
+		l.Share(true)
+	}()
+	select {
+	case <-ended:
+	case <-time.After(time.Minute):
+		t.Error("the end of the log waits for the lock of another process")
+	}
+	unlock()
+	l.queue.Close(time.Minute)
+	if lines, err := os.ReadFile(path); err != nil || !strings.Contains(string(lines), "/waits") {
+		t.Errorf("%q %v", lines, err)
 	}
 }
 
