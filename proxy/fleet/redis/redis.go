@@ -78,6 +78,7 @@ func New(opts Options) (*Engine, error) {
 	o.ReadBufferEachConn, o.WriteBufferEachConn, o.RingScaleEachConn = 32<<10, 32<<10, 8
 	o.Sentinel.Dialer, o.Sentinel.TLSConfig = o.Dialer, o.TLSConfig
 	o.Sentinel.Username, o.Sentinel.Password = o.Username, o.Password
+	o.DialCtxFn = guarded(o)
 	return &Engine{opts: o}, nil
 }
 

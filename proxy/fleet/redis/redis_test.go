@@ -10,7 +10,12 @@ import (
 )
 
 func TestConformance(t *testing.T) {
-	s := redisserver.Start(t)
+	for name, args := range map[string][]string{"RESP3": nil, "RESP2": {"--rename-command", "HELLO", ""}} {
+		t.Run(name, func(t *testing.T) { conform(t, redisserver.Start(t, args...)) })
+	}
+}
+
+func conform(t *testing.T, s *redisserver.Server) {
 	connect := func(t *testing.T) fleet.Engine {
 		e, err := New(Options{URL: s.URL, Timeout: time.Minute})
 		if err != nil {
