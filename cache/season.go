@@ -56,6 +56,7 @@ func (c *Cache) keepFresh(key string) (*Entry, error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if s := c.index.Get(key); s != nil {
+		c.shelves.Reach(s) // also if its fill fails: it serves the stale entry
 		if v := s.Served(); v != nil && c.current.Load().Fresh(v) {
 			return &v.Entry, c.keepInSeason(s, v)
 		}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/cache/shelf"
 )
@@ -73,6 +74,32 @@ func TestRefreshKeepsSeason(t *testing.T) {
 		if s := c.sight("team"); s.Where != "season" {
 			t.Errorf("%+v", s)
 		}
+	})
+}
+
+// TestFailedKeep holds that a stale entry whose fill fails stays in the season, even if the
+// round ends: the entry answers requests until a later round fills it.
+func TestFailedKeep(t *testing.T) {
+	failed := errors.New("the table is damaged")
+	o := &fakeOrigin{}
+	bubble(t, o, Options{Season: true}, func(t *testing.T, c *Cache) {
+		round := func(filled bool, want error) {
+			t.Helper()
+			c.Season(func() bool { keep(t, c, "team", filled, want); return true })
+		}
+		round(true, nil)
+		publish(t, c, o.moveTo("2"))
+		o.script = []error{failed, failed}
+		round(false, failed)
+		get(t, c, "team", Stale, "1")
+		synctest.Wait()
+		if s := c.sight("team"); s.Where != "season" {
+			t.Errorf("%+v", s)
+		}
+		time.Sleep(time.Hour)
+		round(true, nil)
+		get(t, c, "team", Hit, "4")
+		checkShelves(t, c)
 	})
 }
 

@@ -26,6 +26,10 @@ func (sh *Shelves[T]) seasonRoom(rest int64) int64 {
 // BeginRound begins a round of the season: no item of it has been reached.
 func (sh *Shelves[T]) BeginRound() { sh.round++ }
 
+// Reach notes that the round has reached an item. If it is on the season's shelf, it stays
+// there.
+func (sh *Shelves[T]) Reach(item T) { item.label().round = sh.round }
+
 // PutSeason puts an item that the round has reached on the season's shelf, from any other
 // place, if there is room. It returns the items that had to leave for it. An item that is
 // not kept stays where it is.
@@ -35,7 +39,7 @@ func (sh *Shelves[T]) PutSeason(item T, cost int64) (kept bool, out []T) {
 	if l.Place() == Season {
 		more -= l.cost
 	}
-	l.round = sh.round
+	sh.Reach(item)
 	for range p.items {
 		if p.fits(more) || cost > p.Budget || len(p.items) == 0 {
 			break
