@@ -15,7 +15,12 @@ if value and (ARGV[3] == '0' or string.byte(value, 1) == 49) then return {1, val
 local set = redis.pcall('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
 if type(set) == 'table' and set.err then return {4, set.err} end
 if set then return {2} end
-return {3, redis.call('PTTL', KEYS[2])}`)
+local left = redis.call('PTTL', KEYS[2])
+if left < 0 then -- of no member: each sets a lease
+  left = tonumber(ARGV[2])
+  redis.call('PEXPIRE', KEYS[2], left)
+end
+return {3, left}`)
 
 	extendScript = valkey.NewLuaScript(`
 if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
