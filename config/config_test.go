@@ -280,6 +280,7 @@ func TestBadValues(t *testing.T) {
 		url      = "must be http://host:port or https://host:port, perhaps with a path, but without user, query or fragment"
 	)
 	const (
+		shared        = "must be redis://host:port, rediss://host:port or unix:///path, perhaps with user:password@ in percent-encoding, and with /number of a database after the port"
 		legacyTimeout = "must be a duration from 100ms to 8760h, such as 90s or 1m30s; a bare number is seconds"
 		source        = "must be store, legacy or auto"
 		errorShare    = "must be a percentage from 0.1% to 100%"
@@ -326,8 +327,8 @@ func TestBadValues(t *testing.T) {
 		{"ADMIN_SOCKET_MODE", "0o600", mode},
 		{"ADMIN_ADDR", "9000", addr},
 		{"ADMIN_LOCAL_TOKEN", "", demand},
-		{"WARM", "", "want lists or season"},
-		{"WARM", "Season", "want lists or season"},
+		{"WARM", "", "must be lists or season"},
+		{"WARM", "Season", "must be lists or season"},
 		{"IDLE_COMPRESS", "", onOff},
 		{"SITE_PRELOAD", "1", onOff},
 		{"IDLE_COMPRESS", "yes", onOff},
@@ -403,6 +404,24 @@ func TestBadValues(t *testing.T) {
 		{"SHUTDOWN_TIMEOUT", "1.5", atLeast1},
 		{"CACHE_MAX_AGE", "1500ms", "must be whole seconds, such as 30s"},
 		{"CACHE_MAX_AGE", "-5", seconds},
+		{"SHARED_CACHE", "h:6379", shared},
+		{"SHARED_CACHE", "http://h:6379", shared},
+		{"SHARED_CACHE", "redis:h:6379", shared},
+		{"SHARED_CACHE", "redis://", shared},
+		{"SHARED_CACHE", "redis://h:", shared},
+		{"SHARED_CACHE", "redis://h:0", shared},
+		{"SHARED_CACHE", "redis://h:65536", shared},
+		{"SHARED_CACHE", "redis://[h", shared},
+		{"SHARED_CACHE", "redis://h,i", shared},
+		{"SHARED_CACHE", "redis://u:p w@h", shared},
+		{"SHARED_CACHE", "redis://u:p#w@h", shared},
+		{"SHARED_CACHE", "redis://h/", shared},
+		{"SHARED_CACHE", "redis://h:1/x", shared},
+		{"SHARED_CACHE", "rediss://h/1/2", shared},
+		{"SHARED_CACHE", "unix:", shared},
+		{"SHARED_CACHE", "unix:/", shared},
+		{"SHARED_CACHE", "unix:///", shared},
+		{"SHARED_CACHE", "unix://run/redis.sock", shared},
 		{"CACHE_TAGS", "on", "must be off, surrogate-key, xkey or cache-tag"},
 		{"CDN_MAX_AGE", "1.5s", "must be whole seconds, such as 30s"},
 		{"PURGE_URLS", "127.0.0.1:6081", purgeURLs},
@@ -502,6 +521,9 @@ func TestBadValues(t *testing.T) {
 			k, _ := keyNamed(tt.key)
 			_, err := Load(map[string]string{tt.key: tt.text}, environment(nil))
 			want := fmt.Sprintf("%s=%q (flag --%s): %s", tt.key, tt.text, k.Flag(), tt.want)
+			if k.Secret {
+				want = fmt.Sprintf("%s (flag --%s): %s", tt.key, k.Flag(), tt.want)
+			}
 			if len(tt.text) > 64 && tt.key != "DATABASE_USER" {
 				t.Fatal("long values are cut, test them apart")
 			}

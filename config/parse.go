@@ -33,11 +33,11 @@ var (
 	basePath   = regexp.MustCompile(`^(/\.?[\w~-]+(\.[\w~-]+)*)*$`)
 	columnName = regexp.MustCompile(`^(athletes|teams|team-knockout)\.[A-Za-z_][A-Za-z0-9_]*$`)
 	routePath  = regexp.MustCompile(`^/[!-~]*$`)
+	sharedPath = regexp.MustCompile(`^(/[0-9]{1,5})?$`) // the number of a database
 
 	parsePath   = matching[string](`^[^\x00-\x1f\x7f]*$`, "must be a path without control characters")
 	parseSocket = matching[string](`^(/[^\x00-\x1f\x7f]+)?$`, "must be a path that begins with /")
 	parseName   = matching[string](`^[^\x00-\x1f\x7f]{1,64}$`, "must be a name of 1 to 64 characters")
-	parseShared = matching[Secret](`^((redis|rediss)://[^/?#]|unix://[^?#]*/).*$|^$`, "must be redis://host:port, rediss://host:port or unix:///path, perhaps with user:password@")
 	parseToken  = matching[Secret](`^([!-~]{16,})?$`, "must be at least 16 printable ASCII characters without a space")
 )
 
@@ -185,6 +185,20 @@ func parseNetworks(text string) (list []netip.Prefix, err error) {
 	return list, nil
 }
 
+// parseShared parses the URL of a Redis or Valkey.
+func parseShared(text string) (Secret, error) {
+	u, err := url.Parse(text)
+	switch {
+	case text == "":
+		return "", nil
+	case err != nil, u.Fragment != "":
+	case u.Scheme == "unix" && u.Host == "" && len(u.Path) > 1,
+		(u.Scheme == "redis" || u.Scheme == "rediss") && isOrigin(u.Scheme+"://"+u.Host) && sharedPath.MatchString(u.Path):
+		return Secret(text), nil
+	}
+	return "", errors.New("must be redis://host:port, rediss://host:port or unix:///path, perhaps with user:password@ in percent-encoding, and with /number of a database after the port")
+}
+
 // The values of WARM: the answers that are loaded ahead of requests.
 const (
 	WarmLists  = "lists"  // the lists of the site, and the most requested answers
@@ -193,7 +207,7 @@ const (
 
 func parseWarm(text string) (string, error) {
 	if text != WarmLists && text != WarmSeason {
-		return "", errors.New("want lists or season")
+		return "", errors.New("must be lists or season")
 	}
 	return text, nil
 }
