@@ -77,7 +77,7 @@ Exit status:
 
 // addLoadFlags adds the flags that set f.
 func addLoadFlags(flags *pflag.FlagSet, f *load.Options) {
-	flags.StringArrayVar(&f.Logs, "from-log", nil, "replay this access log `file` in the common or combined format, - for stdin; may be repeated")
+	flags.StringArrayVar(&f.Logs, "from-log", nil, "replay this access log `file` in the common or combined format or in the formats of ACCESS_LOG, - for stdin; may be repeated")
 	flags.IntVar(&f.Requests, "requests", loadRequests, "how many requests count; of a log all, unless this is given")
 	flags.BoolVar(&f.Live, "live", false, "only pages of the live rankings, which a proxy with WARM=season answers without the database")
 	flags.IntVar(&f.WarmUp, "warm-up", 0, "number of requests before the measured requests")

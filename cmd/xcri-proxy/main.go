@@ -87,7 +87,20 @@ API go to the old API.`,
 	root.AddCommand(p.serveCommand(), p.healthCommand(), p.warmCommand(), p.purgeCommand(), p.explainCommand(), p.sourceCommand(), p.verifyCommand(), p.loadCommand(), p.maintenanceCommand(), p.preflightCommand(), p.topCommand(), p.tailCommand(), p.reportCommand(),
 		p.configCommand(), p.versionCommand())
 	root.AddCommand(buildCommands()...)
+	root.InitDefaultCompletionCmd()
+	if cmd, _, err := root.Find([]string{"completion"}); err == nil {
+		cmd.Args, cmd.RunE = anyShell, func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	}
 	return root
+}
+
+// anyShell returns an error for a shell without completions. Without it the command would
+// print its help, which an operator would redirect into a script.
+func anyShell(_ *cobra.Command, args []string) error {
+	if len(args) > 0 {
+		return fmt.Errorf("completion %q: want bash, zsh, fish or powershell", args[0])
+	}
+	return nil
 }
 
 func (p *program) configCommand() *cobra.Command {

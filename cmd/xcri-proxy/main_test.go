@@ -165,6 +165,13 @@ func TestCompletion(t *testing.T) {
 			t.Errorf("%s: status %d, %d bytes, %s", shell, status, len(stdout), stderr)
 		}
 	}
+	const unknown = "completion \"bahs\": want bash, zsh, fish or powershell"
+	if status, stdout, stderr := command(nil, "completion", "bahs"); status != 2 || stdout != "" || !strings.Contains(stderr, unknown) {
+		t.Errorf("status %d: %s%s", status, stdout, stderr)
+	}
+	if status, stdout, stderr := command(nil, "completion"); status != 0 || !strings.Contains(stdout, "powershell") || stderr != "" {
+		t.Errorf("status %d: %s%s", status, stdout, stderr)
+	}
 	if status, stdout, _ := command(nil, "__complete", "source", "le"); status != 0 || !strings.HasPrefix(stdout, "legacy\n") {
 		t.Errorf("status %d: %s", status, stdout)
 	}

@@ -36,7 +36,7 @@ Exit status:
 	var f verify.Options
 	flags := cmd.Flags()
 	flags.StringVar(&f.File, "file", "", "request the targets in this `file`, a target a line, # for comments; - for stdin")
-	flags.StringArrayVar(&f.Logs, "from-log", nil, "request the targets in this access log `file`, in the common or combined format, - for stdin; may be repeated")
+	flags.StringArrayVar(&f.Logs, "from-log", nil, "request the targets in this access log `file`, in the common or combined format or in the formats of ACCESS_LOG, - for stdin; may be repeated")
 	flags.IntVar(&f.Top, "top", 500, "number of targets to take from the logs, the most requested first")
 	flags.Float64Var(&f.Rate, "rate", 2, "most questions a second, 0.1 to 100; each goes to both sources")
 	flags.IntVar(&f.Limit, "limit", 0, "most questions in all; 0 for no limit")

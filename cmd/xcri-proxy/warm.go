@@ -40,7 +40,7 @@ Exit status:
 	flags := cmd.Flags()
 	flags.StringVar(&f.WaitFor, "wait-for", "", "wait until the snapshot of this `date` is published")
 	flags.DurationVar(&f.Since, "since", 0, "count a publish of the last `duration` as new: the proxy may be faster than the script")
-	flags.StringArrayVar(&f.Logs, "from-log", nil, "also load the targets in this access log `file`, in the common or combined format, - for stdin; may be repeated")
+	flags.StringArrayVar(&f.Logs, "from-log", nil, "also load the targets in this access log `file`, in the common or combined format or in the formats of ACCESS_LOG, - for stdin; may be repeated")
 	flags.IntVar(&f.Top, "top", 500, "number of targets to take from the logs, the most requested first")
 	addLocalFlag(cmd, &f.Local)
 	flags.BoolVar(&f.Season, "season", false, "wait until the answers about every athlete and team are loaded, too, with WARM=season")
