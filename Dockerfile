@@ -30,12 +30,12 @@ LABEL org.opencontainers.image.title="xcri-proxy" \
 # Authorities for an old API behind https, and for DATABASE_TLS=verify.
 COPY --from=build /etc/ssl/certs/ca-certificates.crt /etc/ssl/certs/ca-certificates.crt
 COPY --from=build /xcri-proxy /xcri-proxy
-# The saved cache makes the next container start warm.
+# The saved cache makes the next container start warm, and the ops room keeps its charts.
 COPY --from=build --chown=65532:65532 /state /var/lib/xcri-proxy
 VOLUME /var/lib/xcri-proxy
 USER 65532:65532
 # Other containers do not reach a loopback address.
-ENV LISTEN_ADDR=:8000 CACHE_FILE=/var/lib/xcri-proxy/cache STATE_FILE=/var/lib/xcri-proxy/state.json
+ENV LISTEN_ADDR=:8000 CACHE_FILE=/var/lib/xcri-proxy/cache STATE_FILE=/var/lib/xcri-proxy/state.json HISTORY_FILE=/var/lib/xcri-proxy/history
 EXPOSE 8000
 # Open requests end before the process does; SHUTDOWN_TIMEOUT must be shorter than the
 # time that the container has for its stop.
