@@ -26,7 +26,7 @@ const legacyMissing = "This is answered by the old API, and none is set up here.
 func (p *Proxy) pass(ctx *fasthttp.RequestCtx, at route.Place) {
 	if p.opts.Legacy == nil {
 		if slices.Contains(legacyPaths, strings.TrimSuffix(string(at.Path), "/")) {
-			reply.Fail(ctx, fasthttp.StatusServiceUnavailable, legacyMissing)
+			reply.Send(ctx, fasthttp.StatusServiceUnavailable, reply.ErrorOf(legacyMissing, p.traces.Begin(ctx).ID))
 			return
 		}
 		reply.Fail(ctx, fasthttp.StatusNotFound, "Not Found")

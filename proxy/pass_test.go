@@ -287,8 +287,12 @@ func TestPassWithoutAnOldAPI(t *testing.T) {
 	for target, status := range map[string]int{
 		"/feedback/": 503, "/feedback/status": 503, "/docs": 503, "/iz/xcri/api/redoc": 503, "/openapi.json": 503, "/nowhere": 404, "/docs/x": 404,
 	} {
-		if a := get(t, without, target); a.status != status || !strings.HasPrefix(a.body, `{"detail":"`) {
+		a := get(t, without, target)
+		if a.status != status || !strings.HasPrefix(a.body, `{"detail":"`) {
 			t.Errorf("%s without one: %d %s", target, a.status, a.body)
+		}
+		if id := a.header.Get("X-Request-Id"); status == 503 && !strings.HasSuffix(a.body, `,"request_id":"`+id+`"}`) {
+			t.Errorf("%s: request %s, but %s", target, id, a.body)
 		}
 	}
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
