@@ -146,8 +146,10 @@ func TestFramesRefuses(t *testing.T) {
 	} {
 		var f frames
 		var err error
-		for rest, n := []byte(text), 0; len(rest) > 0 && err == nil; rest = rest[n:] {
+		for rest := []byte(text); len(rest) > 0 && err == nil; {
+			var n int
 			n, _, err = f.next(rest)
+			rest = rest[n:]
 		}
 		if want := text == "$1"; (err == nil) != want {
 			t.Errorf("%.40q: %v", text, err)
