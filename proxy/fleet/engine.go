@@ -17,14 +17,16 @@ type Engine interface {
 
 	// Claim returns the value of a name. If there is none, or it is unsure and the caller
 	// demands a sure value, Claim takes the lock of the name for the token until the
-	// lease ends, or returns for how long another token has it.
+	// lease ends, or returns for how long another token has it. In the last case, the next
+	// value or release of the name is published.
 	Claim(ctx context.Context, name, token string, lease time.Duration, sure bool) (Claim, error)
 	// Extend renews the lease of a token that has the lock.
 	Extend(ctx context.Context, name, token string, lease time.Duration) error
 	// Put stores a value for a time, releases the lock if the token has it, and publishes
-	// the name as Filled. The lock is released also if the value finds no room.
+	// the name as Filled if a caller of Claim waits for that. The lock is released also if
+	// the value finds no room.
 	Put(ctx context.Context, name, token string, value []byte, ttl time.Duration) error
-	// Release releases the lock if the token has it, and publishes the name as Filled.
+	// Release releases the lock if the token has it, and publishes the name like Put.
 	Release(ctx context.Context, name, token string) error
 	// Head returns the first bytes of a value; none if there is no value.
 	Head(ctx context.Context, name string, bytes int) ([]byte, error)
@@ -41,8 +43,9 @@ type Engine interface {
 	// are left, if the log does not hold that ID any more, so that events may be missing.
 	Since(ctx context.Context, id string) (events []Event, complete bool, err error)
 
-	// Beat notes that a member is alive, and returns the members that are.
-	Beat(ctx context.Context, member string, info []byte, lasts time.Duration) (members map[string][]byte, err error)
+	// Beat notes that a member is alive, and returns the members that are if the caller
+	// lists them; otherwise nil.
+	Beat(ctx context.Context, member string, info []byte, lasts time.Duration, list bool) (members map[string][]byte, err error)
 
 	// Close ends all connections.
 	Close()

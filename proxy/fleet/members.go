@@ -9,8 +9,14 @@ import (
 	"time"
 )
 
-// lasts is the time after its last heartbeat for which a member counts as alive.
-const lasts = 5 * time.Second
+const (
+	// lasts is the time after its last heartbeat for which a member counts as alive.
+	lasts = 5 * time.Second
+	// listed is the number of members that a member reads for each of its heartbeats. A
+	// larger fleet is listed less often: otherwise the bytes that the server sends would grow
+	// with the square of its size.
+	listed = 50
+)
 
 // Info describes a member to the others.
 type Info struct {
@@ -36,21 +42,29 @@ type members struct {
 	mu     sync.Mutex
 	all    []Member
 	behind map[string]time.Time // by ID
+	rest   int                  // heartbeats before the next that lists the members; for the session alone
 }
 
-// beat reports to the other members that this member is alive, and reads which others are.
+// beat reports to the other members that this member is alive. If a list is due, it reads
+// which others are.
 func (f *Fleet) beat(ctx context.Context, s *session) {
 	text, err := json.Marshal(f.opts.Info())
 	if err != nil {
 		return
 	}
+	list := f.members.rest <= 0
 	var found map[string][]byte
 	err = f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
-		found, err = f.opts.Engine.Beat(ctx, f.id, text, lasts)
+		found, err = f.opts.Engine.Beat(ctx, f.id, text, lasts, list)
 		return err
 	})
-	if err == nil {
+	switch {
+	case err != nil:
+	case list:
 		f.members.update(found, f.id, time.Now())
+		f.members.rest = (len(found) - 1) / listed
+	default:
+		f.members.rest--
 	}
 }
 

@@ -41,3 +41,24 @@ func TestMembers(t *testing.T) {
 		}
 	})
 }
+
+// TestManyMembers: a large fleet is listed less often, so that a heartbeat reads at most 50
+// members on average.
+func TestManyMembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a := join(t, s)
+		for range 79 {
+			newMember(t, s)
+		}
+		time.Sleep(4 * time.Second)
+		if all := a.Members(); len(all) != 80 {
+			t.Errorf("%d members", len(all))
+		}
+		before := s.Listed()
+		time.Sleep(8 * time.Second)
+		if n := s.Listed() - before; n < 80*80*3 || n > 80*80*5 {
+			t.Errorf("80 members have read %d members in 8 heartbeats", n)
+		}
+	})
+}

@@ -172,8 +172,8 @@ func sure(t *testing.T, a, b fleet.Engine) {
 	}
 }
 
-// messages: every listener receives the names that are filled or released, and the events
-// of the log.
+// messages: every listener receives the names that are filled or released while a caller
+// waits, and the events of the log.
 func messages(t *testing.T, a, b fleet.Engine) {
 	got := make(chan fleet.Message, 10)
 	e := b
@@ -181,11 +181,29 @@ func messages(t *testing.T, a, b fleet.Engine) {
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- e.Listen(ctx, func() { close(ready) }, func(m fleet.Message) { got <- m }) }()
 	<-ready
-	ok(t, a.Put(t.Context(), "n:{1}:a", "", []byte("1"), time.Hour))
-	ok(t, a.Release(t.Context(), "n:{2}:b", "none"))
+	ok(t, a.Put(t.Context(), "n:{0}:unlocked", "", []byte("1"), time.Hour))
+	for _, name := range []string{"n:{1}:a", "n:{2}:b", "n:{3}:alone", "n:{4}:long", "n:{5}:other"} {
+		claim(t, a, name, "a")
+	}
+	ok(t, a.Put(t.Context(), "n:{3}:alone", "a", []byte("1"), time.Hour))
+	for range 2 { // they wait
+		for _, name := range []string{"n:{1}:a", "n:{2}:b", "n:{4}:long", "n:{5}:other"} {
+			if c := claim(t, b, name, "b"); c.Claimed || c.Value != nil || c.Left > time.Hour {
+				t.Errorf("%s: %+v", name, c)
+			}
+		}
+	}
+	ok(t, a.Extend(t.Context(), "n:{4}:long", "a", 3*time.Hour))
+	if c := claim(t, b, "n:{4}:long", "b"); c.Left <= time.Hour {
+		t.Errorf("after a renewal %+v", c)
+	}
+	ok(t, a.Put(t.Context(), "n:{1}:a", "a", []byte("1"), time.Hour))
+	ok(t, a.Release(t.Context(), "n:{2}:b", "a"))
+	ok(t, a.Put(t.Context(), "n:{5}:other", "", []byte("1"), time.Hour))
 	id, err := a.Append(t.Context(), []byte("event"), "")
 	ok(t, err)
-	for _, want := range []fleet.Message{{Kind: fleet.Filled, Text: "n:{1}:a"}, {Kind: fleet.Filled, Text: "n:{2}:b"}, {Kind: fleet.Logged, Text: id}} {
+	for _, want := range []fleet.Message{{Kind: fleet.Filled, Text: "n:{1}:a"}, {Kind: fleet.Filled, Text: "n:{2}:b"},
+		{Kind: fleet.Filled, Text: "n:{5}:other"}, {Kind: fleet.Logged, Text: id}} {
 		select {
 		case m := <-got:
 			if m != want {
@@ -197,14 +215,20 @@ func messages(t *testing.T, a, b fleet.Engine) {
 	}
 	stop()
 	ok(t, <-ended)
+	if c := claim(t, b, "n:{2}:b", "b"); !c.Claimed {
+		t.Errorf("after the release of a lock that others wait for: %+v", c)
+	}
 }
 
 // members: each member sees the members that are alive.
 func members(t *testing.T, a, b fleet.Engine) {
-	if all, err := a.Beat(t.Context(), "a", []byte("of:a"), time.Hour); err != nil || len(all) != 1 || string(all["a"]) != "of:a" {
+	if all, err := a.Beat(t.Context(), "a", []byte("of:a"), time.Hour, true); err != nil || len(all) != 1 || string(all["a"]) != "of:a" {
 		t.Errorf("%q, %v", all, err)
 	}
-	if all, err := b.Beat(t.Context(), "b", []byte{0, 0xff}, time.Hour); err != nil || len(all) != 2 || string(all["b"]) != "\x00\xff" || string(all["a"]) != "of:a" {
+	if all, err := b.Beat(t.Context(), "b", []byte{1}, time.Hour, false); err != nil || all != nil {
+		t.Errorf("without a list %q, %v", all, err)
+	}
+	if all, err := b.Beat(t.Context(), "b", []byte{0, 0xff}, time.Hour, true); err != nil || len(all) != 2 || string(all["b"]) != "\x00\xff" || string(all["a"]) != "of:a" {
 		t.Errorf("%q, %v", all, err)
 	}
 }

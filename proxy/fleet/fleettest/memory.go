@@ -23,13 +23,14 @@ var ErrDown = errors.New("the stand-in is down")
 type Server struct {
 	mu       sync.Mutex
 	values   map[string]expiring
-	locks    map[string]expiring
+	locks    map[string]*lock
 	members  map[string]expiring
 	series   string
 	log      []fleet.Event
 	events   int
 	sessions map[*listener]bool
 	ops      int
+	listed   int
 	state    Failure
 }
 
@@ -49,6 +50,13 @@ type expiring struct {
 	until time.Time
 }
 
+// lock is the lock of a name, by its token.
+type lock struct {
+	token   string
+	until   time.Time
+	awaited bool // another token waits for it
+}
+
 type listener struct {
 	receive func(fleet.Message)
 	lost    chan struct{}
@@ -65,7 +73,7 @@ func NewServer() *Server {
 func (s *Server) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.values, s.locks, s.members = map[string]expiring{}, map[string]expiring{}, map[string]expiring{}
+	s.values, s.locks, s.members = map[string]expiring{}, map[string]*lock{}, map[string]expiring{}
 	s.series, s.log = "", nil
 }
 
@@ -87,6 +95,13 @@ func (s *Server) Operations() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.ops
+}
+
+// Listed returns the number of members in the lists so far.
+func (s *Server) Listed() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.listed
 }
 
 // Values returns the values, by name.
@@ -143,18 +158,21 @@ func (s *Server) publish(kind fleet.Kind, text string) {
 }
 
 // lock returns the present lock of a name. The caller holds mu.
-func (s *Server) lock(name string) (l expiring, ok bool) {
+func (s *Server) lock(name string) (l *lock, ok bool) {
 	l, ok = s.locks[name]
 	return l, ok && time.Now().Before(l.until)
 }
 
-// unlock releases the lock of a name if the token has it, and publishes the name. The
-// caller holds mu.
+// unlock releases the lock of a name if the token has it, and publishes the name if
+// another token waits. The caller holds mu.
 func (s *Server) unlock(name, token string) {
-	if l, ok := s.lock(name); ok && string(l.value) == token {
+	l, ok := s.lock(name)
+	if ok && l.token == token {
 		delete(s.locks, name)
 	}
-	s.publish(fleet.Filled, name)
+	if ok && l.awaited {
+		s.publish(fleet.Filled, name)
+	}
 }
 
 func (e *engine) Listen(ctx context.Context, ready func(), receive func(fleet.Message)) error {
@@ -183,14 +201,14 @@ func (e *engine) Claim(ctx context.Context, name, token string, lease time.Durat
 			return nil
 		}
 		if l, ok := e.lock(name); ok {
-			c.Left = time.Until(l.until)
+			c.Left, l.awaited = time.Until(l.until), true
 			return nil
 		}
 		if e.state == Full {
 			return fleet.ErrFull
 		}
 		c.Claimed = true
-		e.locks[name] = expiring{[]byte(token), time.Now().Add(lease)}
+		e.locks[name] = &lock{token: token, until: time.Now().Add(lease)}
 		return nil
 	})
 	return c, err
@@ -198,8 +216,8 @@ func (e *engine) Claim(ctx context.Context, name, token string, lease time.Durat
 
 func (e *engine) Extend(ctx context.Context, name, token string, lease time.Duration) error {
 	return e.do(ctx, func() error {
-		if l, ok := e.lock(name); ok && string(l.value) == token {
-			e.locks[name] = expiring{l.value, time.Now().Add(lease)}
+		if l, ok := e.lock(name); ok && l.token == token {
+			l.until = time.Now().Add(lease)
 		}
 		return nil
 	})
@@ -280,15 +298,19 @@ func (e *engine) Since(ctx context.Context, id string) (events []fleet.Event, co
 	return events, complete, err
 }
 
-func (e *engine) Beat(ctx context.Context, member string, info []byte, lasts time.Duration) (members map[string][]byte, err error) {
+func (e *engine) Beat(ctx context.Context, member string, info []byte, lasts time.Duration, list bool) (members map[string][]byte, err error) {
 	err = e.do(ctx, func() error {
 		now := time.Now()
 		e.members[member] = expiring{bytes.Clone(info), now.Add(lasts)}
+		if !list {
+			return nil
+		}
 		maps.DeleteFunc(e.members, func(_ string, m expiring) bool { return !now.Before(m.until) })
 		members = map[string][]byte{}
 		for id, m := range e.members {
 			members[id] = m.value
 		}
+		e.listed += len(members)
 		return nil
 	})
 	return members, err

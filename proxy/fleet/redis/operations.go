@@ -25,11 +25,7 @@ const (
 
 // Claim is a method of fleet.Engine.
 func (e *Engine) Claim(ctx context.Context, name, token string, lease time.Duration, sure bool) (c fleet.Claim, err error) {
-	demand := "0"
-	if sure {
-		demand = "1"
-	}
-	parts, err := e.run(ctx, claimScript, keysOf(name), token, milliseconds(lease), demand).ToArray()
+	parts, err := e.run(ctx, claimScript, keysOf(name), token, milliseconds(lease), flag(sure)).ToArray()
 	if err != nil {
 		return c, err
 	}
@@ -135,9 +131,9 @@ func (e *Engine) Since(ctx context.Context, id string) (events []fleet.Event, co
 }
 
 // Beat is a method of fleet.Engine.
-func (e *Engine) Beat(ctx context.Context, member string, info []byte, lasts time.Duration) (map[string][]byte, error) {
-	parts, err := e.run(ctx, beatScript, []string{membersName}, member, valkey.BinaryString(info), milliseconds(lasts)).AsStrSlice()
-	if err != nil {
+func (e *Engine) Beat(ctx context.Context, member string, info []byte, lasts time.Duration, list bool) (map[string][]byte, error) {
+	parts, err := e.run(ctx, beatScript, []string{membersName}, member, valkey.BinaryString(info), milliseconds(lasts), flag(list)).AsStrSlice()
+	if err != nil || !list {
 		return nil, err
 	}
 	members := map[string][]byte{}
@@ -145,6 +141,14 @@ func (e *Engine) Beat(ctx context.Context, member string, info []byte, lasts tim
 		members[parts[i]] = []byte(parts[i+1])
 	}
 	return members, nil
+}
+
+// flag returns the argument of a script that is a condition.
+func flag(is bool) string {
+	if is {
+		return "1"
+	}
+	return "0"
 }
 
 // full turns the text of an error in a script into an error.

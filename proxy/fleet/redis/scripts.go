@@ -3,7 +3,9 @@ package redis
 import "github.com/valkey-io/valkey-go"
 
 // The operations, as scripts: the server runs each without any other command in between.
-// KEYS[1] is the value and KEYS[2] the lock of a name.
+// KEYS[1] is the value and KEYS[2] the lock of a name. A lock is its token, followed by a +
+// once another token waits for it: most answers are filled while no other member waits, and
+// a message goes to all members.
 var (
 	claimScript = valkey.NewLuaScript(`
 local value = redis.pcall('GET', KEYS[1])
@@ -15,6 +17,11 @@ if value and (ARGV[3] == '0' or string.byte(value, 1) == 49) then return {1, val
 local set = redis.pcall('SET', KEYS[2], ARGV[1], 'NX', 'PX', ARGV[2])
 if type(set) == 'table' and set.err then return {4, set.err} end
 if set then return {2} end
+local lock = redis.pcall('GET', KEYS[2])
+if type(lock) == 'string' and string.sub(lock, -1) ~= '+' then
+  local marked = redis.pcall('APPEND', KEYS[2], '+')
+  if type(marked) == 'table' then return {4, marked.err} end
+end
 local left = redis.call('PTTL', KEYS[2])
 if left < 0 then -- of no member: each sets a lease
   left = tonumber(ARGV[2])
@@ -23,19 +30,22 @@ end
 return {3, left}`)
 
 	extendScript = valkey.NewLuaScript(`
-if redis.call('GET', KEYS[1]) == ARGV[1] then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
+local lock = redis.call('GET', KEYS[1])
+if lock == ARGV[1] or lock == ARGV[1] .. '+' then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 0`)
 
 	putScript = valkey.NewLuaScript(`
 local set = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
-redis.call('PUBLISH', ARGV[4], KEYS[1])
+local lock = redis.call('GET', KEYS[2])
+if lock == ARGV[1] or lock == ARGV[1] .. '+' then redis.call('DEL', KEYS[2]) end
+if lock and string.sub(lock, -1) == '+' then redis.call('PUBLISH', ARGV[4], KEYS[1]) end
 if type(set) == 'table' and set.err then return set.err end
 return ''`)
 
 	releaseScript = valkey.NewLuaScript(`
-if redis.call('GET', KEYS[2]) == ARGV[1] then redis.call('DEL', KEYS[2]) end
-redis.call('PUBLISH', ARGV[2], KEYS[1])
+local lock = redis.call('GET', KEYS[2])
+if lock == ARGV[1] or lock == ARGV[1] .. '+' then redis.call('DEL', KEYS[2]) end
+if lock and string.sub(lock, -1) == '+' then redis.call('PUBLISH', ARGV[2], KEYS[1]) end
 return 1`)
 
 	// KEYS[1] is the series and KEYS[2] the log.
@@ -62,6 +72,7 @@ return id`)
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
 redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now) .. ':' .. ARGV[2])
+if ARGV[4] == '0' then return {} end
 local all, alive = redis.call('HGETALL', KEYS[1]), {}
 for i = 1, #all, 2 do
   local at, info = string.match(all[i + 1], '^(%d+):(.*)$')
