@@ -59,7 +59,7 @@ func (f *Fleet) Claim(ctx context.Context, g cache.Generation, key string) (foun
 // try looks the answer up and tries to get the lock. If another member has the lock, try
 // waits until the member releases it, its lease ends, or the session ends.
 func (c *claim) try(ctx context.Context) (found *cache.Saved, claimed, again bool) {
-	filled, leave := c.f.waits.join(c.name) // before the lookup: the message may follow immediately
+	filled, leave := c.f.waits.Join(c.name) // before the lookup: the message may follow immediately
 	defer leave()
 	var got Claim
 	err := c.f.do(ctx, c.s, c.f.opts.Budget, func(ctx context.Context) (err error) {
@@ -81,7 +81,7 @@ func (c *claim) try(ctx context.Context) (found *cache.Saved, claimed, again boo
 		return nil, false, err == nil
 	}
 	c.f.figures.waited.Add(1)
-	defer c.f.waits.block()()
+	defer c.f.waits.Block()()
 	timer := time.NewTimer(got.Left + time.Millisecond)
 	defer timer.Stop()
 	select {

@@ -33,11 +33,12 @@ type Engine interface {
 	// Drop removes a value.
 	Drop(ctx context.Context, name string) error
 
-	// Sync returns the present series and the last event of the log. Without a series, as
-	// at the first start and after a flush, it begins the series that is given.
-	Sync(ctx context.Context, series string) (Position, error)
+	// Sync returns the present series and the last event of the log. Without a series or a
+	// log, as at the first start and after a flush, it begins both with the given texts.
+	Sync(ctx context.Context, series string, first []byte) (Position, error)
 	// Append adds an event to the log, publishes Logged, and begins a new series unless
-	// that is empty. It returns the ID of the event.
+	// that is empty. It returns the ID of the event. Without a log it does nothing, and
+	// returns an empty ID.
 	Append(ctx context.Context, event []byte, series string) (id string, err error)
 	// Since returns the events of the log after an ID. It returns false, and the events that
 	// are left, if the log does not hold that ID any more, so that events may be missing.

@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/waits"
 )
 
 const (
@@ -96,7 +97,7 @@ type Fleet struct {
 	opts    Options
 	id      string // of this member, for its locks
 	link    link
-	waits   waits
+	waits   *waits.Waits
 	figures figures
 	// series is part of all names. It is empty while a purge is under way.
 	series  atomic.Pointer[string]
@@ -114,11 +115,10 @@ func New(opts Options) *Fleet {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
-	f := &Fleet{opts: opts, id: rand.Text()}
+	f := &Fleet{opts: opts, id: rand.Text(), waits: waits.New()}
 	f.series.Store(new(""))
 	f.link.logged, f.link.tried = make(chan struct{}, 1), make(chan struct{})
 	f.actions.own = map[string]bool{}
-	f.waits.of, f.waits.begun = map[string]*wait{}, make(chan struct{}, 1)
 	return f
 }
 

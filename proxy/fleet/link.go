@@ -19,11 +19,15 @@ const (
 	firstWait = 10
 	// connectTime bounds the first steps of a session.
 	connectTime = 2 * time.Second
+	// probes is the number of attempts in which a new session must answer one operation
+	// within the time that a request waits for it.
+	probes = 3
 )
 
 var (
 	errSilent = errors.New("the shared level does not confirm the subscription")
 	errClosed = errors.New("the subscription has ended")
+	errSlow   = errors.New("the shared level is too slow")
 )
 
 // link is the circuit breaker before the engine. It is closed while there is a session.
@@ -172,7 +176,24 @@ func (f *Fleet) begin(ctx context.Context, s *session, ready <-chan struct{}) er
 	if err := f.opts.Engine.Ping(within); err != nil {
 		return err
 	}
+	if err := f.probe(ctx); err != nil {
+		return err
+	}
 	return f.enter(ctx, s)
+}
+
+// probe returns an error if the level takes longer for an answer than a request waits for
+// it: the circuit breaker then stays open, and no request pays for the discovery.
+func (f *Fleet) probe(ctx context.Context) (err error) {
+	for range probes {
+		within, cancel := context.WithTimeout(ctx, f.opts.Budget)
+		err = f.opts.Engine.Ping(within)
+		cancel()
+		if err == nil || within.Err() == nil {
+			return err
+		}
+	}
+	return errSlow
 }
 
 // keep sends the heartbeat, and follows the log, until the session ends.
@@ -201,9 +222,9 @@ func (f *Fleet) guard(s *session) {
 		select {
 		case <-s.ctx.Done():
 			return
-		case <-f.waits.begun:
+		case <-f.waits.Begun():
 		}
-		for f.waits.any() {
+		for f.waits.Any() {
 			select {
 			case <-s.ctx.Done():
 				return
@@ -218,7 +239,7 @@ func (f *Fleet) guard(s *session) {
 func (f *Fleet) receive(m Message) {
 	switch m.Kind {
 	case Filled:
-		f.waits.filled(m.Text)
+		f.waits.Filled(m.Text)
 	case Logged:
 		select {
 		case f.link.logged <- struct{}{}:

@@ -5,6 +5,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"slices"
 	"sync"
 )
 
@@ -16,6 +17,7 @@ const (
 	Warm        = "warm"
 	Table       = "table"  // a change of a table that its stamp does not show
 	Series      = "series" // a purge of one member, after which no member uses older shared answers
+	known       = "known"  // the last event that a member knows of a log that was lost
 )
 
 // Action is a change that an operator makes to the whole fleet.
@@ -36,8 +38,14 @@ type actions struct {
 	// pending are actions of this member that are not in the log yet. While there are any
 	// with a series, the member uses no shared answers.
 	pending []Action
-	lost    bool            // the log was lost since the begin of the session
 	own     map[string]bool // IDs of this member's events, which are applied already
+	// memory is for the case that the log is lost.
+	memory
+}
+
+// ends reports whether a pending action ends the series.
+func (l *actions) ends() bool {
+	return slices.ContainsFunc(l.pending, func(a Action) bool { return a.Series != "" })
 }
 
 // errAway is the error of an action that the other members do later.
@@ -86,6 +94,18 @@ func (f *Fleet) TableChanged(table string) {
 // follow adds the pending actions to the log, and applies the events of other members. The
 // caller holds actions.mu.
 func (f *Fleet) follow(ctx context.Context, s *session) error {
+	for {
+		if err := f.send(ctx, s); err != nil {
+			return err
+		}
+		if err := f.catchUp(ctx, s); err != nil || len(f.actions.pending) == 0 {
+			return err
+		}
+	}
+}
+
+// send adds the pending actions to the log. The caller holds actions.mu.
+func (f *Fleet) send(ctx context.Context, s *session) error {
 	l := &f.actions
 	for len(l.pending) > 0 {
 		a := l.pending[0]
@@ -93,118 +113,133 @@ func (f *Fleet) follow(ctx context.Context, s *session) error {
 		if err != nil {
 			return err
 		}
-		err = f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) error {
-			id, err := f.opts.Engine.Append(ctx, text, a.Series)
-			if err == nil {
-				l.own[id] = true
-			}
+		var id string
+		err = f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
+			id, err = f.opts.Engine.Append(ctx, text, a.Series)
 			return err
 		})
-		if err != nil {
+		switch {
+		case err != nil:
 			return err
+		case id == "":
+			if err := f.mend(ctx, s); err != nil {
+				return err
+			}
+		default:
+			l.own[id] = true
+			l.remember(id, a)
+			l.pending = l.pending[1:]
 		}
-		l.pending = l.pending[1:]
 	}
-	return f.catchUp(ctx, s)
+	return nil
 }
 
-// catchUp applies the events since the last. If the log does not hold the last any more,
-// catchUp takes the present position. The caller holds actions.mu.
+// catchUp applies the events since the last. The caller holds actions.mu.
 func (f *Fleet) catchUp(ctx context.Context, s *session) error {
-	l := &f.actions
-	var events []Event
-	var complete bool
-	err := f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
-		events, complete, err = f.opts.Engine.Since(ctx, l.last)
+	events, complete, err := f.since(ctx, s, f.actions.last)
+	switch {
+	case err != nil:
 		return err
-	})
-	if err != nil {
-		return err
-	}
-	if !complete {
-		l.lost = true
-		return f.resume(ctx, s)
+	case !complete:
+		return f.mend(ctx, s)
 	}
 	for _, e := range events {
-		var a Action
-		if json.Unmarshal(e.Text, &a) == nil && !l.own[e.ID] {
-			if a.Series != "" {
-				f.series.Store(new(""))
-			}
-			f.opts.Apply(a)
-		}
-		delete(l.own, e.ID)
-		l.last = e.ID
-		if a.Series != "" {
-			f.series.Store(&a.Series)
-		}
+		f.apply(e)
 	}
 	return nil
 }
 
-// resume takes the present position of the log, without the events before it: the log was
-// lost, or this member was away for too long.
-func (f *Fleet) resume(ctx context.Context, s *session) error {
-	var at Position
-	err := f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
-		at, err = f.opts.Engine.Sync(ctx, rand.Text())
+// since returns the events after an ID: see Engine.Since.
+func (f *Fleet) since(ctx context.Context, s *session, id string) (events []Event, complete bool, err error) {
+	err = f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
+		events, complete, err = f.opts.Engine.Since(ctx, id)
 		return err
 	})
-	if err != nil {
-		return err
+	return events, complete, err
+}
+
+// apply does an action of another member, and takes over the series. The caller holds
+// actions.mu.
+func (f *Fleet) apply(e Event) {
+	l := &f.actions
+	var a Action
+	if json.Unmarshal(e.Text, &a) == nil && !l.own[e.ID] {
+		if a.Series != "" {
+			f.series.Store(new(""))
+		}
+		if a.Kind == known {
+			f.learn(a.last())
+		} else {
+			f.opts.Apply(a)
+		}
 	}
-	f.series.Store(&at.Series)
-	f.actions.last = at.Last
-	return nil
+	delete(l.own, e.ID)
+	l.last = e.ID
+	f.take(a.Series)
+}
+
+// take begins a series, unless that is empty or a purge of this member is pending. The
+// caller holds actions.mu.
+func (f *Fleet) take(series string) {
+	if series == "" {
+		return
+	}
+	f.actions.pass(series)
+	if f.actions.ends() {
+		series = ""
+	}
+	f.series.Store(&series)
+}
+
+// position returns the present position of the log. If there is none, the log begins with
+// this member's last event of the lost log.
+func (f *Fleet) position(ctx context.Context, s *session) (at Position, err error) {
+	first, err := json.Marshal(knows(f.actions.last))
+	if err != nil {
+		return at, err
+	}
+	err = f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
+		at, err = f.opts.Engine.Sync(ctx, rand.Text(), first)
+		return err
+	})
+	return at, err
 }
 
 // enter finds this member's place in the log at the begin of a session. In its first
 // session it applies the lasting actions of the log; later, the events that it has missed.
-// If it can't know these, its entries become stale.
 func (f *Fleet) enter(ctx context.Context, s *session) error {
 	l := &f.actions
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.last != "" {
-		l.lost = false
-		err := f.follow(ctx, s)
-		if l.lost {
-			f.opts.Logger.Warn("the shared level has lost the log: all entries become stale, because purges may be missing")
-			f.opts.Forget()
-		}
-		return err
+		return f.follow(ctx, s)
 	}
-	if err := f.resume(ctx, s); err != nil {
-		return err
-	}
-	err := f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) error {
-		events, _, err := f.opts.Engine.Since(ctx, beginOfLog)
-		for _, e := range events {
-			var a Action
-			if json.Unmarshal(e.Text, &a) == nil && (a.Kind == Source || a.Kind == Maintenance) {
-				f.opts.Apply(a)
-			}
-		}
-		return err
-	})
+	at, err := f.position(ctx, s)
 	if err != nil {
 		return err
 	}
+	events, _, err := f.since(ctx, s, beginOfLog)
+	if err != nil {
+		return err
+	}
+	for _, e := range events {
+		var a Action
+		if json.Unmarshal(e.Text, &a) == nil && (a.Kind == Source || a.Kind == Maintenance) {
+			f.opts.Apply(a)
+		}
+	}
+	l.last = at.Last
+	f.take(at.Series)
 	return f.follow(ctx, s)
 }
 
-// compare finds out if an event was missed, or the log was lost while this member was
-// connected, so that it has missed nothing.
+// compare finds out if an event was missed, or the log was lost.
 func (f *Fleet) compare(ctx context.Context, s *session) {
 	l := &f.actions
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	var at Position
-	err := f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
-		at, err = f.opts.Engine.Sync(ctx, rand.Text())
-		return err
-	})
-	if err == nil && (at.Last != l.last || at.Series != *f.series.Load()) {
+	at, err := f.position(ctx, s)
+	if err == nil && (at.Last != l.last || at.Series != *f.series.Load() || len(l.pending) > 0) {
 		f.follow(ctx, s)
 	}
 }

@@ -124,31 +124,3 @@ func TestNewMember(t *testing.T) {
 		}
 	})
 }
-
-// TestLostLog: a member that was away when the log was lost makes all its entries stale: it
-// can't know the purges. A member that was connected has missed none.
-func TestLostLog(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		s := fleettest.NewServer()
-		a, b := join(t, s), join(t, s)
-		b.stop()
-		s.Flush()
-		time.Sleep(10 * time.Second)
-		b.again(t)
-		if got := a.done(); len(got) != 0 {
-			t.Errorf("connected: %q", got)
-		}
-		if got := b.done(); !slices.Equal(got, []string{"forget"}) {
-			t.Errorf("away: %q", got)
-		}
-		a.fetch(t, "1", "/teams/", "shared")
-		if got := b.fetch(t, "1", "/teams/", "own"); got != "shared" {
-			t.Errorf("%q", got)
-		}
-		b.Act("do", nil, false, nothing)
-		synctest.Wait()
-		if got := a.done(); !slices.Equal(got, []string{"donull"}) {
-			t.Errorf("%q", got)
-		}
-	})
-}

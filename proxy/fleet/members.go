@@ -59,6 +59,8 @@ func (f *Fleet) beat(ctx context.Context, s *session) {
 		return err
 	})
 	switch {
+	case err == ErrFull: // no member can report
+		f.members.update(map[string][]byte{f.id: text}, f.id, time.Now())
 	case err != nil:
 	case list:
 		f.members.update(found, f.id, time.Now())

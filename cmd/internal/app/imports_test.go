@@ -90,9 +90,10 @@ proxy/cors:
 proxy/events:
 proxy/fault: cache proxy/legacy proxy/maintenance proxy/reply proxy/share store
 proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
-proxy/fleet: cache cache/snapshot proxy/admin/api proxy/metrics
+proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/waits proxy/metrics
 proxy/fleet/fleettest: proxy/fleet
 proxy/fleet/redis: proxy/fleet
+proxy/fleet/waits:
 proxy/front: store
 proxy/generation: cache proxy/route store
 proxy/health: proxy/reply

@@ -200,6 +200,8 @@ func messages(t *testing.T, a, b fleet.Engine) {
 	ok(t, a.Put(t.Context(), "n:{1}:a", "a", []byte("1"), time.Hour))
 	ok(t, a.Release(t.Context(), "n:{2}:b", "a"))
 	ok(t, a.Put(t.Context(), "n:{5}:other", "", []byte("1"), time.Hour))
+	_, err := a.Sync(t.Context(), "one", nil)
+	ok(t, err)
 	id, err := a.Append(t.Context(), []byte("event"), "")
 	ok(t, err)
 	for _, want := range []fleet.Message{{Kind: fleet.Filled, Text: "n:{1}:a"}, {Kind: fleet.Filled, Text: "n:{2}:b"},
@@ -235,11 +237,11 @@ func members(t *testing.T, a, b fleet.Engine) {
 
 // log: the log keeps the events in their order, and says when it is no longer complete.
 func log(t *testing.T, e fleet.Engine, flush func()) {
-	first, err := e.Sync(t.Context(), "one")
+	first, err := e.Sync(t.Context(), "one", []byte("first"))
 	if err != nil || first.Series != "one" || first.Last == "" {
 		t.Fatalf("%+v, %v", first, err)
 	}
-	if again, err := e.Sync(t.Context(), "two"); err != nil || again != first {
+	if again, err := e.Sync(t.Context(), "two", nil); err != nil || again != first {
 		t.Errorf("%+v, %v", again, err)
 	}
 	a, err := e.Append(t.Context(), []byte{'a', 0xff, 0}, "")
@@ -253,17 +255,20 @@ func log(t *testing.T, e fleet.Engine, flush func()) {
 	if events, complete, err := e.Since(t.Context(), b); err != nil || !complete || len(events) != 0 {
 		t.Errorf("at the end: %+v, %t, %v", events, complete, err)
 	}
-	if now, err := e.Sync(t.Context(), "four"); err != nil || now != (fleet.Position{Series: "three", Last: b}) {
+	if now, err := e.Sync(t.Context(), "four", nil); err != nil || now != (fleet.Position{Series: "three", Last: b}) {
 		t.Errorf("%+v, %v", now, err)
 	}
-	if events, complete, err := e.Since(t.Context(), "0-0"); err != nil || complete || len(events) != 3 || events[2].ID != b {
+	if events, complete, err := e.Since(t.Context(), "0-0"); err != nil || complete || len(events) != 3 || string(events[0].Text) != "first" || events[2].ID != b {
 		t.Errorf("from the begin: %+v, %t, %v", events, complete, err)
 	}
 	flush()
 	if _, complete, err := e.Since(t.Context(), b); err != nil || complete {
 		t.Errorf("after a flush: %t, %v", complete, err)
 	}
-	if now, err := e.Sync(t.Context(), "five"); err != nil || now.Series != "five" || now.Last == "" {
+	if id, err := e.Append(t.Context(), []byte("to no log"), "none"); err != nil || id != "" {
+		t.Errorf("to no log: %q, %v", id, err)
+	}
+	if now, err := e.Sync(t.Context(), "five", nil); err != nil || now.Series != "five" || now.Last == "" {
 		t.Errorf("%+v, %v", now, err)
 	}
 	if errors.Is(err, fleet.ErrFull) {

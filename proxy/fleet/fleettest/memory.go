@@ -32,6 +32,7 @@ type Server struct {
 	ops      int
 	listed   int
 	state    Failure
+	delay    time.Duration
 }
 
 // Failure is a state of a Server.
@@ -90,6 +91,33 @@ func (s *Server) Fail(state Failure) {
 	}
 }
 
+// Delay makes each operation take a time.
+func (s *Server) Delay(delay time.Duration) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.delay = delay
+}
+
+// Trim removes the events before the last n, as the log of a server does beyond its limit.
+func (s *Server) Trim(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.log = slices.Clone(s.log[max(0, len(s.log)-n):])
+}
+
+// Save returns a function that brings back the present values, locks and log, as a failover
+// to a replica does.
+func (s *Server) Save() (back func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	values, locks, series, log := maps.Clone(s.values), maps.Clone(s.locks), s.series, slices.Clone(s.log)
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.values, s.locks, s.series, s.log = values, locks, series, log
+	}
+}
+
 // Operations returns the number of operations so far.
 func (s *Server) Operations() int {
 	s.mu.Lock()
@@ -136,6 +164,16 @@ func (s *Server) do(ctx context.Context, operation func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.ops++
+	if s.delay > 0 {
+		timer := time.NewTimer(s.delay)
+		defer timer.Stop()
+		s.mu.Unlock()
+		select {
+		case <-timer.C:
+		case <-ctx.Done():
+		}
+		s.mu.Lock()
+	}
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()
@@ -252,11 +290,11 @@ func (e *engine) Drop(ctx context.Context, name string) error {
 	return e.do(ctx, func() error { delete(e.values, name); return nil })
 }
 
-func (e *engine) Sync(ctx context.Context, series string) (at fleet.Position, err error) {
+func (e *engine) Sync(ctx context.Context, series string, first []byte) (at fleet.Position, err error) {
 	err = e.do(ctx, func() error {
 		if e.series == "" {
 			e.series, e.log = series, nil
-			e.add(nil)
+			e.add(first)
 		}
 		at = fleet.Position{Series: e.series, Last: e.log[len(e.log)-1].ID}
 		return nil
@@ -274,6 +312,9 @@ func (e *engine) add(text []byte) (id string) {
 
 func (e *engine) Append(ctx context.Context, event []byte, series string) (id string, err error) {
 	err = e.do(ctx, func() error {
+		if e.series == "" {
+			return nil
+		}
 		if series != "" {
 			e.series = series
 		}

@@ -15,6 +15,10 @@ import (
 // errAnswer is the error of an answer in a form that no script returns.
 var errAnswer = errors.New("an unexpected answer of the shared level")
 
+// wrongType is the kind of an error: another program has put a value of another type under
+// a name of ours.
+const wrongType = "WRONGTYPE"
+
 // The results of claimScript.
 const (
 	hasValue = iota + 1
@@ -81,7 +85,11 @@ func (e *Engine) Head(ctx context.Context, name string, bytes int) ([]byte, erro
 	if err != nil {
 		return nil, err
 	}
-	return client.Do(ctx, client.B().Getrange().Key(prefix+name).Start(0).End(int64(bytes)-1).Build()).AsBytes()
+	head, err := client.Do(ctx, client.B().Getrange().Key(prefix+name).Start(0).End(int64(bytes)-1).Build()).AsBytes()
+	if refused(err, wrongType) {
+		return nil, nil
+	}
+	return head, err
 }
 
 // Drop is a method of fleet.Engine.
@@ -94,11 +102,11 @@ func (e *Engine) Drop(ctx context.Context, name string) error {
 }
 
 // Sync is a method of fleet.Engine.
-func (e *Engine) Sync(ctx context.Context, series string) (at fleet.Position, err error) {
-	parts, err := e.run(ctx, syncScript, []string{seriesName, logName}, series).AsStrSlice()
+func (e *Engine) Sync(ctx context.Context, series string, first []byte) (at fleet.Position, err error) {
+	parts, err := e.run(ctx, syncScript, []string{seriesName, logName}, series, valkey.BinaryString(first)).AsStrSlice()
 	switch {
 	case err != nil:
-		return at, err
+		return at, fault(err)
 	case len(parts) != 2:
 		return at, errAnswer
 	}
@@ -107,7 +115,8 @@ func (e *Engine) Sync(ctx context.Context, series string) (at fleet.Position, er
 
 // Append is a method of fleet.Engine.
 func (e *Engine) Append(ctx context.Context, event []byte, series string) (id string, err error) {
-	return e.run(ctx, appendScript, []string{seriesName, logName}, valkey.BinaryString(event), series, channel+string(fleet.Logged)).ToString()
+	id, err = e.run(ctx, appendScript, []string{seriesName, logName}, valkey.BinaryString(event), series, channel+string(fleet.Logged)).ToString()
+	return id, fault(err)
 }
 
 // Since is a method of fleet.Engine.
@@ -117,6 +126,9 @@ func (e *Engine) Since(ctx context.Context, id string) (events []fleet.Event, co
 		return nil, false, err
 	}
 	all, err := client.Do(ctx, client.B().Xrange().Key(logName).Start(id).End("+").Build()).AsXRange()
+	if refused(err, wrongType) {
+		return nil, false, nil // Sync replaces it
+	}
 	if err != nil {
 		return nil, false, err
 	}
@@ -134,7 +146,7 @@ func (e *Engine) Since(ctx context.Context, id string) (events []fleet.Event, co
 func (e *Engine) Beat(ctx context.Context, member string, info []byte, lasts time.Duration, list bool) (map[string][]byte, error) {
 	parts, err := e.run(ctx, beatScript, []string{membersName}, member, valkey.BinaryString(info), milliseconds(lasts), flag(list)).AsStrSlice()
 	if err != nil || !list {
-		return nil, err
+		return nil, fault(err)
 	}
 	members := map[string][]byte{}
 	for i := 0; i+1 < len(parts); i += 2 {

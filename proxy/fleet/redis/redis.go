@@ -150,17 +150,26 @@ func (e *Engine) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	err = client.Do(ctx, client.B().Set().Key(prefix+"{fleet}:ping").Value("").Px(time.Second).Build()).Error()
-	if isFull(err) {
+	err = fault(client.Do(ctx, client.B().Set().Key(prefix+"{fleet}:ping").Value("").Px(time.Second).Build()).Error())
+	if err == fleet.ErrFull {
 		return nil
 	}
 	return err
 }
 
-// isFull reports whether the server refuses writes because its memory is full.
-func isFull(err error) bool {
+// fault returns the error of a command: fleet.ErrFull if the server refuses writes because
+// its memory is full.
+func fault(err error) error {
+	if refused(err, "OOM") {
+		return fleet.ErrFull
+	}
+	return err
+}
+
+// refused reports whether the server has refused a command with an error of a kind.
+func refused(err error, kind string) bool {
 	answer, ok := valkey.IsValkeyErr(err)
-	return ok && strings.HasPrefix(answer.Error(), "OOM ")
+	return ok && strings.HasPrefix(answer.Error(), kind+" ")
 }
 
 // run runs a script.

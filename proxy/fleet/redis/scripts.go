@@ -30,39 +30,47 @@ end
 return {3, left}`)
 
 	extendScript = valkey.NewLuaScript(`
-local lock = redis.call('GET', KEYS[1])
+local lock = redis.pcall('GET', KEYS[1])
 if lock == ARGV[1] or lock == ARGV[1] .. '+' then return redis.call('PEXPIRE', KEYS[1], ARGV[2]) end
 return 0`)
 
 	putScript = valkey.NewLuaScript(`
 local set = redis.pcall('SET', KEYS[1], ARGV[2], 'PX', ARGV[3])
-local lock = redis.call('GET', KEYS[2])
+local lock = redis.pcall('GET', KEYS[2])
+if type(lock) ~= 'string' then lock = '' end
 if lock == ARGV[1] or lock == ARGV[1] .. '+' then redis.call('DEL', KEYS[2]) end
-if lock and string.sub(lock, -1) == '+' then redis.call('PUBLISH', ARGV[4], KEYS[1]) end
+if string.sub(lock, -1) == '+' then redis.call('PUBLISH', ARGV[4], KEYS[1]) end
 if type(set) == 'table' and set.err then return set.err end
 return ''`)
 
 	releaseScript = valkey.NewLuaScript(`
-local lock = redis.call('GET', KEYS[2])
+local lock = redis.pcall('GET', KEYS[2])
+if type(lock) ~= 'string' then lock = '' end
 if lock == ARGV[1] or lock == ARGV[1] .. '+' then redis.call('DEL', KEYS[2]) end
-if lock and string.sub(lock, -1) == '+' then redis.call('PUBLISH', ARGV[2], KEYS[1]) end
+if string.sub(lock, -1) == '+' then redis.call('PUBLISH', ARGV[2], KEYS[1]) end
 return 1`)
 
-	// KEYS[1] is the series and KEYS[2] the log.
+	// KEYS[1] is the series and KEYS[2] the log. A log without a series, a log to which
+	// nothing can be added, and values of other types are replaced like a lost log.
 	syncScript = valkey.NewLuaScript(`
-local series = redis.call('GET', KEYS[1])
-local last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
-if series and last then return {series, last[1]} end
-if not series then
-  series = ARGV[1]
-  redis.call('SET', KEYS[1], series)
-end
+local series = redis.pcall('GET', KEYS[1])
+local last = redis.pcall('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1]
+if type(series) == 'string' and series ~= '' and type(last) == 'table' then return {series, last[1]} end
+redis.call('SET', KEYS[1], ARGV[1])
 redis.call('DEL', KEYS[2])
-return {series, redis.call('XADD', KEYS[2], '*', 'event', '')}`)
+return {ARGV[1], redis.call('XADD', KEYS[2], '*', 'event', ARGV[2])}`)
 
 	appendScript = valkey.NewLuaScript(`
+local id = redis.pcall('XADD', KEYS[2], 'NOMKSTREAM', 'MAXLEN', '~', 1000, '*', 'event', ARGV[1])
+if not id then return '' end
+if type(id) == 'table' then
+  if string.find(id.err, '^WRONGTYPE') or string.find(id.err, 'exhausted') then
+    redis.call('DEL', KEYS[2])
+    return ''
+  end
+  return id
+end
 if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[2]) end
-local id = redis.call('XADD', KEYS[2], 'MAXLEN', '~', 1000, '*', 'event', ARGV[1])
 redis.call('PUBLISH', ARGV[3], id)
 return id`)
 
@@ -71,7 +79,13 @@ return id`)
 	beatScript = valkey.NewLuaScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-redis.call('HSET', KEYS[1], ARGV[1], string.format('%.0f', now) .. ':' .. ARGV[2])
+local state = string.format('%.0f', now) .. ':' .. ARGV[2]
+local set = redis.pcall('HSET', KEYS[1], ARGV[1], state)
+if type(set) == 'table' and string.find(set.err, '^WRONGTYPE') then
+  redis.call('DEL', KEYS[1])
+  set = redis.pcall('HSET', KEYS[1], ARGV[1], state)
+end
+if type(set) == 'table' then return set end
 if ARGV[4] == '0' then return {} end
 local all, alive = redis.call('HGETALL', KEYS[1]), {}
 for i = 1, #all, 2 do

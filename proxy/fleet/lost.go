@@ -1,0 +1,173 @@
+package fleet
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// mostRemembered limits the actions and the series that a member remembers.
+const mostRemembered = 64
+
+// memory is the part of the log that a member remembers for the case that the log is lost:
+// wholly, as by a flush or the restart of a server that saves nothing, or its newest events,
+// as by a failover to a replica that had not received them.
+type memory struct {
+	sent   []sent   // the last actions of this member
+	series []string // the last series, the present series at the end
+	// before is the last event that this member knew of a lost log.
+	before string
+}
+
+// sent is an action of this member with its ID in the log.
+type sent struct {
+	id string
+	Action
+}
+
+// remember adds an action of this member.
+func (m *memory) remember(id string, a Action) {
+	m.sent = append(m.sent, sent{id, a})
+	m.sent = m.sent[max(0, len(m.sent)-mostRemembered):]
+}
+
+// pass adds a series, unless it is the present series.
+func (m *memory) pass(series string) {
+	if n := len(m.series); n > 0 && m.series[n-1] == series {
+		return
+	}
+	m.series = append(m.series, series)
+	m.series = m.series[max(0, len(m.series)-mostRemembered):]
+}
+
+// superseded reports whether another series followed a series.
+func (m *memory) superseded(series string) bool {
+	i := slices.Index(m.series, series)
+	return i >= 0 && i < len(m.series)-1
+}
+
+// knows returns the action by which a member says which event of a lost log it knows as the
+// last.
+func knows(last string) Action {
+	data, _ := json.Marshal(last) // a text
+	return Action{Kind: known, Data: data}
+}
+
+// last returns the event of an action that knows made.
+func (a Action) last() (id string) {
+	json.Unmarshal(a.Data, &id)
+	return id
+}
+
+// mend finds this member's place in a log that does not hold its last event. Each log begins
+// with the last event of the log before it that a member knows; the members that know a
+// later event say so. Thus a member learns whether it has missed an event: only then all its
+// entries become stale. The caller holds actions.mu.
+func (f *Fleet) mend(ctx context.Context, s *session) error {
+	l := &f.actions
+	at, err := f.position(ctx, s)
+	if err != nil {
+		return err
+	}
+	all, _, err := f.since(ctx, s, beginOfLog)
+	if err != nil || len(all) == 0 {
+		return err
+	}
+	present := map[string]bool{}
+	var rest []Event
+	begins, heard := false, ""
+	for _, e := range all {
+		present[e.ID] = true
+		if later(e.ID, l.last) <= 0 {
+			continue
+		}
+		rest = append(rest, e)
+		var a Action
+		if json.Unmarshal(e.Text, &a) == nil && a.Kind == known {
+			begins = true
+			heard = maxID(heard, a.last())
+		}
+	}
+	f.resend(all[0].ID, present)
+	l.before = l.last
+	switch older := later(l.before, heard); {
+	case begins && older > 0:
+		l.pending = append([]Action{knows(l.before)}, l.pending...)
+	case begins:
+		f.learn(heard)
+	case len(rest) > 0: // between the last event and the rest there may be others
+		f.forget()
+	}
+	for _, e := range rest {
+		f.apply(e)
+	}
+	l.last = all[len(all)-1].ID
+	clear(l.own)
+	f.resume(at.Series)
+	return nil
+}
+
+// resend makes the actions of this member pending again that a log which begins with an
+// event should hold.
+func (f *Fleet) resend(first string, present map[string]bool) {
+	l := &f.actions
+	l.sent = slices.DeleteFunc(l.sent, func(one sent) bool {
+		lost := later(one.id, first) > 0 && !present[one.id]
+		if lost {
+			l.pending = append(l.pending, one.Action)
+		}
+		return lost
+	})
+}
+
+// resume takes over the series of a log. If the log has gone back to a series that a purge
+// has ended, resume makes the end of the series pending again: the member whose purge it was
+// may be gone.
+func (f *Fleet) resume(series string) {
+	l := &f.actions
+	if l.superseded(series) && !l.ends() {
+		l.pending = append(l.pending, Action{Kind: Series, By: f.opts.Info().Name, Series: rand.Text()})
+	}
+	f.take(series)
+}
+
+// learn compares the last event that another member knows of a lost log with this member's.
+func (f *Fleet) learn(last string) {
+	l := &f.actions
+	if l.before != "" && later(last, l.before) > 0 {
+		l.before = last
+		f.forget()
+	}
+}
+
+// forget makes all entries stale.
+func (f *Fleet) forget() {
+	f.opts.Logger.Warn("the shared level has lost the log: all entries become stale, because purges may be missing")
+	f.opts.Forget()
+}
+
+// later compares two IDs of events, as cmp.Compare does.
+func later(a, b string) int {
+	aTime, aCount := parseID(a)
+	bTime, bCount := parseID(b)
+	return cmp.Or(cmp.Compare(aTime, bTime), cmp.Compare(aCount, bCount))
+}
+
+func maxID(a, b string) string {
+	if later(a, b) >= 0 {
+		return a
+	}
+	return b
+}
+
+// parseID returns the parts of an ID; zeros if it has another form.
+func parseID(id string) (time, count uint64) {
+	first, second, _ := strings.Cut(id, "-")
+	time, _ = strconv.ParseUint(first, 10, 64)
+	count, _ = strconv.ParseUint(second, 10, 64)
+	return time, count
+}
