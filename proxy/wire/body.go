@@ -82,9 +82,7 @@ func (b *body) prepare(c *Conn, v *entry.Variant) {
 // WriteTo sends the header and the body. It does not need the writer.
 func (b *body) WriteTo(io.Writer) (sent int64, err error) {
 	c, v := b.conn, b.variant
-	if err := c.limitWrite(); err != nil {
-		return 0, err
-	}
+	c.limitWrite()
 	if v.File != nil {
 		sent, err = b.sender.Send(c.Conn, b.header, v.File)
 	} else {

@@ -74,8 +74,8 @@ func (i *input) widen(with *buffers, limit *budget.Budget) (*bufio.Reader, error
 	wide.Reset(i)
 	i.moved, _ = i.small.Peek(i.small.Buffered())
 	i.from = wide
-	_, err := wide.Peek(len(i.moved))
-	return wide, err
+	wide.Peek(len(i.moved)) // cannot fail: the bytes are in memory
+	return wide, nil
 }
 
 // Read reads for the wide reader: first the bytes of the small reader.

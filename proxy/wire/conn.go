@@ -8,8 +8,9 @@ import (
 
 // Conn is a connection of a Server. It sets deadlines for the Timeouts itself and
 // moves a deadline only when too little of it is left: that takes less time than a
-// deadline for each step. It belongs to the goroutine that serves it; others may Close
-// or leave it.
+// deadline for each step. The errors of deadlines are ignored: on a closed connection
+// the next read or write fails, too. It belongs to the goroutine that serves it; others
+// may Close or leave it.
 type Conn struct {
 	net.Conn
 	server   *Server
@@ -27,41 +28,38 @@ type Conn struct {
 }
 
 // expect sets the deadline for the first byte of a request.
-func (c *Conn) expect() error {
+func (c *Conn) expect() {
 	if !c.answered {
-		return c.limitRequest()
+		c.limitRequest()
+		return
 	}
-	c.writing = false
-	return c.extend(&c.readBy, c.server.opts.Timeouts.Idle, c.SetReadDeadline)
+	c.extend(&c.readBy, c.server.opts.Timeouts.Idle, c.SetReadDeadline)
 }
 
 // limitRequest sets the deadline for the rest of a request. The deadline of the first
 // request counts from the opening of the connection.
-func (c *Conn) limitRequest() error {
+func (c *Conn) limitRequest() {
 	c.readBy = c.server.opts.Timeouts.Read
 	if c.answered {
 		c.readBy += time.Since(c.opened)
 	}
-	return c.SetReadDeadline(c.opened.Add(c.readBy))
+	c.SetReadDeadline(c.opened.Add(c.readBy))
 }
 
 // extend moves a deadline unless at least must is left of it.
-func (c *Conn) extend(deadline *time.Duration, must time.Duration, set func(time.Time) error) error {
-	now := time.Since(c.opened)
-	if *deadline-now >= must {
-		return nil
+func (c *Conn) extend(deadline *time.Duration, must time.Duration, set func(time.Time) error) {
+	if now := time.Since(c.opened); *deadline-now < must {
+		*deadline = now + must + c.server.opts.Timeouts.Slack
+		set(c.opened.Add(*deadline))
 	}
-	*deadline = now + must + c.server.opts.Timeouts.Slack
-	return set(c.opened.Add(*deadline))
 }
 
 // limitWrite sets the deadline for an answer before its first part.
-func (c *Conn) limitWrite() error {
-	if c.writing || c.hurried {
-		return nil
+func (c *Conn) limitWrite() {
+	if !c.writing && !c.hurried {
+		c.writing = true
+		c.extend(&c.writeBy, c.server.opts.Timeouts.Write, c.SetWriteDeadline)
 	}
-	c.writing = true
-	return c.extend(&c.writeBy, c.server.opts.Timeouts.Write, c.SetWriteDeadline)
 }
 
 // Write sends a part of an answer, or keeps it until the following body is sent.
@@ -70,9 +68,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 		s.body.header = append(s.body.header, b...)
 		return len(b), nil
 	}
-	if err := c.limitWrite(); err != nil {
-		return 0, err
-	}
+	c.limitWrite()
 	return c.Conn.Write(b)
 }
 
@@ -80,7 +76,7 @@ func (c *Conn) Write(b []byte) (int, error) {
 // full.
 func (c *Conn) hurry() {
 	c.hurried = true
-	c.SetWriteDeadline(time.Now().Add(lingerTime)) // an error shows at the next write
+	c.SetWriteDeadline(time.Now().Add(lingerTime))
 }
 
 // NetConn returns the connection itself.

@@ -70,7 +70,7 @@ func (c *conns) awaitQueue(ctx context.Context) {
 	c.mu.Lock()
 	ln := c.listener
 	c.mu.Unlock()
-	for end := time.Now().Add(queueTime); ln != nil && socket.Waiting(ln) && time.Now().Before(end) && ctx.Err() == nil; {
+	for end := time.Now().Add(queueTime); socket.Waiting(ln) && time.Now().Before(end) && ctx.Err() == nil; {
 		time.Sleep(time.Millisecond)
 	}
 }
@@ -79,7 +79,7 @@ func (c *conns) awaitQueue(ctx context.Context) {
 func (c *conns) closeListener() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.closed && c.listener != nil {
+	if c.listener != nil {
 		c.listener.Close() // an error means that it is closed already
 	}
 	c.closed = true

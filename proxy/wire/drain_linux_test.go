@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -25,6 +26,45 @@ func (l gatedListener) Accept() (net.Conn, error) {
 func (l gatedListener) Close() error {
 	close(l.closed)
 	return l.TCPListener.Close()
+}
+
+// TestQueueLimit: a drain waits for the listener's queue for a second, while the queue is
+// filled and until its own time is over.
+func TestQueueLimit(t *testing.T) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	waits := func(end time.Duration) (took time.Duration) {
+		inBubble(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), end)
+			defer cancel()
+			c := &conns{listener: ln}
+			begun := time.Now()
+			c.awaitQueue(ctx)
+			took = time.Since(begun)
+		})
+		return took
+	}
+	if took := waits(time.Hour); took != 0 {
+		t.Errorf("%v for an empty queue", took)
+	}
+	client, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	for deadline := time.Now().Add(time.Minute); !socket.Waiting(ln); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the connection does not arrive")
+		}
+	}
+	for end, want := range map[time.Duration]time.Duration{time.Hour: time.Second, 299500 * time.Microsecond: 300 * time.Millisecond} {
+		if took := waits(end); took != want {
+			t.Errorf("%v of %v, want %v", took, end, want)
+		}
+	}
 }
 
 // TestDrainServesQueue: a request on a connection that waits to be accepted when a drain

@@ -1,8 +1,10 @@
 package wire
 
 import (
+	"errors"
 	"io"
 	"net"
+	"os"
 	"testing"
 	"time"
 
@@ -25,6 +27,43 @@ func TestLeave(t *testing.T) {
 	if _, err := io.WriteString(c, "an answer"); err != nil {
 		t.Error(err)
 	}
+}
+
+// TestLeaveWithoutASocket: a connection whose directions do not end separately ends its
+// wait by its deadline.
+func TestLeaveWithoutASocket(t *testing.T) {
+	_, c := net.Pipe()
+	leave(c)
+	if n, err := c.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
+// TestReleaseWaitsForServe: connections may still come until the listener's last
+// connection was accepted. A connection is released after the quiet time, not before.
+func TestReleaseWaitsForServe(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s, fake, left := testServer(nil), &fakeConn{}, map[*Conn]bool{}
+		c := &s.conns
+		c.listen(nil)
+		if !c.release(left, time.Minute) {
+			t.Error("nothing is open before the last connection was accepted")
+		}
+		added, _ := s.add(fake)
+		for _, step := range []struct {
+			after time.Duration
+			left  int
+		}{{time.Minute - 1, 0}, {1, 1}, {time.Minute, 1}} {
+			time.Sleep(step.after)
+			if !c.release(left, time.Minute) || fake.left != step.left {
+				t.Errorf("hung up %d times, want %d", fake.left, step.left)
+			}
+		}
+		added.Close()
+		if c.served(); c.release(left, time.Minute) {
+			t.Error("something is open after the last connection was accepted and closed")
+		}
+	})
 }
 
 // TestRelease: a connection is released once, when no data has arrived on it for the

@@ -50,9 +50,11 @@ func (c *Conn) refuse(err error) {
 // Source: RFC 9112, 9.6.
 func (c *Conn) linger() {
 	half, ok := c.Conn.(interface{ CloseWrite() error })
-	if !ok || half.CloseWrite() != nil || c.SetReadDeadline(time.Now().Add(lingerTime)) != nil {
+	if !ok {
 		return
 	}
+	half.CloseWrite() // if the connection is closed, the read fails, too
+	c.SetReadDeadline(time.Now().Add(lingerTime))
 	io.CopyN(io.Discard, c.Conn, lingerBytes) // an error leaves nothing to wait for
 }
 

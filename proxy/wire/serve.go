@@ -49,7 +49,6 @@ func (c *Conn) serve() {
 func (s *session) reset() {
 	s.ctx.Request.Reset()  // and the user values
 	s.ctx.Response.Reset() // which closes a body
-	s.body.Close()
 	s.room.Close()
 }
 
@@ -86,9 +85,7 @@ func (c *Conn) readHead(h *strict.Head) (int, error) {
 	from := c.session.from
 	h.IsHEAD = false
 	if from.Buffered() == 0 {
-		if err := c.expect(); err != nil {
-			return 0, io.EOF
-		}
+		c.expect()
 		if _, err := from.Peek(1); err != nil {
 			return 0, io.EOF
 		}
@@ -119,9 +116,7 @@ func (c *Conn) readHead(h *strict.Head) (int, error) {
 		searched = len(b)
 		if !limited {
 			limited = true
-			if err := c.limitRequest(); err != nil {
-				return 0, io.EOF
-			}
+			c.limitRequest()
 		}
 		if _, err := from.Peek(len(b) + 1); err != nil {
 			return 0, c.cut(err, len(b) == 0)
@@ -130,7 +125,7 @@ func (c *Conn) readHead(h *strict.Head) (int, error) {
 }
 
 // cut returns the reason to refuse a request that could not be read completely, or
-// io.EOF if no byte of it has arrived.
+// io.EOF if no byte of it has arrived. Other errors, and nil, stay as they are.
 func (c *Conn) cut(err error, nothing bool) error {
 	switch {
 	case nothing:
@@ -167,9 +162,7 @@ func (c *Conn) answer(h *strict.Head) (done bool, err error) {
 		header = append(header, v.Body...)
 	}
 	b.header = header
-	if err := c.limitWrite(); err != nil {
-		return false, err
-	}
+	c.limitWrite()
 	_, err = c.Conn.Write(header)
 	return true, err
 }
@@ -209,14 +202,8 @@ func (c *Conn) readRequest(h *strict.Head) error {
 	if h.Expects && !h.HTTP10 {
 		return errExpect
 	}
-	if err := c.limitRequest(); err != nil {
-		return err
-	}
-	err := strict.ReadBody(c.session.from, h, c.bodySink(r))
-	if p := (*strict.Problem)(nil); err != nil && !errors.As(err, &p) {
-		return c.cut(err, false)
-	}
-	return err
+	c.limitRequest()
+	return c.cut(strict.ReadBody(c.session.from, h, c.bodySink(r)), false)
 }
 
 // bodySink returns the function that receives the pieces of a request's body.

@@ -66,7 +66,15 @@ func TestTimeouts(t *testing.T) {
 			io.WriteString(c, stricttest.Lines("GET /hit/large HTTP/1.1", "Host: a"))
 			readSlowly(c)
 		}, limits.Write, limits.Write + limits.Slack},
-		"a large miss, read slowly":      {func(c net.Conn) { io.WriteString(c, stricttest.Lines("GET /large HTTP/1.1", "Host: a")); readSlowly(c) }, limits.Write, limits.Write + limits.Slack},
+		"a large miss, read slowly": {func(c net.Conn) { io.WriteString(c, stricttest.Lines("GET /large HTTP/1.1", "Host: a")); readSlowly(c) }, limits.Write, limits.Write + limits.Slack},
+		"an answer of several writes, read slowly": {func(c net.Conn) {
+			io.WriteString(c, stricttest.Lines("GET /pieces HTTP/1.1", "Host: a"))
+			for b := make([]byte, 4<<10); ; time.Sleep(limits.Write / 3) {
+				if _, err := c.Read(b); err != nil {
+					return
+				}
+			}
+		}, limits.Write, limits.Write + limits.Slack},
 		"a refusal that no client reads": {func(c net.Conn) { io.WriteString(c, "hello\r\n\r\n") }, limits.Write, limits.Write + limits.Slack},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -96,7 +104,7 @@ func readSlowly(client net.Conn) {
 }
 
 // largeServer returns a server that answers targets ending in "large" with a large
-// body.
+// body, and /pieces with a body of several writes.
 func largeServer() *Server {
 	large := &entry.Variant{Body: []byte(strings.Repeat("large ", 10_000))}
 	return testServer(func(o *Options) {
@@ -107,6 +115,10 @@ func largeServer() *Server {
 			return fast(dst, h)
 		}
 		o.Handler = func(ctx *fasthttp.RequestCtx) {
+			if string(ctx.RequestURI()) == "/pieces" {
+				ctx.SetBodyStream(strings.NewReader(strings.Repeat("x", 64<<10)), -1)
+				return
+			}
 			if strings.HasSuffix(string(ctx.RequestURI()), "large") && !ctx.IsHead() {
 				large.Hold()
 				Send(ctx, large)

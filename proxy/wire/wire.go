@@ -160,14 +160,12 @@ func (s *Server) Serve(ln net.Listener) error {
 		case number > most+2*s.opts.ReservedConns:
 			c.countRefusal()
 			c.Close()
-			continue
 		case number > most+s.opts.ReservedConns:
 			c.turnAway()
-			continue
-		case number > most:
-			c.reserved = true
+		default:
+			c.reserved = number > most
+			go c.serve()
 		}
-		go c.serve()
 	}
 }
 

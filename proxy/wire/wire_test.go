@@ -44,6 +44,7 @@ func fast(dst []byte, h *Head) ([]byte, *entry.Variant, bool) {
 
 func testServer(change func(*Options)) *Server {
 	o := Options{Handler: echo, Answer: fast, Name: "test"}
+	o.OnPanic = func(target string, cause any) { panic(fmt.Sprint(target, ": ", cause)) }
 	if change != nil {
 		change(&o)
 	}
@@ -268,7 +269,7 @@ func TestRefused(t *testing.T) {
 					t.Fatalf("%q, then %q, after %v", bodies(answers), rest, took)
 				}
 				a := answers[1]
-				if a.status != tt.status || a.header.Get("Connection") != "close" || a.header.Get("Content-Type") != "application/json" ||
+				if a.status != tt.status || a.header.Get("Connection") != "close" || a.header.Get("Retry-After") != "" || a.header.Get("Content-Type") != "application/json" ||
 					a.header.Get("Cache-Control") != "no-store" || !strings.HasPrefix(a.body, `{"detail":"`) {
 					t.Errorf("%+v, want %d", a, tt.status)
 				}

@@ -1,0 +1,161 @@
+package wire
+
+import (
+	"context"
+	"io"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
+	"github.com/lewistv/xcri-proxy/proxy/wire/stricttest"
+)
+
+// halfPipe is a connection whose directions end separately. It counts the bytes read.
+type halfPipe struct {
+	net.Conn
+	read int
+	shut bool
+}
+
+func (h *halfPipe) Read(b []byte) (int, error) {
+	n, err := h.Conn.Read(b)
+	h.read += n
+	return n, err
+}
+
+func (h *halfPipe) CloseWrite() error { h.shut = true; return nil }
+
+// TestLinger: a refused client may go on sending for a second, and 256 KiB. It sees the end
+// of the answer before that.
+func TestLinger(t *testing.T) {
+	for name, tt := range map[string]struct {
+		sends bool
+		took  time.Duration
+		read  int
+	}{"silent": {took: time.Second}, "sends without end": {sends: true, read: 256 << 10}} {
+		inBubble(t, func(t *testing.T) {
+			client, end := net.Pipe()
+			half := &halfPipe{Conn: end}
+			c, _ := testServer(nil).add(half)
+			if tt.sends {
+				go io.Copy(client, endless{})
+			}
+			begun := time.Now()
+			c.linger()
+			if took := time.Since(begun); took != tt.took || half.read != tt.read || !half.shut {
+				t.Errorf("%s: %d bytes in %v, answer ended: %t", name, half.read, took, half.shut)
+			}
+			c.Close()
+		})
+	}
+}
+
+type endless struct{}
+
+func (endless) Read(b []byte) (int, error) { return len(b), nil }
+
+// TestDeadlineStaysWhileEnoughIsLeft: a deadline is moved only if less than the required
+// time is left of it.
+func TestDeadlineStaysWhileEnoughIsLeft(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		begun := time.Now()
+		c := &Conn{server: testServer(nil), opened: begun}
+		var deadline time.Duration
+		var set []time.Duration
+		extend := func() {
+			c.extend(&deadline, time.Minute, func(at time.Time) error { set = append(set, at.Sub(begun)); return nil })
+		}
+		extend()
+		time.Sleep(DefaultTimeouts.Slack)
+		if extend(); len(set) != 1 || set[0] != time.Minute+DefaultTimeouts.Slack {
+			t.Errorf("set to %v", set)
+		}
+		time.Sleep(time.Nanosecond)
+		if extend(); len(set) != 2 || set[1] != time.Minute+2*DefaultTimeouts.Slack+1 {
+			t.Errorf("set to %v", set)
+		}
+	})
+}
+
+// TestRareEvents: an event is logged once a minute.
+func TestRareEvents(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		var r rarely
+		for _, step := range []struct {
+			after time.Duration
+			want  bool
+		}{{0, true}, {0, false}, {time.Minute - 1, false}, {1, true}, {time.Minute - 1, false}, {2, true}} {
+			time.Sleep(step.after)
+			if r.now() != step.want {
+				t.Errorf("after %v: %t", step.after, !step.want)
+			}
+		}
+	})
+}
+
+// TestReservedConnectionServesOneRequest: a connection over the limit is not kept for a
+// second request, also for a target that the fast path answers.
+func TestReservedConnectionServesOneRequest(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := testServer(func(o *Options) {
+			o.MaxConns, o.Reserved = 1, func([]byte) bool { return true }
+		})
+		ln := &pipes{accept: make(chan net.Conn)}
+		served := make(chan error, 1)
+		go func() { served <- s.Serve(ln) }()
+		first, end := net.Pipe()
+		ln.accept <- end
+		second, end := net.Pipe()
+		ln.accept <- end
+		go io.WriteString(second, strings.Repeat(stricttest.Lines("GET /hit HTTP/1.1", "Host: a"), 2))
+		all, _ := io.ReadAll(second)
+		if answers, rest := answersIn(string(all)); len(answers) != 1 || rest != "" || answers[0].header.Get("Connection") != "close" {
+			t.Errorf("%q", all)
+		}
+		first.Close()
+		second.Close()
+		close(ln.accept)
+		if err := <-served; err != nil {
+			t.Error(err)
+		}
+		synctest.Wait()
+	})
+}
+
+// TestOwnLimitsStay: the limits of the Options replace the defaults.
+func TestOwnLimitsStay(t *testing.T) {
+	own := Timeouts{Read: time.Second, Idle: 2 * time.Second, Write: 3 * time.Second}
+	if o := New(Options{Timeouts: own, MaxConns: 5, ReservedConns: 6}).opts; o.Timeouts != own || o.MaxConns != 5 || o.ReservedConns != 6 {
+		t.Errorf("%+v", o)
+	}
+}
+
+// TestShutdownWithoutConnections: a shutdown that leaves no connection succeeds, also when
+// its time is over.
+func TestShutdownWithoutConnections(t *testing.T) {
+	ended, end := context.WithCancel(t.Context())
+	end()
+	if err := testServer(nil).Shutdown(ended); err != nil {
+		t.Error(err)
+	}
+}
+
+// TestClose: a connection may be closed more than once, and counts as open until the first
+// Close. The result is of the connection.
+func TestClose(t *testing.T) {
+	s := testServer(nil)
+	_, end := proxytest.Pair(t)
+	c, number := s.add(end)
+	if number != 1 || s.Stats().Open != 1 || c.NetConn() != c.Conn {
+		t.Errorf("%d connections, %+v", number, s.Stats())
+	}
+	if err := c.Close(); err != nil || s.Stats().Open != 0 {
+		t.Errorf("%v, %+v", err, s.Stats())
+	}
+	if err := c.Close(); err == nil || s.Stats().Open != 0 {
+		t.Errorf("closed again: %v, %+v", err, s.Stats())
+	}
+}
