@@ -422,6 +422,7 @@ func TestBadValues(t *testing.T) {
 		{"SHARED_CACHE", "unix:/", shared},
 		{"SHARED_CACHE", "unix:///", shared},
 		{"SHARED_CACHE", "unix://run/redis.sock", shared},
+		{"SHARED_CACHE", "redis://h?name=m", "must have no other parameters than addr, master_set, sentinel_username, sentinel_password"},
 		{"CACHE_TAGS", "on", "must be off, surrogate-key, xkey or cache-tag"},
 		{"CDN_MAX_AGE", "1.5s", "must be whole seconds, such as 30s"},
 		{"PURGE_URLS", "127.0.0.1:6081", purgeURLs},

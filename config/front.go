@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/config/address"
 )
 
 // Front configures the caches in front of the proxy, such as Varnish or a CDN.
@@ -52,7 +54,7 @@ func parsePurgeURLs(text string) (list []string, err error) {
 		u, err := url.Parse(item)
 		switch {
 		case item == "":
-		case err != nil, u.User != nil, strings.ContainsAny(item, "#"), !isOrigin(u.Scheme + "://" + u.Host),
+		case err != nil, u.User != nil, strings.ContainsAny(item, "#"), !address.IsOrigin(u.Scheme + "://" + u.Host),
 			u.Scheme != "http" && u.Scheme != "https":
 			return nil, errors.New("must be http://host:port or https://host:port, perhaps with a path, but without user or fragment, or several, comma separated")
 		case slices.Contains(list, item):

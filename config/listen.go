@@ -10,6 +10,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"github.com/lewistv/xcri-proxy/config/address"
 )
 
 // Admin configures the listener of the admin pages and access to them. ADMIN_TOKEN is
@@ -67,7 +69,7 @@ func parseAddr(text string) (string, error) {
 		return text, nil
 	}
 	host, port, err := net.SplitHostPort(text)
-	if err != nil || host != "" && !isHost(host) || !isPort(port, 0) {
+	if err != nil || host != "" && !address.IsHost(host) || !address.IsPort(port, 0) {
 		return "", errors.New("must be host:port with a port from 0 to 65535, an IPv6 address in brackets, or unix: and a path")
 	}
 	return text, nil

@@ -15,6 +15,8 @@ import (
 	"time"
 
 	"github.com/dustin/go-humanize"
+
+	"github.com/lewistv/xcri-proxy/config/address"
 )
 
 type (
@@ -29,11 +31,9 @@ type (
 const maxDuration = 365 * 24 * time.Hour
 
 var (
-	hostName   = regexp.MustCompile(`^[A-Za-z0-9_]([A-Za-z0-9_.-]*[A-Za-z0-9_])?$`)
 	basePath   = regexp.MustCompile(`^(/\.?[\w~-]+(\.[\w~-]+)*)*$`)
 	columnName = regexp.MustCompile(`^(athletes|teams|team-knockout)\.[A-Za-z_][A-Za-z0-9_]*$`)
 	routePath  = regexp.MustCompile(`^/[!-~]*$`)
-	sharedPath = regexp.MustCompile(`^(/[0-9]{1,5})?$`) // the number of a database
 
 	parsePath   = matching[string](`^[^\x00-\x1f\x7f]*$`, "must be a path without control characters")
 	parseSocket = matching[string](`^(/[^\x00-\x1f\x7f]+)?$`, "must be a path that begins with /")
@@ -59,7 +59,7 @@ func parseHosts(text string) (string, error) {
 	for item := range strings.SplitSeq(text, ",") {
 		item = strings.TrimSpace(item)
 		switch {
-		case !isHost(item):
+		case !address.IsHost(item):
 			return "", errors.New("must be a host name or an IP address, without port, or several, comma separated")
 		case slices.Contains(hosts, item):
 			return "", fmt.Errorf("names %s twice", shown(item))
@@ -75,16 +75,6 @@ func parseTLS(text string) (string, error) {
 		return text, nil
 	}
 	return "", errors.New("must be off, preferred, required or verify")
-}
-
-func isHost(text string) bool {
-	_, err := netip.ParseAddr(text)
-	return err == nil || hostName.MatchString(text)
-}
-
-func isPort(text string, least uint64) bool {
-	n, err := strconv.ParseUint(text, 10, 16)
-	return err == nil && n >= least
 }
 
 func parseBasePath(text string) (string, error) {
@@ -121,7 +111,7 @@ func parseOrigins(text string) (list []string, err error) {
 		case item == "":
 		case item == "*" && strings.TrimSpace(text) != "*":
 			return nil, errors.New("must have * alone or not at all")
-		case item == "*" || isOrigin(item):
+		case item == "*" || address.IsOrigin(item):
 			list = append(list, item)
 		default:
 			return nil, fmt.Errorf("must be origins like https://host or https://host:port, comma separated; %s is none", shown(item))
@@ -145,19 +135,12 @@ func parseColumns(text string) (list []string, err error) {
 	return list, nil
 }
 
-// isOrigin reports whether text is scheme://host or scheme://host:port and no more.
-func isOrigin(text string) bool {
-	u, err := url.Parse(text)
-	return err == nil && u.Scheme+"://"+u.Host == text && isHost(u.Hostname()) &&
-		(isPort(u.Port(), 1) || !strings.HasSuffix(u.Host, ":"+u.Port()))
-}
-
 func parseLegacyURL(text string) (string, error) {
 	u, err := url.Parse(text)
 	switch {
 	case text == "":
 		return "", nil
-	case err != nil, u.User != nil, strings.ContainsAny(text, "?#"), !isOrigin(u.Scheme + "://" + u.Host),
+	case err != nil, u.User != nil, strings.ContainsAny(text, "?#"), !address.IsOrigin(u.Scheme + "://" + u.Host),
 		u.Scheme != "http" && u.Scheme != "https":
 		return "", errors.New("must be http://host:port or https://host:port, perhaps with a path, but without user, query or fragment")
 	}
@@ -187,16 +170,13 @@ func parseNetworks(text string) (list []netip.Prefix, err error) {
 
 // parseShared parses the URL of a Redis or Valkey.
 func parseShared(text string) (Secret, error) {
-	u, err := url.Parse(text)
-	switch {
-	case text == "":
+	if text == "" {
 		return "", nil
-	case err != nil, u.Fragment != "":
-	case u.Scheme == "unix" && u.Host == "" && len(u.Path) > 1,
-		(u.Scheme == "redis" || u.Scheme == "rediss") && isOrigin(u.Scheme+"://"+u.Host) && sharedPath.MatchString(u.Path):
-		return Secret(text), nil
 	}
-	return "", errors.New("must be redis://host:port, rediss://host:port or unix:///path, perhaps with user:password@ in percent-encoding, and with /number of a database after the port")
+	if err := address.CheckShared(text); err != nil {
+		return "", err
+	}
+	return Secret(text), nil
 }
 
 // The values of WARM: the answers that are loaded ahead of requests.

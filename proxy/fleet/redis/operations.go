@@ -28,7 +28,11 @@ const (
 )
 
 // Claim is a method of fleet.Engine.
-func (e *Engine) Claim(ctx context.Context, name, token string, lease time.Duration, sure bool) (c fleet.Claim, err error) {
+func (e *Engine) Claim(ctx context.Context, name, token string, lease time.Duration, sure bool) (fleet.Claim, error) {
+	return bounded(ctx, func() (fleet.Claim, error) { return e.claim(ctx, name, token, lease, sure) })
+}
+
+func (e *Engine) claim(ctx context.Context, name, token string, lease time.Duration, sure bool) (c fleet.Claim, err error) {
 	parts, err := e.run(ctx, claimScript, keysOf(name), token, milliseconds(lease), flag(sure)).ToArray()
 	if err != nil {
 		return c, err

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"net/url"
 	"strconv"
 	"strings"
 	"sync"
@@ -34,7 +35,8 @@ var errAway = errors.New("not connected to the shared level")
 type Options struct {
 	// URL is redis://, rediss:// or unix://, with a user and a password; see
 	// valkey.ParseURL. Several addresses, addr=host:port in the query, name the nodes of a
-	// cluster, or with master_set=name the Sentinels.
+	// cluster, or with master_set=name the Sentinels. Sentinels take the same user and
+	// password, unless the query has sentinel_username or sentinel_password.
 	URL string
 	// Timeout bounds a connection attempt, and the answers of a server that hangs.
 	Timeout time.Duration
@@ -42,8 +44,8 @@ type Options struct {
 
 // Check returns an error unless a URL is well formed. The error does not contain the URL,
 // which may hold a password.
-func Check(url string) error {
-	if _, err := valkey.ParseURL(url); err != nil {
+func Check(text string) error {
+	if _, err := valkey.ParseURL(text); err != nil {
 		return errors.New("want redis://, rediss:// or unix://, such as redis://:password@host:6379/0 or unix:///run/redis.sock")
 	}
 	return nil
@@ -55,6 +57,7 @@ type Engine struct {
 
 	mu     sync.Mutex
 	client valkey.Client // nil before the first connection
+	spread []string      // of a cluster: names in slots of all its servers
 	closed bool
 }
 
@@ -76,10 +79,23 @@ func New(opts Options) (*Engine, error) {
 	// A member holds few connections, and large values pass by the buffers.
 	o.PipelineMultiplex, o.BlockingPoolSize = 1, 8
 	o.ReadBufferEachConn, o.WriteBufferEachConn, o.RingScaleEachConn = 32<<10, 32<<10, 8
-	o.Sentinel.Dialer, o.Sentinel.TLSConfig = o.Dialer, o.TLSConfig
-	o.Sentinel.Username, o.Sentinel.Password = o.Username, o.Password
+	sentinels(&o, opts.URL)
+	if o.TLSConfig != nil && (len(o.InitAddress) > 1 || o.Sentinel.MasterSet != "") {
+		o.TLSConfig.ServerName = "" // each server has its own
+	}
 	o.DialCtxFn = guarded(o)
 	return &Engine{opts: o}, nil
+}
+
+// sentinels sets the options of the connections to Sentinels. The client asks them for the
+// primary at intervals, too: it may miss the message of a failover.
+func sentinels(o *valkey.ClientOption, text string) {
+	s := &o.Sentinel
+	s.Dialer, s.TLSConfig, s.TopologyRefreshInterval = o.Dialer, o.TLSConfig, o.Dialer.Timeout
+	s.Username, s.Password = o.Username, o.Password
+	if u, err := url.Parse(text); err == nil && (u.Query().Has("sentinel_username") || u.Query().Has("sentinel_password")) {
+		s.Username, s.Password = u.Query().Get("sentinel_username"), u.Query().Get("sentinel_password")
+	}
 }
 
 // connect returns the client, and connects if there is none yet.
@@ -94,7 +110,26 @@ func (e *Engine) connect() (valkey.Client, error) {
 		return nil, err
 	}
 	e.client = client
+	if client.Mode() == valkey.ClientModeCluster {
+		e.spread = spread(client.B())
+	}
 	return client, nil
+}
+
+// spread returns names in slots at regular distances: commands on them reach each server
+// of a cluster that has a considerable part of the slots.
+func spread(b valkey.Builder) []string {
+	const parts, slots = 32, 16384
+	names := make([]string, parts)
+	for i, left := 0, parts; left > 0; i++ {
+		name := prefix + "{" + strconv.Itoa(i) + "}:ping"
+		command := b.Exists().Key(name).Build()
+		if part := &names[int(command.Slot())*parts/slots]; *part == "" {
+			*part = name
+			left--
+		}
+	}
+	return names
 }
 
 // now returns the client that connect has made.
@@ -132,7 +167,11 @@ func (e *Engine) Listen(ctx context.Context, ready func(), receive func(fleet.Me
 			once.Do(ready)
 		}
 	})
-	err = client.Receive(subscribed, client.B().Psubscribe().Pattern(channel+"*").Build(), func(m valkey.PubSubMessage) {
+	subscribe := client.B().Psubscribe().Pattern(channel + "*").Build()
+	if client.Mode() == valkey.ClientModeCluster {
+		subscribe = subscribe.SetSlot(seriesName) // the server that Ping writes to
+	}
+	err = client.Receive(subscribed, subscribe, func(m valkey.PubSubMessage) {
 		receive(fleet.Message{Kind: fleet.Kind(strings.TrimPrefix(m.Channel, channel)), Text: strings.TrimPrefix(m.Message, prefix)})
 	})
 	if ctx.Err() != nil {
@@ -144,17 +183,58 @@ func (e *Engine) Listen(ctx context.Context, ready func(), receive func(fleet.Me
 	return err
 }
 
-// Ping is a method of fleet.Engine. It writes, which a replica refuses.
+// Ping is a method of fleet.Engine. It writes, which a replica refuses, and reaches all
+// servers of a cluster.
 func (e *Engine) Ping(ctx context.Context) error {
 	client, err := e.now()
 	if err != nil {
 		return err
 	}
-	err = fault(client.Do(ctx, client.B().Set().Key(prefix+"{fleet}:ping").Value("").Px(time.Second).Build()).Error())
+	_, err = bounded(ctx, func() (none struct{}, err error) {
+		err = fault(client.Do(ctx, client.B().Set().Key(prefix+"{fleet}:ping").Value("").Px(time.Second).Build()).Error())
+		if err != nil && err != fleet.ErrFull || len(e.spread) == 0 {
+			return none, err
+		}
+		commands := make([]valkey.Completed, len(e.spread))
+		for i, name := range e.spread {
+			commands[i] = client.B().Exists().Key(name).Build()
+		}
+		for _, result := range client.DoMulti(ctx, commands...) {
+			if err := result.Error(); err != nil {
+				return none, err
+			}
+		}
+		return none, nil
+	})
 	if err == fleet.ErrFull {
 		return nil
 	}
 	return err
+}
+
+// bounded runs f, and returns once ctx ends: the client does not watch ctx while another
+// goroutine connects.
+func bounded[T any](ctx context.Context, f func() (T, error)) (T, error) {
+	type result struct {
+		value T
+		err   error
+	}
+	done := make(chan result, 1)
+	go func() {
+		r := result{err: errAnswer} // of a panic
+		defer func() {
+			recover()
+			done <- r
+		}()
+		r.value, r.err = f()
+	}()
+	select {
+	case r := <-done:
+		return r.value, r.err
+	case <-ctx.Done():
+		var none T
+		return none, ctx.Err()
+	}
 }
 
 // fault returns the error of a command: fleet.ErrFull if the server refuses writes because
