@@ -9,8 +9,8 @@ import (
 // Engine is the server that the members share, such as a Redis, with the operations that
 // the fleet needs of it. Each operation is atomic. It is safe for concurrent use.
 type Engine interface {
-	// Listen connects, calls ready once, and then receive for each published message. It
-	// returns an error once the connection is lost, and nil once ctx ends.
+	// Listen connects, calls ready once, and then receive for each published message, in any
+	// order. It returns an error once the connection is lost, and nil once ctx ends.
 	Listen(ctx context.Context, ready func(), receive func(Message)) error
 	// Ping returns nil if the server answers and takes commands.
 	Ping(ctx context.Context) error

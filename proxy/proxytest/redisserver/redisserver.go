@@ -3,10 +3,12 @@
 package redisserver
 
 import (
+	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -37,6 +39,12 @@ type Server struct {
 // installed Redis the test is skipped, or fails in CI.
 func Start(t testing.TB, args ...string) *Server {
 	t.Helper()
+	return start(t, "", args)
+}
+
+// start runs a Redis with a configuration file; none if it is empty.
+func start(t testing.TB, config string, args []string) *Server {
+	t.Helper()
 	bin := need.Program(t, "redis-server", "redis-server")
 	dir, err := os.MkdirTemp("", "xcri-redis-") // a short path: it holds a socket
 	if err != nil {
@@ -44,7 +52,15 @@ func Start(t testing.TB, args ...string) *Server {
 	}
 	socket := filepath.Join(dir, "s")
 	s := &Server{URL: "unix://" + socket, t: t, bin: bin, dir: dir}
-	s.args = append([]string{"--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dir, "--daemonize", "no"}, args...)
+	if config != "" {
+		file := filepath.Join(dir, "conf") // Sentinels and nodes of a cluster write to theirs
+		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s.args = []string{file}
+	}
+	s.args = append(s.args, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dir, "--daemonize", "no")
+	s.args = append(s.args, args...)
 	t.Cleanup(func() {
 		s.Kill()
 		os.RemoveAll(dir)
@@ -60,14 +76,23 @@ func Start(t testing.TB, args ...string) *Server {
 // loopback interface, too, and the address.
 func OnLoopback(t testing.TB) (args []string, addr string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	port := freePort(t)
+	return []string{"--port", port, "--bind", "127.0.0.1"}, net.JoinHostPort("127.0.0.1", port)
+}
+
+// freePort returns a port that no other test gets meanwhile from the system, which gives
+// higher ports to clients and to listeners without a port.
+func freePort(t testing.TB) string {
+	t.Helper()
+	for range 1000 {
+		port := strconv.Itoa(10_000 + rand.IntN(20_000))
+		if ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
+			ln.Close()
+			return port
+		}
 	}
-	defer ln.Close()
-	addr = ln.Addr().String()
-	_, port, _ := net.SplitHostPort(addr)
-	return []string{"--port", port, "--bind", "127.0.0.1"}, addr
+	t.Fatal("no free port")
+	return ""
 }
 
 // Run starts the Redis again, empty, after Kill.
