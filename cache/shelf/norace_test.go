@@ -6,6 +6,7 @@
 package shelf
 
 import (
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -59,4 +60,62 @@ func TestRequestsDecide(t *testing.T) {
 	if err := audit(sh); err != nil {
 		t.Error(err)
 	}
+}
+
+// A noted request counts for the place of an item: an item that was requested rarely finds
+// no room among items that were requested often, in the tail and among the absent answers.
+// Requests for a hot item count in the tail, where it may return to.
+func TestNotedRequestsCount(t *testing.T) {
+	// The policy counts in the background, in batches of 64, and may lose a batch: each
+	// attempt has new shelves, and a rule holds once it has held for some in a row.
+	holds := func(rule string, attempt func(sh *Shelves[*thing]) bool) {
+		t.Helper()
+		deadline := time.Now().Add(time.Minute)
+		for inARow := 0; inARow < 5; inARow++ {
+			sh := newShelves(t, 1<<20)
+			if !attempt(sh) {
+				inARow = -1
+			}
+			sh.Close()
+			if time.Now().After(deadline) {
+				t.Fatal("does not hold: " + rule)
+			}
+		}
+	}
+	note := func(sh *Shelves[*thing], times int, items ...*thing) {
+		for range times {
+			for _, item := range items {
+				sh.Note(&item.Label, touchEvery)
+			}
+		}
+		runtime.Gosched()
+	}
+	for _, at := range []Place{Tail, Absent} {
+		// enters reports whether an item with 8 requests finds room on a full shelf.
+		enters := func(sh *Shelves[*thing], noted int) bool {
+			cost := sh.Budget(at) / largestShare
+			note(sh, noted, stock(sh, at, cost, touchEvery)...)
+			for n := range 2 * 64 {
+				key := "new"
+				if n%16 != 0 {
+					key = "other" + strconv.Itoa(n%16)
+				}
+				sh.all[at].policy.Touch(key)
+			}
+			runtime.Gosched()
+			kept, _ := sh.Put(newThing("new", 0), at, cost)
+			return kept
+		}
+		holds(at.String()+": there is room among items without requests", func(sh *Shelves[*thing]) bool { return enters(sh, 0) })
+		holds(at.String()+": there is no room among items with 64 requests", func(sh *Shelves[*thing]) bool { return !enters(sh, 64) })
+	}
+	holds("a hot item with 64 requests finds room in the tail, among items with 12", func(sh *Shelves[*thing]) bool {
+		cost := sh.Budget(Hot) / largestShare
+		hot := newThing("hot", touchEvery)
+		sh.Put(hot, Hot, cost)
+		note(sh, 12, stock(sh, Tail, cost, touchEvery)...)
+		note(sh, 64, hot)
+		kept, _ := sh.Put(hot, Tail, cost)
+		return kept
+	})
 }
