@@ -7,6 +7,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache/current"
 	"github.com/lewistv/xcri-proxy/cache/fill"
 	"github.com/lewistv/xcri-proxy/cache/outage"
 	"github.com/lewistv/xcri-proxy/cache/reads"
@@ -20,14 +21,14 @@ type Cache struct {
 	opts    Options
 	outage  *outage.Outage
 	created time.Time // the instant from which the monotonic clock counts
-	current atomic.Pointer[published]
+	current *current.Current
 	index   slot.Index
 
 	// mu guards changes of slots: their versions, their shelves and the preparation.
 	// Readers do not take it.
 	mu       sync.Mutex
 	shelves  *shelf.Shelves[*slot.Slot]
-	prepared *preparation
+	prepared *slot.Preparation
 	reads    reads.Reads
 
 	fills   *fill.Fills
@@ -46,9 +47,8 @@ func New(opts Options) (*Cache, error) {
 		return nil, errors.New("cache: Options.Fill is missing")
 	}
 	inLanes := opts.Lane != nil
-	c := &Cache{opts: opts.withDefaults(), created: time.Now(), prepared: newPreparation(nil)}
+	c := &Cache{opts: opts.withDefaults(), created: time.Now(), current: current.New(), prepared: slot.NewPreparation(nil)}
 	c.outage = c.opts.Outage
-	c.current.Store(&published{State: &slot.State{}})
 	c.fills = fill.New(fill.Options{
 		Timeout: c.opts.FillTimeout, Slots: c.opts.Fills, InLanes: inLanes, Lane: c.opts.Lane, IsDown: c.opts.IsDown,
 		Outage: c.outage, FillsWhileDown: c.opts.FillsWhileDown, Slow: c.opts.SlowFill, Logger: c.opts.Logger,

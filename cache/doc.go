@@ -21,6 +21,9 @@
 // answer. A version that comes from the level counts as read when its lookup began, so that
 // the purges and the order of versions apply to it as to a fill.
 //
+// With Options.Strict, a client of several caches never gets an older generation than before:
+// requests wait for a fill or a publish instead.
+//
 // # When an entry is fresh
 //
 // [slot.State.Fresh] decides: an entry is fresh if the published generation holds it, which
@@ -30,13 +33,14 @@
 // # Where things are
 //
 // Each room below this package has one concern and knows nothing of the rooms that use it:
-// package entry holds an answer, its completeness and its cost; slot the versions of a key,
-// and which of them a reader gets; shelf the budgets, the promotion and the eviction of
-// slots; admission the policy of the tail; reads the purges that apply to an answer which
-// is still being read; fill the running of loads, with turns for their order and phase for
-// their figures; recode the making of other forms in the background; outage whether the
-// origin is down. This package joins them: which version wins, when a request is a hit, and
-// the steps of a publish, a purge and a refresh.
+// package current holds the published state, on which readers can wait; entry an answer, its
+// completeness and its cost; slot the versions of a key, and which of them a reader gets;
+// shelf the budgets, the promotion and the eviction of slots; admission the policy of the
+// tail; reads the purges that apply to an answer which is still being read; fill the running
+// of loads, with turns for their order and phase for their figures; recode the making of
+// other forms in the background; outage whether the origin is down. This package joins them:
+// which version wins, when a request is a hit, and the steps of a publish, a purge and a
+// refresh.
 //
 // # Invariants
 //

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache/current"
 	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/cache/fill"
 	"github.com/lewistv/xcri-proxy/cache/phase"
@@ -14,17 +15,13 @@ import (
 
 // flight names the fill of a key. A request after a publish or a purge does not join a
 // fill from before it.
-func (c *Cache) flight(now *published, key string) string {
-	id := ""
-	if now.Generation != nil {
-		id = now.ID()
-	}
-	return fmt.Sprint(key, " ", id, " ", c.reads.Purges())
+func (c *Cache) flight(now *current.State, key string) string {
+	return fmt.Sprint(key, " ", now.Name(), " ", c.reads.Purges())
 }
 
 // wait joins or begins the fill of key in the generation of now, for a request that
 // ends with ctx.
-func (c *Cache) wait(ctx context.Context, now *published, key, client string) (e *Entry, outcome Outcome, err error) {
+func (c *Cache) wait(ctx context.Context, now *current.State, key, client string) (e *Entry, outcome Outcome, err error) {
 	era := c.outage.Era()
 	down := era.Done()
 	if c.opts.FillsWhileDown(key) {
@@ -67,7 +64,7 @@ func (c *Cache) wait(ctx context.Context, now *published, key, client string) (e
 
 // refresh starts a background fill of a slot's key, unless a fill is under way or the
 // limit of refreshes is reached.
-func (c *Cache) refresh(now *published, s *slot.Slot) {
+func (c *Cache) refresh(now *current.State, s *slot.Slot) {
 	if !s.Refreshing.CompareAndSwap(false, true) {
 		return
 	}
@@ -82,12 +79,16 @@ func (c *Cache) refresh(now *published, s *slot.Slot) {
 			return c.fly(parent, fill.Beginner{}, s.Key, func() { c.counts.refreshed.Add(1) })
 		})
 		defer leave()
-		err := (<-result).Err
-		if err != nil && !errors.Is(err, ErrDown) { // an outage does not count as a failure of the key
-			s.FailedUntil.Store(int64(c.clock() + retryAfter))
-			c.opts.Logger.Warn("refresh failed, serving the stale entry", "key", s.Key, "error", err)
-		}
+		c.refreshed(s, (<-result).Err)
 	}()
+}
+
+// refreshed notes the result of the fill of a key that has a stale entry.
+func (c *Cache) refreshed(s *slot.Slot, err error) {
+	if err != nil && !errors.Is(err, ErrDown) { // an outage does not count as a failure of the key
+		s.FailedUntil.Store(int64(c.clock() + retryAfter))
+		c.opts.Logger.Warn("refresh failed, serving the stale entry", "key", s.Key, "error", err)
+	}
 }
 
 // flown is the result of a flight: an entry, unless it failed, and the Clock of the fill
@@ -97,13 +98,20 @@ type flown struct {
 	clock *phase.Clock
 }
 
-// fly runs inside the flight of key.
+// fly runs inside the flight of key. With Options.Strict it does not end before the
+// generation of the answer is published, and loads the answer again if a later generation is.
 func (c *Cache) fly(parent context.Context, by fill.Beginner, key string, began func()) (f flown, err error) {
-	f.entry, err = c.load(parent, by, key, func() *phase.Clock {
-		began()
-		f.clock = phase.Start(phase.Queue)
-		return f.clock
-	})
+	for range mostLoads {
+		before := c.current.Load()
+		f.entry, err = c.load(parent, by, key, func() *phase.Clock {
+			began()
+			f.clock = phase.Start(phase.Queue)
+			return f.clock
+		})
+		if err != nil || !c.opts.Strict() || !c.current.Follow(parent, before, f.entry) {
+			break
+		}
+	}
 	return f, err
 }
 
@@ -118,7 +126,7 @@ func (c *Cache) load(parent context.Context, by fill.Beginner, key string, begin
 		defer c.fills.End()
 	}
 	by.Clock = begin()
-	v, done, err := c.obtain(parent, f.now.Generation, by, key)
+	v, done, err := c.obtain(parent, f.now.Coming(), by, key)
 	if err != nil {
 		return nil, err
 	}
@@ -162,8 +170,9 @@ func (c *Cache) read(ctx context.Context, key string) (v *slot.Version, err erro
 	return slot.NewVersion(e, began), nil
 }
 
-// retryAfter is the time without refreshes of a key after a refresh that failed.
-const retryAfter = 5 * time.Second
+// retryAfter is the time without refreshes of a key after a refresh that failed, and mostLoads
+// limits the loads in a flight, each of which a publish has overtaken.
+const retryAfter, mostLoads = 5 * time.Second, 3
 
 // clock returns the monotonic time since the cache was made.
 func (c *Cache) clock() time.Duration { return time.Since(c.created) }

@@ -14,61 +14,29 @@ import (
 // warmFills limits concurrent fills that prepare a warm set: visitors need the others.
 const warmFills = 4
 
-// published is the current generation. It is immutable.
-type published struct {
-	*slot.State
-	at time.Time
-}
-
-// preparation is the state that is being prepared. It is guarded by Cache.mu.
-type preparation struct {
-	*slot.State
-	slots map[*slot.Slot]struct{} // slots that hold a next version
-	// ahead holds versions that were read from a newer generation, which may be the
-	// next to be prepared, so that a preparation which the data overtakes again and
-	// again still makes progress.
-	ahead map[string]*slot.Version
-}
-
-func newPreparation(g Generation) *preparation {
-	return &preparation{&slot.State{Generation: g}, map[*slot.Slot]struct{}{}, map[string]*slot.Version{}}
-}
-
-// after returns the preparation of g that takes over from p.
-func (p *preparation) after(g Generation) *preparation {
-	return &preparation{&slot.State{Generation: g}, p.slots, p.ahead}
-}
-
 // Prepare fills the keys that are not fresh in g, a few concurrently, while readers go on
 // getting the entries of the current generation. It calls each, once at a time, for every
 // key. Publish makes the result current. A preparation that is not published is dropped
 // by the next, which keeps the entries that are fresh in its own generation.
 func (c *Cache) Prepare(ctx context.Context, g Generation, keys []string, each func(Warmed)) []Warmed {
 	c.mu.Lock()
-	p := c.prepared.after(g)
+	p := c.prepared.After(g)
 	c.prepared = p
 	c.mu.Unlock()
 
 	var calls sync.Mutex
 	done := make([]Warmed, len(keys))
-	turns := make(chan struct{}, min(warmFills, c.opts.Fills))
-	var all sync.WaitGroup
-	for i, key := range keys {
-		turns <- struct{}{}
-		all.Go(func() {
-			defer func() { <-turns }()
-			done[i] = c.prepare(ctx, p, key)
-			calls.Lock()
-			defer calls.Unlock()
-			each(done[i])
-		})
-	}
-	all.Wait()
+	fill.Each(len(keys), min(warmFills, c.opts.Fills), func(i int) {
+		done[i] = c.prepare(ctx, p, keys[i])
+		calls.Lock()
+		defer calls.Unlock()
+		each(done[i])
+	})
 	return done
 }
 
 // prepare makes a version of one key for a preparation.
-func (c *Cache) prepare(ctx context.Context, p *preparation, key string) Warmed {
+func (c *Cache) prepare(ctx context.Context, p *slot.Preparation, key string) Warmed {
 	if v := c.keepPrepared(p, key, true); v != nil {
 		return Warmed{Key: key, Entry: &v.Entry}
 	}
@@ -96,7 +64,7 @@ func (c *Cache) prepare(ctx context.Context, p *preparation, key string) Warmed 
 // it. Of the served version and the versions of earlier preparations it picks the winner.
 // It does nothing and returns nil if the winner is not fresh in the prepared state but has
 // to be.
-func (c *Cache) keepPrepared(p *preparation, key string, fresh bool) *slot.Version {
+func (c *Cache) keepPrepared(p *slot.Preparation, key string, fresh bool) *slot.Version {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.prepared != p {
@@ -110,27 +78,27 @@ func (c *Cache) keepPrepared(p *preparation, key string, fresh bool) *slot.Versi
 			}
 		}
 	}
-	if v := p.ahead[key]; v != nil && p.Fresh(v) && c.wins(p.State, v, best) {
+	if v := p.Ahead[key]; v != nil && p.Fresh(v) && c.wins(p.State, v, best) {
 		best = v
 	}
 	if best == nil || fresh && !p.Fresh(best) {
 		return nil
 	}
-	c.setNext(p, key, best)
+	p.SetNext(&c.index, key, best)
 	return best
 }
 
 // storePrepared makes a version that was filled for a preparation the next version of its
 // slot, unless a version that is there wins, and returns the winner. It returns nil if the
 // version is not fresh in the prepared state, or was purged meanwhile.
-func (c *Cache) storePrepared(p *preparation, v *slot.Version) *slot.Version {
+func (c *Cache) storePrepared(p *slot.Preparation, v *slot.Version) *slot.Version {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.purged(v) || c.prepared != p {
 		return nil
 	}
 	if !p.Fresh(v) {
-		p.ahead[v.Key] = v
+		p.Ahead[v.Key] = v
 		return nil
 	}
 	winner := v
@@ -141,22 +109,8 @@ func (c *Cache) storePrepared(p *preparation, v *slot.Version) *slot.Version {
 			}
 		}
 	}
-	c.setNext(p, v.Key, winner)
+	p.SetNext(&c.index, v.Key, winner)
 	return winner
-}
-
-// setNext makes a version the next version of a key, whose slot it makes if there is none.
-func (c *Cache) setNext(p *preparation, key string, v *slot.Version) {
-	s := c.index.Get(key)
-	if s == nil {
-		s = slot.New(key)
-		c.index.Put(s)
-	}
-	s.Prepare(v, p.State)
-	p.slots[s] = struct{}{}
-	if p.ahead[key] == v {
-		delete(p.ahead, key)
-	}
 }
 
 // Publish makes g the current generation and the keys its warm set, in one step: with the
@@ -168,17 +122,17 @@ func (c *Cache) Publish(g Generation, keys []string) {
 	defer c.mu.Unlock()
 	p := c.prepared
 	if p.Generation == nil || p.ID() != g.ID() {
-		p = c.prepared.after(g)
+		p = c.prepared.After(g)
 	}
-	c.prepared = newPreparation(nil)
-	for s := range p.slots { // a purge may have made the prepared version stale
+	c.prepared = slot.NewPreparation(nil)
+	for s := range p.Slots { // a purge may have made the prepared version stale
 		if next, served := s.In(p.State), s.Served(); served != nil && next != served && !c.wins(p.State, next, served) {
 			s.Prepare(served, p.State)
 		}
 	}
 	set, bytes := c.warmSet(p, keys)
 
-	c.current.Store(&published{p.State, time.Now()})
+	c.current.Publish(p.State)
 
 	// Readers have switched. The rest only changes where slots are kept.
 	for _, s := range c.index.All() { // so that keys which were popular once do not stay so
@@ -195,7 +149,7 @@ func (c *Cache) Publish(g Generation, keys []string) {
 		c.settle(p, s, keep)
 	}
 	others := func(s *slot.Slot, v *slot.Version) bool { return v == s.Served() || c.shelve(s, v) }
-	for s := range p.slots {
+	for s := range p.Slots {
 		c.settle(p, s, others)
 	}
 	c.share(c.shelves.Bytes(shelf.Warm))
@@ -203,7 +157,7 @@ func (c *Cache) Publish(g Generation, keys []string) {
 
 // warmSet returns the slots of the keys that have a version in a preparation and fit in
 // the warm set, and their size.
-func (c *Cache) warmSet(p *preparation, keys []string) (set map[*slot.Slot]bool, bytes int64) {
+func (c *Cache) warmSet(p *slot.Preparation, keys []string) (set map[*slot.Slot]bool, bytes int64) {
 	left := int64(0)
 	set = make(map[*slot.Slot]bool, len(keys))
 	for _, key := range keys {
@@ -229,14 +183,14 @@ func (c *Cache) warmSet(p *preparation, keys []string) (set map[*slot.Slot]bool,
 
 // settle makes the version that readers get since the publish of p the served one, and
 // keeps the slot where place puts it.
-func (c *Cache) settle(p *preparation, s *slot.Slot, place func(*slot.Slot, *slot.Version) bool) {
+func (c *Cache) settle(p *slot.Preparation, s *slot.Slot, place func(*slot.Slot, *slot.Version) bool) {
 	v, before := s.In(p.State), s.Served()
 	if v != nil && place(s, v) && v != before {
 		s.FailedUntil.Store(0)
 		c.recoder.Add(v)
 	}
 	s.Prepare(nil, nil)
-	delete(p.slots, s)
+	delete(p.Slots, s)
 	if s.Served() == nil {
 		c.leave(s)
 	}
@@ -247,13 +201,21 @@ func (c *Cache) settle(p *preparation, s *slot.Slot, place func(*slot.Slot, *slo
 func (c *Cache) PublishFirst(g Generation) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.current.Store(&published{&slot.State{Generation: g}, time.Now()})
+	c.current.Publish(&slot.State{Generation: g})
 }
 
 // Published returns the current generation and since when it is; nil before the first.
 func (c *Cache) Published() (Generation, time.Time) {
 	p := c.current.Load()
-	return p.Generation, p.at
+	return p.Published, p.At
+}
+
+// Hold has requests wait for the publish of g, at most for a second, instead of getting an
+// answer that g makes stale. Other caches may have published g.
+func (c *Cache) Hold(g Generation) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.current.Hold(g)
 }
 
 // Popular returns the at most n keys that were requested most, most first. Absent answers,

@@ -2,9 +2,11 @@ package cache
 
 import (
 	"context"
+	"errors"
 	"sync/atomic"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache/current"
 	"github.com/lewistv/xcri-proxy/cache/outage"
 	"github.com/lewistv/xcri-proxy/cache/slot"
 )
@@ -21,7 +23,7 @@ type Ref struct {
 type found struct {
 	slot    *slot.Slot
 	version *slot.Version
-	now     *published
+	now     *current.State
 	outcome Outcome
 }
 
@@ -38,7 +40,7 @@ func (c *Cache) Get(r *Ref) (*Entry, Outcome, error) {
 // the request, and begins the refresh of a stale entry.
 func (c *Cache) Lookup(r *Ref) (*Entry, Outcome) {
 	f := c.find(r)
-	if f.version == nil {
+	if f.version == nil || c.outdated(f) {
 		return nil, Miss
 	}
 	c.count(f.slot)
@@ -52,7 +54,25 @@ func (c *Cache) Lookup(r *Ref) (*Entry, Outcome) {
 // ctx ends; a Costly fill that no request waits for any more ends with it. The fills that
 // client waits for, unless it is empty, can't take all slots of the Costly lane.
 func (c *Cache) Await(ctx context.Context, r *Ref, client string) (*Entry, Outcome, error) {
-	return c.wait(ctx, c.current.Load(), r.Key, client)
+	if c.current.Load().Held() {
+		c.current.Open(ctx)
+		if e, outcome := c.Lookup(r); e != nil {
+			return e, outcome, nil
+		}
+	}
+	f := c.find(r) // outdated, if there is a version
+	e, outcome, err := c.wait(ctx, f.now, r.Key, client)
+	if err != nil && f.version != nil && !errors.Is(err, ErrGone) {
+		c.refreshed(f.slot, err)
+		return &f.version.Entry, StaleError, nil
+	}
+	return e, outcome, err
+}
+
+// outdated reports whether a version must not be served before a fill of its key has
+// failed, because another cache may have served a newer version.
+func (c *Cache) outdated(f found) bool {
+	return f.outcome == Stale && f.now.Generation != nil && !f.now.Generation.Holds(&f.version.Entry) && (f.now.Held() || c.opts.Strict())
 }
 
 // Peek returns the answer that Get would return. It has no side effects.
@@ -104,7 +124,7 @@ func (c *Cache) find(r *Ref) found {
 }
 
 // outcome returns how a request is answered with a version.
-func (c *Cache) outcome(now *published, s *slot.Slot, v *slot.Version) Outcome {
+func (c *Cache) outcome(now *current.State, s *slot.Slot, v *slot.Version) Outcome {
 	down := c.outage.Now()
 	switch {
 	case down == nil:

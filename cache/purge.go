@@ -70,9 +70,9 @@ func (c *Cache) Purge(match func(*Entry) bool, hard bool) (n int) {
 			c.leave(s)
 		}
 	}
-	for key, v := range c.prepared.ahead {
+	for key, v := range c.prepared.Ahead {
 		if match(&v.Entry) {
-			delete(c.prepared.ahead, key)
+			delete(c.prepared.Ahead, key)
 		}
 	}
 	if hard {

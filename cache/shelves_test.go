@@ -63,7 +63,7 @@ func (c *Cache) consistent() error {
 		case (served == nil) != (s.Place() == shelf.Nowhere):
 			wrong("%s is in %q", key, s.Place())
 		case next != nil:
-			if _, ok := c.prepared.slots[s]; !ok {
+			if _, ok := c.prepared.Slots[s]; !ok {
 				wrong("%s has a next version that no preparation knows", key)
 			}
 		}

@@ -14,15 +14,12 @@ func (c *Cache) Stats() Stats {
 	stats := Stats{
 		Fills: fills.Fills, Failures: fills.Failures, Abandoned: fills.Abandoned, Lanes: fills.Lanes,
 		Panics: fills.Panics + c.recoder.Panics(), Refreshes: c.counts.refreshed.Load(), Waiting: c.counts.waiting.Load(),
-		CurrentStats: CurrentStats{Published: now.at, Confirmed: c.outage.Confirmed()}, Shelves: c.shelfStats(),
+		CurrentStats: CurrentStats{Generation: now.Name(), Published: now.At, Confirmed: c.outage.Confirmed()}, Shelves: c.shelfStats(),
 	}
 	for _, lane := range stats.Lanes {
 		stats.Filling += lane.Running
 	}
 	stats.DownSince, _ = c.outage.Since()
-	if now.Generation != nil {
-		stats.Generation = now.ID()
-	}
 	for _, s := range c.index.All() {
 		served := s.Served()
 		if served != nil && !now.Fresh(served) {

@@ -268,8 +268,8 @@ func TestOvertakenPreparationMakesProgress(t *testing.T) {
 						t.Errorf("%s: %s of generation %s", key, outcome, e.Generation)
 					}
 				}
-				if len(c.prepared.ahead) > 0 {
-					t.Errorf("%d versions are kept after the publish", len(c.prepared.ahead))
+				if len(c.prepared.Ahead) > 0 {
+					t.Errorf("%d versions are kept after the publish", len(c.prepared.Ahead))
 				}
 				checkShelves(t, c)
 			})

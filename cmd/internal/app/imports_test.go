@@ -15,9 +15,10 @@ const module = "github.com/lewistv/xcri-proxy/"
 // allowed lists each package of the project, a colon, and the packages of the project
 // that it may import.
 const allowed = `
-cache: cache/entry cache/figures cache/fill cache/outage cache/outcome cache/phase cache/reads cache/recode cache/shelf cache/slot cache/turns
+cache: cache/current cache/entry cache/figures cache/fill cache/outage cache/outcome cache/phase cache/reads cache/recode cache/shelf cache/slot cache/turns
 cache/admission:
 cache/atomicfile:
+cache/current: cache/entry cache/slot
 cache/entry: cache/memfile
 cache/figures: cache/entry cache/outcome cache/shelf cache/turns
 cache/fill: cache/outage cache/phase cache/turns

@@ -1,0 +1,129 @@
+// Package current holds the published state of a cache. Readers load it with every request,
+// and can wait for the next.
+package current
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache/entry"
+	"github.com/lewistv/xcri-proxy/cache/slot"
+)
+
+const (
+	// HoldTime is the longest wait of a reader for a generation, and AheadTime for the
+	// generation of an entry that was read before its publish.
+	HoldTime  = time.Second
+	AheadTime = 3 * time.Second
+)
+
+// Current is the published state. Readers may load it, and wait, at any time. No other two
+// calls may run concurrently.
+type Current struct{ now atomic.Pointer[State] }
+
+// New returns a Current without a generation.
+func New() *Current {
+	c := &Current{}
+	c.now.Store(&State{State: &slot.State{}, over: make(chan struct{})})
+	return c
+}
+
+// State is the state in which readers find out whether a version is fresh. It is immutable.
+type State struct {
+	*slot.State
+	// Published is the generation that is published, and At the time of its publish.
+	Published slot.Generation
+	At        time.Time
+	next      slot.Generation // whose publish readers wait for; nil if there is none
+	over      chan struct{}   // closed once another state is current
+}
+
+// Held reports whether readers wait for the next generation.
+func (s *State) Held() bool { return s.next != nil }
+
+// Coming returns the generation that readers wait for, or else the published generation.
+func (s *State) Coming() slot.Generation {
+	if s.next != nil {
+		return s.next
+	}
+	return s.Published
+}
+
+// Name returns the name of the coming generation; empty before the first.
+func (s *State) Name() string {
+	if s.Generation == nil {
+		return ""
+	}
+	return s.Generation.ID()
+}
+
+// Load returns the state of this moment.
+func (c *Current) Load() *State { return c.now.Load() }
+
+// Publish makes a state current.
+func (c *Current) Publish(s *slot.State) {
+	c.replace(&State{State: s, Published: s.Generation, At: time.Now()})
+}
+
+// Hold has readers wait for the publish of a generation: until then an entry is fresh only if
+// both the published and the next generation hold it. It does nothing before the first
+// publish.
+func (c *Current) Hold(next slot.Generation) {
+	if now := c.Load(); now.Published != nil {
+		c.replace(&State{State: &slot.State{Generation: both{next, now.Published}}, Published: now.Published, At: now.At, next: next})
+	}
+}
+
+func (c *Current) replace(s *State) {
+	s.over = make(chan struct{})
+	close(c.now.Swap(s).over)
+}
+
+// both are two generations, with the name of the next.
+type both struct {
+	slot.Generation
+	published slot.Generation
+}
+
+// Holds reports whether both generations hold an entry.
+func (b both) Holds(e *entry.Entry) bool { return b.Generation.Holds(e) && b.published.Holds(e) }
+
+// Open waits until readers need not wait for a generation, at most for HoldTime.
+func (c *Current) Open(ctx context.Context) {
+	c.wait(ctx, HoldTime, func(now *State) bool { return !now.Held() })
+}
+
+// Follow waits until a state is published that holds an entry which was read after the state
+// before, at most for AheadTime. It returns true if another state was published meanwhile,
+// which does not hold the entry.
+func (c *Current) Follow(ctx context.Context, before *State, e *entry.Entry) (overtaken bool) {
+	c.wait(ctx, AheadTime, func(now *State) bool {
+		holds := now.Published == nil || now.Published.Holds(e)
+		overtaken = !holds && now.Name() != before.Name()
+		return !now.Held() && (holds || overtaken)
+	})
+	return overtaken
+}
+
+// wait waits until done returns true for the current state, and ends with ctx or the time.
+func (c *Current) wait(ctx context.Context, most time.Duration, done func(*State) bool) {
+	now := c.Load()
+	if done(now) {
+		return
+	}
+	timer := time.NewTimer(most)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+			return
+		case <-now.over:
+		}
+		if now = c.Load(); done(now) {
+			return
+		}
+	}
+}
