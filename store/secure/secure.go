@@ -88,8 +88,6 @@ func WithReason(err error) error {
 	var alert tls.AlertError
 	var header tls.RecordHeaderError
 	switch {
-	case err == nil:
-		return nil
 	case errors.Is(err, mysql.ErrNoTLS):
 		return &dberror.SetupError{Reason: dberror.NoTLS, Err: err}
 	case errors.As(err, &certificate), errors.As(err, &alert), errors.As(err, &header):
