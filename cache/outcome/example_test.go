@@ -10,5 +10,6 @@ func Example() {
 	for o := range outcome.Outcomes {
 		fmt.Print(o, " ")
 	}
-	// Output: hit stale stale_error miss coalesced pass error
+	fmt.Print(outcome.Names()[outcome.Miss])
+	// Output: hit stale stale_error miss coalesced pass error miss
 }

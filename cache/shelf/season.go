@@ -41,7 +41,7 @@ func (sh *Shelves[T]) PutSeason(item T, cost int64) (kept bool, out []T) {
 	}
 	sh.Reach(item)
 	for range p.items {
-		if p.fits(more) || cost > p.Budget || len(p.items) == 0 {
+		if p.fits(more) || cost > p.Budget {
 			break
 		}
 		p.hand %= len(p.items)

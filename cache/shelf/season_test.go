@@ -83,3 +83,53 @@ func TestSeasonTakesFromOthers(t *testing.T) {
 		t.Errorf("without room: %v, %v, %s", kept, out, large.Place())
 	}
 }
+
+// TestSeasonRoom: an item takes the room of items that the round has not reached, as much as
+// it needs, and they count as evicted. An item that no season can hold takes none.
+func TestSeasonRoom(t *testing.T) {
+	sh := newShelves(t, 1_000_000)
+	sh.KeepSeason()
+	sh.BeginRound()
+	budget := sh.Budget(Season)
+	stock := stock(sh, Season, budget/5, 0)
+	for _, item := range stock[:2] {
+		sh.Reach(item)
+	}
+	sh.BeginRound()
+	sh.Reach(stock[0])
+	if kept, out := sh.PutSeason(newThing("more than all", 0), budget+1); kept || out != nil {
+		t.Errorf("kept %t, %d left", kept, len(out))
+	}
+	if kept, out := sh.PutSeason(newThing("without enough room", 0), budget); kept || len(out) != 4 || slices.Contains(out, stock[0]) {
+		t.Errorf("kept %t, %d left", kept, len(out))
+	}
+	if s := sh.stats(Season); s.Evicted != 4 || s.Rejected != 2 || s.Entries != 1 {
+		t.Errorf("%+v", s)
+	}
+	sh.BeginRound()
+	if kept, out := sh.PutSeason(newThing("all", 0), budget); !kept || len(out) != 1 {
+		t.Errorf("kept %t, %d left", kept, len(out))
+	}
+	sh.BeginRound()
+	if out := sh.EndRound(); len(out) != 1 || sh.stats(Season).Evicted != 6 {
+		t.Errorf("%d left, %+v", len(out), sh.stats(Season))
+	}
+}
+
+// TestSeasonShrinks: a larger warm set takes room from the season, whose items that leave are
+// returned and count as evicted.
+func TestSeasonShrinks(t *testing.T) {
+	sh := newShelves(t, 1_000_000)
+	sh.KeepSeason()
+	sh.BeginRound()
+	before := stock(sh, Season, 10_000, 0)
+	out := sh.Share(450_000)
+	if left := sh.Items(Season); len(out) == 0 || len(out)+len(left) != len(before) || sh.stats(Season).Evicted != int64(len(out)) {
+		t.Errorf("%d of %d items left, %d are there, %+v", len(out), len(before), len(left), sh.stats(Season))
+	}
+	for _, item := range out {
+		if item.Place() != Nowhere {
+			t.Errorf("%s is on the %s shelf", item.Key, item.Place())
+		}
+	}
+}
