@@ -74,6 +74,8 @@ type Options struct {
 	Fresh func(key string) *cache.Entry
 	// Budget bounds an operation that a request waits for; zero means 50 ms.
 	Budget time.Duration
+	// Pause is the first pause before a new attempt to connect; zero means 250 ms.
+	Pause time.Duration
 	// Logger receives changes of the link; nil discards them.
 	Logger *slog.Logger
 }
@@ -111,6 +113,9 @@ type Fleet struct {
 func New(opts Options) *Fleet {
 	if opts.Budget == 0 {
 		opts.Budget = budget
+	}
+	if opts.Pause == 0 {
+		opts.Pause = firstPause
 	}
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)

@@ -11,10 +11,11 @@ import (
 const (
 	// beat is the interval of the heartbeat.
 	beat = time.Second
-	// firstPause and lastPause are the pauses before a new attempt to connect. The pause
-	// doubles with each failure that follows a session shorter than steady.
-	firstPause, lastPause = 250 * time.Millisecond, 5 * time.Second
-	steady                = 10 * time.Second
+	// firstPause is the pause before a new attempt to connect. It doubles with each failure
+	// that follows a session shorter than steady, up to longest times.
+	firstPause = 250 * time.Millisecond
+	longest    = 20
+	steady     = 10 * time.Second
 	// firstWait bounds the wait of a new member for its first session, in budgets.
 	firstWait = 10
 	// connectTime bounds the first steps of a session.
@@ -109,7 +110,7 @@ func (f *Fleet) Ready(ctx context.Context) {
 // Run keeps the link up until ctx ends, and offers the warm entries to the level.
 func (f *Fleet) Run(ctx context.Context) {
 	defer f.ends.Close()
-	pause := firstPause
+	pause := f.opts.Pause
 	for ctx.Err() == nil {
 		begun := time.Now()
 		err := f.session(ctx)
@@ -118,13 +119,13 @@ func (f *Fleet) Run(ctx context.Context) {
 		}
 		f.note(false, err)
 		if time.Since(begun) >= steady {
-			pause = firstPause
+			pause = f.opts.Pause
 		}
 		select {
 		case <-ctx.Done():
 		case <-time.After(pause):
 		}
-		pause = min(2*pause, lastPause)
+		pause = min(2*pause, longest*f.opts.Pause)
 	}
 }
 

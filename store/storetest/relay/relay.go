@@ -5,6 +5,7 @@ package relay
 import (
 	"net"
 	"sync"
+	"time"
 )
 
 // Relay listens on an address and forwards to a server. It is safe for concurrent
@@ -16,6 +17,7 @@ type Relay struct {
 	mu       sync.Mutex
 	open     map[*pair]bool
 	silent   bool
+	delay    time.Duration
 	cutAfter int64 // bytes of the server until a connection is reset; 0 means never
 	accepted int
 }
@@ -86,6 +88,13 @@ func (r *Relay) Silence(silent bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.silent = silent
+}
+
+// Delay delays the bytes of the server on all connections, open or new.
+func (r *Relay) Delay(delay time.Duration) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.delay = delay
 }
 
 // CutAfter resets each connection, open or new, once the server has sent that
@@ -176,6 +185,16 @@ func (r *Relay) pump(p *pair, to, from net.Conn, counted bool) {
 			if sent += int64(n); limit > 0 && sent > limit {
 				to.Write(buf[:max(0, int64(n)-(sent-limit))])
 				return
+			}
+		}
+		r.mu.Lock()
+		delay := r.delay
+		r.mu.Unlock()
+		if counted && delay > 0 {
+			select {
+			case <-p.ended:
+				return
+			case <-time.After(delay):
 			}
 		}
 		if n > 0 {
