@@ -1,0 +1,209 @@
+package front
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestRequestOfVarnish: without a template the request is the one that the VCL of
+// config/deploy expects.
+func TestRequestOfVarnish(t *testing.T) {
+	req, err := Request{}.withDefaults().build(context.Background(), "http://front.example/purge", []string{"a", "b"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if req.Method != "PURGE" || req.URL.String() != "http://front.example/purge" || req.Host != "front.example" || req.ContentLength != 0 {
+		t.Errorf("%s %s of %s with %d bytes", req.Method, req.URL, req.Host, req.ContentLength)
+	}
+	if h := req.Header; len(h) != 2 || h.Get("Xkey-Purge") != "a b" || h.Get("User-Agent") != "xcri-proxy" {
+		t.Errorf("%v", h)
+	}
+	req, err = Request{Header: []string{"host : other.example ", "X:{tags_comma}"}}.withDefaults().build(context.Background(), "http://front.example/", []string{"a", "b"})
+	if err != nil || req.Host != "other.example" || req.Header.Get("Host") != "" || req.Header.Get("X") != "a,b" {
+		t.Errorf("%v, %+v", err, req)
+	}
+}
+
+// TestPurged: a purge has succeeded if the answer's status says so.
+func TestPurged(t *testing.T) {
+	for status, want := range map[int]bool{199: false, 200: true, 204: true, 299: true, 300: false, 404: false, 500: false} {
+		client := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: status, Body: io.NopCloser(strings.NewReader(""))}, nil
+		})}
+		err := Request{}.withDefaults().send(context.Background(), client, "http://front.example/", []string{"a"})
+		if (err == nil) != want || err != nil && !strings.Contains(err.Error(), fmt.Sprint(status)) {
+			t.Errorf("%d: %v", status, err)
+		}
+	}
+}
+
+// TestPauses: the pause after a failure doubles from 100 ms to 5 s, and begins anew after a
+// success.
+func TestPauses(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var at []time.Duration
+		begun, fails := time.Now(), true
+		p, err := New(Options{URLs: []string{"http://front.example/"}, Rounds: []time.Duration{}, Client: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			at = append(at, time.Since(begun))
+			if fails {
+				return nil, errors.New("refused")
+			}
+			return &http.Response{StatusCode: 200, Body: io.NopCloser(strings.NewReader(""))}, nil
+		})}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer running(p)()
+		pauses := func(d time.Duration) (between []time.Duration) {
+			time.Sleep(d)
+			for i := range at[1:] {
+				between = append(between, (at[i+1] - at[i]).Round(time.Millisecond))
+			}
+			at = at[:0]
+			return between
+		}
+		ms := func(all ...time.Duration) []time.Duration {
+			for i := range all {
+				all[i] *= time.Millisecond
+			}
+			return all
+		}
+		p.Purge("a")
+		if got, want := pauses(17*time.Second), ms(100, 200, 400, 800, 1600, 3200, 5000, 5000); !slices.Equal(got, want) {
+			t.Errorf("%v, want %v", got, want)
+		}
+		fails = false
+		time.Sleep(10 * time.Second)
+		if s := p.Stats()[0]; s.Requests != 1 || s.Tags != 1 || s.Pending != 0 || s.SentAt.IsZero() {
+			t.Errorf("%+v", s)
+		}
+		fails, at = true, nil
+		p.Purge("b")
+		if got, want := pauses(time.Second), ms(100, 200, 400); !slices.Equal(got, want) {
+			t.Errorf("after a success: %v, want %v", got, want)
+		}
+	})
+}
+
+// stopped returns the target of a Purger that does not run.
+func stopped(t *testing.T, opts Options) (*Purger, *target) {
+	t.Helper()
+	opts.URLs = []string{"http://front.example/"}
+	p, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return p, p.targets[0]
+}
+
+// TestOrderOfPurges: new purges are sent before repetitions, at most 30 with a request. Then
+// the next repetition is awaited.
+func TestOrderOfPurges(t *testing.T) {
+	_, to := stopped(t, Options{})
+	now := time.Now()
+	var old []string
+	for i := range batch + 5 {
+		old = append(old, fmt.Sprintf("a%02d", i))
+	}
+	to.add(old, now)
+	due, _ := to.due(now)
+	if len(due) != batch || due["a29"] == nil || due["a30"] != nil {
+		t.Errorf("%d due", len(due))
+	}
+	to.done(due, now, nil)
+	to.add([]string{"b"}, now)
+	now = now.Add(400 * time.Millisecond)
+	if due, _ = to.due(now); len(due) != batch || due["b"] == nil || due["a34"] == nil || due["a23"] == nil || due["a24"] != nil {
+		t.Errorf("the new are not first: %v", due)
+	}
+	to.done(due, now, nil)
+	for due, _ = to.due(now); len(due) > 0; due, _ = to.due(now) {
+		to.done(due, now, nil)
+	}
+	if _, wait := to.due(now); wait != 400*time.Millisecond {
+		t.Errorf("the next repetition comes after %v", wait)
+	}
+	if s := to.stats(); s.Pending != 0 || s.Repeats != batch+6 || !s.Since.IsZero() {
+		t.Errorf("%+v", s)
+	}
+	clear(to.pending)
+	if due, wait := to.due(now); len(due) != 0 || wait != -1 {
+		t.Errorf("%d due, wait %v", len(due), wait)
+	}
+}
+
+// TestSince: a purge that is requested again waits since the first request, unless that was
+// sent meanwhile. The figures have the longest wait.
+func TestSince(t *testing.T) {
+	_, to := stopped(t, Options{})
+	begun := time.Now()
+	to.add([]string{"a"}, begun)
+	to.add([]string{"a", "b"}, begun.Add(time.Second))
+	if s := to.stats(); s.Pending != 2 || !s.Since.Equal(begun) {
+		t.Errorf("%+v", s)
+	}
+	due, _ := to.due(begun.Add(time.Second))
+	to.done(map[string]*purge{"a": due["a"]}, begun.Add(2*time.Second), nil)
+	if s := to.stats(); s.Pending != 1 || s.Repeats != 1 || !s.Since.Equal(begun.Add(time.Second)) {
+		t.Errorf("%+v", s)
+	}
+	to.add([]string{"a"}, begun.Add(3*time.Second))
+	to.add([]string{All}, begun.Add(4*time.Second))
+	if s := to.stats(); s.Pending != 1 || s.Repeats != 0 || !s.Since.Equal(begun.Add(time.Second)) {
+		t.Errorf("all: %+v", s)
+	}
+	to.done(map[string]*purge{All: to.pending[All]}, begun.Add(5*time.Second), nil)
+	to.add([]string{All}, begun.Add(6*time.Second))
+	if s := to.stats(); !s.Since.Equal(begun.Add(6 * time.Second)) {
+		t.Errorf("all again: %+v", s)
+	}
+}
+
+// TestNothingToPurge: a call without tags wakes nothing, and a full queue is widened by the
+// first tag too many.
+func TestNothingToPurge(t *testing.T) {
+	p, to := stopped(t, Options{})
+	if p.Purge(); len(to.wake) != 0 || len(to.pending) != 0 {
+		t.Errorf("%d pending", len(to.pending))
+	}
+	for i := range maxPending {
+		p.Purge(fmt.Sprint(i))
+	}
+	if len(to.pending) != maxPending || to.figures.Widened != 0 {
+		t.Errorf("%d pending", len(to.pending))
+	}
+	if p.Purge("more"); len(to.pending) != 1 || to.pending[All] == nil || to.figures.Widened != 1 {
+		t.Errorf("%d pending, widened %d times", len(to.pending), to.figures.Widened)
+	}
+}
+
+// TestLongWindow: a window is named by its minutes up to two hours.
+func TestLongWindow(t *testing.T) {
+	from := time.Unix(1_700_000_040, 0)
+	tags, ok := Window(from, from.Add((maxMinutes-1)*time.Minute))
+	if !ok || len(tags) != maxMinutes || tags[0] != "xcri:minute:28333334" {
+		t.Errorf("%d tags, %t", len(tags), ok)
+	}
+	if tags, ok := Window(from, from.Add(maxMinutes*time.Minute)); ok || tags != nil {
+		t.Errorf("%d tags", len(tags))
+	}
+}
+
+// TestPlainTags: letters, digits and a few signs of a tag stay; each other byte is escaped.
+func TestPlainTags(t *testing.T) {
+	for text, want := range map[string]string{
+		"azAZ09/*-_.:~": "azAZ09/*-_.:~", "a b": "a%20b", "`{@[/:": "%60%7B%40%5B/:", "\u00e9,%": "%C3%A9%2C%25", "": "",
+	} {
+		if got := plain(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+}
