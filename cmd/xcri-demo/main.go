@@ -2,6 +2,8 @@
 // memory, on a machine that has nothing but Go:
 //
 //	go run -C cmd/xcri-demo .
+//
+// With --members 3 it runs three proxies that work as one, with a Redis if one is installed.
 package main
 
 import (
@@ -69,6 +71,7 @@ var errUsage = errors.New("wrong command line")
 // options holds the values of the command line.
 type options struct {
 	listen  string // empty = the usual address, or a free port
+	members int    // proxies
 	verbose bool
 }
 
@@ -76,6 +79,7 @@ func parse(args []string, stderr io.Writer) (opts options, err error) {
 	flags := flag.NewFlagSet("xcri-demo", flag.ContinueOnError)
 	flags.SetOutput(stderr)
 	flags.StringVar(&opts.listen, "listen", "", "`address` to serve on (default "+usualAddr+", or a free port if that is taken)")
+	flags.IntVar(&opts.members, "members", 1, "run this `number` of proxies, which share their answers in a Redis if redis-server or valkey-server is installed")
 	flags.BoolVar(&opts.verbose, "v", false, "show the logs of the proxy and of the database")
 	if err := flags.Parse(args); err != nil {
 		if errors.Is(err, flag.ErrHelp) {
@@ -85,6 +89,10 @@ func parse(args []string, stderr io.Writer) (opts options, err error) {
 	}
 	if flags.NArg() > 0 {
 		fmt.Fprintf(stderr, "xcri-demo takes no arguments, but there is %q\n", flags.Args())
+		return opts, errUsage
+	}
+	if opts.members < 1 || opts.members > mostMembers {
+		fmt.Fprintf(stderr, "-members must be from 1 to %d\n", mostMembers)
 		return opts, errUsage
 	}
 	return opts, nil
@@ -117,16 +125,18 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		}
 		return fmt.Errorf("load the sample data: %w", err)
 	}
-	a, base, err := newApp(db, opts.listen, log)
+	f, err := newFleet(db, opts, log)
 	if err != nil {
 		return err
 	}
+	defer f.close()
 	fmt.Fprintf(stdout, "Ready after %.1f s, with an in-memory database on %s:%d.\n\n", time.Since(began).Seconds(), db.Host, db.Port)
 	for _, p := range pages {
-		fmt.Fprintf(stdout, "  %-23s %s%s\n", p.name, base, p.path)
+		fmt.Fprintf(stdout, "  %-23s %s%s\n", p.name, f.bases[0], p.path)
 	}
+	f.describe(stdout)
 	fmt.Fprintln(stdout, "\nCtrl-C stops it.")
-	err = a.Run(ctx)
+	err = f.run(ctx)
 	if ctx.Err() != nil && errors.Is(err, context.DeadlineExceeded) {
 		return nil // stopped while a browser's connection was open
 	}
@@ -134,19 +144,20 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 }
 
 // newApp returns the proxy on db, listening, and the URL of its API. An empty listen
-// means usualAddr, or any free port if that is taken.
-func newApp(db *database, listen string, log *slog.Logger) (*app.App, string, error) {
+// means usualAddr, or any free port if that is taken. shared is the address of the level
+// that several proxies share; empty for none.
+func newApp(db *database, listen, shared string, log *slog.Logger) (*app.App, string, error) {
 	if listen != "" {
-		return newAppOn(db, listen, log)
+		return newAppOn(db, listen, shared, log)
 	}
-	a, base, err := newAppOn(db, usualAddr, log)
+	a, base, err := newAppOn(db, usualAddr, shared, log)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return newAppOn(db, "127.0.0.1:0", log)
+		return newAppOn(db, "127.0.0.1:0", shared, log)
 	}
 	return a, base, err
 }
 
-func newAppOn(db *database, addr string, log *slog.Logger) (*app.App, string, error) {
+func newAppOn(db *database, addr, shared string, log *slog.Logger) (*app.App, string, error) {
 	cfg, err := config.Load(map[string]string{
 		"LISTEN_ADDR":       addr,
 		"DATABASE_HOST":     db.Host,
@@ -155,6 +166,7 @@ func newAppOn(db *database, addr string, log *slog.Logger) (*app.App, string, er
 		"DATABASE_USER":     databaseUser,
 		"DATABASE_PASSWORD": "",
 		"LEGACY_URL":        "",
+		"SHARED_CACHE":      shared,
 		// A browser keeps idle connections open, which would delay the shutdown.
 		"SHUTDOWN_TIMEOUT": "2s",
 		// The database is much slower than a real one, and shares the machine with all

@@ -159,6 +159,7 @@ func TestCommandLine(t *testing.T) {
 	}{
 		{"help", []string{"-h"}, flag.ErrHelp, "127.0.0.1:8000, or a free port"},
 		{"unknown flag", []string{"--port", "1"}, errUsage, "not defined: -port"},
+		{"no member", []string{"--members", "0"}, errUsage, "-members must be from 1 to 9"},
 		{"argument", []string{"8000"}, errUsage, `takes no arguments, but there is ["8000"]`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -186,7 +187,7 @@ func TestAddressTaken(t *testing.T) {
 		defer taken.Close()
 	}
 
-	a, base, err := newApp(db, "", log)
+	a, base, err := newApp(db, "", "", log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +200,7 @@ func TestAddressTaken(t *testing.T) {
 		t.Error(err)
 	}
 
-	if _, _, err := newApp(db, usualAddr, log); !errors.Is(err, syscall.EADDRINUSE) {
+	if _, _, err := newApp(db, usualAddr, "", log); !errors.Is(err, syscall.EADDRINUSE) {
 		t.Errorf("asked for a taken address: %v", err)
 	}
 }
