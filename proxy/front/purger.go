@@ -8,7 +8,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"sync"
 	"time"
@@ -72,10 +71,11 @@ func New(opts Options) (*Purger, error) {
 	opts.Request = opts.Request.withDefaults()
 	p := &Purger{opts: opts}
 	for _, to := range opts.URLs {
-		if _, err := opts.Request.build(context.Background(), to, []string{All}); err != nil {
+		req, err := opts.Request.build(context.Background(), to, []string{All})
+		if err != nil {
 			return nil, fmt.Errorf("front: a purge at %s: %w", nameOf(to), bare(err))
 		}
-		if u, err := url.Parse(to); err != nil || u.Host == "" {
+		if req.URL.Host == "" {
 			return nil, errors.New("front: a URL has no host")
 		}
 		p.targets = append(p.targets, &target{

@@ -40,10 +40,7 @@ func (r Request) withDefaults() Request {
 func (r Request) build(ctx context.Context, to string, tags []string) (*http.Request, error) {
 	quoted := make([]string, len(tags))
 	for i, tag := range tags {
-		text, err := json.Marshal(tag)
-		if err != nil {
-			return nil, err
-		}
+		text, _ := json.Marshal(tag) // cannot fail for a string
 		quoted[i] = string(text)
 	}
 	fields := strings.NewReplacer("{tags}", strings.Join(tags, " "), "{tags_comma}", strings.Join(tags, ","),

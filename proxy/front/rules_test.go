@@ -207,3 +207,91 @@ func TestPlainTags(t *testing.T) {
 		}
 	}
 }
+
+// TestHangingCache: a cache in front that does not answer fails a purge after 10 s.
+func TestHangingCache(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		client := &http.Client{Transport: roundTripper(func(req *http.Request) (*http.Response, error) {
+			<-req.Context().Done()
+			return nil, req.Context().Err()
+		})}
+		begun := time.Now()
+		err := Request{}.withDefaults().send(context.Background(), client, "http://front.example/", []string{"a"})
+		if took := time.Since(begun); !errors.Is(err, context.DeadlineExceeded) || took != 10*time.Second {
+			t.Errorf("%v after %v", err, took)
+		}
+	})
+}
+
+// longAnswer is a body without an end. It counts the bytes read until it is closed.
+type longAnswer struct {
+	read   int
+	closed bool
+}
+
+func (l *longAnswer) Read(b []byte) (int, error) { l.read += len(b); return len(b), nil }
+func (l *longAnswer) Close() error               { l.closed = true; return nil }
+
+// TestLongAnswer: of the answer to a purge at most 64 KiB are read, and its connection is
+// free for the next.
+func TestLongAnswer(t *testing.T) {
+	body := &longAnswer{}
+	client := &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) { return &http.Response{StatusCode: 200, Body: body}, nil })}
+	if err := (Request{}).withDefaults().send(context.Background(), client, "http://front.example/", []string{"a"}); err != nil || body.read != 64<<10 || !body.closed {
+		t.Errorf("%v, %d bytes read, closed %t", err, body.read, body.closed)
+	}
+	if err := (Request{Method: "A B"}).send(context.Background(), client, "http://front.example/", nil); err == nil {
+		t.Error("a request without a valid method is sent")
+	}
+	if most := newClient().Transport.(*http.Transport).MaxConnsPerHost; most != 2 {
+		t.Errorf("%d connections to a cache in front", most)
+	}
+}
+
+// TestRunWaits: Run ends once its last request has ended.
+func TestRunWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		gate := make(chan struct{})
+		p, err := New(Options{URLs: []string{"http://front.example/"}, Client: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			<-gate
+			return nil, errors.New("refused")
+		})}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan struct{})
+		go func() { defer close(ended); p.Run(ctx) }()
+		p.Purge("a")
+		synctest.Wait()
+		cancel()
+		synctest.Wait()
+		select {
+		case <-ended:
+			t.Error("Run ends before its request")
+		default:
+		}
+		close(gate)
+		<-ended
+		if s := p.Stats()[0]; s.Failures != 0 || s.Pending != 1 {
+			t.Errorf("the request of an ended run counts: %+v", s)
+		}
+	})
+}
+
+// TestNamesOfCaches: a cache in front is named by the host and the path of its URL.
+func TestNamesOfCaches(t *testing.T) {
+	for address, want := range map[string]string{
+		"http://user:secret@a.example:81/p/?key=secret": "a.example:81/p", "/p": "invalid URL", "http://a b/": "invalid URL", "http://a": "a",
+	} {
+		if got := nameOf(address); got != want {
+			t.Errorf("%s: %s", address, got)
+		}
+	}
+	if got := string(Separated([]byte("a b c"), ",")); got != "a,b,c" {
+		t.Error(got)
+	}
+	if tags, ok := Window(time.Time{}, time.Time{}); ok {
+		t.Errorf("a window from an unknown time: %v", tags)
+	}
+}
