@@ -46,20 +46,28 @@ func walker(c Cache) *Walker {
 // 1 ms after each 64 of them. A fill is a rest by itself.
 func TestBreath(t *testing.T) {
 	for name, tt := range map[string]struct {
-		fills int // each n-th key is filled
+		keys  int
+		fills func(n int) bool // whether the n-th key is filled
 		want  time.Duration
-	}{"all fresh": {1000, 3 * time.Millisecond}, "filled now and then": {60, 0}, "filled after the pause": {64, 3 * time.Millisecond}} {
+	}{
+		"all fresh":                {200, func(int) bool { return false }, 3 * time.Millisecond},
+		"filled now and then":      {200, func(n int) bool { return n%60 == 0 }, 0},
+		"too few":                  {63, func(int) bool { return false }, 0},
+		"just enough":              {64, func(int) bool { return false }, time.Millisecond},
+		"too few after a fill":     {64, func(n int) bool { return n == 1 }, 0},
+		"just enough after a fill": {65, func(n int) bool { return n == 1 }, time.Millisecond},
+	} {
 		synctest.Test(t, func(t *testing.T) {
 			n := 0
 			w := walker(keeping(func(string) (*cache.Entry, bool, error) {
 				n++
-				return &cache.Entry{}, n%tt.fills == 0, nil
+				return &cache.Entry{}, tt.fills(n), nil
 			}))
-			p := athletesOnly(200)
+			p := athletesOnly(tt.keys)
 			w.begin(p, "g")
 			begun := time.Now()
 			reached, done := w.keepAll(t.Context(), p)
-			if took := time.Since(begun); took != tt.want || !reached || !done || n != 200 {
+			if took := time.Since(begun); took != tt.want || !reached || !done || n != tt.keys {
 				t.Errorf("%s: %d keys in %v, want %v", name, n, took, tt.want)
 			}
 		})
@@ -87,8 +95,9 @@ func TestFailuresInARow(t *testing.T) {
 		}))
 		p := athletesOnly(50)
 		w.begin(p, "g")
-		if reached, _ := w.keepAll(t.Context(), p); reached != tt.reached || w.Status().Counts != tt.status {
-			t.Errorf("%s: reached %t, %+v", name, reached, w.Status())
+		again := !tt.reached && tt.status.LeftOut == 0
+		if reached, done := w.keepAll(t.Context(), p); reached != tt.reached || done == again || w.Status().Counts != tt.status {
+			t.Errorf("%s: reached %t, done %t, %+v", name, reached, done, w.Status())
 		}
 	}
 }
@@ -114,7 +123,7 @@ func TestCancelledWalk(t *testing.T) {
 func TestTargetOfNoRoute(t *testing.T) {
 	w := walker(keeping(func(key string) (*cache.Entry, bool, error) { t.Errorf("%s is kept", key); return nil, false, nil }))
 	w.begin(athletesOnly(1), "g")
-	if _, err := w.keep(t.Context(), 0, "/nowhere"); err == nil || w.Status().Failed != 1 || w.Status().Error != err.Error() {
+	if filled, err := w.keep(t.Context(), 0, "/nowhere"); filled || err == nil || w.Status().Failed != 1 || w.Status().Error != err.Error() {
 		t.Errorf("%v, %+v", err, w.Status())
 	}
 }
@@ -239,8 +248,12 @@ func TestDatesOfSnapshots(t *testing.T) {
 	at := func(division, gender, date string) store.Scope {
 		return store.Scope{Season: date[:4], Division: division, Gender: gender, Checkpoint: date}
 	}
-	state := calculations{men: 1, at("2030", "M", "2025-10-13"): 1, at("2030", "M", "2025-10-20"): 1, at("2031", "M", "2025-10-27"): 1, at("2030", "F", "2025-11-03"): 1, at("2030", "M", "2024-10-14"): 1}
-	if got := dates(state.generation(), men); !slices.Equal(got, []string{"2025-10-20", "2025-10-13"}) {
+	other := at("2030", "M", "2025-11-10")
+	other.Season = "2024"
+	again := at("2030", "M", "2025-10-20")
+	again.Season = "2024"
+	state := calculations{men: 1, other: 1, again: 1, at("2030", "M", "2025-10-13"): 1, at("2030", "M", "2025-10-20"): 1, at("2031", "M", "2025-10-27"): 1, at("2030", "F", "2025-11-03"): 1, at("2030", "M", "2024-10-14"): 1}
+	if got := dates(state.generation(), men); !slices.Equal(got, []string{"2025-11-10", "2025-10-20", "2025-10-13"}) {
 		t.Errorf("%v", got)
 	}
 }
@@ -290,4 +303,117 @@ func TestRetryPause(t *testing.T) {
 			}
 		}
 	})
+}
+
+// TestTargets: each kind asks its question about each of its subjects.
+func TestTargets(t *testing.T) {
+	l := &live{Scope: men, subjects: &store.Subjects{Athletes: []int64{21}, Teams: []int64{12}, Knockouts: []int64{13}, Pairs: [][2]int64{{14, 15}, {16, 17}}}}
+	of := map[string][]string{}
+	for kind, target := range newPlan([]*live{l}, func(*live) float64 { return 0 }).targets() {
+		of[kinds[kind].name] = append(of[kinds[kind].name], target)
+	}
+	const pair = "/team-knockout/matchups/head-to-head?season_year=2025&team_a_id="
+	for name, want := range map[string][]string{
+		"teams": {"/teams/12?season_year=2025&division=2030&gender=M"}, "athletes": {"/athletes/21?season_year=2025&division=2030&gender=M"},
+		"head-to-head ranks": {"/team-knockout/13?season_year=2025&rank_group_type=D&rank_group_fk=2030&gender_code=M"},
+		"pairs of teams":     {pair + "14&team_b_id=15", pair + "15&team_b_id=14", pair + "16&team_b_id=17", pair + "17&team_b_id=16"},
+		"teams in snapshots": nil, "athletes by region": nil,
+	} {
+		if !slices.Equal(of[name], want) {
+			t.Errorf("%s: %q", name, of[name])
+		}
+	}
+}
+
+// round is a Cache that notes how a round has ended.
+type round struct {
+	keeping
+	complete []bool
+}
+
+func (r *round) Season(f func() bool) { r.complete = append(r.complete, f()) }
+
+// TestWalkEnds: a walk needs a generation and a calm database. A round counts as complete
+// once it has reached all keys; a walk that has failed is tried again, and a walk without
+// room, or that is interrupted, is not.
+func TestWalkEnds(t *testing.T) {
+	fails := errors.New("fails")
+	for name, tt := range map[string]struct {
+		none, woken   bool // no generation; a walk was requested already
+		keep          func(w *Walker) error
+		rounds        []bool
+		again, listed bool
+	}{
+		"before the first publish": {none: true},
+		"interrupted before":       {woken: true},
+		"all":                      {keep: func(*Walker) error { return nil }, rounds: []bool{true}, listed: true},
+		"failures":                 {keep: func(*Walker) error { return fails }, rounds: []bool{true}, again: true, listed: true},
+		"no room":                  {keep: func(*Walker) error { return cache.ErrNoRoom }, rounds: []bool{false}, listed: true},
+		"interrupted":              {keep: func(w *Walker) error { w.Wake(); return nil }, rounds: []bool{false}, listed: true},
+	} {
+		database := &world{}
+		r := &round{}
+		w := walker(r)
+		r.keeping = func(string) (*cache.Entry, bool, error) { return &cache.Entry{}, false, tt.keep(w) }
+		w.opts.Store = database
+		w.opts.Published = func() (*store.Generation, time.Time) {
+			if tt.none {
+				return nil, time.Time{}
+			}
+			return calculations{women: 1}.generation(), time.Time{}
+		}
+		if w.Wake(); !tt.woken {
+			<-w.wake
+		}
+		if done := w.walk(t.Context()); done == tt.again || !slices.Equal(r.complete, tt.rounds) || len(database.listed) > 0 != tt.listed {
+			t.Errorf("%s: done %t, rounds %v, listed %q, %+v", name, done, r.complete, database.listed, w.Status())
+		}
+	}
+}
+
+// TestCalm: a walk looks each half second whether the database is back, and ends when another
+// is requested, which is done once for all requests.
+func TestCalm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := walker(keeping(nil))
+		w.opts.OnFilled()
+		w.opts.Outage.Down(store.ErrUnavailable)
+		time.AfterFunc(600*time.Millisecond, w.opts.Outage.Up)
+		begun := time.Now()
+		if !w.calm(t.Context()) || time.Since(begun) != time.Second {
+			t.Errorf("calm after %v", time.Since(begun))
+		}
+		w.Wake()
+		w.Wake()
+		if w.calm(t.Context()) || len(w.wake) != 1 {
+			t.Errorf("calm although a walk is requested; %d requests", len(w.wake))
+		}
+	})
+}
+
+// TestKeptWhileTheDatabaseLeaves: an answer that was kept counts, also if the database is
+// down by then. A fresh answer calls for no rest, however long its fill took.
+func TestKeptWhileTheDatabaseLeaves(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, end := context.WithTimeout(t.Context(), time.Hour)
+		defer end()
+		var w *Walker
+		w = walker(keeping(func(string) (*cache.Entry, bool, error) {
+			w.opts.Outage.Down(store.ErrUnavailable)
+			return &cache.Entry{Took: time.Hour}, false, nil
+		}))
+		w.begin(athletesOnly(1), "g")
+		begun := time.Now()
+		if filled, err := w.keep(ctx, 0, "/athletes/1"); filled || err != nil || time.Since(begun) != 0 || w.Status().Done != 1 {
+			t.Errorf("%v after %v, %+v", err, time.Since(begun), w.Status())
+		}
+	})
+}
+
+// TestOwnLogger: a Logger of the Options stays.
+func TestOwnLogger(t *testing.T) {
+	log := slog.New(slog.DiscardHandler)
+	if w := New(Options{Logger: log}); w.opts.Logger != log {
+		t.Error("another logger")
+	}
 }
