@@ -120,6 +120,7 @@ func TestOpsRoom(t *testing.T) {
 	t.Run("lock", func(t *testing.T) { playLock(t, b, script) })
 	t.Run("flood", func(t *testing.T) { playFlood(t, b, script) })
 	t.Run("maintenance", func(t *testing.T) { playMaintenance(t, b, script) })
+	t.Run("fleet", func(t *testing.T) { playFleet(t, b, script) })
 	t.Run("held", func(t *testing.T) { playHeld(t, b) })
 	t.Run("without scripts", func(t *testing.T) { playWithoutScripts(t, b) })
 }

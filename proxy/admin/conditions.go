@@ -31,6 +31,8 @@ func (a *Admin) conditions(now time.Time) []api.Condition {
 		f.Database.LastError, f.Database.LastAt, f.Database.Route = last.Err, last.At, last.Route
 	}
 	f.Requests.Waiting, f.Data.Stale = cached.Waiting, cached.Stale
+	f.Fronts = a.opts.Fronts.Report()
+	a.addFleet(&f)
 	a.addRequests(&f)
 	a.addData(&f)
 	a.mu.Lock()
@@ -39,6 +41,19 @@ func (a *Admin) conditions(now time.Time) []api.Condition {
 	}
 	a.mu.Unlock()
 	return a.tracker.Observe(&f)
+}
+
+// addFleet reads the members only while the level is up: the fleet otherwise describes this
+// proxy, by its conditions.
+func (a *Admin) addFleet(f *condition.Figures) {
+	if a.opts.Fleet == nil {
+		return
+	}
+	s := a.opts.Fleet.Stats()
+	f.Fleet.Away, f.Fleet.Since, f.Fleet.Reason, f.Counts.Full = !s.Up, s.Since, s.Reason, s.Full
+	if s.Up {
+		f.Fleet.Members = a.opts.Fleet.Members()
+	}
 }
 
 func (a *Admin) addRequests(f *condition.Figures) {

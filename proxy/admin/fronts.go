@@ -27,15 +27,3 @@ func (a *Admin) purgeFronts(req api.PurgeRequest) {
 	}
 	a.opts.Fronts.Purge(tags...)
 }
-
-// fronts returns the figures of the caches in front.
-func (a *Admin) fronts() []api.Front {
-	all := []api.Front{}
-	for _, s := range a.opts.Fronts.Stats() {
-		all = append(all, api.Front{
-			Name: s.Name, Pending: s.Pending, PendingSince: orNull(s.Since), Repeats: s.Repeats, Requests: s.Requests, Tags: s.Tags, Failures: s.Failures,
-			Widened: s.Widened, SentAt: orNull(s.SentAt), Error: s.Error, FailedAt: orNull(s.FailedAt),
-		})
-	}
-	return all
-}

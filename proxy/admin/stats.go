@@ -33,7 +33,7 @@ func (a *Admin) Stats() api.Stats {
 				Inflated: a.opts.Metrics.Inflated.Load(), Panics: a.opts.Metrics.Panics.Load(), Open: conns.Open,
 				Refusals: api.Refusals{Refused: conns.Refused, AdminRefused: a.gate.Refused(), ClientRefused: a.opts.Shares.Refused(), ClientLimits: a.opts.Shares.Limits()},
 			},
-			Routes: map[string]api.Route{}, Fronts: a.fronts(),
+			Routes: map[string]api.Route{}, Fronts: a.opts.Fronts.Report(),
 		},
 		Loading: a.loading(time.Now()), Memory: a.processMemory(), Verify: a.verifyStats(),
 	}

@@ -78,7 +78,7 @@ proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin p
 proxy/accept:
 proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/admin/selector proxy/budget proxy/events proxy/fleet proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
-proxy/admin/condition: cache proxy/admin/api proxy/maintenance proxy/metrics proxy/origin store
+proxy/admin/condition: cache proxy/admin/api proxy/fleet proxy/maintenance proxy/metrics proxy/origin store
 proxy/admin/gate: proxy/visitor
 proxy/admin/history: cache cache/atomicfile proxy/admin/api proxy/metrics
 proxy/admin/process:
@@ -96,7 +96,7 @@ proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/waits proxy/metric
 proxy/fleet/fleettest: proxy/fleet
 proxy/fleet/redis: proxy/fleet
 proxy/fleet/waits:
-proxy/front: store
+proxy/front: proxy/admin/api store
 proxy/generation: cache proxy/route store
 proxy/health: proxy/reply
 proxy/legacy: proxy/budget proxy/visitor

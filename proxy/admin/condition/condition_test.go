@@ -9,6 +9,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
@@ -116,6 +117,26 @@ func TestConditions(t *testing.T) {
 		{"database left", func(f *Figures) {
 			f.Sources.Default, f.Sources.Store = origin.FromAuto, origin.BreakerStats{Open: true, Reason: "slow"}
 		}, "database_left", "warn", "slow", "closes by itself"},
+		{"a purge waits", func(f *Figures) {
+			since := f.At.Add(-11 * time.Second)
+			f.Fronts = []api.Front{{Name: "good:80/"}, {Name: "cache:80/", PendingSince: &since, Error: "connection refused"}}
+		}, "front", "warn", "waited for 11 s: cache:80/ (connection refused).", "accepts purges"},
+		{"a purge is repeated", func(f *Figures) {
+			since := f.At.Add(-9 * time.Second)
+			f.Fronts = []api.Front{{Name: "cache:80/", PendingSince: &since}}
+		}, "well", "good", "", ""},
+		{"a member is behind", func(f *Figures) {
+			f.Fleet.Members = []fleet.Member{{Info: fleet.Info{Name: "a"}}, {Info: fleet.Info{Name: "b"}, Behind: f.At.Add(-time.Minute)}}
+		}, "behind", "warn", "60 s ago than b.", "a replica that lags"},
+		{"a member publishes later", func(f *Figures) {
+			f.Fleet.Members = []fleet.Member{{Info: fleet.Info{Name: "b"}, Behind: f.At.Add(-2 * time.Second)}}
+		}, "well", "good", "", ""},
+		{"level away", func(f *Figures) {
+			f.Fleet = Fleet{Away: true, Since: f.At.Add(-time.Minute), Reason: "connection refused"}
+		},
+			"shared", "warn", "does not answer: connection refused.", "Start or mend the Redis"},
+		{"level away for a moment", func(f *Figures) { f.Fleet = Fleet{Away: true, Since: f.At.Add(-time.Second), Reason: "slow"} }, "well", "good", "", ""},
+		{"level full", func(f *Figures) { f.Counts.Full = 3 }, "shared_full", "warn", "refused 3 answers", "volatile-lru"},
 		{"log lines", func(f *Figures) { f.Counts.LostLines = 12 }, "log", "warn", "12 lines", "reads the log"},
 		{"panics", func(f *Figures) { f.Counts.Panics = 1 }, "panics", "warn", "1 panics", "stack"},
 		{"connections", func(f *Figures) { f.Counts.Connections = 7 }, "connections", "bad", "7 connections", "ss -tn"},

@@ -4,6 +4,8 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
@@ -19,6 +21,8 @@ type Figures struct {
 	Data     Data
 	Sources  origin.Stats
 	Memory   Memory
+	Fleet    Fleet
+	Fronts   []api.Front // the caches in front
 	// Failed holds the files that could not be written at the last attempt.
 	Failed []Failure
 	// Maintenance is nil while maintenance mode is off.
@@ -32,6 +36,7 @@ type Counts struct {
 	Refused     int64 // requests of a client that waits for too many fills
 	Connections int64 // connections over the limit
 	LostLines   int64 // lines of the log
+	Full        int64 // answers for which the shared level had no room
 	Panics      int64
 }
 
@@ -70,6 +75,15 @@ type Data struct {
 	Tables    []string      // why changes of tables are held back
 	Stale     int64         // entries
 	Problem   string        // why the last poll could not publish; empty after success
+}
+
+// Fleet describes the proxies that share a level; the zero value, a proxy that shares
+// nothing.
+type Fleet struct {
+	Away    bool // the level does not answer
+	Since   time.Time
+	Reason  string
+	Members []fleet.Member // while the level answers
 }
 
 // Memory describes the memory of the process.

@@ -1,0 +1,96 @@
+package condition
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+)
+
+const (
+	// purgeTakes is the time of a pending purge at which it is reported: a purge that
+	// fails once is repeated sooner.
+	purgeTakes = 10 * time.Second
+	// levelReturns is the time of an absence of the shared level at which it is reported.
+	levelReturns = 5 * time.Second
+	// publishTakes is the lag of a member at which it is reported.
+	publishTakes = 30 * time.Second
+)
+
+// purgesWait: a cache in front that is not purged gives old answers to its visitors.
+func purgesWait(v *view) *api.Condition {
+	var late []string
+	var since *time.Time
+	for _, f := range v.Fronts {
+		if f.PendingSince == nil || v.At.Sub(*f.PendingSince) < purgeTakes {
+			continue
+		}
+		text := f.Name
+		if f.Error != "" {
+			text += " (" + f.Error + ")"
+		}
+		late = append(late, text)
+		if since == nil || f.PendingSince.Before(*since) {
+			since = f.PendingSince
+		}
+	}
+	if len(late) == 0 {
+		return nil
+	}
+	return &api.Condition{
+		Title: "A cache in front is not purged", Since: since,
+		Cause:    fmt.Sprintf("Purges have waited for %s: %s.", span(v.At.Sub(*since)), strings.Join(late, ", ")),
+		Visitors: "Visitors of that cache may get answers from before the last publish or purge.",
+		Remedy:   "Check that the cache runs, and that it accepts purges from this proxy. The proxy repeats them at least every 5 s.",
+	}
+}
+
+func membersBehind(v *view) *api.Condition {
+	var names []string
+	var since *time.Time
+	for _, m := range v.Fleet.Members {
+		if m.Behind.IsZero() || v.At.Sub(m.Behind) < publishTakes {
+			continue
+		}
+		names = append(names, m.Name)
+		if since == nil || m.Behind.Before(*since) {
+			since = &m.Behind
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return &api.Condition{
+		Title: "A proxy of the fleet is behind", Since: since,
+		Cause:    fmt.Sprintf("Another proxy published newer data %s ago than %s.", span(v.At.Sub(*since)), strings.Join(names, ", ")),
+		Visitors: "Visitors of the named proxy get the data from before.",
+		Remedy:   "Check its state here and in its own ops room: its database may be a replica that lags, or its warm set can't be loaded.",
+	}
+}
+
+func levelAway(v *view) *api.Condition {
+	f := v.Fleet
+	if !f.Away || f.Since.IsZero() || v.At.Sub(f.Since) < levelReturns {
+		return nil
+	}
+	return &api.Condition{
+		Title: "The shared cache is away", Since: &f.Since,
+		Cause:    "The Redis or Valkey of the fleet does not answer: " + f.Reason + ".",
+		Visitors: "Nothing: each proxy loads missing answers from the database by itself.",
+		Remedy:   "Start or mend the Redis. The proxy probes it at least every 5 s; purges and other actions reach the other proxies then.",
+	}
+}
+
+func levelFull(v *view) *api.Condition {
+	n := v.Counts.Full - v.first.Full
+	if n <= 0 {
+		return nil
+	}
+	return &api.Condition{
+		Title:    "The shared cache is full",
+		Cause:    fmt.Sprintf("The Redis or Valkey of the fleet refused %d answers or locks in the last minute: its memory is used up, and it may remove nothing.", n),
+		Visitors: "Nothing: each proxy loads answers from the database by itself.",
+		Remedy:   "Set maxmemory-policy to volatile-lru in the Redis, or raise maxmemory.",
+	}
+}

@@ -1,0 +1,130 @@
+package proxy
+
+import (
+	"database/sql"
+	"encoding/json"
+	"net"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/promtext"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
+	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/store/storetest/importer"
+	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/relay"
+)
+
+// playFleet: of three members the second loses the Redis, and the third its database, so
+// that it stays behind an import. The figures, the metrics and the ops room of the first
+// member show it, and the ops room of the second member the lost Redis.
+func playFleet(t *testing.T, b *browser, script string) {
+	opts, db := scratch(t)
+	opts.Version = "v9"
+	url := redisserver.Start(t).URL
+	var members []*Proxy
+	var bases []string
+	begin := func(o Options) {
+		p, base := start(t, o)
+		members, bases = append(members, p), append(bases, base)
+	}
+	begin(fleetOptions(t, opts, db, url))
+	alone := fleetOptions(t, opts, db, url)
+	begin(alone)
+	lagging := fleetOptions(t, opts, db, url)
+	way, s := throughRelay(t, db)
+	lagging.Origin = s
+	begin(lagging)
+	fleet := func(i int) (f api.Fleet) {
+		var stats struct{ Fleet *api.Fleet }
+		if err := json.Unmarshal([]byte(get(t, bases[i], "/cache/stats").body), &stats); err != nil || stats.Fleet == nil {
+			t.Fatalf("%v", err)
+		}
+		return *stats.Fleet
+	}
+	await(t, "three members", func() bool {
+		f := fleet(0)
+		for _, m := range f.Members {
+			if m.Version != "v9" || m.Generation == "" || m.Calculated == "" || m.Health == "" || m.Behind != nil {
+				return false
+			}
+		}
+		return len(f.Members) == 3 && f.State == api.BreakerClosed
+	})
+	for _, i := range []int{0, 1} {
+		get(t, bases[i], coldLists(1)[0])
+	}
+	if f := fleet(1); f.Hits == 0 && f.Misses == 0 || f.Latency.Count == 0 || f.Read == 0 && f.Written == 0 {
+		t.Errorf("%+v", f)
+	}
+	b.open(bases[0] + "/cache/")
+	b.await(`document.querySelectorAll('#members tbody tr').length === 3 && document.querySelector('#tiles').innerText.includes('shared level up')`)
+
+	way.Close()
+	alone.Fleet.Engine.Close()
+	if err := importer.Import(t.Context(), db, importer.Scope{Season: 2025, Division: 2030, Gender: "M"}, 7, importer.Options{}); err != nil {
+		t.Fatal(err)
+	}
+	third := lagging.Fleet.Name
+	await(t, "a member gone and a member behind", func() bool {
+		f := fleet(0)
+		if len(f.Members) != 2 {
+			return false
+		}
+		for _, m := range f.Members {
+			if (m.Name == third) != (m.Behind != nil) || (m.Name == third) != (m.Health == "down") {
+				return false
+			}
+		}
+		return true
+	})
+	metrics := promtext.Parse(t, get(t, bases[0], "/metrics").body)
+	lags := metrics["xcri_member_behind_since_timestamp_seconds"].Samples
+	if len(lags) != 2 || len(metrics["xcri_member_info"].Samples) != 2 || metrics["xcri_shared_up"].Samples[0].Value != 1 {
+		t.Errorf("%+v %+v %+v", lags, metrics["xcri_member_info"], metrics["xcri_shared_up"])
+	}
+	for _, s := range lags {
+		if (s.Labels["member"] == third) != (s.Value > 0) {
+			t.Errorf("%+v", s)
+		}
+	}
+	b.eval("readStats()", nil)
+	b.await(`document.querySelectorAll('#members tbody tr').length === 2 && document.querySelector('#members').innerText.includes('down')`)
+	var table, note string
+	b.eval(`document.querySelector('#members').innerText`, &table)
+	b.eval(`document.querySelector('#shared-note').innerText`, &note)
+	if !strings.Contains(table, "(this proxy)") || !strings.Contains(table, third) || !strings.Contains(note, "Shared level: ") {
+		t.Errorf("%s\n%s", table, note)
+	}
+	look(t, b, script, "fleet")
+
+	if f := fleet(1); f.State != api.BreakerOpen || f.Reason == "" || f.Since == nil || len(f.Members) != 1 || !f.Members[0].Own {
+		t.Errorf("without the level %+v", f)
+	}
+	b.open(bases[1] + "/cache/")
+	expectState(t, b, "The shared cache is away", "The Redis or Valkey of the fleet does not answer", "Start or mend the Redis")
+	b.await(`document.querySelector('#tiles').innerText.includes('shared level away')`)
+}
+
+// throughRelay opens the database of db behind a relay.
+func throughRelay(t *testing.T, db *sql.DB) (*relay.Relay, *store.Store) {
+	t.Helper()
+	var name string
+	if err := db.QueryRow("SELECT DATABASE()").Scan(&name); err != nil {
+		t.Fatal(err)
+	}
+	srv, err := server.Get()
+	if err != nil {
+		t.Fatal(err)
+	}
+	way := relay.Start(t, "127.0.0.1:0", net.JoinHostPort(srv.Host, strconv.Itoa(srv.Port)))
+	host, port := way.Addr()
+	s, err := store.Open(store.Options{Host: host, Port: port, Name: name, User: mariadb.Reader, Password: mariadb.Password})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return way, s
+}
