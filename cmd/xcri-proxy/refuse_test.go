@@ -33,7 +33,7 @@ var refused = map[string]map[string]string{
 	"tail --count":    {"-1": "want a number of lines"},
 	"top --interval":  {"99ms": "want 100ms to 1h", "2h": "want 100ms to 1h"},
 	"top --sort":      {"bogus": `"bogus": want one of rate, total, name`},
-	"top --list":      {"bogus": `"bogus": want one of keys, routes, loading`},
+	"top --list":      {"bogus": `"bogus": want one of keys, routes, loading, members`},
 	"report --since":  {"0s": "want 1m to 48h", "49h": "want 1m to 48h"},
 	"report --format": {"pdf": `"pdf": want one of text, json, html`},
 

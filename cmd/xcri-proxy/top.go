@@ -15,8 +15,8 @@ func (p *program) topCommand() *cobra.Command {
 		Short: "Show the figures of a running proxy while they change",
 		Long: `top shows a running proxy on a screen that follows its figures: requests by
 outcome as rates and in total, latencies, connections to the database, fills,
-memory, and a list: the most requested keys, the routes, or the keys that are
-loading. The lines below the first have the state, with the cause and the remedy of
+memory, the fleet, and a list: the most requested keys, the routes, the keys that are
+loading, or the members of the fleet. The lines below the first have the state, with the cause and the remedy of
 a problem.
 
 Keys: q quits, p pauses, s changes the order of the list (rate, total, name), l
@@ -41,7 +41,7 @@ wrong flag or setting, 1 for any other failure.
 	flags.BoolVar(&f.Once, "once", false, "print one screen, with the rates of one interval, and end")
 	flags.BoolVar(&f.Plain, "plain", false, "print a line for each interval instead of a screen")
 	flags.StringVar(&f.Sort, "sort", top.Sorts[0], "order of the list: rate, total or name")
-	flags.StringVar(&f.List, "list", top.Lists[0], "list below the figures: keys, routes or loading")
+	flags.StringVar(&f.List, "list", top.Lists[0], "list below the figures: keys, routes, loading or members")
 	completeFrom(cmd, "sort", top.Sorts)
 	completeFrom(cmd, "list", top.Lists)
 	at := addClientFlags(cmd)

@@ -48,7 +48,7 @@ func TestPreflightCommand(t *testing.T) {
 // TestCompletedValues holds that the values of a flag with a closed set are completed.
 func TestCompletedValues(t *testing.T) {
 	for _, args := range [][2]string{{"top", "--sort"}, {"top", "--list"}, {"report", "--format"}} {
-		want := map[string]string{"--sort": "rate\ntotal\nname\n", "--list": "keys\nroutes\nloading\n", "--format": "text\njson\nhtml\n"}[args[1]]
+		want := map[string]string{"--sort": "rate\ntotal\nname\n", "--list": "keys\nroutes\nloading\nmembers\n", "--format": "text\njson\nhtml\n"}[args[1]]
 		expect(t, 0, []string{"__complete", args[0], args[1], ""}, want)
 	}
 }

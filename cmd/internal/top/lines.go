@@ -245,15 +245,21 @@ func (v *view) fleet() []line {
 			return of(s.Fleet)
 		})
 	}
+	bytes := func(of func(*api.Fleet) int64) string { return console.Bytes(int64(rate(of))) }
 	return []line{{fmt.Sprintf("%-12s %d members, %d behind; shared level %s, %.1f hits, %.1f misses, %.1f waits a second, p99 %.2f ms", "fleet",
 		len(f.Members), behind, level,
-		rate(func(f *api.Fleet) int64 { return f.Hits }), rate(func(f *api.Fleet) int64 { return f.Misses }), rate(func(f *api.Fleet) int64 { return f.Waits }), f.Latency.P99MS), style}}
+		rate(func(f *api.Fleet) int64 { return f.Hits }), rate(func(f *api.Fleet) int64 { return f.Misses }), rate(func(f *api.Fleet) int64 { return f.Waits }), f.Latency.P99MS), style},
+		{fmt.Sprintf("%-12s %s read, %s written a second; %d errors and %d switches since start", "shared level",
+			bytes(func(f *api.Fleet) int64 { return f.Read }), bytes(func(f *api.Fleet) int64 { return f.Written }), f.Errors, f.Switches), plain}}
 }
 
 func (v *view) listHeading() line {
 	by := "  (by " + Sorts[v.sort] + ")"
 	if Lists[v.list] == "loading" {
 		return line{fmt.Sprintf("%10s %8s %-8s %-10s %-16s  %s", "age ms", "waiting", "phase", "lane", "client", "key that is loading"), heading}
+	}
+	if Lists[v.list] == "members" {
+		return line{fmt.Sprintf("%-10s %-12s %-19s %-8s  %s", "version", "state", "data of", "behind", "member"), heading}
 	}
 	if Lists[v.list] == "routes" {
 		return line{fmt.Sprintf("%10s %12s %8s %10s  %s", "a second", "since start", "hits", "p99 ms", "route") + by, heading}
@@ -268,6 +274,16 @@ func (v *view) item(i item) line {
 	}
 	if f := i.load; f != nil {
 		return line{fmt.Sprintf("%10.0f %8d %-8s %-10s %-16s  %s", f.AgeMS, f.Waiting, f.Phase, f.Lane, f.Client, f.Key), l}
+	}
+	if m := i.member; m != nil {
+		behind, name := "", m.Name
+		if m.Behind != nil {
+			behind = v.now().at.Sub(*m.Behind).Round(time.Second).String()
+		}
+		if m.Own {
+			name += " (this proxy)"
+		}
+		return line{fmt.Sprintf("%-10s %-12s %-19s %-8s  %s", m.Version, m.Health, m.Calculated, behind, name), l}
 	}
 	if i.route != nil {
 		return line{fmt.Sprintf("%10.1f %12d %8s %10.2f  %s", i.rate, i.total, share(hitRatioOf(i.route.Outcomes)), i.route.Latency.P99MS, i.name), l}

@@ -10,7 +10,7 @@ import (
 
 // Lists are the lists below the figures, and Sorts the orders of a list.
 var (
-	Lists = []string{"keys", "routes", "loading"}
+	Lists = []string{"keys", "routes", "loading", "members"}
 	Sorts = []string{"rate", "total", "name"}
 )
 
@@ -136,6 +136,7 @@ type item struct {
 	outcome string // of a key
 	route   *api.Route
 	load    *api.Load
+	member  *api.Member
 	bad     bool
 }
 
@@ -147,6 +148,8 @@ func (v *view) items() []item {
 		list = v.routes()
 	case "loading":
 		return v.loading() // the oldest first
+	case "members":
+		return v.members() // by name
 	}
 	slices.SortStableFunc(list, func(a, b item) int {
 		switch Sorts[v.sort] {
@@ -202,6 +205,16 @@ func (v *view) routes() (list []item) {
 func (v *view) loading() (list []item) {
 	for _, l := range v.now().stats.Loading {
 		list = append(list, item{name: l.Key, load: &l, bad: l.AgeMS > slowFillMS})
+	}
+	return list
+}
+
+// members returns the proxies of the fleet that are alive.
+func (v *view) members() (list []item) {
+	if f := v.now().stats.Fleet; f != nil {
+		for _, m := range f.Members {
+			list = append(list, item{name: m.Name, member: &m, bad: m.Behind != nil})
+		}
 	}
 	return list
 }

@@ -132,6 +132,48 @@ func TestLists(t *testing.T) {
 	}
 }
 
+// TestFleet holds the lines of the shared level and of the members: a member that is behind
+// and a level that is away are red.
+func TestFleet(t *testing.T) {
+	v := viewAfter(30)
+	if text := textOf(v, 0); strings.Contains(text, "shared level") || v.fleet() != nil {
+		t.Errorf("without a fleet:\n%s", text)
+	}
+	v.list = indexOf(Lists, "members")
+	if text := textOf(v, 0); !strings.HasSuffix(text, "member\n  none") {
+		t.Errorf("without a fleet:\n%s", text)
+	}
+	for i := range v.samples {
+		since := v.samples[i].at.Add(-90 * time.Second)
+		v.samples[i].stats.Fleet = &api.Fleet{
+			Members: []api.Member{
+				{Name: "a:8000", Version: "v1", Calculated: "2025-10-27T02:00:00", Health: "down", Behind: &since},
+				{Name: "b:8000", Own: true, Version: "v2", Calculated: "2025-10-27T03:00:00", Health: "well"},
+			},
+			SharedLink: api.SharedLink{State: api.BreakerClosed, Switches: 2}, Latency: api.Latency{P99MS: 1.5},
+			SharedTraffic: api.SharedTraffic{Hits: int64(20 * i), Misses: int64(3 * i), Waits: int64(i), Read: int64(i) << 20, Written: int64(i) << 10}, SharedFaults: api.SharedFaults{Errors: 4},
+		}
+	}
+	text := textOf(v, 0)
+	for _, want := range []string{
+		"fleet        2 members, 1 behind; shared level up, 20.0 hits, 3.0 misses, 1.0 waits a second, p99 1.50 ms\n",
+		"shared level 1.0 MiB read, 1.0 KiB written a second; 4 errors and 2 switches since start\n",
+		"v1         down         2025-10-27T02:00:00 1m30s     a:8000\nv2         well         2025-10-27T03:00:00           b:8000 (this proxy)",
+	} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	if items := v.items(); !items[0].bad || items[1].bad || v.fleet()[0].look != bad {
+		t.Errorf("%+v, %+v", items, v.fleet())
+	}
+	f := v.now().stats.Fleet
+	f.Members, f.State = f.Members[1:], api.BreakerOpen
+	if l := v.fleet()[0]; l.look != bad || !strings.Contains(l.text, "1 members, 0 behind; shared level away") {
+		t.Errorf("%+v", l)
+	}
+}
+
 // TestStates holds the line of state: the gravest condition with its cause, the remedy
 // below it, and a proxy that does not answer before all.
 func TestStates(t *testing.T) {
