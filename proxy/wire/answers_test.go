@@ -107,7 +107,7 @@ func (*repeating) SetWriteDeadline(time.Time) error { return nil }
 // TestFastPathAllocatesNothing: the fast path's answers reuse the memory of their
 // connection.
 func TestFastPathAllocatesNothing(t *testing.T) {
-	for _, size := range []int{1, 100 << 10} {
+	for _, size := range []int{1, 2<<10 - 1, 100 << 10} {
 		s, _ := answering(size)
 		c, _ := connected(s, &repeating{request: stricttest.Lines("GET /hit HTTP/1.1", "Host: a")})
 		c.session.open(c.Conn)
@@ -172,6 +172,49 @@ func TestReadFails(t *testing.T) {
 	}
 }
 
+// collected fails the test unless freed is closed, as by a clean-up of garbage.
+func collected(t *testing.T, freed <-chan struct{}) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		runtime.GC()
+		select {
+		case <-freed:
+			return
+		default:
+		}
+		if time.Now().After(deadline) {
+			t.Fatal("it is kept")
+		}
+	}
+}
+
+// TestIdleConnectionKeepsNoBody: a connection that waits for its next request keeps no body
+// that it has sent in memory.
+func TestIdleConnectionKeepsNoBody(t *testing.T) {
+	freed := make(chan struct{})
+	c, ctx := connected(testServer(nil), scripted(io.EOF, ""))
+	func() {
+		v := &entry.Variant{Body: make([]byte, 100<<10)}
+		runtime.AddCleanup(&v.Body[0], func(freed chan struct{}) { close(freed) }, freed)
+		Send(ctx, v)
+		if _, err := c.session.body.WriteTo(nil); err != nil {
+			t.Error(err)
+		}
+		c.Conn.(*script).writes = nil
+		ctx.Response.Reset()
+	}()
+	collected(t, freed)
+	runtime.KeepAlive(c)
+}
+
+// TestBodyIsNotRead: a reader that does not let the body write itself gets an error, not an
+// empty body.
+func TestBodyIsNotRead(t *testing.T) {
+	if n, err := new(body).Read(make([]byte, 1)); n != 0 || !errors.Is(err, errors.ErrUnsupported) {
+		t.Errorf("%d, %v", n, err)
+	}
+}
+
 // TestBuffersKeepNoConnection: buffers that wait for their next use keep no connection in
 // memory.
 func TestBuffersKeepNoConnection(t *testing.T) {
@@ -192,16 +235,6 @@ func TestBuffersKeepNoConnection(t *testing.T) {
 		in.close(&with)
 		return []any{&in, wide, w}
 	}()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		runtime.GC()
-		select {
-		case <-freed:
-			runtime.KeepAlive(used)
-			return
-		default:
-		}
-		if time.Now().After(deadline) {
-			t.Fatal("a connection is kept")
-		}
-	}
+	collected(t, freed)
+	runtime.KeepAlive(used)
 }

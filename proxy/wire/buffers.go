@@ -74,7 +74,6 @@ func (i *input) widen(with *buffers, limit *budget.Budget) (*bufio.Reader, error
 	wide.Reset(i)
 	i.moved, _ = i.small.Peek(i.small.Buffered())
 	i.from = wide
-	wide.Peek(len(i.moved)) // cannot fail: the bytes are in memory
 	return wide, nil
 }
 

@@ -39,6 +39,19 @@ func TestLeaveWithoutASocket(t *testing.T) {
 	}
 }
 
+// TestDrainChecks: a drain looks each 20 ms whether connections are left.
+func TestDrainChecks(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := testServer(nil)
+		added, _ := s.add(&fakeConn{})
+		time.AfterFunc(50*time.Millisecond, func() { added.Close() })
+		begun := time.Now()
+		if s.Drain(t.Context(), time.Hour); time.Since(begun) != 60*time.Millisecond {
+			t.Errorf("ended after %v", time.Since(begun))
+		}
+	})
+}
+
 // TestReleaseWaitsForServe: connections may still come until the listener's last
 // connection was accepted. A connection is released after the quiet time, not before.
 func TestReleaseWaitsForServe(t *testing.T) {

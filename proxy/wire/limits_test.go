@@ -2,6 +2,7 @@ package wire
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net"
 	"strings"
@@ -138,9 +139,43 @@ func TestOwnLimitsStay(t *testing.T) {
 func TestShutdownWithoutConnections(t *testing.T) {
 	ended, end := context.WithCancel(t.Context())
 	end()
-	if err := testServer(nil).Shutdown(ended); err != nil {
+	s, failed := testServer(nil), errors.New("failed")
+	if err := s.Shutdown(ended); err != nil {
 		t.Error(err)
 	}
+	if err := s.Serve(closing{err: failed}); !errors.Is(err, failed) {
+		t.Errorf("a listener after the shutdown that cannot be closed: %v", err)
+	}
+}
+
+// closing is a listener whose Close fails.
+type closing struct {
+	net.Listener
+	err error
+}
+
+func (c closing) Close() error { return c.err }
+
+// TestTurnedAwayLeavesNothing: a connection that is turned away without a request leaves
+// nothing in the answers of others.
+func TestTurnedAwayLeavesNothing(t *testing.T) {
+	inBubble(t, func(t *testing.T) {
+		s := testServer(nil)
+		for range 10 {
+			client, end := net.Pipe()
+			c, _ := s.add(end)
+			c.turnAway()
+			all, _ := io.ReadAll(client)
+			if answers, _ := answersIn(string(all)); len(answers) != 1 || answers[0].status != 503 || answers[0].header.Get("Retry-After") != "5" {
+				t.Fatalf("%q", all)
+			}
+			synctest.Wait()
+			answers, rest, _ := converse(t, s, stricttest.Lines("GET /a HTTP/1.1", "Host: a")+stricttest.Lines("GET /b HTTP/1.1", "Host: a"))
+			if len(answers) != 2 || rest != "" || answers[0].status != 200 || len(answers[0].header["Retry-After"])+len(answers[0].header["Cache-Control"]) > 0 {
+				t.Fatalf("%+v, then %q", answers, rest)
+			}
+		}
+	})
 }
 
 // TestClose: a connection may be closed more than once, and counts as open until the first

@@ -31,7 +31,6 @@ func (c *Conn) refuse(err error) {
 	}
 	c.server.opts.OnRefuse(p.Status)
 	r := &c.session.ctx.Response
-	r.Reset()
 	r.SkipBody = c.session.head.IsHEAD
 	r.SetStatusCode(p.Status)
 	r.Header.SetContentType("application/json")

@@ -47,6 +47,12 @@ func TestTimeouts(t *testing.T) {
 			io.WriteString(c, stricttest.Lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 900"))
 			trickle(c, long)
 		}, limits.Read, limits.Read},
+		"a body without end after a miss": {func(c net.Conn) {
+			drain(c)
+			io.WriteString(c, miss)
+			io.WriteString(c, stricttest.Lines("POST /p HTTP/1.1", "Host: a", "Content-Length: 900"))
+			trickle(c, long)
+		}, limits.Read, limits.Read},
 		"a body that is too long":         {func(c net.Conn) { drain(c); io.WriteString(c, post) }, 0, 0},
 		"nothing after a hit":             {func(c net.Conn) { drain(c); io.WriteString(c, hit) }, limits.Idle, limits.Idle + limits.Slack},
 		"nothing after hits":              {func(c net.Conn) { drain(c); io.WriteString(c, hit+hit+hit) }, limits.Idle, limits.Idle + limits.Slack},
