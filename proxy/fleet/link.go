@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"errors"
+	"math/rand/v2"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -123,7 +124,7 @@ func (f *Fleet) Run(ctx context.Context) {
 		}
 		select {
 		case <-ctx.Done():
-		case <-time.After(pause):
+		case <-time.After(pause/2 + rand.N(pause/2)): // not all members at the same time
 		}
 		pause = min(2*pause, longest*f.opts.Pause)
 	}

@@ -2,10 +2,12 @@ package fleet_test
 
 import (
 	"slices"
+	"strconv"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/fleettest"
 )
@@ -190,6 +192,63 @@ func TestSlow(t *testing.T) {
 		time.Sleep(10 * time.Second)
 		if got := a.fetch(t, "1", "/teams/", "own"); got != "first" {
 			t.Errorf("%q", got)
+		}
+	})
+}
+
+// TestReturn: when a level returns empty, the members do not all store the same entries,
+// nor do they use it more than the begin of a session and the heartbeat need. No entry
+// becomes stale, and no request pays.
+func TestReturn(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const members, warm, seconds = 20, 50, 20
+		s := fleettest.NewServer()
+		var all []*member
+		for range members {
+			m := join(t, s)
+			all = append(all, m)
+			m.set(func(m *member) {
+				for i := range warm {
+					key := "/teams/?limit=" + strconv.Itoa(i)
+					m.fresh[key] = &cache.Entry{Key: key, Content: answer(key, "1", key).Content}
+				}
+			})
+		}
+		time.Sleep(time.Minute)
+		s.Fail(fleettest.Down)
+		s.Flush()
+		began := time.Now()
+		for _, m := range all {
+			for i := range 100 {
+				m.fetch(t, "1", strconv.Itoa(i), "own")
+			}
+		}
+		if took := time.Since(began); took != 0 {
+			t.Errorf("lookups in a level that is down took %s", took)
+		}
+		time.Sleep(time.Minute)
+		puts := func() (n int64) {
+			for _, m := range all {
+				n += m.Stats().Puts
+			}
+			return n
+		}
+		operations, before := s.Operations(), puts()
+		s.Fail(fleettest.Works)
+		s.Delay(time.Millisecond)
+		time.Sleep(seconds * time.Second)
+		if n := puts() - before; n < warm || n > 4*warm {
+			t.Errorf("%d entries stored by %d members with the same %d", n, members, warm)
+		}
+		// A session begins with at most 10 operations, looks for each warm entry once, and
+		// has 2 heartbeats a second.
+		if n := s.Operations() - operations; n > members*(10+warm+2*seconds)+4*warm {
+			t.Errorf("%d operations in %d s", n, seconds)
+		}
+		for _, m := range all {
+			if stats := m.Stats(); !stats.Up || stats.Opened != 1 || len(m.done()) != 0 {
+				t.Errorf("%+v, %q", stats, m.done())
+			}
 		}
 	})
 }

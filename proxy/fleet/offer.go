@@ -2,6 +2,8 @@ package fleet
 
 import (
 	"context"
+	"math/rand/v2"
+	"slices"
 	"sync"
 	"time"
 
@@ -62,12 +64,18 @@ func (f *Fleet) offerAll(s *session) {
 	}
 }
 
-// offerWarm offers all warm entries once.
+// offerWarm offers all warm entries once. Each member begins at another entry: after the
+// return of an empty level the members offer different entries, and find the others there.
 func (f *Fleet) offerWarm(s *session) {
 	if time.Since(f.offered.at) >= forgetEvery {
 		f.offered.reset()
 	}
-	for _, key := range f.opts.Warm() {
+	keys := f.opts.Warm()
+	if len(keys) == 0 {
+		return
+	}
+	first := rand.IntN(len(keys))
+	for _, key := range slices.Concat(keys[first:], keys[:first]) {
 		if s.ctx.Err() == nil {
 			f.offer(s, key)
 		}
