@@ -69,7 +69,8 @@ func scratch(t testing.TB, change ...func(*store.Options)) (Options, *sql.DB) {
 }
 
 // optionsFor returns the options of a proxy as main makes them, with a short poll
-// interval.
+// interval. The server has just written the tables, but no change of a table settles within
+// a test: 5 s after it, the proxy would read the table, and entries would become stale.
 func optionsFor(t testing.TB, srv *mariadb.Server, database string, change ...func(*store.Options)) Options {
 	t.Helper()
 	opts := store.Options{Host: srv.Host, Port: srv.Port, Name: database, User: mariadb.Reader, Password: mariadb.Password}
@@ -81,7 +82,8 @@ func optionsFor(t testing.TB, srv *mariadb.Server, database string, change ...fu
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { s.Close() })
-	return Options{Origin: s, Generations: generation.Options{Interval: shortPoll}, Cache: cache.Options{Fills: 7}}
+	generations := generation.Options{Interval: shortPoll, Changes: generation.Changes{Settle: time.Hour}}
+	return Options{Origin: s, Generations: generations, Cache: cache.Options{Fills: 7}}
 }
 
 // await waits until holds returns true, or fails the test.

@@ -97,12 +97,11 @@ func (s *sufferer) requestWarm(v *keptConn, target string, phase int32) error {
 	return nil
 }
 
-// startOn starts a proxy on a server's sample data, and returns the site's lists. The server
-// has just written the tables; no entry becomes stale because a table was changing.
+// startOn starts a proxy on a server's sample data, and returns the site's lists.
 func startOn(t *testing.T, srv *mariadb.Server, poll time.Duration) (p *Proxy, base string, warm []string) {
 	t.Helper()
 	opts := optionsFor(t, srv, mariadb.Database)
-	opts.Generations.Interval, opts.Generations.Changes.Settle = poll, time.Hour
+	opts.Generations.Interval = poll
 	p, base = start(t, opts)
 	for _, s := range live {
 		warm = append(warm, warmTargets(s)...)
