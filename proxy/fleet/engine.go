@@ -48,6 +48,10 @@ type Engine interface {
 	// lists them; otherwise nil.
 	Beat(ctx context.Context, member string, info []byte, lasts time.Duration, list bool) (members map[string][]byte, err error)
 
+	// Moved returns the number of bytes that have arrived from the server, and of values
+	// that it has taken.
+	Moved() int64
+
 	// Close ends all connections.
 	Close()
 }

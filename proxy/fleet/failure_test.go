@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"bytes"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -255,4 +256,35 @@ func TestOffer(t *testing.T) {
 			t.Error("not offered again after a flush")
 		}
 	})
+}
+
+// TestLargeAnswer: a level that is sending is not away, but an operation ends after 20
+// budgets.
+func TestLargeAnswer(t *testing.T) {
+	for _, c := range []struct{ sending, want time.Duration }{
+		{300 * time.Millisecond, 350 * time.Millisecond}, {2 * time.Second, time.Second},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			s := fleettest.NewServer()
+			a := join(t, s)
+			s.Fail(fleettest.Hangs)
+			began := time.Now()
+			var sender sync.WaitGroup
+			defer sender.Wait()
+			sender.Go(func() {
+				for time.Since(began) < c.sending {
+					s.Send(1)
+					time.Sleep(20 * time.Millisecond)
+				}
+			})
+			_, done := a.Claim(t.Context(), generation("1"), "/teams/")
+			done(nil)
+			if took := time.Since(began); took < c.want-20*time.Millisecond || took > c.want+20*time.Millisecond {
+				t.Errorf("sending for %s: the lookup took %s", c.sending, took)
+			}
+			if reason := a.Stats().Reason; reason != "the shared level is silent" {
+				t.Errorf("%q", reason)
+			}
+		})
+	}
 }

@@ -31,13 +31,15 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/patience"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/waits"
 )
 
 const (
-	// budget bounds an operation that a request waits for.
+	// budget bounds the silence of the server in an operation that a request waits for.
 	budget = 50 * time.Millisecond
-	// slowly bounds an operation in the background, in budgets: 1 s.
+	// slowly bounds the silence in an operation in the background, in budgets: 1 s. It also
+	// bounds the time of any operation, in its own budgets.
 	slowly = 20
 	// lease is the time for which a member that dies holds the lock of a fill, in budgets:
 	// 2 s. A member that lives renews it.
@@ -72,7 +74,8 @@ type Options struct {
 	// key that the cache holds as fresh; nil if there is none.
 	Warm  func() []string
 	Fresh func(key string) *cache.Entry
-	// Budget bounds an operation that a request waits for; zero means 50 ms.
+	// Budget bounds the server's silence in an operation that a request waits for; zero
+	// means 50 ms.
 	Budget time.Duration
 	// Pause is the first pause before a new attempt to connect; zero means 250 ms.
 	Pause time.Duration
@@ -127,14 +130,17 @@ func New(opts Options) *Fleet {
 	return f
 }
 
-// do runs an operation within a budget. An operation that fails opens the circuit breaker,
-// unless its caller has ended it.
+// do runs an operation, during which the server may be silent for a budget: see patience.Patience. An
+// operation that fails opens the circuit breaker, unless its caller has ended it.
 func (f *Fleet) do(ctx context.Context, s *session, budget time.Duration, operation func(context.Context) error) error {
-	within, cancel := context.WithTimeout(ctx, budget)
-	defer cancel()
+	within, end := patience.Patience{Moved: f.opts.Engine.Moved, Budget: budget, Most: slowly}.Within(ctx)
 	begun := time.Now()
 	err := operation(within)
 	f.figures.latency.Record(time.Since(begun))
+	if cause := context.Cause(within); err != nil && cause == patience.ErrSilent {
+		err = cause
+	}
+	end()
 	switch {
 	case err == nil:
 	case err == ErrFull:

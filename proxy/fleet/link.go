@@ -217,8 +217,9 @@ func (f *Fleet) keep(ctx context.Context, s *session) {
 	}
 }
 
-// guard probes the level while requests wait for the fills of other members: two intervals
-// fit in the budget, so that the requests learn within the budget that the level is away.
+// guard probes the level while requests wait for the fills of other members, unless bytes
+// arrive anyway. The pause and the probe fit in the budget, so that the requests learn within
+// the budget that the level is away.
 func (f *Fleet) guard(s *session) {
 	for {
 		select {
@@ -226,13 +227,17 @@ func (f *Fleet) guard(s *session) {
 			return
 		case <-f.waits.Begun():
 		}
+		pause := f.opts.Budget * 3 / 10
 		for f.waits.Any() {
+			moved := f.opts.Engine.Moved()
 			select {
 			case <-s.ctx.Done():
 				return
-			case <-time.After(f.opts.Budget / 2):
+			case <-time.After(pause):
 			}
-			f.do(s.ctx, s, f.opts.Budget/2, f.opts.Engine.Ping)
+			if f.opts.Engine.Moved() == moved {
+				f.do(s.ctx, s, f.opts.Budget-pause, f.opts.Engine.Ping)
+			}
 		}
 	}
 }

@@ -92,8 +92,9 @@ proxy/cors:
 proxy/events:
 proxy/fault: cache proxy/legacy proxy/maintenance proxy/reply proxy/share store
 proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
-proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/waits proxy/metrics
+proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/patience proxy/fleet/waits proxy/metrics
 proxy/fleet/fleettest: proxy/fleet
+proxy/fleet/patience:
 proxy/fleet/redis: proxy/fleet
 proxy/fleet/waits:
 proxy/front: proxy/admin/api store

@@ -10,6 +10,7 @@ import (
 	"maps"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
@@ -29,10 +30,16 @@ type Server struct {
 	log      []fleet.Event
 	events   int
 	sessions map[*listener]bool
-	ops      int
-	listed   int
 	state    Failure
 	delay    time.Duration
+	counts   counts
+}
+
+// counts are counters of a Server.
+type counts struct {
+	ops    int
+	listed int // members in lists
+	moved  atomic.Int64
 }
 
 // Failure is a state of a Server.
@@ -122,14 +129,17 @@ func (s *Server) Save() (back func()) {
 func (s *Server) Operations() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.ops
+	return s.counts.ops
 }
+
+// Send lets bytes arrive at all members that complete no operation.
+func (s *Server) Send(bytes int64) { s.counts.moved.Add(bytes) }
 
 // Listed returns the number of members in the lists so far.
 func (s *Server) Listed() int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.listed
+	return s.counts.listed
 }
 
 // Values returns the values, by name.
@@ -163,7 +173,7 @@ type engine struct{ *Server }
 func (s *Server) do(ctx context.Context, operation func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.ops++
+	s.counts.ops++
 	if s.delay > 0 {
 		timer := time.NewTimer(s.delay)
 		defer timer.Stop()
@@ -351,10 +361,12 @@ func (e *engine) Beat(ctx context.Context, member string, info []byte, lasts tim
 		for id, m := range e.members {
 			members[id] = m.value
 		}
-		e.listed += len(members)
+		e.counts.listed += len(members)
 		return nil
 	})
 	return members, err
 }
+
+func (e *engine) Moved() int64 { return e.counts.moved.Load() }
 
 func (e *engine) Close() {}

@@ -7,11 +7,15 @@ import (
 	"net"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/valkey-io/valkey-go"
 )
 
 var errUnasked = errors.New("the shared level sends a reply to no command")
+
+// large is the size of a write that is a part of a value: the client writes as much together.
+const large = bufferSize / 2
 
 // guard is a connection whose server need not keep to the protocol. The client behind it
 // panics, in a goroutine of its own, at a reply without a command and at a length that is
@@ -19,6 +23,7 @@ var errUnasked = errors.New("the shared level sends a reply to no command")
 // fails instead, and the circuit breaker opens.
 type guard struct {
 	net.Conn
+	moved *atomic.Int64 // see Engine.Moved
 
 	mu       sync.Mutex
 	sent     frames
@@ -38,7 +43,7 @@ type due struct {
 
 // guarded returns a function that connects as a client with the options does, behind a
 // guard.
-func guarded(o valkey.ClientOption) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
+func guarded(o valkey.ClientOption, moved *atomic.Int64) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
 	return func(ctx context.Context, to string, dialer *net.Dialer, secure *tls.Config) (conn net.Conn, err error) {
 		switch {
 		case o.DialCtxFn != nil: // a Unix socket
@@ -51,7 +56,7 @@ func guarded(o valkey.ClientOption) func(context.Context, string, *net.Dialer, *
 		if err != nil {
 			return nil, err
 		}
-		return &guard{Conn: conn}, nil
+		return &guard{Conn: conn, moved: moved}, nil
 	}
 }
 
@@ -60,7 +65,11 @@ func (g *guard) Write(b []byte) (int, error) {
 	if err := g.note(b); err != nil {
 		return 0, err
 	}
-	return g.Conn.Write(b)
+	n, err := g.Conn.Write(b)
+	if n >= large {
+		g.moved.Add(int64(n))
+	}
+	return n, err
 }
 
 func (g *guard) note(b []byte) error {
@@ -96,6 +105,7 @@ func (g *guard) command(name, argument string) {
 // Read returns bytes once they have been checked.
 func (g *guard) Read(b []byte) (int, error) {
 	n, err := g.Conn.Read(b)
+	g.moved.Add(int64(n))
 	if wrong := g.check(b[:n]); wrong != nil {
 		g.Conn.Close()
 		return 0, wrong

@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/valkey-io/valkey-go"
@@ -27,6 +28,9 @@ const (
 	membersName = prefix + "{fleet}:members"
 	channel     = prefix + "fleet:"
 )
+
+// bufferSize is the size of a connection's buffers, in bytes.
+const bufferSize = 32 << 10
 
 // errAway is the error of an operation before the first connection.
 var errAway = errors.New("not connected to the shared level")
@@ -53,7 +57,8 @@ func Check(text string) error {
 
 // Engine is a fleet.Engine on a server. New makes it.
 type Engine struct {
-	opts valkey.ClientOption
+	opts  valkey.ClientOption
+	moved atomic.Int64
 
 	mu     sync.Mutex
 	client valkey.Client // nil before the first connection
@@ -78,13 +83,15 @@ func New(opts Options) (*Engine, error) {
 	o.ClientName = "xcri-proxy"
 	// A member holds few connections, and large values pass by the buffers.
 	o.PipelineMultiplex, o.BlockingPoolSize = 1, 8
-	o.ReadBufferEachConn, o.WriteBufferEachConn, o.RingScaleEachConn = 32<<10, 32<<10, 8
+	o.ReadBufferEachConn, o.WriteBufferEachConn, o.RingScaleEachConn = bufferSize, bufferSize, 8
 	sentinels(&o, opts.URL)
 	if o.TLSConfig != nil && (len(o.InitAddress) > 1 || o.Sentinel.MasterSet != "") {
 		o.TLSConfig.ServerName = "" // each server has its own
 	}
-	o.DialCtxFn = guarded(o)
-	return &Engine{opts: o}, nil
+	e := &Engine{}
+	o.DialCtxFn = guarded(o, &e.moved)
+	e.opts = o
+	return e, nil
 }
 
 // sentinels sets the options of the connections to Sentinels. The client asks them for the
@@ -140,6 +147,17 @@ func (e *Engine) now() (valkey.Client, error) {
 		return nil, errAway
 	}
 	return e.client, nil
+}
+
+// Moved is a method of fleet.Engine. The bytes of a cluster count as none: the traffic of
+// one server says nothing about another.
+func (e *Engine) Moved() int64 {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if e.spread != nil {
+		return 0
+	}
+	return e.moved.Load()
 }
 
 // Close is a method of fleet.Engine.
