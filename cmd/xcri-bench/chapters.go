@@ -6,6 +6,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/lab"
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/rows/alone"
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/rows/beside"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/rows/fleet"
 )
 
 // chapters are the measurements in the order of the table. A new row is a function in
@@ -26,6 +27,7 @@ var chapters = []struct {
 	{"imports", measures{alone.Imports}},
 	{"attack", measures{alone.Attack, alone.Plain, alone.Recoding, alone.Bombs}},
 	{"held", measures{alone.Held}},
+	{"fleet", measures{fleet.Herd, fleet.Join, fleet.Cost, fleet.Spread, fleet.Hits}},
 }
 
 // measures are functions that measure rows and add them to the report of a lab.

@@ -32,6 +32,7 @@ func (q Question) URL(addr string) string { return "http://" + addr + q.Target }
 type Answer struct {
 	Status       int
 	Coding, Etag string
+	CacheStatus  string
 	Body         []byte // as it was sent
 }
 
@@ -53,14 +54,17 @@ func Send(ctx context.Context, addr string, q Question) (a Answer, err error) {
 		return a, err
 	}
 	defer resp.Body.Close()
-	a = Answer{Status: resp.StatusCode, Coding: resp.Header.Get("Content-Encoding"), Etag: resp.Header.Get("Etag")}
+	a = Answer{Status: resp.StatusCode, Coding: resp.Header.Get("Content-Encoding"), Etag: resp.Header.Get("Etag"), CacheStatus: resp.Header.Get("Cache-Status")}
 	a.Body, err = io.ReadAll(resp.Body)
 	return a, err
 }
 
 // Get requests a page from the proxy as gzip. A status other than 200 is an error.
-func Get(ctx context.Context, target string) (Answer, error) {
-	a, err := Send(ctx, ProxyAddr, Question{Target: target, Headers: []string{AsGzip}})
+func Get(ctx context.Context, target string) (Answer, error) { return GetFrom(ctx, ProxyAddr, target) }
+
+// GetFrom does the same at an address.
+func GetFrom(ctx context.Context, addr, target string) (Answer, error) {
+	a, err := Send(ctx, addr, Question{Target: target, Headers: []string{AsGzip}})
 	if err == nil && a.Status != http.StatusOK {
 		err = fmt.Errorf("status %d: %.200s", a.Status, a.Body)
 	}
@@ -108,6 +112,16 @@ type Stats struct {
 			SlowestFor float64 `json:"slowest_seconds"`
 		}
 	}
+	Fleet struct {
+		Members []struct {
+			Name, Generation string
+		}
+		Breaker                   string
+		Hits, Misses, Waits, Puts int64
+		Errors, Opened, Skipped   int64
+		Read                      int64 `json:"read_bytes"`
+		Written                   int64 `json:"written_bytes"`
+	}
 }
 
 // Total returns the number of requests that the cache has counted.
@@ -119,8 +133,11 @@ func (s Stats) Total() (n int64) {
 }
 
 // ReadStats returns the counts of the proxy.
-func ReadStats(ctx context.Context) (s Stats, err error) {
-	a, err := Send(ctx, ProxyAddr, Question{Target: "/cache/stats"})
+func ReadStats(ctx context.Context) (s Stats, err error) { return StatsOf(ctx, ProxyAddr) }
+
+// StatsOf returns the counts of the proxy at an address.
+func StatsOf(ctx context.Context, addr string) (s Stats, err error) {
+	a, err := Send(ctx, addr, Question{Target: "/cache/stats"})
 	if err != nil {
 		return s, err
 	}

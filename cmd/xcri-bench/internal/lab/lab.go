@@ -168,16 +168,29 @@ func (l *Lab) StartInGroup(ctx context.Context, group *machine.Group, env ...str
 	return l.start(ctx, machine.Program{Group: group, Env: env})
 }
 
-// start starts the proxy on the core, in the group and with the further settings of p.
-func (l *Lab) start(ctx context.Context, p machine.Program) (*machine.Service, error) {
-	p.Env = append([]string{"LOG_LEVEL=warn", "LISTEN_ADDR=" + ask.ProxyAddr, "DATABASE_SOCKET=" + l.db.Socket, "DATABASE_NAME=" + mariadb.Database,
+// StartAt starts the proxy on an address and a core, as StartProxy does, but returns once it
+// accepts connections.
+func (l *Lab) StartAt(ctx context.Context, addr, core string, env ...string) (*machine.Service, error) {
+	return l.launch(ctx, machine.Program{Addr: addr, Core: core, Env: env})
+}
+
+// launch starts the proxy on the address and the core, in the group and with the further
+// settings of p.
+func (l *Lab) launch(ctx context.Context, p machine.Program) (*machine.Service, error) {
+	p.Env = append([]string{"LOG_LEVEL=warn", "LISTEN_ADDR=" + p.Addr, "DATABASE_SOCKET=" + l.db.Socket, "DATABASE_NAME=" + mariadb.Database,
 		"DATABASE_USER=" + mariadb.Reader, "DATABASE_PASSWORD=" + mariadb.Password}, p.Env...)
-	p.Name, p.Addr, p.Args = neighbours.Names[neighbours.Ours], ask.ProxyAddr, []string{l.Proxy, "serve"}
-	s, err := machine.Launch(ctx, p)
+	p.Name, p.Args = neighbours.Names[neighbours.Ours], []string{l.Proxy, "serve"}
+	return machine.Launch(ctx, p)
+}
+
+// start launches p and waits for the warm set.
+func (l *Lab) start(ctx context.Context, p machine.Program) (*machine.Service, error) {
+	p.Addr = ask.ProxyAddr
+	s, err := l.launch(ctx, p)
 	if err != nil {
 		return nil, err
 	}
-	if err := s.Await(ctx, func() bool { return Settled(ctx) }); err != nil {
+	if err := s.Await(ctx, func() bool { return Settled(ctx, p.Addr) }); err != nil {
 		s.Stop()
 		return nil, fmt.Errorf("wait for the warm set: %w", err)
 	}
@@ -186,12 +199,12 @@ func (l *Lab) start(ctx context.Context, p machine.Program) (*machine.Service, e
 
 // Settled reports whether the warm set is published with all variants: the cache
 // grows until all bodies are compressed.
-func Settled(ctx context.Context) bool {
-	before, err := ask.ReadStats(ctx)
+func Settled(ctx context.Context, addr string) bool {
+	before, err := ask.StatsOf(ctx, addr)
 	if err != nil || before.Generation.Warm.Published == 0 || before.Generation.Warm.Warming {
 		return false
 	}
 	time.Sleep(300 * time.Millisecond)
-	after, err := ask.ReadStats(ctx)
+	after, err := ask.StatsOf(ctx, addr)
 	return err == nil && after.Cache.Bytes == before.Cache.Bytes && after.Cache.Entries == before.Cache.Entries
 }

@@ -24,6 +24,7 @@ func ManyFiles() error {
 var programs = [][2]string{
 	{"nginx", "nginx"}, {"varnishd", "varnish"}, {"gcc", "gcc"}, {"gcc", "libc6-dev"}, {"wrk", "wrk"}, {"taskset", "util-linux"},
 	{"python3", "python3"}, {"mariadbd", "mariadb-server"}, {"mariadb", "mariadb-client"},
+	{"redis-server", "redis-server"}, {"redis-cli", "redis-tools"},
 }
 
 // Install installs missing packages without starting their services.

@@ -36,7 +36,7 @@ func Describe(ctx context.Context, lost float64) string {
 		strings.Replace(runtime.Version(), "go", "Go ", 1),
 	}
 	for _, p := range [][]string{
-		{"MariaDB", "mariadbd", "--version"}, {"nginx", "nginx", "-v"}, {"Varnish", "varnishd", "-V"}, {"wrk", "wrk", "-v"},
+		{"MariaDB", "mariadbd", "--version"}, {"nginx", "nginx", "-v"}, {"Varnish", "varnishd", "-V"}, {"Redis", "redis-server", "--version"}, {"wrk", "wrk", "-v"},
 	} {
 		parts = append(parts, p[0]+" "+versionOf(ctx, p[1], p[2:]...))
 	}

@@ -2,23 +2,12 @@ package alone
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
-	"io"
-	"math/rand/v2"
-	"net/http"
-	"sync"
 
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/ask"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/herd"
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/lab"
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/report"
-)
-
-const (
-	herdClients = 200
-	// perClient is the number of connections that a browser opens to a site.
-	perClient = 6
 )
 
 // Herd has many clients concurrently request the live lists, all of which are cold.
@@ -41,7 +30,8 @@ func Herd(ctx context.Context, l *lab.Lab) error {
 		return err
 	}
 	targets := ask.LiveLists(1)
-	bodies, failed := stampede(ctx, targets)
+	addrs := []string{ask.ProxyAddr}
+	bodies, failed := herd.Run(ctx, addrs, targets)
 	after, err := ask.ReadStats(ctx)
 	if err != nil {
 		return err
@@ -54,12 +44,12 @@ func Herd(ctx context.Context, l *lab.Lab) error {
 	if err != nil {
 		return err
 	}
-	right, err := rightAnswers(ctx, targets, bodies)
+	right, err := herd.Right(ctx, addrs, targets, ask.LiveLists(0), bodies)
 	if err != nil {
 		return err
 	}
-	asked := herdClients * len(targets)
-	what := fmt.Sprintf("%d clients × %d cold lists, concurrently: ", herdClients, len(targets))
+	asked := herd.Clients * len(targets)
+	what := fmt.Sprintf("%d clients × %d cold lists, concurrently: ", herd.Clients, len(targets))
 	l.Reports.Add(
 		report.Row{Name: what + "fills", Most: true, Bound: float64(len(targets)), Unit: "fills", Value: float64(after.Cache.Fills - before.Cache.Fills),
 			Other: fmt.Sprintf("%d transactions, as MariaDB counts", transactions-begun)},
@@ -73,77 +63,4 @@ func failure(err error) string {
 		return ""
 	}
 	return err.Error()
-}
-
-// stampede has many clients concurrently request all targets, each in its own order.
-// It returns the count of each body of a target, by its checksum, and the first error.
-func stampede(ctx context.Context, targets []string) (bodies []map[[32]byte]int, failed error) {
-	bodies = make([]map[[32]byte]int, len(targets))
-	for i := range bodies {
-		bodies[i] = map[[32]byte]int{}
-	}
-	var mu sync.Mutex
-	var all sync.WaitGroup
-	for n := range herdClients {
-		client := &http.Client{Transport: &http.Transport{DisableCompression: true, MaxConnsPerHost: perClient, MaxIdleConnsPerHost: perClient}}
-		defer client.CloseIdleConnections()
-		for _, i := range rand.New(rand.NewPCG(uint64(n), 0)).Perm(len(targets)) {
-			all.Go(func() {
-				sum, err := checksum(ctx, client, targets[i])
-				mu.Lock()
-				defer mu.Unlock()
-				if err != nil {
-					failed = err
-					return
-				}
-				bodies[i][sum]++
-			})
-		}
-	}
-	all.Wait()
-	return bodies, failed
-}
-
-func checksum(ctx context.Context, client *http.Client, target string) (sum [32]byte, err error) {
-	req, err := http.NewRequestWithContext(ctx, "GET", "http://"+ask.ProxyAddr+target, nil)
-	if err != nil {
-		return sum, err
-	}
-	req.Header.Set("Accept-Encoding", "gzip")
-	resp, err := client.Do(req)
-	if err != nil {
-		return sum, err
-	}
-	defer resp.Body.Close()
-	h := sha256.New()
-	if _, err := io.Copy(h, resp.Body); err != nil {
-		return sum, err
-	}
-	if resp.StatusCode != http.StatusOK {
-		return sum, errors.New(resp.Status)
-	}
-	return [32]byte(h.Sum(nil)), nil
-}
-
-// rightAnswers counts the bodies that equal the proxy's answer afterwards and have the
-// same rows as the list in the warm set.
-func rightAnswers(ctx context.Context, targets []string, bodies []map[[32]byte]int) (right int, err error) {
-	for i, target := range targets {
-		a, err := ask.Get(ctx, target)
-		if err != nil {
-			return right, err
-		}
-		warm, err := ask.Get(ctx, ask.LiveLists(0)[i])
-		if err != nil {
-			return right, err
-		}
-		same, err := ask.SameResults(a, warm)
-		if err != nil {
-			return right, fmt.Errorf("%s: %w", target, err)
-		}
-		if same {
-			right += bodies[i][sha256.Sum256(a.Body)]
-		}
-	}
-	return right, nil
 }

@@ -108,7 +108,7 @@ func RoomyMemory(ctx context.Context, l *lab.Lab) error {
 	if err := warmAlso(ctx, targets); err != nil {
 		return err
 	}
-	if err := p.Await(ctx, func() bool { return lab.Settled(ctx) }); err != nil {
+	if err := p.Await(ctx, func() bool { return lab.Settled(ctx, ask.ProxyAddr) }); err != nil {
 		return err
 	}
 	before, err := ask.ReadStats(ctx)
