@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/ends"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/patience"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/waits"
 )
@@ -109,7 +110,7 @@ type Fleet struct {
 	offered offered
 	actions actions
 	members members
-	ends    ends // of claims
+	ends    ends.Ends // of claims
 }
 
 // New returns a Fleet whose link is down until Run connects it.

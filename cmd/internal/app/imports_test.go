@@ -95,7 +95,8 @@ proxy/cors:
 proxy/events:
 proxy/fault: cache proxy/legacy proxy/maintenance proxy/reply proxy/share store
 proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
-proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/patience proxy/fleet/waits proxy/metrics
+proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/ends proxy/fleet/patience proxy/fleet/waits proxy/metrics
+proxy/fleet/ends:
 proxy/fleet/fleettest: proxy/fleet
 proxy/fleet/patience:
 proxy/fleet/redis: proxy/fleet

@@ -1,4 +1,4 @@
-package fleet
+package ends
 
 import (
 	"sync"
@@ -10,7 +10,7 @@ import (
 // for each end that was begun.
 func TestClaimsEndBesideAStop(t *testing.T) {
 	for range 200 {
-		var e ends
+		var e Ends
 		var begun, ended atomic.Int64
 		var claims sync.WaitGroup
 		for range 4 {

@@ -1,18 +1,19 @@
-package fleet
+// Package ends runs the ends of a member's claims in the background.
+package ends
 
 import "sync"
 
-// ends runs the ends of claims until it is closed. A claim may end after the fleet has
+// Ends runs the ends of claims until it is closed. A claim may end after the fleet has
 // stopped, for the fill that it belongs to ends by itself: its lease then expires. It is
 // safe for concurrent use.
-type ends struct {
+type Ends struct {
 	mu      sync.Mutex
 	closed  bool
 	running sync.WaitGroup
 }
 
-// Go runs f in the background, unless ends is closed.
-func (e *ends) Go(f func()) {
+// Go runs f in the background, unless it is closed.
+func (e *Ends) Go(f func()) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
 	if !e.closed {
@@ -21,7 +22,7 @@ func (e *ends) Go(f func()) {
 }
 
 // Close waits for the running ends. Later ends are not run.
-func (e *ends) Close() {
+func (e *Ends) Close() {
 	e.mu.Lock()
 	e.closed = true
 	e.mu.Unlock()
