@@ -198,7 +198,6 @@ func (w *Watcher) account(ctx context.Context, g *store.Generation, accept bool)
 	for _, name := range slices.Sorted(maps.Keys(x.tables)) {
 		t := x.tables[name]
 		if t.held != "" && (accept || w.overdue(t.since)) {
-			t.held = ""
 			purged += w.settle(t, change{all: true}, g, begun)
 			continue
 		}
