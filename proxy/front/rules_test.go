@@ -295,3 +295,60 @@ func TestNamesOfCaches(t *testing.T) {
 		t.Errorf("a window from an unknown time: %v", tags)
 	}
 }
+
+// TestEarliest: of many purges, the figures have the longest wait, a purge of all answers
+// waits since the first of them, and the next repetition is the first that is due.
+func TestEarliest(t *testing.T) {
+	_, to := stopped(t, Options{})
+	begun := time.Now()
+	for i := range 20 {
+		to.add([]string{fmt.Sprint(i)}, begun.Add(time.Duration(i)*time.Second))
+	}
+	if s := to.stats(); s.Pending != 20 || !s.Since.Equal(begun) {
+		t.Errorf("%+v", s)
+	}
+	if _, wait := to.due(begun.Add(-time.Minute)); wait != time.Minute {
+		t.Errorf("the first is due after %v", wait)
+	}
+	to.add([]string{All}, begun.Add(time.Hour))
+	if s := to.stats(); s.Pending != 1 || !s.Since.Equal(begun) {
+		t.Errorf("all: %+v", s)
+	}
+}
+
+// TestRequestedMeanwhile: a tag that is requested while its last request is under way stays
+// pending.
+func TestRequestedMeanwhile(t *testing.T) {
+	_, to := stopped(t, Options{Rounds: []time.Duration{}})
+	now := time.Now()
+	to.add([]string{"a", "b"}, now)
+	due, _ := to.due(now)
+	to.add([]string{"a"}, now)
+	if to.done(due, now, nil); len(to.pending) != 1 || to.pending["a"] == nil {
+		t.Errorf("%d pending", len(to.pending))
+	}
+}
+
+// TestReport: operators see the figures of each cache in front, with null for times that were
+// not yet.
+func TestReport(t *testing.T) {
+	p, to := stopped(t, Options{Rounds: []time.Duration{time.Hour}})
+	now := time.Now()
+	p.Purge("a", "b")
+	due, _ := to.due(time.Now())
+	delete(due, "b")
+	if r := p.Report(); len(r) != 1 || r[0].SentAt != nil || r[0].FailedAt != nil || r[0].PendingSince == nil {
+		t.Errorf("%+v", r)
+	}
+	to.done(due, now, nil)
+	to.done(due, now, errors.New("refused"))
+	to.figures.Widened = 3
+	r := p.Report()[0]
+	if r.Name != "front.example" || r.Pending != 1 || r.Repeats != 1 || r.Requests != 1 || r.Tags != 1 || r.Failures != 1 || r.Widened != 3 || r.Error != "refused" || !r.SentAt.Equal(now) || !r.FailedAt.Equal(now) {
+		t.Errorf("%+v", r)
+	}
+	var none *Purger
+	if len(none.Report()) != 0 {
+		t.Error("a report of nothing")
+	}
+}
