@@ -105,7 +105,8 @@ func (e *stub) Since(ctx context.Context, _ string) ([]Event, bool, error) {
 func (e *stub) Beat(ctx context.Context, _ string, _ []byte, _ time.Duration, _ bool) (map[string][]byte, error) {
 	return e.members, e.do(ctx, "beat")
 }
-func (*stub) Close() {}
+func (*stub) Moved() int64 { return 0 }
+func (*stub) Close()       {}
 
 type ofAll string
 
