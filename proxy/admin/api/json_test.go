@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"reflect"
 	"strings"
@@ -29,7 +30,7 @@ func TestJSON(t *testing.T) {
 	enc.SetIndent("", "  ")
 	for _, empty := range declared {
 		full := reflect.New(reflect.TypeOf(empty))
-		fill(full.Elem(), new(0))
+		fill(full.Elem(), fmt.Sprintf("%T", empty))
 		for _, v := range []any{empty, full.Interface()} {
 			fmt.Fprintf(&got, "%T: ", v)
 			if err := enc.Encode(v); err != nil {
@@ -55,45 +56,51 @@ func TestJSON(t *testing.T) {
 	}
 }
 
-// fill sets all fields of a value, and gives each number another value.
-func fill(v reflect.Value, n *int) {
+// fill sets all fields of a value, each to a value that follows from its path: a new field
+// changes no other line of the golden file.
+func fill(v reflect.Value, path string) {
 	if v.Type() == reflect.TypeFor[time.Time]() {
-		*n++
-		v.Set(reflect.ValueOf(time.Unix(int64(*n), 0).UTC()))
+		v.Set(reflect.ValueOf(time.Unix(numberOf(path), 0).UTC()))
 		return
 	}
 	switch v.Kind() {
 	case reflect.Struct:
 		for i := range v.NumField() {
-			fill(v.Field(i), n)
+			if f := v.Type().Field(i); f.Anonymous { // its fields are on this level in JSON
+				fill(v.Field(i), path)
+			} else {
+				fill(v.Field(i), path+"."+f.Name)
+			}
 		}
 	case reflect.Pointer:
 		v.Set(reflect.New(v.Type().Elem()))
-		fill(v.Elem(), n)
+		fill(v.Elem(), path)
 	case reflect.Slice:
 		v.Set(reflect.MakeSlice(v.Type(), 1, 1))
-		fill(v.Index(0), n)
+		fill(v.Index(0), path)
 	case reflect.Array:
 		for i := range v.Len() {
-			fill(v.Index(i), n)
+			fill(v.Index(i), fmt.Sprint(path, i))
 		}
 	case reflect.Map:
 		key, value := reflect.New(v.Type().Key()).Elem(), reflect.New(v.Type().Elem()).Elem()
-		fill(key, n)
-		fill(value, n)
+		fill(key, path+" key")
+		fill(value, path)
 		v.Set(reflect.MakeMap(v.Type()))
 		v.SetMapIndex(key, value)
 	default:
-		*n++
-		setLeaf(v, *n)
+		setLeaf(v, path)
 	}
 }
 
+// numberOf returns a number of six digits that follows from a path.
+func numberOf(path string) int64 { return 100000 + int64(crc32.ChecksumIEEE([]byte(path))%900000) }
+
 // setLeaf sets a text, a number or a truth value.
-func setLeaf(v reflect.Value, n int) {
-	switch v.Kind() {
+func setLeaf(v reflect.Value, path string) {
+	switch n := numberOf(path); v.Kind() {
 	case reflect.String:
-		v.SetString(fmt.Sprintf("text %d", n))
+		v.SetString(path[strings.LastIndex(path, ".")+1:])
 	case reflect.Bool:
 		v.SetBool(true)
 	case reflect.Float32, reflect.Float64:
@@ -101,6 +108,6 @@ func setLeaf(v reflect.Value, n int) {
 	case reflect.Uint32:
 		v.SetUint(uint64(n))
 	default:
-		v.SetInt(int64(n))
+		v.SetInt(n)
 	}
 }
