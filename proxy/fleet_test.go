@@ -273,7 +273,7 @@ func TestActionsReachTheFleet(t *testing.T) {
 	}
 	post(t, bases[0], "/cache/maintenance", `{"on":false}`)
 	post(t, bases[0], "/cache/source", `{"source":"legacy","routes":["/teams/"]}`)
-	await(t, "the source on the other member", func() bool { return b.origins.SourceOf("/teams/").String() == "legacy" })
+	await(t, "the source on the other member", func() bool { return b.origins.SourceOf(b.router.Of("/teams/")).String() == "legacy" })
 	post(t, bases[1], "/cache/source", `{"reset":true}`)
-	await(t, "the reset on the other member", func() bool { return a.origins.SourceOf("/teams/").String() == "store" })
+	await(t, "the reset on the other member", func() bool { return a.origins.SourceOf(b.router.Of("/teams/")).String() == "store" })
 }

@@ -46,7 +46,7 @@ func (p *Proxy) stateOf(g cache.Generation, key string) fleet.State {
 		return fleet.State{}
 	}
 	return fleet.State{
-		Generation: of.Of(q.Query.Scope()), Data: p.origins.SourceOf(q.Route.Path()).String() + "\x00" + data.Stamps,
+		Generation: of.Of(q.Query.Scope()), Data: p.origins.SourceOf(q.Route).String() + "\x00" + data.Stamps,
 		Sure: data.Sure, Settled: data.Settled, MaxAge: data.MaxAge,
 	}
 }

@@ -89,7 +89,7 @@ func (a *Admin) serveVerifySubjects(ctx *fasthttp.RequestCtx) {
 	}
 	keys := slices.DeleteFunc(a.opts.Generations.WarmSet(), func(key string) bool {
 		r := a.opts.Routes.Of(key)
-		return r == nil || !verify.Comparable(r.Path())
+		return r == nil || !verify.Comparable(r)
 	})
 	a.sendJSON(ctx, fasthttp.StatusOK, api.VerifySubjects{Keys: append([]string{}, keys...), Sample: a.verifyStats()})
 }

@@ -43,7 +43,7 @@ type Load struct {
 
 // Load returns the answer to a question from the source of its route.
 func (o *Origins) Load(ctx context.Context, q route.Question) (store.Answer, error) {
-	switch o.now.Load().of(q.Route.Path()) {
+	switch o.now.Load().of(q.Route) {
 	case FromLegacy:
 		return o.fromLegacy(ctx, q, false)
 	case FromAuto:

@@ -167,7 +167,7 @@ func (o *Origins) FillsWhileDown(key string) bool {
 	if r == nil {
 		return false
 	}
-	switch a.of(r.Path()) {
+	switch a.of(r) {
 	case FromLegacy:
 		return true
 	case FromAuto:
@@ -253,8 +253,8 @@ func (o *Origins) possible(s Source) error {
 // routeWithSource returns a route that may have a source of its own.
 func (o *Origins) routeWithSource(name string) (*route.Route, error) {
 	r, err := o.opts.Routes.Named(name)
-	if err == nil && r.Path() == route.HealthPath {
-		err = fmt.Errorf("route %q: its answer describes this proxy and its database, so it has no other source", name)
+	if err == nil && r.Endpoint.Own {
+		err = fmt.Errorf("route %q: its answer describes this proxy and its database, or the old API does not have it, so it has no other source", name)
 	}
 	return r, err
 }

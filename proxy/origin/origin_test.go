@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -140,6 +141,31 @@ func TestHealthHasOneSource(t *testing.T) {
 		}
 		if f.FillsWhileDown(route.HealthPath) {
 			t.Errorf("%s: it can be filled without the database", source)
+		}
+	}
+}
+
+// TestOwnEndpointsHaveOneSource: an endpoint that the old API does not have is answered
+// from the database in every setting.
+func TestOwnEndpointsHaveOneSource(t *testing.T) {
+	routes := route.NewRouter([]*store.Endpoint{{Path: "/regions/", Own: true}, {Path: "/teams/"}}, "")
+	o, err := New(Options{Source: FromLegacy, Legacy: newFixture(t, Options{}).opts.Legacy, Routes: routes, Outage: cache.NewOutage(nil)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, source := range []string{"legacy", "auto"} {
+		moved, err := o.Override(source, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if slices.Contains(moved, routes.Of("/regions/")) || o.SourceOf(routes.Of("/regions/")) != FromStore || o.SourceOf(routes.Of("/teams/")).String() != source {
+			t.Errorf("%s: moved %v", source, moved)
+		}
+		if o.FillsWhileDown("/regions/") || !o.FillsWhileDown("/teams/") {
+			t.Errorf("%s: wrong fills during an outage", source)
+		}
+		if _, err := o.Override(source, []string{"/regions/"}); err == nil || !strings.Contains(err.Error(), "the old API does not have it") {
+			t.Errorf("%s for the endpoint alone: %v", source, err)
 		}
 	}
 }

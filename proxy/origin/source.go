@@ -40,13 +40,12 @@ type assignment struct {
 	routes map[string]Source // by endpoint's path, of the routes that are named
 }
 
-// of returns the source of a route. The answer of /health counts the rows of the
-// database, which the old API does not know.
-func (a *assignment) of(path string) Source {
-	if path == route.HealthPath {
+// of returns the source of a route.
+func (a *assignment) of(r *route.Route) Source {
+	if r.Endpoint.Own {
 		return FromStore
 	}
-	if s, ok := a.routes[path]; ok {
+	if s, ok := a.routes[r.Path()]; ok {
 		return s
 	}
 	return a.all
@@ -92,7 +91,7 @@ func (a *assignment) with(overrides map[string]Source) *assignment {
 }
 
 // SourceOf returns the source of a route.
-func (o *Origins) SourceOf(path string) Source { return o.now.Load().of(path) }
+func (o *Origins) SourceOf(r *route.Route) Source { return o.now.Load().of(r) }
 
 // Override sets the source of routes, or of all routes if there are none, until
 // Reset. It holds from the next load on, and returns the routes whose source has
@@ -136,7 +135,7 @@ func (o *Origins) set(overrides map[string]Source) (moved []*route.Route) {
 	o.overrides = overrides
 	o.now.Store(after)
 	for _, r := range o.opts.Routes.Routes() {
-		if before.of(r.Path()) != after.of(r.Path()) {
+		if before.of(r) != after.of(r) {
 			moved = append(moved, r)
 		}
 	}

@@ -3,10 +3,13 @@ package verify_test
 import (
 	"fmt"
 
+	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/verify"
+	"github.com/lewistv/xcri-proxy/store"
 )
 
 func ExampleComparable() {
-	fmt.Println(verify.Comparable("/teams/"), verify.Comparable("/health"))
+	routes := route.NewRouter(store.Endpoints(), "")
+	fmt.Println(verify.Comparable(routes.Of("/teams/")), verify.Comparable(routes.Of("/health")))
 	// Output: true false
 }

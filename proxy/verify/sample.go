@@ -70,7 +70,7 @@ func (v *Verifier) Stats() Stats {
 // Offer queues the configured share of the database's answers. It never waits: an
 // answer that finds no room is dropped.
 func (v *Verifier) Offer(q route.Question, answer store.Answer) {
-	if v.opts.Legacy == nil || !Comparable(q.Route.Path()) || rand.Float64() >= v.opts.Share {
+	if v.opts.Legacy == nil || !Comparable(q.Route) || rand.Float64() >= v.opts.Share {
 		return
 	}
 	s := v.samples

@@ -153,6 +153,7 @@ type subject struct {
 var (
 	errNoPath   = noSubject(route.ErrNoRoute.Error())
 	errHasClock = fmt.Errorf("%w: the answer contains the time", ErrSkipped)
+	errNew      = fmt.Errorf("%w: the old API does not have this endpoint", ErrSkipped)
 )
 
 // noSubject is the reason why a target can't be compared.
@@ -176,8 +177,11 @@ func (v *Verifier) subject(target string) (*subject, error) {
 		return nil, errNoPath
 	}
 	defer m.Release()
-	if !Comparable(m.Route.Path()) {
-		return nil, errHasClock
+	if !Comparable(m.Route) {
+		if m.Route.Path() == route.HealthPath {
+			return nil, errHasClock
+		}
+		return nil, errNew
 	}
 	s := &subject{Question: route.Question{Route: m.Route}, path: target, target: m.LegacyTarget()}
 	key := m.Key()
@@ -192,9 +196,9 @@ func (v *Verifier) subject(target string) (*subject, error) {
 	return s, nil
 }
 
-// Comparable reports whether the answers of an endpoint can be compared: the answers of
-// /health contain the time.
-func Comparable(endpoint string) bool { return endpoint != route.HealthPath }
+// Comparable reports whether the answers of a route can be compared: the old API has an
+// answer that may be equal.
+func Comparable(r *route.Route) bool { return !r.Endpoint.Own }
 
 // compare asks both sources. A difference is only believed if it appears again
 // without an import in between.

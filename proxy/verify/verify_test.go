@@ -57,7 +57,9 @@ func answer(w http.ResponseWriter, status int, body string) {
 // newVerifier returns a Verifier for the API below /iz/xcri.
 func newVerifier(t testing.TB, opts Options) *Verifier {
 	t.Helper()
-	opts.Routes = route.NewRouter(store.Endpoints(), "/iz/xcri")
+	if opts.Routes == nil {
+		opts.Routes = route.NewRouter(store.Endpoints(), "/iz/xcri")
+	}
 	v := New(opts)
 	t.Cleanup(v.Close)
 	return v
@@ -181,6 +183,22 @@ func TestSkips(t *testing.T) {
 	} {
 		if c := v.verdict(t, target, time.Minute); c.Verdict != Skipped || !strings.Contains(c.Error, why) || c.Path != target {
 			t.Errorf("%s: %+v", target, c)
+		}
+	}
+}
+
+// TestSkipsOwnEndpoints: an endpoint that the old API does not have is neither compared nor
+// sampled.
+func TestSkipsOwnEndpoints(t *testing.T) {
+	v := newVerifier(t, Options{Store: says(`{}`), Share: 1, Routes: route.NewRouter([]*store.Endpoint{{Path: "/regions/", Own: true}, {Path: "/teams/"}}, ""),
+		Legacy: proxytest.OldAPI(t, func(_ http.ResponseWriter, r *http.Request) { t.Errorf("asked for %s", r.RequestURI) })})
+	if c := v.verdict(t, "/regions/", time.Minute); c.Verdict != Skipped || !strings.Contains(c.Error, "does not have this endpoint") {
+		t.Errorf("%+v", c)
+	}
+	for i, target := range []string{"/regions/", "/teams/"} {
+		v.Offer(v.question(t, target), store.Answer{})
+		if n := v.Stats().Queued; n != i {
+			t.Errorf("%s: %d samples wait, want %d", target, n, i)
 		}
 	}
 }

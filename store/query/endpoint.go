@@ -20,6 +20,11 @@ type Endpoint struct {
 	// Span widens the scope that the parameters name.
 	Span Span
 
+	// Own marks an endpoint that the old API does not have, or whose answer describes this
+	// program: the database answers it in every setting of the sources, and it is not
+	// compared.
+	Own bool
+
 	// Answer writes the answer to the Read's Body, or returns a refusal.
 	Answer func(*Read) error
 	// Refuse answers without the database. A nil Refuse never does; Refuse

@@ -5,7 +5,7 @@ import "github.com/lewistv/xcri-proxy/store/query"
 var healthEndpoints = []*query.Endpoint{
 	{
 		// The proxy adds the other members of its answer.
-		Path:  "/health",
+		Path: "/health", Own: true,
 		Reads: []string{AthleteTable, TeamTable, ComponentTable, MetadataTable}, Lane: query.WholeList,
 		Answer: func(r *query.Read) error {
 			var counts struct {
