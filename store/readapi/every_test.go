@@ -75,10 +75,10 @@ func TestReads(t *testing.T) {
 		}
 		want := slices.Sorted(slices.Values(e.Reads))
 		if got := slices.Sorted(maps.Keys(seen)); !slices.Equal(got, want) {
-			t.Errorf("%s reads %v, and names %v", e.Path, got, want)
+			t.Errorf("%s: the statements read %v, but Reads lists %v", e.Path, got, want)
 		}
 		if e.Answer != nil && e.Refuse == nil && found[e.Path] != 400 {
-			t.Errorf("%s has answered none of its questions with 200", e.Path)
+			t.Errorf("%s: neither the recorded requests nor the required parameters alone give a 200, so its tables are not checked", e.Path)
 		}
 		if len(e.Reads) == 0 && e.Answer != nil {
 			t.Errorf("%s reads no table", e.Path)

@@ -1,8 +1,9 @@
-// Package readapi holds the read API as data, in the terms of package query. Each endpoint is one entry with
-// all its facts: path, parameters, the tables that it reads, SQL, columns and
-// the shape of its answer. The entries stand in the files athletes.go to
-// health.go, one file a resource; a new endpoint is a new entry there. The
-// package knows no driver and no pool: a Query is answered over any Database.
+// Package readapi holds the read API as data, in the terms of package query. Each endpoint
+// is one entry with all its facts: path, parameters, the tables that it reads, SQL, columns
+// and the shape of its answer. The entries stand in one file a resource, such as
+// athletes.go, in a list that the variable endpoints joins with the others; a new endpoint
+// is a new entry there. The package knows no driver and no pool: a Query is answered over
+// any Database.
 package readapi
 
 import (

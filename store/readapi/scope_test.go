@@ -3,12 +3,14 @@ package readapi_test
 import (
 	"testing"
 
+	"github.com/lewistv/xcri-proxy/store/readapi"
 	"github.com/lewistv/xcri-proxy/store/scope"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
 // TestScope: each kind of question depends on the expected calculations.
 func TestScope(t *testing.T) {
+	tested := map[string]bool{}
 	for _, tt := range []struct {
 		path  string
 		given texts
@@ -26,9 +28,12 @@ func TestScope(t *testing.T) {
 		{"/athletes/{athlete_hnd}", texts{"athlete_hnd": "7", "division": "2031"}, "2024/2031/*/live"},
 		{"/athletes/team/{team_hnd}/roster", texts{"team_hnd": "7", "gender": "F"}, "2024/*/F/live"},
 		{"/teams/", texts{"season_year": "2025", "division": "2030", "gender": "M"}, "2025/2030/M/live"},
+		{"/teams/{team_hnd}", texts{"team_hnd": "7", "division": "2030"}, "2024/2030/*/live"},
+		{"/team-five/", texts{"gender": "F"}, "2024/*/F/live"},
 		{"/team-five/{team_hnd}", texts{"team_hnd": "7"}, "2024/*/*/live"},
 		// Résumés belong to no calculation.
 		{"/teams/{team_hnd}/resume", texts{"team_hnd": "7", "division": "2030", "gender": "M"}, "*/*/*/*"},
+		{"/team-five/{team_hnd}/resume", texts{"team_hnd": "7"}, "*/*/*/*"},
 		// A rank group names a division only if its type is division.
 		{"/team-knockout/", texts{"rank_group_fk": "2030", "gender_code": "f"}, "2025/2030/F/live"},
 		{"/team-knockout/", texts{"rank_group_fk": "2030", "rank_group_type": "D", "season_year": "2024"}, "2024/2030/*/live"},
@@ -59,12 +64,18 @@ func TestScope(t *testing.T) {
 		{"/components/leaderboard", texts{"component": "saga", "season_year": "2025"}, "2025/*/*/*"},
 		{"/health", nil, "*/*/*/*"},
 	} {
+		tested[tt.path] = true
 		of := scratch.Query(t, tt.path, tt.given).Scope()
 		if got := of.String(); got != tt.want {
 			t.Errorf("%s %v: %s, want %s", tt.path, tt.given, got, tt.want)
 		}
 		if again, err := scope.Parse(of.String()); again != of || err != nil {
 			t.Errorf("%s is read back as %s, %v", of, again, err)
+		}
+	}
+	for _, e := range readapi.Endpoints() {
+		if e.Answer != nil && !tested[e.Path] {
+			t.Errorf("%s: add the expected scope of a query to the table of this test", e.Path)
 		}
 	}
 }
