@@ -74,12 +74,12 @@ func TestMetricsAreInTheReadme(t *testing.T) {
 	}
 	for name := range promtext.Parse(t, text) {
 		if !documented[name] {
-			t.Errorf("README does not list %s", name)
+			t.Errorf("the table of metrics in proxy/admin/README.md does not list %s", name)
 		}
 		delete(documented, name)
 	}
 	for name := range documented {
-		t.Errorf("README lists an unknown metric %s", name)
+		t.Errorf("proxy/admin/README.md lists %s, which /metrics does not have", name)
 	}
 }
 

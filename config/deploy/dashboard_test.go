@@ -150,7 +150,7 @@ func TestDashboardShowsAllMetrics(t *testing.T) {
 	}
 	for name := range families {
 		if strings.HasPrefix(name, "xcri_") && !shown[name] {
-			t.Errorf("no panel shows %s", name)
+			t.Errorf("no panel shows %s: add it to a panel of monitoring/xcri-proxy.dashboard.json", name)
 		}
 	}
 }

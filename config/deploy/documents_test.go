@@ -8,10 +8,12 @@ import (
 	"os/exec"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/config"
+	"github.com/lewistv/xcri-proxy/store/readapi"
 )
 
 // root is the folder of the project.
@@ -175,7 +177,7 @@ func TestRoomsAreInReadme(t *testing.T) {
 	}
 	for room := range rooms {
 		if !strings.Contains(text, "`"+room+"`") {
-			t.Errorf("README does not mention %s", room)
+			t.Errorf("README.md does not mention %s: add it to the table of \"Where each thing lives\"", room)
 		}
 	}
 	if len(rooms) < 40 {
@@ -183,32 +185,66 @@ func TestRoomsAreInReadme(t *testing.T) {
 	}
 }
 
-// TestWorkedExampleCompiles holds that the endpoint of CONTRIBUTING.md compiles where the
+// TestEndpointsAreInReadme holds that README names each endpoint that has an answer: a row of
+// its table has all the fixed parts of the path.
+func TestEndpointsAreInReadme(t *testing.T) {
+	text := filesWith(t, "README.md")[filepath.Join(root, "README.md")]
+	_, table, _ := strings.Cut(text, "| path | answer |")
+	table, _, _ = strings.Cut(table, "\n\n")
+	rows, word := []map[string]bool{}, regexp.MustCompile("/([a-z-]+)")
+	for line := range strings.Lines(table) {
+		row := map[string]bool{}
+		for _, m := range word.FindAllStringSubmatch(line, -1) {
+			row[m[1]] = true
+		}
+		rows = append(rows, row)
+	}
+	for _, e := range readapi.Endpoints() {
+		parts := word.FindAllStringSubmatch(e.Path, -1)
+		named := slices.ContainsFunc(rows, func(row map[string]bool) bool {
+			return !slices.ContainsFunc(parts, func(part []string) bool { return !row[part[1]] })
+		})
+		if e.Answer != nil && !named {
+			t.Errorf("the table of endpoints in README.md does not name %s", e.Path)
+		}
+	}
+}
+
+// TestWorkedExamplesCompile holds that the Go code of CONTRIBUTING.md compiles where the
 // document says to insert it.
-func TestWorkedExampleCompiles(t *testing.T) {
+func TestWorkedExamplesCompile(t *testing.T) {
 	text := read(t, "../../.github/CONTRIBUTING.md")
-	_, text, _ = strings.Cut(text, "## Worked example: add an endpoint")
-	_, text, _ = strings.Cut(text, "```go\n")
-	entry, _, ok := strings.Cut(text, "```")
-	file, err := filepath.Abs(filepath.Join(root, "store/readapi/metadata.go"))
-	if err != nil || !ok {
-		t.Fatal(err, "no example")
+	replaced, packages := map[string]string{}, []string{"build", "-overlay", ""}
+	for _, tt := range []struct{ example, file, after string }{
+		{"add an endpoint", "store/readapi/metadata.go", "[]*query.Endpoint{\n"},
+		{"change when an entry is stale", "proxy/generation/audit.go", "x.aged = now\n"},
+	} {
+		_, code, _ := strings.Cut(text, "## Worked example: "+tt.example+"\n")
+		_, code, _ = strings.Cut(code, "```go\n")
+		code, _, ok := strings.Cut(code, "```")
+		file, err := filepath.Abs(filepath.Join(root, tt.file))
+		if err != nil || !ok {
+			t.Fatalf("%s: %v, no code", tt.example, err)
+		}
+		// The last place: age sets its time twice.
+		source := read(t, file)
+		at := strings.LastIndex(source, tt.after) + len(tt.after)
+		changed := filepath.Join(t.TempDir(), filepath.Base(file))
+		if err := os.WriteFile(changed, []byte(source[:at]+code+source[at:]), 0o600); err != nil || !strings.Contains(source, tt.after) {
+			t.Fatalf("%s: %v, or %s has no %q", tt.example, err, tt.file, tt.after)
+		}
+		replaced[file] = changed
+		packages = append(packages, filepath.Dir(file))
 	}
-	source := read(t, file)
-	list := "[]*query.Endpoint{\n"
-	changed := filepath.Join(t.TempDir(), "metadata.go")
-	if err := os.WriteFile(changed, []byte(strings.Replace(source, list, list+entry, 1)), 0o600); err != nil || !strings.Contains(source, list) {
-		t.Fatal(err, "no list of endpoints")
-	}
-	overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{file: changed}})
+	overlay, err := json.Marshal(map[string]any{"Replace": replaced})
 	if err != nil {
 		t.Fatal(err)
 	}
-	path := filepath.Join(t.TempDir(), "overlay.json")
-	if err := os.WriteFile(path, overlay, 0o600); err != nil {
+	packages[2] = filepath.Join(t.TempDir(), "overlay.json")
+	if err := os.WriteFile(packages[2], overlay, 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if out, err := exec.Command("go", "build", "-overlay", path, filepath.Dir(file)).CombinedOutput(); err != nil {
+	if out, err := exec.Command("go", packages...).CombinedOutput(); err != nil {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

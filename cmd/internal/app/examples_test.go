@@ -22,7 +22,7 @@ func TestExamples(t *testing.T) {
 		}
 		seen++
 		if !hasExample(t, filepath.Join("../../..", room)) {
-			t.Errorf("%s has no Example with output", room)
+			t.Errorf("%s has no Example with output: add one to its example_test.go", room)
 		}
 	}
 	if seen < 50 {

@@ -180,7 +180,7 @@ func TestImports(t *testing.T) {
 		}
 		for _, i := range imports {
 			if ours, ok := strings.CutPrefix(i, module); ok && !slices.Contains(may[room], ours) {
-				t.Errorf("%s imports %s", room, ours)
+				t.Errorf("%s imports %s, which its line of allowed does not list", room, ours)
 			}
 			for dependency, homes := range rooms {
 				in := func(home string) bool { return room == home || strings.HasPrefix(room, home+"/") }

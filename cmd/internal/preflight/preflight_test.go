@@ -331,7 +331,7 @@ func TestRehearsalSharesNothing(t *testing.T) {
 	cfg := forRehearsal(configOf(t, settings), 8)
 	for line := range strings.Lines(cfg.String()) {
 		if strings.Contains(line, "/var/lib/") || strings.Contains(line, ":8000") || strings.HasPrefix(line, "ADMIN_ADDR=1") {
-			t.Errorf("the rehearsal has %s", line)
+			t.Errorf("the rehearsal has %s: forRehearsal must clear it", strings.TrimSpace(line))
 		}
 	}
 }

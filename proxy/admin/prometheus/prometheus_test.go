@@ -98,7 +98,7 @@ func TestEveryNumberHasItsMetric(t *testing.T) {
 		}
 		_, made := derived[path]
 		if name, ok := there[value]; !ok && !made {
-			t.Errorf("no metric for %s", path)
+			t.Errorf("no metric for %s: add it to prometheus.go, or to derived if it follows from other metrics", path)
 		} else if ok && made {
 			t.Errorf("%s is derived, and %s", path, name)
 		}
