@@ -179,7 +179,7 @@ func TestStockOrder(t *testing.T) {
 }
 
 // TestSurplusConnections: a connection over the limit is closed, as is every connection of
-// a closed stock, and a connection that was idle for too long, unless it is the only one.
+// a closed stock, and a connection that was idle for too long, unless it is alone.
 func TestSurplusConnections(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		a, b, c := &link{id: 1}, &link{id: 2}, &link{id: 3}
@@ -200,7 +200,7 @@ func TestSurplusConnections(t *testing.T) {
 		s.pop(false, 3)
 		s.pop(false, 3)
 		if got := s.push(b, 3); got != nil {
-			t.Errorf("the only one: %v", got)
+			t.Errorf("alone: %v", got)
 		}
 		s.close()
 		if got := s.push(c, 3); !slices.Contains(got, c) || s.begin(&sync.WaitGroup{}) {
@@ -239,7 +239,7 @@ func TestRepeat(t *testing.T) {
 	})
 }
 
-// TestRoom: a pool may have its own connections and what the tighter limit leaves free, up
+// TestRoom: a pool may have its own connections and the rest of the tighter limit, up
 // to the number that it wants.
 func TestRoom(t *testing.T) {
 	for _, tt := range []struct {
@@ -275,7 +275,7 @@ func TestClosedPoolTakesNoWork(t *testing.T) {
 	}
 }
 
-// TestDialTimeOfSeveralHosts: with several hosts there is time to try a second one.
+// TestDialTimeOfSeveralHosts: with several hosts there is time to try a second host.
 func TestDialTimeOfSeveralHosts(t *testing.T) {
 	for _, tt := range []struct {
 		opts Options
