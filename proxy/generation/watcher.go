@@ -335,7 +335,9 @@ func (w *Watcher) first(polled *store.Generation) *store.Generation {
 type generation struct{ *store.Generation }
 
 // Holds reports whether an entry's scope has not changed between the entry's fill
-// and this generation. An entry that was made without the database always holds.
+// and this generation. An entry that was made without the database always holds. Changes
+// that no calculation reports are separate: settle and age purge the entries that they
+// concern.
 func (g generation) Holds(e *cache.Entry) bool {
 	if e.Generation == "" {
 		return true
