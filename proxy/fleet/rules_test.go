@@ -46,8 +46,8 @@ func TestHeads(t *testing.T) {
 	}
 }
 
-// TestBehind: a member is behind from the moment at which another one is first seen with a
-// newer generation, until it has the newest. Members of another format are left out.
+// TestBehind: a member is behind from the moment at which another member is first seen
+// with a newer generation, until it has the newest. Members of another format are left out.
 func TestBehind(t *testing.T) {
 	var m members
 	at := func(s int64) time.Time { return time.Unix(s, 0) }

@@ -13,8 +13,8 @@ import (
 	"time"
 )
 
-// TestRequestOfVarnish: without a template the request is the one that the VCL of
-// config/deploy expects.
+// TestRequestOfVarnish: without a template the VCL of config/deploy expects the
+// request.
 func TestRequestOfVarnish(t *testing.T) {
 	req, err := Request{}.withDefaults().build(context.Background(), "http://front.example/purge", []string{"a", "b"})
 	if err != nil {

@@ -95,7 +95,7 @@ func TestMovedGenerations(t *testing.T) {
 	}
 }
 
-// TestListsOfTheSite: the site's lists of a scope are those of a live ranking or those of a
+// TestListsOfTheSite: the site's lists of a scope are the lists of a live ranking or of a
 // snapshot.
 func TestListsOfTheSite(t *testing.T) {
 	live := []string{

@@ -242,8 +242,8 @@ func TestPlanOfScopes(t *testing.T) {
 	}
 }
 
-// TestDatesOfSnapshots: the snapshots of a scope are those of its season, division and
-// gender, the newest first.
+// TestDatesOfSnapshots: a scope has the snapshots of its season, division and gender, the
+// newest first.
 func TestDatesOfSnapshots(t *testing.T) {
 	at := func(division, gender, date string) store.Scope {
 		return store.Scope{Season: date[:4], Division: division, Gender: gender, Checkpoint: date}

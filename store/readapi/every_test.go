@@ -205,7 +205,7 @@ func TestEveryStatementMayFail(t *testing.T) {
 }
 
 // full returns a likely question of an endpoint whose answer is not an error, or the first
-// question of those that are not refused.
+// question that is not refused.
 func full(t *testing.T, s *store.Store, e *readapi.Endpoint) (found readapi.Query, refused bool) {
 	refused = true
 	for _, given := range likely(t, e) {
