@@ -139,7 +139,7 @@ func (c *Cache) load(parent context.Context, by fill.Beginner, key string, begin
 // must follow, once its version is stored.
 func (c *Cache) fill(parent context.Context, by fill.Beginner, key string) (v *slot.Version, err error) {
 	doubtful, err := c.fills.Run(parent, by, key, func(ctx context.Context) (err error) {
-		v, err = c.read(ctx, key)
+		v, err = c.read(ctx, key, by.Idle)
 		return err
 	})
 	if err != nil {
@@ -149,9 +149,9 @@ func (c *Cache) fill(parent context.Context, by fill.Beginner, key string) (v *s
 	return v, nil
 }
 
-// read calls Options.Fill and makes a version of its answer.
-func (c *Cache) read(ctx context.Context, key string) (v *slot.Version, err error) {
-	began := c.begin()
+// read calls Options.Fill and makes a version of its answer, inRound for the season's round.
+func (c *Cache) read(ctx context.Context, key string, inRound bool) (v *slot.Version, err error) {
+	began := c.begin(inRound)
 	defer func() {
 		if v == nil { // an error, or a panic
 			c.end(began)

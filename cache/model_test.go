@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -38,6 +39,7 @@ type model struct {
 	prepared []Warmed
 	done     bool // the preparation has ended
 
+	round     *modelRound // of the season, under way; nil if there is none
 	preparing *fakeGeneration
 	set       []string
 	stop      context.CancelFunc // of the preparation
@@ -50,6 +52,18 @@ type model struct {
 	published, served map[string]int
 	fresh             map[string]bool
 }
+
+// modelRound is a round of the season. Its fills may read the state of the database as it
+// was at the begin of the round.
+type modelRound struct {
+	read   int
+	states map[string]int
+	ctx    context.Context // of its fills
+	stop   context.CancelFunc
+	end    chan bool // whether it has reached all keys
+}
+
+type inRound struct{}
 
 type modelFill struct {
 	key   string
@@ -115,6 +129,9 @@ func (m *model) fill(ctx context.Context, key string) (Content, error) {
 	m.mu.Lock()
 	m.reads++
 	f := &modelFill{key, m.reads, m.states[scopeOf(key)], m.down, make(chan error)}
+	if round, _ := ctx.Value(inRound{}).(*modelRound); round != nil {
+		f.read, f.state = round.read, []int{f.state, round.states[scopeOf(key)]}[m.choose(2)]
+	}
 	m.fills = append(m.fills, f)
 	m.mu.Unlock()
 	select {
@@ -366,19 +383,35 @@ func (m *model) publish() bool {
 	return true
 }
 
-// keep continues or begins a round of the season, which may end with it.
+// keep continues a round of the season, or begins another.
 func (m *model) keep() bool {
-	if m.choose(4) == 0 {
-		m.c.Season(func() bool { return false })
+	c := m.c
+	if m.round == nil || m.choose(4) == 0 {
+		m.endRound(m.choose(2) == 0)
+		m.reads++
+		r := &modelRound{m.reads, maps.Clone(m.states), nil, nil, make(chan bool)}
+		r.ctx, r.stop = context.WithCancel(context.WithValue(context.Background(), inRound{}, r))
+		m.round = r
+		go c.Season(func() bool { return <-r.end })
+		synctest.Wait()
 	}
-	key, c := m.key(), m.c
+	key, ctx := m.key(), m.round.ctx
 	m.note("  %s", key)
-	go c.Keep(context.Background(), key)
+	go c.Keep(ctx, key)
 	synctest.Wait()
-	if m.choose(8) == 0 {
-		m.c.endSeason()
-	}
 	return true
+}
+
+// endRound ends the round under way, if there is one.
+func (m *model) endRound(complete bool) {
+	if m.round == nil {
+		return
+	}
+	m.round.stop()
+	synctest.Wait()
+	m.round.end <- complete
+	synctest.Wait()
+	m.round = nil
 }
 
 func (m *model) purge(hard bool) bool {
@@ -417,6 +450,7 @@ func (m *model) end() {
 		m.stop()
 		m.preparing = nil
 	}
+	m.endRound(false)
 	for {
 		m.mu.Lock()
 		recodes := m.recodes

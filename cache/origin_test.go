@@ -249,7 +249,7 @@ func (c *Cache) sight(key string) Sight { return c.Peek(&Ref{Key: key}) }
 
 // storeEntry stores an entry as a fill that begins now does.
 func (c *Cache) storeEntry(e *Entry) {
-	v := slot.NewVersion(e, c.begin())
+	v := slot.NewVersion(e, c.begin(false))
 	c.store(v)
 	c.end(v.Read)
 }

@@ -6,11 +6,14 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
-// begin notes that the read of an answer begins. end must follow, once the answer is
-// stored or dropped.
-func (c *Cache) begin() reads.Moment {
+// begin notes that the read of an answer begins, or with inRound a read for the season's
+// round. end must follow, once the answer is stored or dropped.
+func (c *Cache) begin(inRound bool) reads.Moment {
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if inRound {
+		return c.reads.BeginInRound()
+	}
 	return c.reads.Begin()
 }
 

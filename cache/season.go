@@ -9,14 +9,18 @@ import (
 )
 
 // Season calls f, which may call Keep, in a round over all keys of the season. If f returns
-// true it has called Keep for each: entries of other keys leave the season.
+// true it has called Keep for each: entries of other keys leave the season. A fill of the
+// round may read data that is as old as the round: a purge meanwhile applies to it.
 func (c *Cache) Season(f func() (complete bool)) {
 	c.mu.Lock()
+	c.reads.BeginRound()
 	c.shelves.BeginRound()
 	c.mu.Unlock()
-	if f() {
-		c.mu.Lock()
-		defer c.mu.Unlock()
+	complete := f()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.reads.EndRound()
+	if complete {
 		c.leave(c.shelves.EndRound()...)
 	}
 }

@@ -61,6 +61,30 @@ func TestKeep(t *testing.T) {
 	})
 }
 
+// The data of a fill may be as old as the round: a purge since the begin of the round
+// applies to it, though the fill began later.
+func TestPurgeInARound(t *testing.T) {
+	for _, hard := range []bool{false, true} {
+		bubble(t, &fakeOrigin{}, Options{Season: true}, func(t *testing.T, c *Cache) {
+			c.Season(func() bool {
+				keep(t, c, "team", true, nil)
+				c.Purge(everything, hard)
+				keep(t, c, "team", true, ErrMoved)
+				keep(t, c, "athlete", true, ErrMoved)
+				for _, key := range []string{"team", "athlete"} {
+					if s := c.sight(key); s.Outcome == Hit || hard && s.Entry != nil {
+						t.Errorf("hard %v: %+v", hard, s)
+					}
+				}
+				return true
+			})
+			c.Season(func() bool { keep(t, c, "team", true, nil); return true })
+			get(t, c, "team", Hit, "4")
+			checkShelves(t, c)
+		})
+	}
+}
+
 // A refresh that a request begins keeps its entry in the season.
 func TestRefreshKeepsSeason(t *testing.T) {
 	o := &fakeOrigin{}

@@ -47,7 +47,7 @@ func (c *Cache) claim(parent context.Context, g Generation, clock *phase.Clock, 
 	defer clock.Begin(phase.Queue)
 	ctx, cancel := c.fills.Bound(parent)
 	defer cancel()
-	began, start := c.begin(), time.Now()
+	began, start := c.begin(false), time.Now()
 	found, done := c.opts.Shared.Claim(ctx, g, key)
 	if found != nil {
 		e, err := entry.New(key, found.Content, start, found.Took, c.opts.Check)

@@ -1,8 +1,6 @@
 package cache
 
-import (
-	"github.com/lewistv/xcri-proxy/cache/shelf"
-)
+import "github.com/lewistv/xcri-proxy/cache/shelf"
 
 // Loading returns the fills that have not ended, the oldest first.
 func (c *Cache) Loading() []Load { return c.fills.Loading() }

@@ -20,10 +20,8 @@ type (
 	Content = entry.Content
 	Variant = entry.Variant
 	Entry   = entry.Entry
+	Saved   = entry.Saved // as it is kept between two runs
 )
-
-// Saved is an entry as it is kept between two runs. See package entry.
-type Saved = entry.Saved
 
 // Request is a request that may wait for a fill. See package fill.
 type Request = fill.Request
@@ -31,14 +29,13 @@ type Request = fill.Request
 // WithRequest returns a context for Await that carries a request.
 func WithRequest(ctx context.Context, r *Request) context.Context { return fill.WithRequest(ctx, r) }
 
-// Generation is one state of all data that answers come from. See package slot.
-type Generation = slot.Generation
-
-// Shrink makes the smallest forms of entries in idle time. See package recode.
-type Shrink = recode.Shrink
-
-// Outage records whether the origin is down. See package outage.
-type Outage = outage.Outage
+// The world of a cache: a state of all data that answers come from, the work in idle time,
+// and whether the origin is down. See the packages slot, recode and outage.
+type (
+	Generation = slot.Generation
+	Shrink     = recode.Shrink
+	Outage     = outage.Outage
+)
 
 // NewOutage returns an Outage of an origin that is up. It reports changes to logger;
 // nil discards them.
@@ -57,11 +54,9 @@ const (
 	Lanes  = turns.Lanes
 )
 
-// LaneStats are figures of one lane.
-type LaneStats = turns.Stats
-
-// Descriptions of a Cache. See the packages figures, shelf and fill.
+// Descriptions of a Cache. See the packages figures, shelf, fill and turns.
 type (
+	LaneStats    = turns.Stats
 	Stats        = figures.Stats
 	CurrentStats = figures.CurrentStats
 	Sight        = figures.Sight

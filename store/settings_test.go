@@ -141,6 +141,10 @@ func TestReadsBesideTruncates(t *testing.T) {
 	var all sync.WaitGroup
 	for i := range 4 {
 		all.Go(func() {
+			ctx := t.Context()
+			if i == 0 {
+				ctx = s.WithSeries(ctx)
+			}
 			for n := 0; ; n++ {
 				select {
 				case <-ended:
@@ -148,7 +152,7 @@ func TestReadsBesideTruncates(t *testing.T) {
 				default:
 				}
 				q := query(t, "/athletes/", texts{"season_year": "2025", "limit": fmt.Sprint(1 + i*1000 + n%1000)})
-				if a, err := s.Run(t.Context(), q); err != nil || a.Status != 200 {
+				if a, err := s.Run(ctx, q); err != nil || a.Status != 200 {
 					t.Errorf("read %d of reader %d: %d, %v", n, i, a.Status, err)
 				}
 				reads.Add(1)

@@ -7,13 +7,13 @@ import (
 	"context"
 	"database/sql/driver"
 	"strings"
-	"time"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/pool"
 	"github.com/lewistv/xcri-proxy/store/readapi"
 	"github.com/lewistv/xcri-proxy/store/scope"
 	"github.com/lewistv/xcri-proxy/store/secure"
+	"github.com/lewistv/xcri-proxy/store/steps"
 	"github.com/lewistv/xcri-proxy/store/subjects"
 )
 
@@ -78,22 +78,22 @@ const (
 // ClassOf returns the class of an error of this package.
 func ClassOf(err error) Class { return dberror.ClassOf(err) }
 
-// Step is a part of a read. See package pool.
-type Step = pool.Step
+// Step is a part of a read. See package steps.
+type Step = steps.Step
 
 // The steps.
 const (
-	Connecting = pool.Connecting
-	Querying   = pool.Querying
-	Receiving  = pool.Receiving
-	Handling   = pool.Handling
+	Connecting = steps.Connecting
+	Querying   = steps.Querying
+	Receiving  = steps.Receiving
+	Handling   = steps.Handling
 )
 
 // Meter follows the steps of a read.
-type Meter = pool.Meter
+type Meter = steps.Meter
 
 // WithMeter returns a context whose Run reports its steps to m.
-func WithMeter(ctx context.Context, m Meter) context.Context { return pool.WithMeter(ctx, m) }
+func WithMeter(ctx context.Context, m Meter) context.Context { return steps.WithMeter(ctx, m) }
 
 // Store answers queries from the database. It is safe for concurrent use.
 type Store struct {
@@ -165,12 +165,12 @@ func (s *Store) Run(ctx context.Context, q Query) (answer Answer, err error) {
 		ctx = pool.WithSearch(ctx)
 	}
 	err = s.pool.Read(ctx, q.Path, func(c *pool.Conn) error {
-		begun := time.Now()
-		generation, err := scope.State(c, q.Scope())
+		of := q.Scope()
+		generation, err := c.Once(of.String(), func() (string, error) { return scope.State(c, of) })
 		if err != nil {
 			return err
 		}
-		answer, err = q.Run(c, readapi.State{Generation: generation, Began: begun, Totals: &s.totals, Extra: s.extra})
+		answer, err = q.Run(c, readapi.State{Generation: generation, Began: c.Began(), Totals: &s.totals, Extra: s.extra})
 		answer.Generation = generation
 		return err
 	})
@@ -179,6 +179,11 @@ func (s *Store) Run(ctx context.Context, q Query) (answer Answer, err error) {
 	}
 	return answer, nil
 }
+
+// WithSeries returns a context whose calls of Run, which must not be concurrent, are cheaper,
+// because several of them see the same state of the database. It is no older than the call
+// of WithSeries.
+func (s *Store) WithSeries(ctx context.Context) context.Context { return s.pool.WithSeries(ctx) }
 
 // Generation reads the state of all calculations and the stamps of all tables with two
 // small queries, which take precedence over the reads of answers.

@@ -197,7 +197,7 @@ func BenchmarkRun(b *testing.B) {
 		"athlete": query(b, "/athletes/{athlete_hnd}", texts{"athlete_hnd": "12008241", "division": "2032", "gender": "F"}),
 		"list":    query(b, "/athletes/", texts{"season_year": "2025", "division": "2030", "gender": "M", "limit": "50000"}),
 	} {
-		for with, ctx := range map[string]context.Context{"": b.Context(), "/metered": WithMeter(b.Context(), &steps{})} {
+		for with, ctx := range map[string]context.Context{"": b.Context(), "/metered": WithMeter(b.Context(), &stepMeter{})} {
 			b.Run(name+with, func(b *testing.B) {
 				a, err := s.Run(ctx, q)
 				if err != nil || a.Status != 200 {
@@ -215,26 +215,26 @@ func BenchmarkRun(b *testing.B) {
 	}
 }
 
-// steps is a Meter that keeps the steps, up to some.
-type steps struct {
+// stepMeter is a Meter that keeps the steps, up to some.
+type stepMeter struct {
 	begun   []Step
 	handled time.Duration
 }
 
-func (s *steps) Begin(next Step) {
+func (s *stepMeter) Begin(next Step) {
 	if len(s.begun) < 100 {
 		s.begun = append(s.begun, next)
 	}
 }
 
-func (s *steps) Handled(took time.Duration) { s.handled += took }
+func (s *stepMeter) Handled(took time.Duration) { s.handled += took }
 
 // TestMeter: a read reports the wait for its connection, and for each statement the wait
 // for its result, the rows and the work on them.
 func TestMeter(t *testing.T) {
 	s := open(t, options(t))
 	for range 2 { // with a new connection, and with an idle one
-		var got steps
+		var got stepMeter
 		begun := time.Now()
 		list := query(t, "/athletes/", texts{"season_year": "2025", "division": "2030", "gender": "M", "limit": "50000"})
 		if _, err := s.Run(WithMeter(t.Context(), &got), list); err != nil {

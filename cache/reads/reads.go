@@ -12,16 +12,18 @@ import (
 type Moment struct {
 	Order  int64 // among all reads; zero for an entry of an earlier run
 	purges int64 // number of purges before it
+	id     int64 // of the read
 }
 
 // Reads are the reads under way, and the purges which any of them may have begun
 // before. Purges may be called at any time; no other two calls may run concurrently.
 type Reads struct {
 	begun    int64
-	underway map[int64]Moment // by order
+	underway map[int64]Moment // by ID
 	purges   atomic.Int64     // total number
 	recent   []purge          // in their order
 	dropped  bool             // whether any purge ever was hard
+	round    Moment           // the begin of the round under way; zero if there is none
 }
 
 // purge is a recent purge. A read that started before it is affected by it.
@@ -34,19 +36,42 @@ type purge struct {
 // Begin notes that the read of an answer begins. End must follow, once the answer is
 // stored or dropped.
 func (r *Reads) Begin() Moment {
+	return r.note(Moment{Order: r.begun + 1, purges: r.purges.Load()})
+}
+
+// BeginRound begins a round of reads, whose data may be as old as the round. EndRound must
+// follow.
+func (r *Reads) BeginRound() { r.round = r.Begin() }
+
+// EndRound ends the round.
+func (r *Reads) EndRound() {
+	r.End(r.round)
+	r.round = Moment{}
+}
+
+// BeginInRound is Begin for a read of the round under way: the read counts as begun with the
+// round.
+func (r *Reads) BeginInRound() Moment {
+	if r.round.Order == 0 {
+		return r.Begin()
+	}
+	return r.note(r.round)
+}
+
+func (r *Reads) note(m Moment) Moment {
 	r.begun++
 	if r.underway == nil {
 		r.underway = map[int64]Moment{}
 	}
-	m := Moment{r.begun, r.purges.Load()}
-	r.underway[m.Order] = m
+	m.id = r.begun
+	r.underway[m.id] = m
 	return m
 }
 
 // End notes that a read is no longer under way, and forgets purges which no read under
 // way began before.
 func (r *Reads) End(m Moment) {
-	delete(r.underway, m.Order)
+	delete(r.underway, m.id)
 	oldest := r.purges.Load()
 	for _, m := range r.underway {
 		oldest = min(oldest, m.purges)

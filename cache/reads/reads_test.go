@@ -50,6 +50,33 @@ func TestPurgeAppliesToReadsUnderWay(t *testing.T) {
 	}
 }
 
+// A read in a round counts as begun with the round, and its purges are remembered until both
+// have ended. Outside a round it is like any other.
+func TestRound(t *testing.T) {
+	var r Reads
+	list := &entry.Entry{Key: "list"}
+	purged := func(m Moment) bool { _, soft := r.Purged(m, list); return soft }
+	r.BeginRound()
+	r.Purge(matches("list"), false)
+	first, other := r.BeginInRound(), r.Begin()
+	r.End(first)
+	second := r.BeginInRound()
+	if !purged(first) || !purged(second) || purged(other) || first.Order != second.Order || first.Order >= other.Order {
+		t.Errorf("%+v, %+v, %+v", first, second, other)
+	}
+	r.End(other)
+	if r.EndRound(); len(r.recent) != 1 || !purged(second) {
+		t.Error("the purge is forgotten before the last read of the round ends")
+	}
+	if r.End(second); len(r.recent) != 0 || len(r.underway) != 0 {
+		t.Errorf("%d purges, %d reads", len(r.recent), len(r.underway))
+	}
+	r.Purge(matches("list"), false)
+	if m := r.BeginInRound(); purged(m) || m.Order <= other.Order {
+		t.Errorf("outside a round: %+v", m)
+	}
+}
+
 // A hard purge is not undone by a soft purge after it.
 func TestSoftAfterHard(t *testing.T) {
 	var r Reads

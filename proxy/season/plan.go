@@ -40,6 +40,10 @@ func newPlan(scopes []*live, popularity func(*live) float64) *plan {
 	return p
 }
 
+// inARow is the part of a stream's targets given so far that follows in a row, as 1/inARow:
+// their requests differ little by estimate, and the fills of a scope in a row cost less.
+const inARow = 8
+
 // targets returns all targets of the plan with the index of their kind, the target with the
 // most requests by estimate first. The n-th subject of a ranking gets 1/n of the requests
 // for the first.
@@ -57,9 +61,11 @@ func (p *plan) targets() iter.Seq2[int, string] {
 			if best == nil {
 				return
 			}
-			best.given++
-			if !yield(best.kind, kinds[best.kind].target(best.of, best.given-1)) {
-				return
+			for range min(1+best.given/inARow, best.count-best.given) {
+				best.given++
+				if !yield(best.kind, kinds[best.kind].target(best.of, best.given-1)) {
+					return
+				}
 			}
 		}
 	}

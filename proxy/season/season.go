@@ -34,6 +34,8 @@ const (
 // Store lists the subjects of a scope, such as *store.Store.
 type Store interface {
 	Subjects(context.Context, store.Scope) (*store.Subjects, error)
+	// WithSeries returns a context that makes consecutive reads cheaper.
+	WithSeries(context.Context) context.Context
 }
 
 // Cache keeps the answers, such as *cache.Cache.
@@ -138,7 +140,7 @@ func (w *Walker) walk(ctx context.Context) (done bool) {
 	w.begin(p, g.ID())
 	reached := false
 	w.opts.Cache.Season(func() bool {
-		reached, done = w.keepAll(ctx, p)
+		reached, done = w.keepAll(w.opts.Store.WithSeries(ctx), p)
 		return reached
 	})
 	if reached {

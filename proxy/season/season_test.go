@@ -142,6 +142,8 @@ func (w *world) Keep(ctx context.Context, key string) (*cache.Entry, bool, error
 	return e, true, nil
 }
 
+func (w *world) WithSeries(ctx context.Context) context.Context { return ctx }
+
 func (w *world) Subjects(_ context.Context, s store.Scope) (*store.Subjects, error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()

@@ -158,6 +158,13 @@ func (g *Gate) admit() {
 	}
 }
 
+// Waiting reports whether a caller waits for a place.
+func (g *Gate) Waiting() bool {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return len(g.urgent)+len(g.queue) > 0
+}
+
 // Stats are the counters of a Gate.
 type Stats struct {
 	Limit, Used int           // places now; taken

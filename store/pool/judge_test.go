@@ -54,7 +54,7 @@ func TestJudge(t *testing.T) {
 						probes++
 						time.Sleep(time.Millisecond)
 						if tt.good < 0 {
-							p.good.set()
+							p.good.Set(time.Now())
 						}
 						if tt.probe != nil {
 							return nil, tt.probe
@@ -62,8 +62,7 @@ func TestJudge(t *testing.T) {
 						return &fakeConn{}, nil
 					})}}}
 				if tt.good >= 0 {
-					at := time.Now().Add(-tt.good)
-					p.good.at.Store(&at)
+					p.good.Set(time.Now().Add(-tt.good))
 				}
 				err := p.judge(t.Context(), "op", tt.err)
 				for _, sentinel := range []error{dberror.ErrUnavailable, dberror.ErrTimeout, dberror.ErrSetup, dberror.ErrInterrupted} {
@@ -84,34 +83,4 @@ func TestJudge(t *testing.T) {
 			})
 		})
 	}
-}
-
-// Concurrent failures share a probe.
-func TestFlight(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var f flight
-		calls := 0
-		failed := errors.New("failed")
-		results := make(chan error, 10)
-		for range 10 {
-			go func() {
-				results <- f.do(func() error {
-					calls++
-					time.Sleep(time.Second)
-					return failed
-				})
-			}()
-		}
-		for range 10 {
-			if err := <-results; err != failed {
-				t.Errorf("got %v", err)
-			}
-		}
-		if calls != 1 {
-			t.Errorf("%d calls", calls)
-		}
-		if err := f.do(func() error { return nil }); err != nil {
-			t.Errorf("the next call has the old error %v", err)
-		}
-	})
 }

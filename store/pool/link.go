@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
+	"github.com/lewistv/xcri-proxy/store/pool/concurrent"
+	"github.com/lewistv/xcri-proxy/store/steps"
 )
 
 // link is an open connection. Except for the atomic fields, it belongs to the read
@@ -25,7 +27,7 @@ type link struct {
 	limit    time.Duration // the session's, of statements
 	// awaits is when the statement under way was sent; zero once its result has begun to
 	// arrive.
-	awaits moment
+	awaits concurrent.Moment
 	drop   atomic.Pointer[context.CancelFunc] // ends the read that uses it
 }
 
@@ -38,9 +40,9 @@ func (l *link) reset(ctx context.Context) bool {
 func (l *link) valid() bool { return l.conn.(driver.Validator).IsValid() }
 
 func (l *link) exec(ctx context.Context, statement string) error {
-	meterOf(ctx).begin(Querying)
-	l.awaits.set()
-	defer l.awaits.clear()
+	steps.Of(ctx).Begin(steps.Querying)
+	l.awaits.Set(time.Now())
+	defer l.awaits.Clear()
 	_, err := l.conn.(driver.ExecerContext).ExecContext(ctx, statement, nil)
 	return err
 }
@@ -48,20 +50,20 @@ func (l *link) exec(ctx context.Context, statement string) error {
 // query calls row for each row of the result. The values are the driver's own,
 // valid during the call.
 func (l *link) query(ctx context.Context, text string, args []driver.NamedValue, row func([]driver.Value) error) error {
-	m := meterOf(ctx)
-	m.begin(Querying)
-	l.awaits.set()
+	m := steps.Of(ctx)
+	m.Begin(steps.Querying)
+	l.awaits.Set(time.Now())
 	rows, err := l.conn.(driver.QueryerContext).QueryContext(ctx, text, args)
-	l.awaits.clear()
+	l.awaits.Clear()
 	if err != nil {
 		return err
 	}
 	defer rows.Close()
 	values := make([]driver.Value, len(rows.Columns()))
 	err = rows.Next(values)
-	m.begin(Receiving)
-	row, report := m.each(row)
-	defer m.begin(Handling)
+	m.Begin(steps.Receiving)
+	row, report := m.Each(row)
+	defer m.Begin(steps.Handling)
 	defer report()
 	for ; err == nil; err = rows.Next(values) {
 		if err := row(values); err != nil {
@@ -111,6 +113,8 @@ func asInt(v driver.Value) int64 {
 type Conn struct {
 	link *link
 	ctx  context.Context
+	tx   *transaction // nil outside Read
+	keep func()       // keeps the connection for the next read; nil releases it
 }
 
 // Rows calls row for each row of the result. The values are the driver's own,

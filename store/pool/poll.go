@@ -74,7 +74,7 @@ func poll[T any](parent context.Context, p *Pool, fresh bool, do func(*Conn) (T,
 			return polled[T]{err: err}
 		}
 		defer l.conn.Close()
-		if r.value, r.err = do(&Conn{l, ctx}); r.err == nil {
+		if r.value, r.err = do(&Conn{link: l, ctx: ctx}); r.err == nil {
 			p.dropForgotten(ctx, l)
 		}
 		return r
@@ -101,7 +101,7 @@ func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 	suspects := map[*link]time.Time{} // with the time of the statement
 	sent := time.Now().Add(-hedgeAfter)
 	for _, other := range p.stock.all() {
-		if at := other.awaits.get(); !at.IsZero() && at.Before(sent) && other.server == l.server && other != l {
+		if at := other.awaits.Get(); !at.IsZero() && at.Before(sent) && other.server == l.server && other != l {
 			suspects[other] = at
 		}
 	}
@@ -119,7 +119,7 @@ func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 		if err != nil {
 			return
 		}
-		maps.DeleteFunc(suspects, func(l *link, at time.Time) bool { return !idle[l.id] || l.awaits.get() != at })
+		maps.DeleteFunc(suspects, func(l *link, at time.Time) bool { return !idle[l.id] || l.awaits.Get() != at })
 	}
 	for l := range suspects {
 		if drop := l.drop.Load(); drop != nil {

@@ -17,7 +17,9 @@ import (
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/gate"
+	"github.com/lewistv/xcri-proxy/store/pool/concurrent"
 	"github.com/lewistv/xcri-proxy/store/secure"
+	"github.com/lewistv/xcri-proxy/store/steps"
 )
 
 // Options configure a Pool.
@@ -95,8 +97,8 @@ type Pool struct {
 	ctx    context.Context // ends with Close
 	stop   context.CancelFunc
 	work   sync.WaitGroup // reads and background work
-	probes flight
-	good   moment // when a statement last succeeded
+	probes concurrent.Flight
+	good   concurrent.Moment // when a statement last succeeded
 	stock  stock
 }
 
@@ -148,7 +150,7 @@ func (p *Pool) Stats() Stats {
 // acquire takes a place and a connection. With fresh it opens a new connection, because the
 // existing connections may be broken.
 func (p *Pool) acquire(ctx context.Context, urgent, fresh bool) (*link, error) {
-	meterOf(ctx).begin(Connecting)
+	steps.Of(ctx).Begin(steps.Connecting)
 	pause := firstRetry
 	for begun := time.Now(); ; {
 		if err := p.gate.Enter(ctx, urgent); err != nil {

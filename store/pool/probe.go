@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"sync"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
@@ -18,37 +17,6 @@ const (
 	recently = 5 * time.Second
 )
 
-// flight lets concurrent callers share one call.
-type flight struct {
-	mu    sync.Mutex
-	under *call
-}
-
-type call struct {
-	done chan struct{}
-	err  error
-}
-
-// do returns the error of f, or of the call of f that is under way.
-func (f *flight) do(fn func() error) error {
-	f.mu.Lock()
-	c := f.under
-	if c != nil {
-		f.mu.Unlock()
-		<-c.done
-		return c.err
-	}
-	c = &call{done: make(chan struct{})}
-	f.under = c
-	f.mu.Unlock()
-	c.err = fn()
-	f.mu.Lock()
-	f.under = nil
-	f.mu.Unlock()
-	close(c.done)
-	return c.err
-}
-
 // judge returns a read's error with its sentinel. A connection that was lost, or could
 // not be made, is no outage by itself, but only if a probe on its own connection fails
 // too and no other read succeeds meanwhile.
@@ -58,7 +26,7 @@ func (p *Pool) judge(ctx context.Context, op string, err error) error {
 	}
 	failed := time.Now()
 	probe := p.probe()
-	good := p.good.get()
+	good := p.good.Get()
 	switch {
 	case probe == nil, good.After(failed), dberror.Of(probe).Class == dberror.NoRoom && time.Since(good) < recently:
 		return fmt.Errorf("%s: %w: %v", op, dberror.ErrInterrupted, err)
@@ -70,7 +38,7 @@ func (p *Pool) judge(ctx context.Context, op string, err error) error {
 
 // probe pings the server on a new connection.
 func (p *Pool) probe() error {
-	return p.probes.do(func() error {
+	return p.probes.Do(func() error {
 		ctx, cancel := context.WithTimeout(p.ctx, probeTimeout)
 		defer cancel()
 		l, err := p.dialer.open(ctx)

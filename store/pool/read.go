@@ -44,46 +44,60 @@ func (p *Pool) repeat(ctx context.Context, err error, begun time.Time, repeats i
 const maxSnapshots = 3
 
 // attempt calls do once, in a transaction.
-func (p *Pool) attempt(ctx context.Context, fresh bool, do func(*Conn) error) (err error) {
-	l, err := p.acquire(ctx, false, fresh)
-	if err != nil {
-		return err
+func (p *Pool) attempt(ctx context.Context, fresh bool, do func(*Conn) error) error {
+	series := seriesOf(ctx)
+	tx := series.take()
+	if tx != nil {
+		defer p.work.Done()
+	} else {
+		l, err := p.acquire(ctx, false, fresh)
+		if err != nil {
+			return err
+		}
+		tx = &transaction{link: l}
 	}
-	return p.use(ctx, l, func(c *Conn) (err error) {
-		if err = l.limitTo(c.ctx, p.limitOf(ctx)); err != nil {
+	return p.use(ctx, tx.link, func(c *Conn) (err error) {
+		if err = tx.limitTo(c.ctx, p.limitOf(ctx)); err != nil {
 			return err
 		}
-		if err = l.exec(c.ctx, "START TRANSACTION READ ONLY"); err != nil {
-			return err
+		if tx.began.IsZero() {
+			if err = tx.begin(c.ctx); err != nil {
+				return err
+			}
 		}
-		err = do(c)
-		if l.valid() && l.exec(context.WithoutCancel(ctx), "ROLLBACK") != nil {
-			l.conn.Close() // the next read must not see this snapshot
+		c.tx = tx
+		if err = do(c); err == nil && series.goesOn(tx) {
+			c.keep = func() { series.put(tx) }
+			return nil
 		}
+		tx.end(ctx)
 		return err
 	})
 }
 
-// use runs do on l and releases l.
+// use runs do on l and releases l, unless do has set Conn.keep.
 func (p *Pool) use(parent context.Context, l *link, do func(*Conn) error) (err error) {
 	ctx, cancel := context.WithCancel(parent)
 	l.drop.Store(&cancel)
-	done := false
+	c, done := &Conn{link: l, ctx: ctx}, false
 	defer func() {
 		l.drop.Store(nil)
 		cancel()
 		if !done {
 			l.conn.Close() // do panicked: the result may be unread
 		}
-		if ctxErr := parent.Err(); ctxErr != nil && !l.valid() {
+		switch {
+		case parent.Err() != nil && !l.valid():
 			p.kill(l)
-			return
+		case c.keep != nil && l.valid():
+			c.keep()
+		default:
+			p.release(l)
 		}
-		p.release(l)
 	}()
-	err = do(&Conn{l, ctx})
+	err = do(c)
 	if err == nil || answered(err) {
-		p.good.set()
+		p.good.Set(time.Now())
 	}
 	if ctx.Err() != nil && parent.Err() == nil && err != nil {
 		err = fmt.Errorf("%w: dropped, because the server does not know it any more", mysql.ErrInvalidConn)

@@ -24,8 +24,7 @@ func TestStatementsUsedUp(t *testing.T) {
 	if dberror.NumberOf(err) != 1226 && !errors.Is(err, dberror.ErrInterrupted) {
 		t.Fatalf("the statements are not used up: %v", err)
 	}
-	before := time.Now().Add(-2 * recently)
-	p.good.at.Store(&before) // the last read that succeeded
+	p.good.Set(time.Now().Add(-2 * recently)) // the last read that succeeded
 	for range 2 {
 		if _, err := pollOnce(t.Context(), p, "SELECT 1"); !errors.Is(err, dberror.ErrUnavailable) {
 			t.Errorf("a poll: %v", err)

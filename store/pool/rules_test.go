@@ -86,7 +86,7 @@ func TestCharactersBeyondTheColumn(t *testing.T) {
 			}
 			return nil, nil
 		}}
-		c := &Conn{&link{conn: conn}, t.Context()}
+		c := &Conn{link: &link{conn: conn}, ctx: t.Context()}
 		err := c.Rows("Q", tt.args, func([]driver.Value) error { t.Errorf("%s: a row", name); return nil })
 		if tt.none != (err == nil) || !tt.none && !errors.Is(err, tt.fails) || !slices.Equal(conn.asked, tt.asked) {
 			t.Errorf("%s: %v, asked %q", name, err, conn.asked)
@@ -124,30 +124,6 @@ func TestRowFails(t *testing.T) {
 	if n, err := l.number(t.Context(), "Q"); n != 2 || err != nil {
 		t.Errorf("the last number is %d, %v", n, err)
 	}
-}
-
-// handledTime is a Meter that keeps the time of handling.
-type handledTime struct{ time.Duration }
-
-func (*handledTime) Begin(Step)                { /* not of interest */ }
-func (h *handledTime) Handled(d time.Duration) { h.Duration = d }
-
-// TestHandlingIsCounted: the time in which rows are handled adds up, and errors pass.
-func TestHandlingIsCounted(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		var handled handledTime
-		fails := errors.New("fails")
-		row, report := meterOf(WithMeter(t.Context(), &handled)).each(func([]driver.Value) error { time.Sleep(time.Second); return fails })
-		for range 3 {
-			time.Sleep(time.Minute)
-			if err := row(nil); err != fails {
-				t.Error(err)
-			}
-		}
-		if report(); handled.Duration != 3*time.Second {
-			t.Errorf("%v", handled.Duration)
-		}
-	})
 }
 
 // TestStockOrder: the connection used last is reused first, and the oldest makes room for

@@ -375,16 +375,26 @@ const sleep = "SELECT 1 FROM (SELECT SLEEP(5)) s"
 const metadata = "iz_rankings_xcri_calculation_metadata"
 
 // A table that is altered between two statements of a read (1412) makes the read
-// begin again.
+// begin again, also in a transaction that an earlier read has begun.
 func TestAlteredTable(t *testing.T) {
 	srv := shared(t)
 	db := root(t, srv)
-	execute(t, db, "CREATE TABLE altered (a INT PRIMARY KEY)", "INSERT INTO altered VALUES (1)")
-	defer execute(t, db, "DROP TABLE altered")
 	p := open(t, optionsOf(srv))
+	for _, ctx := range []context.Context{t.Context(), p.WithSeries(t.Context())} {
+		execute(t, db, "CREATE TABLE altered (a INT PRIMARY KEY)", "INSERT INTO altered VALUES (1)")
+		if _, err := read(ctx, p, "SELECT 1 FROM "+metadata); err != nil {
+			t.Fatal(err)
+		}
+		readAltered(t, ctx, p, db)
+		execute(t, db, "DROP TABLE altered")
+	}
+}
+
+func readAltered(t *testing.T, ctx context.Context, p *Pool, db *sql.DB) {
+	t.Helper()
 	tries := 0
 	value := ""
-	err := p.Read(t.Context(), "altered", func(c *Conn) error {
+	err := p.Read(ctx, "altered", func(c *Conn) error {
 		if err := c.Rows("SELECT 1 FROM "+metadata, nil, func([]driver.Value) error { return nil }); err != nil {
 			return err
 		}

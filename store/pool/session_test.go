@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -103,6 +104,7 @@ func TestServerByAnotherName(t *testing.T) {
 type fakeConn struct {
 	driver.Conn
 	refuse map[string]uint16 // parts of statements, and the error number
+	mu     sync.Mutex        // guards done while goroutines use the connection in turn
 	done   []string
 	closed bool
 }
@@ -110,7 +112,11 @@ type fakeConn struct {
 func (c *fakeConn) Close() error  { c.closed = true; return nil }
 func (c *fakeConn) IsValid() bool { return !c.closed }
 
+func (c *fakeConn) ResetSession(context.Context) error { return nil }
+
 func (c *fakeConn) ExecContext(_ context.Context, q string, _ []driver.NamedValue) (driver.Result, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
 	c.done = append(c.done, q)
 	for part, number := range c.refuse {
 		if strings.Contains(q, part) {

@@ -132,12 +132,13 @@ proxy/wire: cache/entry proxy/budget proxy/wire/socket proxy/wire/strict
 proxy/wire/socket: cache/memfile
 proxy/wire/strict:
 proxy/wire/stricttest:
-store: store/dberror store/jsontext store/param store/pool store/readapi store/scope store/secure store/subjects store/survey
+store: store/dberror store/jsontext store/param store/pool store/readapi store/scope store/secure store/steps store/subjects store/survey
 store/dberror:
 store/gate:
 store/jsontext:
 store/param:
-store/pool: store/dberror store/gate store/secure
+store/pool: store/dberror store/gate store/pool/concurrent store/secure store/steps
+store/pool/concurrent:
 store/query: store/dberror store/jsontext store/param store/scope
 store/readapi: store/jsontext store/param store/query store/scope
 store/scope: store/jsontext store/param
@@ -148,6 +149,7 @@ store/storetest/mariadb: store/storetest
 store/storetest/need:
 store/storetest/relay:
 store/storetest/scratch: store/param store/readapi store/storetest store/storetest/mariadb
+store/steps:
 store/subjects: store/jsontext store/param store/readapi store/scope
 store/survey: store/jsontext
 `

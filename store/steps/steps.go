@@ -1,4 +1,6 @@
-package pool
+// Package steps follows the steps of a read of the database, so that its time can be shown by
+// step.
+package steps
 
 import (
 	"context"
@@ -35,24 +37,25 @@ func WithMeter(ctx context.Context, m Meter) context.Context {
 	return context.WithValue(ctx, meterKey{}, m)
 }
 
-// meterOf returns the Meter that ctx carries, or a Meter that does nothing.
-func meterOf(ctx context.Context) meter {
+// Of returns the Follower of the reads with ctx.
+func Of(ctx context.Context) Follower {
 	m, _ := ctx.Value(meterKey{}).(Meter)
-	return meter{m}
+	return Follower{m}
 }
 
-// meter is a Meter that may be missing.
-type meter struct{ to Meter }
+// Follower reports to a Meter, which may be missing.
+type Follower struct{ to Meter }
 
-func (m meter) begin(s Step) {
+// Begin reports that a step begins.
+func (m Follower) Begin(s Step) {
 	if m.to != nil {
 		m.to.Begin(s)
 	}
 }
 
-// each returns row, so that the time which it takes is counted, and a function that
+// Each returns row, so that the time which it takes is counted, and a function that
 // reports this time.
-func (m meter) each(row func([]driver.Value) error) (counted func([]driver.Value) error, report func()) {
+func (m Follower) Each(row func([]driver.Value) error) (counted func([]driver.Value) error, report func()) {
 	if m.to == nil {
 		return row, func() {}
 	}
