@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/lab"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/rows/ahead"
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/rows/alone"
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/rows/beside"
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/rows/fleet"
@@ -25,6 +26,8 @@ var chapters = []struct {
 	{"herd", measures{alone.Herd}},
 	{"flat", measures{beside.FlatInEntries, beside.FlatInConnections, alone.LinearInRows}},
 	{"imports", measures{alone.Imports}},
+	{"season", measures{ahead.Season}},
+	{"visitors", measures{ahead.Visitors}},
 	{"attack", measures{alone.Attack, alone.Plain, alone.Recoding, alone.Bombs}},
 	{"held", measures{alone.Held}},
 	{"fleet", measures{fleet.Herd, fleet.Join, fleet.Cost, fleet.Spread, fleet.Hits}},

@@ -104,12 +104,19 @@ type Stats struct {
 			Looked     int64
 			Warming    bool
 			Published  int64
+			Generation string
 			Calculated string `json:"calculated_at"`
 			Filled     int
 			Failed     int
 			Seconds    float64
 			Slowest    string
 			SlowestFor float64 `json:"slowest_seconds"`
+			Season     struct {
+				State, Generation, Error string
+				Filled, Failed           int
+				LeftOut                  int `json:"left_out"`
+				Bytes                    int64
+			}
 		}
 	}
 	Fleet struct {

@@ -197,6 +197,12 @@ func (l *Lab) start(ctx context.Context, p machine.Program) (*machine.Service, e
 	return s, nil
 }
 
+// KillDatabase ends the database without warning, until RestartDatabase.
+func (l *Lab) KillDatabase() { l.db.Kill() }
+
+// RestartDatabase starts the database again with its data.
+func (l *Lab) RestartDatabase() error { return l.db.Run() }
+
 // Settled reports whether the warm set is published with all variants: the cache
 // grows until all bodies are compressed.
 func Settled(ctx context.Context, addr string) bool {

@@ -89,6 +89,14 @@ func (p Plan) Repeats() int {
 	return 9
 }
 
+// Count returns n, or with Short the smaller number.
+func (p Plan) Count(n, short int) int {
+	if p.Short {
+		return short
+	}
+	return n
+}
+
 // Rounds measures jobs in turn for a second each, without stopping wrk: requests under
 // way would wait while it is stopped, so slices give no valid p99. A job's length is
 // the minimum duration of its round.
