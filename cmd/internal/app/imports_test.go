@@ -111,13 +111,14 @@ proxy/metrics: cache proxy/route
 proxy/origin: cache cache/phase proxy/content proxy/legacy proxy/route store
 proxy/preload:
 proxy/proxytest: proxy/legacy
-proxy/proxytest/apache: store/storetest/need
+proxy/proxytest/apache: proxy/proxytest/daemon store/storetest/need
 proxy/proxytest/conformance: store/storetest store/storetest/mariadb
-proxy/proxytest/nginx: store/storetest/need
+proxy/proxytest/daemon:
+proxy/proxytest/nginx: proxy/proxytest/daemon store/storetest/need
 proxy/proxytest/oldapi: store/storetest
 proxy/proxytest/promtext:
-proxy/proxytest/redisserver: store/storetest/need
-proxy/proxytest/varnish: store/storetest/need
+proxy/proxytest/redisserver: proxy/proxytest/daemon store/storetest/need
+proxy/proxytest/varnish: proxy/proxytest/daemon store/storetest/need
 proxy/reply: cache store/jsontext
 proxy/route: store store/jsontext
 proxy/season: cache proxy/admin/api proxy/route store

@@ -4,15 +4,13 @@ package apache
 
 import (
 	"fmt"
-	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/daemon"
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
@@ -20,8 +18,7 @@ const (
 	// modules is the folder of modules in Debian's package apache2-bin.
 	modules = "/usr/lib/apache2/modules"
 	// started is the message in the error log after a start or restart.
-	started  = "resuming normal operations"
-	patience = 20 * time.Second
+	started = "resuming normal operations"
 )
 
 // Server is a running Apache. Its methods are not safe for concurrent use.
@@ -29,8 +26,8 @@ type Server struct {
 	URL  string // http://127.0.0.1:port
 	Root string // the document root, where .htaccess files count; empty at first
 	dir  string
-	cmd  *exec.Cmd
-	done chan struct{} // closed when the process has ended
+
+	process *daemon.Process
 }
 
 // Start runs an Apache with one virtual host that contains conf, and with the named
@@ -40,44 +37,21 @@ type Server struct {
 func Start(t testing.TB, conf string, modules ...string) *Server {
 	t.Helper()
 	bin := need.Program(t, "apache2", "apache2-bin")
-	s := &Server{done: make(chan struct{})}
-	var err error
-	// Apache's children run as another user than root and read files below.
-	if s.dir, err = os.MkdirTemp("", "xcri-apache-"); err != nil {
+	dir := daemon.Folder(t, 0o755) // Apache's children run as another user than root and read files below
+	addr := daemon.Address(t)
+	s := &Server{URL: "http://" + addr, Root: filepath.Join(dir, "root"), dir: dir}
+	if err := s.configure(addr, conf, modules); err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { s.stop(t) })
-	s.Root = filepath.Join(s.dir, "root")
-	if err := s.configure(conf, modules); err != nil {
-		t.Fatal(err)
-	}
-	s.cmd = exec.Command(bin, "-f", s.config(), "-D", "FOREGROUND")
-	// Apache runs in its own process group, to be killed with its children. It ends
-	// with the test process, even if that is killed.
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGTERM}
-	var output strings.Builder
-	s.cmd.Stdout, s.cmd.Stderr = &output, &output
-	if err := s.cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	go func() { s.cmd.Wait(); close(s.done) }()
-	if err := s.await(1); err != nil {
-		s.kill()
-		t.Fatalf("%v\n%s", err, output.String())
-	}
+	s.process = daemon.Start(t, daemon.Program{
+		Path: bin, Args: []string{"-f", s.config(), "-D", "FOREGROUND"},
+		Logs: []string{s.errorLog(), filepath.Join(dir, "access.log")}, Ready: func() bool { return s.starts() > 0 },
+	})
 	return s
 }
 
 // configure writes the configuration.
-func (s *Server) configure(conf string, extra []string) error {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return err
-	}
-	addr := ln.Addr().String()
-	ln.Close()
-	s.URL = "http://" + addr
-
+func (s *Server) configure(addr, conf string, extra []string) error {
 	var b strings.Builder
 	for _, name := range append([]string{"mpm_event", "authz_core", "mime"}, extra...) {
 		fmt.Fprintf(&b, "LoadModule %s_module %s/mod_%s.so\n", name, modules, name)
@@ -109,13 +83,11 @@ Listen %[2]s
 %[4]s
 </VirtualHost>
 `, s.dir, addr, s.Root, conf)
-	for _, dir := range []string{s.dir, s.Root} {
-		if err := os.MkdirAll(dir, 0o755); err != nil {
-			return err
-		}
-		if err := os.Chmod(dir, 0o755); err != nil {
-			return err
-		}
+	if err := os.Mkdir(s.Root, 0o755); err != nil {
+		return err
+	}
+	if err := os.Chmod(s.Root, 0o755); err != nil {
+		return err
 	}
 	return os.WriteFile(s.config(), []byte(b.String()), 0o644)
 }
@@ -137,52 +109,18 @@ func (s *Server) Write(t testing.TB, name, content string, mode os.FileMode) {
 // answers. It returns when the new children serve.
 func (s *Server) Graceful() error {
 	times := s.starts()
-	if err := s.cmd.Process.Signal(syscall.SIGUSR1); err != nil {
+	if err := s.process.Signal(syscall.SIGUSR1); err != nil {
 		return err
 	}
-	return s.await(times + 1)
-}
-
-// await waits until the server has started the given number of times.
-func (s *Server) await(times int) error {
-	for deadline := time.Now().Add(patience); s.starts() < times; {
-		select {
-		case <-s.done:
-			return fmt.Errorf("apache2 has ended\n%s", s.log("error.log"))
-		case <-time.After(5 * time.Millisecond):
-		}
-		if time.Now().After(deadline) {
-			return fmt.Errorf("apache2 has not started within %v", patience)
-		}
-	}
+	s.process.Await("started again", func() bool { return s.starts() > times })
 	return nil
 }
 
-func (s *Server) starts() int { return strings.Count(s.log("error.log"), started) }
-
-func (s *Server) log(name string) string {
-	text, _ := os.ReadFile(filepath.Join(s.dir, name))
-	return string(text)
+// starts returns the number of starts and restarts.
+func (s *Server) starts() int {
+	text, _ := os.ReadFile(s.errorLog())
+	return strings.Count(string(text), started)
 }
 
-func (s *Server) config() string { return filepath.Join(s.dir, "apache.conf") }
-
-// kill ends the server and its children.
-func (s *Server) kill() {
-	syscall.Kill(-s.cmd.Process.Pid, syscall.SIGKILL)
-	<-s.done
-}
-
-// end returns the last lines of a log.
-func end(text string) string { return text[max(0, len(text)-3000):] }
-
-// stop ends the server, and shows its logs if the test has failed.
-func (s *Server) stop(t testing.TB) {
-	if s.cmd != nil && s.cmd.Process != nil {
-		s.kill()
-	}
-	if t.Failed() {
-		t.Logf("Apache's error log ends:\n%s\nits access log ends:\n%s", end(s.log("error.log")), end(s.log("access.log")))
-	}
-	os.RemoveAll(s.dir)
-}
+func (s *Server) errorLog() string { return filepath.Join(s.dir, "error.log") }
+func (s *Server) config() string   { return filepath.Join(s.dir, "apache.conf") }

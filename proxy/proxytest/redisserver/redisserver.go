@@ -12,12 +12,10 @@ import (
 	"strings"
 	"syscall"
 	"testing"
-	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/daemon"
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
-
-const patience = time.Minute
 
 // Server is a Redis that runs, or did.
 type Server struct {
@@ -26,13 +24,9 @@ type Server struct {
 	// Addr is the address on the loopback interface; empty unless Start was asked for it.
 	Addr string
 
-	t    testing.TB
-	bin  string
-	dir  string
-	args []string
-	cmd  *exec.Cmd
-	done chan struct{}
-	out  strings.Builder
+	t       testing.TB
+	socket  string
+	process *daemon.Process
 }
 
 // Start runs a Redis that keeps nothing on disk, with further arguments. Without an
@@ -46,30 +40,21 @@ func Start(t testing.TB, args ...string) *Server {
 func start(t testing.TB, config string, args []string) *Server {
 	t.Helper()
 	bin := need.Program(t, "redis-server", "redis-server")
-	dir, err := os.MkdirTemp("", "xcri-redis-") // a short path: it holds a socket
-	if err != nil {
-		t.Fatal(err)
-	}
+	dir := daemon.Folder(t, 0o700)
 	socket := filepath.Join(dir, "s")
-	s := &Server{URL: "unix://" + socket, t: t, bin: bin, dir: dir}
+	all := []string{"--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dir, "--daemonize", "no"}
 	if config != "" {
 		file := filepath.Join(dir, "conf") // Sentinels and nodes of a cluster write to theirs
 		if err := os.WriteFile(file, []byte(config), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		s.args = []string{file}
+		all = append([]string{file}, all...)
 	}
-	s.args = append(s.args, "--port", "0", "--unixsocket", socket, "--save", "", "--appendonly", "no", "--dir", dir, "--daemonize", "no")
-	s.args = append(s.args, args...)
-	t.Cleanup(func() {
-		s.Kill()
-		os.RemoveAll(dir)
-		if t.Failed() {
-			t.Logf("redis-server: %s", s.out.String())
-		}
+	process := daemon.Start(t, daemon.Program{
+		Path: bin, Args: append(all, args...), Ready: daemon.Listens("unix", socket),
+		Orphaned: syscall.SIGKILL, // also while it is stopped
 	})
-	s.Run()
-	return s
+	return &Server{URL: "unix://" + socket, t: t, socket: socket, process: process}
 }
 
 // OnLoopback returns the arguments with which a Redis listens on a free port of the
@@ -98,49 +83,23 @@ func freePort(t testing.TB) string {
 // Run starts the Redis again, empty, after Kill.
 func (s *Server) Run() {
 	s.t.Helper()
-	os.Remove(filepath.Join(s.dir, "s"))
-	s.cmd, s.done = exec.Command(s.bin, s.args...), make(chan struct{})
-	s.cmd.SysProcAttr = &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
-	s.cmd.Stdout, s.cmd.Stderr = &s.out, &s.out
-	if err := s.cmd.Start(); err != nil {
-		s.t.Fatal(err)
-	}
-	cmd, done := s.cmd, s.done
-	go func() { cmd.Wait(); close(done) }()
-	for deadline := time.Now().Add(patience); ; time.Sleep(5 * time.Millisecond) {
-		conn, err := net.Dial("unix", filepath.Join(s.dir, "s"))
-		if err == nil {
-			conn.Close()
-			return
-		}
-		select {
-		case <-done:
-			s.t.Fatalf("redis-server ended: %s", s.out.String())
-		default:
-		}
-		if time.Now().After(deadline) {
-			s.t.Fatalf("redis-server does not listen: %v", err)
-		}
-	}
+	os.Remove(s.socket)
+	s.process.Run()
 }
 
 // Kill ends the Redis with SIGKILL, and waits for its end.
-func (s *Server) Kill() {
-	s.cmd.Process.Signal(syscall.SIGCONT)
-	s.cmd.Process.Kill()
-	<-s.done
-}
+func (s *Server) Kill() { s.process.Kill() }
 
 // Stop stops the Redis with SIGSTOP until Continue.
-func (s *Server) Stop() { s.cmd.Process.Signal(syscall.SIGSTOP) }
+func (s *Server) Stop() { s.process.Signal(syscall.SIGSTOP) }
 
 // Continue lets a stopped Redis continue.
-func (s *Server) Continue() { s.cmd.Process.Signal(syscall.SIGCONT) }
+func (s *Server) Continue() { s.process.Signal(syscall.SIGCONT) }
 
 // Do runs redis-cli with arguments and returns its output.
 func (s *Server) Do(args ...string) string {
 	s.t.Helper()
-	out, err := exec.Command("redis-cli", append([]string{"-s", filepath.Join(s.dir, "s")}, args...)...).CombinedOutput()
+	out, err := exec.Command("redis-cli", append([]string{"-s", s.socket}, args...)...).CombinedOutput()
 	if err != nil {
 		s.t.Fatalf("redis-cli %s: %v %s", args, err, out)
 	}

@@ -92,6 +92,9 @@ func onLoopback(t testing.TB, config string, args ...string) *Server {
 	return s
 }
 
+// patience is the time within which several servers must agree, on a busy machine.
+const patience = time.Minute
+
 func until(t testing.TB, what string, is func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(patience); !is(); time.Sleep(10 * time.Millisecond) {
