@@ -38,11 +38,18 @@ func TestSendGivenUp(t *testing.T) {
 	}
 }
 
-// A large body is stored once, in a file on Linux, and sent completely from there, in
-// each variant and by each path.
-func TestLargeHit(t *testing.T) {
+// TestLargeBody holds the rules of a body of 8 MB, whose forms take seconds to make.
+func TestLargeBody(t *testing.T) {
 	p := benchProxy(t, 8<<20)
 	base := listen(t, p)
+	t.Run("hit", func(t *testing.T) { largeHit(t, p, base) })
+	t.Run("pipelined", func(t *testing.T) { pipelined(t, base) })
+	t.Run("evicted", func(t *testing.T) { evictedBeforeSent(t, p, base) })
+}
+
+// largeHit: a large body is stored once, in a file on Linux, and sent completely from there,
+// in each variant and by each path.
+func largeHit(t *testing.T, p *Proxy, base string) {
 	entry, _, _ := p.cache.Get(&cache.Ref{Key: p.opts.Generations.Pages[0]})
 	gzipped := entry.Variants[content.Gzip]
 	if onLinux := runtime.GOOS == "linux"; (gzipped.File != nil) != onLinux || onLinux && gzipped.Body != nil {
@@ -72,11 +79,9 @@ func TestLargeHit(t *testing.T) {
 	}
 }
 
-// If an entry leaves the cache between the lookup and the sending, the lookup is
-// repeated.
-func TestEvictedBeforeSent(t *testing.T) {
-	p := benchProxy(t, 8<<20)
-	base := listen(t, p)
+// evictedBeforeSent: if an entry leaves the cache between the lookup and the sending, the
+// lookup is repeated.
+func evictedBeforeSent(t *testing.T, p *Proxy, base string) {
 	e := p.cache.Peek(&cache.Ref{Key: p.opts.Generations.Pages[0]}).Entry
 	if e.Variants[content.Gzip].File == nil {
 		t.Skip("no memory files here")
@@ -108,26 +113,29 @@ func TestEvictedBeforeSent(t *testing.T) {
 // TestPipelined: answers to pipelined requests are complete and in order, whether they
 // are copied or sent from a file.
 func TestPipelined(t *testing.T) {
-	for _, size := range []int{1000, 10 << 10, 14 << 10, 60 << 10, 8 << 20} {
-		p := benchProxy(t, size)
-		conn := dial(t, listen(t, p))
-		from := bufio.NewReader(conn)
-		var want []string
-		var requests strings.Builder
-		for range 3 {
-			for _, target := range []string{siteTarget, "/livez", siteTarget, "/teams/", "/nowhere"} {
-				request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n", target)
-				io.WriteString(conn, request)
-				want = append(want, read(t, from, "GET").body)
-				requests.WriteString(request)
-			}
+	for _, size := range []int{1000, 10 << 10, 14 << 10, 60 << 10} {
+		t.Run(fmt.Sprint(size, " bytes"), func(t *testing.T) { pipelined(t, listen(t, benchProxy(t, size))) })
+	}
+}
+
+func pipelined(t *testing.T, base string) {
+	conn := dial(t, base)
+	defer conn.Close()
+	from := bufio.NewReader(conn)
+	var want []string
+	var requests strings.Builder
+	for range 3 {
+		for _, target := range []string{siteTarget, "/livez", siteTarget, "/teams/", "/nowhere"} {
+			request := fmt.Sprintf("GET %s HTTP/1.1\r\nHost: a\r\nAccept-Encoding: gzip\r\n\r\n", target)
+			io.WriteString(conn, request)
+			want = append(want, read(t, from, "GET").body)
+			requests.WriteString(request)
 		}
-		go io.WriteString(conn, requests.String())
-		for i := range want {
-			if a := read(t, from, "GET"); a.body != want[i] {
-				t.Fatalf("%d: answer %d has %d bytes, want %d", size, i, len(a.body), len(want[i]))
-			}
+	}
+	go io.WriteString(conn, requests.String())
+	for i := range want {
+		if a := read(t, from, "GET"); a.body != want[i] {
+			t.Fatalf("answer %d has %d bytes, want %d", i, len(a.body), len(want[i]))
 		}
-		conn.Close()
 	}
 }
