@@ -41,7 +41,7 @@ func benchProxyFor(b testing.TB, size int, reuse reply.Reuse) *Proxy {
 	p.generations.Once(context.Background())
 	await(b, "the page is in brotli", func() bool {
 		forms := p.cache.Peek(&cache.Ref{Key: p.opts.Generations.Pages[0]}).Entry.Variants
-		return len(body) <= content.CompressAbove || forms[content.Small].Coding == "br"
+		return len(body) <= content.CompressAbove || len(forms) > content.Small && forms[content.Small].Coding == "br"
 	})
 	return p
 }

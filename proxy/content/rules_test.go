@@ -23,9 +23,12 @@ func TestDamagedBodies(t *testing.T) {
 	if plain(broken, len(body)) != nil {
 		t.Error("half of a body is inflated")
 	}
-	before := slices.Clone(broken)
-	if addBrotli(broken, len(body)) || broken[Small].Coding != "zstd" || !bytes.Equal(broken[Small].Body, before[Small].Body) {
+	if better, added := withBrotli(broken, len(body)); added || codings(better) != "* gzip" {
 		t.Error("half of a body is a form in brotli")
+	}
+	saved := append(Variants(body), cache.Variant{Coding: "zstd", Body: []byte("made by an earlier version"), ETag: []byte(`"1-zstd"`)})
+	if better, added := withBrotli(saved, len(body)); !added || codings(better) != "* gzip br" || codings(saved) != "* gzip zstd" {
+		t.Errorf("%q of %q: brotli replaces zstd", codings(better), codings(saved))
 	}
 	if intact := Variants(body); !bytes.Equal(plain(intact, len(body)), body) {
 		t.Error("another body")
@@ -138,7 +141,7 @@ func TestMemoClear(t *testing.T) {
 func TestShrinkerLimits(t *testing.T) {
 	shrinker := Shrinker(&memfile.Memory{})
 	body := proxytest.List(LargeBody + 1)[:LargeBody+1]
-	made := Variants(body)
+	made := OfFile(body, true)
 	best := slices.Clone(made)
 	best[Small].ETag = tagOf(made, bestSuffix)
 	for name, tt := range map[string]struct {

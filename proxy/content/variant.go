@@ -5,7 +5,7 @@ package content
 import (
 	"bytes"
 	"fmt"
-	"sync"
+	"slices"
 
 	"github.com/cespare/xxhash/v2"
 
@@ -26,12 +26,12 @@ const (
 	FileFrom = 256 << 10
 )
 
-// Indexes into an entry's variants. The second and the third exist if the first has no
-// body of its own.
+// Indexes into an entry's variants. The second exists if the first has no body of its own,
+// the third if the body is no LargeBody or was recoded.
 const (
 	Identity = 0
 	Gzip     = 1
-	Small    = 2 // in zstd or brotli
+	Small    = 2 // in brotli; in zstd if an earlier version of the program has saved it
 )
 
 // Variants returns the forms in which a body is kept: plain if it is small, otherwise
@@ -47,15 +47,12 @@ func Variants(body []byte) []cache.Variant {
 		return made
 	}
 	made = append(made, variant("gzip", "-gzip"))
-	second, compressSecond := variant("br", "-br"), brotliOf
-	if len(body) > LargeBody {
-		second, compressSecond = variant("zstd", "-zstd"), zstdOf
+	made[Gzip].Body = gzipOf(body)
+	if len(body) <= LargeBody {
+		made = append(made, variant("br", "-br"))
+		made[Small].Body = brotliOf(body)
 	}
-	var both sync.WaitGroup
-	both.Go(func() { second.Body = compressSecond(body) })
-	made[Gzip].Body = compress(&gzipWriters, body)
-	both.Wait()
-	return append(made, second)
+	return made
 }
 
 // OfFile returns the forms in which a file of the site is kept: for site.Options.
@@ -64,8 +61,7 @@ func OfFile(body []byte, compress bool) []cache.Variant {
 	if !compress {
 		return []cache.Variant{{Body: body, ETag: fmt.Appendf(nil, `"%016x"`, xxhash.Sum64(body))}}
 	}
-	made := Variants(body)
-	addBrotli(made, len(body))
+	made, _ := withBrotli(Variants(body), len(body))
 	return made
 }
 
@@ -75,8 +71,7 @@ func OfFile(body []byte, compress bool) []cache.Variant {
 // The caller releases the variants, and holds the entry meanwhile.
 func Recoder(memory *memfile.Memory) func(*cache.Entry) []cache.Variant {
 	return func(e *cache.Entry) []cache.Variant {
-		better := append([]cache.Variant(nil), e.Variants...)
-		brotli := addBrotli(better, e.Size)
+		better, brotli := withBrotli(e.Variants, e.Size)
 		for i := range better {
 			better[i].Hold() // can't fail while the caller holds the entry
 		}
@@ -106,7 +101,7 @@ func Shrinker(memory *memfile.Memory) cache.Shrink {
 			if best == nil || len(best) >= e.Variants[Small].Len() {
 				return nil
 			}
-			better := append([]cache.Variant(nil), e.Variants...)
+			better := slices.Clone(e.Variants)
 			better[Small] = cache.Variant{Coding: "br", Body: best, ETag: tagOf(e.Variants, bestSuffix)}
 			for i := range better {
 				better[i].Hold() // can't fail while the caller holds the entry
@@ -156,19 +151,20 @@ func plain(variants []cache.Variant, size int) []byte {
 	return body.Bytes()
 }
 
-// addBrotli replaces zstd by brotli, and reports whether it did. Clients that take one
-// take the other, and a third form would need a third of the cache's room. The caller
-// holds the variants of a body of size bytes.
-func addBrotli(variants []cache.Variant, size int) bool {
-	if size <= LargeBody || variants[Small].Coding == "br" {
-		return false
+// withBrotli returns a copy of variants with brotli, and reports whether brotli is new.
+// Brotli replaces zstd: clients that take one take the other, and a further form would need
+// a third of the cache's room. The caller holds the variants of a body of size bytes.
+func withBrotli(variants []cache.Variant, size int) (better []cache.Variant, added bool) {
+	better = slices.Clone(variants)
+	if size <= LargeBody || len(variants) > Small && variants[Small].Coding == "br" {
+		return better, false
 	}
 	body := plain(variants, size)
 	if body == nil {
-		return false // not reached
+		return better, false // not reached
 	}
-	variants[Small] = cache.Variant{Coding: "br", Body: brotliOf(body), ETag: tagOf(variants, []byte(`-br"`))}
-	return true
+	small := cache.Variant{Coding: "br", Body: brotliOf(body), ETag: tagOf(variants, []byte(`-br"`))}
+	return append(better[:Small], small), true
 }
 
 // addFiles moves large bodies from the heap to memory files, and reports whether it
