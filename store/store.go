@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql/driver"
 	"strings"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/pool"
@@ -188,7 +189,11 @@ func (s *Store) WithSeries(ctx context.Context) context.Context { return s.pool.
 // Generation reads the state of all calculations and the stamps of all tables with two
 // small queries, which take precedence over the reads of answers.
 func (s *Store) Generation(ctx context.Context) (*Generation, error) {
-	return pool.Poll(ctx, s.pool, "read the generation", readGeneration)
+	g, err := pool.Poll(ctx, s.pool, "read the generation", readGeneration)
+	if err == nil {
+		s.totals.See(g.Stamps(), time.Now())
+	}
+	return g, err
 }
 
 // readGeneration reads the stamps first: a change that commits between the two reads

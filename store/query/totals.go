@@ -9,17 +9,19 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/store/jsontext"
+	"github.com/lewistv/xcri-proxy/store/scope"
 )
 
 // Totals caches the number of rows that match a question, so that another page of it does
 // not count them again. A total holds for one generation of the question's scope and one
 // stamp of its tables: the server's time of their last change, in whole seconds. A total
 // counted within settle of a change is therefore not kept, nor is the total of a read
-// that began before the stamp was first seen: it may not see the change. The zero Totals
-// is ready; a nil Totals caches nothing. It is safe for concurrent use.
+// that began before the stamp was first seen, by a read or a poll: it may not see the
+// change. The zero Totals is ready; a nil Totals caches nothing. It is safe for concurrent
+// use.
 type Totals struct {
 	mu    sync.Mutex
-	seen  map[string]sight // by table, as listed
+	seen  map[string]sight // by table
 	pages map[[sha256.Size]byte]int64
 	noted any
 }
@@ -49,52 +51,62 @@ type Stamp struct {
 // of the data: a change after that read then shows in the stamp. TRUNCATE changes no
 // time, but leaves a table that the statistics call empty. Source: MariaDB 10.11.
 func (r *Read) Changed(tables []string) (s Stamp, err error) {
-	var text strings.Builder
-	known, quiet, began := true, true, r.State.Began
+	stamps, texts, quiet, began := map[string]scope.Stamp{}, map[string]string{}, true, r.State.Began
 	if began.IsZero() {
 		began = time.Now()
 	}
+	err = r.Rows("SELECT table_name, UNIX_TIMESTAMP(create_time), UNIX_TIMESTAMP(update_time), COALESCE(table_rows = 0, 0),"+
+		" COALESCE(update_time < NOW() - INTERVAL "+fmt.Sprint(settle)+" SECOND, 0)"+
+		" FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name IN ('"+strings.Join(tables, "', '")+"')",
+		nil, func(row []driver.Value) error {
+			table, created, updated, empty := jsontext.AsText(row[0]), jsontext.AsText(row[1]), jsontext.AsText(row[2]), jsontext.AsInt(row[3])
+			stamps[table] = scope.Stamp{Created: created, Updated: updated, Empty: empty != 0}
+			texts[table] = fmt.Sprintf("%s=%s/%s/%d ", table, updated, created, empty)
+			quiet = quiet && jsontext.AsInt(row[4]) == 1
+			return nil
+		})
+	if err != nil {
+		return Stamp{}, err
+	}
+	seen := r.State.Totals.See(stamps, time.Now())
 	for _, table := range tables {
-		found, err := r.One("SELECT update_time, update_time < NOW() - INTERVAL "+fmt.Sprint(settle)+" SECOND, create_time, COALESCE(table_rows = 0, 0)"+
-			" FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = ?", []any{table},
-			func(row []driver.Value) {
-				known = known && row[0] != nil
-				quiet = quiet && jsontext.AsInt(row[1]) == 1
-				fmt.Fprintf(&text, "%s=%s/%s/%d ", table, jsontext.AsText(row[0]), jsontext.AsText(row[2]), jsontext.AsInt(row[3]))
-			})
-		if err != nil {
-			return Stamp{}, err
+		if !stamps[table].Known() {
+			return Stamp{}, nil
 		}
-		known = known && found
+		s.Text += texts[table]
 	}
-	if !known {
-		return Stamp{}, nil
-	}
-	first := r.State.Totals.see(strings.Join(tables, " "), text.String(), time.Now())
-	return Stamp{text.String(), quiet && first.Before(began)}, nil
+	s.Quiet = quiet && seen.Before(began)
+	return s, nil
 }
 
-// sight is a stamp and when a read first found it.
+// sight is a stamp of a table and when it was first found.
 type sight struct {
-	text  string
+	scope.Stamp
 	first time.Time
 }
 
-// see returns when a read first found the stamp that tables have now.
-func (t *Totals) see(tables, text string, now time.Time) (first time.Time) {
+// See records the stamps that tables have now, and returns when the last of them to change
+// was first found.
+func (t *Totals) See(stamps map[string]scope.Stamp, now time.Time) (first time.Time) {
 	if t == nil {
 		return now
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	if s := t.seen[tables]; s.text == text {
-		return s.first
-	}
 	if t.seen == nil {
 		t.seen = map[string]sight{}
 	}
-	t.seen[tables] = sight{text, now}
-	return now
+	for table, stamp := range stamps {
+		s, ok := t.seen[table]
+		if !ok || !s.Same(stamp) {
+			s = sight{stamp, now}
+			t.seen[table] = s
+		}
+		if s.first.After(first) {
+			first = s.first
+		}
+	}
+	return first
 }
 
 // total counts the rows of a SELECT, or returns the cached number.

@@ -4,6 +4,9 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/store/scope"
 )
 
 // TestKeysOfTotals: each statement has a key of its own, with any arguments.
@@ -40,5 +43,35 @@ func TestTotalsAreBounded(t *testing.T) {
 	}
 	if _, ok := totals.get(key(2*maxTotals - 1)); ok {
 		t.Error("the oldest total is still there")
+	}
+}
+
+// TestSee: a stamp is first seen when it replaces another stamp of its table, and tables
+// are as old as the last of them to change.
+func TestSee(t *testing.T) {
+	at := func(seconds int64) time.Time { return time.Unix(seconds, 0) }
+	stamps := func(athletes, teams string) map[string]scope.Stamp {
+		return map[string]scope.Stamp{"athletes": {Updated: athletes}, "teams": {Updated: teams}}
+	}
+	var totals Totals
+	for i, tt := range []struct {
+		stamps    map[string]scope.Stamp
+		now, want int64
+	}{
+		{stamps("a", "a"), 1, 1},
+		{stamps("a", "a"), 2, 1},
+		{stamps("a", "b"), 3, 3},
+		{map[string]scope.Stamp{"athletes": {Updated: "a", Recent: true}}, 4, 1},
+		{stamps("b", "b"), 5, 5},
+		{stamps("a", "b"), 6, 6},
+		{map[string]scope.Stamp{"teams": {Updated: "b"}}, 7, 3},
+	} {
+		if got := totals.See(tt.stamps, at(tt.now)); !got.Equal(at(tt.want)) {
+			t.Errorf("%d: first seen at %d, want %d", i, got.Unix(), tt.want)
+		}
+	}
+	var none *Totals
+	if got := none.See(stamps("a", "a"), at(8)); !got.Equal(at(8)) {
+		t.Errorf("without Totals: %v", got)
 	}
 }

@@ -184,6 +184,41 @@ func TestTotalOfAnOldRead(t *testing.T) {
 	}
 }
 
+// TestTotalAfterAPoll: the first page of a question after a poll counts its total for all
+// pages, unless its read began before the poll.
+func TestTotalAfterAPoll(t *testing.T) {
+	t.Parallel()
+	opts := options(t)
+	var db *sql.DB
+	opts.Name, db = scratch.Sample(t)
+	s := open(t, opts)
+	scratch.Execute(t, db, "UPDATE "+readapi.AthleteTable+" SET races_count = races_count + 1")
+	scratch.Execute(t, db, "UPDATE "+readapi.TeamTable+" SET team_rank = team_rank + 1")
+	settled(t, db)
+	ask := func(gender, offset string, age time.Duration) (counts int) {
+		t.Helper()
+		q := counting(scratch.Query(t, "/athletes/", texts{"season_year": "2025", "division": "2030", "gender": gender, "limit": "3", "offset": offset}), &counts)
+		answer := q.Endpoint.Answer
+		q.Endpoint.Answer = func(r *readapi.Read) error {
+			r.State.Began = r.State.Began.Add(-age)
+			return answer(r)
+		}
+		if _, err := s.Run(t.Context(), q); err != nil {
+			t.Fatal(err)
+		}
+		return counts
+	}
+	if _, err := s.Generation(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if first, second := ask("M", "0", time.Hour), ask("M", "3", 0); first != 1 || second != 1 {
+		t.Errorf("a read from before the poll: %d and %d counts", first, second)
+	}
+	if first, second := ask("F", "0", 0), ask("F", "3", 0); first != 1 || second != 0 {
+		t.Errorf("a read after the poll: %d and %d counts", first, second)
+	}
+}
+
 // TestSnapshotTotals: a Store with cached counts gives the same answers as a new
 // Store, and counts no unchanged snapshot again.
 func TestSnapshotTotals(t *testing.T) {
@@ -327,7 +362,7 @@ func TestTotalsFail(t *testing.T) {
 func TestTotalWithoutStamps(t *testing.T) {
 	t.Parallel()
 	s := open(t, options(t))
-	for name, stamp := range map[string][][]driver.Value{"no row": nil, "no time": {{nil, nil, nil, nil}}} {
+	for name, stamp := range map[string][][]driver.Value{"no row": nil, "no time": {{readapi.TeamTable, nil, nil, nil, nil}}} {
 		counts := 0
 		q := counting(scratch.Query(t, "/teams/", texts{"season_year": "2025", "limit": "1"}), &counts)
 		answer := q.Endpoint.Answer
