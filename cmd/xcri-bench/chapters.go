@@ -6,6 +6,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/lab"
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/rows/ahead"
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/rows/alone"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/rows/answers"
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/rows/beside"
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/rows/fleet"
 )
@@ -19,7 +20,8 @@ var chapters = []struct {
 	{"hits", measures{beside.Hits}},
 	{"304", measures{beside.NotModified}},
 	{"cold", measures{alone.Cold, alone.Encoding}},
-	{"pages", measures{alone.Pages}},
+	{"pages", measures{alone.Pages, answers.Snapshots}},
+	{"bytes", measures{answers.Bytes}},
 	{"warm", measures{alone.Warm}},
 	{"memory", measures{alone.StandardMemory, alone.RoomyMemory}},
 	{"day", measures{alone.Day}},

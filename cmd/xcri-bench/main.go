@@ -21,6 +21,7 @@ import (
 	"slices"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/lab"
 	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/machine"
@@ -91,12 +92,14 @@ func run(ctx context.Context, s settings) error {
 			continue
 		}
 		report.Progress("%s ...", c.name)
+		begunAt := time.Now()
 		// A measurement that fails does not discard the other figures.
 		for _, measure := range c.rows {
 			if err := measure(ctx, l); err != nil {
 				failed = errors.Join(failed, fmt.Errorf("%s: %w", c.name, err))
 			}
 		}
+		report.Progress("%s took %v", c.name, time.Since(begunAt).Round(time.Second))
 		if ctx.Err() != nil {
 			return failed
 		}

@@ -55,11 +55,11 @@ cmd/internal/tail: cache cmd/internal/adminclient cmd/internal/console cmd/inter
 cmd/internal/top: cmd/internal/adminclient cmd/internal/console proxy/admin/api
 cmd/internal/verify: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
 cmd/internal/warm: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
-cmd/xcri-bench: cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rows/ahead cmd/xcri-bench/internal/rows/alone cmd/xcri-bench/internal/rows/beside cmd/xcri-bench/internal/rows/fleet
+cmd/xcri-bench: cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rows/ahead cmd/xcri-bench/internal/rows/alone cmd/xcri-bench/internal/rows/answers cmd/xcri-bench/internal/rows/beside cmd/xcri-bench/internal/rows/fleet
 cmd/xcri-bench/bare:
 cmd/xcri-bench/internal/ask:
 cmd/xcri-bench/internal/herd: cmd/xcri-bench/internal/ask
-cmd/xcri-bench/internal/lab: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds store/storetest store/storetest/mariadb
+cmd/xcri-bench/internal/lab: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds store/storetest store/storetest/importer store/storetest/mariadb
 cmd/xcri-bench/internal/level: cmd/xcri-bench/internal/machine
 cmd/xcri-bench/internal/machine:
 cmd/xcri-bench/internal/neighbours: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/machine
@@ -67,6 +67,7 @@ cmd/xcri-bench/internal/report: cmd/xcri-bench/internal/stats
 cmd/xcri-bench/internal/rounds: cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/report cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk
 cmd/xcri-bench/internal/rows/ahead: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/report cmd/xcri-bench/internal/stats store/storetest/importer
 cmd/xcri-bench/internal/rows/alone: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/herd cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk store/storetest/importer
+cmd/xcri-bench/internal/rows/answers: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/report cmd/xcri-bench/internal/stats store/storetest/importer
 cmd/xcri-bench/internal/rows/beside: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk
 cmd/xcri-bench/internal/rows/fleet: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/herd cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/level cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk store/storetest/importer
 cmd/xcri-bench/internal/stats:

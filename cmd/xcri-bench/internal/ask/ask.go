@@ -98,7 +98,10 @@ type Stats struct {
 	Cache struct {
 		Bytes, Budget, Entries, Fills int64
 	}
-	Memory     struct{ RSS, Limit int64 }
+	Memory struct {
+		RSS, Limit, Heap int64
+		FileBytes        int64 `json:"file_bytes"`
+	}
 	Generation struct {
 		Warm struct {
 			Looked     int64

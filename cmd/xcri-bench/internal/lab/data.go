@@ -5,8 +5,66 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/ask"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/machine"
+	"github.com/lewistv/xcri-proxy/store/storetest/importer"
 )
+
+// Import imports scopes, one after the other. AwaitPublish waits for the last of them.
+func (l *Lab) Import(ctx context.Context, scopes ...importer.Scope) error {
+	for _, s := range scopes {
+		l.version++
+		if err := importer.Import(ctx, l.Root, s, l.version, importer.Options{}); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// AwaitPublish polls until the last import is published.
+func (l *Lab) AwaitPublish(ctx context.Context) error {
+	want := importer.At(l.version).Format("2006-01-02T15:04:05")
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		s, err := ask.ReadStats(ctx)
+		warm := s.Generation.Warm
+		switch {
+		case err != nil:
+			return err
+		case warm.Calculated == want && !warm.Warming && warm.Failed > 0:
+			return fmt.Errorf("version %d is published without %d answers", l.version, warm.Failed)
+		case warm.Calculated == want && !warm.Warming:
+			return nil
+		}
+	}
+	return fmt.Errorf("version %d is not published", l.version)
+}
+
+// DatabaseLoad returns the share of a core that the database uses during a time.
+func (l *Lab) DatabaseLoad(ctx context.Context, during time.Duration) (float64, error) {
+	var file string
+	if err := l.Root.QueryRowContext(ctx, "SELECT @@pid_file").Scan(&file); err != nil {
+		return 0, err
+	}
+	text, err := os.ReadFile(file)
+	if err != nil {
+		return 0, err
+	}
+	pid, err := strconv.Atoi(strings.TrimSpace(string(text)))
+	if err != nil {
+		return 0, fmt.Errorf("%s: %w", file, err)
+	}
+	before, err := machine.UsedBy(pid)
+	if err != nil {
+		return 0, err
+	}
+	time.Sleep(during)
+	after, err := machine.UsedBy(pid)
+	return after.Minus(before).Busy.Seconds() / during.Seconds(), err
+}
 
 // Connections returns the peak of concurrent connections since FLUSH STATUS, without
 // this program's own connection.

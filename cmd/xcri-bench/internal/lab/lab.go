@@ -39,6 +39,7 @@ type Lab struct {
 	data    string // folder of the generated data; empty means to generate it anew
 	db      *mariadb.Server
 	undoTCP func() error
+	version int // of the last import
 }
 
 // Options configure a lab.

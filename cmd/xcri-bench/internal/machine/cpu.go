@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 	"time"
 )
 
@@ -127,7 +128,12 @@ func below(root int, all []process) (found []process) {
 
 // CPU returns the processor time that the service has used.
 func (s *Service) CPU() (sum Used, err error) {
-	processes, err := family(s.cmd.Process.Pid)
+	return UsedBy(s.cmd.Process.Pid)
+}
+
+// UsedBy returns the processor time that a process and its descendants have used.
+func UsedBy(pid int) (sum Used, err error) {
+	processes, err := family(pid)
 	for _, p := range processes {
 		sum.Busy += p.Busy
 		sum.User += p.User
@@ -180,7 +186,7 @@ func (s Share) Lost() (float64, error) {
 // Resident returns the current and the peak memory of the service in bytes. Both
 // include its current memory files.
 func (s *Service) Resident() (now, most int64, err error) {
-	files, err := s.files()
+	files, err := s.Files()
 	if err != nil {
 		return 0, 0, err
 	}
@@ -200,8 +206,8 @@ func (s *Service) Resident() (now, most int64, err error) {
 	return now + files, most + files, nil
 }
 
-// files returns the size of the memory files that the service has open.
-func (s *Service) files() (sum int64, err error) {
+// Files returns the memory of the memory files that the service has open.
+func (s *Service) Files() (sum int64, err error) {
 	open, err := filepath.Glob(fmt.Sprintf("/proc/%d/fd/*", s.cmd.Process.Pid))
 	if err != nil {
 		return 0, err
@@ -211,8 +217,9 @@ func (s *Service) files() (sum int64, err error) {
 		if !strings.HasPrefix(name, "/memfd:") {
 			continue
 		}
-		if info, err := os.Stat(fd); err == nil {
-			sum += info.Size()
+		var info syscall.Stat_t
+		if err := syscall.Stat(fd, &info); err == nil {
+			sum += 512 * info.Blocks // whole pages
 		}
 	}
 	return sum, nil

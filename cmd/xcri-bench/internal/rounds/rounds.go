@@ -81,6 +81,14 @@ type Plan struct {
 	Short bool // fewer and shorter rounds
 }
 
+// Length is the length of a measurement without blocks that takes a time in a whole run.
+func (p Plan) Length(whole time.Duration) time.Duration {
+	if p.Short {
+		return whole / 12
+	}
+	return whole
+}
+
 // Repeats is the number of measurements without blocks.
 func (p Plan) Repeats() int {
 	if p.Short {

@@ -6,6 +6,14 @@ import (
 	"slices"
 )
 
+// Sum returns the sum of numbers.
+func Sum(of []float64) (sum float64) {
+	for _, v := range of {
+		sum += v
+	}
+	return sum
+}
+
 // Median returns the middle value, or the mean of the two middle values. It returns 0
 // for an empty list.
 func Median(of []float64) float64 {

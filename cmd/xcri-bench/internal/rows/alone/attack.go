@@ -29,10 +29,7 @@ const (
 // before is answered, beside 20 ordinary visitors with hot and cold pages: first from
 // as many addresses as there are searches, then from one address.
 func Attack(ctx context.Context, l *lab.Lab) error {
-	length := time.Minute
-	if l.Short {
-		length = 10 * time.Second
-	}
+	length := l.Length(time.Minute)
 	for _, from := range []struct {
 		what    string
 		address func(n int64) string

@@ -68,10 +68,7 @@ func memoryDuring(ctx context.Context, l *lab.Lab, what string, load func(ctx co
 // Recoding measures the memory while eight clients request the largest list under ever
 // new keys: each answer is compressed in the background after it was sent.
 func Recoding(ctx context.Context, l *lab.Lab) error {
-	length := time.Minute
-	if l.Short {
-		length = 10 * time.Second
-	}
+	length := l.Length(time.Minute)
 	return memoryDuring(ctx, l, "8 clients with ever new keys of the largest list", func(ctx context.Context) (string, error) {
 		ctx, end := context.WithTimeout(ctx, length)
 		defer end()

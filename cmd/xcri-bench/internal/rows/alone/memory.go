@@ -67,10 +67,7 @@ func underLoad(ctx context.Context, l *lab.Lab, s *machine.Service, targets []st
 	if err != nil {
 		return 0, err
 	}
-	length := time.Minute
-	if l.Short {
-		length = 10 * time.Second
-	}
+	length := l.Length(time.Minute)
 	ended := make(chan error, 1)
 	go func() {
 		done, err := wrk.Run(ctx, wrk.Load{URL: "http://" + ask.ProxyAddr, Headers: []string{ask.AsGzip}, Connections: 200, Length: length, Script: script})
@@ -125,6 +122,12 @@ func RoomyMemory(ctx context.Context, l *lab.Lab) error {
 		return err
 	}
 	held := int64(len(targets)) - (after.Cache.Fills - before.Cache.Fills)
+	files, err := p.Files()
+	if err != nil {
+		return err
+	}
+	l.Reports.Add(report.Row{Name: "bodies from 256 KB with them, which exist once, in memory files: to the bytes that cache and stats count", Most: true, Bound: 1,
+		Ours: report.Megabytes(float64(files)), Other: report.Megabytes(float64(after.Memory.FileBytes)), Value: float64(files) / float64(after.Memory.FileBytes)})
 	l.Reports.Add(
 		report.Row{Name: "every list of all 13 snapshots and the live lists, held (CACHE_BYTES=" + roomyCache + ")", Bound: float64(len(targets)), Unit: "lists",
 			Ours: report.Megabytes(float64(after.Cache.Bytes)), Value: float64(held)},

@@ -25,10 +25,7 @@ func Plain(ctx context.Context, l *lab.Lab) error {
 		return err
 	}
 	defer p.Stop()
-	length := 30 * time.Second
-	if l.Short {
-		length = 10 * time.Second
-	}
+	length := l.Length(30 * time.Second)
 	during, end := context.WithTimeout(ctx, length)
 	defer end()
 	var all sync.WaitGroup
