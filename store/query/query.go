@@ -60,10 +60,16 @@ const deep = 10000
 
 // Where returns the conditions of all parameters and the values to bind.
 func (q Query) Where() (condition string, args []any) {
+	return q.conditions(func(*param.Param) bool { return true })
+}
+
+// conditions returns the conditions of some parameters, and the values to bind.
+func (q Query) conditions(of func(*param.Param) bool) (condition string, args []any) {
 	var parts []string
 	for i := range q.Params {
 		p, arg := &q.Params[i], q.Args[i]
 		switch {
+		case !of(p):
 		case !arg.Given && p.Absent != "":
 			parts = append(parts, p.Absent)
 		case arg.Given && p.Where != "":
