@@ -15,11 +15,6 @@
 // served while one background fill refreshes it. While the origin is down, entries are
 // served as they are.
 //
-// The error of a fill is not kept: the next request for the key begins another fill. An
-// outage, which would fail all fills, ends this for all keys; any other error may concern a
-// single read, and a later request, which has its own deadline, must not fail because of it.
-// The turns and the shares of clients bound the reads of a key that fails again and again.
-//
 // With Options.Shared, a missing answer is first looked up in a level that several caches
 // share: memory, then the flight that all requests for the key join, then the shared level,
 // then the origin. The level decides which of the caches fills; the others wait for the

@@ -2,6 +2,11 @@
 // waits for its turn, has a deadline, and ends early with the era of the origin that it
 // began in, with the last request that waits for it, or with Close. A panic in it
 // becomes an error.
+//
+// The error of a fill is not kept: the next request for the key begins another fill. An
+// outage, which would fail all fills, ends this for all keys; any other error may concern a
+// single read, and a later request, which has its own deadline, must not fail because of it.
+// The turns and the shares of clients bound the reads of a key that fails again and again.
 package fill
 
 import (
