@@ -23,8 +23,10 @@ type stub struct {
 	fails map[string]error         // by operation
 	takes map[string]time.Duration // by operation, unless its context ends before
 
-	silent   bool // Listen does not confirm
-	claim    Claim
+	silent   bool          // Listen does not confirm
+	lasts    time.Duration // of Listen; zero means until its context ends
+	closes   bool          // Listen ends without an error
+	claims   []Claim       // one after the other
 	head     []byte
 	at       Position
 	events   []Event
@@ -33,6 +35,7 @@ type stub struct {
 	appended [][]byte
 	members  map[string][]byte
 	put      []byte
+	keep     time.Duration // of the value
 }
 
 var errStub = errors.New("the stub fails")
@@ -68,20 +71,37 @@ func (e *stub) Listen(ctx context.Context, ready func(), _ func(Message)) error 
 	if !e.silent {
 		ready()
 	}
-	<-ctx.Done()
-	return nil
+	if e.closes {
+		return nil
+	}
+	var lost <-chan time.Time
+	e.mu.Lock()
+	if e.lasts > 0 {
+		lost = time.After(e.lasts)
+	}
+	e.mu.Unlock()
+	select {
+	case <-ctx.Done():
+		return nil
+	case <-lost:
+		return errStub
+	}
 }
 func (e *stub) Ping(ctx context.Context) error { return e.do(ctx, "ping") }
 func (e *stub) Claim(ctx context.Context, _, _ string, _ time.Duration, _ bool) (Claim, error) {
-	return e.claim, e.do(ctx, "claim")
+	var c Claim
+	if len(e.claims) > 0 {
+		c, e.claims = e.claims[0], e.claims[1:]
+	}
+	return c, e.do(ctx, "claim")
 }
 
 func (e *stub) Extend(ctx context.Context, _, _ string, _ time.Duration) error {
 	return e.do(ctx, "extend")
 }
 
-func (e *stub) Put(ctx context.Context, _, _ string, value []byte, _ time.Duration) error {
-	e.put = value
+func (e *stub) Put(ctx context.Context, _, _ string, value []byte, keep time.Duration) error {
+	e.put, e.keep = value, keep
 	return e.do(ctx, "put")
 }
 func (e *stub) Release(ctx context.Context, _, _ string) error { return e.do(ctx, "release") }
