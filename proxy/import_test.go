@@ -20,6 +20,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
+	"github.com/lewistv/xcri-proxy/proxy/pages"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest"
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
@@ -108,7 +109,7 @@ var live = func() (all []importer.Scope) {
 
 // warmTargets returns the site's lists for a scope.
 func warmTargets(s importer.Scope) []string {
-	return generation.Lists(store.Scope{Season: fmt.Sprint(s.Season), Division: fmt.Sprint(s.Division), Gender: s.Gender})
+	return pages.Lists(store.Scope{Season: fmt.Sprint(s.Season), Division: fmt.Sprint(s.Division), Gender: s.Gender})
 }
 
 // coldTargets returns pages outside the warm set, of one scope and of several. The
@@ -612,7 +613,7 @@ func checkHeld(t *testing.T, p *Proxy, entries map[string]*cache.Entry, changed 
 // everyTarget returns warm and cold targets, and targets of snapshots.
 func everyTarget(t *testing.T, db *sql.DB) []string {
 	t.Helper()
-	targets := slices.Concat(datedTargets, coldTargets(t, db), generation.DefaultPages()[:3])
+	targets := slices.Concat(datedTargets, coldTargets(t, db), pages.Default()[:3])
 	for _, s := range live {
 		targets = append(targets, warmTargets(s)...)
 	}
@@ -736,7 +737,7 @@ func TestNewSnapshot(t *testing.T) {
 	}
 	await(t, "published", func() bool { return publishedVersion(p) == 1 })
 	for _, s := range live {
-		for _, target := range generation.Lists(store.Scope{Checkpoint: "2025-10-27", Division: fmt.Sprint(s.Division), Gender: s.Gender}) {
+		for _, target := range pages.Lists(store.Scope{Checkpoint: "2025-10-27", Division: fmt.Sprint(s.Division), Gender: s.Gender}) {
 			if a := get(t, base, target); a.status != 200 || a.outcome() != "hit" || !strings.Contains(a.body, `"results":[{"rank":1,`) {
 				t.Errorf("%s: %d %s %.200s", target, a.status, a.outcome(), a.body)
 			}

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
+	"github.com/lewistv/xcri-proxy/proxy/pages"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
@@ -106,7 +107,7 @@ func startOn(t *testing.T, srv *mariadb.Server, poll time.Duration) (p *Proxy, b
 	for _, s := range live {
 		warm = append(warm, warmTargets(s)...)
 	}
-	return p, base, append(warm, generation.DefaultPages()[:3]...)
+	return p, base, append(warm, pages.Default()[:3]...)
 }
 
 // TestOutage: while the database is killed or hangs, every request of the warm set is

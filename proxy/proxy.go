@@ -260,7 +260,7 @@ func (p *Proxy) cacheOptions() cache.Options {
 	o := p.opts.Cache
 	o.Fill, o.FillsWhileDown, o.IsDown, o.Outage = p.fill, p.origins.FillsWhileDown, isDown, p.outage
 	if p.fleet != nil {
-		o.Shared = p.fleet
+		o.Shared, o.Strict = p.fleet, p.strict
 	}
 	o.Check, o.Absent, o.Recode = content.Check, content.Absent, content.Recoder(p.opts.Memory)
 	if idle := o.Shrink.Idle; idle != nil {
@@ -276,7 +276,7 @@ func (p *Proxy) generationOptions() generation.Options {
 	o := p.opts.Generations
 	o.Store, o.Cache, o.Outage, o.Routes = p.opts.Origin, p.cache, p.outage, p.router
 	if p.fleet != nil {
-		o.Ready = p.fleet.Ready
+		o.Ready, o.Rounds = p.fleet.Ready, p.fleet.Rounds()
 		o.Changes.OnUnstamped = func(table string) { go p.fleet.TableChanged(table) }
 	}
 	o.Paused, o.OnPublish, o.Logger = p.maintenance.On, p.published(o.OnPublish), p.opts.Logger

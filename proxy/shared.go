@@ -30,6 +30,7 @@ func (p *Proxy) newFleet() *fleet.Fleet {
 	o.Info = func() fleet.Info { return p.admin.Member(p.opts.Fleet.Name) }
 	o.Apply, o.Forget = func(a fleet.Action) { p.admin.Apply(a) }, func() { p.admin.Forget() }
 	o.Warm, o.Fresh = func() []string { return p.generations.WarmSet() }, p.freshEntry
+	o.Hold, o.Wake = func(text []byte) bool { return p.generations.Hold(text) }, p.wake
 	return fleet.New(o)
 }
 
@@ -58,3 +59,7 @@ func (p *Proxy) freshEntry(key string) *cache.Entry {
 	}
 	return nil
 }
+
+// strict reports whether clients may be moved to other members, which publish each generation
+// at the same time. A generation that is held back is published at an unknown time.
+func (p *Proxy) strict() bool { return p.fleet.Others() && p.generations.Status().Held == "" }

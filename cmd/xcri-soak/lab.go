@@ -19,7 +19,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cmd/xcri-soak/internal/people"
-	"github.com/lewistv/xcri-proxy/proxy/generation"
+	"github.com/lewistv/xcri-proxy/proxy/pages"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest"
@@ -186,11 +186,11 @@ func targets(n int) (all []string, err error) {
 
 // warmTargets returns the targets of the site, of the sample data.
 func warmTargets() []string {
-	all := generation.DefaultPages()
+	all := pages.Default()
 	for _, division := range []string{"2030", "2032", "19781"} {
 		for _, gender := range []string{"M", "F"} {
 			for _, checkpoint := range []string{store.Live, "2025-10-20"} {
-				all = append(all, generation.Lists(store.Scope{Season: "2025", Division: division, Gender: gender, Checkpoint: checkpoint})...)
+				all = append(all, pages.Lists(store.Scope{Season: "2025", Division: division, Gender: gender, Checkpoint: checkpoint})...)
 			}
 		}
 	}

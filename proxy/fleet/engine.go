@@ -1,95 +1,25 @@
 package fleet
 
-import (
-	"context"
-	"errors"
-	"time"
+import "github.com/lewistv/xcri-proxy/proxy/fleet/engine"
+
+// The server that the members share. See package engine.
+type (
+	Engine   = engine.Engine
+	Claim    = engine.Claim
+	Kind     = engine.Kind
+	Message  = engine.Message
+	Position = engine.Position
+	Event    = engine.Event
 )
-
-// Engine is the server that the members share, such as a Redis, with the operations that
-// the fleet needs of it. Each operation is atomic. It is safe for concurrent use.
-type Engine interface {
-	// Listen connects, calls ready once, and then receive for each published message, in any
-	// order. It returns an error once the connection is lost, and nil once ctx ends.
-	Listen(ctx context.Context, ready func(), receive func(Message)) error
-	// Ping returns nil if the server answers and takes commands.
-	Ping(ctx context.Context) error
-
-	// Claim returns the value of a name. If there is none, or it is unsure and the caller
-	// demands a sure value, Claim takes the lock of the name for the token until the
-	// lease ends, or returns for how long another token has it. In the last case, the next
-	// value or release of the name is published.
-	Claim(ctx context.Context, name, token string, lease time.Duration, sure bool) (Claim, error)
-	// Extend renews the lease of a token that has the lock.
-	Extend(ctx context.Context, name, token string, lease time.Duration) error
-	// Put stores a value for a time, releases the lock if the token has it, and publishes
-	// the name as Filled if a caller of Claim waits for that. The lock is released also if
-	// the value finds no room.
-	Put(ctx context.Context, name, token string, value []byte, ttl time.Duration) error
-	// Release releases the lock if the token has it, and publishes the name like Put.
-	Release(ctx context.Context, name, token string) error
-	// Head returns the first bytes of a value; none if there is no value.
-	Head(ctx context.Context, name string, bytes int) ([]byte, error)
-	// Drop removes a value.
-	Drop(ctx context.Context, name string) error
-
-	// Sync returns the present series and the last event of the log. Without a series or a
-	// log, as at the first start and after a flush, it begins both with the given texts.
-	Sync(ctx context.Context, series string, first []byte) (Position, error)
-	// Append adds an event to the log, publishes Logged, and begins a new series unless
-	// that is empty. It returns the ID of the event. Without a log it does nothing, and
-	// returns an empty ID.
-	Append(ctx context.Context, event []byte, series string) (id string, err error)
-	// Since returns the events of the log after an ID. It returns false, and the events that
-	// are left, if the log does not hold that ID any more, so that events may be missing.
-	Since(ctx context.Context, id string) (events []Event, complete bool, err error)
-
-	// Beat notes that a member is alive, and returns the members that are if the caller
-	// lists them; otherwise nil.
-	Beat(ctx context.Context, member string, info []byte, lasts time.Duration, list bool) (members map[string][]byte, err error)
-
-	// Moved returns the number of bytes that have arrived from the server, and of values
-	// that it has taken.
-	Moved() int64
-
-	// Close ends all connections.
-	Close()
-}
-
-// ErrFull is the error of a value that finds no room in the server. It does not mean that
-// the server is away.
-var ErrFull = errors.New("the shared level is full")
-
-// Claim is the result of Engine.Claim: a value, the lock, or neither.
-type Claim struct {
-	Value   []byte        // nil means none
-	Claimed bool          // the caller has the lock
-	Left    time.Duration // otherwise, the rest of the holder's lease
-}
-
-// Kind is the kind of a Message.
-type Kind string
 
 // The kinds of messages.
 const (
-	Filled Kind = "filled" // a name has a value, or its lock was released
-	Logged Kind = "logged" // the log has another event
+	Filled  = engine.Filled
+	Logged  = engine.Logged
+	Seen    = engine.Seen
+	Decided = engine.Decided
+	Held    = engine.Held
 )
 
-// Message is a message that all members receive.
-type Message struct {
-	Kind Kind
-	Text string
-}
-
-// Position is a position in the log.
-type Position struct {
-	Series string
-	Last   string // ID of the last event; the log is never empty
-}
-
-// Event is an event of the log.
-type Event struct {
-	ID   string
-	Text []byte
-}
+// ErrFull is the error of a value that finds no room in the server.
+var ErrFull = engine.ErrFull

@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/ends"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/patience"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/waits"
@@ -75,6 +76,11 @@ type Options struct {
 	// key that the cache holds as fresh; nil if there is none.
 	Warm  func() []string
 	Fresh func(key string) *cache.Entry
+	// Hold has requests wait for the publish of a generation, which MarshalJSON wrote. It
+	// returns false if this member does not publish it. Wake requests a poll of the database.
+	// Nil does nothing.
+	Hold func(generation []byte) bool
+	Wake func()
 	// Budget bounds the server's silence in an operation that a request waits for; zero
 	// means 50 ms.
 	Budget time.Duration
@@ -111,6 +117,7 @@ type Fleet struct {
 	actions actions
 	members members
 	ends    ends.Ends // of claims
+	rounds  *agree.Rounds
 }
 
 // New returns a Fleet whose link is down until Run connects it.
@@ -124,10 +131,17 @@ func New(opts Options) *Fleet {
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
+	if opts.Hold == nil {
+		opts.Hold = func([]byte) bool { return false }
+	}
+	if opts.Wake == nil {
+		opts.Wake = func() {}
+	}
 	f := &Fleet{opts: opts, id: rand.Text(), waits: waits.New()}
 	f.series.Store(new(""))
 	f.link.logged, f.link.tried = make(chan struct{}, 1), make(chan struct{})
 	f.actions.own = map[string]bool{}
+	f.rounds = f.newRounds()
 	return f
 }
 

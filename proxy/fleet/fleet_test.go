@@ -32,7 +32,11 @@ type member struct {
 	fresh map[string]*cache.Entry
 	info  fleet.Info
 	did   []string // actions of other members, and forget
-	log   bytes.Buffer
+	held  []string // generations for which requests wait
+	woken int
+	// refuses, unless it is nil, keeps the member from holding requests.
+	refuses chan struct{}
+	log     bytes.Buffer
 }
 
 // join returns a member once its link is up.
@@ -64,6 +68,15 @@ func newMember(t *testing.T, s *fleettest.Server) *member {
 		},
 		Apply:  func(a fleet.Action) { m.set(func(m *member) { m.did = append(m.did, a.Kind+string(a.Data)) }) },
 		Forget: func() { m.set(func(m *member) { m.did = append(m.did, "forget") }) },
+		Hold: func(generation []byte) bool {
+			var refuses chan struct{}
+			m.set(func(m *member) { m.held = append(m.held, string(generation)); refuses = m.refuses })
+			if refuses != nil {
+				<-refuses
+			}
+			return true
+		},
+		Wake:   func() { m.set(func(m *member) { m.woken++ }) },
 		Usable: func(s *cache.Saved) bool { return s.Status == 200 },
 		Rank:   func(c *cache.Content) int { return len(c.Variants) },
 		Published: func() cache.Generation {
@@ -107,6 +120,12 @@ func (m *member) again(t *testing.T) {
 	if !m.Stats().Up {
 		t.Fatal("the link is down")
 	}
+}
+
+// wakes returns how often a poll was requested.
+func (m *member) wakes() (n int) {
+	m.set(func(m *member) { n = m.woken })
+	return n
 }
 
 // set changes the state of a member.

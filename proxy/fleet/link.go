@@ -111,6 +111,7 @@ func (f *Fleet) Ready(ctx context.Context) {
 // Run keeps the link up until ctx ends, and offers the warm entries to the level.
 func (f *Fleet) Run(ctx context.Context) {
 	defer f.ends.Close()
+	defer f.leave()
 	pause := f.opts.Pause
 	for ctx.Err() == nil {
 		begun := time.Now()
@@ -157,6 +158,7 @@ func (f *Fleet) session(ctx context.Context) error {
 	f.beat(ctx, s)
 	background.Go(func() { f.offerAll(s) })
 	background.Go(func() { f.guard(s) })
+	background.Go(func() { f.rounds.Run(s.ctx) })
 	f.keep(ctx, s)
 	f.fail(s, nil)
 	return context.Cause(s.ctx)
@@ -181,7 +183,16 @@ func (f *Fleet) begin(ctx context.Context, s *session, ready <-chan struct{}) er
 	if err := f.probe(ctx); err != nil {
 		return err
 	}
-	return f.enter(ctx, s)
+	if err := f.enter(ctx, s); err != nil {
+		return err
+	}
+	return f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) error {
+		d, err := f.opts.Engine.Decision(ctx)
+		if err == nil {
+			f.rounds.Enter(d.Name)
+		}
+		return err
+	})
 }
 
 // probe returns an error if the level takes longer for an answer than a request waits for
@@ -252,5 +263,11 @@ func (f *Fleet) receive(m Message) {
 		case f.link.logged <- struct{}{}:
 		default: // an event waits already
 		}
+	case Seen:
+		f.rounds.Announced(m.Text)
+	case Decided:
+		f.rounds.Decided(m.Text)
+	case Held:
+		f.rounds.AllHold(m.Text)
 	}
 }

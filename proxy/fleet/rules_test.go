@@ -52,17 +52,17 @@ func TestBehind(t *testing.T) {
 	var m members
 	at := func(s int64) time.Time { return time.Unix(s, 0) }
 	update := func(now int64, a, b string) {
-		m.update(map[string][]byte{
+		m.Update(map[string][]byte{
 			"1": []byte(`{"name":"b","calculated_at":"` + b + `"}`), "2": []byte(`{"name":"a","calculated_at":"` + a + `"}`), "3": []byte("garbage"),
 		}, "1", at(now))
 	}
 	check := func(a, b time.Time) {
 		t.Helper()
-		if len(m.all) != 2 || m.all[0].Name != "a" || m.all[1].Name != "b" || m.all[0].Own || !m.all[1].Own || m.all[0].ID != "2" {
-			t.Fatalf("%+v", m.all)
+		if len(m.All()) != 2 || m.All()[0].Name != "a" || m.All()[1].Name != "b" || m.All()[0].Own || !m.All()[1].Own || m.All()[0].ID != "2" {
+			t.Fatalf("%+v", m.All())
 		}
-		if !m.all[0].Behind.Equal(a) || !m.all[1].Behind.Equal(b) {
-			t.Errorf("behind since %v and %v, want %v and %v", m.all[0].Behind, m.all[1].Behind, a, b)
+		if !m.All()[0].Behind.Equal(a) || !m.All()[1].Behind.Equal(b) {
+			t.Errorf("behind since %v and %v, want %v and %v", m.All()[0].Behind, m.All()[1].Behind, a, b)
 		}
 	}
 	never := time.Time{}

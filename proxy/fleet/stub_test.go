@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
 )
 
 // stub is an Engine whose results the test sets. It notes the operations.
@@ -125,8 +126,14 @@ func (e *stub) Since(ctx context.Context, _ string) ([]Event, bool, error) {
 func (e *stub) Beat(ctx context.Context, _ string, _ []byte, _ time.Duration, _ bool) (map[string][]byte, error) {
 	return e.members, e.do(ctx, "beat")
 }
-func (*stub) Moved() int64 { return 0 }
-func (*stub) Close()       {}
+func (*stub) Moved() int64                                           { return 0 }
+func (*stub) Leave(context.Context, string) error                    { return nil }
+func (*stub) Announce(context.Context, string) error                 { return nil }
+func (*stub) Close()                                                 {}
+func (*stub) Decision(context.Context) (d agree.Decision, err error) { return d, nil }
+func (*stub) Vote(context.Context, agree.Vote, time.Duration) (r agree.Result, err error) {
+	return r, nil
+}
 
 type ofAll string
 
@@ -263,7 +270,7 @@ func TestApply(t *testing.T) {
 	if len(f.applied) != 2 || *f.series.Load() != "third" || len(l.own) != 0 {
 		t.Errorf("%q, series %s, own %v", f.applied, *f.series.Load(), l.own)
 	}
-	f.apply(Event{"4-0", []byte("garbage")})
+	f.apply(Event{ID: "4-0", Text: []byte("garbage")})
 	if len(f.applied) != 2 || *f.series.Load() != "third" || l.last != "4-0" {
 		t.Errorf("%q, series %s", f.applied, *f.series.Load())
 	}
@@ -485,8 +492,8 @@ func TestHeartbeat(t *testing.T) {
 	}
 	f.Fleet.members.rest = 0
 	f.fails["beat"] = errStub
-	if f.beat(f.s.ctx, f.s); f.Fleet.members.rest != 0 || len(f.Fleet.members.all) != 2*listed+1 {
-		t.Errorf("after a failure: %d members", len(f.Fleet.members.all))
+	if f.beat(f.s.ctx, f.s); f.Fleet.members.rest != 0 || len(f.Fleet.members.All()) != 2*listed+1 {
+		t.Errorf("after a failure: %d members", len(f.Fleet.members.All()))
 	}
 	f.begin(t)
 	f.fails["beat"] = ErrFull

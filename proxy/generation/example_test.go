@@ -2,17 +2,16 @@ package generation_test
 
 import (
 	"fmt"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-func ExampleLists() {
-	for _, target := range generation.Lists(store.Scope{Season: "2025", Division: "2030", Gender: "M"}) {
-		fmt.Println(target)
-	}
-	// Output:
-	// /athletes/?season_year=2025&division=2030&gender=M&limit=50000
-	// /teams/?season_year=2025&division=2030&gender=M&limit=50000
-	// /team-knockout/?season_year=2025&rank_group_fk=2030&gender_code=M&limit=500
+// A note passes the state of the database to the next run.
+func ExampleNote() {
+	men, _ := store.ParseScope("2025/2030/M/live")
+	text := generation.Note{Published: store.NewGeneration(store.Calculation{Scope: men, At: time.Date(2025, 10, 27, 6, 0, 0, 0, time.UTC)})}.String()
+	fmt.Println(generation.ParseNote(text).Published.Calculated())
+	// Output: 2025-10-27T06:00:00
 }

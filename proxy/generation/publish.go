@@ -4,11 +4,11 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
-	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/proxy/generation/status"
+	"github.com/lewistv/xcri-proxy/proxy/pages"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -30,21 +30,33 @@ func (w *Watcher) publish(ctx context.Context, g generation, t *work) error {
 	keys := w.warmSet(g.Generation, t.keysFor(g.ID()))
 	w.requests.update(func(s *Status) {
 		*s = Status{
-			Polls:    Polls{Looked: s.Looked, Published: s.Published, Warming: true, Generation: g.ID(), Calculated: g.Calculated()},
-			Progress: Progress{Keys: len(keys)},
+			Polls:    status.Polls{Looked: s.Looked, Published: s.Published, Warming: true, Generation: g.ID(), Calculated: g.Calculated()},
+			Progress: status.Progress{Keys: len(keys)},
 		}
 	})
-	w.opts.Ready(ctx)
-	set := w.opts.Cache.Prepare(ctx, g, keys, func(k cache.Warmed) { w.warmed(k, start) })
-	if err := w.obstacle(ctx, g, set); err != nil {
-		return err
+	var set []cache.Warmed
+	late := w.late(g)
+	if !late {
+		w.opts.Ready(ctx)
+		set = w.opts.Cache.Prepare(t.until, g, keys, func(k cache.Warmed) { w.warmed(k, start) })
+		if err := w.obstacle(ctx, g, set); err != nil {
+			return err
+		}
+		if err := w.agree(ctx, g, t); err != nil {
+			return err
+		}
 	}
 	before, _ := w.Published()
 	w.opts.Cache.Publish(g, keys)
+	w.opts.Rounds.Published(g.ID())
 	w.became(before, g.Generation)
 	w.confirm(g.Generation)
 	w.progress.published(g.ID(), set, w.opts.Now())
-	w.requests.published(t, g.ID())
+	if late {
+		w.progress.retryAt = w.opts.Now() // the warm set follows
+	} else {
+		w.requests.published(t, g.ID())
+	}
 	w.opts.OnPublish()
 	w.requests.update(func(s *Status) {
 		s.Published++
@@ -60,6 +72,9 @@ func (w *Watcher) publish(ctx context.Context, g generation, t *work) error {
 func (w *Watcher) obstacle(ctx context.Context, g generation, set []cache.Warmed) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
+	}
+	if w.opts.Rounds.Round() != nil { // it has interrupted the preparation
+		return cache.ErrMoved
 	}
 	for _, k := range set {
 		if errors.Is(k.Err, context.Canceled) {
@@ -134,45 +149,12 @@ func (w *Watcher) warmed(k cache.Warmed, start time.Time) {
 	}
 }
 
-// The lists that the site requests for a live division and gender, and for one of
-// the newest snapshot. Source: the site's own requests.
-var (
-	liveLists = []string{
-		"/athletes/?season_year={season}&division={division}&gender={gender}&limit=50000",
-		"/teams/?season_year={season}&division={division}&gender={gender}&limit=50000",
-		"/team-knockout/?season_year={season}&rank_group_fk={division}&gender_code={gender}&limit=500",
-	}
-	snapshotLists = []string{
-		"/snapshots/{checkpoint}/athletes?division={division}&gender={gender}&limit=50000",
-		"/snapshots/{checkpoint}/teams?division={division}&gender={gender}&limit=50000",
-	}
-)
-
-// DefaultPages returns the targets that the site requests on each visit.
-func DefaultPages() []string {
-	return []string{"/metadata/latest/date", "/metadata/latest", "/snapshots/", route.HealthPath}
-}
-
-// Lists returns the targets of the lists that the site requests for a scope: a
-// live division and gender, or one of a snapshot.
-func Lists(s store.Scope) (targets []string) {
-	templates := snapshotLists
-	if s.Checkpoint == "" || s.Checkpoint == store.Live {
-		templates = liveLists
-	}
-	fields := strings.NewReplacer("{season}", s.Season, "{division}", s.Division, "{gender}", s.Gender, "{checkpoint}", s.Checkpoint)
-	for _, t := range templates {
-		targets = append(targets, fields.Replace(t))
-	}
-	return targets
-}
-
 // warmSet returns the keys to fill before g is published, the most important
 // first: the site's, the requested, and the most requested by visitors.
 func (w *Watcher) warmSet(g *store.Generation, requested []string) []string {
 	targets := slices.Clone(w.opts.Pages)
 	for _, s := range slices.Concat(g.Live(), g.Snapshot()) {
-		targets = append(targets, Lists(s)...)
+		targets = append(targets, pages.Lists(s)...)
 	}
 	var keys []string
 	for _, t := range targets {

@@ -1,62 +1,18 @@
 package generation
 
 import (
+	"context"
 	"slices"
 	"sync"
-	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/generation/status"
 )
 
 // maxRequested limits the keys that are warmed on request; the newest are kept.
 const maxRequested = 10_000
 
-// Status describes the last poll and the progress of a warm-up. Times are in
-// seconds, sizes in bytes.
-type Status struct {
-	Polls
-	Progress
-	Faults
-}
-
-// Polls describes the last poll and the generation that it found.
-type Polls struct {
-	// Looked is the newest ticket whose poll has ended.
-	Looked int64
-	// Warming is set from the detection of a new generation until its publish.
-	Warming bool
-	// Generation is the generation being prepared, or else the published generation.
-	// Calculated is the time of its newest calculation.
-	Generation string
-	Calculated string
-	// Published counts the generations that were published.
-	Published int64
-}
-
-// Progress counts the keys of a warm set.
-type Progress struct {
-	// Keys is the size of the warm set. Done counts the keys that were looked up, Filled
-	// the loaded keys, Failed the keys that could not be loaded.
-	Keys    int
-	Done    int
-	Filled  int
-	Failed  int
-	Bytes   int64 // of the loaded entries
-	Seconds float64
-	// Slowest is the key that took longest to load.
-	Slowest        string
-	SlowestSeconds float64
-}
-
-// Faults are the reasons why a generation was not published, or not completely.
-type Faults struct {
-	Error string // of the last poll, or of a key
-	// LookError reports why the last poll failed, or could not publish; empty
-	// after success.
-	LookError string
-	// Held is the reason for holding a generation back since HeldSince; empty if no
-	// generation is held.
-	Held      string
-	HeldSince *time.Time
-}
+// Status describes the last poll and the progress of a warm-up.
+type Status = status.Status
 
 // requests holds the requests to the watcher, and its status.
 type requests struct {
@@ -79,6 +35,9 @@ type work struct {
 	pending         bool // the warm set is to be published although the generation is the same
 	keys, kept      []string
 	keptFor         string
+	// until ends once the fleet has decided, after the decision after.
+	until context.Context
+	after string
 }
 
 // keysFor returns the requested keys of a generation's warm set.
@@ -150,7 +109,7 @@ func (r *requests) take() work {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	pending := r.refills > r.done || len(r.keys) > 0
-	return work{r.tickets, r.refills, r.accept, pending, r.keys, r.kept, r.keptFor}
+	return work{ticket: r.tickets, refills: r.refills, accept: r.accept, pending: pending, keys: r.keys, kept: r.kept, keptFor: r.keptFor}
 }
 
 // published records that work was published with a generation: its keys stay until the

@@ -9,13 +9,14 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/pages"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
 // TestOwnOptionsStay: the documented defaults apply only where no value is set.
 func TestOwnOptionsStay(t *testing.T) {
 	o := Options{}.withDefaults()
-	if o.Interval != 250*time.Millisecond || !slices.Equal(o.Pages, DefaultPages()) || o.Paused() || o.Now().IsZero() {
+	if o.Interval != 250*time.Millisecond || !slices.Equal(o.Pages, pages.Default()) || o.Paused() || o.Now().IsZero() {
 		t.Errorf("%+v", o)
 	}
 	o.Ready(context.Background())
@@ -92,24 +93,6 @@ func TestMovedGenerations(t *testing.T) {
 	p.published("3", nil, now)
 	if now = now.Add(time.Hour); !p.worthAnotherTry("4", now) || !p.worthAnotherTry("5", now.Add(maxDelay-1)) {
 		t.Error("the time counts from before the publish")
-	}
-}
-
-// TestListsOfTheSite: the site's lists of a scope are the lists of a live ranking or of a
-// snapshot.
-func TestListsOfTheSite(t *testing.T) {
-	live := []string{
-		"/athletes/?season_year=2025&division=2030&gender=M&limit=50000", "/teams/?season_year=2025&division=2030&gender=M&limit=50000",
-		"/team-knockout/?season_year=2025&rank_group_fk=2030&gender_code=M&limit=500",
-	}
-	dated := []string{"/snapshots/2025-10-20/athletes?division=2030&gender=M&limit=50000", "/snapshots/2025-10-20/teams?division=2030&gender=M&limit=50000"}
-	for checkpoint, want := range map[string][]string{"": live, store.Live: live, "2025-10-20": dated} {
-		if got := Lists(store.Scope{Season: "2025", Division: "2030", Gender: "M", Checkpoint: checkpoint}); !slices.Equal(got, want) {
-			t.Errorf("%s: %q", checkpoint, got)
-		}
-	}
-	if got := DefaultPages(); !slices.Equal(got, []string{"/metadata/latest/date", "/metadata/latest", "/snapshots/", "/health"}) {
-		t.Errorf("%q", got)
 	}
 }
 

@@ -10,6 +10,8 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
+	"github.com/lewistv/xcri-proxy/proxy/pages"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -49,7 +51,7 @@ type Options struct {
 	Outage *cache.Outage
 	Routes *route.Router
 	// Pages are targets that are always in the warm set, before the lists of the
-	// site; nil means DefaultPages.
+	// site; nil means pages.Default.
 	Pages []string
 	// Interval is the time between two polls; zero means 250 ms.
 	Interval time.Duration
@@ -57,6 +59,8 @@ type Options struct {
 	Changes Changes
 	// Ready is called before a warm set is filled; nil does nothing.
 	Ready func(context.Context)
+	// Rounds are the votes of a member of a fleet; nil means a proxy alone.
+	Rounds *agree.Rounds
 	// OnPublish is called after each publish of a warm set. It must not block.
 	OnPublish func()
 	// OnStale is called when the cache has made answers stale: after a publish that changes
@@ -73,7 +77,7 @@ type Options struct {
 
 func (o Options) withDefaults() Options {
 	if o.Pages == nil {
-		o.Pages = DefaultPages()
+		o.Pages = pages.Default()
 	}
 	if o.Interval == 0 {
 		o.Interval = 250 * time.Millisecond
@@ -81,6 +85,9 @@ func (o Options) withDefaults() Options {
 	o.Changes = o.Changes.withDefaults()
 	if o.Ready == nil {
 		o.Ready = func(context.Context) {}
+	}
+	if o.Rounds == nil {
+		o.Rounds = agree.Alone()
 	}
 	if o.OnPublish == nil {
 		o.OnPublish = func() {}
@@ -233,16 +240,24 @@ func (w *Watcher) Wake() {
 // Once polls once and returns the pause before the next poll. It must not be called
 // while Run runs.
 func (w *Watcher) Once(ctx context.Context) (pause time.Duration) {
+	if w.follow(ctx) {
+		return 0
+	}
 	if w.opts.Paused() && w.requests.idle() {
 		w.rest()
 		return w.opts.Interval
 	}
 	work := w.requests.take()
-	w.progress.begun = w.opts.Now()
-	g, err := w.ask(ctx)
+	w.progress.begun, work.after = w.opts.Now(), w.opts.Rounds.Known()
+	polling, done := w.opts.Rounds.Until(ctx)
+	defer done()
+	work.until = polling
+	g, err := w.ask(polling)
 	switch {
 	case ctx.Err() != nil:
 		return w.opts.Interval
+	case polling.Err() != nil:
+		return 0
 	case err == nil:
 		refill := w.account(ctx, g, work.accept) > 0
 		if err = w.hold(g, work.accept); err == nil && (w.progress.due(g.ID(), w.opts.Now()) || work.pending || refill) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/pages"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/dberror"
@@ -181,7 +182,7 @@ func TestPausesWhileDown(t *testing.T) {
 // generation is the same, fill and poll disagree about one key, and the other keys are
 // published without it.
 func TestDataMovesWhileWarming(t *testing.T) {
-	f := newFixture(t, DefaultPages()...)
+	f := newFixture(t, pages.Default()...)
 	f.run = func(_ context.Context, key string) (store.Answer, error) {
 		if key == "/metadata/latest" {
 			return store.Answer{Generation: "another"}, nil

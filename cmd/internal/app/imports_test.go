@@ -73,7 +73,7 @@ cmd/xcri-bench/internal/rows/fleet: cmd/xcri-bench/internal/ask cmd/xcri-bench/i
 cmd/xcri-bench/internal/stats:
 cmd/xcri-bench/internal/wrk: cmd/xcri-bench/internal/machine
 cmd/xcri-proxy: cache cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/report cmd/internal/show cmd/internal/tail cmd/internal/top cmd/internal/verify cmd/internal/warm config proxy/admin/api proxy/route store
-cmd/xcri-soak: cmd/internal/load/measure cmd/xcri-soak/internal/judge cmd/xcri-soak/internal/people proxy/generation proxy/proxytest/oldapi proxy/route store store/readapi store/storetest store/storetest/importer store/storetest/mariadb store/storetest/relay
+cmd/xcri-soak: cmd/internal/load/measure cmd/xcri-soak/internal/judge cmd/xcri-soak/internal/people proxy/pages proxy/proxytest/oldapi proxy/route store store/readapi store/storetest store/storetest/importer store/storetest/mariadb store/storetest/relay
 cmd/xcri-soak/internal/judge:
 cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measure cmd/xcri-soak/internal/judge
 config: config/address
@@ -97,19 +97,24 @@ proxy/cors:
 proxy/events:
 proxy/fault: cache proxy/legacy proxy/maintenance proxy/reply proxy/share store
 proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
-proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/ends proxy/fleet/patience proxy/fleet/waits proxy/metrics
+proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/agree proxy/fleet/ends proxy/fleet/engine proxy/fleet/members proxy/fleet/patience proxy/fleet/waits proxy/metrics
+proxy/fleet/agree:
 proxy/fleet/ends:
-proxy/fleet/fleettest: proxy/fleet
+proxy/fleet/engine: proxy/fleet/agree
+proxy/fleet/fleettest: proxy/fleet proxy/fleet/agree
+proxy/fleet/members:
 proxy/fleet/patience:
-proxy/fleet/redis: proxy/fleet
+proxy/fleet/redis: proxy/fleet proxy/fleet/agree
 proxy/fleet/waits:
 proxy/front: proxy/admin/api store
-proxy/generation: cache proxy/route store
+proxy/generation: cache proxy/fleet/agree proxy/generation/status proxy/pages proxy/route store
+proxy/generation/status:
 proxy/health: proxy/reply
 proxy/legacy: proxy/budget proxy/visitor
 proxy/maintenance:
 proxy/metrics: cache proxy/route
 proxy/origin: cache cache/phase proxy/content proxy/legacy proxy/route store
+proxy/pages: proxy/route store
 proxy/preload:
 proxy/proxytest: proxy/legacy
 proxy/proxytest/apache: proxy/proxytest/daemon store/storetest/need

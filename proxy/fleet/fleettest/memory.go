@@ -26,6 +26,7 @@ type Server struct {
 	values   map[string]expiring
 	locks    map[string]*lock
 	members  map[string]expiring
+	votes    votes
 	series   string
 	log      []fleet.Event
 	events   int
@@ -82,6 +83,7 @@ func (s *Server) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.values, s.locks, s.members = map[string]expiring{}, map[string]*lock{}, map[string]expiring{}
+	s.votes = votes{}
 	s.series, s.log = "", nil
 }
 

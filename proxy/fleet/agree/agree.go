@@ -1,0 +1,230 @@
+// Package agree has the members of a fleet publish each generation together, so that a
+// client which is moved from one member to another never gets an older generation than
+// before.
+//
+// # How members agree
+//
+// A member that has filled the warm set of a generation votes that it is ready. Once all
+// living members are ready, or 2 s after the first, the level decides for the generation.
+// Each member then has the requests for answers that the generation makes stale wait, and
+// votes that it has. Once all have, or after 250 ms, each publishes the generation, and the
+// requests go on. So no member publishes while another serves the older generation. A member
+// that was not ready publishes with the others, and looks up the answers that it has not
+// prepared as they are requested.
+//
+// Decisions have an order: the level decides for a generation only if its member has read it
+// from the database after it knew of the last decision. Members that find different
+// generations therefore publish both in the order of the database, or only the later.
+//
+// # When the level is away
+//
+// A member without a connection publishes by itself as soon as it is ready. If the level
+// fails after a decision, the members that know it publish within 250 ms. A client may then
+// get an older generation from a member that has not published yet.
+package agree
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+)
+
+const (
+	// readyTime is the time that a member that is ready gives the others.
+	readyTime = 2 * time.Second
+	// holdTime is the time that a member that holds requests gives the others.
+	holdTime = 250 * time.Millisecond
+)
+
+// ErrOther is the error of a member that is ready for a generation while the fleet has decided
+// for another.
+var ErrOther = errors.New("the fleet publishes another generation")
+
+// Options configure Rounds. All are required.
+type Options struct {
+	// Session returns a context that ends when the connection to the level does; nil while
+	// there is none.
+	Session func() context.Context
+	// Cast casts a vote, and Read returns the last decision. They return false if the level
+	// is away. Announce sends to the other members
+	// that the database has a generation.
+	Cast     func(context.Context, Vote) (Result, bool)
+	Read     func(context.Context) (Decision, bool)
+	Announce func(name string)
+	// Hold has requests wait for the publish of a generation. It returns false if this member
+	// does not follow the decision. Wake requests a poll of the database.
+	Hold func(data []byte) bool
+	Wake func()
+}
+
+// Rounds are the votes of one member. They are safe for concurrent use.
+type Rounds struct {
+	opts    Options
+	heard   chan string // capacity 1: the newest decision that was announced and is not known
+	mu      sync.Mutex
+	known   string        // the last decision that this member knows
+	changed chan struct{} // closed once it is another
+	round   *Round        // that is decided and not published by this member; nil if there is none
+	// published is the generation that this member has published, and seen the newest that a
+	// member has announced.
+	published, seen string
+	interrupt       context.CancelFunc // of Until
+}
+
+// Round is a decision that a member has to follow.
+type Round struct {
+	Decision
+	since time.Time
+	all   chan struct{} // closed once all members hold requests
+}
+
+// New returns Rounds without a decision.
+func New(opts Options) *Rounds {
+	return &Rounds{opts: opts, heard: make(chan string, 1), changed: make(chan struct{})}
+}
+
+// Alone returns the Rounds of a proxy that is no member of a fleet.
+func Alone() *Rounds { return New(Options{Session: func() context.Context { return nil }}) }
+
+// Known returns the name of the last decision that this member knows.
+func (r *Rounds) Known() string {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.known
+}
+
+// Round returns the decision that this member has to follow; nil if there is none.
+func (r *Rounds) Round() *Round {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.round
+}
+
+// Enter begins a session, in which a decision is the last. The member may have missed it.
+func (r *Rounds) Enter(decided string) {
+	r.mu.Lock()
+	r.known = decided
+	r.mu.Unlock()
+	r.opts.Wake()
+}
+
+// Run follows the announced decisions until the session ends.
+func (r *Rounds) Run(session context.Context) {
+	for {
+		select {
+		case <-session.Done():
+			return
+		case name := <-r.heard:
+			if name == r.Known() {
+				continue
+			}
+			if d, ok := r.opts.Read(session); ok {
+				r.decide(session, d)
+			}
+		}
+	}
+}
+
+// Decided handles the announcement of a decision. It does not block.
+func (r *Rounds) Decided(name string) {
+	for {
+		select {
+		case r.heard <- name:
+			return
+		default:
+		}
+		select {
+		case <-r.heard: // an older decision
+		default:
+		}
+	}
+}
+
+// AllHold handles the announcement that all members hold requests for a generation.
+func (r *Rounds) AllHold(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.round != nil && r.round.Name == name {
+		r.round.pass()
+	}
+}
+
+// pass ends the wait for the other members. The caller holds mu.
+func (d *Round) pass() {
+	select {
+	case <-d.all:
+	default:
+		close(d.all)
+	}
+}
+
+// Announced handles the announcement that the database has a generation: this member polls
+// immediately.
+func (r *Rounds) Announced(name string) {
+	r.mu.Lock()
+	known := r.seen == name || r.published == name
+	r.seen = name
+	r.mu.Unlock()
+	if !known {
+		r.opts.Wake()
+	}
+}
+
+// Seen announces that this member has read a new generation from the database, unless it was
+// announced before.
+func (r *Rounds) Seen(name string) {
+	r.mu.Lock()
+	known := r.seen == name
+	r.seen = name
+	r.mu.Unlock()
+	if !known && r.opts.Session() != nil {
+		r.opts.Announce(name)
+	}
+}
+
+// Published notes that this member has published a generation.
+func (r *Rounds) Published(name string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.published = name
+	if r.round != nil && r.round.Name == name {
+		r.round = nil
+	}
+}
+
+// Until returns a context that ends with ctx, and once there is a decision to follow. Calls
+// must not be concurrent.
+func (r *Rounds) Until(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.interrupt = cancel; r.round != nil {
+		cancel()
+	}
+	return ctx, cancel
+}
+
+// decide makes a decision the last that this member knows, holds requests and votes that it
+// does.
+func (r *Rounds) decide(session context.Context, d Decision) {
+	r.mu.Lock()
+	if d.Name == r.known || d.Name == "" {
+		r.mu.Unlock()
+		return
+	}
+	r.known = d.Name
+	if r.published != d.Name && r.opts.Hold(d.Data) {
+		r.round = &Round{Decision: d, since: time.Now(), all: make(chan struct{})}
+		if r.interrupt != nil {
+			r.interrupt()
+		}
+	}
+	close(r.changed)
+	r.changed = make(chan struct{})
+	r.mu.Unlock()
+	r.opts.Wake()
+	if result, ok := r.opts.Cast(session, Vote{Step: Held, Name: d.Name}); ok && result.All {
+		r.AllHold(d.Name)
+	}
+}

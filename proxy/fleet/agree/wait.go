@@ -1,0 +1,74 @@
+package agree
+
+import (
+	"context"
+	"time"
+)
+
+// Agree votes that this member is ready for a generation, which was read after the decision
+// after, and waits until it may publish. It returns ErrOther if the fleet has decided for
+// another generation, and the error of ctx.
+func (r *Rounds) Agree(ctx context.Context, d Decision, after string) error {
+	session := r.opts.Session()
+	if session == nil {
+		return nil
+	}
+	vote := Vote{Step: Ready, Name: d.Name, Data: d.Data, After: after}
+	timer := time.NewTimer(readyTime)
+	defer timer.Stop()
+	up := r.cast(session, vote)
+	for {
+		r.mu.Lock()
+		known, changed := r.known, r.changed
+		r.mu.Unlock()
+		switch {
+		case known == d.Name:
+			return r.Pass(ctx)
+		case known != after:
+			return ErrOther
+		case !up:
+			return nil
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-session.Done():
+			return nil
+		case <-changed:
+		case <-timer.C:
+			vote.Force = true
+			up = r.cast(session, vote)
+		}
+	}
+}
+
+// cast votes, and follows the decision that it leads to. It returns false if the level is away.
+func (r *Rounds) cast(session context.Context, vote Vote) bool {
+	result, ok := r.opts.Cast(session, vote)
+	if !ok {
+		return false
+	}
+	if result.Name == vote.Name {
+		result.Data = vote.Data
+	}
+	r.decide(session, result.Decision)
+	return true
+}
+
+// Pass waits until this member may publish the decision that it has to follow: until all
+// members hold requests, but not for long.
+func (r *Rounds) Pass(ctx context.Context) error {
+	round := r.Round()
+	if round == nil {
+		return nil // it has published it before
+	}
+	timer := time.NewTimer(time.Until(round.since.Add(holdTime)))
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-round.all:
+	case <-timer.C:
+	}
+	return nil
+}

@@ -1,0 +1,73 @@
+package fleet
+
+import (
+	"context"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
+)
+
+// goodbye bounds the last message of a member that ends.
+const goodbye = 500 * time.Millisecond
+
+// Rounds returns the votes of this member; of a nil Fleet, of a proxy alone.
+func (f *Fleet) Rounds() *agree.Rounds {
+	if f == nil {
+		return agree.Alone()
+	}
+	return f.rounds
+}
+
+// Others reports whether there are other members.
+func (f *Fleet) Others() bool {
+	return f != nil && f.link.now.Load() != nil && f.members.Len() > 1
+}
+
+func (f *Fleet) newRounds() *agree.Rounds {
+	return agree.New(agree.Options{
+		Session: func() context.Context {
+			if s := f.link.now.Load(); s != nil {
+				return s.ctx
+			}
+			return nil
+		},
+		Cast: f.cast, Read: f.decision, Announce: f.announce, Hold: f.opts.Hold, Wake: f.opts.Wake,
+	})
+}
+
+func (f *Fleet) cast(ctx context.Context, v agree.Vote) (r agree.Result, up bool) {
+	v.Member = f.id
+	up = f.ask(ctx, func(ctx context.Context) (err error) {
+		r, err = f.opts.Engine.Vote(ctx, v, lasts)
+		return err
+	})
+	return r, up
+}
+
+func (f *Fleet) decision(ctx context.Context) (d agree.Decision, up bool) {
+	up = f.ask(ctx, func(ctx context.Context) (err error) {
+		d, err = f.opts.Engine.Decision(ctx)
+		return err
+	})
+	return d, up
+}
+
+func (f *Fleet) announce(name string) {
+	f.ask(context.Background(), func(ctx context.Context) error { return f.opts.Engine.Announce(ctx, name) })
+}
+
+// ask runs an operation of the present session. It returns false if the level is away or has
+// no room.
+func (f *Fleet) ask(ctx context.Context, operation func(context.Context) error) (up bool) {
+	s := f.link.now.Load()
+	return s != nil && f.do(ctx, s, slowly*f.opts.Budget, operation) == nil
+}
+
+// leave reports to the others that this member ends, so that they do not wait for it.
+func (f *Fleet) leave() {
+	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
+	defer cancel()
+	if err := f.opts.Engine.Leave(ctx, f.id); err != nil {
+		f.opts.Logger.Debug("the other members are not informed of the end", "error", err)
+	}
+}

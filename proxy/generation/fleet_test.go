@@ -1,0 +1,162 @@
+package generation
+
+import (
+	"context"
+	"encoding/json"
+	"testing"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
+	"github.com/lewistv/xcri-proxy/store"
+)
+
+// peers are the other members of a fleet, whose part the test plays.
+type peers struct {
+	*fixture
+	rounds   *agree.Rounds
+	votes    chan agree.Vote
+	decision agree.Decision
+	decides  bool // with the first vote that is ready
+}
+
+// withPeers returns a watcher in a fleet. It has published the first generation and its warm
+// set.
+func withPeers(t *testing.T, keys ...string) *peers {
+	t.Helper()
+	p := &peers{fixture: newFixture(t, keys...), votes: make(chan agree.Vote, 100)}
+	p.rounds = agree.New(agree.Options{
+		Session: func() context.Context { return t.Context() },
+		Cast: func(_ context.Context, v agree.Vote) (agree.Result, bool) {
+			p.votes <- v
+			if v.Step == agree.Ready && p.decides {
+				p.decision = agree.Decision{Name: v.Name, Data: v.Data}
+			}
+			return agree.Result{Decision: p.decision, All: true}, true
+		},
+		Read:     func(context.Context) (agree.Decision, bool) { return p.decision, true },
+		Announce: func(string) {},
+		Hold:     func(text []byte) bool { return p.Hold(text) },
+		Wake:     func() {},
+	})
+	p.opts.Rounds = p.rounds
+	go p.rounds.Run(t.Context())
+	p.decides = true
+	p.generation.Store(calculated(1))
+	p.Once(t.Context())
+	if v := <-p.votes; v.Step != agree.Ready || v.Name != calculated(1).ID() || v.After != "" {
+		t.Fatalf("%+v", v)
+	}
+	return p
+}
+
+// decide has the others decide for a generation.
+func (p *peers) decide(t *testing.T, g *store.Generation) {
+	t.Helper()
+	text, err := json.Marshal(g)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p.decision = agree.Decision{Name: g.ID(), Data: text}
+	p.rounds.Decided(g.ID())
+	for deadline := time.Now().Add(time.Minute); p.rounds.Known() != g.ID(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatal("the decision does not arrive")
+		}
+	}
+}
+
+func (p *peers) has(t *testing.T, when string, g *store.Generation, published int64) {
+	t.Helper()
+	if now, _ := p.Published(); now.ID() != g.ID() || p.Status().Published != published {
+		t.Errorf("%s: published %s, %d times; want %s, %d times", when, now.ID(), p.Status().Published, g.ID(), published)
+	}
+}
+
+// TestAgree: a generation is published once the fleet has decided for it. A warm set that is
+// prepared again needs no vote.
+func TestAgree(t *testing.T) {
+	p := withPeers(t, "/teams/")
+	p.has(t, "first", calculated(1), 1)
+	p.generation.Store(calculated(2))
+	ready := p.Once(t.Context())
+	p.has(t, "second", calculated(2), 2)
+	if ready == 0 || len(p.votes) < 2 {
+		t.Errorf("polls again in %s, %d votes", ready, len(p.votes))
+	}
+	for len(p.votes) > 0 {
+		if v := <-p.votes; v.Step == agree.Ready && (v.Name != calculated(2).ID() || v.After != calculated(1).ID()) {
+			t.Errorf("%+v", v)
+		}
+	}
+	p.Refill()
+	p.Once(t.Context())
+	p.has(t, "refilled", calculated(2), 3)
+	if len(p.votes) != 0 {
+		t.Errorf("%+v", <-p.votes)
+	}
+}
+
+// TestFollow: a member that is preparing when the fleet decides publishes with the others:
+// requests for answers that it has not prepared are no hits. Then it prepares the rest.
+func TestFollow(t *testing.T) {
+	p := withPeers(t, "/snapshots/", "/metadata/latest")
+	const slow = "/metadata/latest"
+	p.isWarm(t, "first", slow)
+	blocked, asked := make(chan struct{}), make(chan struct{}, 1)
+	p.run = func(ctx context.Context, key string) (store.Answer, error) {
+		if key == slow {
+			select {
+			case asked <- struct{}{}:
+			default:
+			}
+			select {
+			case <-blocked:
+			case <-ctx.Done():
+				return store.Answer{}, ctx.Err()
+			}
+		}
+		return store.Answer{Generation: p.generation.Load().Of(store.Scope{})}, nil
+	}
+	p.generation.Store(calculated(2))
+	ended := make(chan struct{})
+	go func() { p.Once(t.Context()); close(ended) }()
+	<-asked
+	p.decide(t, calculated(2))
+	<-ended
+	p.has(t, "interrupted", calculated(1), 1)
+	if p.Once(t.Context()) != 0 {
+		t.Error("the poll is not repeated immediately")
+	}
+	p.has(t, "decided", calculated(2), 2)
+	p.isWarm(t, "prepared before", "/snapshots/")
+	if s := p.cache.Peek(&cache.Ref{Key: slow}); s.Outcome == cache.Hit {
+		t.Error("an answer of the earlier generation is a hit")
+	}
+	close(blocked)
+	p.Once(t.Context())
+	p.has(t, "prepared", calculated(2), 3)
+	p.isWarm(t, "prepared", slow)
+}
+
+// TestFollowUnknown: a member publishes a generation that it has not read from the database,
+// but none that is older than its own, and none while polls are paused.
+func TestFollowUnknown(t *testing.T) {
+	p := withPeers(t)
+	p.decide(t, calculated(3))
+	p.Once(t.Context())
+	p.has(t, "newer", calculated(3), 2)
+	for range 3 { // the database is read again
+		p.generation.Store(calculated(3))
+		p.Once(t.Context())
+	}
+	p.decide(t, calculated(2))
+	if p.rounds.Round() != nil {
+		t.Error("it follows to an older generation")
+	}
+	p.paused.Store(true)
+	p.decide(t, calculated(4))
+	if p.rounds.Round() != nil {
+		t.Error("it follows while polls are paused")
+	}
+}
