@@ -85,8 +85,8 @@ func TestWaitsForAFill(t *testing.T) {
 		calls string
 	}{
 		"the lease ends":    {nil, 101 * time.Millisecond, "claim claim"},
-		"a fill":            {func(f *stubbed, _ func()) { f.receive(Message{Filled, f.name("series", "/key", "g", "")}) }, 30 * time.Millisecond, "claim claim"},
-		"another fill":      {func(f *stubbed, _ func()) { f.receive(Message{Filled, "other"}) }, 101 * time.Millisecond, "claim claim"},
+		"a fill":            {func(f *stubbed, _ func()) { f.receive(Message{Kind: Filled, Text: f.name("series", "/key", "g", "")}) }, 30 * time.Millisecond, "claim claim"},
+		"another fill":      {func(f *stubbed, _ func()) { f.receive(Message{Kind: Filled, Text: "other"}) }, 101 * time.Millisecond, "claim claim"},
 		"the caller leaves": {func(_ *stubbed, end func()) { end() }, 30 * time.Millisecond, "claim"},
 		"the session ends":  {func(f *stubbed, _ func()) { f.s.end(errStub) }, 30 * time.Millisecond, "claim"},
 	} {
