@@ -20,7 +20,7 @@ func Pages(ctx context.Context, l *lab.Lab) error {
 		return err
 	}
 	defer p.Stop()
-	for _, of := range []struct{ what, more string }{{"a list", ""}, {"a filtered list", "&min_races=4"}, {"a search", "&search=a"}} {
+	for _, of := range []struct{ what, more string }{{"a list", ""}, {"a filtered list", "&min_races=4"}, {"a search", "&search=an"}} {
 		var first, second []float64
 		for _, division := range ask.Divisions {
 			for _, gender := range ask.Genders {
