@@ -59,28 +59,37 @@ func (s *Store) TryCancel(ctx context.Context) error {
 			return c.Rows(fmt.Sprintf("SELECT SLEEP(%d) /* %s */", sleepSeconds, mark), nil, func([]driver.Value) error { return nil })
 		})
 	}()
-	for runs := false; ; {
+	err := until(ctx, func() (bool, error) {
 		select {
 		case err := <-ended:
-			if !runs {
-				return fmt.Errorf("the statement ended before it was cancelled: %w", err)
-			}
-		case <-time.After(20 * time.Millisecond):
+			return false, fmt.Errorf("the statement ended before it was cancelled: %w", err)
+		default:
+			return s.runs(ctx, mark)
 		}
+	})
+	if err != nil {
+		return err
+	}
+	cancel()
+	ending, stop := context.WithTimeoutCause(ctx, (sleepSeconds-2)*time.Second, ErrNotEnded)
+	defer stop()
+	return until(ending, func() (bool, error) {
 		found, err := s.runs(ctx, mark)
-		switch {
-		case err != nil:
+		return !found, err
+	})
+}
+
+// until calls holds each 20 ms until that returns true or an error. It returns the error, or
+// the cause of ctx's end.
+func until(ctx context.Context, holds func() (bool, error)) error {
+	for {
+		if done, err := holds(); done || err != nil {
 			return err
-		case found && !runs:
-			runs = true
-			cancel()
-			var stop context.CancelFunc
-			ctx, stop = context.WithTimeoutCause(ctx, (sleepSeconds-2)*time.Second, ErrNotEnded)
-			defer stop()
-		case !found && runs:
-			return nil
-		case ctx.Err() != nil:
+		}
+		select {
+		case <-ctx.Done():
 			return context.Cause(ctx)
+		case <-time.After(20 * time.Millisecond):
 		}
 	}
 }
