@@ -33,6 +33,7 @@ var chapters = []struct {
 	{"attack", measures{alone.Attack, alone.Plain, alone.Recoding, alone.Bombs}},
 	{"held", measures{alone.Held}},
 	{"fleet", measures{fleet.Herd, fleet.Join, fleet.Cost, fleet.Spread, fleet.Hits}},
+	{"calibrate", measures{fleet.Calibrate}},
 }
 
 // measures are functions that measure rows and add them to the report of a lab.

@@ -57,6 +57,7 @@ cmd/internal/verify: cmd/internal/accesslog cmd/internal/adminclient cmd/interna
 cmd/internal/warm: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
 cmd/xcri-bench: cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rows/ahead cmd/xcri-bench/internal/rows/alone cmd/xcri-bench/internal/rows/answers cmd/xcri-bench/internal/rows/beside cmd/xcri-bench/internal/rows/fleet
 cmd/xcri-bench/bare:
+cmd/xcri-bench/fleetsim: cmd/xcri-bench/internal/report cmd/xcri-bench/internal/simulate
 cmd/xcri-bench/internal/ask:
 cmd/xcri-bench/internal/herd: cmd/xcri-bench/internal/ask
 cmd/xcri-bench/internal/lab: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds store/storetest store/storetest/importer store/storetest/mariadb
@@ -69,7 +70,8 @@ cmd/xcri-bench/internal/rows/ahead: cmd/xcri-bench/internal/ask cmd/xcri-bench/i
 cmd/xcri-bench/internal/rows/alone: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/herd cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk store/storetest/importer
 cmd/xcri-bench/internal/rows/answers: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/report cmd/xcri-bench/internal/stats store/storetest/importer
 cmd/xcri-bench/internal/rows/beside: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk
-cmd/xcri-bench/internal/rows/fleet: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/herd cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/level cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk store/storetest/importer
+cmd/xcri-bench/internal/rows/fleet: cmd/xcri-bench/internal/ask cmd/xcri-bench/internal/herd cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/level cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rounds cmd/xcri-bench/internal/simulate cmd/xcri-bench/internal/stats cmd/xcri-bench/internal/wrk store/storetest/importer
+cmd/xcri-bench/internal/simulate:
 cmd/xcri-bench/internal/stats:
 cmd/xcri-bench/internal/wrk: cmd/xcri-bench/internal/machine
 cmd/xcri-proxy: cache cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/report cmd/internal/show cmd/internal/tail cmd/internal/top cmd/internal/verify cmd/internal/warm config proxy/admin/api proxy/route store

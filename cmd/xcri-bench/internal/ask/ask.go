@@ -109,6 +109,7 @@ type Stats struct {
 			Published  int64
 			Generation string
 			Calculated string `json:"calculated_at"`
+			Keys       int
 			Filled     int
 			Failed     int
 			Seconds    float64
@@ -126,7 +127,7 @@ type Stats struct {
 		Members []struct {
 			Name, Generation string
 		}
-		Breaker                   string
+		Breaker, Reason           string
 		Hits, Misses, Waits, Puts int64
 		Errors, Opened, Skipped   int64
 		Read                      int64 `json:"read_bytes"`

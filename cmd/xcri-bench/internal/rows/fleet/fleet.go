@@ -13,7 +13,8 @@ import (
 )
 
 // addrs are the addresses of the members. The first is the address of a single proxy.
-var addrs = []string{ask.ProxyAddr, "127.0.0.1:18091", "127.0.0.1:18092", "127.0.0.1:18093"}
+var addrs = []string{ask.ProxyAddr, "127.0.0.1:18091", "127.0.0.1:18092", "127.0.0.1:18093",
+	"127.0.0.1:18094", "127.0.0.1:18095", "127.0.0.1:18096", "127.0.0.1:18097"}
 
 // fleet is a Redis and the proxies that share it.
 type fleet struct {
@@ -63,7 +64,7 @@ func (f *fleet) close() {
 // has compared its warm set with the level's at least twice.
 func (f *fleet) offered(ctx context.Context) error {
 	const calm = 5 * time.Second
-	last, since := int64(-1), time.Now()
+	last, since, reason := int64(-1), time.Now(), ""
 	for deadline := time.Now().Add(2 * time.Minute); time.Since(since) < calm; time.Sleep(50 * time.Millisecond) {
 		puts := int64(0)
 		for _, m := range f.members {
@@ -72,7 +73,8 @@ func (f *fleet) offered(ctx context.Context) error {
 				return err
 			}
 			if s.Fleet.Breaker != "closed" {
-				return fmt.Errorf("the circuit breaker of %s is %s", m.Addr, s.Fleet.Breaker)
+				last = -1
+				reason = fmt.Sprintf("; the circuit breaker of %s is open: %s", m.Addr, s.Fleet.Reason)
 			}
 			puts += s.Fleet.Puts
 		}
@@ -80,7 +82,7 @@ func (f *fleet) offered(ctx context.Context) error {
 			last, since = puts, time.Now()
 		}
 		if time.Now().After(deadline) {
-			return fmt.Errorf("the members still store answers: %d", puts)
+			return fmt.Errorf("the members still store answers: %d%s", puts, reason)
 		}
 	}
 	return nil

@@ -1,0 +1,108 @@
+package fleet
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/ask"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/lab"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/level"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/report"
+	"github.com/lewistv/xcri-proxy/cmd/xcri-bench/internal/simulate"
+)
+
+// Calibrate compares the work of the shared level for an import with the simulated work, in
+// fleets of 1, 2, 4 and 8 members.
+func Calibrate(ctx context.Context, l *lab.Lab) error {
+	alone := int64(0) // fills of a single member
+	for i, n := range []int{1, 2, 4, 8} {
+		real, err := measure(ctx, l, n, 1200+i)
+		if err != nil {
+			return fmt.Errorf("%d members: %w", n, err)
+		}
+		if n == 1 {
+			alone = real.fills
+		}
+		compare(l, n, real, alone)
+	}
+	return nil
+}
+
+// work is the counted work for an import.
+type work struct {
+	level.Counts
+	window        time.Duration
+	fills         int64
+	warm          int // answers in the warm set
+	puts, written int64
+}
+
+// measure counts the work for an import in a fleet of n members.
+func measure(ctx context.Context, l *lab.Lab, n, version int) (w work, err error) {
+	f, err := open(ctx, l, n)
+	if err != nil {
+		return w, err
+	}
+	defer f.close()
+	puts, written, err := f.written(ctx)
+	if err != nil {
+		return w, err
+	}
+	begun := time.Now()
+	before, err := f.level.Counts(ctx)
+	if err != nil {
+		return w, err
+	}
+	if w.fills, _, err = f.imports(ctx, l, version); err != nil {
+		return w, err
+	}
+	if err := f.offered(ctx); err != nil {
+		return w, err
+	}
+	after, err := f.level.Counts(ctx)
+	if err != nil {
+		return w, err
+	}
+	w.Counts, w.window = after.Minus(before), time.Since(begun)
+	if w.puts, w.written, err = f.written(ctx); err != nil {
+		return w, err
+	}
+	w.puts, w.written = w.puts-puts, w.written-written
+	s, err := ask.StatsOf(ctx, addrs[0])
+	w.warm = s.Generation.Warm.Keys
+	return w, err
+}
+
+// compare reports the real work of n members beside the simulated work. A single member
+// fills alone answers.
+func compare(l *lab.Lab, n int, real work, alone int64) {
+	model := simulate.Production()
+	model.Changed, model.Warm, model.Value = int(alone), real.warm, int(real.written/max(1, real.puts))
+	want := simulate.Import(simulate.Options{Model: model, Members: n, Poll: 250 * time.Millisecond, Window: real.window, Seed: 1})
+	requests, bytes := float64(real.Requests()-real.Beats()), float64(real.In+real.Out)
+	name := fmt.Sprintf("an import on %d members: ", n)
+	l.Reports.Add(
+		report.Row{Name: name + "requests of the level, simulated to counted", Most: true, Bound: 1.25, Value: away(float64(want.Requests), requests),
+			Ours: report.Thousands(float64(want.Requests)), Other: fmt.Sprintf("%s counted, %d puts of %d KB", report.Thousands(requests), real.puts, model.Value/1000)},
+		report.Row{Name: name + "bytes of the level, simulated to counted", Most: true, Bound: 1.25, Value: away(want.Bytes, bytes),
+			Ours: report.Megabytes(want.Bytes), Other: report.Megabytes(bytes)},
+		report.Row{Name: name + "fills, simulated to counted", Most: true, Bound: 1, Value: away(float64(want.Fills), float64(real.fills)),
+			Ours: fmt.Sprint(want.Fills), Other: fmt.Sprint(real.fills)})
+}
+
+// away returns the ratio of two numbers that is at least 1.
+func away(a, b float64) float64 { return max(a/b, b/a) }
+
+// written returns the number of answers that the members have stored in the level, and
+// their bytes.
+func (f *fleet) written(ctx context.Context) (puts, bytes int64, err error) {
+	for _, m := range f.members {
+		s, err := ask.StatsOf(ctx, m.Addr)
+		if err != nil {
+			return 0, 0, err
+		}
+		puts, bytes = puts+s.Fleet.Puts, bytes+s.Fleet.Written
+	}
+	return puts, bytes, nil
+}

@@ -1,0 +1,14 @@
+package simulate
+
+import "time"
+
+// Production returns the model of an import of all divisions on production's data. The
+// figures are from the chapter fleet of xcri-bench, and from Redis' own counters.
+func Production() Model {
+	return Model{
+		Changed: 46, Warm: 74, Value: 330_000,
+		Fill: 150 * time.Millisecond, Cores: 2, Encode: 80 * time.Millisecond, Recode: 200 * time.Millisecond,
+		Request: 25 * time.Microsecond, PerKB: time.Microsecond, Message: 1500 * time.Nanosecond,
+		Network: 125e6, Latency: 200 * time.Microsecond,
+	}
+}
