@@ -213,7 +213,7 @@ func TestMemoryIsBounded(t *testing.T) {
 }
 
 // TestResend: the actions of this member that a log should hold and does not are sent again.
-// The log cannot hold those from before its first event.
+// The log cannot hold actions from before its first event.
 func TestResend(t *testing.T) {
 	f := newStubbed(t)
 	for _, id := range []string{"1-0", "2-0", "3-0", "4-0"} {
@@ -254,8 +254,8 @@ func event(id string, a Action) Event {
 	return Event{ID: id, Text: text}
 }
 
-// TestApply: no shared answer is used while another member's purge is applied, and only those
-// of the new series afterwards, unless a purge of this member is pending. This member's own
+// TestApply: no shared answer is used while another member's purge is applied, and only
+// answers of the new series afterwards, unless a purge of this member is pending. This member's own
 // events are not applied again.
 func TestApply(t *testing.T) {
 	f := newStubbed(t)
@@ -282,7 +282,7 @@ func TestApply(t *testing.T) {
 }
 
 // TestActionsOfAMember: an action is done before it is sent, and waits for the level. A purge
-// ends the series at once; an action that is refused changes nothing.
+// ends the series immediately; an action that is refused changes nothing.
 func TestActionsOfAMember(t *testing.T) {
 	fails := errors.New("refused")
 	none := func() error { return nil }
