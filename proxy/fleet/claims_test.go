@@ -265,8 +265,8 @@ func TestPausesBetweenSessions(t *testing.T) {
 			}
 		}
 		attempt("the first", 0, 0)
-		for _, pause := range []time.Duration{250, 500, 1000, 2000, 4000, 5000, 5000} {
-			attempt("a failure", pause*time.Millisecond, 0)
+		for _, ms := range []int{250, 500, 1000, 2000, 4000, 5000, 5000} {
+			attempt("a failure", time.Duration(ms)*time.Millisecond, 0)
 		}
 		f.mu.Lock()
 		delete(f.fails, "listen")

@@ -70,9 +70,9 @@ func TestPauses(t *testing.T) {
 			at = at[:0]
 			return between
 		}
-		ms := func(all ...time.Duration) []time.Duration {
-			for i := range all {
-				all[i] *= time.Millisecond
+		ms := func(pauses ...int) (all []time.Duration) {
+			for _, pause := range pauses {
+				all = append(all, time.Duration(pause)*time.Millisecond)
 			}
 			return all
 		}

@@ -55,8 +55,8 @@ func TestRetriesOfKeys(t *testing.T) {
 	if !p.due("1", now) {
 		t.Error("a first generation is not due")
 	}
-	for _, want := range []time.Duration{30, 60, 120, 240, 480, 600, 600} {
-		want *= time.Second
+	for _, seconds := range []int{30, 60, 120, 240, 480, 600, 600} {
+		want := time.Duration(seconds) * time.Second
 		p.published("1", failed, now)
 		if p.due("1", now.Add(want-1)) || !p.due("1", now.Add(want)) || !p.due("2", now) {
 			t.Errorf("tried again at %v, want after %v", p.retryAt.Sub(now), want)

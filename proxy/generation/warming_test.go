@@ -20,8 +20,8 @@ func TestAuditsGrowRarer(t *testing.T) {
 	now := time.Now()
 	const longest = 10 * time.Minute
 	a.restart(now, longest)
-	for _, want := range []time.Duration{1, 2, 4, 8, 10, 10} {
-		if a.pause != want*time.Minute || !a.at.Equal(now.Add(a.pause)) {
+	for _, want := range []int{1, 2, 4, 8, 10, 10} {
+		if a.pause != time.Duration(want)*time.Minute || !a.at.Equal(now.Add(a.pause)) {
 			t.Errorf("%v, want %d minutes", a.pause, want)
 		}
 		a.next(now, longest)
@@ -297,8 +297,8 @@ func TestDelayedPublish(t *testing.T) {
 func TestPausesAfterFailures(t *testing.T) {
 	f := newFixture(t)
 	f.err = store.ErrUnavailable
-	for _, want := range []time.Duration{10, 20, 40, 80, 160, 320, 500, 500} {
-		if f.Once(t.Context()); f.backoff != want*time.Millisecond {
+	for _, want := range []int{10, 20, 40, 80, 160, 320, 500, 500} {
+		if f.Once(t.Context()); f.backoff != time.Duration(want)*time.Millisecond {
 			t.Errorf("%v, want %d ms", f.backoff, want)
 		}
 	}

@@ -297,8 +297,8 @@ func TestRetryPause(t *testing.T) {
 				}
 			})
 		}
-		for i, want := range []time.Duration{30, 60, 120, 240, 480, 600, 600} {
-			if got := at[i+1].Sub(at[i]); got != want*time.Second {
+		for i, want := range []int{30, 60, 120, 240, 480, 600, 600} {
+			if got := at[i+1].Sub(at[i]); got != time.Duration(want)*time.Second {
 				t.Errorf("pause %d is %v, want %d s", i, got, want)
 			}
 		}
