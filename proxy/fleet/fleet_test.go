@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"log/slog"
+	"maps"
+	"slices"
 	"strconv"
 	"sync"
 	"testing"
@@ -84,13 +86,10 @@ func newMember(t *testing.T, s *fleettest.Server) *member {
 			defer m.mu.Unlock()
 			return m.now
 		},
-		Warm: func() (keys []string) {
+		Warm: func() []string {
 			m.mu.Lock()
 			defer m.mu.Unlock()
-			for key := range m.fresh {
-				keys = append(keys, key)
-			}
-			return keys
+			return slices.Sorted(maps.Keys(m.fresh))
 		},
 		Fresh: func(key string) *cache.Entry {
 			m.mu.Lock()
