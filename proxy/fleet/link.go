@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/fleet/patience"
 )
 
 const (
@@ -22,7 +24,8 @@ const (
 	// connectTime bounds the first steps of a session.
 	connectTime = 2 * time.Second
 	// probes is the number of attempts in which a new session must answer one operation
-	// within the time that a request waits for it.
+	// within the time that a request waits for it, and of late answers in a row that end a
+	// session.
 	probes = 3
 )
 
@@ -199,18 +202,27 @@ func (f *Fleet) begin(ctx context.Context, s *session, ready <-chan struct{}) er
 // it: the circuit breaker then stays open, and no request pays for the discovery.
 func (f *Fleet) probe(ctx context.Context) (err error) {
 	for range probes {
-		within, cancel := context.WithTimeout(ctx, f.opts.Budget)
+		within, end := f.stopwatch(ctx)
 		err = f.opts.Engine.Ping(within)
-		cancel()
-		if err == nil || within.Err() == nil {
+		late := within.Err() != nil
+		end()
+		if err == nil || !late {
 			return err
 		}
 	}
 	return errSlow
 }
 
-// keep sends the heartbeat, and follows the log, until the session ends.
+// stopwatch returns a context that ends with the time of a lookup, although bytes of other
+// operations move.
+func (f *Fleet) stopwatch(ctx context.Context) (within context.Context, end func()) {
+	return patience.Patience{Moved: func() int64 { return 0 }, Budget: f.opts.Budget, Most: 1}.Within(ctx)
+}
+
+// keep sends the heartbeat, and follows the log, until the session ends. It ends the session
+// of a level whose answers come, but late: each lookup would wait for them.
 func (f *Fleet) keep(ctx context.Context, s *session) {
+	late := 0
 	tick := time.NewTicker(beat)
 	defer tick.Stop()
 	for {
@@ -222,7 +234,14 @@ func (f *Fleet) keep(ctx context.Context, s *session) {
 			f.follow(ctx, s)
 			f.actions.mu.Unlock()
 		case <-tick.C:
+			within, end := f.stopwatch(ctx)
 			f.compare(ctx, s)
+			if within.Err() == nil {
+				late = 0
+			} else if late++; late == probes {
+				f.fail(s, errSlow)
+			}
+			end()
 			f.beat(ctx, s)
 		}
 	}

@@ -1,8 +1,10 @@
 package fleet_test
 
 import (
+	"context"
 	"slices"
 	"strconv"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -193,6 +195,50 @@ func TestSlow(t *testing.T) {
 		if got := a.fetch(t, "1", "/teams/", "own"); got != "first" {
 			t.Errorf("%q", got)
 		}
+	})
+}
+
+// TestSlowAndBusy: a level whose answers come late, while bytes of other answers arrive all
+// the time, costs lookups its delay for some heartbeats, and nothing afterwards.
+func TestSlowAndBusy(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a := join(t, s)
+		a.fetch(t, "1", "/teams/", "first")
+		s.Delay(200 * time.Millisecond)
+		ctx, stop := context.WithCancel(t.Context())
+		var sender sync.WaitGroup
+		sender.Go(func() {
+			for ctx.Err() == nil {
+				s.Send(1)
+				time.Sleep(20 * time.Millisecond)
+			}
+		})
+		paid := func() (paid time.Duration) {
+			for range 100 {
+				began := time.Now()
+				a.fetch(t, "1", "/teams/", "own")
+				paid += time.Since(began)
+				time.Sleep(100 * time.Millisecond)
+			}
+			return paid
+		}
+		if took := paid(); took < 200*time.Millisecond || took > 5*time.Second {
+			t.Errorf("at first lookups waited for %s", took)
+		}
+		if took := paid(); took != 0 {
+			t.Errorf("then lookups waited for %s", took)
+		}
+		if stats := a.Stats(); stats.Up || stats.Opened != 1 || stats.Reason != "the shared level is too slow" {
+			t.Errorf("%+v", stats)
+		}
+		s.Delay(0)
+		time.Sleep(10 * time.Second)
+		if !a.Stats().Up {
+			t.Errorf("%+v", a.Stats())
+		}
+		stop()
+		sender.Wait()
 	})
 }
 
