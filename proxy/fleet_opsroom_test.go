@@ -17,26 +17,22 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/relay"
 )
 
-// playFleet: of three members the second loses the Redis, and the third its database, so
-// that it stays behind an import. The figures, the metrics and the ops room of the first
-// member show it, and the ops room of the second member the lost Redis.
+// playFleet: of three members the second loses the Redis, and the third its database: it
+// publishes an import with the first. A fourth member reports that it has not published. The
+// figures, the metrics and the ops room of the first member show all that, and the ops room
+// of the second member the lost Redis.
 func playFleet(t *testing.T, b *browser, script string) {
 	opts, db := scratch(t)
 	opts.Version = "v9"
-	url := redisserver.Start(t).URL
-	var members []*Proxy
-	var bases []string
-	begin := func(o Options) {
-		p, base := start(t, o)
-		members, bases = append(members, p), append(bases, base)
-	}
-	begin(fleetOptions(t, opts, db, url))
-	alone := fleetOptions(t, opts, db, url)
-	begin(alone)
-	lagging := fleetOptions(t, opts, db, url)
+	shared := redisserver.Start(t)
+	alone, third := fleetOptions(t, opts, db, shared.URL), fleetOptions(t, opts, db, shared.URL)
 	way, s := throughRelay(t, db)
-	lagging.Origin = s
-	begin(lagging)
+	third.Origin = s
+	var bases []string
+	for _, o := range []Options{fleetOptions(t, opts, db, shared.URL), alone, third} {
+		_, base := start(t, o)
+		bases = append(bases, base)
+	}
 	fleet := func(i int) (f api.Fleet) {
 		var stats struct{ Fleet *api.Fleet }
 		if err := json.Unmarshal([]byte(get(t, bases[i], "/cache/stats").body), &stats); err != nil || stats.Fleet == nil {
@@ -64,17 +60,19 @@ func playFleet(t *testing.T, b *browser, script string) {
 
 	way.Close()
 	alone.Fleet.Engine.Close()
+	const behind = "behind:8000"
+	before := fleet(0).Members[0].Calculated
 	if err := importer.Import(t.Context(), db, importer.Scope{Season: 2025, Division: 2030, Gender: "M"}, 7, importer.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	third := lagging.Fleet.Name
-	await(t, "a member gone and a member behind", func() bool {
+	shared.Do("HSET", "xcri-proxy:1:{fleet}:members", "another", `9999999999999:{"name":"`+behind+`","version":"v8","calculated_at":"`+before+`","health":"well"}`)
+	await(t, "a member gone, a member without its database and a member behind", func() bool {
 		f := fleet(0)
-		if len(f.Members) != 2 {
+		if len(f.Members) != 3 {
 			return false
 		}
 		for _, m := range f.Members {
-			if (m.Name == third) != (m.Behind != nil) || (m.Name == third) != (m.Health == "down") {
+			if (m.Name == behind) != (m.Behind != nil) || (m.Name == third.Fleet.Name) != (m.Health == "down") {
 				return false
 			}
 		}
@@ -82,20 +80,20 @@ func playFleet(t *testing.T, b *browser, script string) {
 	})
 	metrics := promtext.Parse(t, get(t, bases[0], "/metrics").body)
 	lags := metrics["xcri_member_behind_since_timestamp_seconds"].Samples
-	if len(lags) != 2 || len(metrics["xcri_member_info"].Samples) != 2 || metrics["xcri_shared_up"].Samples[0].Value != 1 {
+	if len(lags) != 3 || len(metrics["xcri_member_info"].Samples) != 3 || metrics["xcri_shared_up"].Samples[0].Value != 1 {
 		t.Errorf("%+v %+v %+v", lags, metrics["xcri_member_info"], metrics["xcri_shared_up"])
 	}
 	for _, s := range lags {
-		if (s.Labels["member"] == third) != (s.Value > 0) {
+		if (s.Labels["member"] == behind) != (s.Value > 0) {
 			t.Errorf("%+v", s)
 		}
 	}
 	b.eval("readStats()", nil)
-	b.await(`document.querySelectorAll('#members tbody tr').length === 2 && document.querySelector('#members').innerText.includes('down')`)
+	b.await(`document.querySelectorAll('#members tbody tr').length === 3 && document.querySelector('#members').innerText.includes('down')`)
 	var table, note string
 	b.eval(`document.querySelector('#members').innerText`, &table)
 	b.eval(`document.querySelector('#shared-note').innerText`, &note)
-	if !strings.Contains(table, "(this proxy)") || !strings.Contains(table, third) || !strings.Contains(note, "Shared level: ") {
+	if !strings.Contains(table, "(this proxy)") || !strings.Contains(table, third.Fleet.Name) || !strings.Contains(table, behind) || !strings.Contains(note, "Shared level: ") {
 		t.Errorf("%s\n%s", table, note)
 	}
 	look(t, b, script, "fleet")
