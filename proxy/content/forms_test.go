@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"runtime"
-	"slices"
 	"strings"
 	"testing"
 
@@ -238,68 +237,5 @@ func TestWeights(t *testing.T) {
 	w := parseAccept([]byte("X-GZIP;q=0.1, x-br;q=0.2, y-zstd;q=0.3, xx, Identity;q=0.4"))
 	if got := fmt.Sprint(w.of([]byte("gzip")), w.of([]byte("br")), w.of([]byte("zstd")), w.of(nil), w.of([]byte("deflate"))); got != "100 200 0 400 0" {
 		t.Errorf("%s", got)
-	}
-}
-
-// TestShrinker: only a large body in brotli is made smaller, once, and the form has an
-// ETag of its own. The work ends as soon as it may not go on.
-func TestShrinker(t *testing.T) {
-	const linux = runtime.GOOS == "linux"
-	var memory memfile.Memory
-	shrinker := Shrinker(&memory)
-	always := func() bool { return true }
-	for size, want := range map[int]bool{1: false, CompressAbove: false, LargeBody: false, 2 * LargeBody: true} {
-		body := proxytest.List(size)[:size]
-		e := &cache.Entry{Content: cache.Content{Status: 200, Size: size, Variants: OfFile(body, true)}}
-		if got := shrinker.Can(e); got != want {
-			t.Errorf("%d bytes: can be made smaller: %t", size, got)
-		}
-		if !want {
-			continue
-		}
-		pieces := 0
-		if better := shrinker.Make(e, func() bool { pieces++; return pieces < 2 }); better != nil || pieces != 2 {
-			t.Errorf("%d bytes: went on for %d pieces", size, pieces)
-		}
-		better := shrinker.Make(e, always)
-		if codings(better) != "* gzip br" || proxytest.Plain(t, better[Small].Coding, better[Small].Reader()) != string(body) {
-			t.Fatalf("%d bytes: %q, or another body", size, codings(better))
-		}
-		if a, b := better[Small].Len(), e.Variants[Small].Len(); a*10 > b*9 {
-			t.Errorf("%d bytes: %d in the smallest form, %d before", size, a, b)
-		}
-		hash := strings.TrimSuffix(string(e.Variants[Identity].ETag), `"`)
-		if tag := string(better[Small].ETag); tag != hash+`-br11"` || string(e.Variants[Small].ETag) != hash+`-br"` {
-			t.Errorf("%d bytes: ETag %s, before %s", size, tag, e.Variants[Small].ETag)
-		}
-		e.Variants = better
-		if err := Check(&e.Content); err != nil || shrinker.Can(e) {
-			t.Errorf("%d bytes: %v, or can be made still smaller", size, err)
-		}
-		if again := shrinker.Make(e, always); again != nil {
-			t.Errorf("%d bytes: made smaller twice", size)
-		}
-	}
-	body := make([]byte, 360<<10) // whose smallest form takes three quarters, in a memory file
-	for i, x := 0, uint32(1); i < len(body); i++ {
-		x = x*1664525 + 1013904223
-		body[i] = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ+/"[x>>26]
-	}
-	e := &cache.Entry{Content: cache.Content{Status: 200, Size: len(body), Variants: Variants(body)}}
-	e.Variants = append(e.Variants, cache.Variant{Coding: "br", ETag: []byte(`"h-br"`), Body: body})
-	better := shrinker.Make(e, always)
-	if linux && (better[Small].File == nil || memory.Files() == 0) {
-		t.Error("a large form is on the heap")
-	}
-	for i := range better {
-		better[i].Release()
-	}
-	if memory.Files() != 0 {
-		t.Errorf("%d files are left", memory.Files())
-	}
-	gone := *e
-	gone.Variants = slices.Clone(better)
-	if linux && shrinker.Make(&gone, always) != nil {
-		t.Error("a body that is gone is made smaller")
 	}
 }

@@ -11,7 +11,6 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/cache"
-	"github.com/lewistv/xcri-proxy/cache/memfile"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 )
 
@@ -133,57 +132,6 @@ func TestMemoClear(t *testing.T) {
 	}
 	if put(&m, "a", 4); got(&m, "a") != 4 {
 		t.Error("a new text is not remembered")
-	}
-}
-
-// TestShrinkerLimits: the smallest form is made of bodies above LargeBody that have a form
-// to replace, in pieces, and is kept only if it is smaller.
-func TestShrinkerLimits(t *testing.T) {
-	shrinker := Shrinker(&memfile.Memory{})
-	body := proxytest.List(LargeBody + 1)[:LargeBody+1]
-	made := OfFile(body, true)
-	best := slices.Clone(made)
-	best[Small].ETag = tagOf(made, bestSuffix)
-	for name, tt := range map[string]struct {
-		size     int
-		variants []cache.Variant
-		can      bool
-	}{
-		"at the limit":         {LargeBody, made, false},
-		"over the limit":       {LargeBody + 1, made, true},
-		"without a third form": {LargeBody + 1, made[:Small], false},
-		"in its smallest form": {LargeBody + 1, best, false},
-	} {
-		if got := shrinker.Can(&cache.Entry{Content: cache.Content{Status: 200, Size: tt.size, Variants: tt.variants}}); got != tt.can {
-			t.Errorf("%s: %t", name, got)
-		}
-	}
-	calls := 0
-	entry := func(n int) *cache.Entry { // with n bytes in the form that is replaced
-		variants := slices.Clone(made)
-		variants[Small].Body = make([]byte, n)
-		return &cache.Entry{Content: cache.Content{Status: 200, Size: len(body), Variants: variants}}
-	}
-	better := shrinker.Make(entry(len(body)), func() bool { calls++; return true })
-	if codings(better) != "* gzip br" || proxytest.Plain(t, better[Small].Coding, better[Small].Reader()) != string(body) || string(better[Small].ETag) != string(best[Small].ETag) || calls != 2 {
-		t.Fatalf("%q in %d pieces", codings(better), calls)
-	}
-	n := better[Small].Len()
-	for size, want := range map[int]bool{n: false, n + 1: true} {
-		if got := shrinker.Make(entry(size), func() bool { return true }); (got != nil) != want {
-			t.Errorf("%d bytes instead of %d: %q", n, size, codings(got))
-		}
-	}
-	for stop := range 2 {
-		calls = 0
-		if got := shrinker.Make(entry(len(body)), func() bool { calls++; return calls <= stop }); got != nil || calls != stop+1 {
-			t.Errorf("%q after %d pieces of %d", codings(got), calls, stop)
-		}
-	}
-	damaged := entry(len(body))
-	damaged.Variants[Gzip].Body = damaged.Variants[Gzip].Body[:100]
-	if got := shrinker.Make(damaged, func() bool { return true }); got != nil {
-		t.Errorf("half of a body: %q", codings(got))
 	}
 }
 
