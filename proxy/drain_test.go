@@ -15,15 +15,15 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// TestDrain: a drain answers a client that sends another request and adds "Connection:
-// close". It also finishes a request that began before it, and closes idle
-// connections.
-func TestDrain(t *testing.T) {
-	begun, gate := make(chan struct{}), make(chan struct{})
+// gated serves a proxy whose origin closes begun and waits for gate before it answers. served
+// gets the result of Serve.
+func gated(t *testing.T, body string) (begun, gate chan struct{}, p *Proxy, base string, served chan error) {
+	t.Helper()
+	begun, gate = make(chan struct{}), make(chan struct{})
 	p, err := New(Options{Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
 		close(begun)
 		<-gate
-		return store.Answer{Status: 200, Body: []byte(`{}`)}, nil
+		return store.Answer{Status: 200, Body: []byte(body)}, nil
 	}}})
 	if err != nil {
 		t.Fatal(err)
@@ -32,10 +32,16 @@ func TestDrain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	served := make(chan error, 1)
+	served = make(chan error, 1)
 	go func() { served <- p.Serve(ln) }()
-	base := "http://" + ln.Addr().String()
+	return begun, gate, p, "http://" + ln.Addr().String(), served
+}
 
+// TestDrain: a drain answers a client that sends another request and adds "Connection:
+// close". It also finishes a request that began before it, and closes idle
+// connections.
+func TestDrain(t *testing.T) {
+	begun, gate, p, base, served := gated(t, `{}`)
 	returns, away, never, busy := dial(t, base), dial(t, base), dial(t, base), dial(t, base)
 	fromReturns, fromAway, fromBusy := bufio.NewReader(returns), bufio.NewReader(away), bufio.NewReader(busy)
 	ask := func(conn net.Conn, target string) { fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", target) }

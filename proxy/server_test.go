@@ -210,23 +210,7 @@ func TestWaitTimeout(t *testing.T) {
 // TestShutdown: requests under way are answered, idle connections are closed, and new
 // connections are refused.
 func TestShutdown(t *testing.T) {
-	begun, gate := make(chan struct{}), make(chan struct{})
-	p, err := New(Options{Origin: &fakeOrigin{run: func(context.Context, store.Query) (store.Answer, error) {
-		close(begun)
-		<-gate
-		return store.Answer{Status: 200, Body: []byte(`{"whole":true}`)}, nil
-	}}})
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	served := make(chan error, 1)
-	go func() { served <- p.Serve(ln) }()
-	base := "http://" + ln.Addr().String()
-
+	begun, gate, p, base, served := gated(t, `{"whole":true}`)
 	idle := dial(t, base)
 	defer idle.Close()
 	io.WriteString(idle, "GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n")
@@ -257,7 +241,7 @@ func TestShutdown(t *testing.T) {
 	if err := errors.Join(<-stopped, <-served); err != nil {
 		t.Error(err)
 	}
-	if conn, err := net.DialTimeout("tcp", ln.Addr().String(), time.Second); err == nil {
+	if conn, err := net.DialTimeout("tcp", strings.TrimPrefix(base, "http://"), time.Second); err == nil {
 		conn.Close()
 		t.Error("a connection was taken after the shutdown")
 	}

@@ -88,9 +88,9 @@ func (term terminal) press(t *testing.T, key string) {
 	}
 }
 
-// TestTerminal holds the screen on a pseudoterminal, and each key.
-func TestTerminal(t *testing.T) {
-	term, device := newTerminal(t)
+// screenOn starts a screen on the device of a terminal.
+func screenOn(t *testing.T, device string) tcell.Screen {
+	t.Helper()
 	dev, err := tcell.NewDevTtyFromDev(device)
 	if err != nil {
 		t.Fatal(err)
@@ -102,6 +102,13 @@ func TestTerminal(t *testing.T) {
 	if err := screen.Init(); err != nil {
 		t.Fatal(err)
 	}
+	return screen
+}
+
+// TestTerminal holds the screen on a pseudoterminal, and each key.
+func TestTerminal(t *testing.T) {
+	term, device := newTerminal(t)
+	screen := screenOn(t, device)
 	from := &counting{}
 	v := newView("127.0.0.1:8000", Options{Interval: 10 * time.Millisecond, Sort: "rate", List: "keys"})
 	v.add(read(t.Context(), from, nil))
@@ -136,17 +143,7 @@ func TestTerminal(t *testing.T) {
 // TestTerminalEnds holds that the screen ends with its context.
 func TestTerminalEnds(t *testing.T) {
 	_, device := newTerminal(t)
-	dev, err := tcell.NewDevTtyFromDev(device)
-	if err != nil {
-		t.Fatal(err)
-	}
-	screen, err := tcell.NewTerminfoScreenFromTty(dev)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := screen.Init(); err != nil {
-		t.Fatal(err)
-	}
+	screen := screenOn(t, device)
 	from := &counting{}
 	v := newView("here", Options{Interval: time.Hour})
 	v.add(read(t.Context(), from, nil))
