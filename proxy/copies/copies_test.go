@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -128,18 +129,18 @@ func TestFailuresAreEvents(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var list events.List
 		var log bytes.Buffer
-		fails := true
+		var works atomic.Bool
 		opts := Options{Events: &list, Logger: slog.New(slog.NewTextHandler(&log, nil))}
 		opts.Front.Client = &http.Client{Transport: answering(func(*http.Request) error {
-			if fails {
-				return errors.New("refused")
+			if works.Load() {
+				return nil
 			}
-			return nil
+			return errors.New("refused")
 		})}
 		c, _ := purging(t, opts)
 		c.Stale(generation.Stale{All: true})
 		time.Sleep(time.Minute)
-		fails = false
+		works.Store(true)
 		time.Sleep(time.Minute)
 		var texts []string
 		for _, e := range list.All() {

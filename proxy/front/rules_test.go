@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -49,9 +50,12 @@ func TestPurged(t *testing.T) {
 // success.
 func TestPauses(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex
 		var at []time.Duration
 		begun, fails := time.Now(), true
 		p, err := New(Options{URLs: []string{"http://front.example/"}, Rounds: []time.Duration{}, Client: &http.Client{Transport: roundTripper(func(*http.Request) (*http.Response, error) {
+			mu.Lock()
+			defer mu.Unlock()
 			at = append(at, time.Since(begun))
 			if fails {
 				return nil, errors.New("refused")
@@ -62,12 +66,18 @@ func TestPauses(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer running(p)()
+		fail := func(now bool) {
+			mu.Lock()
+			defer mu.Unlock()
+			fails, at = now, nil
+		}
 		pauses := func(d time.Duration) (between []time.Duration) {
 			time.Sleep(d)
+			mu.Lock()
+			defer mu.Unlock()
 			for i := range at[1:] {
 				between = append(between, (at[i+1] - at[i]).Round(time.Millisecond))
 			}
-			at = at[:0]
 			return between
 		}
 		ms := func(pauses ...int) (all []time.Duration) {
@@ -80,12 +90,12 @@ func TestPauses(t *testing.T) {
 		if got, want := pauses(17*time.Second), ms(100, 200, 400, 800, 1600, 3200, 5000, 5000); !slices.Equal(got, want) {
 			t.Errorf("%v, want %v", got, want)
 		}
-		fails = false
+		fail(false)
 		time.Sleep(10 * time.Second)
 		if s := p.Stats()[0]; s.Requests != 1 || s.Tags != 1 || s.Pending != 0 || s.SentAt.IsZero() {
 			t.Errorf("%+v", s)
 		}
-		fails, at = true, nil
+		fail(true)
 		p.Purge("b")
 		if got, want := pauses(time.Second), ms(100, 200, 400); !slices.Equal(got, want) {
 			t.Errorf("after a success: %v, want %v", got, want)
