@@ -57,16 +57,14 @@ func (p *Pool) attempt(ctx context.Context, fresh bool, do func(*Conn) error) er
 		tx = &transaction{link: l}
 	}
 	return p.use(ctx, tx.link, func(c *Conn) (err error) {
-		if err = tx.limitTo(c.ctx, p.limitOf(ctx)); err != nil {
-			return err
+		if err = tx.limitTo(c.ctx, p.limitOf(ctx)); err == nil && tx.began.IsZero() {
+			err = tx.begin(c.ctx)
 		}
-		if tx.began.IsZero() {
-			if err = tx.begin(c.ctx); err != nil {
-				return err
-			}
+		if err == nil {
+			c.tx = tx
+			err = do(c)
 		}
-		c.tx = tx
-		if err = do(c); err == nil && series.goesOn(tx) {
+		if err == nil && series.goesOn(tx) {
 			c.keep = func() { series.put(tx) }
 			return nil
 		}

@@ -55,7 +55,7 @@ type series struct {
 	pool *Pool
 	mu   sync.Mutex
 	open *transaction // between two reads; nil if there is none
-	idle *time.Timer
+	idle *time.Timer  // ends it
 }
 
 type seriesKey struct{}
@@ -64,9 +64,7 @@ type seriesKey struct{}
 // transactions, so that a read costs only its own statements. A read may then see a state of
 // the database that is older than the read, but not older than the call of WithSeries.
 func (p *Pool) WithSeries(ctx context.Context) context.Context {
-	s := &series{pool: p}
-	s.idle = time.AfterFunc(seriesIdle, s.end)
-	return context.WithValue(ctx, seriesKey{}, s)
+	return context.WithValue(ctx, seriesKey{}, &series{pool: p})
 }
 
 // seriesOf returns the series of a context, or nil.
@@ -82,9 +80,11 @@ func (s *series) take() *transaction {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.idle.Stop()
 	tx := s.open
-	s.open = nil
+	if tx != nil {
+		s.idle.Stop()
+		s.open = nil
+	}
 	return tx
 }
 
@@ -99,7 +99,7 @@ func (s *series) put(tx *transaction) {
 	defer s.mu.Unlock()
 	s.pool.work.Add(1)
 	s.open = tx
-	s.idle.Reset(seriesIdle)
+	s.idle = time.AfterFunc(seriesIdle, s.end)
 }
 
 // end gives the open transaction back.
