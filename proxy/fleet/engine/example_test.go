@@ -12,7 +12,8 @@ import (
 // Of two members that look for an answer, one gets the lock, and the other the value.
 func Example() {
 	server, ctx := fleettest.NewServer(), context.Background()
-	var a, b engine.Engine = server.Engine(), server.Engine()
+	members := []engine.Engine{server.Engine(), server.Engine()}
+	a, b := members[0], members[1]
 	first, _ := a.Claim(ctx, "answer", "a", time.Second, true)
 	second, _ := b.Claim(ctx, "answer", "b", time.Second, true)
 	fmt.Println(first.Claimed, second.Claimed)

@@ -46,12 +46,12 @@ func TestRealMembers(t *testing.T) {
 	}
 }
 
-func within(t *testing.T, what string, real, simulated float64) {
+func within(t *testing.T, what string, counted, simulated float64) {
 	t.Helper()
-	ratio := real / simulated
-	t.Logf("%s: real %.0f, simulated %.0f, ratio %.2f", what, real, simulated, ratio)
+	ratio := counted / simulated
+	t.Logf("%s: counted %.0f, simulated %.0f, ratio %.2f", what, counted, simulated, ratio)
 	if math.Abs(ratio-1) > 0.1 {
-		t.Errorf("%s: real %.0f, simulated %.0f", what, real, simulated)
+		t.Errorf("%s: counted %.0f, simulated %.0f", what, counted, simulated)
 	}
 }
 

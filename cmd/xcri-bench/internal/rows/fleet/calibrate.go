@@ -17,14 +17,14 @@ import (
 func Calibrate(ctx context.Context, l *lab.Lab) error {
 	alone := int64(0) // fills of a single member
 	for i, n := range []int{1, 2, 4, 8} {
-		real, err := measure(ctx, l, n, 1200+i)
+		counted, err := measure(ctx, l, n, 1200+i)
 		if err != nil {
 			return fmt.Errorf("%d members: %w", n, err)
 		}
 		if n == 1 {
-			alone = real.fills
+			alone = counted.fills
 		}
-		compare(l, n, real, alone)
+		compare(l, n, counted, alone)
 	}
 	return nil
 }
@@ -74,21 +74,21 @@ func measure(ctx context.Context, l *lab.Lab, n, version int) (w work, err error
 	return w, err
 }
 
-// compare reports the real work of n members beside the simulated work. A single member
+// compare reports the counted work of n members beside the simulated work. A single member
 // fills alone answers.
-func compare(l *lab.Lab, n int, real work, alone int64) {
+func compare(l *lab.Lab, n int, counted work, alone int64) {
 	model := simulate.Production()
-	model.Changed, model.Warm, model.Value = int(alone), real.warm, int(real.written/max(1, real.puts))
-	want := simulate.Import(simulate.Options{Model: model, Members: n, Poll: 250 * time.Millisecond, Window: real.window, Seed: 1})
-	requests, bytes := float64(real.Requests()-real.Beats()), float64(real.In+real.Out)
+	model.Changed, model.Warm, model.Value = int(alone), counted.warm, int(counted.written/max(1, counted.puts))
+	want := simulate.Import(simulate.Options{Model: model, Members: n, Poll: 250 * time.Millisecond, Window: counted.window, Seed: 1})
+	requests, bytes := float64(counted.Requests()-counted.Beats()), float64(counted.In+counted.Out)
 	name := fmt.Sprintf("an import on %d members: ", n)
 	l.Reports.Add(
 		report.Row{Name: name + "requests of the level, simulated to counted", Most: true, Bound: 1.25, Value: away(float64(want.Requests), requests),
-			Ours: report.Thousands(float64(want.Requests)), Other: fmt.Sprintf("%s counted, %d puts of %d KB", report.Thousands(requests), real.puts, model.Value/1000)},
+			Ours: report.Thousands(float64(want.Requests)), Other: fmt.Sprintf("%s counted, %d puts of %d KB", report.Thousands(requests), counted.puts, model.Value/1000)},
 		report.Row{Name: name + "bytes of the level, simulated to counted", Most: true, Bound: 1.25, Value: away(want.Bytes, bytes),
 			Ours: report.Megabytes(want.Bytes), Other: report.Megabytes(bytes)},
-		report.Row{Name: name + "fills, simulated to counted", Most: true, Bound: 1, Value: away(float64(want.Fills), float64(real.fills)),
-			Ours: fmt.Sprint(want.Fills), Other: fmt.Sprint(real.fills)})
+		report.Row{Name: name + "fills, simulated to counted", Most: true, Bound: 1, Value: away(float64(want.Fills), float64(counted.fills)),
+			Ours: fmt.Sprint(want.Fills), Other: fmt.Sprint(counted.fills)})
 }
 
 // away returns the ratio of two numbers that is at least 1.
