@@ -57,11 +57,13 @@ func balanced(t *testing.T, members ...string) *apache.Server {
 }
 
 // TestBalancer holds that visitors of Apache's balancer get no error while a member is
-// killed and comes back, nor during a rolling upgrade of all three members.
+// killed and comes back, nor during a rolling upgrade of all three members, which share a
+// Redis and publish imports together meanwhile.
 func TestBalancer(t *testing.T) {
 	t.Parallel()
-	old := "LEGACY_URL=" + oldapi.Start(t, oldapi.Options{}).URL()
-	members := []*process{startProxy(t, old), startProxy(t, old), startProxy(t, old)}
+	name, own := scratch(t)
+	with := []string{"LEGACY_URL=" + oldapi.Start(t, oldapi.Options{}).URL(), "SHARED_CACHE=" + redisserver.Start(t).URL, "DATABASE_NAME=" + name, "GENERATION_POLL=100ms"}
+	members := []*process{startProxy(t, with...), startProxy(t, with...), startProxy(t, with...)}
 	server := balanced(t, members[0].addr, members[1].addr, members[2].addr)
 	t.Run("conformance", func(t *testing.T) { conformance.Check(t, server.URL+base) })
 	t.Run("as asked directly", func(t *testing.T) { sameAnswers(t, server.URL, members[0].url(), targets) })
@@ -74,16 +76,26 @@ func TestBalancer(t *testing.T) {
 	visitors.awaitMore(t, 200)
 	for round := range 3 {
 		members[round].end(syscall.SIGKILL)
+		importVersion(t, own, 1+round)
 		visitors.awaitMore(t, 300)
 		members[round].run(t)
 		visitors.awaitMore(t, 300)
 	}
-	for _, m := range members { // a rolling upgrade
+	for i, m := range members { // a rolling upgrade
 		m.end(syscall.SIGTERM)
+		importVersion(t, own, 4+i)
 		visitors.awaitMore(t, 200)
 		m.run(t)
 		visitors.awaitMore(t, 200)
 	}
+	await(t, "all members publish the last import", func() bool {
+		for _, m := range members {
+			if a := (request{target: base + lists[1]}).ask(t, m.url()); !a.of(6) {
+				return false
+			}
+		}
+		return true
+	})
 	visitors.finish(t)
 	for i, m := range members {
 		if !strings.Contains(m.log.String(), "stopped") {
