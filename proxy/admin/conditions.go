@@ -43,17 +43,15 @@ func (a *Admin) conditions(now time.Time) []api.Condition {
 	return a.tracker.Observe(&f)
 }
 
-// addFleet reads the members only while the level is up: the fleet otherwise describes this
-// proxy, by its conditions.
+// addFleet reads only the members that the level shows: Members describes this proxy, by its
+// conditions, while the level is away.
 func (a *Admin) addFleet(f *condition.Figures) {
 	if a.opts.Fleet == nil {
 		return
 	}
 	s := a.opts.Fleet.Stats()
 	f.Fleet.Away, f.Fleet.Since, f.Fleet.Reason, f.Counts.Full = !s.Up, s.Since, s.Reason, s.Full
-	if s.Up {
-		f.Fleet.Members = a.opts.Fleet.Members()
-	}
+	f.Fleet.Members = a.opts.Fleet.Alive()
 }
 
 func (a *Admin) addRequests(f *condition.Figures) {

@@ -63,3 +63,12 @@ func (f *Fleet) Members() []Member {
 	}
 	return f.members.All()
 }
+
+// Alive does the same, but returns nil while the level is away. It does not call
+// Options.Info, which may call Alive.
+func (f *Fleet) Alive() []Member {
+	if f.link.now.Load() == nil {
+		return nil
+	}
+	return f.members.All()
+}

@@ -62,3 +62,23 @@ func TestManyMembers(t *testing.T) {
 		}
 	})
 }
+
+// TestAliveAfterStop: the members of a fleet that has stopped can be read by its own
+// description, as conditions of the proxy do.
+func TestAliveAfterStop(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		a := join(t, fleettest.NewServer())
+		time.Sleep(2 * time.Second)
+		if n := len(a.Alive()); n != 1 {
+			t.Errorf("%d members", n)
+		}
+		a.set(func(m *member) { m.info.Name = "a" })
+		a.stop()
+		if all := a.Alive(); all != nil {
+			t.Errorf("%+v", all)
+		}
+		if all := a.Members(); len(all) != 1 || all[0].Name != "a" {
+			t.Errorf("%+v", all)
+		}
+	})
+}
