@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -230,4 +231,29 @@ func TestHopWithoutLevel(t *testing.T) {
 	again.imports(t, db)
 	again.published(t, members...)
 	again.stop()
+}
+
+// TestPopularOverTheFleet: a key that visitors request on several members is in the warm set of
+// each, also of a new member that no visitor has asked.
+func TestPopularOverTheFleet(t *testing.T) {
+	opts, db := scratch(t)
+	url := redisserver.Start(t).URL
+	members, bases := join(t, 2, opts, db, url)
+	const target = "/athletes/?season_year=2025&division=2030&gender=M&limit=49998"
+	for range 3 { // fewer than a single proxy demands
+		for _, base := range bases {
+			get(t, base, target)
+		}
+	}
+	key, err := keyOf(members[0], target)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range members { // the counts, without the wait for the next report
+		p.fleet.Want(t.Context())
+	}
+	added, _ := join(t, 1, opts, db, url)
+	if keys := added[0].generations.WarmSet(); !slices.Contains(keys, key) {
+		t.Errorf("not in the warm set: %q", added[0].fleet.Popular(10))
+	}
 }

@@ -276,7 +276,7 @@ func (p *Proxy) generationOptions() generation.Options {
 	o := p.opts.Generations
 	o.Store, o.Cache, o.Outage, o.Routes = p.opts.Origin, p.cache, p.outage, p.router
 	if p.fleet != nil {
-		o.Ready, o.Rounds = p.fleet.Ready, p.fleet.Rounds()
+		o.Ready, o.Rounds, o.Popular = p.fleet.Ready, p.fleet.Rounds(), p.fleet.Popular
 		o.Changes.OnUnstamped = func(table string) { go p.fleet.TableChanged(table) }
 	}
 	o.Paused, o.OnPublish, o.Logger = p.maintenance.On, p.published(o.OnPublish), p.opts.Logger

@@ -4,6 +4,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -23,14 +24,12 @@ func (p *Proxy) newFleet() *fleet.Fleet {
 		return nil
 	}
 	o.State, o.Usable, o.Rank, o.Logger = p.stateOf, p.usable, content.Rank, p.opts.Logger
-	o.Published = func() cache.Generation {
-		g, _ := p.cache.Published()
-		return g
-	}
+	o.Published = func() cache.Generation { g, _ := p.cache.Published(); return g }
 	o.Info = func() fleet.Info { return p.admin.Member(p.opts.Fleet.Name) }
 	o.Apply, o.Forget = func(a fleet.Action) { p.admin.Apply(a) }, func() { p.admin.Forget() }
 	o.Warm, o.Fresh = func() []string { return p.generations.WarmSet() }, p.freshEntry
 	o.Hold, o.Wake = func(text []byte) bool { return p.generations.Hold(text) }, p.wake
+	o.Asked = func() map[string]int64 { return wanted.Of(p.cache) }
 	return fleet.New(o)
 }
 

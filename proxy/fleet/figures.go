@@ -3,6 +3,7 @@ package fleet
 import (
 	"sync/atomic"
 
+	"github.com/lewistv/xcri-proxy/proxy/fleet/counts"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
 )
 
@@ -24,24 +25,11 @@ type Stats struct {
 	Total   float64        // seconds of all operations
 }
 
-// Traffic counts the lookups and the values.
-type Traffic struct {
-	Hits    int64 // answers that were found
-	Misses  int64 // answers that this member then filled
-	Waits   int64 // waits for the fill of another member
-	Skipped int64 // fills without a lookup, because the circuit breaker was open
-	Puts    int64 // values stored
-	Read    int64 // bytes
-	Written int64 // bytes
-}
-
-// Faults counts operations and values that failed.
-type Faults struct {
-	Errors    int64 // operations that failed or exceeded their budget
-	Damaged   int64 // values that were no answers, and were removed
-	Full      int64 // values that found no room
-	Oversized int64 // answers that are too large to be shared
-}
+// Traffic counts the lookups and the values, and Faults the failures. See package counts.
+type (
+	Traffic = counts.Traffic
+	Faults  = counts.Faults
+)
 
 // Stats returns the figures of this moment.
 func (f *Fleet) Stats() Stats {

@@ -35,6 +35,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/fleet/ends"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/patience"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/waits"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 )
 
 const (
@@ -76,6 +77,9 @@ type Options struct {
 	// key that the cache holds as fresh; nil if there is none.
 	Warm  func() []string
 	Fresh func(key string) *cache.Entry
+	// Asked returns the requests for the keys that this member holds, which fade; nil reports
+	// none.
+	Asked func() map[string]int64
 	// Hold has requests wait for the publish of a generation, which MarshalJSON wrote. It
 	// returns false if this member does not publish it. Wake requests a poll of the database.
 	// Nil does nothing.
@@ -118,6 +122,7 @@ type Fleet struct {
 	members members
 	ends    ends.Ends // of claims
 	rounds  *agree.Rounds
+	wanted  wanted.Counter
 }
 
 // New returns a Fleet whose link is down until Run connects it.
@@ -133,6 +138,9 @@ func New(opts Options) *Fleet {
 	}
 	if opts.Hold == nil {
 		opts.Hold = func([]byte) bool { return false }
+	}
+	if opts.Asked == nil {
+		opts.Asked = func() map[string]int64 { return nil }
 	}
 	if opts.Wake == nil {
 		opts.Wake = func() {}

@@ -36,6 +36,7 @@ type member struct {
 	did   []string // actions of other members, and forget
 	held  []string // generations for which requests wait
 	woken int
+	asked map[string]int64
 	// refuses, unless it is nil, keeps the member from holding requests.
 	refuses chan struct{}
 	log     bytes.Buffer
@@ -77,6 +78,10 @@ func newMember(t *testing.T, s *fleettest.Server) *member {
 				<-refuses
 			}
 			return true
+		},
+		Asked: func() (asked map[string]int64) {
+			m.set(func(m *member) { asked = m.asked })
+			return asked
 		},
 		Wake:   func() { m.set(func(m *member) { m.woken++ }) },
 		Usable: func(s *cache.Saved) bool { return s.Status == 200 },

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet/patience"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 )
 
 const (
@@ -157,11 +158,13 @@ func (f *Fleet) session(ctx context.Context) error {
 		f.link.now.CompareAndSwap(s, nil)
 		return context.Cause(s.ctx)
 	}
+	f.Want(ctx)
 	f.note(true, nil)
 	f.beat(ctx, s)
 	background.Go(func() { f.offerAll(s) })
 	background.Go(func() { f.guard(s) })
 	background.Go(func() { f.rounds.Run(s.ctx) })
+	background.Go(func() { wanted.Repeat(s.ctx, f.Want) })
 	f.keep(ctx, s)
 	f.fail(s, nil)
 	return context.Cause(s.ctx)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 )
 
 // stub is an Engine whose results the test sets. It notes the operations.
@@ -126,10 +127,13 @@ func (e *stub) Since(ctx context.Context, _ string) ([]Event, bool, error) {
 func (e *stub) Beat(ctx context.Context, _ string, _ []byte, _ time.Duration, _ bool) (map[string][]byte, error) {
 	return e.members, e.do(ctx, "beat")
 }
-func (*stub) Moved() int64                                           { return 0 }
-func (*stub) Leave(context.Context, string) error                    { return nil }
-func (*stub) Announce(context.Context, string) error                 { return nil }
-func (*stub) Close()                                                 {}
+func (*stub) Moved() int64                           { return 0 }
+func (*stub) Leave(context.Context, string) error    { return nil }
+func (*stub) Announce(context.Context, string) error { return nil }
+func (*stub) Close()                                 {}
+func (*stub) Want(_ context.Context, r wanted.Report, _ time.Duration) (wanted.Counts, error) {
+	return wanted.Counts{Token: r.Token}, nil
+}
 func (*stub) Decision(context.Context) (d agree.Decision, err error) { return d, nil }
 func (*stub) Vote(context.Context, agree.Vote, time.Duration) (r agree.Result, err error) {
 	return r, nil

@@ -37,12 +37,8 @@ func (w *Watcher) agree(ctx context.Context, g generation, t *work) error {
 // follow publishes the generation that the fleet has decided for, if this member has not
 // published it.
 func (w *Watcher) follow(ctx context.Context) bool {
-	round := w.opts.Rounds.Round()
-	if round == nil || w.opts.Rounds.Pass(ctx) != nil {
-		return false
-	}
-	g := &store.Generation{}
-	if json.Unmarshal(round.Data, g) != nil {
+	round, g := w.opts.Rounds.Round(), &store.Generation{}
+	if round == nil || json.Unmarshal(round.Data, g) != nil || w.opts.Rounds.Pass(ctx) != nil {
 		return false
 	}
 	if w.progress.warmed == "" { // it has no warm set yet
@@ -51,6 +47,7 @@ func (w *Watcher) follow(ctx context.Context) bool {
 		return true
 	}
 	t := w.requests.take()
+	t.until = ctx // unless there is another decision by now, it prepares nothing
 	return w.publish(ctx, generation{g}, &t) == nil
 }
 

@@ -163,7 +163,11 @@ func (w *Watcher) warmSet(g *store.Generation, requested []string) []string {
 		}
 	}
 	keys = append(keys, requested...)
-	return distinct(append(keys, w.opts.Cache.Popular(popular)...))
+	wanted := slices.DeleteFunc(w.opts.Popular(popular), func(key string) bool { return w.opts.Routes.Of(key) == nil })
+	if len(wanted) == 0 {
+		wanted = w.opts.Cache.Popular(popular)
+	}
+	return distinct(append(keys, wanted...))
 }
 
 // WarmSet returns the keys of the published generation's warm set; none before

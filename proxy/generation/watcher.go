@@ -59,6 +59,9 @@ type Options struct {
 	Changes Changes
 	// Ready is called before a warm set is filled; nil does nothing.
 	Ready func(context.Context)
+	// Popular returns the keys that the visitors of a fleet want most, in place of the Cache's;
+	// nil, and an empty list, mean the Cache's.
+	Popular func(n int) []string
 	// Rounds are the votes of a member of a fleet; nil means a proxy alone.
 	Rounds *agree.Rounds
 	// OnPublish is called after each publish of a warm set. It must not block.
@@ -85,6 +88,9 @@ func (o Options) withDefaults() Options {
 	o.Changes = o.Changes.withDefaults()
 	if o.Ready == nil {
 		o.Ready = func(context.Context) {}
+	}
+	if o.Popular == nil {
+		o.Popular = func(int) []string { return nil }
 	}
 	if o.Rounds == nil {
 		o.Rounds = agree.Alone()

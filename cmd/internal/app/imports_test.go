@@ -81,7 +81,7 @@ cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measur
 config: config/address
 config/address:
 config/deploy:
-proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/copies proxy/cors proxy/events proxy/fault proxy/files proxy/fleet proxy/front proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/copies proxy/cors proxy/events proxy/fault proxy/files proxy/fleet proxy/fleet/wanted proxy/front proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
 proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/admin/selector proxy/budget proxy/events proxy/fleet proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
@@ -99,15 +99,17 @@ proxy/cors:
 proxy/events:
 proxy/fault: cache proxy/legacy proxy/maintenance proxy/reply proxy/share store
 proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
-proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/agree proxy/fleet/ends proxy/fleet/engine proxy/fleet/members proxy/fleet/patience proxy/fleet/waits proxy/metrics
+proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/agree proxy/fleet/counts proxy/fleet/ends proxy/fleet/engine proxy/fleet/members proxy/fleet/patience proxy/fleet/waits proxy/fleet/wanted proxy/metrics
 proxy/fleet/agree:
+proxy/fleet/counts:
 proxy/fleet/ends:
-proxy/fleet/engine: proxy/fleet/agree
-proxy/fleet/fleettest: proxy/fleet proxy/fleet/agree
+proxy/fleet/engine: proxy/fleet/agree proxy/fleet/wanted
+proxy/fleet/fleettest: proxy/fleet proxy/fleet/agree proxy/fleet/wanted
 proxy/fleet/members:
 proxy/fleet/patience:
-proxy/fleet/redis: proxy/fleet proxy/fleet/agree
+proxy/fleet/redis: proxy/fleet proxy/fleet/agree proxy/fleet/wanted
 proxy/fleet/waits:
+proxy/fleet/wanted: cache
 proxy/front: proxy/admin/api store
 proxy/generation: cache proxy/fleet/agree proxy/generation/status proxy/pages proxy/route store
 proxy/generation/status:

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 )
 
 // Engine is the server that the members share, such as a Redis, with the operations that
@@ -67,6 +68,10 @@ type Engine interface {
 	Decision(ctx context.Context) (agree.Decision, error)
 	// Announce publishes the name of a generation as Seen.
 	Announce(ctx context.Context, name string) error
+
+	// Want adds the changes of a report to the counts of the keys that visitors want, and
+	// returns the most wanted keys. The counts are forgotten after a time.
+	Want(ctx context.Context, r wanted.Report, lasts time.Duration) (wanted.Counts, error)
 
 	// Close ends all connections.
 	Close()

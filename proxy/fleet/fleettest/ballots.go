@@ -6,6 +6,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 )
 
 // ballots: the engine decides for a generation once all living members are ready or a vote is
@@ -66,6 +67,30 @@ func ballots(t *testing.T, a, b fleet.Engine) {
 	says(fleet.Message{Kind: fleet.Decided, Text: "3"})
 	ok(t, a.Announce(t.Context(), "4"))
 	says(fleet.Message{Kind: fleet.Seen, Text: "4"})
+}
+
+// counted: the counts of all members are added up, and are forgotten after a time.
+func counted(t *testing.T, a, b fleet.Engine) {
+	report := func(e fleet.Engine, r wanted.Report, lasts time.Duration) wanted.Counts {
+		t.Helper()
+		r.Limit, r.Least = 3, 2
+		c, err := e.Want(t.Context(), r, lasts)
+		ok(t, err)
+		return c
+	}
+	first := report(a, wanted.Report{Changes: map[string]int64{"ignored": 9}}, time.Hour)
+	if first.Token == "" || len(first.Keys) != 0 {
+		t.Fatalf("%+v", first)
+	}
+	report(a, wanted.Report{Token: first.Token, Changes: map[string]int64{"x": 5, "y": 3, "z": 1}}, time.Hour)
+	c := report(b, wanted.Report{Token: first.Token, Changes: map[string]int64{"y": 4, "w\x00\xff": 2, "v": 2, "z": 0}}, time.Hour)
+	if c.Token != first.Token || len(c.Keys) != 3 || c.Keys[0] != "y" || c.Keys[1] != "x" || c.Keys[2] != "w\x00\xff" {
+		t.Errorf("%+v", c)
+	}
+	c = report(a, wanted.Report{Token: first.Token, Changes: map[string]int64{"x": -4, "y": -3, "w\x00\xff": -9}}, time.Millisecond)
+	if len(c.Keys) != 2 || c.Keys[0] != "y" || c.Keys[1] != "v" {
+		t.Errorf("%+v", c)
+	}
 }
 
 // sameServer is an engine that another test closes.

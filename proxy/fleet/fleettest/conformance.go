@@ -17,7 +17,7 @@ const patience = time.Minute
 // same server, which is empty at first; flush empties it.
 func Conformance(t *testing.T, connect func(t *testing.T) fleet.Engine, flush func()) {
 	for name, test := range map[string]func(*testing.T, fleet.Engine, fleet.Engine){
-		"values": values, "locks": locks, "leases": leases, "sure": sure, "messages": messages, "members": members, "votes": ballots,
+		"values": values, "locks": locks, "leases": leases, "sure": sure, "messages": messages, "members": members, "votes": ballots, "wants": counted,
 	} {
 		t.Run(name, func(t *testing.T) {
 			flush()

@@ -22,11 +22,11 @@ var ErrDown = errors.New("the stand-in is down")
 // Server is a stand-in for the server that the members share. It keeps everything in
 // memory, and can fail in the ways of a real server. It is safe for concurrent use.
 type Server struct {
-	mu       sync.Mutex
-	values   map[string]expiring
-	locks    map[string]*lock
-	members  map[string]expiring
-	votes    votes
+	mu      sync.Mutex
+	values  map[string]expiring
+	locks   map[string]*lock
+	members map[string]expiring
+	results
 	series   string
 	log      []fleet.Event
 	events   int
@@ -41,6 +41,12 @@ type counts struct {
 	ops    int
 	listed int // members in lists
 	moved  atomic.Int64
+}
+
+// results are the sums of the reports of the members.
+type results struct {
+	votes votes
+	wants wants
 }
 
 // Failure is a state of a Server.
@@ -83,7 +89,7 @@ func (s *Server) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.values, s.locks, s.members = map[string]expiring{}, map[string]*lock{}, map[string]expiring{}
-	s.votes = votes{}
+	s.results = results{}
 	s.series, s.log = "", nil
 }
 

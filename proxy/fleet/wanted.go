@@ -1,0 +1,32 @@
+package fleet
+
+import (
+	"context"
+
+	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
+)
+
+// Popular returns the at most n keys that visitors of the whole fleet want most, most first;
+// none while the level is away.
+func (f *Fleet) Popular(n int) []string {
+	if f == nil || f.link.now.Load() == nil {
+		return nil
+	}
+	return f.wanted.Keys(n)
+}
+
+// Want reports the keys that visitors of this member want, and reads the fleet's, once a
+// minute and when it is called.
+func (f *Fleet) Want(ctx context.Context) {
+	s := f.link.now.Load()
+	if s == nil {
+		return
+	}
+	f.wanted.Exchange(f.opts.Asked(), func(r wanted.Report) (counts wanted.Counts, err error) {
+		err = f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
+			counts, err = f.opts.Engine.Want(ctx, r, wanted.Lasts)
+			return err
+		})
+		return counts, err
+	})
+}

@@ -1,0 +1,70 @@
+package wanted
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"testing"
+)
+
+// TestReport: a report holds the changes since the last report alone, of the most requested
+// keys.
+func TestReport(t *testing.T) {
+	var c Counter
+	for i, step := range []struct{ asked, changes map[string]int64 }{
+		{map[string]int64{"a": 5, "b": 3}, map[string]int64{"a": 5, "b": 3}},
+		{map[string]int64{"a": 5, "b": 3}, map[string]int64{}},
+		{map[string]int64{"a": 2, "c": 1}, map[string]int64{"a": -3, "b": -3, "c": 1}},
+		{nil, map[string]int64{"a": -2, "c": -1}},
+	} {
+		if r := c.Report(step.asked); !maps.Equal(r.Changes, step.changes) {
+			t.Errorf("%d: %v", i, r.Changes)
+		}
+	}
+	many := map[string]int64{}
+	for i := range 2 * most {
+		many[fmt.Sprint(i)] = int64(i + 1)
+	}
+	r := c.Report(many)
+	if len(r.Changes) != most || r.Changes[fmt.Sprint(2*most-1)] != 2*most || r.Changes[fmt.Sprint(most)] != most+1 {
+		t.Errorf("%d keys", len(r.Changes))
+	}
+}
+
+// TestTake: once the level has forgotten the counts, the member reports all of them again, and
+// keeps its list until the others have done so.
+func TestTake(t *testing.T) {
+	var c Counter
+	asked := map[string]int64{"a": 5}
+	reports := func(token string, taken bool, keys ...string) {
+		t.Helper()
+		r := c.Report(asked)
+		if c.Take(r, Counts{Token: token, Keys: keys}) != taken {
+			t.Errorf("%s: taken %t", token, !taken)
+		}
+	}
+	reports("1", false)
+	if r := c.Report(asked); r.Token != "1" || r.Changes["a"] != 5 || !c.Take(r, Counts{Token: "1", Keys: []string{"b", "a"}}) {
+		t.Errorf("%+v", r)
+	}
+	is := func(want ...string) {
+		t.Helper()
+		if got := c.Keys(10); !slices.Equal(got, want) {
+			t.Errorf("%q, want %q", got, want)
+		}
+	}
+	is("b", "a")
+	if got := c.Keys(1); !slices.Equal(got, []string{"b"}) {
+		t.Errorf("%q", got)
+	}
+	reports("2", false)
+	for range settling {
+		reports("2", true, "a")
+		is("b", "a")
+	}
+	reports("2", true, "a")
+	is("a")
+	reports("3", false)
+	reports("3", true, "x", "y") // more than before
+	is("x", "y")
+}
