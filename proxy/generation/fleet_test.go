@@ -50,6 +50,16 @@ func withPeers(t *testing.T, keys ...string) *peers {
 	return p
 }
 
+// eventually waits for a condition.
+func eventually(t *testing.T, name string, is func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); !is(); time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("still not: %s", name)
+		}
+	}
+}
+
 // decide has the others decide for a generation.
 func (p *peers) decide(t *testing.T, g *store.Generation) {
 	t.Helper()
@@ -59,11 +69,7 @@ func (p *peers) decide(t *testing.T, g *store.Generation) {
 	}
 	p.decision = agree.Decision{Name: g.ID(), Data: text}
 	p.rounds.Decided(g.ID())
-	for deadline := time.Now().Add(time.Minute); p.rounds.Known() != g.ID(); time.Sleep(time.Millisecond) {
-		if time.Now().After(deadline) {
-			t.Fatal("the decision does not arrive")
-		}
-	}
+	eventually(t, "the decision", func() bool { return p.rounds.Known() == g.ID() })
 }
 
 func (p *peers) has(t *testing.T, when string, g *store.Generation, published int64) {
@@ -122,6 +128,7 @@ func TestFollow(t *testing.T) {
 	ended := make(chan struct{})
 	go func() { p.Once(t.Context()); close(ended) }()
 	<-asked
+	eventually(t, "the other answers", func() bool { s := p.Status(); return s.Keys > 0 && s.Done == s.Keys-1 })
 	p.decide(t, calculated(2))
 	<-ended
 	p.has(t, "interrupted", calculated(1), 1)
