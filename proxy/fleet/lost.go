@@ -1,13 +1,12 @@
 package fleet
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
 	"slices"
-	"strconv"
-	"strings"
+
+	"github.com/lewistv/xcri-proxy/proxy/fleet/engine"
 )
 
 // mostRemembered limits the actions and the series that a member remembers.
@@ -82,19 +81,19 @@ func (f *Fleet) mend(ctx context.Context, s *session) error {
 	begins, heard := false, ""
 	for _, e := range all {
 		present[e.ID] = true
-		if later(e.ID, l.last) <= 0 {
+		if engine.Later(e.ID, l.last) <= 0 {
 			continue
 		}
 		rest = append(rest, e)
 		var a Action
 		if json.Unmarshal(e.Text, &a) == nil && a.Kind == known {
 			begins = true
-			heard = maxID(heard, a.last())
+			heard = engine.MaxID(heard, a.last())
 		}
 	}
 	f.resend(all[0].ID, present)
 	l.before = l.last
-	switch older := later(l.before, heard); {
+	switch older := engine.Later(l.before, heard); {
 	case begins && older > 0:
 		l.pending = append([]Action{knows(l.before)}, l.pending...)
 	case begins:
@@ -116,7 +115,7 @@ func (f *Fleet) mend(ctx context.Context, s *session) error {
 func (f *Fleet) resend(first string, present map[string]bool) {
 	l := &f.actions
 	l.sent = slices.DeleteFunc(l.sent, func(one sent) bool {
-		lost := later(one.id, first) > 0 && !present[one.id]
+		lost := engine.Later(one.id, first) > 0 && !present[one.id]
 		if lost {
 			l.pending = append(l.pending, one.Action)
 		}
@@ -138,7 +137,7 @@ func (f *Fleet) resume(series string) {
 // learn compares the last event that another member knows of a lost log with this member's.
 func (f *Fleet) learn(last string) {
 	l := &f.actions
-	if l.before != "" && later(last, l.before) > 0 {
+	if l.before != "" && engine.Later(last, l.before) > 0 {
 		l.before = last
 		f.forget()
 	}
@@ -148,26 +147,4 @@ func (f *Fleet) learn(last string) {
 func (f *Fleet) forget() {
 	f.opts.Logger.Warn("the shared level has lost the log: all entries become stale, because purges may be missing")
 	f.opts.Forget()
-}
-
-// later compares two IDs of events, as cmp.Compare does.
-func later(a, b string) int {
-	aTime, aCount := parseID(a)
-	bTime, bCount := parseID(b)
-	return cmp.Or(cmp.Compare(aTime, bTime), cmp.Compare(aCount, bCount))
-}
-
-func maxID(a, b string) string {
-	if later(a, b) >= 0 {
-		return a
-	}
-	return b
-}
-
-// parseID returns the parts of an ID; zeros if it has another form.
-func parseID(id string) (time, count uint64) {
-	first, second, _ := strings.Cut(id, "-")
-	time, _ = strconv.ParseUint(first, 10, 64)
-	count, _ = strconv.ParseUint(second, 10, 64)
-	return time, count
 }

@@ -180,24 +180,6 @@ func (f *stubbed) begin(t *testing.T) {
 	f.called()
 }
 
-// TestIDsOfEvents: IDs are compared by both of their numbers.
-func TestIDsOfEvents(t *testing.T) {
-	if a, b := parseID("10-12"); a != 10 || b != 12 {
-		t.Errorf("%d, %d", a, b)
-	}
-	for _, tt := range []struct {
-		a, b string
-		want int
-	}{{"2-1", "2-2", -1}, {"10-0", "9-5", 1}, {"9-10", "9-9", 1}, {"x", beginOfLog, 0}, {"5", "5-0", 0}} {
-		if got := later(tt.a, tt.b); got != tt.want || later(tt.b, tt.a) != -tt.want {
-			t.Errorf("%s and %s: %d", tt.a, tt.b, got)
-		}
-		if tt.want > 0 && (maxID(tt.a, tt.b) != tt.a || maxID(tt.b, tt.a) != tt.a) {
-			t.Errorf("%s is later than %s", maxID(tt.a, tt.b), tt.a)
-		}
-	}
-}
-
 // TestMemoryIsBounded: a member remembers its last 64 actions, and the last 64 series, each
 // once. A series is superseded once another has followed.
 func TestMemoryIsBounded(t *testing.T) {

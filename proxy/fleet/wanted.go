@@ -15,8 +15,7 @@ func (f *Fleet) Popular(n int) []string {
 	return f.wanted.Keys(n)
 }
 
-// Want reports the keys that visitors of this member want, and reads the fleet's, once a
-// minute and when it is called.
+// Want reports the keys that visitors of this member want, and reads the fleet's.
 func (f *Fleet) Want(ctx context.Context) {
 	s := f.link.now.Load()
 	if s == nil {
