@@ -31,7 +31,7 @@ const (
 // answers.
 func Season(ctx context.Context, l *lab.Lab) error {
 	settings := append([]string{"CACHE_FILE=" + filepath.Join(l.Dir, "season.cache")}, room...)
-	p, err := l.StartProxy(ctx, "", settings...)
+	p, err := l.StartAt(ctx, ask.ProxyAddr, "", settings...)
 	if err != nil {
 		return err
 	}
