@@ -102,6 +102,7 @@ func statements(t *testing.T, db *sql.DB) (count func(part string) int) {
 // concurrently, and the database reads each list once.
 func TestOneFillForTheFleet(t *testing.T) {
 	opts, db := scratch(t)
+	opts.Cache.FillTimeout, opts.Cache.WaitTimeout = 2*time.Minute, 2*time.Minute // for slow machines
 	members, bases := join(t, 3, opts, db, redisserver.Start(t).URL)
 	steady(t, members)
 	const lists, clients = 42, 200

@@ -288,3 +288,19 @@ func TestLargeAnswer(t *testing.T) {
 		})
 	}
 }
+
+// TestPreparationIsPatient: a lookup for a generation that is not published yet, for which
+// no visitor waits, gives the level a second.
+func TestPreparationIsPatient(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a := join(t, s)
+		s.Fail(fleettest.Hangs)
+		began := time.Now()
+		_, done := a.Claim(t.Context(), generation("2"), "/teams/")
+		done(nil)
+		if took := time.Since(began); took != time.Second {
+			t.Errorf("%s", took)
+		}
+	})
+}
