@@ -21,8 +21,7 @@ type claim struct {
 	key    string
 	state  State
 	ended  chan struct{} // closed by done: the lease is renewed until then
-	// ahead says that the generation is not published yet, so that no visitor waits.
-	ahead bool
+	budget time.Duration // of a lookup; longer for a generation that is not published yet: no visitor waits
 }
 
 // unshared ends the fill of an answer without a claim.
@@ -39,9 +38,9 @@ func (f *Fleet) Claim(ctx context.Context, g cache.Generation, key string) (foun
 	if state.Generation == "" {
 		return nil, unshared
 	}
-	c := &claim{f: f, s: s, series: series, key: key, state: state, token: f.id + rand.Text(), ended: make(chan struct{})}
+	c := &claim{f: f, s: s, series: series, key: key, state: state, token: f.id + rand.Text(), ended: make(chan struct{}), budget: f.opts.Budget}
 	if now := f.opts.Published(); now != nil && now.ID() != g.ID() {
-		c.ahead = true
+		c.budget *= slowly // in a large fleet, all members load the answers concurrently
 	}
 	c.name = f.name(series, key, state.Generation, state.Data)
 	for ctx.Err() == nil {
@@ -61,22 +60,13 @@ func (f *Fleet) Claim(ctx context.Context, g cache.Generation, key string) (foun
 	return nil, unshared
 }
 
-// budget bounds the silence of a lookup. A large fleet that prepares a generation keeps the
-// network of the level busy, and members that lost patience would fill for themselves.
-func (c *claim) budget() time.Duration {
-	if c.ahead {
-		return slowly * c.f.opts.Budget
-	}
-	return c.f.opts.Budget
-}
-
 // try looks the answer up and tries to get the lock. If another member has the lock, try
 // waits until the member releases it, its lease ends, or the session ends.
 func (c *claim) try(ctx context.Context) (found *cache.Saved, claimed, again bool) {
 	filled, leave := c.f.waits.Join(c.name) // before the lookup: the message may follow immediately
 	defer leave()
 	var got Claim
-	err := c.f.do(ctx, c.s, c.budget(), func(ctx context.Context) (err error) {
+	err := c.f.do(ctx, c.s, c.budget, func(ctx context.Context) (err error) {
 		got, err = c.f.opts.Engine.Claim(ctx, c.name, c.token, lease*c.f.opts.Budget, c.state.Sure)
 		return err
 	})
@@ -95,7 +85,7 @@ func (c *claim) try(ctx context.Context) (found *cache.Saved, claimed, again boo
 		return nil, false, err == nil
 	}
 	c.f.figures.waited.Add(1)
-	if !c.ahead {
+	if c.budget == c.f.opts.Budget {
 		defer c.f.waits.Block()()
 	}
 	timer := time.NewTimer(got.Left + time.Millisecond)

@@ -28,18 +28,23 @@ type settings struct {
 	poll      time.Duration
 	seed      uint64
 	openMost  float64 // connections that the database accepts
-	openEach  float64 // connections that an idle member holds
+	openEach  float64 // connections of a member that fills: 4 for fills, 1 for polls
 	askedADay float64 // requests of a day for pages beyond the warm set
 }
 
+// standard returns the settings without flags: a network of a gigabit a second.
+func standard() settings {
+	return settings{model: simulate.Production(), poll: 250 * time.Millisecond, seed: 1, openMost: 151, openEach: 5, askedADay: 72_000}
+}
+
 func main() {
-	s := settings{model: simulate.Production(), openEach: 2, askedADay: 72_000}
+	s := standard()
 	chart := flag.String("chart", "cmd/xcri-bench/fleetsim/limits.svg", "file to draw the limits to; empty for none")
-	gigabits := flag.Float64("network", 1, "network of the shared level, in gigabits a second")
-	flag.DurationVar(&s.poll, "poll", 250*time.Millisecond, "interval of a member's polls: GENERATION_POLL")
+	gigabits := flag.Float64("network", s.model.Network*8/1e9, "network of the shared level, in gigabits a second")
+	flag.DurationVar(&s.poll, "poll", s.poll, "interval of a member's polls: GENERATION_POLL")
 	flag.IntVar(&s.model.Cores, "cores", s.model.Cores, "cores of the database")
-	flag.Float64Var(&s.openMost, "connections", 151, "connections that the database accepts: max_connections")
-	flag.Uint64Var(&s.seed, "seed", 1, "seed of the random numbers")
+	flag.Float64Var(&s.openMost, "connections", s.openMost, "connections that the database accepts: max_connections")
+	flag.Uint64Var(&s.seed, "seed", s.seed, "seed of the random numbers")
 	flag.Parse()
 	s.model.Network = *gigabits * 1e9 / 8
 	limits := s.print(os.Stdout)
@@ -79,7 +84,7 @@ const publishGoal = 2 * time.Second
 
 // at simulates an import in a fleet of n members.
 func (s settings) at(n int) (simulate.Result, [parts]use) {
-	const window = 30 * time.Second
+	const window = 150 * time.Second
 	r := simulate.Import(simulate.Options{Model: s.model, Members: n, Poll: s.poll, Window: window, Seed: s.seed})
 	loaded := s.model.Value * s.model.Changed * (n - 1)
 	shares := [parts]float64{
@@ -112,7 +117,7 @@ func (s settings) print(w io.Writer) report.Curves {
 				nearest = u
 			}
 		}
-		published := "not in 30 s"
+		published := "not in 150 s"
 		if r.Published == n {
 			published = fmt.Sprintf("%.2f s", r.Last.Seconds())
 		}

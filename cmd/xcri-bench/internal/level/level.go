@@ -21,10 +21,11 @@ type Level struct {
 	*machine.Service
 }
 
-// Start starts an empty Redis. The caller must stop it.
+// Start starts an empty Redis. The caller must stop it. Its priority is above the other
+// programs', because it would have a machine of its own.
 func Start(ctx context.Context) (Level, error) {
 	s, err := machine.Launch(ctx, machine.Program{Name: "Redis", Addr: "127.0.0.1:" + port, Args: []string{
-		"redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--daemonize", "no",
+		"nice", "-n", "-10", "redis-server", "--bind", "127.0.0.1", "--port", port, "--save", "", "--appendonly", "no", "--daemonize", "no",
 	}})
 	return Level{s}, err
 }

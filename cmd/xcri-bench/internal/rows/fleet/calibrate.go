@@ -57,7 +57,7 @@ func measure(ctx context.Context, l *lab.Lab, n, version int) (w work, err error
 	if w.fills, _, err = f.imports(ctx, l, version); err != nil {
 		return w, err
 	}
-	if err := f.offered(ctx); err != nil {
+	if err := f.offered(ctx, afterImport); err != nil {
 		return w, err
 	}
 	after, err := f.level.Counts(ctx)

@@ -35,7 +35,7 @@ func open(ctx context.Context, l *lab.Lab, n int, env ...string) (f *fleet, err 
 			return nil, err
 		}
 	}
-	if err := f.offered(ctx); err != nil {
+	if err := f.offered(ctx, afterStart); err != nil {
 		f.close()
 		return nil, err
 	}
@@ -60,10 +60,16 @@ func (f *fleet) close() {
 	f.level.Stop()
 }
 
-// offered waits until no member has stored an answer in the level for a time in which each
-// has compared its warm set with the level's at least twice.
-func (f *fleet) offered(ctx context.Context) error {
-	const calm = 5 * time.Second
+// The times without a new answer in the level after which each member has compared its warm
+// set with the level's at least twice: after a start, and after an import, whose tables
+// must be quiet first.
+const (
+	afterStart  = 5 * time.Second
+	afterImport = 15 * time.Second
+)
+
+// offered waits until no member has stored an answer in the level for a time.
+func (f *fleet) offered(ctx context.Context, calm time.Duration) error {
 	last, since, reason := int64(-1), time.Now(), ""
 	for deadline := time.Now().Add(2 * time.Minute); time.Since(since) < calm; time.Sleep(50 * time.Millisecond) {
 		puts := int64(0)
