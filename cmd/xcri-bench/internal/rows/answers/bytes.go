@@ -152,13 +152,14 @@ const (
 // smallestForms returns the lengths of lists in brotli after the time in which their
 // smallest forms are made. The small lists have none.
 func smallestForms(ctx context.Context, targets []string) (last []float64, err error) {
-	begun, changed, made, known := time.Now(), time.Now(), 0, 0
+	begun, changed, known := time.Now(), time.Now(), 0
 	for time.Since(changed) < settledFor && time.Since(begun) < longestIdle {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
 		case <-time.After(checkEvery):
 		}
+		var made int
 		if last, made, err = lengths(ctx, targets, "br"); err != nil {
 			return nil, err
 		}
