@@ -108,7 +108,7 @@ func (c *Cache) fly(parent context.Context, by fill.Beginner, key string, began 
 			f.clock = phase.Start(phase.Queue)
 			return f.clock
 		})
-		if err != nil || !c.opts.Strict() || !c.current.Follow(parent, before, f.entry) {
+		if most := c.opts.Strict(); err != nil || most == 0 || !c.current.Follow(parent, most, before, f.entry) {
 			break
 		}
 	}

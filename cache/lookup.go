@@ -72,7 +72,7 @@ func (c *Cache) Await(ctx context.Context, r *Ref, client string) (*Entry, Outco
 // outdated reports whether a version must not be served before a fill of its key has
 // failed, because another cache may have served a newer version.
 func (c *Cache) outdated(f found) bool {
-	return f.outcome == Stale && f.now.Generation != nil && !f.now.Generation.Holds(&f.version.Entry) && (f.now.Held() || c.opts.Strict())
+	return f.outcome == Stale && f.now.Generation != nil && !f.now.Generation.Holds(&f.version.Entry) && (f.now.Held() || c.opts.Strict() > 0)
 }
 
 // Peek returns the answer that Get would return. It has no side effects.

@@ -42,10 +42,10 @@ type Options struct {
 	Fill Fill
 	// Shared is a second level that several caches share; nil means none.
 	Shared Shared
-	// Strict reports whether other caches answer the same clients. A request then waits for a
-	// fill instead of getting an entry of an earlier generation, and for the publish of the
-	// generation that its fill has read. Nil means never.
-	Strict func() bool
+	// Strict returns a time if other caches answer the same clients. A request then waits for a
+	// fill instead of getting an entry of an earlier generation, and at most for that time for
+	// the publish of the generation that its fill has read. Nil means zero.
+	Strict func() time.Duration
 	// Check returns why an answer may not be stored, beyond being incomplete, and
 	// nil if it may be. It applies to each answer, whether it was filled, adopted
 	// or recoded. Nil allows all complete answers.
@@ -115,7 +115,7 @@ func (o Options) withDefaults() Options {
 		o.OnPurge = func() {}
 	}
 	if o.Strict == nil {
-		o.Strict = func() bool { return false }
+		o.Strict = func() time.Duration { return 0 }
 	}
 	if o.IsDown == nil {
 		o.IsDown = func(error) bool { return false }

@@ -9,6 +9,9 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/current"
 )
 
+// ahead is the longest wait for a publish.
+const ahead = 3 * time.Second
+
 // request is a request in the background.
 type request struct {
 	entry   *Entry
@@ -97,15 +100,15 @@ func TestHoldEnds(t *testing.T) {
 // TestStrict: where other caches answer the same clients, an entry of an earlier generation
 // is not served, unless its fill fails.
 func TestStrict(t *testing.T) {
-	strict := false
+	strict := time.Duration(0)
 	o := &fakeOrigin{}
-	bubble(t, o, Options{Strict: func() bool { return strict }}, func(t *testing.T, c *Cache) {
+	bubble(t, o, Options{Strict: func() time.Duration { return strict }}, func(t *testing.T, c *Cache) {
 		for _, key := range []string{"list", "athlete", "fails", "purged"} {
 			c.lookup(key)
 		}
 		c.Publish(o.moveTo("2", "purged"), nil)
 		begin(c, "list").ends(t, 0, Stale, "1")
-		strict = true
+		strict = ahead
 		begin(c, "athlete").ends(t, 0, Miss, "2")
 		begin(c, "athlete").ends(t, 0, Hit, "2")
 		c.Purge(func(e *Entry) bool { return e.Key == "purged" }, false)
@@ -132,7 +135,7 @@ func TestStrict(t *testing.T) {
 // while.
 func TestAhead(t *testing.T) {
 	o := &fakeOrigin{}
-	bubble(t, o, Options{Strict: func() bool { return true }}, func(t *testing.T, c *Cache) {
+	bubble(t, o, Options{Strict: func() time.Duration { return ahead }}, func(t *testing.T, c *Cache) {
 		publish(t, c, o.generation(), "list")
 		second := o.moveTo("2")
 		early := begin(c, "team")
@@ -152,6 +155,6 @@ func TestAhead(t *testing.T) {
 			t.Error("not read again")
 		}
 		o.moveTo("5")
-		begin(c, "roster").ends(t, current.AheadTime, Miss, "5")
+		begin(c, "roster").ends(t, ahead, Miss, "5")
 	})
 }

@@ -163,6 +163,7 @@ func hopTargets(t *testing.T, db *sql.DB) (targets []string) {
 // member that does not finish its warm set.
 func TestHop(t *testing.T) {
 	opts, db := scratch(t)
+	opts.Cache.WaitTimeout = time.Minute
 	url := redisserver.Start(t).URL
 	members, bases := join(t, 2, opts, db, url)
 	own := fleetOptions(t, opts, db, url)
@@ -210,6 +211,7 @@ func checkFleetRequests(t *testing.T, p *Proxy) {
 // older until all have published, but no longer, and none after the return of the level.
 func TestHopWithoutLevel(t *testing.T) {
 	opts, db := scratch(t)
+	opts.Cache.WaitTimeout = time.Minute
 	s := redisserver.Start(t)
 	members, bases := join(t, 3, opts, db, s.URL)
 	h := hop(t, bases, hopTargets(t, db), nil)

@@ -279,8 +279,7 @@ func (p *Proxy) generationOptions() generation.Options {
 		o.Ready, o.Rounds, o.Popular = p.fleet.Ready, p.fleet.Rounds(), p.fleet.Popular
 		o.Changes.OnUnstamped = func(table string) { go p.fleet.TableChanged(table) }
 	}
-	o.Paused, o.OnPublish, o.Logger = p.maintenance.On, p.published(o.OnPublish), p.opts.Logger
-	o.OnStale = p.copies.Stale
+	o.Paused, o.OnPublish, o.OnStale, o.Logger = p.maintenance.On, p.published(o.OnPublish), p.copies.Stale, p.opts.Logger
 	return o
 }
 

@@ -1,6 +1,8 @@
 package proxy
 
 import (
+	"time"
+
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
@@ -25,11 +27,9 @@ func (p *Proxy) newFleet() *fleet.Fleet {
 	}
 	o.State, o.Usable, o.Rank, o.Logger = p.stateOf, p.usable, content.Rank, p.opts.Logger
 	o.Published = func() cache.Generation { g, _ := p.cache.Published(); return g }
-	o.Info = func() fleet.Info { return p.admin.Member(p.opts.Fleet.Name) }
-	o.Apply, o.Forget = func(a fleet.Action) { p.admin.Apply(a) }, func() { p.admin.Forget() }
-	o.Warm, o.Fresh = func() []string { return p.generations.WarmSet() }, p.freshEntry
-	o.Hold, o.Wake = func(text []byte) bool { return p.generations.Hold(text) }, p.wake
-	o.Asked = func() map[string]int64 { return wanted.Of(p.cache) }
+	o.Info, o.Asked = func() fleet.Info { return p.admin.Member(p.opts.Fleet.Name) }, func() map[string]int64 { return wanted.Of(p.cache) }
+	o.Apply, o.Forget, o.Hold = func(a fleet.Action) { p.admin.Apply(a) }, func() { p.admin.Forget() }, func(text []byte) bool { return p.generations.Hold(text) }
+	o.Warm, o.Fresh, o.Wake = func() []string { return p.generations.WarmSet() }, p.freshEntry, p.wake
 	return fleet.New(o)
 }
 
@@ -59,6 +59,10 @@ func (p *Proxy) freshEntry(key string) *cache.Entry {
 	return nil
 }
 
-// strict reports whether clients may be moved to other members, which publish each generation
-// at the same time. A generation that is held back is published at an unknown time.
-func (p *Proxy) strict() bool { return p.fleet.Others() && p.generations.Status().Held == "" }
+// strict returns for how long a request may wait for a publish by all members of the fleet.
+func (p *Proxy) strict() (most time.Duration) {
+	if p.generations.Status().Held == "" { // otherwise the time of the publish is unknown
+		most = p.fleet.Patience()
+	}
+	return most
+}

@@ -11,12 +11,8 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
-const (
-	// HoldTime is the longest wait of a reader for a generation, and AheadTime for the
-	// generation of an entry that was read before its publish.
-	HoldTime  = time.Second
-	AheadTime = 3 * time.Second
-)
+// HoldTime is the longest wait of a reader for a generation on hold.
+const HoldTime = time.Second
 
 // Current is the published state. Readers may load it, and wait, at any time. No other two
 // calls may run concurrently.
@@ -95,10 +91,10 @@ func (c *Current) Open(ctx context.Context) {
 }
 
 // Follow waits until a state is published that holds an entry which was read after the state
-// before, at most for AheadTime. It returns true if another state was published meanwhile,
+// before, at most for a time. It returns true if another state was published meanwhile,
 // which does not hold the entry.
-func (c *Current) Follow(ctx context.Context, before *State, e *entry.Entry) (overtaken bool) {
-	c.wait(ctx, AheadTime, func(now *State) bool {
+func (c *Current) Follow(ctx context.Context, most time.Duration, before *State, e *entry.Entry) (overtaken bool) {
+	c.wait(ctx, most, func(now *State) bool {
 		holds := now.Published == nil || now.Published.Holds(e)
 		overtaken = !holds && now.Name() != before.Name()
 		return !now.Held() && (holds || overtaken)

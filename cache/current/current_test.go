@@ -55,6 +55,7 @@ func TestHold(t *testing.T) {
 // A reader waits for the publish, and follows it, for a limited time.
 func TestWait(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		const ahead = 3 * time.Second
 		c := New()
 		took := func(wait func()) time.Duration {
 			start := time.Now()
@@ -79,18 +80,18 @@ func TestWait(t *testing.T) {
 			publish   string
 			after     time.Duration
 			overtaken bool
-		}{{"2", time.Second, false}, {"3", time.Second, true}, {"", AheadTime, false}} {
+		}{{"2", time.Second, false}, {"3", time.Second, true}, {"", ahead, false}} {
 			c.Publish(&slot.State{Generation: days("1")})
 			before, overtaken := c.Load(), false
 			if tt.publish != "" {
 				time.AfterFunc(time.Second/2, func() { c.Hold(days(tt.publish)) })
 				time.AfterFunc(time.Second, func() { c.Publish(&slot.State{Generation: days(tt.publish)}) })
 			}
-			if d := took(func() { overtaken = c.Follow(t.Context(), before, of("2")) }); d != tt.after || overtaken != tt.overtaken {
+			if d := took(func() { overtaken = c.Follow(t.Context(), ahead, before, of("2")) }); d != tt.after || overtaken != tt.overtaken {
 				t.Errorf("%q: %s, %t", tt.publish, d, overtaken)
 			}
 		}
-		if d := took(func() { c.Follow(t.Context(), c.Load(), of("1")) }); d != 0 {
+		if d := took(func() { c.Follow(t.Context(), ahead, c.Load(), of("1")) }); d != 0 {
 			t.Errorf("%s of a fresh entry", d)
 		}
 	})

@@ -7,8 +7,9 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
 )
 
-// goodbye bounds the last message of a member that ends.
-const goodbye = 500 * time.Millisecond
+// goodbye bounds the last message of a member that ends. ahead is the longest wait of a request
+// for a publish, and hold of a member for the others, in budgets: 3 s and 250 ms.
+const goodbye, ahead, hold = 500 * time.Millisecond, 60, 5
 
 // Rounds returns the votes of this member; of a nil Fleet, of a proxy alone.
 func (f *Fleet) Rounds() *agree.Rounds {
@@ -18,9 +19,12 @@ func (f *Fleet) Rounds() *agree.Rounds {
 	return f.rounds
 }
 
-// Others reports whether there are other members.
-func (f *Fleet) Others() bool {
-	return f != nil && f.link.now.Load() != nil && f.members.Len() > 1
+// Patience returns for how long a request may wait for the others; zero if there are none.
+func (f *Fleet) Patience() time.Duration {
+	if f == nil || f.link.now.Load() == nil || f.members.Len() <= 1 {
+		return 0
+	}
+	return ahead * f.opts.Budget
 }
 
 func (f *Fleet) newRounds() *agree.Rounds {
@@ -31,7 +35,7 @@ func (f *Fleet) newRounds() *agree.Rounds {
 			}
 			return nil
 		},
-		Cast: f.cast, Read: f.decision, Announce: f.announce, Hold: f.opts.Hold, Wake: f.opts.Wake,
+		Cast: f.cast, Read: f.decision, Announce: f.announce, Hold: f.opts.Hold, Wake: f.opts.Wake, HoldTime: hold * f.opts.Budget,
 	})
 }
 
@@ -56,8 +60,7 @@ func (f *Fleet) announce(name string) {
 	f.ask(context.Background(), func(ctx context.Context) error { return f.opts.Engine.Announce(ctx, name) })
 }
 
-// ask runs an operation of the present session. It returns false if the level is away or has
-// no room.
+// ask runs an operation of the present session. It returns false if the level is away or full.
 func (f *Fleet) ask(ctx context.Context, operation func(context.Context) error) (up bool) {
 	s := f.link.now.Load()
 	return s != nil && f.do(ctx, s, slowly*f.opts.Budget, operation) == nil
@@ -67,7 +70,5 @@ func (f *Fleet) ask(ctx context.Context, operation func(context.Context) error) 
 func (f *Fleet) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
 	defer cancel()
-	if err := f.opts.Engine.Leave(ctx, f.id); err != nil {
-		f.opts.Logger.Debug("the other members are not informed of the end", "error", err)
-	}
+	f.opts.Engine.Leave(ctx, f.id) // in vain if the level is away
 }

@@ -17,15 +17,11 @@ func (f *Fleet) Popular(n int) []string {
 
 // Want reports the keys that visitors of this member want, and reads the fleet's.
 func (f *Fleet) Want(ctx context.Context) {
-	s := f.link.now.Load()
-	if s == nil {
-		return
-	}
-	f.wanted.Exchange(f.opts.Asked(), func(r wanted.Report) (counts wanted.Counts, err error) {
-		err = f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
+	f.wanted.Exchange(f.opts.Asked(), func(r wanted.Report) (counts wanted.Counts, up bool) {
+		up = f.ask(ctx, func(ctx context.Context) (err error) {
 			counts, err = f.opts.Engine.Want(ctx, r, wanted.Lasts)
 			return err
 		})
-		return counts, err
+		return counts, up
 	})
 }

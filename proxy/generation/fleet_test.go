@@ -38,6 +38,7 @@ func withPeers(t *testing.T, keys ...string) *peers {
 		Announce: func(string) {},
 		Hold:     func(text []byte) bool { return p.Hold(text) },
 		Wake:     func() {},
+		HoldTime: time.Minute,
 	})
 	p.opts.Rounds = p.rounds
 	go p.rounds.Run(t.Context())

@@ -30,12 +30,8 @@ import (
 	"time"
 )
 
-const (
-	// readyTime is the time that a member that is ready gives the others.
-	readyTime = 2 * time.Second
-	// holdTime is the time that a member that holds requests gives the others.
-	holdTime = 250 * time.Millisecond
-)
+// readyTime is the time that a member that is ready gives the others.
+const readyTime = 2 * time.Second
 
 // ErrOther is the error of a member that is ready for a generation while the fleet has decided
 // for another.
@@ -56,6 +52,9 @@ type Options struct {
 	// does not follow the decision. Wake requests a poll of the database.
 	Hold func(data []byte) bool
 	Wake func()
+	// HoldTime is the time that a member that holds requests gives the others: 250 ms in
+	// production.
+	HoldTime time.Duration
 }
 
 // Rounds are the votes of one member. They are safe for concurrent use.

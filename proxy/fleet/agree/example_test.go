@@ -3,6 +3,7 @@ package agree_test
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
 )
@@ -16,7 +17,7 @@ func Example() {
 			return agree.Result{Decision: agree.Decision{Name: v.Name}, All: true}, true
 		},
 		Hold: func(generation []byte) bool { fmt.Printf("holds requests for %s\n", generation); return true },
-		Wake: func() {},
+		Wake: func() {}, HoldTime: time.Second,
 	})
 	err := rounds.Agree(context.Background(), agree.Decision{Name: "5-12", Data: []byte("the fifth")}, "")
 	fmt.Println("publishes", err)

@@ -62,7 +62,7 @@ func (r *Rounds) Pass(ctx context.Context) error {
 	if round == nil {
 		return nil // it has published it before
 	}
-	timer := time.NewTimer(time.Until(round.since.Add(holdTime)))
+	timer := time.NewTimer(time.Until(round.since.Add(r.opts.HoldTime)))
 	defer timer.Stop()
 	select {
 	case <-ctx.Done():

@@ -93,16 +93,16 @@ func (c *Counter) Take(r Report, counts Counts) bool {
 	return true
 }
 
-// Exchange sends a report, and takes over the counts that send returns.
-func (c *Counter) Exchange(asked map[string]int64, send func(Report) (Counts, error)) error {
+// Exchange sends a report, and takes over the counts that send returns unless the level is
+// away.
+func (c *Counter) Exchange(asked map[string]int64, send func(Report) (counts Counts, up bool)) {
 	for range 2 { // the first report may be for counts that the level has forgotten
 		r := c.Report(asked)
-		counts, err := send(r)
-		if err != nil || c.Take(r, counts) {
-			return err
+		counts, up := send(r)
+		if !up || c.Take(r, counts) {
+			return
 		}
 	}
-	return nil
 }
 
 // Repeat calls report in the interval of reports until ctx ends.
