@@ -16,10 +16,11 @@ import (
 )
 
 const (
-	// gzipLevel and gzipBlock make bodies that are smaller than bodies of zlib at its
-	// level 6, which most servers send: 0.94 of all lists, and at most 1.01 of one.
-	gzipLevel, gzipBlock = 3, 256 << 10
-	brotliLevel          = 5
+	// Bodies are smaller at these levels than at level 6 of zlib, which most servers use. A
+	// body of one block takes so little time that it gets the higher level.
+	gzipLevel, gzipBlockLevel = 3, 5
+	gzipBlock                 = 256 << 10
+	brotliLevel               = 5
 	// modified and modifiedEnd are the place of the time in the header of a gzip body.
 	modified, modifiedEnd = 4, 8
 
@@ -34,16 +35,19 @@ const (
 var (
 	// gzipWriters are of the library that makes brotli: for JSON it makes smaller bodies
 	// in less time than others.
-	gzipWriters = sync.Pool{New: func() any {
-		w := flate.NewGZIPWriter(nil, gzipLevel)
-		w.BlockSize = gzipBlock
-		return w
-	}}
+	gzipWriters      = sync.Pool{New: func() any { return gzipWriter(gzipLevel) }}
+	gzipBlockWriters = sync.Pool{New: func() any { return gzipWriter(gzipBlockLevel) }}
 	// brotliWriters are of the library's newer kind: at this level it makes smaller
 	// bodies in less time, and the same bytes again after any other body.
 	brotliWriters = sync.Pool{New: func() any { return brotli.NewWriterV2(nil, brotliLevel) }}
 	gzipReaders   = sync.Pool{New: func() any { return new(gzip.Reader) }}
 )
+
+func gzipWriter(level int) *matchfinder.Writer {
+	w := flate.NewGZIPWriter(nil, level)
+	w.BlockSize = gzipBlock
+	return w
+}
 
 // compress compresses a body block by block: a writer in the pool keeps the memory of the
 // longest text that it was given.
@@ -61,7 +65,11 @@ func compress(pool *sync.Pool, body []byte) []byte {
 
 // gzipOf makes the same bytes at any time: it removes the time from the header.
 func gzipOf(body []byte) []byte {
-	made := compress(&gzipWriters, body)
+	pool := &gzipWriters
+	if len(body) <= gzipBlock {
+		pool = &gzipBlockWriters
+	}
+	made := compress(pool, body)
 	clear(made[modified:modifiedEnd])
 	return made
 }
