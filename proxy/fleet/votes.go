@@ -70,5 +70,5 @@ func (f *Fleet) ask(ctx context.Context, operation func(context.Context) error) 
 func (f *Fleet) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), goodbye)
 	defer cancel()
-	f.opts.Engine.Leave(ctx, f.id) // in vain if the level is away
+	f.opts.Engine.Leave(ctx, f.id) // without effect if the level is away
 }
