@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/promtext"
@@ -24,6 +25,7 @@ import (
 func playFleet(t *testing.T, b *browser, script string) {
 	opts, db := scratch(t)
 	opts.Version = "v9"
+	opts.Fleet.Budget = time.Second // the members wait 5 s for the member without its database
 	shared := redisserver.Start(t)
 	alone, third := fleetOptions(t, opts, db, shared.URL), fleetOptions(t, opts, db, shared.URL)
 	way, s := throughRelay(t, db)

@@ -115,6 +115,7 @@ func TestLateCommit(t *testing.T) {
 // visitors get the old answers until the new answers are complete.
 func TestTruncatingImport(t *testing.T) {
 	opts, db := scratch(t)
+	opts.Generations.Changes.Settle = time.Second
 	p, base := start(t, opts)
 	await(t, "the first publish", func() bool { return p.generations.Status().Published > 0 })
 	const latest = "/metadata/latest"

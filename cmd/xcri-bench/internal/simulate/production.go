@@ -3,7 +3,7 @@ package simulate
 import "time"
 
 // Production returns the model of an import of all divisions on production's data. The
-// figures are from the chapter fleet of xcri-bench, and from Redis' own counters.
+// README of fleetsim says which figures are measured.
 func Production() Model {
 	return Model{
 		Changed: 46, Warm: 74, Value: 330_000,
