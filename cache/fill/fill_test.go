@@ -125,7 +125,11 @@ func TestRun(t *testing.T) {
 		"elsewhere, in an outage": {t.Context(), "elsewhere", true, func(context.Context) error { return nil }, nil, false, Stats{Fills: 1}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			f := newFills(t, func(o *Options) { o.Timeout = time.Millisecond })
+			f := newFills(t, func(o *Options) {
+				if o.Timeout = time.Hour; name == "is late" {
+					o.Timeout = time.Millisecond
+				}
+			})
 			if tt.down {
 				f.opts.Outage.Down(errors.New("before"))
 			}

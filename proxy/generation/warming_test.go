@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -174,13 +175,16 @@ func TestObserve(t *testing.T) {
 // warmed, and keeps the slowest key, the last error and the time. Ready comes first.
 func TestStatusOfAWarmUp(t *testing.T) {
 	f := newFixture(t, "/metadata/latest", "/health")
+	var mu sync.Mutex // fills run concurrently
 	ready, during := 0, []Status{}
 	f.opts.Ready = func(context.Context) { ready++ }
 	f.generation.Store(calculated(7))
 	f.run = func(context.Context, string) (store.Answer, error) {
+		mu.Lock()
 		if during = append(during, f.Status()); ready != 1 {
 			t.Errorf("%d calls of Ready before the first fill", ready)
 		}
+		mu.Unlock()
 		f.sleep(3 * time.Second)
 		return store.Answer{Generation: f.generation.Load().Of(store.Scope{})}, nil
 	}
