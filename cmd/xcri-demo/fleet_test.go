@@ -11,32 +11,21 @@ import (
 	"log/slog"
 	"net/http"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
 
 // soon is the longest wait for another member.
 const soon = time.Minute
 
-// stats is the part of /cache/stats about the fleet.
-type stats struct {
-	Fleet *struct {
-		Members []struct {
-			Name       string
-			Generation string
-		}
-		Breaker string
-		Hits    int
-	}
-	Events []struct{ Kind string }
-}
-
-func statsOf(t *testing.T, base string) (s stats) {
+func statsOf(t *testing.T, base string) (s api.Stats) {
 	t.Helper()
 	if err := json.Unmarshal(get(t, base+"/cache/stats"), &s); err != nil {
 		t.Fatal(err)
@@ -56,12 +45,7 @@ func await(t *testing.T, what string, is func() bool) {
 // TestMembers: three members on one machine see each other, and a purge on one reaches all.
 // A lookup of one member finds the answer of another.
 func TestMembers(t *testing.T) {
-	if _, err := exec.LookPath("redis-server"); err != nil {
-		if os.Getenv("CI") == "true" {
-			t.Fatal(err)
-		}
-		t.Skip(err)
-	}
+	need.Program(t, "redis-server", "redis-server")
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()
 	stdout, w := io.Pipe()
@@ -85,8 +69,8 @@ func TestMembers(t *testing.T) {
 	for _, b := range bases {
 		await(t, "three members", func() bool {
 			f := statsOf(t, b[1]).Fleet
-			return f != nil && f.Breaker == "closed" && len(f.Members) == 3 &&
-				!slices.ContainsFunc(f.Members, func(m struct{ Name, Generation string }) bool { return m.Generation == "" })
+			return f != nil && f.State == api.BreakerClosed && len(f.Members) == 3 &&
+				!slices.ContainsFunc(f.Members, func(m api.Member) bool { return m.Generation == "" })
 		})
 	}
 	limit := 100
@@ -103,7 +87,7 @@ func TestMembers(t *testing.T) {
 	}
 	resp.Body.Close()
 	await(t, "the purge on another member", func() bool {
-		return slices.ContainsFunc(statsOf(t, bases[0][1]).Events, func(e struct{ Kind string }) bool { return e.Kind == "purge" })
+		return slices.ContainsFunc(statsOf(t, bases[0][1]).Events, func(e api.Event) bool { return e.Kind == "purge" })
 	})
 	stop()
 	select {
