@@ -209,6 +209,25 @@ func TestLevelFailsBetween(t *testing.T) {
 	})
 }
 
+// TestFlushBetween: a level that loses the votes, the decision and the members costs no more
+// than a member that is not ready.
+func TestFlushBetween(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		all := fleetOf(t, s, 3)
+		for _, name := range []string{"1", "2"} {
+			begun := time.Now()
+			first, second := all[0].ready(t, name), all[1].ready(t, name)
+			time.Sleep(time.Second / 2)
+			s.Flush()
+			for _, v := range []*vote{first, second} {
+				v.publishes(t, begun.Add(2*time.Second))
+			}
+			all[2].follows(t, name)
+		}
+	})
+}
+
 // TestReturnToTheVotes: a member that was away knows the last decision on its return, and polls.
 func TestReturnToTheVotes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

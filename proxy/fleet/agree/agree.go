@@ -43,8 +43,7 @@ type Options struct {
 	// there is none.
 	Session func() context.Context
 	// Cast casts a vote, and Read returns the last decision. They return false if the level
-	// is away. Announce sends to the other members
-	// that the database has a generation.
+	// is away. Announce sends to the other members that the database has a generation.
 	Cast     func(context.Context, Vote) (Result, bool)
 	Read     func(context.Context) (Decision, bool)
 	Announce func(name string)

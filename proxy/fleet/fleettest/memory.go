@@ -89,7 +89,7 @@ func (s *Server) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.values, s.locks, s.members = map[string]expiring{}, map[string]*lock{}, map[string]expiring{}
-	s.results = results{}
+	s.results, s.votes = results{}, votes{}
 	s.series, s.log = "", nil
 }
 
