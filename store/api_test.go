@@ -73,6 +73,11 @@ func TestFailedReadsAreReported(t *testing.T) {
 	if a, err := s.Run(t.Context(), query(t, "/teams/", nil)); err == nil || a.Body != nil || a.Status != 0 || a.Generation != "" {
 		t.Errorf("%+v, %v", a, err)
 	}
+	opts, db := emptyTables(t)
+	execute(t, db, "DROP TABLE "+readapi.TeamTable)
+	if a, err := open(t, opts).Run(t.Context(), query(t, "/teams/", nil)); ReasonOf(err) != NoTable || a.Body != nil || a.Status != 0 || a.Generation != "" {
+		t.Errorf("after the generation: %+v, %v", a, err)
+	}
 	opts = options(t)
 	opts.Password = "wrong"
 	s = open(t, opts)

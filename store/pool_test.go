@@ -131,6 +131,22 @@ func TestSession(t *testing.T) {
 	}
 }
 
+// TestSearchesHaveTheirLimit: the statements of a search have the limit of searches, and all
+// other statements the usual limit.
+func TestSearchesHaveTheirLimit(t *testing.T) {
+	opts := options(t)
+	opts.StatementTimeout, opts.SearchTimeout = 9*time.Second, 7*time.Second
+	s := open(t, opts)
+	limit := "SELECT @@" + mariadb.Variable(root(t, ""), "max_statement_time", "max_execution_time")
+	for lane, want := range map[Lane]string{ByKey: "9", WholeList: "9", Search: "7"} {
+		q := statement(limit)
+		q.Endpoint.Lane = lane
+		if a, err := s.Run(t.Context(), q); err != nil || !strings.HasPrefix(string(a.Body), want) {
+			t.Errorf("lane %d: %s, %v, want %s s", lane, a.Body, err, want)
+		}
+	}
+}
+
 func TestPool(t *testing.T) {
 	opts := account(t)
 	opts.MaxConns = 4

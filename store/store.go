@@ -138,12 +138,17 @@ func (s *Store) Check(ctx context.Context) error {
 
 // Unshown returns the columns that the tables of the lists have and no answer
 // shows, by table.
-func (s *Store) Unshown(ctx context.Context) (columns map[string][]string, err error) {
-	err = s.pool.Read(ctx, "read the names of columns", func(c *pool.Conn) (err error) {
-		columns, err = s.extra.Unshown(c)
+func (s *Store) Unshown(ctx context.Context) (map[string][]string, error) {
+	return read(ctx, s, "read the names of columns", s.extra.Unshown)
+}
+
+// read returns the result of a read.
+func read[T any](ctx context.Context, s *Store, op string, of func(scope.Database) (T, error)) (result T, err error) {
+	err = s.pool.Read(ctx, op, func(c *pool.Conn) (err error) {
+		result, err = of(c)
 		return err
 	})
-	return columns, err
+	return result, err
 }
 
 // Capacity queries the server for its limits on connections.
@@ -189,7 +194,7 @@ func (s *Store) WithSeries(ctx context.Context) context.Context { return s.pool.
 // Generation reads the state of all calculations and the stamps of all tables with two
 // small queries, which take precedence over the reads of answers.
 func (s *Store) Generation(ctx context.Context) (*Generation, error) {
-	g, err := pool.Poll(ctx, s.pool, "read the generation", readGeneration)
+	g, err := pool.Poll(ctx, s.pool, "read the generation", func(c *pool.Conn) (*Generation, error) { return readGeneration(c) })
 	if err == nil {
 		s.totals.See(g.Stamps(), time.Now())
 	}
@@ -199,15 +204,15 @@ func (s *Store) Generation(ctx context.Context) (*Generation, error) {
 // readGeneration reads the stamps first: a change that commits between the two reads
 // has another stamp at the next poll. A server that can't read the stamps, or refuses it,
 // has none.
-func readGeneration(c *pool.Conn) (*Generation, error) {
-	stamps, err := scope.ReadStamps(c, readapi.Tables())
+func readGeneration(db scope.Database) (*Generation, error) {
+	stamps, err := scope.ReadStamps(db, readapi.Tables())
 	switch class := dberror.Of(err).Class; {
 	case dberror.NumberOf(err) != 0 && (class == dberror.ThisRead || class == dberror.Setup):
 		stamps = nil
 	case err != nil:
 		return nil, err
 	}
-	g, err := scope.Read(c)
+	g, err := scope.Read(db)
 	if err != nil {
 		return nil, err
 	}
@@ -215,19 +220,11 @@ func readGeneration(c *pool.Conn) (*Generation, error) {
 }
 
 // Subjects lists the athletes, teams and pairs of teams of a live scope.
-func (s *Store) Subjects(ctx context.Context, of Scope) (all *Subjects, err error) {
-	err = s.pool.Read(ctx, "list the subjects of "+of.String(), func(c *pool.Conn) (err error) {
-		all, err = subjects.Read(c, of)
-		return err
-	})
-	return all, err
+func (s *Store) Subjects(ctx context.Context, of Scope) (*Subjects, error) {
+	return read(ctx, s, "list the subjects of "+of.String(), func(db scope.Database) (*Subjects, error) { return subjects.Read(db, of) })
 }
 
 // ScopeRows reads a whole table and sums up its rows by scope; see scope.Sum.
-func (s *Store) ScopeRows(ctx context.Context, table string) (rows map[Scope]Rows, err error) {
-	err = s.pool.Read(ctx, "sum up table "+table, func(c *pool.Conn) (err error) {
-		rows, err = scope.Sum(c, table)
-		return err
-	})
-	return rows, err
+func (s *Store) ScopeRows(ctx context.Context, table string) (map[Scope]Rows, error) {
+	return read(ctx, s, "sum up table "+table, func(db scope.Database) (map[Scope]Rows, error) { return scope.Sum(db, table) })
 }

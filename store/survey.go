@@ -99,7 +99,7 @@ func (s *Store) runs(ctx context.Context, mark string) (bool, error) {
 	return pool.Poll(context.WithoutCancel(ctx), s.pool, "read the server's threads", func(c *pool.Conn) (found bool, err error) {
 		err = c.Rows("SHOW FULL PROCESSLIST", nil, func(row []driver.Value) error {
 			for _, v := range row {
-				found = found || v != nil && strings.Contains(jsontext.AsText(v), mark)
+				found = found || strings.Contains(jsontext.AsText(v), mark)
 			}
 			return nil
 		})

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"strings"
@@ -85,6 +86,9 @@ func TestTryEndpoints(t *testing.T) {
 	if failed := try(); failed != nil {
 		t.Errorf("failed: %q", failed)
 	}
+	ended, end := context.WithCancel(t.Context())
+	end()
+	s.TryEndpoints(ended, func(path string, err error) { t.Errorf("%s is tried after the end of its caller: %v", path, err) })
 	scratch.Execute(t, db, "ALTER TABLE "+readapi.ResumeTable+" DROP COLUMN season_html")
 	if failed := try(); strings.Join(failed, " ") != "/teams/{team_hnd}/resume /team-five/{team_hnd}/resume" {
 		t.Errorf("without season_html failed: %q", failed)
