@@ -62,7 +62,7 @@ func (x *Extra) Tables() map[string][]string {
 
 // in returns s with the extra columns after its own.
 func (x *Extra) in(s *Selection, db Database) (*Selection, error) {
-	if x == nil || s.Table == "" || len(x.columns[s.Table]) == 0 {
+	if len(x.Tables()[s.Table]) == 0 {
 		return s, nil
 	}
 	x.mu.Lock()

@@ -9,6 +9,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
 	"github.com/lewistv/xcri-proxy/store/jsontext"
 	"github.com/lewistv/xcri-proxy/store/param"
 	"github.com/lewistv/xcri-proxy/store/scope"
@@ -57,6 +59,10 @@ func TestConditions(t *testing.T) {
 			}
 		}
 	}
+	dated := Query{Endpoint: &Endpoint{Params: []param.Param{{Name: "day", Kind: param.Date, Where: "r.day = ?"}}}, Args: []Arg{{true, "2025-10-20"}}}
+	if condition, args := dated.Where(); condition != "r.day = ?" || !slices.Equal(args, []any{"2025-10-20"}) {
+		t.Errorf("a date before it is read: %s %v", condition, args)
+	}
 	none := Query{Endpoint: &Endpoint{}}
 	if where, _ := (&Selection{Fixed: "r.x = 1"}).where(none); where != " WHERE r.x = 1" {
 		t.Errorf("%q", where)
@@ -83,9 +89,10 @@ func TestDatesOfQuestions(t *testing.T) {
 		"read":           {"20 October", []driver.Value{[]byte("2025-10-20 00:00:00")}, nil, "2025-10-20", "2025-10-20", 1, false},
 		"a time":         {"20 October", []driver.Value{[]byte("2025-10-20 12:00:00")}, nil, nil, param.NoDate, 1, false},
 		"no date":        {"20 October", []driver.Value{nil}, nil, nil, param.NoDate, 1, false},
+		"refused":        {"20 October", nil, &mysql.MySQLError{Number: 1292}, nil, param.NoDate, 1, false},
 		"the read fails": {"20 October", nil, fails, nil, "", 1, true},
 	} {
-		params := []param.Param{{Name: "limit", Kind: param.Int}, {Name: "other", Kind: param.Date, Where: "r.other = ?"}, {Name: "day", Kind: param.Date, Where: "r.day = ?"}}
+		params := []param.Param{{Name: "team", Kind: param.Int, Where: "r.team = ?"}, {Name: "other", Kind: param.Date, Where: "r.other = ?"}, {Name: "day", Kind: param.Date, Where: "r.day = ?"}}
 		q := Query{Endpoint: &Endpoint{Params: params}, Args: []Arg{{true, "5"}, {}, {true, tt.text}}}
 		asked := 0
 		read, err := q.read(rowsOf(func(_ string, args []any) ([][]driver.Value, error) {
@@ -107,32 +114,34 @@ func TestDatesOfQuestions(t *testing.T) {
 			continue
 		}
 		condition, args := read.Where()
-		if b, ok := args[0].([]byte); ok {
-			args[0] = string(b)
-		}
-		if condition != "r.day = ?" || args[0] != tt.arg || read.Day("day") != tt.day || read.Day("other") != param.NoDate {
+		if condition != "r.team = ? AND r.day = ?" || !slices.Equal(args, []any{int64(5), tt.arg}) || read.Day("day") != tt.day || read.Day("other") != param.NoDate {
 			t.Errorf("%s: %s %v, %s", name, condition, args, read.Day("day"))
 		}
 	}
 }
 
-// TestTwoDates: each date of a question has its own day.
+// TestTwoDates: each date of a question has its own day, read by the server or not.
 func TestTwoDates(t *testing.T) {
 	params := []param.Param{{Name: "from", Kind: param.Date, Where: "r.day >= ?"}, {Name: "to", Kind: param.Date, Where: "r.day <= ?"}}
-	q, err := Query{Endpoint: &Endpoint{Params: params}, Args: []Arg{{true, "2025-10-13"}, {true, "2025-10-20"}}}.read(nil)
-	if err != nil || q.Day("from") != "2025-10-13" || q.Day("to") != "2025-10-20" || q.Day("other") != param.NoDate {
-		t.Errorf("%s to %s, %v", q.Day("from"), q.Day("to"), err)
+	db := rowsOf(func(_ string, args []any) ([][]driver.Value, error) {
+		return [][]driver.Value{{"2025-10-" + args[0].(string)[:2] + midnight}}, nil
+	})
+	for _, args := range [][]Arg{{{true, "2025-10-13"}, {true, "2025-10-20"}}, {{true, "13 October"}, {true, "20 October"}}} {
+		q, err := Query{Endpoint: &Endpoint{Params: params}, Args: args}.read(db)
+		if err != nil || q.Day("from") != "2025-10-13" || q.Day("to") != "2025-10-20" || q.Day("other") != param.NoDate {
+			t.Errorf("%v: %s to %s, %v", args, q.Day("from"), q.Day("to"), err)
+		}
 	}
 }
 
 // TestSearches: a search, and a page deep down a list, is in the lane of searches.
 func TestSearches(t *testing.T) {
-	params := []param.Param{{Name: "search", Kind: param.Text, Like: true}, {Name: "offset", Kind: param.Int}}
+	params := []param.Param{{Name: "search", Kind: param.Text, Like: true}, {Name: "offset", Kind: param.Int}, {Name: "athlete", Kind: param.Int}}
 	for _, tt := range []struct {
 		search, offset string
 		want           Lane
 	}{{"", "0", WholeList}, {"Smith", "0", Search}, {"", "10000", WholeList}, {"", "10001", Search}} {
-		q := Query{Endpoint: &Endpoint{Params: params, Lane: WholeList}, Args: []Arg{{tt.search != "", tt.search}, {true, tt.offset}}}
+		q := Query{Endpoint: &Endpoint{Params: params, Lane: WholeList}, Args: []Arg{{tt.search != "", tt.search}, {true, tt.offset}, {true, "12008241"}}}
 		if got := q.Lane(); got != tt.want {
 			t.Errorf("%+v: %d", tt, got)
 		}
@@ -201,6 +210,34 @@ func TestListWithoutOffset(t *testing.T) {
 	a, err := Query{Endpoint: e, Args: page(5, 0)[:1]}.Run(&table{rows: 2}, State{})
 	if want := `{"total":2,"limit":5,"offset":0,"results":[{"n":0},{"n":1}]}`; err != nil || string(a.Body) != want {
 		t.Errorf("%s, %v", a.Body, err)
+	}
+}
+
+// TestExtraColumnsLeaveTheResource: extra columns are added to a copy of a resource's columns,
+// also if their list has room for more.
+func TestExtraColumnsLeaveTheResource(t *testing.T) {
+	s, _ := numbers()
+	s.Table, s.Columns = "t", append(make([]Column, 0, 9), s.Columns...)
+	x, err := NewExtra(map[string]*Selection{"numbers": s.Build()}, []string{"numbers.more"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	more, err := x.in(&s, rowsOf(func(string, []any) ([][]driver.Value, error) { return [][]driver.Value{{"more", "int"}}, nil }))
+	if err != nil || !slices.Equal(more.names(), []string{"n", "more"}) || s.Columns[:2][1].Name != "" {
+		t.Errorf("%v, %v, the resource's %v", more.names(), err, s.Columns[:2])
+	}
+}
+
+// TestStatementFails: the failure of a statement is the failure of the answer in each shape.
+func TestStatementFails(t *testing.T) {
+	s, e := numbers()
+	fails := errors.New("fails")
+	for name, answer := range map[string]func(*Read) error{"list": List(s), "single": Single(s), "whole": Whole(s)} {
+		e.Answer = answer
+		a, err := Query{Endpoint: e, Args: page(5, 0)}.Run(rowsOf(func(string, []any) ([][]driver.Value, error) { return nil, fails }), State{})
+		if err != fails || a.Status != 0 || a.Body != nil {
+			t.Errorf("%s: %d %s, %v", name, a.Status, a.Body, err)
+		}
 	}
 }
 

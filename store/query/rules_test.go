@@ -202,7 +202,7 @@ func TestStamps(t *testing.T) {
 	stamp := func(began time.Time) Stamp {
 		t.Helper()
 		r := &Read{State: State{Began: began, Totals: &totals}, Database: rowsOf(func(statement string, _ []any) (rows [][]driver.Value, err error) {
-			if !strings.HasSuffix(statement, "table_name IN ('a', 'b')") {
+			if !strings.HasSuffix(statement, "table_name IN ('a', 'b')") || !strings.Contains(statement, "update_time < NOW() - INTERVAL 1 SECOND") {
 				t.Errorf("%s", statement)
 			}
 			for _, table := range []string{"b", "a"} { // in any order
@@ -226,9 +226,15 @@ func TestStamps(t *testing.T) {
 	if s := stamp(later); s != (Stamp{text, true}) {
 		t.Errorf("a later read: %+v", s)
 	}
-	row["a"][4] = int64(0)
-	if s := stamp(later); s != (Stamp{text, false}) {
-		t.Errorf("a table that has changed just now: %+v", s)
+	if s := stamp(begun); s != (Stamp{text, false}) {
+		t.Errorf("a read from before the stamp, which is known since: %+v", s)
+	}
+	for table := range row {
+		row[table][4] = int64(0)
+		if s := stamp(later); s != (Stamp{text, false}) {
+			t.Errorf("table %s has changed just now: %+v", table, s)
+		}
+		row[table][4] = int64(1)
 	}
 	row["a"] = []driver.Value{"a", "09:00", nil, int64(0), int64(0)}
 	if s := stamp(later); s != (Stamp{}) {
@@ -241,6 +247,37 @@ func TestStamps(t *testing.T) {
 	row["b"] = nil
 	if s := stamp(later); s != (Stamp{}) {
 		t.Errorf("no table: %+v", s)
+	}
+}
+
+// TestStampOfAPoll: a stamp that a poll has found is the same as the stamp that a read finds.
+func TestStampOfAPoll(t *testing.T) {
+	var totals Totals
+	begun := time.Now()
+	totals.See(map[string]scope.Stamp{"a": {Created: "1", Updated: "2"}, "b": {Created: "1", Updated: "2", Empty: true}}, begun.Add(-time.Minute))
+	r := &Read{State: State{Began: begun, Totals: &totals}, Database: rowsOf(func(string, []any) ([][]driver.Value, error) {
+		return [][]driver.Value{{"a", "1", "2", int64(0), int64(1)}, {"b", "1", "2", int64(1), int64(1)}}, nil
+	})}
+	if s, err := r.Changed([]string{"a", "b"}); !s.Quiet || err != nil {
+		t.Errorf("%+v, %v", s, err)
+	}
+}
+
+// TestStampFails: without the stamps of its tables a total is not counted.
+func TestStampFails(t *testing.T) {
+	fails := errors.New("fails")
+	r := &Read{Query: Query{Endpoint: &Endpoint{Reads: []string{"t"}}}, State: State{Totals: new(Totals)}, Database: rowsOf(func(statement string, _ []any) ([][]driver.Value, error) {
+		if strings.Contains(statement, "information_schema") {
+			return [][]driver.Value{{"t", "1", "2", int64(0), int64(1)}}, fails
+		}
+		t.Errorf("%s", statement)
+		return nil, nil
+	})}
+	if n, err := r.total("SELECT COUNT(*)", nil); n != 0 || err != fails {
+		t.Errorf("%d, %v", n, err)
+	}
+	if s, err := r.Changed(r.Reads); s != (Stamp{}) || err != fails {
+		t.Errorf("%+v, %v", s, err)
 	}
 }
 
@@ -260,7 +297,7 @@ func TestTotalIsCounted(t *testing.T) {
 	count := func(name string, want int, args ...any) {
 		t.Helper()
 		before := counts
-		if n, err := r.total("SELECT COUNT(*)", args); (n != 7 || err != nil) && fails == nil || counts-before != want {
+		if n, err := r.total("SELECT COUNT(*)", args); err != fails || n != 7 && fails == nil || counts-before != want {
 			t.Errorf("%s: %d, %v, counted %d times", name, n, err, counts-before)
 		}
 	}

@@ -97,8 +97,8 @@ func (t *Totals) See(stamps map[string]scope.Stamp, now time.Time) (first time.T
 		t.seen = map[string]sight{}
 	}
 	for table, stamp := range stamps {
-		s, ok := t.seen[table]
-		if !ok || !s.Same(stamp) {
+		s := t.seen[table] // none is like the stamp of a table that the server does not know
+		if !s.Same(stamp) {
 			s = sight{stamp, now}
 			t.seen[table] = s
 		}

@@ -37,6 +37,9 @@ func TestTotalsAreBounded(t *testing.T) {
 		if got, ok := totals.get(key(n)); !ok || got != int64(n) {
 			t.Fatalf("%d is remembered as %d, %v", n, got, ok)
 		}
+		if _, ok := totals.get(key(n - 1)); !ok && n%maxTotals != 0 {
+			t.Fatalf("%d is forgotten too early", n-1)
+		}
 		if len(totals.pages) > maxTotals {
 			t.Fatalf("%d totals", len(totals.pages))
 		}
