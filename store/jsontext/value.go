@@ -77,11 +77,8 @@ func AppendValue(dst []byte, kind Kind, v driver.Value) ([]byte, error) {
 	case []byte:
 		return appendText(dst, kind, v), nil
 	case int64:
-		switch kind {
-		case Integer, Exact:
+		if kind == Integer || kind == Exact {
 			return strconv.AppendInt(dst, v, 10), nil
-		case Boolean:
-			return strconv.AppendBool(dst, v != 0), nil
 		}
 		var digits [20]byte
 		return appendText(dst, kind, strconv.AppendInt(digits[:0], v, 10)), nil

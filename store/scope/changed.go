@@ -8,7 +8,7 @@ func (g *Generation) Changed(before *Generation) (changed []Scope) {
 		was[s] = before.prints[i]
 	}
 	for i, s := range g.scopes {
-		if f, ok := was[s]; !ok || f != g.prints[i] {
+		if was[s] != g.prints[i] { // no scope has zero calculations
 			changed = append(changed, s)
 		}
 		delete(was, s)

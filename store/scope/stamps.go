@@ -85,7 +85,7 @@ func Sum(db Database, table string) (map[Scope]Rows, error) {
 			return nil // no rows, of a table without scopes
 		}
 		s := Scope{jsontext.AsText(row[0]), jsontext.AsText(row[1]), strings.ToUpper(jsontext.AsText(row[2])), jsontext.AsText(row[3])}
-		if names[3] != "" && row[3] == nil {
+		if row[3] == nil {
 			s.Checkpoint = Live
 		}
 		sum := rows[s] // the same scope in another letter case

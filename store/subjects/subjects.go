@@ -66,10 +66,7 @@ func Read(db scope.Database, s scope.Scope) (*Subjects, error) {
 
 // withText adds a text to a list that does not have it, unless it is empty or NULL.
 func withText(all []string, value driver.Value) []string {
-	text := ""
-	if value != nil {
-		text = jsontext.AsText(value)
-	}
+	text := jsontext.AsText(value)
 	if text == "" || slices.Contains(all, text) {
 		return all
 	}
