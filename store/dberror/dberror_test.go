@@ -140,6 +140,9 @@ func TestErrorNumbers(t *testing.T) {
 		if got := Of(err).Class; got != m.class || ReasonOf(err) != m.reason {
 			t.Errorf("%d: %v, reason %d, want %v, reason %d", m.number, got, ReasonOf(err), m.class, m.reason)
 		}
+		if sentinel := Of(err).Err; (sentinel == nil) != (m.class == NoMatch) {
+			t.Errorf("%d: sentinel %v", m.number, sentinel)
+		}
 		if m.text == "" {
 			continue
 		}
@@ -170,6 +173,13 @@ func TestRepeatable(t *testing.T) {
 		if got := Repeatable(tt.err); got != tt.want {
 			t.Errorf("%v: %v", tt.err, got)
 		}
+	}
+}
+
+// A text that matches no row is logged as an error of its read, if an answer shows it.
+func TestNoMatchIsLoggedAsAnError(t *testing.T) {
+	if c := NoMatch; c.String() != "no match" || c.RetryAfter() != ThisRead.RetryAfter() || c.Level() != slog.LevelError {
+		t.Errorf("%v, %v, %v", c, c.RetryAfter(), c.Level())
 	}
 }
 

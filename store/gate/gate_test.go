@@ -233,3 +233,38 @@ func TestGateGrowsOnDemand(t *testing.T) {
 		}
 	})
 }
+
+// TestShrinkReportsALowerLimit: a refusal lowers the limit only below its present value.
+func TestShrinkReportsALowerLimit(t *testing.T) {
+	g := New(3)
+	for _, tt := range []struct {
+		granted, limit int
+		shrunk         bool
+	}{{3, 3, false}, {2, 2, true}, {2, 2, false}, {5, 2, false}, {0, 1, true}} {
+		if limit, shrunk := g.Shrink(tt.granted); limit != tt.limit || shrunk != tt.shrunk {
+			t.Errorf("granted %d: limit %d, %t", tt.granted, limit, shrunk)
+		}
+	}
+}
+
+// TestWaiting: callers wait, urgent or not, from a full gate until they have a place.
+func TestWaiting(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := New(1)
+		for _, urgent := range []bool{false, true} {
+			entering(g, urgent, 1)
+			if g.Waiting() {
+				t.Error("a caller waits at a free place")
+			}
+			entering(g, !urgent, 1)
+			if !g.Waiting() {
+				t.Errorf("no caller waits at a full gate, urgent: %t", !urgent)
+			}
+			g.Leave(urgent)
+			if g.Waiting() {
+				t.Error("a caller waits after it has its place")
+			}
+			g.Leave(!urgent)
+		}
+	})
+}

@@ -56,6 +56,7 @@ func TestCanonicalInt(t *testing.T) {
 func TestCanonical(t *testing.T) {
 	bounded := Param{Kind: Int, Range: Range{Min: new(int64(1)), Max: new(int64(500))}}
 	zero := Param{Kind: Int, Zero: true}
+	positive := Param{Kind: Int, Zero: true, Range: Range{Min: new(int64(1))}}
 	folded := Param{Kind: Choice, Words: Words{Choices: []string{"M", "F"}, Fold: Upper, Pattern: "^[MFmf]$"}}
 	echoed := folded
 	echoed.Echo = true
@@ -76,7 +77,7 @@ func TestCanonical(t *testing.T) {
 		problem Problem
 	}{
 		{&bounded, "1", "1", true, OK}, {&bounded, "500.0", "500", true, OK}, {&bounded, "0", "0", true, TooSmall},
-		{&bounded, "-1", "-1", true, TooSmall}, {&bounded, "501", "501", true, TooLarge}, {&bounded, huge, huge, true, TooLarge},
+		{&positive, "0", "", false, TooSmall}, {&bounded, "-1", "-1", true, TooSmall}, {&bounded, "501", "501", true, TooLarge}, {&bounded, huge, huge, true, TooLarge},
 		{&bounded, "-" + huge, "-" + huge, true, TooSmall}, {&bounded, "x", "", true, IntParsing},
 		{&zero, "0", "", false, OK}, {&zero, "-0.0", "", false, OK}, {&zero, "00", "", false, OK}, {&zero, "10", "10", true, OK},
 		{&zero, "", "", true, IntParsing},

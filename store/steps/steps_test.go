@@ -31,3 +31,13 @@ func TestHandlingIsCounted(t *testing.T) {
 		}
 	})
 }
+
+// TestWithoutAMeter: a read that no Meter follows handles its rows, and reports nothing.
+func TestWithoutAMeter(t *testing.T) {
+	fails := errors.New("fails")
+	row, report := Of(t.Context()).Each(func([]driver.Value) error { return fails })
+	if err := row(nil); err != fails {
+		t.Error(err)
+	}
+	report()
+}

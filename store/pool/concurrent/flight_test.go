@@ -36,3 +36,16 @@ func TestFlight(t *testing.T) {
 		}
 	})
 }
+
+// TestMoment: a moment is the zero time until it is set, and after it is cleared.
+func TestMoment(t *testing.T) {
+	var m Moment
+	at := time.Now()
+	m.Set(at)
+	if got := m.Get(); got != at {
+		t.Errorf("%v, want %v", got, at)
+	}
+	if m.Clear(); !m.Get().IsZero() {
+		t.Errorf("%v after it is cleared", m.Get())
+	}
+}
