@@ -258,6 +258,30 @@ func TestOffer(t *testing.T) {
 	})
 }
 
+// TestSmallMessagesAreNoAnswer: a lookup does not wait longer while only small messages arrive.
+func TestSmallMessagesAreNoAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a := join(t, s)
+		s.Fail(fleettest.Hangs)
+		began := time.Now()
+		ended := make(chan struct{})
+		go func() {
+			defer close(ended)
+			_, done := a.Claim(t.Context(), generation("1"), "/teams/")
+			done(nil)
+		}()
+		for range 100 {
+			s.Send(100)
+			time.Sleep(time.Millisecond)
+		}
+		<-ended
+		if since := a.Stats().Since.Sub(began); since < 50*time.Millisecond || since > 55*time.Millisecond {
+			t.Errorf("the circuit breaker has opened after %s", since)
+		}
+	})
+}
+
 // TestLargeAnswer: a level that is sending is not away, but an operation ends after 20
 // budgets.
 func TestLargeAnswer(t *testing.T) {
@@ -273,7 +297,7 @@ func TestLargeAnswer(t *testing.T) {
 			defer sender.Wait()
 			sender.Go(func() {
 				for time.Since(began) < c.sending {
-					s.Send(1)
+					s.Send(100 << 10)
 					time.Sleep(20 * time.Millisecond)
 				}
 			})

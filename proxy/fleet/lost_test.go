@@ -210,7 +210,7 @@ func TestSlowAndBusy(t *testing.T) {
 		var sender sync.WaitGroup
 		sender.Go(func() {
 			for ctx.Err() == nil {
-				s.Send(1)
+				s.Send(100 << 10)
 				time.Sleep(20 * time.Millisecond)
 			}
 		})

@@ -1,4 +1,4 @@
-// Package patience ends an operation once its server has been silent for a budget.
+// Package patience ends operations once their server has been silent for a budget.
 package patience
 
 import (
@@ -8,17 +8,22 @@ import (
 	"time"
 )
 
-// steps are the parts into which a budget is divided.
-const steps = 10
+const (
+	// steps are the parts into which a budget is divided.
+	steps = 10
+	// rate is the number of bytes that a working server moves in a second.
+	rate = 4 << 20
+)
 
 // ErrSilent is the cause of a context whose server has been silent for the budget.
 var ErrSilent = errors.New("the shared level is silent")
 
-// Patience is the patience of an operation. Bytes that move meanwhile, of this or another
-// operation, begin the budget anew: the server is not away while a large answer is under
-// way. The budget is counted in steps of which each begins when this process has noticed
-// the end of the last, so that it grows with the time for which the process waits for a
-// processor, and an answer that has arrived is not missed.
+// Patience is the patience with a server in an operation. Bytes that move meanwhile, of this
+// or another operation, extend it by the time that a working server needs for them: a server
+// is not away while a large answer is under way, but it is too slow if an answer is late and
+// only small messages move. The time is counted in steps of which each begins when this
+// process has noticed the end of the last, so that it grows with the time for which the
+// process waits for a processor, and an answer that has arrived is not missed.
 type Patience struct {
 	// Moved returns the number of bytes that have moved so far.
 	Moved func() int64
@@ -27,28 +32,49 @@ type Patience struct {
 	Most   int
 }
 
-// running is the patience of an operation that has begun.
-type running struct {
-	moved  func() int64
-	step   time.Duration
-	cancel context.CancelCauseFunc
+// Account is a Patience that consecutive operations share: they wait no longer in all than
+// one operation would. It is not safe for concurrent use.
+type Account struct {
+	Patience
+	left, most time.Duration
+}
 
-	mu    sync.Mutex
-	timer *time.Timer // nil once the operation has ended
-	last  int64       // bytes moved until the last step
-	left  int         // steps of silence
-	most  int         // steps in all
+// Account returns an Account of which nothing is used.
+func (p Patience) Account() *Account {
+	return &Account{Patience: p, left: p.Budget, most: time.Duration(p.Most) * p.Budget}
 }
 
 // Within returns a context that ends, with the cause ErrSilent, with the patience. The
 // caller must call end.
 func (p Patience) Within(ctx context.Context) (_ context.Context, end func()) {
+	return p.Account().Within(ctx)
+}
+
+// Within does the same with the patience that earlier operations have left. The next call
+// must follow end.
+func (a *Account) Within(ctx context.Context) (_ context.Context, end func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
-	r := &running{moved: p.Moved, step: max(1, p.Budget/steps), cancel: cancel, last: p.Moved(), left: steps, most: p.Most * steps}
+	r := &running{Account: a, cancel: cancel, last: a.Moved(), begun: time.Now()}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.timer = time.AfterFunc(r.step, r.tick)
+	r.timer = time.AfterFunc(r.step(), r.tick)
 	return ctx, r.end
+}
+
+// running is an operation that has begun.
+type running struct {
+	*Account
+	cancel context.CancelCauseFunc
+
+	mu    sync.Mutex
+	timer *time.Timer // nil once the operation has ended
+	last  int64       // bytes moved until the last step
+	begun time.Time   // the present step
+}
+
+// step returns the time of the present step.
+func (r *running) step() time.Duration {
+	return max(1, min(r.Budget/steps, r.left, r.most))
 }
 
 // tick runs after each step.
@@ -58,16 +84,22 @@ func (r *running) tick() {
 	if r.timer == nil {
 		return
 	}
-	r.most--
-	r.left--
-	if now := r.moved(); now != r.last {
-		r.last, r.left = now, steps
-	}
+	r.charge(r.step())
+	now := r.Moved()
+	r.left = min(r.Budget, r.left+time.Duration(now-r.last)*time.Second/rate)
+	r.last = now
 	if r.left <= 0 || r.most <= 0 {
 		r.cancel(ErrSilent)
 		return
 	}
-	r.timer.Reset(r.step)
+	r.begun = time.Now()
+	r.timer.Reset(r.step())
+}
+
+// charge takes time from the account.
+func (r *running) charge(took time.Duration) {
+	r.left -= took
+	r.most -= took
 }
 
 func (r *running) end() {
@@ -75,5 +107,6 @@ func (r *running) end() {
 	defer r.mu.Unlock()
 	r.timer.Stop()
 	r.timer = nil
+	r.charge(min(time.Since(r.begun), r.step()))
 	r.cancel(nil)
 }

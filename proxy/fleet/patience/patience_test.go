@@ -8,12 +8,18 @@ import (
 	"time"
 )
 
-// TestWithin: silence ends the context after the budget, bytes begin the budget anew, and
-// the time in all is bounded.
+// TestWithin: silence ends the context after the budget, as do small messages alone. The bytes
+// of a large answer extend it, and the time in all is bounded.
 func TestWithin(t *testing.T) {
 	const budget = 50 * time.Millisecond
-	for _, c := range []struct{ moving, want time.Duration }{
-		{0, budget}, {105 * time.Millisecond, 105*time.Millisecond + budget}, {time.Second, 4 * budget},
+	for _, c := range []struct {
+		moving time.Duration
+		bytes  int64 // in a millisecond
+		want   time.Duration
+	}{
+		{0, 0, budget}, {105 * time.Millisecond, rate / 1000, 105*time.Millisecond + budget}, {time.Second, rate / 1000, 4 * budget},
+		{105 * time.Millisecond, 64 << 10, 105*time.Millisecond + budget}, // not more in advance
+		{time.Second, 100, budget}, {time.Second, rate / 2000, 2 * budget},
 	} {
 		synctest.Test(t, func(t *testing.T) {
 			var bytes atomic.Int64
@@ -21,7 +27,7 @@ func TestWithin(t *testing.T) {
 			ctx, end := Patience{bytes.Load, budget, 4}.Within(t.Context())
 			defer end()
 			for time.Since(began) < c.moving && ctx.Err() == nil {
-				bytes.Add(1)
+				bytes.Add(c.bytes)
 				time.Sleep(time.Millisecond)
 			}
 			<-ctx.Done()
@@ -42,4 +48,33 @@ func TestEnd(t *testing.T) {
 			t.Error("silent after its end")
 		}
 	})
+}
+
+// TestAccount: consecutive operations end together after the budget of one, however their
+// times divide it. The time between them does not count.
+func TestAccount(t *testing.T) {
+	const budget = 50 * time.Millisecond
+	for _, takes := range [][]time.Duration{{}, {30 * time.Millisecond}, {7 * time.Millisecond, 7 * time.Millisecond, 35 * time.Millisecond}, {49 * time.Millisecond}} {
+		synctest.Test(t, func(t *testing.T) {
+			a := Patience{func() int64 { return 0 }, budget, 4}.Account()
+			left := budget
+			for _, take := range takes {
+				ctx, end := a.Within(t.Context())
+				time.Sleep(take)
+				if ctx.Err() != nil {
+					t.Errorf("%v: ended", takes)
+				}
+				end()
+				left -= take
+				time.Sleep(time.Hour)
+			}
+			began := time.Now()
+			ctx, end := a.Within(t.Context())
+			defer end()
+			<-ctx.Done()
+			if took := time.Since(began); took != left || context.Cause(ctx) != ErrSilent {
+				t.Errorf("%v: the last took %s, %v", takes, took, context.Cause(ctx))
+			}
+		})
+	}
 }
