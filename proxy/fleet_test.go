@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/redis"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
@@ -231,6 +232,57 @@ func TestPurgeReachesTheFleet(t *testing.T) {
 	}
 	if fills := members[0].cache.Stats().Fills + members[1].cache.Stats().Fills - before; fills == 0 {
 		t.Error("nothing was filled anew")
+	}
+}
+
+// TestPurgeLeavesTheRest: purges that members make concurrently, each of one answer, leave all
+// other answers of the shared level in use, and no member gets a purged answer from it, also
+// a member that joins later.
+func TestPurgeLeavesTheRest(t *testing.T) {
+	opts, db := scratch(t)
+	url := redisserver.Start(t).URL
+	members, bases := join(t, 2, opts, db, url)
+	steady(t, members)
+	targets := coldLists(8)
+	purged, rest := targets[:4], targets[4:]
+	for _, target := range targets {
+		get(t, bases[0], target)
+	}
+	await(t, "the answers in the level", func() bool { return members[0].fleet.Stats().Puts >= int64(len(targets)) })
+	purges := func() (n int) {
+		for _, p := range members {
+			for _, e := range p.events.All() {
+				if e.Kind == events.Purge {
+					n++
+				}
+			}
+		}
+		return n
+	}
+	var all sync.WaitGroup
+	for i, target := range purged {
+		all.Go(func() { post(t, bases[i%2], "/cache/purge", fmt.Sprintf(`{"path":%q,"hard":true}`, target)) })
+	}
+	all.Wait()
+	await(t, "all purges on both members", func() bool { return purges() == 2*len(purged) })
+	fills := func(base string, p *Proxy, targets []string) int64 {
+		before := p.cache.Stats().Fills
+		for _, target := range targets {
+			get(t, base, target)
+		}
+		return p.cache.Stats().Fills - before
+	}
+	if n := fills(bases[1], members[1], rest); n != 0 {
+		t.Errorf("%d of the answers that were not purged were filled anew", n)
+	}
+	if n := fills(bases[1], members[1], purged); n != int64(len(purged)) {
+		t.Errorf("%d of the purged answers were filled anew", n)
+	}
+	await(t, "the new answers in the level", func() bool { return members[1].fleet.Stats().Puts >= int64(len(purged)) })
+	added, more := join(t, 1, opts, db, url)
+	steady(t, added)
+	if n := fills(more[0], added[0], targets); n != 0 {
+		t.Errorf("a new member filled %d answers anew", n)
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin/selector"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
@@ -14,8 +15,7 @@ import (
 type Fleet struct {
 	// Name names this proxy to operators.
 	Name string
-	// Options has the Engine, Maker and Budget. Without an Engine the proxy shares nothing.
-	// New sets the other fields.
+	// Options has the Engine, without which nothing is shared, Maker and Budget. New sets the rest.
 	fleet.Options
 }
 
@@ -25,7 +25,7 @@ func (p *Proxy) newFleet() *fleet.Fleet {
 	if o.Engine == nil {
 		return nil
 	}
-	o.State, o.Usable, o.Rank, o.Logger = p.stateOf, p.usable, content.Rank, p.opts.Logger
+	o.State, o.Usable, o.Rank, o.Selector, o.Logger = p.stateOf, p.usable, content.Rank, selector.OfActions(p.router), p.opts.Logger
 	o.Published = func() cache.Generation { g, _ := p.cache.Published(); return g }
 	o.Info, o.Asked = func() fleet.Info { return p.admin.Member(p.opts.Fleet.Name) }, func() map[string]int64 { return wanted.Of(p.cache) }
 	o.Apply, o.Forget, o.Hold = func(a fleet.Action) { p.admin.Apply(a) }, func() { p.admin.Forget() }, func(text []byte) bool { return p.generations.Hold(text) }

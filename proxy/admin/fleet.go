@@ -19,7 +19,10 @@ func (a *Admin) act(kind string, request any, local, purge bool, do func() error
 		return do()
 	}
 	if local {
-		kind, request = fleet.Series, nil
+		if kind != fleet.Purge {
+			request = nil // the others use no older shared answer at all
+		}
+		kind = fleet.Local
 	}
 	err, away := f.Act(kind, request, purge, do)
 	if away != nil {

@@ -9,6 +9,8 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/snapshot"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/patience"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/series"
 )
 
 var _ cache.Shared = (*Fleet)(nil)
@@ -17,13 +19,14 @@ var _ cache.Shared = (*Fleet)(nil)
 type claim struct {
 	f      *Fleet
 	s      *session
-	series string
+	series *series.Series
 	name   string
 	token  string
 	key    string
 	state  State
-	ended  chan struct{} // closed by done: the lease is renewed until then
-	budget time.Duration // of a lookup; longer for a generation that is not published yet: no visitor waits
+	ended  chan struct{}     // closed by done: the lease is renewed until then
+	budget time.Duration     // of the lookups; longer for a generation that is not published yet: no visitor waits
+	left   *patience.Account // of the budget, since the begin or the last wait for another member
 }
 
 // unshared ends the fill of an answer without a claim.
@@ -31,8 +34,8 @@ func unshared(*cache.Saved) {}
 
 // Claim is a method of cache.Shared.
 func (f *Fleet) Claim(ctx context.Context, g cache.Generation, key string) (found *cache.Saved, done func(*cache.Saved)) {
-	s, series := f.link.now.Load(), *f.series.Load()
-	if s == nil || series == "" {
+	s, names := f.link.now.Load(), f.actions.Series()
+	if s == nil || names == nil {
 		f.figures.skipped.Add(1)
 		return nil, unshared
 	}
@@ -40,11 +43,13 @@ func (f *Fleet) Claim(ctx context.Context, g cache.Generation, key string) (foun
 	if state.Generation == "" {
 		return nil, unshared
 	}
-	c := &claim{f: f, s: s, series: series, key: key, state: state, token: f.id + rand.Text(), ended: make(chan struct{}), budget: f.opts.Budget}
+	c := &claim{f: f, s: s, series: names, key: key, state: state, token: f.id + rand.Text(), ended: make(chan struct{}), budget: f.opts.Budget}
 	if now := f.opts.Published(); now != nil && now.ID() != g.ID() {
 		c.budget *= slowly // in a large fleet, all members load the answers concurrently
 	}
-	c.name = f.name(series, key, state.Generation, state.Data)
+	c.name, c.left = f.name(names, key, state.Generation, state.Data), f.patience(c.budget)
+	ctx, leave := c.while(ctx)
+	defer leave()
 	for ctx.Err() == nil {
 		found, claimed, again := c.try(ctx)
 		switch {
@@ -62,13 +67,21 @@ func (f *Fleet) Claim(ctx context.Context, g cache.Generation, key string) (foun
 	return nil, unshared
 }
 
+// while returns a context that ends with ctx or the session: once the circuit breaker opens,
+// no lookup goes on.
+func (c *claim) while(ctx context.Context) (context.Context, context.CancelFunc) {
+	ctx, cancel := context.WithCancel(ctx)
+	stop := context.AfterFunc(c.s.ctx, cancel)
+	return ctx, func() { stop(); cancel() }
+}
+
 // try looks the answer up and tries to get the lock. If another member has the lock, try
 // waits until the member releases it, its lease ends, or the session ends.
 func (c *claim) try(ctx context.Context) (found *cache.Saved, claimed, again bool) {
 	filled, leave := c.f.waits.Join(c.name) // before the lookup: the message may follow immediately
 	defer leave()
 	var got Claim
-	err := c.f.do(ctx, c.s, c.budget, func(ctx context.Context) (err error) {
+	err := c.f.spend(ctx, c.s, c.left, func(ctx context.Context) (err error) {
 		got, err = c.f.opts.Engine.Claim(ctx, c.name, c.token, lease*c.f.opts.Budget, c.state.Sure)
 		return err
 	})
@@ -83,7 +96,7 @@ func (c *claim) try(ctx context.Context) (found *cache.Saved, claimed, again boo
 			return found, false, false
 		}
 		c.f.figures.damaged.Add(1)
-		err := c.f.do(ctx, c.s, c.f.opts.Budget, func(ctx context.Context) error { return c.f.opts.Engine.Drop(ctx, c.name) })
+		err := c.f.spend(ctx, c.s, c.left, func(ctx context.Context) error { return c.f.opts.Engine.Drop(ctx, c.name) })
 		return nil, false, err == nil
 	}
 	c.f.figures.waited.Add(1)
@@ -96,9 +109,8 @@ func (c *claim) try(ctx context.Context) (found *cache.Saved, claimed, again boo
 	case <-filled:
 	case <-timer.C:
 	case <-ctx.Done():
-	case <-c.s.ctx.Done():
-		return nil, false, false
 	}
+	c.left = c.f.patience(c.budget)
 	return nil, false, true
 }
 
@@ -186,8 +198,8 @@ func (f *Fleet) put(ctx context.Context, s *session, p put) bool {
 
 // name returns the name of an answer. The part in braces keeps the names of a key in one
 // slot of a cluster.
-func (f *Fleet) name(series, key, generation, data string) string {
-	return "answer:" + series + ":{" + digest(key) + "}:" + digest(f.opts.Maker, generation, data)
+func (f *Fleet) name(s *series.Series, key, generation, data string) string {
+	return "answer:" + s.Of(key) + ":{" + digest(key) + "}:" + digest(f.opts.Maker, generation, data)
 }
 
 // digest returns a short text that differs for different texts.

@@ -49,7 +49,7 @@ func TestClaims(t *testing.T) {
 		"of another state":       {nil, []Claim{{Value: valueOf(t, savedAnswer("h", "x"))}, {Claimed: true}}, "claim drop claim release", false, Stats{Traffic: Traffic{Misses: 1}, Faults: Faults{Damaged: 1}}},
 		"not usable":             {func(f *stubbed) { f.usable = false }, []Claim{{Value: good}, {Claimed: true}}, "claim drop claim release", false, Stats{Traffic: Traffic{Misses: 1}, Faults: Faults{Damaged: 1}}},
 		"garbage that stays":     {func(f *stubbed) { f.fails["drop"] = errStub }, []Claim{{Value: []byte("15garbage")}}, "claim drop", false, Stats{Faults: Faults{Damaged: 1, Errors: 1}}},
-		"no series":              {func(f *stubbed) { f.series.Store(new("")) }, nil, "", false, Stats{Traffic: Traffic{Skipped: 1}}},
+		"no series":              {func(f *stubbed) { f.actions = newActions(f.opts) }, nil, "", false, Stats{Traffic: Traffic{Skipped: 1}}},
 		"the level is away":      {func(f *stubbed) { f.link.now.Store(nil) }, nil, "", false, Stats{Traffic: Traffic{Skipped: 1}}},
 		"not shared":             {func(f *stubbed) { f.state.Generation = "" }, nil, "", false, Stats{}},
 		"the lookup fails":       {func(f *stubbed) { f.fails["claim"] = errStub }, nil, "claim", false, Stats{Faults: Faults{Errors: 1}}},
@@ -84,8 +84,10 @@ func TestWaitsForAFill(t *testing.T) {
 		took  time.Duration
 		calls string
 	}{
-		"the lease ends":    {nil, 101 * time.Millisecond, "claim claim"},
-		"a fill":            {func(f *stubbed, _ func()) { f.receive(Message{Kind: Filled, Text: f.name("series", "/key", "g", "")}) }, 30 * time.Millisecond, "claim claim"},
+		"the lease ends": {nil, 101 * time.Millisecond, "claim claim"},
+		"a fill": {func(f *stubbed, _ func()) {
+			f.receive(Message{Kind: Filled, Text: f.name(f.actions.Series(), "/key", "g", "")})
+		}, 30 * time.Millisecond, "claim claim"},
 		"another fill":      {func(f *stubbed, _ func()) { f.receive(Message{Kind: Filled, Text: "other"}) }, 101 * time.Millisecond, "claim claim"},
 		"the caller leaves": {func(_ *stubbed, end func()) { end() }, 30 * time.Millisecond, "claim"},
 		"the session ends":  {func(f *stubbed, _ func()) { f.s.end(errStub) }, 30 * time.Millisecond, "claim"},
@@ -225,7 +227,7 @@ func TestSessions(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			f := newStubbed(t)
 			f.link.now.Store(nil)
-			f.actions.last = ""
+			f.actions = newActions(f.opts)
 			tt.change(f.stub)
 			begun := time.Now()
 			err := f.session(t.Context())

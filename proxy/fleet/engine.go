@@ -1,6 +1,9 @@
 package fleet
 
-import "github.com/lewistv/xcri-proxy/proxy/fleet/engine"
+import (
+	"github.com/lewistv/xcri-proxy/proxy/fleet/actions"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/engine"
+)
 
 // The server that the members share. See package engine.
 type (
@@ -21,5 +24,19 @@ const (
 	Held    = engine.Held
 )
 
-// ErrFull is the error of a value that finds no room in the server.
-var ErrFull = engine.ErrFull
+// ErrFull is the error of a value that finds no room in the server, and ErrMoved of an event
+// that changes another series than the present.
+var ErrFull, ErrMoved = engine.ErrFull, engine.ErrMoved
+
+// Action is a change that an operator makes to the whole fleet. See package actions.
+type Action = actions.Action
+
+// The kinds of actions.
+const (
+	Purge       = actions.Purge
+	Source      = actions.Source
+	Maintenance = actions.Maintenance
+	Warm        = actions.Warm
+	Table       = actions.Table
+	Local       = actions.Local
+)

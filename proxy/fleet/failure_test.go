@@ -258,6 +258,32 @@ func TestOffer(t *testing.T) {
 	})
 }
 
+// TestLookupsEndTogether: lookups that have begun at different times in a level that hangs end
+// once the first has waited for its budget, and count as one failure.
+func TestLookupsEndTogether(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a := join(t, s)
+		s.Fail(fleettest.Hangs)
+		began := time.Now()
+		var lookups sync.WaitGroup
+		for range 40 {
+			lookups.Go(func() {
+				_, done := a.Claim(t.Context(), generation("1"), "/teams/")
+				done(nil)
+			})
+			time.Sleep(time.Millisecond)
+		}
+		lookups.Wait()
+		if took := time.Since(began); took != 50*time.Millisecond {
+			t.Errorf("the last lookup has ended after %s", took)
+		}
+		if stats := a.Stats(); stats.Errors != 1 || stats.Opened != 1 || stats.Skipped != 0 {
+			t.Errorf("%+v", stats)
+		}
+	})
+}
+
 // TestSmallMessagesAreNoAnswer: a lookup does not wait longer while only small messages arrive.
 func TestSmallMessagesAreNoAnswer(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -13,7 +13,7 @@
 // Two changes of a table within a second may leave one stamp. An answer that was read
 // within that time is unsure: only members that are themselves within it accept it, and
 // they treat it like their own reads of that time, which the settling of the table makes
-// stale. Purges begin a new series.
+// stale. A purge changes the part of the series in the names of the answers that it selects.
 //
 // # When the level is away
 //
@@ -26,14 +26,16 @@ package fleet
 import (
 	"context"
 	"crypto/rand"
+	"encoding/json"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/actions"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/ends"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/patience"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/series"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/waits"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 )
@@ -73,6 +75,8 @@ type Options struct {
 	// Apply does an action of another member. Forget makes all entries stale.
 	Apply  func(Action)
 	Forget func()
+	// Selector returns the condition by which a purge selects keys; nil has each select all.
+	Selector series.Selector
 	// Warm returns the keys whose answers the level should hold, and Fresh the entry of a
 	// key that the cache holds as fresh; nil if there is none.
 	Warm  func() []string
@@ -115,10 +119,8 @@ type Fleet struct {
 	link    link
 	waits   *waits.Waits
 	figures figures
-	// series is part of all names. It is empty while a purge is under way.
-	series  atomic.Pointer[string]
 	offered offered
-	actions actions
+	actions *actions.Log
 	members members
 	ends    ends.Ends // of claims
 	rounds  *agree.Rounds
@@ -139,6 +141,9 @@ func New(opts Options) *Fleet {
 	if opts.Hold == nil {
 		opts.Hold = func([]byte) bool { return false }
 	}
+	if opts.Selector == nil {
+		opts.Selector = func(string, json.RawMessage) func(string) bool { return nil }
+	}
 	if opts.Asked == nil {
 		opts.Asked = func() map[string]int64 { return nil }
 	}
@@ -146,17 +151,57 @@ func New(opts Options) *Fleet {
 		opts.Wake = func() {}
 	}
 	f := &Fleet{opts: opts, id: rand.Text(), waits: waits.New()}
-	f.series.Store(new(""))
 	f.link.logged, f.link.tried = make(chan struct{}, 1), make(chan struct{})
-	f.actions.own = map[string]bool{}
+	f.actions = newActions(opts)
 	f.rounds = f.newRounds()
 	return f
+}
+
+func newActions(opts Options) *actions.Log {
+	return actions.New(actions.Options{
+		Engine: opts.Engine, Name: func() string { return opts.Info().Name },
+		Apply: opts.Apply, Forget: opts.Forget, Selector: opts.Selector, Logger: opts.Logger,
+	})
+}
+
+// Act does an action on this member and on all others: see actions.Log.
+func (f *Fleet) Act(kind string, data any, purge bool, do func() error) (refused, away error) {
+	return f.actions.Act(kind, data, purge, do, func() actions.Run {
+		if s := f.link.now.Load(); s != nil {
+			return f.run(context.Background(), s)
+		}
+		return nil
+	})
+}
+
+// run returns a function that runs operations of the log in a session.
+func (f *Fleet) run(ctx context.Context, s *session) actions.Run {
+	return func(operation func(context.Context) error) error {
+		return f.do(ctx, s, slowly*f.opts.Budget, operation)
+	}
+}
+
+// TableChanged reports a change of a table that no stamp shows: the other members, which may
+// not know of the change, make the entries of its readers stale.
+func (f *Fleet) TableChanged(table string) {
+	if _, away := f.Act(Table, table, true, func() error { return nil }); away != nil {
+		f.opts.Logger.Warn("the other members do the action once the shared level is back", "action", Table, "error", away)
+	}
 }
 
 // do runs an operation, during which the server may be silent for a budget: see patience.Patience. An
 // operation that fails opens the circuit breaker, unless its caller has ended it.
 func (f *Fleet) do(ctx context.Context, s *session, budget time.Duration, operation func(context.Context) error) error {
-	within, end := patience.Patience{Moved: f.opts.Engine.Moved, Budget: budget, Most: slowly}.Within(ctx)
+	return f.spend(ctx, s, f.patience(budget), operation)
+}
+
+func (f *Fleet) patience(budget time.Duration) *patience.Account {
+	return patience.Patience{Moved: f.opts.Engine.Moved, Budget: budget, Most: slowly}.Account()
+}
+
+// spend does the same with the patience that is left.
+func (f *Fleet) spend(ctx context.Context, s *session, left *patience.Account, operation func(context.Context) error) error {
+	within, end := left.Within(ctx)
 	begun := time.Now()
 	err := operation(within)
 	f.figures.latency.Record(time.Since(begun))

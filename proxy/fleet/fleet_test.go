@@ -3,6 +3,7 @@ package fleet_test
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"log/slog"
 	"maps"
 	"slices"
@@ -82,6 +83,13 @@ func newMember(t *testing.T, s *fleettest.Server) *member {
 		Asked: func() (asked map[string]int64) {
 			m.set(func(m *member) { asked = m.asked })
 			return asked
+		},
+		Selector: func(_ string, data json.RawMessage) func(string) bool {
+			var purged string
+			if json.Unmarshal(data, &purged) != nil || purged == "" {
+				return nil
+			}
+			return func(key string) bool { return key == purged }
 		},
 		Wake:   func() { m.set(func(m *member) { m.woken++ }) },
 		Usable: func(s *cache.Saved) bool { return s.Status == 200 },

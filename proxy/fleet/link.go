@@ -189,7 +189,7 @@ func (f *Fleet) begin(ctx context.Context, s *session, ready <-chan struct{}) er
 	if err := f.probe(ctx); err != nil {
 		return err
 	}
-	if err := f.enter(ctx, s); err != nil {
+	if err := f.actions.Enter(f.run(ctx, s)); err != nil {
 		return err
 	}
 	return f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) error {
@@ -233,12 +233,10 @@ func (f *Fleet) keep(ctx context.Context, s *session) {
 		case <-s.ctx.Done():
 			return
 		case <-f.link.logged:
-			f.actions.mu.Lock()
-			f.follow(ctx, s)
-			f.actions.mu.Unlock()
+			f.actions.Follow(f.run(ctx, s))
 		case <-tick.C:
 			within, end := f.stopwatch(ctx)
-			f.compare(ctx, s)
+			f.actions.Compare(f.run(ctx, s))
 			if within.Err() == nil {
 				late = 0
 			} else if late++; late == probes {

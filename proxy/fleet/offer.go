@@ -85,8 +85,8 @@ func (f *Fleet) offerWarm(s *session) {
 // offer stores the entry of a key in the level, unless the level has a value that is as
 // good. The state is read before the entry: see State.Settled.
 func (f *Fleet) offer(s *session, key string) {
-	series, g := *f.series.Load(), f.opts.Published()
-	if series == "" || g == nil {
+	names, g := f.actions.Series(), f.opts.Published()
+	if names == nil || g == nil {
 		return
 	}
 	state := f.opts.State(g, key)
@@ -98,7 +98,7 @@ func (f *Fleet) offer(s *session, key string) {
 		return
 	}
 	defer e.Release()
-	name, first := f.name(series, key, state.Generation, state.Data), head(true, f.opts.Rank(&e.Content))
+	name, first := f.name(names, key, state.Generation, state.Data), head(true, f.opts.Rank(&e.Content))
 	if known, ok := f.offered.of[key]; ok && known.name == name && known.rank >= first[1] {
 		return
 	}
@@ -120,8 +120,8 @@ func (f *Fleet) offer(s *session, key string) {
 // Has reports whether this member knows that the level has the answer of a key in its
 // present state.
 func (f *Fleet) Has(g cache.Generation, key string) bool {
-	state := f.opts.State(g, key)
+	names, state := f.actions.Series(), f.opts.State(g, key)
 	f.offered.mu.Lock()
 	defer f.offered.mu.Unlock()
-	return f.offered.of[key].name == f.name(*f.series.Load(), key, state.Generation, state.Data)
+	return names != nil && f.offered.of[key].name == f.name(names, key, state.Generation, state.Data)
 }

@@ -3,10 +3,8 @@ package fleet
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"log/slog"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,19 +23,15 @@ type stub struct {
 	fails map[string]error         // by operation
 	takes map[string]time.Duration // by operation, unless its context ends before
 
-	silent   bool          // Listen does not confirm
-	lasts    time.Duration // of Listen; zero means until its context ends
-	closes   bool          // Listen ends without an error
-	claims   []Claim       // one after the other
-	head     []byte
-	at       Position
-	events   []Event
-	gap      bool // events are missing
-	nextID   string
-	appended [][]byte
-	members  map[string][]byte
-	put      []byte
-	keep     time.Duration // of the value
+	silent  bool          // Listen does not confirm
+	lasts   time.Duration // of Listen; zero means until its context ends
+	closes  bool          // Listen ends without an error
+	claims  []Claim       // one after the other
+	head    []byte
+	at      Position
+	members map[string][]byte
+	put     []byte
+	keep    time.Duration // of the value
 }
 
 var errStub = errors.New("the stub fails")
@@ -115,13 +109,12 @@ func (e *stub) Sync(ctx context.Context, _ string, _ []byte) (Position, error) {
 	return e.at, e.do(ctx, "sync")
 }
 
-func (e *stub) Append(ctx context.Context, event []byte, _ string) (string, error) {
-	e.appended = append(e.appended, event)
-	return e.nextID, e.do(ctx, "append")
+func (e *stub) Append(ctx context.Context, _ []byte, _, _ string) (string, error) {
+	return "2-0", e.do(ctx, "append")
 }
 
 func (e *stub) Since(ctx context.Context, _ string) ([]Event, bool, error) {
-	return e.events, !e.gap, e.do(ctx, "since")
+	return nil, true, e.do(ctx, "since")
 }
 
 func (e *stub) Beat(ctx context.Context, _ string, _ []byte, _ time.Duration, _ bool) (map[string][]byte, error) {
@@ -148,13 +141,11 @@ func (g ofAll) Holds(e *cache.Entry) bool { return e.Generation == string(g) }
 type stubbed struct {
 	*Fleet
 	*stub
-	s       *session
-	state   State
-	usable  bool
-	applied []string
-	forgets int
-	fresh   *cache.Entry
-	log     bytes.Buffer
+	s      *session
+	state  State
+	usable bool
+	fresh  *cache.Entry
+	log    bytes.Buffer
 }
 
 func newStubbed(t *testing.T) *stubbed {
@@ -163,12 +154,16 @@ func newStubbed(t *testing.T) *stubbed {
 		Engine: f.stub, Info: func() Info { return Info{Name: "me"} }, State: func(cache.Generation, string) State { return f.state },
 		Usable: func(*cache.Saved) bool { return f.usable }, Rank: func(*cache.Content) int { return 5 },
 		Published: func() cache.Generation { return ofAll("g") },
-		Apply:     func(a Action) { f.applied = append(f.applied, a.Kind+" in "+*f.series.Load()) }, Forget: func() { f.forgets++ },
+		Apply:     func(Action) {}, Forget: func() {},
 		Warm: func() []string { return []string{"/key"} }, Fresh: func(string) *cache.Entry { return f.fresh },
 		Logger: slog.New(slog.NewTextHandler(&f.log, nil)),
 	})
 	f.begin(t)
-	f.series.Store(new("series"))
+	f.at = Position{Series: "series", Last: "1-0"}
+	if err := f.actions.Enter(f.Fleet.run(f.s.ctx, f.s)); err != nil {
+		t.Fatal(err)
+	}
+	f.called()
 	return f
 }
 
@@ -180,201 +175,15 @@ func (f *stubbed) begin(t *testing.T) {
 	f.called()
 }
 
-// TestMemoryIsBounded: a member remembers its last 64 actions, and the last 64 series, each
-// once. A series is superseded once another has followed.
-func TestMemoryIsBounded(t *testing.T) {
-	var m memory
-	for i := range 70 {
-		id := string(rune('A' + i))
-		m.remember(id, Action{})
-		m.pass(id)
-		m.pass(id)
-	}
-	if len(m.sent) != 64 || m.sent[0].id != "G" || len(m.series) != 64 || m.series[0] != "G" {
-		t.Errorf("%d actions from %s, %d series from %s", len(m.sent), m.sent[0].id, len(m.series), m.series[0])
-	}
-	if last := string(rune('A' + 69)); m.superseded(last) || !m.superseded("G") || m.superseded("A") {
-		t.Error("superseded")
-	}
-}
-
-// TestResend: the actions of this member that a log should hold and does not are sent again.
-// The log cannot hold actions from before its first event.
-func TestResend(t *testing.T) {
+// TestChangeOfATable: a change of a table that cannot be sent is logged, and sent later.
+func TestChangeOfATable(t *testing.T) {
 	f := newStubbed(t)
-	for _, id := range []string{"1-0", "2-0", "3-0", "4-0"} {
-		f.actions.remember(id, Action{Kind: id})
+	if f.TableChanged("a_table"); f.log.Len() != 0 || f.called() != "append since" {
+		t.Errorf("log %q", f.log.String())
 	}
-	f.resend("2-0", map[string]bool{"2-0": true, "4-0": true})
-	var left []string
-	for _, one := range f.actions.sent {
-		left = append(left, one.id)
-	}
-	if len(f.actions.pending) != 1 || f.actions.pending[0].Kind != "3-0" || !slices.Equal(left, []string{"1-0", "2-0", "4-0"}) {
-		t.Errorf("pending %+v, left %v", f.actions.pending, left)
-	}
-}
-
-// TestLearn: a member that hears of a later event of a lost log than it knows forgets its
-// entries, once.
-func TestLearn(t *testing.T) {
-	f := newStubbed(t)
-	for _, step := range []struct {
-		before, heard string
-		forgets       int
-	}{{"", "9-0", 0}, {"2-0", "2-0", 0}, {"2-0", "3-0", 1}, {"", "", 1}} {
-		if step.before != "" {
-			f.actions.before = step.before
-		}
-		if f.learn(step.heard); f.forgets != step.forgets {
-			t.Errorf("%+v: %d", step, f.forgets)
-		}
-	}
-	if f.learn("3-0"); f.forgets != 1 || strings.Count(f.log.String(), "lost the log") != 1 {
-		t.Errorf("%d, log %q", f.forgets, f.log.String())
-	}
-}
-
-func event(id string, a Action) Event {
-	text, _ := json.Marshal(a)
-	return Event{ID: id, Text: text}
-}
-
-// TestApply: no shared answer is used while another member's purge is applied, and only
-// answers of the new series afterwards, unless a purge of this member is pending. This member's own
-// events are not applied again.
-func TestApply(t *testing.T) {
-	f := newStubbed(t)
-	l := &f.actions
-	f.apply(event("1-0", Action{Kind: Maintenance}))
-	f.apply(event("2-0", Action{Kind: Purge, Series: "second"}))
-	if want := []string{"maintenance in series", "purge in "}; !slices.Equal(f.applied, want) || *f.series.Load() != "second" || l.last != "2-0" {
-		t.Errorf("%q, series %s, last %s", f.applied, *f.series.Load(), l.last)
-	}
-	l.own["3-0"] = true
-	f.apply(event("3-0", Action{Kind: Purge, Series: "third"}))
-	if len(f.applied) != 2 || *f.series.Load() != "third" || len(l.own) != 0 {
-		t.Errorf("%q, series %s, own %v", f.applied, *f.series.Load(), l.own)
-	}
-	f.apply(Event{ID: "4-0", Text: []byte("garbage")})
-	if len(f.applied) != 2 || *f.series.Load() != "third" || l.last != "4-0" {
-		t.Errorf("%q, series %s", f.applied, *f.series.Load())
-	}
-	l.pending = []Action{{Kind: Purge, Series: "own"}}
-	f.apply(event("5-0", Action{Kind: Purge, Series: "fifth"}))
-	if *f.series.Load() != "" {
-		t.Errorf("series %s before the own purge", *f.series.Load())
-	}
-}
-
-// TestActionsOfAMember: an action is done before it is sent, and waits for the level. A purge
-// ends the series immediately; an action that is refused changes nothing.
-func TestActionsOfAMember(t *testing.T) {
-	fails := errors.New("refused")
-	none := func() error { return nil }
-	f := newStubbed(t)
-	if refused, away := f.Act(Purge, make(chan int), true, none); refused == nil || away != nil || len(f.actions.pending) != 0 || f.called() != "" {
-		t.Errorf("an action that has no text: %v, %v", refused, away)
-	}
-	during := ""
-	refused, away := f.Act(Purge, "x", true, func() error { during = "in " + *f.series.Load(); return fails })
-	if refused != fails || away != nil || during != "in " || *f.series.Load() != "series" || len(f.actions.pending) != 0 {
-		t.Errorf("refused: %v, %v, %q, series %q", refused, away, during, *f.series.Load())
-	}
-	f.fails["append"] = errStub
-	if refused, away := f.Act(Maintenance, "x", false, none); refused != nil || away != errStub || *f.series.Load() != "series" || f.actions.pending[0].Series != "" || f.actions.pending[0].By != "me" {
-		t.Errorf("%v, %v, %+v", refused, away, f.actions.pending)
-	}
-	if f.link.now.Load() != nil {
-		t.Error("the link is up after a failure")
-	}
-	f.TableChanged("a_table")
-	if p := f.actions.pending; len(p) != 2 || p[1].Kind != Table || p[1].Series == "" || *f.series.Load() != "" || strings.Count(f.log.String(), "once the shared level is back") != 1 {
-		t.Errorf("%+v, log %q", p, f.log.String())
-	}
-	delete(f.fails, "append")
-	f.begin(t)
-	f.nextID, f.actions.last = "9-0", "8-0"
-	f.log.Reset()
-	f.TableChanged("a_table")
-	if len(f.actions.pending) != 0 || len(f.appended) != 1+3 || f.log.Len() != 0 || len(f.actions.sent) != 3 {
-		t.Errorf("%d pending, %d appended, log %q", len(f.actions.pending), len(f.appended), f.log.String())
-	}
-}
-
-// TestLogFails: a failure of the log ends each step that needs it, which leaves this member's
-// place as it was.
-func TestLogFails(t *testing.T) {
-	for _, tt := range []struct {
-		step    string
-		run     func(f *stubbed) error
-		fails   string
-		calls   string
-		pending bool
-	}{
-		{"follow", func(f *stubbed) error { return f.follow(f.s.ctx, f.s) }, "since", "since", false},
-		{"follow", func(f *stubbed) error { return f.follow(f.s.ctx, f.s) }, "append", "append", true},
-		{"follow a lost log", func(f *stubbed) error { f.nextID = ""; return f.follow(f.s.ctx, f.s) }, "sync", "append sync", true},
-		{"follow a gap", func(f *stubbed) error { f.gap = true; return f.follow(f.s.ctx, f.s) }, "sync", "since sync", false},
-		{"mend", func(f *stubbed) error { return f.mend(f.s.ctx, f.s) }, "sync", "sync", false},
-		{"mend", func(f *stubbed) error { return f.mend(f.s.ctx, f.s) }, "since", "sync since", false},
-		{"enter", func(f *stubbed) error { f.actions.last = ""; return f.enter(f.s.ctx, f.s) }, "sync", "sync", false},
-		{"enter", func(f *stubbed) error { f.actions.last = ""; return f.enter(f.s.ctx, f.s) }, "since", "sync since", false},
-		{"enter", func(f *stubbed) error { f.actions.last = ""; return f.enter(f.s.ctx, f.s) }, "append", "sync since append", true},
-		{"enter again", func(f *stubbed) error { return f.enter(f.s.ctx, f.s) }, "since", "since", false},
-		{"compare", func(f *stubbed) error { f.compare(f.s.ctx, f.s); return errStub }, "sync", "sync", false},
-	} {
-		f := newStubbed(t)
-		f.actions.last, f.nextID = "1-0", "5-0"
-		f.events, f.at = []Event{event("2-0", Action{Kind: Warm})}, Position{Series: "series", Last: "2-0"}
-		if tt.pending {
-			f.actions.pending = []Action{{Kind: Maintenance}}
-		}
-		f.fails[tt.fails] = errStub
-		if err := tt.run(f); err != errStub || f.called() != tt.calls || len(f.applied) != 0 || (len(f.actions.pending) == 1) != tt.pending {
-			t.Errorf("%s, %s fails: %v, applied %v, pending %v", tt.step, tt.fails, err, f.applied, f.actions.pending)
-		}
-		if f.link.now.Load() != nil || f.Stats().Errors != 1 || context.Cause(f.s.ctx) != errStub {
-			t.Errorf("%s, %s fails: the link is up", tt.step, tt.fails)
-		}
-	}
-}
-
-// TestEmptyLog: a log without events has no place for a member.
-func TestEmptyLog(t *testing.T) {
-	f := newStubbed(t)
-	f.actions.last = "1-0"
-	if err := f.mend(f.s.ctx, f.s); err != nil || f.actions.last != "1-0" || f.forgets != 0 {
-		t.Errorf("%v, last %s", err, f.actions.last)
-	}
-}
-
-// TestMend: a member that finds later events in another log than it knew learns whether it
-// has missed any: the log says which event of the lost log is known, or the member says so.
-func TestMend(t *testing.T) {
-	for name, tt := range map[string]struct {
-		events  []Event
-		forgets int
-		says    bool // this member knows the later event, and says so
-		applied []string
-	}{
-		"the log begins with this event":    {[]Event{event("5-0", knows("2-0"))}, 0, false, nil},
-		"the log begins with a later event": {[]Event{event("5-0", knows("3-0"))}, 1, false, nil},
-		"this member knows a later event":   {[]Event{event("5-0", knows("1-0")), event("6-0", Action{Kind: Warm})}, 0, true, []string{"warm in series"}},
-		"another knows a later event":       {[]Event{event("5-0", knows("1-0")), event("6-0", knows("3-0"))}, 1, false, nil},
-		"the oldest events are missing":     {[]Event{event("5-0", Action{Kind: Warm})}, 1, false, []string{"warm in series"}},
-		"the newest events are missing":     {[]Event{event("1-0", Action{Kind: Warm})}, 0, false, nil},
-	} {
-		f := newStubbed(t)
-		f.actions.last, f.at = "2-0", Position{Series: "series"}
-		f.events = tt.events
-		f.actions.own["2-0"] = true
-		if err := f.mend(f.s.ctx, f.s); err != nil || f.forgets != tt.forgets || (len(f.actions.pending) == 1) != tt.says || !slices.Equal(f.applied, tt.applied) {
-			t.Errorf("%s: %v, forgotten %d times, pending %+v, applied %v", name, err, f.forgets, f.actions.pending, f.applied)
-		}
-		if tt.says && f.actions.pending[0].last() != "2-0" || f.actions.last != tt.events[len(tt.events)-1].ID || len(f.actions.own) != 0 {
-			t.Errorf("%s: last %s, pending %+v", name, f.actions.last, f.actions.pending)
-		}
+	f.link.now.Store(nil)
+	if f.TableChanged("a_table"); strings.Count(f.log.String(), "once the shared level is back") != 1 || f.called() != "" {
+		t.Errorf("log %q", f.log.String())
 	}
 }
 
@@ -395,7 +204,7 @@ func TestOffers(t *testing.T) {
 		"a better value":     {func(f *stubbed) { f.head = []byte("16") }, "head", true},
 		"an unsure value":    {func(f *stubbed) { f.head = []byte("09") }, "head put", true},
 		"a cut value":        {func(f *stubbed) { f.head = []byte("2") }, "head put", true},
-		"no series":          {func(f *stubbed) { f.series.Store(new("")) }, "", false},
+		"no series":          {func(f *stubbed) { f.actions = newActions(f.opts) }, "", false},
 		"before a publish":   {func(f *stubbed) { f.opts.Published = func() cache.Generation { return nil } }, "", false},
 		"not shared":         {func(f *stubbed) { f.state.Generation = "" }, "", false},
 		"not sure":           {func(f *stubbed) { f.state.Sure = false }, "", false},

@@ -81,7 +81,7 @@ cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measur
 config: config/address
 config/address:
 config/deploy:
-proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/budget proxy/content proxy/copies proxy/cors proxy/events proxy/fault proxy/files proxy/fleet proxy/fleet/wanted proxy/front proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/admin/selector proxy/budget proxy/content proxy/copies proxy/cors proxy/events proxy/fault proxy/files proxy/fleet proxy/fleet/wanted proxy/front proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
 proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/admin/selector proxy/budget proxy/events proxy/fleet proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
@@ -90,7 +90,7 @@ proxy/admin/gate: proxy/visitor
 proxy/admin/history: cache cache/atomicfile proxy/admin/api proxy/metrics
 proxy/admin/process:
 proxy/admin/prometheus: cache proxy/admin/api proxy/admin/process proxy/metrics proxy/route
-proxy/admin/selector: cache proxy/admin/api proxy/route store
+proxy/admin/selector: cache proxy/admin/api proxy/fleet/actions proxy/fleet/series proxy/route store
 proxy/budget:
 proxy/compare:
 proxy/content: cache cache/memfile
@@ -99,7 +99,8 @@ proxy/cors:
 proxy/events:
 proxy/fault: cache proxy/legacy proxy/maintenance proxy/reply proxy/share store
 proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
-proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/agree proxy/fleet/counts proxy/fleet/ends proxy/fleet/engine proxy/fleet/members proxy/fleet/patience proxy/fleet/waits proxy/fleet/wanted proxy/metrics
+proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/actions proxy/fleet/agree proxy/fleet/counts proxy/fleet/ends proxy/fleet/engine proxy/fleet/members proxy/fleet/patience proxy/fleet/series proxy/fleet/waits proxy/fleet/wanted proxy/metrics
+proxy/fleet/actions: proxy/fleet/engine proxy/fleet/series
 proxy/fleet/agree:
 proxy/fleet/counts:
 proxy/fleet/ends:
@@ -108,6 +109,7 @@ proxy/fleet/fleettest: proxy/fleet proxy/fleet/agree proxy/fleet/wanted
 proxy/fleet/members:
 proxy/fleet/patience:
 proxy/fleet/redis: proxy/fleet proxy/fleet/agree proxy/fleet/wanted
+proxy/fleet/series:
 proxy/fleet/waits:
 proxy/fleet/wanted: cache
 proxy/front: proxy/admin/api store

@@ -40,10 +40,11 @@ type Engine interface {
 	// Sync returns the present series and the last event of the log. Without a series or a
 	// log, as at the first start and after a flush, it begins both with the given texts.
 	Sync(ctx context.Context, series string, first []byte) (Position, error)
-	// Append adds an event to the log, publishes Logged, and begins a new series unless
-	// that is empty. It returns the ID of the event. Without a log it does nothing, and
-	// returns an empty ID.
-	Append(ctx context.Context, event []byte, series string) (id string, err error)
+	// Append adds an event to the log and publishes Logged. Unless next is empty, it also
+	// changes the series to next, and does nothing but return ErrMoved if the series is
+	// another than present. It returns the ID of the event. Without a log it does nothing,
+	// and returns an empty ID.
+	Append(ctx context.Context, event []byte, present, next string) (id string, err error)
 	// Since returns the events of the log after an ID. It returns false, and the events that
 	// are left, if the log does not hold that ID any more, so that events may be missing.
 	Since(ctx context.Context, id string) (events []Event, complete bool, err error)
@@ -80,6 +81,9 @@ type Engine interface {
 // ErrFull is the error of a value that finds no room in the server. It does not mean that
 // the server is away.
 var ErrFull = errors.New("the shared level is full")
+
+// ErrMoved is the error of an event that changes another series than the present.
+var ErrMoved = errors.New("the series has changed meanwhile")
 
 // Claim is the result of Engine.Claim: a value, the lock, or neither.
 type Claim struct {

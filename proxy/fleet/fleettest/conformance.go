@@ -202,7 +202,7 @@ func messages(t *testing.T, a, b fleet.Engine) {
 	ok(t, a.Put(t.Context(), "n:{5}:other", "", []byte("1"), time.Hour))
 	_, err := a.Sync(t.Context(), "one", nil)
 	ok(t, err)
-	id, err := a.Append(t.Context(), []byte("event"), "")
+	id, err := a.Append(t.Context(), []byte("event"), "", "")
 	ok(t, err)
 	want := map[fleet.Message]bool{{Kind: fleet.Filled, Text: "n:{1}:a"}: true, {Kind: fleet.Filled, Text: "n:{2}:b"}: true,
 		{Kind: fleet.Filled, Text: "n:{5}:other"}: true, {Kind: fleet.Logged, Text: id}: true}
@@ -246,10 +246,13 @@ func log(t *testing.T, e fleet.Engine, flush func()) {
 	if again, err := e.Sync(t.Context(), "two", nil); err != nil || again != first {
 		t.Errorf("%+v, %v", again, err)
 	}
-	a, err := e.Append(t.Context(), []byte{'a', 0xff, 0}, "")
+	a, err := e.Append(t.Context(), []byte{'a', 0xff, 0}, "another", "")
 	ok(t, err)
-	b, err := e.Append(t.Context(), []byte("b"), "three")
+	b, err := e.Append(t.Context(), []byte("b"), "one", "three")
 	ok(t, err)
+	if id, err := e.Append(t.Context(), []byte("late"), "one", "another"); id != "" || !errors.Is(err, fleet.ErrMoved) {
+		t.Errorf("another series: %q, %v", id, err)
+	}
 	events, complete, err := e.Since(t.Context(), first.Last)
 	if err != nil || !complete || len(events) != 2 || events[0].ID != a || string(events[0].Text) != "a\xff\x00" || events[1].ID != b || string(events[1].Text) != "b" {
 		t.Errorf("%+v, %t, %v", events, complete, err)
@@ -267,7 +270,7 @@ func log(t *testing.T, e fleet.Engine, flush func()) {
 	if _, complete, err := e.Since(t.Context(), b); err != nil || complete {
 		t.Errorf("after a flush: %t, %v", complete, err)
 	}
-	if id, err := e.Append(t.Context(), []byte("to no log"), "none"); err != nil || id != "" {
+	if id, err := e.Append(t.Context(), []byte("to no log"), "three", "none"); err != nil || id != "" {
 		t.Errorf("to no log: %q, %v", id, err)
 	}
 	if now, err := e.Sync(t.Context(), "five", nil); err != nil || now.Series != "five" || now.Last == "" {

@@ -140,6 +140,13 @@ func (s *Server) Operations() int {
 	return s.counts.ops
 }
 
+// Series returns the present series.
+func (s *Server) Series() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.series
+}
+
 // Send lets bytes arrive at all members that complete no operation.
 func (s *Server) Send(bytes int64) { s.counts.moved.Add(bytes) }
 
@@ -328,13 +335,15 @@ func (e *engine) add(text []byte) (id string) {
 	return id
 }
 
-func (e *engine) Append(ctx context.Context, event []byte, series string) (id string, err error) {
+func (e *engine) Append(ctx context.Context, event []byte, present, next string) (id string, err error) {
 	err = e.do(ctx, func() error {
-		if e.series == "" {
+		switch {
+		case e.series == "":
 			return nil
-		}
-		if series != "" {
-			e.series = series
+		case next != "" && e.series != present:
+			return fleet.ErrMoved
+		case next != "":
+			e.series = next
 		}
 		id = e.add(event)
 		e.publish(fleet.Logged, id)

@@ -19,6 +19,9 @@ var errAnswer = errors.New("an unexpected answer of the shared level")
 // a name of ours.
 const wrongType = "WRONGTYPE"
 
+// moved is the result of appendScript if the series is another than the present.
+const moved = "moved"
+
 // The results of claimScript.
 const (
 	hasValue = iota + 1
@@ -118,8 +121,11 @@ func (e *Engine) Sync(ctx context.Context, series string, first []byte) (at flee
 }
 
 // Append is a method of fleet.Engine.
-func (e *Engine) Append(ctx context.Context, event []byte, series string) (id string, err error) {
-	id, err = e.run(ctx, appendScript, []string{seriesName, logName}, valkey.BinaryString(event), series, channel+string(fleet.Logged)).ToString()
+func (e *Engine) Append(ctx context.Context, event []byte, present, next string) (id string, err error) {
+	id, err = e.run(ctx, appendScript, []string{seriesName, logName}, valkey.BinaryString(event), next, channel+string(fleet.Logged), present).ToString()
+	if err == nil && id == moved {
+		return "", fleet.ErrMoved
+	}
 	return id, fault(err)
 }
 

@@ -61,6 +61,11 @@ redis.call('DEL', KEYS[2])
 return {ARGV[1], redis.call('XADD', KEYS[2], '*', 'event', ARGV[2])}`)
 
 	appendScript = valkey.NewLuaScript(`
+if ARGV[2] ~= '' then
+  local series = redis.pcall('GET', KEYS[1])
+  if type(series) ~= 'string' then return '' end
+  if series ~= ARGV[4] then return 'moved' end
+end
 local id = redis.pcall('XADD', KEYS[2], 'NOMKSTREAM', 'MAXLEN', '~', 1000, '*', 'event', ARGV[1])
 if not id then return '' end
 if type(id) == 'table' then

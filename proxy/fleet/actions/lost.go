@@ -1,7 +1,6 @@
-package fleet
+package actions
 
 import (
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"slices"
@@ -65,19 +64,18 @@ func (a Action) last() (id string) {
 // mend finds this member's place in a log that does not hold its last event. Each log begins
 // with the last event of the log before it that a member knows; the members that know a
 // later event say so. Thus a member learns whether it has missed an event: only then all its
-// entries become stale. The caller holds actions.mu.
-func (f *Fleet) mend(ctx context.Context, s *session) error {
-	l := &f.actions
-	at, err := f.position(ctx, s)
+// entries become stale. The caller holds mu.
+func (l *Log) mend(run Run) error {
+	at, err := l.position(run)
 	if err != nil {
 		return err
 	}
-	all, _, err := f.since(ctx, s, beginOfLog)
+	all, _, err := l.since(run, beginOfLog)
 	if err != nil || len(all) == 0 {
 		return err
 	}
 	present := map[string]bool{}
-	var rest []Event
+	var rest []engine.Event
 	begins, heard := false, ""
 	for _, e := range all {
 		present[e.ID] = true
@@ -91,29 +89,28 @@ func (f *Fleet) mend(ctx context.Context, s *session) error {
 			heard = engine.MaxID(heard, a.last())
 		}
 	}
-	f.resend(all[0].ID, present)
+	l.resend(all[0].ID, present)
 	l.before = l.last
 	switch older := engine.Later(l.before, heard); {
 	case begins && older > 0:
 		l.pending = append([]Action{knows(l.before)}, l.pending...)
 	case begins:
-		f.learn(heard)
+		l.learn(heard)
 	case len(rest) > 0: // between the last event and the rest there may be others
-		f.forget()
+		l.forget()
 	}
 	for _, e := range rest {
-		f.apply(e)
+		l.apply(e)
 	}
 	l.last = all[len(all)-1].ID
 	clear(l.own)
-	f.resume(at.Series)
+	l.resume(at.Series)
 	return nil
 }
 
 // resend makes the actions of this member pending again that a log which begins with an
 // event should hold.
-func (f *Fleet) resend(first string, present map[string]bool) {
-	l := &f.actions
+func (l *Log) resend(first string, present map[string]bool) {
 	l.sent = slices.DeleteFunc(l.sent, func(one sent) bool {
 		lost := engine.Later(one.id, first) > 0 && !present[one.id]
 		if lost {
@@ -126,25 +123,23 @@ func (f *Fleet) resend(first string, present map[string]bool) {
 // resume takes over the series of a log. If the log has gone back to a series that a purge
 // has ended, resume makes the end of the series pending again: the member whose purge it was
 // may be gone.
-func (f *Fleet) resume(series string) {
-	l := &f.actions
+func (l *Log) resume(series string) {
 	if l.superseded(series) && !l.ends() {
-		l.pending = append(l.pending, Action{Kind: Series, By: f.opts.Info().Name, Series: rand.Text()})
+		l.pending = append(l.pending, Action{Kind: Local, By: l.opts.Name(), Series: rand.Text()})
 	}
-	f.take(series)
+	l.take(series)
 }
 
 // learn compares the last event that another member knows of a lost log with this member's.
-func (f *Fleet) learn(last string) {
-	l := &f.actions
+func (l *Log) learn(last string) {
 	if l.before != "" && engine.Later(last, l.before) > 0 {
 		l.before = last
-		f.forget()
+		l.forget()
 	}
 }
 
 // forget makes all entries stale.
-func (f *Fleet) forget() {
-	f.opts.Logger.Warn("the shared level has lost the log: all entries become stale, because purges may be missing")
-	f.opts.Forget()
+func (l *Log) forget() {
+	l.opts.Logger.Warn("the shared level has lost the log: all entries become stale, because purges may be missing")
+	l.opts.Forget()
 }
