@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/readapi"
@@ -74,9 +75,18 @@ func TestFailedReadsAreReported(t *testing.T) {
 		t.Errorf("%+v, %v", a, err)
 	}
 	opts, db := emptyTables(t)
+	all := readapi.Tables()
+	execute(t, db, "DROP TABLE "+all[len(all)-1])
+	if err := open(t, opts).Check(t.Context()); ReasonOf(err) != NoTable {
+		t.Errorf("without the last table: %v", err)
+	}
 	execute(t, db, "DROP TABLE "+readapi.TeamTable)
 	if a, err := open(t, opts).Run(t.Context(), query(t, "/teams/", nil)); ReasonOf(err) != NoTable || a.Body != nil || a.Status != 0 || a.Generation != "" {
 		t.Errorf("after the generation: %+v, %v", a, err)
+	}
+	execute(t, db, "DROP TABLE "+readapi.MetadataTable)
+	if a, err := open(t, opts).Run(t.Context(), query(t, "/athletes/", nil)); ReasonOf(err) != NoTable || a.Status != 0 {
+		t.Errorf("without a generation: %+v, %v", a, err)
 	}
 	opts = options(t)
 	opts.Password = "wrong"
@@ -84,8 +94,24 @@ func TestFailedReadsAreReported(t *testing.T) {
 	if c, err := s.Capacity(t.Context()); c != (Capacity{}) || ReasonOf(err) != Denied {
 		t.Errorf("%+v, %v", c, err)
 	}
+	if err := s.Ping(t.Context()); ReasonOf(err) != Denied {
+		t.Error(err)
+	}
 	if columns, err := s.Unshown(t.Context()); columns != nil || ReasonOf(err) != Denied {
 		t.Errorf("%v, %v", columns, err)
+	}
+}
+
+// TestPollsFindStamps: a stamp that a poll has found is known to the reads that follow.
+func TestPollsFindStamps(t *testing.T) {
+	s := open(t, options(t))
+	g, err := s.Generation(t.Context())
+	if err != nil || len(g.Stamps()) == 0 {
+		t.Fatal(g, err)
+	}
+	later := time.Now().Add(time.Hour)
+	if first := s.totals.See(g.Stamps(), later); !first.Before(later) {
+		t.Errorf("first found at %v", first)
 	}
 }
 

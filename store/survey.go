@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"database/sql/driver"
 	"errors"
@@ -46,25 +47,35 @@ const sleepSeconds = 5
 // was cancelled.
 var ErrNotEnded = errors.New("the server goes on with a statement after its read was cancelled")
 
+// errNotShown is the error of a server whose list of threads never shows a statement that
+// runs.
+var errNotShown = errors.New("the server does not show the thread of a statement that runs")
+
 // TryCancel checks that the server ends the statement of a cancelled read: it starts a
 // statement that only waits, cancels it, and searches the server's threads. It needs two
 // connections.
 func (s *Store) TryCancel(ctx context.Context) error {
 	mark := "xcri-proxy checks cancellation " + strconv.FormatInt(time.Now().UnixMicro(), 36)
+	wait := fmt.Sprintf("SELECT SLEEP(%d) /* %s */", sleepSeconds, mark)
+	return tryCancel(ctx, func(ctx context.Context) error {
+		return s.pool.Read(ctx, "wait", func(c *pool.Conn) error {
+			return c.Rows(wait, nil, func([]driver.Value) error { return nil })
+		})
+	}, func() (bool, error) { return s.runs(ctx, mark) })
+}
+
+// tryCancel cancels the statement once it runs, and waits until it runs no longer.
+func tryCancel(ctx context.Context, statement func(context.Context) error, runs func() (bool, error)) error {
 	reading, cancel := context.WithCancel(ctx)
 	defer cancel()
 	ended := make(chan error, 1)
-	go func() {
-		ended <- s.pool.Read(reading, "wait", func(c *pool.Conn) error {
-			return c.Rows(fmt.Sprintf("SELECT SLEEP(%d) /* %s */", sleepSeconds, mark), nil, func([]driver.Value) error { return nil })
-		})
-	}()
+	go func() { ended <- statement(reading) }()
 	err := until(ctx, func() (bool, error) {
 		select {
 		case err := <-ended:
-			return false, fmt.Errorf("the statement ended before it was cancelled: %w", err)
+			return false, fmt.Errorf("the statement ended before it was cancelled: %w", cmp.Or(err, errNotShown))
 		default:
-			return s.runs(ctx, mark)
+			return runs()
 		}
 	})
 	if err != nil {
@@ -74,7 +85,7 @@ func (s *Store) TryCancel(ctx context.Context) error {
 	ending, stop := context.WithTimeoutCause(ctx, (sleepSeconds-2)*time.Second, ErrNotEnded)
 	defer stop()
 	return until(ending, func() (bool, error) {
-		found, err := s.runs(ctx, mark)
+		found, err := runs()
 		return !found, err
 	})
 }

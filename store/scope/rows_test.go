@@ -33,6 +33,14 @@ func TestStampsOfRows(t *testing.T) {
 	}
 }
 
+// TestStampsFail: the failure of the statement is the failure of the stamps.
+func TestStampsFail(t *testing.T) {
+	fails := errors.New("fails")
+	if got, err := ReadStamps(rowsOf(func(string) ([][]driver.Value, error) { return nil, fails }), []string{"a"}); err != fails {
+		t.Errorf("%v, %v", got, err)
+	}
+}
+
 // TestSumOfRows: the rows of a scope whose gender is written in two letter cases add up, and
 // the failure of a statement is the failure of the sums.
 func TestSumOfRows(t *testing.T) {

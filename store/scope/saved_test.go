@@ -23,6 +23,9 @@ func TestSavedGeneration(t *testing.T) {
 		if err := json.Unmarshal(text, &again); err != nil || !reflect.DeepEqual(again, g) {
 			t.Errorf("%s: got %+v, %v, want %+v", text, again, err, g)
 		}
+		if err := json.Unmarshal(text, again); err != nil || !reflect.DeepEqual(again, g) {
+			t.Errorf("%s: read twice: got %+v, %v", text, again, err)
+		}
 		if again.ID() != g.ID() || again.Of(men) != g.Of(men) {
 			t.Errorf("%s: another ID", text)
 		}
