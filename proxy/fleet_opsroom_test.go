@@ -3,8 +3,6 @@ package proxy
 import (
 	"database/sql"
 	"encoding/json"
-	"net"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +12,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
-	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 	"github.com/lewistv/xcri-proxy/store/storetest/relay"
+	"github.com/lewistv/xcri-proxy/store/storetest/stores"
 )
 
 // playFleet: of three members the second loses the Redis, and the third its database: it
@@ -111,20 +109,5 @@ func playFleet(t *testing.T, b *browser, script string) {
 // throughRelay opens the database of db behind a relay.
 func throughRelay(t *testing.T, db *sql.DB) (*relay.Relay, *store.Store) {
 	t.Helper()
-	var name string
-	if err := db.QueryRow("SELECT DATABASE()").Scan(&name); err != nil {
-		t.Fatal(err)
-	}
-	srv, err := server.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	way := relay.Start(t, "127.0.0.1:0", net.JoinHostPort(srv.Host, strconv.Itoa(srv.Port)))
-	host, port := way.Addr()
-	s, err := store.Open(store.Options{Host: host, Port: port, Name: name, User: mariadb.Reader, Password: mariadb.Password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return way, s
+	return stores.ThroughRelay(t, stores.Beside(t, db))
 }

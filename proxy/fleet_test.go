@@ -15,33 +15,22 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/fleet/redis"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
-	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
-	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	databases "github.com/lewistv/xcri-proxy/store/storetest/scratch"
+	"github.com/lewistv/xcri-proxy/store/storetest/stores"
 )
 
 // fleetOptions returns options of a member of a fleet, with a connection of its own to the
 // database of db. A slow machine must not seem to be a level that is away.
 func fleetOptions(t testing.TB, opts Options, db *sql.DB, url string) Options {
 	t.Helper()
-	var name string
-	if err := db.QueryRow("SELECT DATABASE()").Scan(&name); err != nil {
-		t.Fatal(err)
-	}
-	srv, err := server.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(store.Options{Host: srv.Host, Port: srv.Port, Name: name, User: mariadb.Reader, Password: mariadb.Password})
-	if err != nil {
-		t.Fatal(err)
-	}
+	s := stores.Open(t, stores.Beside(t, db))
 	engine, err := redis.New(redis.Options{URL: url, Timeout: time.Minute})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { engine.Close(); s.Close() })
-	opts.Origin, opts.Fleet = s, Fleet{Name: fmt.Sprint("member", scratches.Add(1)), Options: fleet.Options{Engine: engine, Maker: "test", Budget: cmp.Or(opts.Fleet.Budget, time.Minute)}}
+	t.Cleanup(engine.Close)
+	opts.Origin, opts.Fleet = s, Fleet{Name: fmt.Sprint("member", databases.Number()), Options: fleet.Options{Engine: engine, Maker: "test", Budget: cmp.Or(opts.Fleet.Budget, time.Minute)}}
 	opts.Generations.Changes.Settle = time.Second
 	return opts
 }

@@ -22,9 +22,10 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/pages"
 	"github.com/lewistv/xcri-proxy/store"
-	"github.com/lewistv/xcri-proxy/store/storetest"
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	databases "github.com/lewistv/xcri-proxy/store/storetest/scratch"
+	"github.com/lewistv/xcri-proxy/store/storetest/stores"
 )
 
 const (
@@ -39,34 +40,11 @@ const (
 	soon = 30 * time.Second
 )
 
-var scratches atomic.Int64
-
 // scratch makes a database for one test with the sample data.
 func scratch(t testing.TB, change ...func(*store.Options)) (Options, *sql.DB) {
 	t.Helper()
-	srv, err := server.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := srv.Root("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer all.Close()
-	name := fmt.Sprintf("import%d", scratches.Add(1))
-	execute(t, all, "CREATE DATABASE "+name+" CHARACTER SET utf8mb4", "GRANT SELECT ON "+name+".* TO "+mariadb.Reader+"@'%'")
-	db, err := srv.Root(name)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		execute(t, db, "REVOKE SELECT ON "+name+".* FROM "+mariadb.Reader+"@'%'", "DROP DATABASE "+name)
-		db.Close()
-	})
-	if err := storetest.Load(t.Context(), db); err != nil {
-		t.Fatal(err)
-	}
-	return optionsFor(t, srv, name, change...), db
+	name, db := databases.Sample(t)
+	return optionsFor(t, databases.Server(t), name, change...), db
 }
 
 // optionsFor returns the options of a proxy as main makes them, with a short poll
@@ -74,17 +52,12 @@ func scratch(t testing.TB, change ...func(*store.Options)) (Options, *sql.DB) {
 // a test: 5 s after it, the proxy would read the table, and entries would become stale.
 func optionsFor(t testing.TB, srv *mariadb.Server, database string, change ...func(*store.Options)) Options {
 	t.Helper()
-	opts := store.Options{Host: srv.Host, Port: srv.Port, Name: database, User: mariadb.Reader, Password: mariadb.Password}
+	opts := stores.On(srv, database)
 	for _, c := range change {
 		c(&opts)
 	}
-	s, err := store.Open(opts)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
 	generations := generation.Options{Interval: shortPoll, Changes: generation.Changes{Settle: time.Hour}}
-	return Options{Origin: s, Generations: generations, Cache: cache.Options{Fills: 7}}
+	return Options{Origin: stores.Open(t, opts), Generations: generations, Cache: cache.Options{Fills: 7}}
 }
 
 // await waits until holds returns true, or fails the test.

@@ -2,9 +2,7 @@ package proxy
 
 import (
 	"fmt"
-	"net"
 	"os"
-	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -13,8 +11,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/readapi"
-	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
-	"github.com/lewistv/xcri-proxy/store/storetest/relay"
+	"github.com/lewistv/xcri-proxy/store/storetest/stores"
 )
 
 // axe is the path of the script axe.min.js of the package axe-core, which finds faults in
@@ -126,17 +123,7 @@ func TestOpsRoom(t *testing.T) {
 }
 
 func playOutage(t *testing.T, b *browser, script string) {
-	db, err := server.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	way := relay.Start(t, "127.0.0.1:0", net.JoinHostPort(db.Host, strconv.Itoa(db.Port)))
-	host, port := way.Addr()
-	s, err := store.Open(store.Options{Host: host, Port: port, Name: mariadb.Database, User: mariadb.Reader, Password: mariadb.Password})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	way, s := stores.ThroughRelay(t, stores.Options(t))
 	p, base := start(t, Options{Origin: s, Generations: generation.Options{Interval: shortPoll}})
 	b.open(base + "/cache/")
 	expectState(t, b, "Well")

@@ -13,9 +13,8 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/phase"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
-	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/readapi"
-	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/stores"
 )
 
 // TestPhases: a lock in the database shows as query time, a full pool as the wait for a
@@ -23,17 +22,9 @@ import (
 // way, and afterwards in Server-Timing and among the slowest requests.
 func TestPhases(t *testing.T) {
 	opts, db := scratch(t)
-	var name string
-	if err := db.QueryRow("SELECT DATABASE()").Scan(&name); err != nil {
-		t.Fatal(err)
-	}
-	srv, _ := server.Get()
-	few, err := store.Open(store.Options{Host: srv.Host, Port: srv.Port, Name: name, User: mariadb.Reader, Password: mariadb.Password, MaxConns: 3})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { few.Close() })
-	opts.Origin, opts.TrustedProxies = few, thisMachine
+	few := stores.Beside(t, db)
+	few.MaxConns = 3
+	opts.Origin, opts.TrustedProxies = stores.Open(t, few), thisMachine
 	p, base := start(t, opts)
 	lock, err := db.Conn(t.Context())
 	if err != nil {

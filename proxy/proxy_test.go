@@ -13,32 +13,16 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
 	"github.com/lewistv/xcri-proxy/store"
-	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	databases "github.com/lewistv/xcri-proxy/store/storetest/scratch"
+	"github.com/lewistv/xcri-proxy/store/storetest/stores"
 )
 
-var server mariadb.Shared
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	server.Close()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(databases.Main(m)) }
 
 // realOptions returns the options of a proxy on a database with the sample data.
 func realOptions(t testing.TB) Options {
 	t.Helper()
-	db, err := server.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	s, err := store.Open(store.Options{
-		Host: db.Host, Port: db.Port, Name: mariadb.Database, User: mariadb.Reader, Password: mariadb.Password,
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return Options{Origin: s, BasePath: "/iz/xcri"}
+	return Options{Origin: stores.Open(t, stores.Options(t)), BasePath: "/iz/xcri"}
 }
 
 // listen serves p on a free port until the test ends.

@@ -20,6 +20,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/wire"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	databases "github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
 // requestCtx makes a request that has no connection.
@@ -39,12 +40,7 @@ func requestCtx(method, target string, headers ...string) *fasthttp.RequestCtx {
 // database, by the database's own count.
 func TestOneFillForAll(t *testing.T) {
 	opts := realOptions(t)
-	db, _ := server.Get()
-	root, err := db.Root(mariadb.Database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
+	root := databases.Root(t, mariadb.Database)
 	execute(t, root, "SET GLOBAL log_output = 'TABLE'", "SET GLOBAL general_log = ON", "TRUNCATE mysql.general_log")
 	defer execute(t, root, "SET GLOBAL general_log = OFF")
 	_, base := start(t, opts)

@@ -19,6 +19,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/snapshot"
 	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
 // service is the real program as a sequence of processes.
@@ -32,10 +33,7 @@ type service struct {
 // is a copy of the program in the folder programs.
 func newService(t *testing.T, programs string) *service {
 	t.Helper()
-	db, err := server.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := scratch.Server(t)
 	dir := t.TempDir()
 	s := &service{dir: dir, program: filepath.Join(dir, "xcri-proxy"), envFile: filepath.Join(dir, "env"),
 		pidFile: filepath.Join(dir, "pid"), logFile: filepath.Join(dir, "log"), cacheFile: filepath.Join(dir, "cache")}

@@ -22,25 +22,17 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
-var server mariadb.Shared
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	server.Close()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(scratch.Main(m)) }
 
 // startProxy runs the service until the test ends and returns its address. It uses the
 // test database unless the settings name another. It polls the database once, and then
 // only on request.
 func startProxy(t *testing.T, more ...string) (addr string) {
 	t.Helper()
-	db, err := server.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
+	db := scratch.Server(t)
 	settings := map[string]string{
 		"LISTEN_ADDR": "127.0.0.1:0", "DATABASE_HOST": db.Host, "DATABASE_PORT": strconv.Itoa(db.Port),
 		"DATABASE_NAME": mariadb.Database, "DATABASE_USER": mariadb.Reader, "DATABASE_PASSWORD": mariadb.Password,
@@ -72,15 +64,7 @@ func startProxy(t *testing.T, more ...string) (addr string) {
 // execute changes the data.
 func execute(t *testing.T, statements ...string) {
 	t.Helper()
-	db, err := server.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	root, err := db.Root(mariadb.Database)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer root.Close()
+	root := scratch.Root(t, mariadb.Database)
 	root.SetMaxOpenConns(1) // a temporary table belongs to its connection
 	for _, s := range statements {
 		if _, err := root.Exec(s); err != nil {

@@ -17,6 +17,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
 // balanced starts an Apache with the shipped files before proxies at addresses.
@@ -61,7 +62,7 @@ func balanced(t *testing.T, members ...string) *apache.Server {
 // Redis and publish imports together meanwhile.
 func TestBalancer(t *testing.T) {
 	t.Parallel()
-	name, own := scratch(t)
+	name, own := scratch.Sample(t)
 	with := []string{"LEGACY_URL=" + oldapi.Start(t, oldapi.Options{}).URL(), "SHARED_CACHE=" + redisserver.Start(t).URL, "DATABASE_NAME=" + name, "GENERATION_POLL=100ms"}
 	members := []*process{startProxy(t, with...), startProxy(t, with...), startProxy(t, with...)}
 	server := balanced(t, members[0].addr, members[1].addr, members[2].addr)

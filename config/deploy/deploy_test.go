@@ -19,19 +19,17 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
-var (
-	db     mariadb.Shared
-	binary string // the proxy, built by TestMain
-)
+// binary is the proxy, built by TestMain.
+var binary string
 
 func TestMain(m *testing.M) {
 	os.Exit(runTests(m))
 }
 
 func runTests(m *testing.M) int {
-	defer db.Close()
 	dir, err := os.MkdirTemp("", "xcri-deploy-")
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
@@ -43,7 +41,7 @@ func runTests(m *testing.M) int {
 		fmt.Fprintf(os.Stderr, "%v\n%s", err, out)
 		return 1
 	}
-	return m.Run()
+	return scratch.Main(m)
 }
 
 // await polls until the condition holds.
@@ -69,12 +67,8 @@ func freeAddr(t testing.TB) string {
 // settings returns an env file for a proxy of the test database.
 func settings(t testing.TB, addr string, more ...string) string {
 	t.Helper()
-	srv, err := db.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
 	lines := append([]string{
-		"LISTEN_ADDR=" + addr, "DATABASE_SOCKET=" + srv.Socket, "DATABASE_NAME=" + mariadb.Database,
+		"LISTEN_ADDR=" + addr, "DATABASE_SOCKET=" + scratch.Server(t).Socket, "DATABASE_NAME=" + mariadb.Database,
 		"DATABASE_USER=" + mariadb.Reader, "DATABASE_PASSWORD='" + mariadb.Password + "'", "TRUSTED_PROXIES=127.0.0.1",
 	}, more...)
 	return strings.Join(lines, "\n") + "\n"

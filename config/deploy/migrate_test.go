@@ -11,6 +11,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
 // migration returns the section of README.md with the five steps.
@@ -43,12 +44,8 @@ func TestMigrationSteps(t *testing.T) {
 		}
 	}
 	old := startProxy(t, "LEGACY_URL=") // a second proxy gives the old API's answers
-	srv, err := db.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
 	values := map[string]string{
-		"DATABASE_HOST": "", "DATABASE_SOCKET": srv.Socket, "DATABASE_NAME": mariadb.Database, "DATABASE_USER": mariadb.Reader,
+		"DATABASE_HOST": "", "DATABASE_SOCKET": scratch.Server(t).Socket, "DATABASE_NAME": mariadb.Database, "DATABASE_USER": mariadb.Reader,
 		"DATABASE_PASSWORD": "'" + mariadb.Password + "'", "STATIC_DIR": site, "LEGACY_URL": old.url(),
 	}
 	proxy := startProxyWith(t, settingsOf(t, steps, values))

@@ -16,40 +16,9 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/nginx"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/varnish"
-	"github.com/lewistv/xcri-proxy/store/storetest"
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
-	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
-
-var scratches atomic.Int64
-
-// scratch makes a database for one test with the sample data, and returns its name.
-func scratch(t *testing.T) (name string, own *sql.DB) {
-	t.Helper()
-	name = fmt.Sprintf("in_front%d", scratches.Add(1))
-	srv, err := db.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	all, err := srv.Root("")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer all.Close()
-	for _, statement := range []string{"CREATE DATABASE " + name + " CHARACTER SET utf8mb4", "GRANT SELECT ON " + name + ".* TO " + mariadb.Reader + "@'%'"} {
-		if _, err := all.Exec(statement); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if own, err = srv.Root(name); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { own.Close() })
-	if err := storetest.Load(t.Context(), own); err != nil {
-		t.Fatal(err)
-	}
-	return name, own
-}
 
 // imported is the scope that the tests import, and lists are its lists.
 var (
@@ -157,7 +126,7 @@ func startReaders(t *testing.T, url string, newest *atomic.Int64) *readers {
 // over, also of an import while the proxy was away.
 func TestVarnish(t *testing.T) {
 	t.Parallel()
-	name, own := scratch(t)
+	name, own := scratch.Sample(t)
 	front := freeAddr(t)
 	proxy := startProxy(t, "DATABASE_NAME="+name, "GENERATION_POLL=100ms", "SETTLE=1h", "CACHE_TAGS=xkey", "CDN_MAX_AGE=24h", "CDN_STALE_IF_ERROR=24h", "PURGE_URLS=http://"+front+"/")
 	vcl := read(t, "varnish.vcl")
@@ -237,7 +206,7 @@ func closedAndKept(t *testing.T, through string) {
 // revalidates them, and gives an import's answers soon after the publish.
 func TestNginxCache(t *testing.T) {
 	t.Parallel()
-	name, own := scratch(t)
+	name, own := scratch.Sample(t)
 	proxy := startProxy(t, "DATABASE_NAME="+name, "GENERATION_POLL=100ms", "CDN_MAX_AGE=1s")
 	through := nginx.StartWith(t, func(dir, addr string) string {
 		conf := read(t, "nginx-cache.conf")

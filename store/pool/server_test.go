@@ -19,25 +19,13 @@ import (
 	"github.com/lewistv/xcri-proxy/store/secure"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 	"github.com/lewistv/xcri-proxy/store/storetest/relay"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
-var server mariadb.Shared
-
-func TestMain(m *testing.M) {
-	code := m.Run()
-	server.Close()
-	os.Exit(code)
-}
+func TestMain(m *testing.M) { os.Exit(scratch.Main(m)) }
 
 // shared returns the server of all tests that do not stop it.
-func shared(t testing.TB) *mariadb.Server {
-	t.Helper()
-	s, err := server.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return s
-}
+func shared(t testing.TB) *mariadb.Server { return scratch.Server(t) }
 
 func optionsOf(s *mariadb.Server) Options {
 	return Options{Host: s.Host, Port: s.Port, Name: mariadb.Database, User: mariadb.Reader, Password: mariadb.Password}

@@ -8,8 +8,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/readapi"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
+	"github.com/lewistv/xcri-proxy/store/storetest/stores"
 )
 
 // settled waits until every table has been unchanged for longer than the resolution of
@@ -28,6 +30,30 @@ func settled(t *testing.T, db *sql.DB) {
 		}
 	}
 	t.Fatal("the tables do not settle")
+}
+
+// stamp changes the tables of athletes and teams, and waits until they are settled.
+func stamp(t *testing.T, db *sql.DB) {
+	t.Helper()
+	scratch.Execute(t, db, "UPDATE "+readapi.AthleteTable+" SET races_count = races_count + 1")
+	scratch.Execute(t, db, "UPDATE "+readapi.TeamTable+" SET team_rank = team_rank + 1")
+	settled(t, db)
+}
+
+// countsOf returns the number of counts for a page of athletes whose read began an age
+// earlier than it did.
+func countsOf(t *testing.T, s *store.Store, gender, offset string, age time.Duration) (counts int) {
+	t.Helper()
+	q := counting(scratch.Query(t, "/athletes/", texts{"season_year": "2025", "division": "2030", "gender": gender, "limit": "3", "offset": offset}), &counts)
+	answer := q.Endpoint.Answer
+	q.Endpoint.Answer = func(r *readapi.Read) error {
+		r.State.Began = r.State.Began.Add(-age)
+		return answer(r)
+	}
+	if _, err := s.Run(t.Context(), q); err != nil {
+		t.Fatal(err)
+	}
+	return counts
 }
 
 // counting returns a question that reports how many of its statements count rows
@@ -51,10 +77,7 @@ func counting(q readapi.Query, counts *int) readapi.Query {
 // table of the question or the generation of its scope has changed.
 func TestTotalIsRemembered(t *testing.T) {
 	t.Parallel()
-	opts := options(t)
-	var db *sql.DB
-	opts.Name, db = scratch.Sample(t)
-	s := open(t, opts)
+	s, db := stores.Sample(t)
 	given := texts{"season_year": "2025", "division": "2030", "gender": "M", "limit": "3"}
 	page := func(offset string, more ...string) (total, counts int) {
 		t.Helper()
@@ -120,10 +143,7 @@ func TestTotalIsRemembered(t *testing.T) {
 // total is counted again.
 func TestTotalOfATruncatedTable(t *testing.T) {
 	t.Parallel()
-	opts := options(t)
-	var db *sql.DB
-	opts.Name, db = scratch.Sample(t)
-	s := open(t, opts)
+	s, db := stores.Sample(t)
 	total := func() (n int) {
 		t.Helper()
 		a := scratch.Ask(t, s, 200, "/athletes/", texts{"season_year": "2025", "division": "2030", "offset": "5000"})
@@ -133,9 +153,7 @@ func TestTotalOfATruncatedTable(t *testing.T) {
 		return n
 	}
 	scratch.Execute(t, db, "CREATE TABLE kept AS SELECT * FROM "+readapi.AthleteTable)
-	scratch.Execute(t, db, "UPDATE "+readapi.AthleteTable+" SET races_count = races_count + 1")
-	scratch.Execute(t, db, "UPDATE "+readapi.TeamTable+" SET team_rank = team_rank + 1")
-	settled(t, db)
+	stamp(t, db)
 	before := total()
 	for range 2 {
 		if n := total(); n == 0 || n != before {
@@ -156,26 +174,9 @@ func TestTotalOfATruncatedTable(t *testing.T) {
 // after it, however long it takes.
 func TestTotalOfAnOldRead(t *testing.T) {
 	t.Parallel()
-	opts := options(t)
-	var db *sql.DB
-	opts.Name, db = scratch.Sample(t)
-	s := open(t, opts)
-	scratch.Execute(t, db, "UPDATE "+readapi.AthleteTable+" SET races_count = races_count + 1")
-	scratch.Execute(t, db, "UPDATE "+readapi.TeamTable+" SET team_rank = team_rank + 1")
-	settled(t, db)
-	ask := func(age time.Duration) (counts int) {
-		t.Helper()
-		q := counting(scratch.Query(t, "/athletes/", texts{"season_year": "2025", "division": "2030", "gender": "M", "limit": "3"}), &counts)
-		answer := q.Endpoint.Answer
-		q.Endpoint.Answer = func(r *readapi.Read) error {
-			r.State.Began = r.State.Began.Add(-age)
-			return answer(r)
-		}
-		if _, err := s.Run(t.Context(), q); err != nil {
-			t.Fatal(err)
-		}
-		return counts
-	}
+	s, db := stores.Sample(t)
+	stamp(t, db)
+	ask := func(age time.Duration) int { return countsOf(t, s, "M", "0", age) }
 	if first, second := ask(time.Hour), ask(time.Hour); first != 1 || second != 1 {
 		t.Errorf("a read from before the change: %d and %d counts", first, second)
 	}
@@ -188,33 +189,15 @@ func TestTotalOfAnOldRead(t *testing.T) {
 // pages, unless its read began before the poll.
 func TestTotalAfterAPoll(t *testing.T) {
 	t.Parallel()
-	opts := options(t)
-	var db *sql.DB
-	opts.Name, db = scratch.Sample(t)
-	s := open(t, opts)
-	scratch.Execute(t, db, "UPDATE "+readapi.AthleteTable+" SET races_count = races_count + 1")
-	scratch.Execute(t, db, "UPDATE "+readapi.TeamTable+" SET team_rank = team_rank + 1")
-	settled(t, db)
-	ask := func(gender, offset string, age time.Duration) (counts int) {
-		t.Helper()
-		q := counting(scratch.Query(t, "/athletes/", texts{"season_year": "2025", "division": "2030", "gender": gender, "limit": "3", "offset": offset}), &counts)
-		answer := q.Endpoint.Answer
-		q.Endpoint.Answer = func(r *readapi.Read) error {
-			r.State.Began = r.State.Began.Add(-age)
-			return answer(r)
-		}
-		if _, err := s.Run(t.Context(), q); err != nil {
-			t.Fatal(err)
-		}
-		return counts
-	}
+	s, db := stores.Sample(t)
+	stamp(t, db)
 	if _, err := s.Generation(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	if first, second := ask("M", "0", time.Hour), ask("M", "3", 0); first != 1 || second != 1 {
+	if first, second := countsOf(t, s, "M", "0", time.Hour), countsOf(t, s, "M", "3", 0); first != 1 || second != 1 {
 		t.Errorf("a read from before the poll: %d and %d counts", first, second)
 	}
-	if first, second := ask("F", "0", 0), ask("F", "3", 0); first != 1 || second != 0 {
+	if first, second := countsOf(t, s, "F", "0", 0), countsOf(t, s, "F", "3", 0); first != 1 || second != 0 {
 		t.Errorf("a read after the poll: %d and %d counts", first, second)
 	}
 }
@@ -223,10 +206,7 @@ func TestTotalAfterAPoll(t *testing.T) {
 // Store, and counts no unchanged snapshot again.
 func TestSnapshotTotals(t *testing.T) {
 	t.Parallel()
-	opts := options(t)
-	var db *sql.DB
-	opts.Name, db = scratch.Sample(t)
-	s := open(t, opts)
+	s, db := stores.Sample(t)
 	copied := func(set string) {
 		const columns = "season_year, division_code, gender_code, checkpoint_date, algorithm_type, scoring_group, anet_athlete_hnd, anet_team_hnd, athlete_rank, calculated_at"
 		scratch.Execute(t, db, "INSERT INTO "+readapi.AthleteTable+" ("+columns+") SELECT "+set+", algorithm_type, scoring_group, anet_athlete_hnd,"+
@@ -289,10 +269,7 @@ func TestSnapshotTotals(t *testing.T) {
 // the server's stamps are counted too.
 func TestConcurrentSnapshotTotals(t *testing.T) {
 	t.Parallel()
-	opts := options(t)
-	var db *sql.DB
-	opts.Name, db = scratch.Sample(t)
-	s := open(t, opts)
+	s, db := stores.Sample(t)
 	for rank := range 20 {
 		scratch.Execute(t, db, fmt.Sprintf("DELETE FROM %s WHERE checkpoint_date = '2025-10-20' AND athlete_rank = %d", readapi.AthleteTable, 5+rank))
 		if got, want := scratch.Ask(t, s, 200, "/snapshots/", nil), counted(t, db); string(got.Body) != want {

@@ -18,24 +18,12 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
-var server mariadb.Shared
+func TestMain(m *testing.M) { os.Exit(scratch.Main(m)) }
 
-func TestMain(m *testing.M) {
-	code := m.Run()
-	server.Close()
-	os.Exit(code)
-}
-
-func database(t *testing.T) *mariadb.Server {
-	t.Helper()
-	db, err := server.Get()
-	if err != nil {
-		t.Fatal(err)
-	}
-	return db
-}
+func database(t *testing.T) *mariadb.Server { return scratch.Server(t) }
 
 // settings returns the settings of a proxy on a server with the sample data.
 func settings(db *mariadb.Server) map[string]string {

@@ -163,6 +163,7 @@ store/storetest/mariadb: store/storetest
 store/storetest/need:
 store/storetest/relay:
 store/storetest/scratch: store/param store/readapi store/storetest store/storetest/mariadb
+store/storetest/stores: store store/storetest/mariadb store/storetest/relay store/storetest/scratch
 store/steps:
 store/subjects: store/jsontext store/param store/readapi store/scope
 store/survey: store/jsontext

@@ -15,7 +15,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"time"
 
@@ -245,26 +244,4 @@ func freePort() (int, error) {
 	}
 	defer l.Close()
 	return l.Addr().(*net.TCPAddr).Port, nil
-}
-
-// Shared starts one server for all tests of a package, on first use. Close
-// stops it, from TestMain.
-type Shared struct {
-	once sync.Once
-	srv  *Server
-	err  error
-}
-
-// Get returns the server, starting it on the first call. Safe for concurrent
-// use.
-func (s *Shared) Get() (*Server, error) {
-	s.once.Do(func() { s.srv, s.err = Start(Options{}) })
-	return s.srv, s.err
-}
-
-// Close stops the server if it was started.
-func (s *Shared) Close() {
-	if s.srv != nil {
-		s.srv.Close()
-	}
 }

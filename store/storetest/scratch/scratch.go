@@ -8,6 +8,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -17,11 +18,20 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
-var server mariadb.Shared
+// server is started by the first test that needs it.
+var server struct {
+	once sync.Once
+	*mariadb.Server
+	err error
+}
 
 // Main runs the tests of a package, and stops the server after them.
 func Main(m *testing.M) int {
-	defer server.Close()
+	defer func() {
+		if server.Server != nil {
+			server.Close()
+		}
+	}()
 	return m.Run()
 }
 
@@ -29,11 +39,11 @@ func Main(m *testing.M) int {
 // stops its server starts another.
 func Server(t testing.TB) *mariadb.Server {
 	t.Helper()
-	s, err := server.Get()
-	if err != nil {
-		t.Fatal(err)
+	server.once.Do(func() { server.Server, server.err = mariadb.Start(mariadb.Options{}) })
+	if server.err != nil {
+		t.Fatal(server.err)
 	}
-	return s
+	return server.Server
 }
 
 // Root returns connections to the shared server with all privileges.
