@@ -85,7 +85,7 @@ func TestFailedReadsAreReported(t *testing.T) {
 		t.Errorf("after the generation: %+v, %v", a, err)
 	}
 	execute(t, db, "DROP TABLE "+readapi.MetadataTable)
-	if a, err := open(t, opts).Run(t.Context(), query(t, "/athletes/", nil)); ReasonOf(err) != NoTable || a.Status != 0 {
+	if a, err := open(t, opts).Run(t.Context(), query(t, "/team-knockout/", nil)); ReasonOf(err) != NoTable || a.Status != 0 {
 		t.Errorf("without a generation: %+v, %v", a, err)
 	}
 	opts = options(t)
