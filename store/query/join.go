@@ -1,11 +1,6 @@
 package query
 
-import (
-	"slices"
-	"strings"
-
-	"github.com/lewistv/xcri-proxy/store/param"
-)
+import "strings"
 
 // LateJoin is a selection before its LEFT JOIN of a table t. The join may repeat a row
 // of r but drops none, so a page or a count need not join every matching row. A nil
@@ -15,30 +10,23 @@ type LateJoin struct {
 	Order string // the selection's order without the columns of t
 	By    string // the columns of r that the join compares
 	Text  string // the join
-	// Apart is the join with a derived table that has the rows of t for the conditions at
-	// Condition: the conditions of the parameters Same, which compare columns of r that the
-	// join compares, too. The server then reads the rows of t once instead of once for each
-	// row of r. Empty is never used.
-	Apart string
-	Same  []string
+	// Rows selects the rows of t for the conditions at Condition, which are on r as the main
+	// table's are: the value that the join compares with the column Key of r, then the values of
+	// the selection's columns of t, in their order. Same names the parameters whose conditions,
+	// all together, compare all other columns of the join. A question that gives all of them
+	// is joined here, if no two rows of t have the same key: the server then reads the rows of r
+	// in the order of their index, and the rows of t once. Empty is never used.
+	Rows string
+	Key  string
+	Same []string
 }
 
 // Shallow is the deepest row for which cutting the page before the join pays. For more
 // rows, copying them costs as much as the join saves.
 const Shallow = 1000
 
-// Condition is the place of the conditions in LateJoin.Apart.
+// Condition is the place of the conditions in LateJoin.Rows.
 const Condition = "{condition}"
-
-// apart returns the join with a derived table for a question, and the values to bind before
-// others; it returns false if the question has none of the parameters Same.
-func (j *LateJoin) apart(q Query) (text string, args []any, ok bool) {
-	if j.Apart == "" {
-		return "", nil, false
-	}
-	condition, args := q.conditions(func(p *param.Param) bool { return slices.Contains(j.Same, p.Name) })
-	return strings.Replace(j.Apart, Condition, condition, 1), args, condition != ""
-}
 
 // can reports whether the join may follow these conditions: no condition is on t.
 func (j *LateJoin) can(where string) bool {
@@ -54,19 +42,19 @@ func (s *Selection) paged(q Query, limit, offset int64) (string, []any) {
 	if end := offset + limit; end <= Shallow && s.Late.can(where) {
 		from = "(SELECT r.* FROM " + s.Late.From + where + " ORDER BY " + s.Late.Order + " LIMIT ?) r" + s.Late.Text
 		args = append(args, end)
-	} else if s.Late.can(where) {
-		if join, more, ok := s.Late.apart(q); ok {
-			from, args = s.Late.From+join+where, append(more, args...)
-		}
 	}
 	return from + " ORDER BY " + s.Order + " LIMIT ? OFFSET ?", append(args, limit, offset)
 }
 
 // counted returns the SELECT for the number of matching rows, and the values to bind.
-// Rows of r with equal join columns are joined once for all of them.
-func (s *Selection) counted(q Query) (string, []any) {
+// Rows of r with equal join columns are joined once for all of them. With partners, the join
+// repeats no row.
+func (s *Selection) counted(q Query, with partners) (string, []any) {
 	where, args := s.where(q)
-	if !s.Late.can(where) {
+	switch {
+	case with != nil:
+		return "SELECT COUNT(*) FROM " + s.Late.From + where, args
+	case !s.Late.can(where):
 		return "SELECT COUNT(*) FROM " + s.From + where, args
 	}
 	return "SELECT SUM(r.n) FROM (SELECT " + s.Late.By + ", COUNT(*) AS n FROM " + s.Late.From + where +

@@ -50,11 +50,11 @@ func TestConditions(t *testing.T) {
 			if where, got := s.where(q); where != want || len(got) != len(tt.args) {
 				t.Errorf("%q: %q, want %q", tt.given, where, want)
 			}
-			if count, got := s.counted(q); count != "SELECT COUNT(*) FROM t r"+want || len(got) != len(tt.args) {
+			if count, got := s.counted(q, nil); count != "SELECT COUNT(*) FROM t r"+want || len(got) != len(tt.args) {
 				t.Errorf("%q: %q with %v", tt.given, count, got)
 			}
 			s.Late = &LateJoin{From: "t r", By: "r.by"}
-			if count, got := s.counted(q); !strings.Contains(count, want) || len(got) != len(tt.args) {
+			if count, got := s.counted(q, nil); !strings.Contains(count, want) || len(got) != len(tt.args) {
 				t.Errorf("%q: %q with %v", tt.given, count, got)
 			}
 		}

@@ -58,6 +58,11 @@ type Selection struct {
 
 	Encoder jsontext.Encoder
 	fields  string // the SELECT's expressions
+	// Of a selection with a LateJoin: the expressions with NULL for each column of t, the places
+	// of these among the values of a row, and the place of the join's Key.
+	apart  string
+	joined []int
+	key    int
 }
 
 // Ordered returns s in another order.
@@ -65,19 +70,29 @@ func (s Selection) Ordered(by string) Selection { s.Order = by; return s }
 
 // Build prepares the encoder and the SELECT's expressions.
 func (s Selection) Build() *Selection {
-	var exprs []string
+	var exprs, apart []string
 	var members []jsontext.Field
+	s.joined = nil
 	for _, c := range s.Columns {
 		members = append(members, jsontext.Field{Name: c.Name, Kind: c.Kind})
-		switch {
-		case c.Kind == jsontext.Null:
-		case c.expr != "":
-			exprs = append(exprs, c.expr+" AS `"+c.Name+"`")
-		default:
-			exprs = append(exprs, "r."+c.Name)
+		if c.Kind == jsontext.Null {
+			continue
 		}
+		expr := "r." + c.Name
+		if c.expr != "" {
+			expr = c.expr + " AS `" + c.Name + "`"
+		}
+		own := expr
+		switch {
+		case strings.HasPrefix(expr, "t."):
+			own = "NULL"
+			s.joined = append(s.joined, len(exprs))
+		case s.Late != nil && c.Name == s.Late.Key:
+			s.key = len(exprs)
+		}
+		exprs, apart = append(exprs, expr), append(apart, own)
 	}
-	s.fields = strings.Join(exprs, ", ")
+	s.fields, s.apart = strings.Join(exprs, ", "), strings.Join(apart, ", ")
 	s.Encoder = jsontext.NewEncoder(members)
 	return &s
 }
@@ -98,14 +113,22 @@ func (s *Selection) where(q Query) (string, []any) {
 }
 
 // rows appends the rows of a SELECT from the given clauses to the Body, with
-// commas between them, and returns their number.
-func (s *Selection) rows(r *Read, from string, args []any) (n int64, err error) {
+// commas between them, and returns their number. With partners, the clauses select r
+// alone.
+func (s *Selection) rows(r *Read, with partners, from string, args []any) (n int64, err error) {
 	if s, err = r.State.Extra.in(s, r.Database); err != nil {
 		return 0, err
 	}
-	err = r.Rows("SELECT "+s.fields+" FROM "+from, args, func(row []driver.Value) error {
+	fields := s.fields
+	if with != nil {
+		fields = s.apart
+	}
+	err = r.Rows("SELECT "+fields+" FROM "+from, args, func(row []driver.Value) error {
 		if n++; n > 1 {
 			r.Body = append(r.Body, ',')
+		}
+		if with != nil {
+			with.join(s, row)
 		}
 		var err error
 		r.Body, err = s.Encoder.AppendRow(r.Body, row)
@@ -117,7 +140,7 @@ func (s *Selection) rows(r *Read, from string, args []any) (n int64, err error) 
 // Array returns the rows of a SELECT as a JSON array, and their number.
 func (s *Selection) Array(r *Read, tail string, args []any) (jsontext.Raw, int64, error) {
 	part := &Read{Query: r.Query, Database: r.Database, State: r.State, Body: []byte{'['}}
-	n, err := s.rows(part, s.From+tail, args)
+	n, err := s.rows(part, nil, s.From+tail, args)
 	return append(part.Body, ']'), n, err
 }
 
@@ -125,17 +148,24 @@ func (s *Selection) Array(r *Read, tail string, args []any) (jsontext.Raw, int64
 // matching rows. The rows are counted by a separate statement only if the page does
 // not show the end.
 func (s *Selection) Page(r *Read, limit, offset int64) (total int64, err error) {
-	shown := int64(0)
+	with, err := s.partners(r)
+	if err != nil {
+		return 0, err
+	}
+	shown, page := int64(0), s.paged
+	if with != nil {
+		page = s.ordered
+	}
 	if limit > 0 {
-		from, args := s.paged(r.Query, limit, offset)
-		if shown, err = s.rows(r, from, args); err != nil {
+		from, args := page(r.Query, limit, offset)
+		if shown, err = s.rows(r, with, from, args); err != nil {
 			return 0, err
 		}
 	}
 	if shown < limit && (shown > 0 || offset == 0) {
 		return offset + shown, nil
 	}
-	count, args := s.counted(r.Query)
+	count, args := s.counted(r.Query, with)
 	return r.total(count, args)
 }
 
@@ -182,7 +212,7 @@ func Single(s Selection) func(*Read) error {
 	sel := s.Build()
 	return func(r *Read) error {
 		where, args := sel.where(r.Query)
-		n, err := sel.rows(r, sel.From+where+" ORDER BY "+sel.Order+" LIMIT 1", args)
+		n, err := sel.rows(r, nil, sel.From+where+" ORDER BY "+sel.Order+" LIMIT 1", args)
 		if err == nil && n == 0 {
 			return r.Missing()
 		}
@@ -196,7 +226,7 @@ func Whole(s Selection) func(*Read) error {
 	return func(r *Read) error {
 		r.StartList(4 << 10)
 		where, args := sel.where(r.Query)
-		total, err := sel.rows(r, sel.From+where+" ORDER BY "+sel.Order, args)
+		total, err := sel.rows(r, nil, sel.From+where+" ORDER BY "+sel.Order, args)
 		if err == nil {
 			r.EndList(struct {
 				Total int64 `json:"total"`

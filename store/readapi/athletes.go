@@ -55,11 +55,7 @@ const (
 	ofTeam   = " ON t.anet_team_hnd = r.anet_team_hnd" +
 		" AND t.season_year = r.season_year AND t.division_code = r.division_code" +
 		" AND t.gender_code = r.gender_code AND t.checkpoint_date <=> r.checkpoint_date"
-	// withTeamsApart is withTeam with a derived table, which its LIMIT of all rows keeps the
-	// server from merging with the join. Source: MariaDB 10.11.
-	withTeamsApart = " LEFT JOIN (SELECT r.anet_team_hnd, r.season_year, r.division_code, r.gender_code, r.checkpoint_date," +
-		" r.regl_group_name, r.conf_group_name, r.ranking_id FROM " + TeamTable + " r WHERE " + query.Condition +
-		" LIMIT 18446744073709551615) t" + ofTeam
+	teamsOfScope = "SELECT r.anet_team_hnd, r.regl_group_name, r.conf_group_name FROM " + TeamTable + " r WHERE " + query.Condition
 )
 
 // athletesWithTeams joins on neither algorithm nor scoring group, as the API
@@ -68,7 +64,7 @@ var athletesWithTeams = query.Selection{
 	Table: AthleteTable, From: athletes.From + withTeam,
 	Order: athletes.Order + ", t.ranking_id",
 	Late: &query.LateJoin{From: athletes.From, Order: athletes.Order, Text: withTeam,
-		Apart: withTeamsApart, Same: []string{"season_year", "division", "gender", "checkpoint_date"},
+		Rows: teamsOfScope, Key: "anet_team_hnd", Same: []string{"season_year", "division", "gender", "checkpoint_date"},
 		By: "r.anet_team_hnd, r.season_year, r.division_code, r.gender_code, r.checkpoint_date"},
 	Columns: query.Swapped(athleteColumns, query.As("regl_group_name", text, "t.regl_group_name"),
 		query.As("conf_group_name", text, "t.conf_group_name")),

@@ -28,15 +28,18 @@ func results(t testing.TB, s *store.Store, given texts) (rows []string, total in
 	return rows, total
 }
 
-// repeatAthletes makes lists longer than a page that is cut out early, with ties of rank,
-// and adds rows of teams that the join finds beside the sample's rows: every team of an
-// even number twice more, every fifth once.
+// repeatAthletes makes lists longer than a page that is cut out early, with ties of rank.
 func repeatAthletes(run func(statement string, args ...any)) {
 	const columns = "season_year, division_code, gender_code, checkpoint_date, algorithm_type, scoring_group, anet_athlete_hnd," +
 		" athlete_name_last, anet_team_hnd, athlete_rank, races_count, calculated_at"
 	for range 3 {
 		run("INSERT INTO " + readapi.AthleteTable + " (" + columns + ") SELECT " + columns + " FROM " + readapi.AthleteTable + " WHERE season_year = 2025")
 	}
+}
+
+// repeatTeams adds rows of teams that the join finds beside the sample's rows: every team of
+// an even number twice more, every fifth once.
+func repeatTeams(run func(statement string, args ...any)) {
 	for _, more := range []struct{ algorithm, group, teams string }{
 		{"heavy", "division", "anet_team_hnd % 2 = 0"}, {"light", "region_1", "anet_team_hnd % 2 = 0"}, {"heavy", "region_1", "anet_team_hnd % 5 = 0"},
 	} {
@@ -53,7 +56,12 @@ func repeatAthletes(run func(statement string, args ...any)) {
 func TestPages(t *testing.T) {
 	s, run := sampleDatabase(t)
 	repeatAthletes(run)
-	for name, given := range map[string]texts{
+	checkPages(t, s, map[string]texts{
+		"live, each team once":  {"division": "2030", "gender": "M"},
+		"races, each team once": {"division": "2030", "gender": "F", "min_races": "3"},
+	})
+	repeatTeams(run)
+	checkPages(t, s, map[string]texts{
 		"live":        {"division": "2030", "gender": "M"},
 		"dated":       {"division": "2030", "gender": "M", "checkpoint_date": "2025-10-20"},
 		"no division": {"gender": "F"},
@@ -61,7 +69,12 @@ func TestPages(t *testing.T) {
 		"races":       {"division": "2030", "min_races": "3"},
 		"region":      {"division": "2030", "region": "heavy division"},
 		"nothing":     {"division": "2030", "search": "no such name"},
-	} {
+	})
+}
+
+// checkPages compares the pages of questions with the whole lists.
+func checkPages(t *testing.T, s *store.Store, questions map[string]texts) {
+	for name, given := range questions {
 		t.Run(name, func(t *testing.T) {
 			given["season_year"], given["limit"], given["offset"] = "2025", "50000", "0"
 			all, total := results(t, s, given)
