@@ -58,7 +58,7 @@ type Origin interface {
 // Options configure a Proxy. Origin is required.
 type Options struct {
 	Origin Origin
-	// Cache are the cache's options; its functions and Logger are set by New.
+	// Cache are the cache's options; New sets its functions but Shrink, and Logger.
 	Cache cache.Options
 	// Generations configures the polls and the warm set: Interval, Pages, Changes, and
 	// OnPublish, which is also called after a purge. New sets the other fields.
@@ -263,10 +263,6 @@ func (p *Proxy) cacheOptions() cache.Options {
 		o.Shared, o.Strict = p.fleet, p.strict
 	}
 	o.Check, o.Absent, o.Recode = content.Check, content.Absent, content.Recoder(p.opts.Memory)
-	if idle := o.Shrink.Idle; idle != nil {
-		o.Shrink = content.Shrinker(p.opts.Memory)
-		o.Shrink.Idle = idle
-	}
 	o.Season, o.OnPurge, o.Logger = p.opts.Season != nil, p.copies.OnPurge(p.purged), p.opts.Logger
 	o.Lane = func(key string) (cache.Lane, string) { return origin.LaneOf(p.router, key) }
 	return o

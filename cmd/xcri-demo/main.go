@@ -180,7 +180,7 @@ func newAppOn(db *database, addr, shared string, log *slog.Logger) (*app.App, st
 	if err != nil {
 		return nil, "", err
 	}
-	a, err := app.New(cfg, "demo", log)
+	a, err := app.New(cfg, app.Program{Version: "demo"}, log)
 	if err != nil {
 		return nil, "", err
 	}

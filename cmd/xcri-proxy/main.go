@@ -30,7 +30,7 @@ func main() {
 // run executes one command line and returns the exit status. environ has the
 // form of os.Environ.
 func run(args, environ []string, stdout, stderr io.Writer) int {
-	p := &program{Streams: console.Streams{In: os.Stdin, Out: stdout, Err: stderr}, env: map[string]string{}, start: process.App(buildVersion())}
+	p := &program{Streams: console.Streams{In: os.Stdin, Out: stdout, Err: stderr}, env: map[string]string{}, start: process.App(thisProgram())}
 	for _, entry := range environ {
 		name, value, _ := strings.Cut(entry, "=")
 		p.env[name] = value
@@ -85,7 +85,7 @@ API go to the old API.`,
 	root.SetErr(p.Err)
 	root.SetFlagErrorFunc(flagError)
 	root.AddCommand(p.serveCommand(), p.healthCommand(), p.warmCommand(), p.purgeCommand(), p.explainCommand(), p.sourceCommand(), p.verifyCommand(), p.loadCommand(), p.maintenanceCommand(), p.preflightCommand(), p.topCommand(), p.tailCommand(), p.reportCommand(),
-		p.configCommand(), p.versionCommand())
+		p.configCommand(), p.versionCommand(), p.compressCommand())
 	root.AddCommand(buildCommands()...)
 	root.InitDefaultCompletionCmd()
 	if cmd, _, err := root.Find([]string{"completion"}); err == nil {

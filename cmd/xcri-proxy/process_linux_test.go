@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"net"
@@ -13,6 +14,9 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 )
 
 // TestProcess runs the real program under failures of the system and of other
@@ -26,7 +30,19 @@ func TestProcess(t *testing.T) {
 	t.Run("the reader of the log stops reading", func(t *testing.T) { testLogReader(t, newService(t, programs), false) })
 	t.Run("few open files", func(t *testing.T) { testFewOpenFiles(t, newService(t, programs)) })
 	t.Run("the predecessor ends", func(t *testing.T) { testPredecessorEnds(t, newService(t, programs)) })
+	t.Run("the smallest form", func(t *testing.T) { testSmallestForm(t, filepath.Join(programs, "v1")) })
 	t.Run("the journal", func(t *testing.T) { testJournal(t, newService(t, programs)) })
+}
+
+// testSmallestForm checks that the program makes the smallest form apart, as it would itself.
+func testSmallestForm(t *testing.T, program string) {
+	body := proxytest.List(32 << 10)
+	command := thisProgram().Apart
+	command.Path = program
+	made, err := command.Do(body, func() bool { return true })
+	if err != nil || !bytes.Equal(made, content.BestBrotli(body)) {
+		t.Errorf("%d bytes, or other bytes than in this process: %v", len(made), err)
+	}
 }
 
 // serveWith starts the program with its standard error at log.

@@ -45,7 +45,7 @@ func startProxy(t *testing.T, more ...string) (addr string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	a, err := app.New(cfg, "test", slog.New(slog.DiscardHandler))
+	a, err := app.New(cfg, app.Program{Version: "test"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

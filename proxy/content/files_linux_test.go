@@ -108,7 +108,7 @@ func TestShrinkerHolds(t *testing.T) {
 		t.Fatal(err)
 	}
 	e.Variants[Gzip].Body, e.Variants[Gzip].File = nil, file
-	better := Shrinker(&memory).Make(e, func() bool { return true })
+	better := Shrinker(&memory, nil).Make(e, func() bool { return true })
 	if better == nil {
 		t.Fatal("no smaller form")
 	}

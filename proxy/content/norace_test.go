@@ -55,7 +55,7 @@ func TestVariantsRepeat(t *testing.T) {
 func TestShrinker(t *testing.T) {
 	const linux = runtime.GOOS == "linux"
 	var memory memfile.Memory
-	shrinker := Shrinker(&memory)
+	shrinker := Shrinker(&memory, nil)
 	always := func() bool { return true }
 	for size, want := range map[int]bool{1: false, CompressAbove: false, LargeBody: false, 2 * LargeBody: true} {
 		body := proxytest.List(size)[:size]
@@ -116,7 +116,7 @@ func TestShrinker(t *testing.T) {
 // TestShrinkerLimits: the smallest form is made of bodies above LargeBody that have a form
 // to replace, in pieces, and is kept only if it is smaller.
 func TestShrinkerLimits(t *testing.T) {
-	shrinker := Shrinker(&memfile.Memory{})
+	shrinker := Shrinker(&memfile.Memory{}, nil)
 	body := proxytest.List(LargeBody + 1)[:LargeBody+1]
 	made := OfFile(body, true)
 	best := slices.Clone(made)

@@ -85,9 +85,17 @@ func Recoder(memory *memfile.Memory) func(*cache.Entry) []cache.Variant {
 	}
 }
 
+// Best makes the smallest form of a body, as BestBrotli does. It calls next before the
+// work and while the work goes on, and returns nil when next returns false.
+type Best func(body []byte, next func() bool) []byte
+
 // Shrinker returns the functions that make the smallest form of a large body: for
-// cache.Options.Shrink. Its large bodies are in files of memory, as a Recoder's.
-func Shrinker(memory *memfile.Memory) cache.Shrink {
+// cache.Options.Shrink. Its large bodies are in files of memory, as a Recoder's. A nil best
+// makes the form in this process.
+func Shrinker(memory *memfile.Memory, best Best) cache.Shrink {
+	if best == nil {
+		best = bestBrotliOf
+	}
 	return cache.Shrink{
 		Can: func(e *cache.Entry) bool {
 			return e.Size > LargeBody && len(e.Variants) > Small && !bytes.HasSuffix(e.Variants[Small].ETag, bestSuffix)
@@ -97,12 +105,12 @@ func Shrinker(memory *memfile.Memory) cache.Shrink {
 			if body == nil {
 				return nil // not reached
 			}
-			best := bestBrotliOf(body, next)
-			if best == nil || len(best) >= e.Variants[Small].Len() {
+			smallest := best(body, next)
+			if smallest == nil || len(smallest) >= e.Variants[Small].Len() {
 				return nil
 			}
 			better := slices.Clone(e.Variants)
-			better[Small] = cache.Variant{Coding: "br", Body: best, ETag: tagOf(e.Variants, bestSuffix)}
+			better[Small] = cache.Variant{Coding: "br", Body: smallest, ETag: tagOf(e.Variants, bestSuffix)}
 			for i := range better {
 				better[i].Hold() // can't fail while the caller holds the entry
 			}

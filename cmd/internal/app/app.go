@@ -57,7 +57,7 @@ type sockets struct{ listener, admin *handover.Socket }
 
 // New creates an App, loads the saved files of an earlier run, and binds its address
 // or uses the socket that the process inherited. It does not connect to the database.
-func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
+func New(cfg config.Config, program Program, log *slog.Logger) (*App, error) {
 	if err := checkFiles(cfg, log); err != nil {
 		return nil, err
 	}
@@ -67,7 +67,7 @@ func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 		return nil, err
 	}
 	a := &App{cfg: cfg, log: log, servers: servers{store: origin}, published: make(chan struct{}, 1), handOver: newHandOver()}
-	if err := a.build(version); err != nil {
+	if err := a.build(program); err != nil {
 		return nil, errors.Join(err, a.close())
 	}
 	return a, nil
@@ -75,7 +75,7 @@ func New(cfg config.Config, version string, log *slog.Logger) (*App, error) {
 
 // build creates the parts that need the store. After an error, close closes the parts
 // that exist.
-func (a *App) build(version string) (err error) {
+func (a *App) build(program Program) (err error) {
 	// Open the sockets first: a predecessor writes its files before they are read here.
 	if err := a.open(); err != nil {
 		return err
@@ -84,7 +84,7 @@ func (a *App) build(version string) (err error) {
 		last.AwaitSaved(savePatience)
 	}
 	requests := budget.New(a.cfg.MemoryLimit / requestShare)
-	opts, err := a.options(version, requests)
+	opts, err := a.options(program, requests)
 	if err != nil {
 		return err
 	}

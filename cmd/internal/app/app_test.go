@@ -50,7 +50,7 @@ func run(t *testing.T, flags map[string]string, changes ...func(*App)) *running 
 		t.Fatal(err)
 	}
 	log := &proxytest.Log{}
-	a, err := New(cfg, "test", slog.New(slog.NewTextHandler(log, nil)))
+	a, err := New(cfg, Program{Version: "test"}, slog.New(slog.NewTextHandler(log, nil)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -158,7 +158,7 @@ func TestAddressInUse(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := New(cfg, "test", slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "LISTEN_ADDR") {
+	if _, err := New(cfg, Program{Version: "test"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "LISTEN_ADDR") {
 		t.Errorf("got %v", err)
 	}
 }

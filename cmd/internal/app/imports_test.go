@@ -34,7 +34,8 @@ cache/snapshot: cache cache/atomicfile
 cache/turns:
 cmd/internal/accesslog: cmd/internal/flock cmd/internal/queue proxy/admin/api
 cmd/internal/adminclient: config proxy/admin/api
-cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/accesslog cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/fleet proxy/fleet/redis proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/preload proxy/reply proxy/share proxy/site proxy/trace store
+cmd/internal/apart:
+cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/accesslog cmd/internal/apart cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/fleet proxy/fleet/redis proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/preload proxy/reply proxy/share proxy/site proxy/trace store
 cmd/internal/cgroup:
 cmd/internal/console:
 cmd/internal/exit: cmd/internal/adminclient
@@ -74,7 +75,7 @@ cmd/xcri-bench/internal/rows/fleet: cmd/xcri-bench/internal/ask cmd/xcri-bench/i
 cmd/xcri-bench/internal/simulate:
 cmd/xcri-bench/internal/stats:
 cmd/xcri-bench/internal/wrk: cmd/xcri-bench/internal/machine
-cmd/xcri-proxy: cache cmd/internal/adminclient cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/report cmd/internal/show cmd/internal/tail cmd/internal/top cmd/internal/verify cmd/internal/warm config proxy/admin/api proxy/route store
+cmd/xcri-proxy: cache cmd/internal/adminclient cmd/internal/apart cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/report cmd/internal/show cmd/internal/tail cmd/internal/top cmd/internal/verify cmd/internal/warm config proxy/admin/api proxy/content proxy/route store
 cmd/xcri-soak: cmd/internal/load/measure cmd/xcri-soak/internal/judge cmd/xcri-soak/internal/people proxy/pages proxy/proxytest/oldapi proxy/route store store/readapi store/storetest store/storetest/importer store/storetest/mariadb store/storetest/relay
 cmd/xcri-soak/internal/judge:
 cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measure cmd/xcri-soak/internal/judge

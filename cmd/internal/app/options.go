@@ -2,11 +2,9 @@ package app
 
 import (
 	"fmt"
-	"os"
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
-	"github.com/lewistv/xcri-proxy/cmd/internal/idle"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy"
 	"github.com/lewistv/xcri-proxy/proxy/admin"
@@ -21,9 +19,9 @@ import (
 
 // options converts the settings for the proxy, and loads the saved files of an earlier
 // run. The old API and the site are not among them.
-func (a *App) options(version string, requests *budget.Budget) (opts proxy.Options, err error) {
+func (a *App) options(program Program, requests *budget.Budget) (opts proxy.Options, err error) {
 	cfg := a.cfg
-	a.maker = makerOf(version, cfg.Database)
+	a.maker = makerOf(program.Version, cfg.Database)
 	saved, note := load(cfg, a.maker, a.log)
 	a.saved = len(saved)
 	opts = proxy.Options{
@@ -55,7 +53,7 @@ func (a *App) options(version string, requests *budget.Budget) (opts proxy.Optio
 		Front:        frontOf(cfg.Front),
 		Sources:      origin.Options{MaxErrors: float64(cfg.Legacy.MaxErrors), MaxSlowdown: cfg.Legacy.MaxSlowdown},
 		VerifySample: float64(cfg.Legacy.VerifySample),
-		Version:      version, Logger: a.log,
+		Version:      program.Version, Logger: a.log,
 	}
 	if cfg.SitePreload {
 		opts.Preload = preload.New()
@@ -64,7 +62,7 @@ func (a *App) options(version string, requests *budget.Budget) (opts proxy.Optio
 		opts.Season = a.store
 	}
 	if cfg.Cache.IdleCompress {
-		opts.Cache.Shrink.Idle = idle.New(idle.Options{Root: os.DirFS("/"), Memory: shrinkMemory}).Idle
+		opts.Cache.Shrink = a.shrink(program, opts.Memory)
 	}
 	if opts.Sources.Source, opts.Sources.RouteSources, err = sourcesOf(cfg.Legacy); err != nil {
 		return opts, err

@@ -21,7 +21,7 @@ func TestSite(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if _, err := New(cfg, "test", slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "STATIC_DIR: folder \""+bad) {
+		if _, err := New(cfg, Program{Version: "test"}, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), "STATIC_DIR: folder \""+bad) {
 			t.Errorf("%s: %v", bad, err)
 		}
 	}

@@ -46,17 +46,24 @@ type Options struct {
 	Cores int
 }
 
-// New returns a Meter.
-func New(opts Options) *Meter {
+// New returns a Meter, or an error if the process has a single core, which requests need,
+// or the times of the cores cannot be read: only Linux has them, and systemd's
+// ProcSubset=pid hides them.
+func New(opts Options) (*Meter, error) {
 	if opts.Cores == 0 {
 		opts.Cores = runtime.GOMAXPROCS(0)
 	}
-	return &Meter{opts: opts}
+	if opts.Cores < 2 {
+		return nil, errors.New("a single core has no idle time beside requests")
+	}
+	if _, err := readCores(opts.Root); err != nil {
+		return nil, err
+	}
+	return &Meter{opts: opts}, nil
 }
 
 // Idle reports whether there is room: half a core beside the core of the work, and
-// memory within the limit of Go's memory. On a single core and on systems without
-// /proc/stat there never is.
+// memory within the limit of Go's memory.
 func (m *Meter) Idle() bool {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -66,7 +73,7 @@ func (m *Meter) Idle() bool {
 		return m.working
 	}
 	next, err := readCores(m.opts.Root)
-	if err != nil || m.opts.Cores < 2 {
+	if err != nil {
 		return false
 	}
 	idle := next.idleSince(m.last)

@@ -1,7 +1,9 @@
 package idle
 
 import (
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"runtime/debug"
@@ -29,13 +31,22 @@ func (m *machine) pass(d time.Duration, busy, stolen float64) {
 		"cpu  %d 0 0 %d 0 0 0 %d %d 0\ncpu0 1 1 1 1 1 1 1 1 1 1\ncpu1 1 1 1 1 1 1 1 1 1 1\nintr 7 8 9\n", m.busy, m.idle, m.stolen, m.busy)}
 }
 
+func open(t *testing.T, opts Options) *Meter {
+	t.Helper()
+	m, err := New(opts)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
+}
+
 // Work may begin if one and a half cores are idle, and goes on while half a core is
 // idle beside it. Time that the hypervisor gives to others is not idle.
 func TestIdle(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		machine := &machine{MapFS: fstest.MapFS{}}
 		machine.pass(time.Hour, 1, 0)
-		m := New(Options{Root: machine, Cores: 2})
+		m := open(t, Options{Root: machine, Cores: 2})
 		check := func(when string, want bool) {
 			t.Helper()
 			if got := m.Idle(); got != want {
@@ -64,14 +75,15 @@ func TestIdle(t *testing.T) {
 	})
 }
 
-// There is no idle time on one core, on a system that does not report it, and beyond
-// the limit of the memory.
+// There is no idle time when the system does not report it any more, and beyond the limit
+// of the memory.
 func TestNeverIdle(t *testing.T) {
 	free := func(opts Options, texts ...string) (idle bool) {
 		synctest.Test(t, func(t *testing.T) {
 			machine := &machine{MapFS: fstest.MapFS{}}
 			opts.Root = machine
-			m := New(opts)
+			machine.pass(time.Second, 0, 0)
+			m := open(t, opts)
 			for range 3 {
 				machine.pass(time.Second, 0, 0)
 				for _, text := range texts {
@@ -86,9 +98,6 @@ func TestNeverIdle(t *testing.T) {
 	if !free(Options{Cores: 2, Memory: 64 << 20}) {
 		t.Error("not idle with two idle cores and enough memory")
 	}
-	if free(Options{Cores: 1}) {
-		t.Error("idle on a single core")
-	}
 	if free(Options{Cores: 2, Memory: 1 << 30}) {
 		t.Error("idle without memory")
 	}
@@ -101,11 +110,17 @@ func TestNeverIdle(t *testing.T) {
 			t.Errorf("idle with %q", text)
 		}
 	}
-	m := New(Options{Root: fstest.MapFS{}})
-	for range 2 {
-		if m.Idle() {
-			t.Error("idle without /proc/stat")
-		}
+}
+
+// Without a second core, and without the times of the cores, there is no Meter.
+func TestNoMeter(t *testing.T) {
+	machine := &machine{MapFS: fstest.MapFS{}}
+	machine.pass(time.Second, 0, 0)
+	if _, err := New(Options{Root: machine, Cores: 1}); err == nil || !strings.Contains(err.Error(), "single core") {
+		t.Errorf("with one core: %v", err)
+	}
+	if _, err := New(Options{Root: fstest.MapFS{}, Cores: 2}); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("without /proc/stat: %v", err)
 	}
 }
 

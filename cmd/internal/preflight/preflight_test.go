@@ -114,7 +114,7 @@ func oldAPI(t *testing.T, database string) string {
 	t.Helper()
 	settings := host(t, database)
 	settings["LISTEN_ADDR"] = "127.0.0.1:0"
-	a, err := app.New(configOf(t, settings), "test", slog.New(slog.DiscardHandler))
+	a, err := app.New(configOf(t, settings), app.Program{Version: "test"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -339,7 +339,7 @@ func TestRehearsalSharesNothing(t *testing.T) {
 // TestOwnAddress holds that the address of a proxy that serves is no obstacle.
 func TestOwnAddress(t *testing.T) {
 	settings := host(t, mariadb.Database)
-	a, err := app.New(configOf(t, settings), "test", slog.New(slog.DiscardHandler))
+	a, err := app.New(configOf(t, settings), app.Program{Version: "test"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -41,7 +41,7 @@ func (i *inspection) rehearse() (*rehearsal, error) {
 	if err := os.Unsetenv("NOTIFY_SOCKET"); err != nil {
 		return nil, err
 	}
-	a, err := app.New(cfg, i.flags.Version, slog.New(slog.DiscardHandler))
+	a, err := app.New(cfg, app.Program{Version: i.flags.Version}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		return nil, err
 	}

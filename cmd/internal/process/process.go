@@ -67,14 +67,14 @@ func reopenLog(file *logging.File, log *slog.Logger) {
 }
 
 // App returns a Start for the proxy itself, which hands over at SIGHUP.
-func App(version string) Start {
+func App(program app.Program) Start {
 	return func(ctx context.Context, cfg config.Config, log *slog.Logger) error {
 		hangups := make(chan os.Signal, 1)
 		if !console.IsTerminal(os.Stderr) { // the hang-up of a terminal means a stop, not a hand-over
 			signal.Notify(hangups, syscall.SIGHUP)
 			defer signal.Stop(hangups)
 		}
-		a, err := app.New(cfg, version, log)
+		a, err := app.New(cfg, program, log)
 		if err != nil {
 			return err
 		}

@@ -1,0 +1,91 @@
+// Package apart runs work of this program in a process of its own, of the scheduler's
+// idle class: the kernel takes the processor from the work as soon as any other process of
+// the machine needs it. Within the process of the proxy the work would keep one of Go's
+// processors from requests, and a thread of low priority would delay the garbage collector.
+package apart
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os/exec"
+	"runtime"
+	"syscall"
+	"time"
+)
+
+// lookEvery is the interval at which running work asks whether it may go on.
+const lookEvery = time.Second
+
+// errEnded reports that work was ended because it may not go on.
+var errEnded = errors.New("ended")
+
+// Work is a command of this program that transforms its standard input, and that calls
+// Lower first.
+type Work struct {
+	// Path and Args are the file of the program and its arguments.
+	Path string
+	Args []string
+}
+
+// Do returns the output of the command for an input, or nil if next has returned false: Do
+// calls next before the work begins and each second from then on, and stops the process
+// until next returns. It may be called concurrently.
+func (w Work) Do(input []byte, next func() bool) ([]byte, error) {
+	if !next() {
+		return nil, nil
+	}
+	// The kernel ends the process with the thread that has started it.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	var out, report bytes.Buffer
+	cmd := exec.Command(w.Path, w.Args...)
+	cmd.Env = []string{"GOMAXPROCS=1"} // one core, and none of the proxy's secrets
+	cmd.Stdin, cmd.Stdout, cmd.Stderr = bytes.NewReader(input), &out, &report
+	endWithParent(cmd)
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	switch err := await(cmd, next); {
+	case errors.Is(err, errEnded):
+		return nil, nil
+	case err != nil:
+		return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(report.Bytes()))
+	}
+	return out.Bytes(), nil
+}
+
+// Logged returns Do as a function that logs errors, and returns nil then.
+func (w Work) Logged(log *slog.Logger) func(input []byte, next func() bool) []byte {
+	return func(input []byte, next func() bool) []byte {
+		out, err := w.Do(input, next)
+		if err != nil {
+			log.Warn("work in a process apart failed", "arguments", w.Args, "bytes", len(input), "error", err)
+		}
+		return out
+	}
+}
+
+// await waits for the end of a command. It ends the command when next returns false.
+func await(cmd *exec.Cmd, next func() bool) error {
+	ended := make(chan error, 1)
+	go func() { ended <- cmd.Wait() }()
+	look := time.NewTicker(lookEvery)
+	defer look.Stop()
+	for {
+		select {
+		case err := <-ended:
+			return err
+		case <-look.C:
+		}
+		// A process that has just ended takes no signal: its end is reported next.
+		_ = cmd.Process.Signal(syscall.SIGSTOP)
+		if !next() {
+			_ = cmd.Process.Kill()
+			<-ended
+			return errEnded
+		}
+		_ = cmd.Process.Signal(syscall.SIGCONT)
+	}
+}

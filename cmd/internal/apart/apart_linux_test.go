@@ -1,0 +1,156 @@
+package apart
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"golang.org/x/sys/unix"
+)
+
+// TestMain is also the program that runs apart: its first argument names the work.
+func TestMain(m *testing.M) {
+	work, ok := programs[os.Args[len(os.Args)-1]]
+	if !ok {
+		os.Exit(m.Run())
+	}
+	if err := work(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+}
+
+var programs = map[string]func() error{
+	"apart-upper": func() error {
+		in, err := io.ReadAll(os.Stdin)
+		os.Stdout.Write(bytes.ToUpper(in))
+		return err
+	},
+	"apart-classes": func() error {
+		if err := Lower(); err != nil {
+			return err
+		}
+		tasks, err := os.ReadDir("/proc/self/task")
+		for _, task := range tasks {
+			stat, err := os.ReadFile("/proc/self/task/" + task.Name() + "/stat")
+			if err != nil {
+				return err
+			}
+			_, rest, _ := strings.Cut(string(stat), ") ")
+			fmt.Println(strings.Fields(rest)[38]) // policy: proc_pid_stat(5), column 41
+		}
+		fmt.Println(strings.Join(os.Environ(), " "))
+		return err
+	},
+	"apart-fails": func() error { return errors.New("out of luck") },
+	"apart-sleeps": func() error {
+		fmt.Println(os.Getpid())
+		time.Sleep(time.Hour)
+		return nil
+	},
+}
+
+func work(name string) Work { return Work{Path: "/proc/self/exe", Args: []string{name}} }
+
+func always() bool { return true }
+
+// TestDo: the output of the command is returned, whole, for calls at the same time.
+func TestDo(t *testing.T) {
+	var calls sync.WaitGroup
+	for i := range 3 {
+		calls.Go(func() {
+			in := bytes.Repeat([]byte("aé"), i<<20)
+			out, err := work("apart-upper").Do(in, always)
+			if err != nil || !bytes.Equal(out, bytes.ToUpper(in)) {
+				t.Errorf("%d bytes: %d bytes, %v", len(in), len(out), err)
+			}
+		})
+	}
+	calls.Wait()
+}
+
+// TestLower: all threads of the process are in the idle class, and its environment has
+// nothing of this process.
+func TestLower(t *testing.T) {
+	t.Setenv("DATABASE_PASSWORD", "secret")
+	out, err := work("apart-classes").Do(nil, always)
+	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
+	if err != nil || len(lines) < 3 {
+		t.Fatalf("%q, %v", out, err)
+	}
+	last := len(lines) - 1
+	for _, class := range lines[:last] {
+		if class != fmt.Sprint(unix.SCHED_IDLE) {
+			t.Errorf("a thread in class %s", class)
+		}
+	}
+	if lines[last] != "GOMAXPROCS=1" {
+		t.Errorf("environment %q", lines[last])
+	}
+}
+
+// TestRefusedWork: work that may not begin starts no process, and an error of the command
+// is in the error of Do.
+func TestRefusedWork(t *testing.T) {
+	if out, err := (Work{Path: "/no/such/program"}).Do(nil, func() bool { return false }); out != nil || err != nil {
+		t.Errorf("not idle: %q, %v", out, err)
+	}
+	if _, err := (Work{Path: "/no/such/program"}).Do(nil, always); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a program that does not exist: %v", err)
+	}
+	if out, err := work("apart-fails").Do(nil, always); out != nil || err == nil || !strings.Contains(err.Error(), "out of luck") {
+		t.Errorf("a program that fails: %q, %v", out, err)
+	}
+}
+
+// TestStops: the process is stopped while next has not returned, and ended if next returns
+// false.
+func TestStops(t *testing.T) {
+	calls := 0
+	var states []string
+	out, err := work("apart-sleeps").Do(nil, func() bool {
+		if calls++; calls > 1 {
+			states = append(states, childState(t))
+		}
+		return calls < 3
+	})
+	if out != nil || err != nil || len(states) != 2 || states[0] != "T" || states[1] != "T" {
+		t.Errorf("%q, %v, in states %v", out, err, states)
+	}
+	if left := childState(t); left != "" {
+		t.Errorf("the process is left in state %s", left)
+	}
+}
+
+// childState returns the state of the child process that runs apart-sleeps, once it has
+// begun or is stopped; "" for none.
+func childState(t *testing.T) string {
+	t.Helper()
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		state := ""
+		children, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", unix.Gettid()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, pid := range strings.Fields(string(children)) {
+			line, _ := os.ReadFile("/proc/" + pid + "/cmdline")
+			stat, _ := os.ReadFile("/proc/" + pid + "/stat")
+			if _, rest, ok := strings.Cut(string(stat), ") "); ok && strings.Contains(string(line), "apart-sleeps") {
+				state = rest[:1]
+			}
+		}
+		if state == "" || state == "T" {
+			return state
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("the process is in state %s", state)
+			return state
+		}
+	}
+}
