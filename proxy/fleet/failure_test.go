@@ -53,6 +53,30 @@ func TestHangs(t *testing.T) {
 	})
 }
 
+// TestLateMember: a member that does not get the processor, so that it does not read answers
+// which have arrived, does not take the level for silent or slow: its lookups wait for a
+// second, heartbeats for longer.
+func TestLateMember(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a := join(t, s)
+		a.fetch(t, "1", "/teams/", "first")
+		for _, late := range []time.Duration{60 * time.Millisecond, 990 * time.Millisecond} {
+			for range 5 {
+				s.Fail(fleettest.Unread)
+				time.AfterFunc(late, func() { s.Fail(fleettest.Works) })
+				if got := a.fetch(t, "1", "/teams/", "own"); got != "first" {
+					t.Errorf("late by %s: %q", late, got)
+				}
+				time.Sleep(1700 * time.Millisecond) // with heartbeats in the time of the next
+			}
+		}
+		if stats := a.Stats(); !stats.Up || stats.Opened != 0 || stats.Errors != 0 {
+			t.Errorf("%+v", stats)
+		}
+	})
+}
+
 // TestDown: when the level ends all connections, lookups end immediately, also lookups
 // that wait for the fill of another member.
 func TestDown(t *testing.T) {

@@ -24,6 +24,7 @@
 package fleet
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -129,12 +130,7 @@ type Fleet struct {
 
 // New returns a Fleet whose link is down until Run connects it.
 func New(opts Options) *Fleet {
-	if opts.Budget == 0 {
-		opts.Budget = budget
-	}
-	if opts.Pause == 0 {
-		opts.Pause = firstPause
-	}
+	opts.Budget, opts.Pause = cmp.Or(opts.Budget, budget), cmp.Or(opts.Pause, firstPause)
 	if opts.Logger == nil {
 		opts.Logger = slog.New(slog.DiscardHandler)
 	}
@@ -196,7 +192,7 @@ func (f *Fleet) do(ctx context.Context, s *session, budget time.Duration, operat
 }
 
 func (f *Fleet) patience(budget time.Duration) *patience.Account {
-	return patience.Patience{Moved: f.opts.Engine.Moved, Budget: budget, Most: slowly}.Account()
+	return patience.Patience{Moved: f.opts.Engine.Moved, Owed: f.opts.Engine.Owed, Budget: budget, Most: slowly}.Account()
 }
 
 // spend does the same with the patience that is left.

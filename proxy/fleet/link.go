@@ -216,10 +216,10 @@ func (f *Fleet) probe(ctx context.Context) (err error) {
 	return errSlow
 }
 
-// stopwatch returns a context that ends with the time of a lookup, although bytes of other
-// operations move.
+// stopwatch returns a context that ends once the level has owed replies for the time of a
+// lookup, although bytes of other operations move.
 func (f *Fleet) stopwatch(ctx context.Context) (within context.Context, end func()) {
-	return patience.Patience{Moved: func() int64 { return 0 }, Budget: f.opts.Budget, Most: 1}.Within(ctx)
+	return patience.Patience{Moved: func() int64 { return 0 }, Owed: f.opts.Engine.Owed, Budget: f.opts.Budget, Most: slowly}.Within(ctx)
 }
 
 // keep sends the heartbeat, and follows the log, until the session ends. It ends the session

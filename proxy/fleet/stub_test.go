@@ -121,6 +121,7 @@ func (e *stub) Beat(ctx context.Context, _ string, _ []byte, _ time.Duration, _ 
 	return e.members, e.do(ctx, "beat")
 }
 func (*stub) Moved() int64                           { return 0 }
+func (*stub) Owed() time.Duration                    { return time.Hour } // to the operation that takes time
 func (*stub) Leave(context.Context, string) error    { return nil }
 func (*stub) Announce(context.Context, string) error { return nil }
 func (*stub) Close()                                 {}

@@ -109,7 +109,7 @@ proxy/fleet/engine: proxy/fleet/agree proxy/fleet/wanted
 proxy/fleet/fleettest: proxy/fleet proxy/fleet/agree proxy/fleet/wanted
 proxy/fleet/members:
 proxy/fleet/patience:
-proxy/fleet/redis: proxy/fleet proxy/fleet/agree proxy/fleet/wanted
+proxy/fleet/redis: proxy/fleet proxy/fleet/agree proxy/fleet/wanted proxy/wire/socket
 proxy/fleet/series:
 proxy/fleet/waits:
 proxy/fleet/wanted: cache

@@ -56,6 +56,10 @@ type Engine interface {
 	// Moved returns the number of bytes that have arrived from the server, and of values
 	// that it has taken.
 	Moved() int64
+	// Owed returns for how long the server has owed a reply to an operation, or the
+	// connection for it. It returns zero if there is none, and if the server has sent bytes
+	// that this process has not read: then the process is late, and not the server.
+	Owed() time.Duration
 
 	// Leave notes that a member has ended.
 	Leave(ctx context.Context, member string) error

@@ -41,6 +41,7 @@ type counts struct {
 	ops    int
 	listed int // members in lists
 	moved  atomic.Int64
+	unread
 }
 
 // results are the sums of the reports of the members.
@@ -54,10 +55,11 @@ type Failure int
 
 // The states.
 const (
-	Works Failure = iota
-	Down          // refuses operations, and has ended all sessions
-	Hangs         // answers nothing
-	Full          // refuses values
+	Works  Failure = iota
+	Down           // refuses operations, and has ended all sessions
+	Hangs          // answers nothing
+	Full           // refuses values
+	Unread         // answers, but no member reads the answers until the next state
 )
 
 type expiring struct {
@@ -98,6 +100,7 @@ func (s *Server) Fail(state Failure) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.state = state
+	s.counts.change()
 	if state == Down {
 		for l := range s.sessions {
 			close(l.lost)
@@ -189,6 +192,7 @@ func (s *Server) do(ctx context.Context, operation func() error) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.counts.ops++
+	defer s.wait()()
 	if s.delay > 0 {
 		timer := time.NewTimer(s.delay)
 		defer timer.Stop()
@@ -199,6 +203,7 @@ func (s *Server) do(ctx context.Context, operation func() error) error {
 		}
 		s.mu.Lock()
 	}
+	s.read(ctx)
 	switch {
 	case ctx.Err() != nil:
 		return ctx.Err()

@@ -10,7 +10,7 @@ import (
 
 // The context of an operation ends once its server has been silent for the budget.
 func Example() {
-	silent := patience.Patience{Moved: func() int64 { return 0 }, Budget: time.Millisecond, Most: 4}
+	silent := patience.Patience{Moved: func() int64 { return 0 }, Owed: func() time.Duration { return time.Hour }, Budget: time.Millisecond, Most: 4}
 	ctx, end := silent.Within(context.Background())
 	defer end()
 	<-ctx.Done()

@@ -22,11 +22,14 @@ var ErrSilent = errors.New("the shared level is silent")
 // or another operation, extend it by the time that a working server needs for them: a server
 // is not away while a large answer is under way, but it is too slow if an answer is late and
 // only small messages move. The time is counted in steps of which each begins when this
-// process has noticed the end of the last, so that it grows with the time for which the
-// process waits for a processor, and an answer that has arrived is not missed.
+// process has noticed the end of the last. A step counts as silence only if the server owes a
+// reply at its end: the time in which the process waits for a processor, to send the
+// operation or to read the reply, is no silence of the server.
 type Patience struct {
 	// Moved returns the number of bytes that have moved so far.
 	Moved func() int64
+	// Owed returns for how long the server has owed a reply: see engine.Engine.
+	Owed func() time.Duration
 	// Budget bounds the silence. Most bounds the time in all, in budgets.
 	Budget time.Duration
 	Most   int
@@ -84,7 +87,11 @@ func (r *running) tick() {
 	if r.timer == nil {
 		return
 	}
-	r.charge(r.step())
+	step := r.step()
+	r.most -= step
+	if r.Owed() >= step/2 {
+		r.left -= step
+	}
 	now := r.Moved()
 	r.left = min(r.Budget, r.left+time.Duration(now-r.last)*time.Second/rate)
 	r.last = now
@@ -96,17 +103,13 @@ func (r *running) tick() {
 	r.timer.Reset(r.step())
 }
 
-// charge takes time from the account.
-func (r *running) charge(took time.Duration) {
-	r.left -= took
-	r.most -= took
-}
-
 func (r *running) end() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.timer.Stop()
 	r.timer = nil
-	r.charge(min(time.Since(r.begun), r.step()))
+	took := min(time.Since(r.begun), r.step())
+	r.left -= took
+	r.most -= took
 	r.cancel(nil)
 }

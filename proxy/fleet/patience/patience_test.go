@@ -8,6 +8,9 @@ import (
 	"time"
 )
 
+// always is the debt of a server that never replies.
+func always() time.Duration { return time.Hour }
+
 // TestWithin: silence ends the context after the budget, as do small messages alone. The bytes
 // of a large answer extend it, and the time in all is bounded.
 func TestWithin(t *testing.T) {
@@ -24,7 +27,7 @@ func TestWithin(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			var bytes atomic.Int64
 			began := time.Now()
-			ctx, end := Patience{bytes.Load, budget, 4}.Within(t.Context())
+			ctx, end := Patience{bytes.Load, always, budget, 4}.Within(t.Context())
 			defer end()
 			for time.Since(began) < c.moving && ctx.Err() == nil {
 				bytes.Add(c.bytes)
@@ -38,10 +41,35 @@ func TestWithin(t *testing.T) {
 	}
 }
 
+// TestOwed: the time in which the server owes no reply is no silence, but counts as time in
+// all. A reply that has been due for a part of the step only begins to be late.
+func TestOwed(t *testing.T) {
+	const budget = 50 * time.Millisecond
+	for _, c := range []struct {
+		owed func(since time.Duration) time.Duration
+		want time.Duration
+	}{
+		{func(time.Duration) time.Duration { return 0 }, 4 * budget},
+		{func(since time.Duration) time.Duration { return max(0, since-80*time.Millisecond) }, 80*time.Millisecond + budget},
+		{func(time.Duration) time.Duration { return budget/20 - 1 }, 4 * budget},
+		{func(time.Duration) time.Duration { return budget / 20 }, budget},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			began := time.Now()
+			ctx, end := Patience{func() int64 { return 0 }, func() time.Duration { return c.owed(time.Since(began)) }, budget, 4}.Within(t.Context())
+			defer end()
+			<-ctx.Done()
+			if took := time.Since(began); took != c.want || context.Cause(ctx) != ErrSilent {
+				t.Errorf("%s after %s, want %s", context.Cause(ctx), took, c.want)
+			}
+		})
+	}
+}
+
 // TestEnd: the end of an operation is not its server's silence, and no timer runs on.
 func TestEnd(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		ctx, end := Patience{func() int64 { return 0 }, time.Second, 4}.Within(t.Context())
+		ctx, end := Patience{func() int64 { return 0 }, always, time.Second, 4}.Within(t.Context())
 		end()
 		time.Sleep(time.Minute)
 		if context.Cause(ctx) == ErrSilent {
@@ -56,7 +84,7 @@ func TestAccount(t *testing.T) {
 	const budget = 50 * time.Millisecond
 	for _, takes := range [][]time.Duration{{}, {30 * time.Millisecond}, {7 * time.Millisecond, 7 * time.Millisecond, 35 * time.Millisecond}, {49 * time.Millisecond}} {
 		synctest.Test(t, func(t *testing.T) {
-			a := Patience{func() int64 { return 0 }, budget, 4}.Account()
+			a := Patience{func() int64 { return 0 }, always, budget, 4}.Account()
 			left := budget
 			for _, take := range takes {
 				ctx, end := a.Within(t.Context())

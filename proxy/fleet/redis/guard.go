@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/valkey-io/valkey-go"
 )
@@ -24,11 +25,13 @@ const large = bufferSize / 2
 type guard struct {
 	net.Conn
 	moved *atomic.Int64 // see Engine.Moved
+	open  *guards       // has this guard until the connection ends
 
 	mu       sync.Mutex
 	sent     frames
 	received frames
-	due      []due // for each command, in their order
+	due      []due     // for each command, in their order
+	waits    time.Time // begin of the present write or the attempt to connect; zero for none
 	// resp3 is true if the client has chosen RESP3. In RESP2 the messages of subscriptions
 	// have the type of a reply, and old is true on the connection that has them.
 	resp3, old bool
@@ -37,14 +40,17 @@ type guard struct {
 // due is the reply to a command: the confirmations of subscriptions, or any message.
 type due struct {
 	confirmations int
-	begun         bool // some have come
-	optional      bool // an error alone is a reply, as to the end of a subscription
+	begun         bool      // some have come
+	optional      bool      // an error alone is a reply, as to the end of a subscription
+	sent          time.Time // zero while the write is under way
 }
 
 // guarded returns a function that connects as a client with the options does, behind a
 // guard.
-func guarded(o valkey.ClientOption, moved *atomic.Int64) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
+func guarded(o valkey.ClientOption, moved *atomic.Int64, open *guards) func(context.Context, string, *net.Dialer, *tls.Config) (net.Conn, error) {
 	return func(ctx context.Context, to string, dialer *net.Dialer, secure *tls.Config) (conn net.Conn, err error) {
+		g := &guard{moved: moved, open: open, waits: time.Now()}
+		open.add(g)
 		switch {
 		case o.DialCtxFn != nil: // a Unix socket
 			conn, err = o.DialCtxFn(ctx, to, dialer, secure)
@@ -54,9 +60,13 @@ func guarded(o valkey.ClientOption, moved *atomic.Int64) func(context.Context, s
 			conn, err = dialer.DialContext(ctx, "tcp", to)
 		}
 		if err != nil {
+			open.remove(g)
 			return nil, err
 		}
-		return &guard{Conn: conn, moved: moved}, nil
+		g.mu.Lock()
+		defer g.mu.Unlock()
+		g.Conn, g.waits = conn, time.Time{}
+		return g, nil
 	}
 }
 
@@ -66,15 +76,28 @@ func (g *guard) Write(b []byte) (int, error) {
 		return 0, err
 	}
 	n, err := g.Conn.Write(b)
+	g.written()
 	if n >= large {
 		g.moved.Add(int64(n))
 	}
 	return n, err
 }
 
+// written notes the time at which the server has received the commands.
+func (g *guard) written() {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	g.waits = time.Time{}
+	now := time.Now()
+	for i := len(g.due) - 1; i >= 0 && g.due[i].sent.IsZero(); i-- {
+		g.due[i].sent = now
+	}
+}
+
 func (g *guard) note(b []byte) error {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	g.waits = time.Now()
 	for len(b) > 0 {
 		n, ended, err := g.sent.next(b)
 		if err != nil {
@@ -107,10 +130,16 @@ func (g *guard) Read(b []byte) (int, error) {
 	n, err := g.Conn.Read(b)
 	g.moved.Add(int64(n))
 	if wrong := g.check(b[:n]); wrong != nil {
-		g.Conn.Close()
+		g.Close()
 		return 0, wrong
 	}
 	return n, err
+}
+
+// Close ends the connection: the server owes no reply any more.
+func (g *guard) Close() error {
+	g.open.remove(g)
+	return g.Conn.Close()
 }
 
 func (g *guard) check(b []byte) error {

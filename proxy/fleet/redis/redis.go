@@ -59,6 +59,7 @@ func Check(text string) error {
 type Engine struct {
 	opts  valkey.ClientOption
 	moved atomic.Int64
+	open  guards
 
 	mu     sync.Mutex
 	client valkey.Client // nil before the first connection
@@ -89,7 +90,7 @@ func New(opts Options) (*Engine, error) {
 		o.TLSConfig.ServerName = "" // each server has its own
 	}
 	e := &Engine{}
-	o.DialCtxFn = guarded(o, &e.moved)
+	o.DialCtxFn = guarded(o, &e.moved, &e.open)
 	e.opts = o
 	return e, nil
 }
@@ -159,6 +160,9 @@ func (e *Engine) Moved() int64 {
 	}
 	return e.moved.Load()
 }
+
+// Owed is a method of fleet.Engine.
+func (e *Engine) Owed() time.Duration { return e.open.owed(time.Now()) }
 
 // Close is a method of fleet.Engine.
 func (e *Engine) Close() {

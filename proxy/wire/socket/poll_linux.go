@@ -18,6 +18,11 @@ func HungUp(conn net.Conn) bool {
 // Source: poll(2), POLLIN.
 func Waiting(ln net.Listener) bool { return poll(ln, unix.POLLIN)&unix.POLLIN != 0 }
 
+// Readable reports whether bytes, or the end of the stream, have arrived on a connection that
+// were not read yet. It returns false for a connection without a socket.
+// Source: poll(2), POLLIN.
+func Readable(conn net.Conn) bool { return poll(conn, unix.POLLIN)&unix.POLLIN != 0 }
+
 // poll returns the events that have happened on a socket, without waiting. It returns 0
 // for a value without a socket.
 func poll(of any, events int16) (happened int16) {

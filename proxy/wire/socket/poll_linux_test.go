@@ -69,3 +69,30 @@ func TestWaiting(t *testing.T) {
 		}
 	}
 }
+
+// TestReadable: a connection is readable from the arrival of bytes, or of the end, until they
+// are read.
+func TestReadable(t *testing.T) {
+	client, server := proxytest.Pair(t)
+	if Readable(server) {
+		t.Error("readable at first")
+	}
+	io.WriteString(client, "x")
+	await := func(what string) {
+		t.Helper()
+		for deadline := time.Now().Add(time.Minute); !Readable(server); time.Sleep(time.Millisecond) {
+			if time.Now().After(deadline) {
+				t.Fatalf("not readable after %s", what)
+			}
+		}
+	}
+	await("a byte")
+	if _, err := server.Read(make([]byte, 1)); err != nil || Readable(server) {
+		t.Errorf("readable after the read, %v", err)
+	}
+	client.Close()
+	await("the end")
+	if pipe, _ := net.Pipe(); Readable(pipe) || Readable(nil) {
+		t.Error("a connection without a socket")
+	}
+}
