@@ -90,7 +90,7 @@ func TestLower(t *testing.T) {
 			t.Errorf("a thread in class %s", class)
 		}
 	}
-	if lines[last] != "GOMAXPROCS=1" {
+	if lines[last] != "GOMAXPROCS=1 GOGC=30" {
 		t.Errorf("environment %q", lines[last])
 	}
 }
