@@ -27,10 +27,12 @@ func (u Used) Minus(v Used) Used {
 // Kernel is the kernel's share of the time.
 func (u Used) Kernel() float64 { return float64(u.System) / float64(max(Tick, u.User+u.System)) }
 
-// process is a line of /proc/PID/stat and the processor time of its threads.
+// process is a line of /proc/PID/stat and the processor time of its threads. ended is the
+// time of the children that have ended, and of their children.
 type process struct {
 	id, parent int
 	Used
+	ended Used
 }
 
 func parseProcess(line string) (p process, err error) {
@@ -38,16 +40,21 @@ func parseProcess(line string) (p process, err error) {
 	end := strings.LastIndexByte(line, ')')
 	id, _, _ := strings.Cut(line, " ")
 	fields := strings.Fields(line[end+1:])
-	if end < 0 || len(fields) < 13 {
+	if end < 0 || len(fields) < 15 {
 		return p, fmt.Errorf("not a line of /proc/PID/stat: %q", line)
 	}
-	numbers := make([]int, 4)
-	for i, text := range []string{id, fields[1], fields[11], fields[12]} {
+	numbers := make([]int, 6)
+	for i, text := range []string{id, fields[1], fields[11], fields[12], fields[13], fields[14]} {
 		if numbers[i], err = strconv.Atoi(text); err != nil {
 			return p, fmt.Errorf("/proc/PID/stat: %w", err)
 		}
 	}
-	return process{numbers[0], numbers[1], Used{User: time.Duration(numbers[2]) * Tick, System: time.Duration(numbers[3]) * Tick}}, nil
+	times := func(user, system int) Used {
+		return Used{User: time.Duration(user) * Tick, System: time.Duration(system) * Tick}
+	}
+	p = process{id: numbers[0], parent: numbers[1], Used: times(numbers[2], numbers[3]), ended: times(numbers[4], numbers[5])}
+	p.ended.Busy = p.ended.User + p.ended.System
+	return p, nil
 }
 
 // parseSchedstat reads the time on a processor from /proc/PID/task/TID/schedstat.
@@ -131,13 +138,16 @@ func (s *Service) CPU() (sum Used, err error) {
 	return UsedBy(s.cmd.Process.Pid)
 }
 
-// UsedBy returns the processor time that a process and its descendants have used.
+// UsedBy returns the processor time that a process and its descendants have used, also the
+// descendants that have ended.
 func UsedBy(pid int) (sum Used, err error) {
 	processes, err := family(pid)
 	for _, p := range processes {
-		sum.Busy += p.Busy
-		sum.User += p.User
-		sum.System += p.System
+		for _, u := range []Used{p.Used, p.ended} {
+			sum.Busy += u.Busy
+			sum.User += u.User
+			sum.System += u.System
+		}
 	}
 	return sum, err
 }

@@ -9,11 +9,12 @@ import (
 
 func TestParseProcess(t *testing.T) {
 	line := "42 (a) b (c) S 7 42 42 0 -1 4194560 1 2 3 4 150 25 9 9 20 0 1 0 100 1 1\n"
-	want := process{42, 7, Used{User: 1500 * time.Millisecond, System: 250 * time.Millisecond}}
+	want := process{42, 7, Used{User: 1500 * time.Millisecond, System: 250 * time.Millisecond},
+		Used{Busy: 180 * time.Millisecond, User: 90 * time.Millisecond, System: 90 * time.Millisecond}}
 	if got, err := parseProcess(line); err != nil || got != want {
 		t.Errorf("got %+v, %v, want %+v", got, err, want)
 	}
-	for _, line := range []string{"", "42 (a) S 7", "42 (a) S x 42 42 0 -1 4194560 1 2 3 4 150 25 9 9"} {
+	for _, line := range []string{"", "42 (a) S 7", "42 (a) S x 42 42 0 -1 4194560 1 2 3 4 150 25 9 9", "42 (a) S 7 42 42 0 -1 4194560 1 2 3 4 150 25 9"} {
 		if got, err := parseProcess(line); err == nil {
 			t.Errorf("%q: got %+v and no error", line, got)
 		}
