@@ -2,6 +2,7 @@ package readapi
 
 import (
 	"database/sql/driver"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -27,6 +28,9 @@ type snapshotTables struct {
 func (d *snapshotTables) Rows(statement string, args []any, row func([]driver.Value) error) error {
 	if strings.Contains(statement, "information_schema") {
 		return row([]driver.Value{AthleteTable, "09:00", d.updated, int64(0), d.quiet})
+	}
+	if placed := strings.Count(statement, "?"); placed != len(args) {
+		return fmt.Errorf("%d values for %d places", len(args), placed)
 	}
 	counts := strings.Contains(statement, ", COUNT(*) FROM "+AthleteTable)
 	if counts && len(args) == 0 {
