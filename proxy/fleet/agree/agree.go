@@ -67,6 +67,9 @@ type Rounds struct {
 	// published is the generation that this member has published, and seen the newest that a
 	// member has announced.
 	published, seen string
+	// held is the last generation for which all living members held requests. A member whose
+	// heartbeat was late does not count, and may learn of it before it knows the decision.
+	held string
 	interrupt       context.CancelFunc // of Until
 }
 
@@ -143,6 +146,7 @@ func (r *Rounds) Decided(name string) {
 func (r *Rounds) AllHold(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	r.held = name
 	if r.round != nil && r.round.Name == name {
 		r.round.pass()
 	}
@@ -214,6 +218,9 @@ func (r *Rounds) decide(session context.Context, d Decision) {
 	r.known = d.Name
 	if r.published != d.Name && r.opts.Hold(d.Data) {
 		r.round = &Round{Decision: d, since: time.Now(), all: make(chan struct{})}
+		if r.held == d.Name {
+			r.round.pass()
+		}
 		if r.interrupt != nil {
 			r.interrupt()
 		}
