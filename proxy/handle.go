@@ -63,9 +63,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	p.headers.Common(&ctx.Response.Header)
 	at := p.router.Locate(ctx.RequestURI())
 	if at.Site {
-		if period := p.maintenance.Period(); period != nil {
-			p.serveNotice(ctx, at, period)
-		} else {
+		if period := p.maintenance.Period(); period == nil || !p.notice.Serve(ctx, at.Path, period) {
 			p.files.Serve(ctx, at)
 		}
 		return
@@ -78,7 +76,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	if p.cors.Preflight(ctx) {
 		return
 	}
-	if p.serveProbe(ctx, at.Path) {
+	if p.health.Probe(ctx, at.Path) {
 		p.own(ctx)
 		return
 	}
@@ -95,9 +93,9 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 	}
 	switch {
 	case m == nil && !at.Root() && p.maintenance.On():
-		p.failMaintenance(ctx)
+		p.notice.Fail(ctx)
 	case m == nil && !at.Root():
-		p.pass(ctx, at)
+		p.pass.Serve(ctx, at)
 	case ctx.IsOptions():
 		reply.Allow(ctx)
 	case !ctx.IsGet() && !ctx.IsHead():

@@ -1,7 +1,6 @@
-// Package proxy answers HTTP requests for the read API: it finds the route of a
-// request, checks its parameters and makes the key of the answer, takes that
-// from the cache or fills it from the store, and sends it in the form that the
-// client likes best.
+// Package proxy answers HTTP requests for the read API: it finds the route of a request,
+// checks its parameters and makes the key of the answer, takes the answer from the cache or
+// fills it from the store, and sends it in the form that the client prefers.
 package proxy
 
 import (
@@ -32,7 +31,9 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
+	"github.com/lewistv/xcri-proxy/proxy/notice"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
+	"github.com/lewistv/xcri-proxy/proxy/pass"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/proxy/season"
@@ -149,15 +150,21 @@ type shared struct {
 	outage     *cache.Outage
 	headers    *reply.Headers
 	cors       cors.Policy
-	notice     *maintenance.Page
-	health     *health.Health
 	targets    content.Memo[target] // of recent hits
 	sender     *send.Sender
-	files      *files.Files
 	complaints fault.Complaints
 	shares     *share.Shares // of clients in fills
 	fleet      *fleet.Fleet  // nil without a shared level
 	reports
+	others
+}
+
+// others answer the requests that are not for the read API.
+type others struct {
+	files  *files.Files
+	notice *notice.Handler
+	pass   *pass.Handler
+	health *health.Health
 }
 
 // serving holds the servers and the state that they read for each request.
@@ -204,11 +211,10 @@ func New(opts Options) (*Proxy, error) {
 	p.metrics = metrics.New(len(p.router.Routes()))
 	p.state.State, p.state.keep = opts.State, opts.OnState
 	p.shared = shared{
-		outage: cache.NewOutage(opts.Logger), headers: reply.NewHeaders(opts.Reuse), cors: cors.New(opts.CORSOrigins), notice: maintenance.NewPage(),
+		outage: cache.NewOutage(opts.Logger), headers: reply.NewHeaders(opts.Reuse), cors: cors.New(opts.CORSOrigins),
 		targets: content.NewMemo[target](max(knownTargets, int(opts.Cache.Bytes/bytesPerTarget))),
 		sender:  send.New(p.metrics, opts.Requests), shares: share.New(opts.Clients),
 	}
-	p.files = files.New(opts.Site, p.hint, p.sender, p.metrics)
 	p.reports = p.newReports()
 	p.maintenance = maintenance.New(maintenance.Options{
 		Period: opts.State.Maintenance, OnEnd: p.wake, Logger: opts.Logger,
@@ -234,14 +240,23 @@ func New(opts Options) (*Proxy, error) {
 	p.copies.Follow(p.cache)
 	p.generations = generation.New(p.generationOptions())
 	p.season = season.New(p.seasonOptions())
-	p.health = health.New(health.Options{
-		Ping: opts.Origin.Ping, Paused: p.maintenance.On, Tables: p.tables,
-		Down: func() bool { _, outage := p.outage.Since(); return outage != nil },
-	})
+	p.others = p.newOthers()
 	p.admin = p.newAdmin()
 	p.adopt(saved)
 	p.handler, p.server, p.private = p.handle, wire.New(p.wireOptions()), wire.New(p.privateOptions())
 	return p, nil
+}
+
+func (p *Proxy) newOthers() others {
+	return others{
+		files:  files.New(p.opts.Site, p.hint, p.sender, p.metrics),
+		notice: notice.New(p.maintenance, p.opts.Site != nil),
+		pass:   &pass.Handler{Legacy: p.opts.Legacy, Traces: p.traces, Negotiator: p.sender.Negotiator, Metrics: p.metrics},
+		health: health.New(health.Options{
+			Ping: p.opts.Origin.Ping, Paused: p.maintenance.On, Tables: p.tables, Ready: p.Ready,
+			Down: func() bool { _, outage := p.outage.Since(); return outage != nil },
+		}),
+	}
 }
 
 // wake requests an immediate poll of the database.
@@ -365,25 +380,4 @@ func (p *Proxy) wireOptions() wire.Options {
 		TakesBody: p.takesBody, Bodies: p.opts.Requests,
 		Name: serverName, MaxConns: p.opts.MaxConns, Reserved: p.reserved, Logger: p.opts.Logger,
 	}
-}
-
-// takesBody reports whether to read the body of a request: it is needed for an admin
-// page, and to forward a request to the old API.
-func (p *Proxy) takesBody(target []byte) bool {
-	at := p.router.Locate(target)
-	if at.Site || at.Root() || isProbe(at.Path) {
-		return false
-	}
-	if m := p.router.Match(at.Path, at.Query); m != nil {
-		m.Release()
-		return false
-	}
-	return p.opts.Legacy != nil || admin.IsPage(at.Path)
-}
-
-// reserved reports whether to serve a request over the connection limit: a request of
-// an operator or a supervisor.
-func (p *Proxy) reserved(target []byte) bool {
-	at := p.router.Locate(target)
-	return !at.Site && (admin.IsPage(at.Path) || isProbe(at.Path))
 }

@@ -100,11 +100,11 @@ func OfPassed(err error) Fault {
 	return Internal
 }
 
-// complainEvery is the least time between two table of the old API that are logged
-// as errors.
+// complainEvery is the least time between two failures of the old API that are logged as
+// errors.
 const complainEvery = 10 * time.Second
 
-// Complaints limits how often table of the old API are logged as errors. Its zero
+// Complaints limits how often failures of the old API are logged as errors. Its zero
 // value is ready for use.
 type Complaints struct {
 	last atomic.Pointer[time.Time] // on the monotonic clock

@@ -16,6 +16,7 @@ func ExampleHealth_Serve() {
 		Ping:   func(context.Context) error { return errors.New("no route to host") },
 		Down:   func() bool { return true },
 		Paused: func() bool { return false },
+		Ready:  func() bool { return false },
 		Tables: func() ([]byte, error) { return []byte(`{"teams":12}`), nil },
 	})
 	var ctx fasthttp.RequestCtx

@@ -1,5 +1,5 @@
-// Package health answers /health and the root of the API: whether the service is well,
-// and how many rows the tables have.
+// Package health answers /health and the root of the API: whether the service is well, and
+// how many rows the tables have. It also answers the probes of supervisors.
 package health
 
 import (
@@ -41,6 +41,8 @@ type Options struct {
 	Paused func() bool
 	// Tables returns the JSON of the numbers of rows.
 	Tables func() ([]byte, error)
+	// Ready reports whether the service accepts requests and has answers.
+	Ready func() bool
 }
 
 // Health answers health checks. It is safe for concurrent use.

@@ -82,7 +82,7 @@ cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measur
 config: config/address
 config/address:
 config/deploy:
-proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/gate proxy/admin/selector proxy/budget proxy/content proxy/copies proxy/cors proxy/events proxy/fault proxy/files proxy/fleet proxy/fleet/wanted proxy/front proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/selector proxy/budget proxy/content proxy/copies proxy/cors proxy/events proxy/fault proxy/files proxy/fleet proxy/fleet/wanted proxy/front proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/notice proxy/origin proxy/pass proxy/preload proxy/reply proxy/route proxy/season proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
 proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/admin/selector proxy/budget proxy/events proxy/fleet proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
@@ -120,8 +120,10 @@ proxy/health: proxy/reply
 proxy/legacy: proxy/budget proxy/visitor
 proxy/maintenance:
 proxy/metrics: cache proxy/route
+proxy/notice: proxy/maintenance proxy/reply
 proxy/origin: cache cache/phase proxy/content proxy/legacy proxy/route store
 proxy/pages: proxy/route store
+proxy/pass: cache cache/phase proxy/content proxy/fault proxy/legacy proxy/metrics proxy/reply proxy/route proxy/trace
 proxy/preload:
 proxy/proxytest: proxy/legacy
 proxy/proxytest/apache: proxy/proxytest/daemon store/storetest/need
