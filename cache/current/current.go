@@ -25,7 +25,7 @@ func New() *Current {
 	return c
 }
 
-// State is the state in which readers find out whether a version is fresh. It is immutable.
+// State decides whether a version is fresh for readers. It is immutable.
 type State struct {
 	*slot.State
 	// Published is the generation that is published, and At the time of its publish.
@@ -85,14 +85,14 @@ type both struct {
 // Holds reports whether both generations hold an entry.
 func (b both) Holds(e *entry.Entry) bool { return b.Generation.Holds(e) && b.published.Holds(e) }
 
-// Open waits until readers need not wait for a generation, at most for HoldTime.
+// Open waits until no generation is on hold, at most for HoldTime.
 func (c *Current) Open(ctx context.Context) {
 	c.wait(ctx, HoldTime, func(now *State) bool { return !now.Held() })
 }
 
-// Follow waits until a state is published that holds an entry which was read after the state
-// before, at most for a time. It returns true if another state was published meanwhile,
-// which does not hold the entry.
+// Follow waits until the published state holds an entry that was read after the state
+// before, at most for a time. It returns true if a state was published meanwhile that does
+// not hold the entry.
 func (c *Current) Follow(ctx context.Context, most time.Duration, before *State, e *entry.Entry) (overtaken bool) {
 	c.wait(ctx, most, func(now *State) bool {
 		holds := now.Published == nil || now.Published.Holds(e)

@@ -2,9 +2,10 @@ package fill
 
 import "sync"
 
-// Each calls f with each number below n, and most of them concurrently.
-func Each(n, most int, f func(i int)) {
-	turns := make(chan struct{}, most)
+// Each calls f once for each number below n. At most the given number of calls run
+// concurrently.
+func Each(n, concurrent int, f func(i int)) {
+	turns := make(chan struct{}, concurrent)
 	var all sync.WaitGroup
 	for i := range n {
 		turns <- struct{}{}

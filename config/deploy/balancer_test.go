@@ -15,6 +15,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/apache"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/daemon"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
@@ -179,8 +180,8 @@ func TestTwoHosts(t *testing.T) {
 	redisserver.Start(t, extra...)
 	var hosts []*process
 	for range 2 {
-		listen := freeAddr(t)
-		values := strings.NewReplacer("10.0.0.11:8000", listen, "127.0.0.1:8001", freeAddr(t), "10.0.0.10:6379", addr, "10.0.0.10", "127.0.0.1")
+		listen := daemon.Address(t)
+		values := strings.NewReplacer("10.0.0.11:8000", listen, "127.0.0.1:8001", daemon.Address(t), "10.0.0.10:6379", addr, "10.0.0.10", "127.0.0.1")
 		var lines []string
 		for line := range strings.Lines(strings.TrimSpace(block)) {
 			lines = append(lines, strings.TrimSpace(values.Replace(line)))

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/proxytest"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/daemon"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
@@ -54,16 +55,6 @@ func await(t testing.TB, what string, is func() bool) {
 	}
 }
 
-func freeAddr(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
 // settings returns an env file for a proxy of the test database.
 func settings(t testing.TB, addr string, more ...string) string {
 	t.Helper()
@@ -85,7 +76,7 @@ type process struct {
 // startProxy runs the proxy on a free port until the test ends.
 func startProxy(t testing.TB, more ...string) *process {
 	t.Helper()
-	return startProxyAt(t, freeAddr(t), more...)
+	return startProxyAt(t, daemon.Address(t), more...)
 }
 
 // startProxyAt runs the proxy at an address, which may be a Unix socket.

@@ -227,6 +227,28 @@ func TestOrderOfTargets(t *testing.T) {
 	}
 }
 
+// TestTargetsInARow: a stream gives one target at a time, two in a row once it has given
+// eight, and three once it has given sixteen.
+func TestTargetsInARow(t *testing.T) {
+	ids := make([]int64, 20)
+	l := &live{Scope: men, subjects: &store.Subjects{Athletes: ids, Teams: ids}}
+	kindOf := func(name string) int { return slices.IndexFunc(kinds, func(k kind) bool { return k.name == name }) }
+	teams, athletes := kindOf("teams"), kindOf("athletes")
+	p := &plan{streams: []stream{{kind: athletes, of: l, count: 20, weight: 1}, {kind: teams, of: l, count: 20, weight: 1}}}
+	rows, last := []int{}, -1
+	for kind := range p.targets() {
+		if kind != last {
+			rows = append(rows, 0)
+		}
+		rows[len(rows)-1]++
+		last = kind
+	}
+	want := append(slices.Repeat([]int{1}, 16), slices.Repeat([]int{2}, 8)...) // of both streams
+	if !slices.Equal(rows, append(want, 3, 3, 1, 1)) {
+		t.Error(rows)
+	}
+}
+
 // TestPlanOfScopes: a scope with more requests has the same targets with more weight, and a
 // kind without subjects has no part.
 func TestPlanOfScopes(t *testing.T) {

@@ -53,8 +53,8 @@ func (m Follower) Begin(s Step) {
 	}
 }
 
-// Each returns row, so that the time which it takes is counted, and a function that
-// reports this time.
+// Each returns a function that calls row and counts the time of the calls, and a function
+// that reports this time.
 func (m Follower) Each(row func([]driver.Value) error) (counted func([]driver.Value) error, report func()) {
 	if m.to == nil {
 		return row, func() {}

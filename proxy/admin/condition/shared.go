@@ -18,52 +18,69 @@ const (
 	publishTakes = 30 * time.Second
 )
 
+// delayed names the parts that have been late for long enough to be reported.
+type delayed struct {
+	now   time.Time
+	from  time.Duration // of a delay
+	names []string
+	since time.Time // of the longest delay
+}
+
+// add adds a part that is late since a time, unless the delay is short.
+func (d *delayed) add(name string, since time.Time) {
+	if d.now.Sub(since) < d.from {
+		return
+	}
+	d.names = append(d.names, name)
+	if d.since.IsZero() || since.Before(d.since) {
+		d.since = since
+	}
+}
+
+func (d *delayed) none() bool { return len(d.names) == 0 }
+
+// span returns the longest delay.
+func (d *delayed) span() string { return span(d.now.Sub(d.since)) }
+
+func (d delayed) String() string { return strings.Join(d.names, ", ") }
+
 // purgesWait: a cache in front that is not purged gives old answers to its visitors.
 func purgesWait(v *view) *api.Condition {
-	var late []string
-	var since *time.Time
+	late := delayed{now: v.At, from: purgeTakes}
 	for _, f := range v.Fronts {
-		if f.PendingSince == nil || v.At.Sub(*f.PendingSince) < purgeTakes {
+		if f.PendingSince == nil {
 			continue
 		}
 		text := f.Name
 		if f.Error != "" {
 			text += " (" + f.Error + ")"
 		}
-		late = append(late, text)
-		if since == nil || f.PendingSince.Before(*since) {
-			since = f.PendingSince
-		}
+		late.add(text, *f.PendingSince)
 	}
-	if len(late) == 0 {
+	if late.none() {
 		return nil
 	}
 	return &api.Condition{
-		Title: "A cache in front is not purged", Since: since,
-		Cause:    fmt.Sprintf("Purges have waited for %s: %s.", span(v.At.Sub(*since)), strings.Join(late, ", ")),
+		Title: "A cache in front is not purged", Since: &late.since,
+		Cause:    fmt.Sprintf("Purges have waited for %s: %s.", late.span(), late),
 		Visitors: "Visitors of that cache may get answers from before the last publish or purge.",
 		Remedy:   "Check that the cache runs, and that it accepts purges from this proxy. The proxy repeats them at least every 5 s.",
 	}
 }
 
 func membersBehind(v *view) *api.Condition {
-	var names []string
-	var since *time.Time
+	late := delayed{now: v.At, from: publishTakes}
 	for _, m := range v.Fleet.Members {
-		if m.Behind.IsZero() || v.At.Sub(m.Behind) < publishTakes {
-			continue
-		}
-		names = append(names, m.Name)
-		if since == nil || m.Behind.Before(*since) {
-			since = &m.Behind
+		if !m.Behind.IsZero() {
+			late.add(m.Name, m.Behind)
 		}
 	}
-	if len(names) == 0 {
+	if late.none() {
 		return nil
 	}
 	return &api.Condition{
-		Title: "A proxy of the fleet is behind", Since: since,
-		Cause:    fmt.Sprintf("Another proxy published newer data %s ago than %s.", span(v.At.Sub(*since)), strings.Join(names, ", ")),
+		Title: "A proxy of the fleet is behind", Since: &late.since,
+		Cause:    fmt.Sprintf("Another proxy published newer data %s ago than %s.", late.span(), late),
 		Visitors: "Visitors of the named proxy get the data from before.",
 		Remedy:   "Check its state here and in its own ops room: its database may be a replica that lags, or its warm set can't be loaded.",
 	}

@@ -13,7 +13,8 @@ type call struct {
 	err  error
 }
 
-// Do returns the error of f, or of the call of f that is under way.
+// Do returns the error of fn. While a call is under way, Do calls nothing and returns the
+// error of that call.
 func (f *Flight) Do(fn func() error) error {
 	f.mu.Lock()
 	c := f.under
