@@ -24,6 +24,18 @@ type peers struct {
 // set.
 func withPeers(t *testing.T, keys ...string) *peers {
 	t.Helper()
+	p := newPeers(t, keys...)
+	p.decides = true
+	p.Once(t.Context())
+	if v := <-p.votes; v.Step != agree.Ready || v.Name != calculated(1).ID() || v.After != "" {
+		t.Fatalf("%+v", v)
+	}
+	return p
+}
+
+// newPeers returns a watcher in a fleet whose database has the first generation.
+func newPeers(t *testing.T, keys ...string) *peers {
+	t.Helper()
 	p := &peers{fixture: newFixture(t, keys...), votes: make(chan agree.Vote, 100)}
 	p.rounds = agree.New(agree.Options{
 		Session: func() context.Context { return t.Context() },
@@ -42,12 +54,7 @@ func withPeers(t *testing.T, keys ...string) *peers {
 	})
 	p.opts.Rounds = p.rounds
 	go p.rounds.Run(t.Context())
-	p.decides = true
 	p.generation.Store(calculated(1))
-	p.Once(t.Context())
-	if v := <-p.votes; v.Step != agree.Ready || v.Name != calculated(1).ID() || v.After != "" {
-		t.Fatalf("%+v", v)
-	}
 	return p
 }
 
@@ -167,4 +174,54 @@ func TestFollowUnknown(t *testing.T) {
 	if p.rounds.Round() != nil {
 		t.Error("it follows while polls are paused")
 	}
+}
+
+// TestFollowBeforeTheWarmSet: a member that has no warm set yet follows a decision without
+// one, and prepares it afterwards.
+func TestFollowBeforeTheWarmSet(t *testing.T) {
+	p := newPeers(t, "/teams/")
+	text, err := json.Marshal(calculated(2))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if p.Hold(text) {
+		t.Error("it holds requests before it has read the database")
+	}
+	if _, err := p.ask(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	p.decide(t, calculated(2))
+	p.generation.Store(calculated(2))
+	if pause := p.Once(t.Context()); pause != 0 || p.rounds.Round() != nil {
+		t.Errorf("polls again in %s, follows %+v", pause, p.rounds.Round())
+	}
+	p.has(t, "decided", calculated(2), 0)
+	p.Once(t.Context())
+	p.has(t, "prepared", calculated(2), 1)
+	p.isWarm(t, "prepared", "/teams/")
+}
+
+// TestHeldRequests: from a decision on until its publish, a request does not get an answer
+// that the decision makes stale.
+func TestHeldRequests(t *testing.T) {
+	p := withPeers(t, "/teams/")
+	ref := &cache.Ref{Key: "/teams/"}
+	if e, outcome := p.cache.Lookup(ref); e == nil || outcome != cache.Hit {
+		t.Fatal(outcome)
+	}
+	p.decide(t, calculated(2))
+	if e, outcome := p.cache.Lookup(ref); e != nil {
+		t.Errorf("answered: %v", outcome)
+	}
+}
+
+// TestVotesFail: a generation on whose publish the fleet does not agree is not published.
+func TestVotesFail(t *testing.T) {
+	p := withPeers(t)
+	p.generation.Store(calculated(2))
+	p.decides, p.decision = false, agree.Decision{Name: calculated(3).ID()} // of another member, not announced yet
+	if pause := p.Once(t.Context()); pause != 0 {
+		t.Errorf("polls again in %s", pause)
+	}
+	p.has(t, "outvoted", calculated(1), 1)
 }
