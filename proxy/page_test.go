@@ -150,10 +150,20 @@ func checkCharts(t *testing.T, b *browser) {
 			t.Errorf("chart %d is empty", i)
 		}
 	}
-	b.eval(`document.querySelector('#charts svg').focus()`, nil)
-	b.press("End")
-	b.await(`document.querySelector('#charts .tip').innerText.includes('/s') && document.querySelector('#spoken').textContent.includes('Requests by outcome at')`)
-	b.press("ArrowLeft")
+	// A new sample takes the focus, and the last sample may be without requests: keys are
+	// pressed until they have their effect.
+	press := func(key, effect string) {
+		for deadline, seen := time.Now().Add(time.Minute), false; !seen; {
+			if time.Now().After(deadline) {
+				t.Fatalf("%s: never true: %s", key, effect)
+			}
+			b.eval(`document.querySelector('#charts svg').focus()`, nil)
+			b.press(key)
+			b.eval(effect, &seen)
+		}
+	}
+	press("End", `!document.querySelector('#charts .tip').hidden`)
+	press("ArrowLeft", `document.querySelector('#charts .tip').innerText.includes('/s') && document.querySelector('#spoken').textContent.includes('Requests by outcome at')`)
 	b.press("Escape")
 	b.await(`document.querySelector('#charts .tip').hidden`)
 	b.eval(`(() => { const r = document.querySelector('#route'); r.value = '/teams/'; r.dispatchEvent(new Event('change')) })()`, nil)
