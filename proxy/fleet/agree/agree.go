@@ -69,8 +69,8 @@ type Rounds struct {
 	published, seen string
 	// held is the last generation for which all living members held requests. A member whose
 	// heartbeat was late does not count, and may learn of it before it knows the decision.
-	held string
-	interrupt       context.CancelFunc // of Until
+	held      string
+	interrupt context.CancelFunc // of Until
 }
 
 // Round is a decision that a member has to follow.
