@@ -45,7 +45,7 @@ func (c datedCounts) explains(generation string, now query.Stamp) bool {
 // datedGroups reads the groups of all snapshots with their numbers of athletes. It counts
 // the athletes of groups that Totals lacks.
 func datedGroups(r *query.Read) ([]datedGroup, error) {
-	groups, err := datedScopes(r)
+	groups, alone, err := datedScopes(r)
 	if err != nil || len(groups) == 0 {
 		return nil, err
 	}
@@ -73,7 +73,13 @@ func datedGroups(r *query.Read) ([]datedGroup, error) {
 		}
 		group.athletes = count.athletes
 	}
-	if err := countAthletes(r, missing, len(missing) == len(groups)); err != nil {
+	all := len(missing) == len(groups)
+	if all && alone {
+		err = countRows(r, missing)
+	} else {
+		err = countAthletes(r, missing, all)
+	}
+	if err != nil {
 		return nil, err
 	}
 	for _, group := range groups {
@@ -83,16 +89,24 @@ func datedGroups(r *query.Read) ([]datedGroup, error) {
 	return groups, nil
 }
 
-// datedScopes reads the groups of all snapshots. The server skips from group to
-// group in the index: it reads a few entries of each.
-func datedScopes(r *query.Read) (groups []datedGroup, err error) {
+// datedScopes reads the groups of all snapshots, and reports whether the table has no other
+// rows of their days, divisions and genders. The server skips from group to group in the
+// index: it reads a few entries of each.
+func datedScopes(r *query.Read) (groups []datedGroup, alone bool, err error) {
 	const names = "r.season_year, r.division_code, r.gender_code, r.checkpoint_date, r.algorithm_type, r.scoring_group"
-	err = r.Rows("SELECT "+names+", MIN(r.athlete_rank), MAX(r.athlete_rank) FROM "+AthleteTable+" r GROUP BY "+names+
-		" HAVING r.checkpoint_date IS NOT NULL AND "+lightDivision, nil, func(row []driver.Value) error {
-		groups = append(groups, datedGroup{Scope: scopeOf(row), ranks: jsontext.AsText(row[6]) + "-" + jsontext.AsText(row[7])})
+	alone, found := true, map[scope.Scope]bool{}
+	err = r.Rows("SELECT "+names+", MIN(r.athlete_rank), MAX(r.athlete_rank), "+lightDivision+" FROM "+AthleteTable+" r GROUP BY "+names+
+		" HAVING r.checkpoint_date IS NOT NULL", nil, func(row []driver.Value) error {
+		of := scopeOf(row[:4])
+		if jsontext.AsInt(row[8]) != 0 {
+			groups = append(groups, datedGroup{Scope: of, ranks: jsontext.AsText(row[6]) + "-" + jsontext.AsText(row[7])})
+		}
+		of.Season = ""
+		alone = alone && !found[of]
+		found[of] = true
 		return nil
 	})
-	return groups, err
+	return groups, alone, err
 }
 
 // scopeOf reads a scope from the first columns of a row.
@@ -101,8 +115,17 @@ func scopeOf(row []driver.Value) scope.Scope {
 		Gender: strings.ToUpper(jsontext.AsText(row[2])), Checkpoint: jsontext.AsText(row[3])}
 }
 
-// countAthletes fills in the numbers of athletes of groups, which may be all
-// groups that there are.
+// countRows fills in the numbers of athletes of all groups that there are, if the table has
+// no other rows of their days, divisions and genders: by these columns alone, so that the
+// server can count in a smaller index.
+func countRows(r *query.Read, groups []*datedGroup) error {
+	const names = "r.checkpoint_date, r.division_code, r.gender_code"
+	return readCounts(r, groups, "SELECT NULL, r.division_code, r.gender_code, r.checkpoint_date, COUNT(*) FROM "+AthleteTable+
+		" r WHERE r.checkpoint_date IS NOT NULL GROUP BY "+names, nil)
+}
+
+// countAthletes fills in the numbers of athletes of groups, which may be all groups that
+// there are.
 func countAthletes(r *query.Read, groups []*datedGroup, all bool) error {
 	if len(groups) == 0 {
 		return nil
@@ -110,23 +133,29 @@ func countAthletes(r *query.Read, groups []*datedGroup, all bool) error {
 	const names = "r.season_year, r.division_code, r.gender_code, r.checkpoint_date"
 	condition := "r.checkpoint_date IS NOT NULL"
 	var args []any
-	at := map[scope.Scope]*datedGroup{}
 	var some []string
-	for _, g := range groups {
-		at[g.Scope] = g
-		some = append(some, "(r.season_year = ? AND r.division_code = ? AND r.gender_code = ? AND r.checkpoint_date = ? AND "+lightDivision+")")
-		args = append(args, param.ClampInt(g.Season), param.ClampInt(g.Division), g.Gender, g.Checkpoint)
-	}
-	if all {
-		args = nil
-	} else {
+	if !all {
+		for _, g := range groups {
+			some = append(some, "(r.season_year = ? AND r.division_code = ? AND r.gender_code = ? AND r.checkpoint_date = ? AND "+lightDivision+")")
+			args = append(args, param.ClampInt(g.Season), param.ClampInt(g.Division), g.Gender, g.Checkpoint)
+		}
 		condition = "(" + strings.Join(some, " OR ") + ")"
 	}
-	return r.Rows("SELECT "+names+", COUNT(*) FROM "+AthleteTable+" r WHERE "+condition+" AND "+lightDivision+" GROUP BY "+names, args,
-		func(row []driver.Value) error {
-			if g := at[scopeOf(row)]; g != nil {
-				g.athletes = jsontext.AsInt(row[4])
-			}
-			return nil
-		})
+	return readCounts(r, groups, "SELECT "+names+", COUNT(*) FROM "+AthleteTable+" r WHERE "+condition+" AND "+lightDivision+" GROUP BY "+names, args)
+}
+
+// readCounts fills in the numbers of athletes of groups from the rows of a statement, each with
+// a scope and a number. The season is NULL if the other columns name the group.
+func readCounts(r *query.Read, groups []*datedGroup, text string, args []any) error {
+	at := map[scope.Scope]*datedGroup{}
+	for _, g := range groups {
+		at[g.Scope] = g
+		at[scope.Scope{Division: g.Division, Gender: g.Gender, Checkpoint: g.Checkpoint}] = g
+	}
+	return r.Rows(text, args, func(row []driver.Value) error {
+		if g := at[scopeOf(row)]; g != nil {
+			g.athletes = jsontext.AsInt(row[4])
+		}
+		return nil
+	})
 }

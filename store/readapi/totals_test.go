@@ -246,6 +246,10 @@ func TestSnapshotTotals(t *testing.T) {
 		{"a snapshot without a calculation", func() { copied("2024, 2099, 'm', '2024-10-28'") }, 1},
 		{"a snapshot without a calculation, again", func() {}, 1},
 		{"two seasons on one day", func() { copied("2024, 2030, 'M', '2025-10-20'") }, 1},
+		{"another algorithm of a snapshot", func() {
+			scratch.Execute(t, db, "UPDATE "+readapi.AthleteTable+" SET algorithm_type = 'heavy' WHERE season_year = 2025 AND division_code = 2030"+
+				" AND gender_code = 'F' AND checkpoint_date = '2025-10-20' AND athlete_rank BETWEEN 2 AND 9")
+		}, 1},
 		{"a division removed", func() {
 			remove("checkpoint_date = '2025-10-20' AND division_code = 2032")
 			calculated("2025, 2030, 'F', NULL")
