@@ -44,7 +44,7 @@ func (c *Cache) prepare(ctx context.Context, p *slot.Preparation, key string) Wa
 	var done func(*Saved)
 	err := c.outage.Era().Err()
 	if err == nil {
-		v, done, err = c.obtain(ctx, p.Generation, fill.Beginner{Clock: phase.Start(phase.Queue)}, key)
+		v, done, err = c.obtain(ctx, p.Generation, fill.Beginner{Clock: phase.Start(phase.Queue), Warm: true}, key)
 	}
 	if err == nil {
 		defer c.conclude(v, done)

@@ -82,7 +82,7 @@ func TestLongFillsDoNotDelayShortOnes(t *testing.T) {
 }
 
 // TestRefreshesAndWarmUpsTakeTurns: fills that no request waits for have the same
-// limits as fills of requests.
+// limits of lanes as fills of requests.
 func TestRefreshesAndWarmUpsTakeTurns(t *testing.T) {
 	o := &fakeOrigin{gate: gated}
 	opts := times
@@ -101,4 +101,42 @@ func TestRefreshesAndWarmUpsTakeTurns(t *testing.T) {
 		close(o.gate)
 		all.Wait()
 	})
+}
+
+// TestWarmUpOfOneTable: the lists of one table are prepared concurrently, as far as their lane
+// has slots. They leave slots for the lists and the quick answers that requests need.
+func TestWarmUpOfOneTable(t *testing.T) {
+	for fills, want := range map[int]struct{ warm, all LaneStats }{
+		3: {LaneStats{Running: 2, Queued: 1}, LaneStats{Running: 2, Queued: 2}},
+		7: {LaneStats{Running: warmFills}, LaneStats{Running: warmFills + 1}},
+	} {
+		o := &fakeOrigin{gate: gated}
+		opts := times
+		opts.Fills, opts.Lane = fills, laneOf
+		bubble(t, o, opts, func(t *testing.T, c *Cache) {
+			var all sync.WaitGroup
+			var keys []string
+			for i := range 9 {
+				keys = append(keys, fmt.Sprintf("heavy/athletes?%d", i))
+			}
+			all.Go(func() { c.Prepare(t.Context(), o.moveTo("2"), keys, func(Warmed) {}) })
+			synctest.Wait()
+			if s := c.Stats(); s.Lanes[Heavy] != want.warm {
+				t.Errorf("%d slots: %+v, want %+v", fills, s.Lanes[Heavy], want.warm)
+			}
+			for _, key := range []string{"heavy/athletes?request", "quick/athletes?request"} {
+				all.Go(func() {
+					if _, _, err := c.lookup(key); err != nil {
+						t.Error(key, err)
+					}
+				})
+			}
+			synctest.Wait()
+			if s := c.Stats(); s.Lanes[Heavy] != want.all || s.Lanes[Quick] != (LaneStats{Running: 1}) {
+				t.Errorf("%d slots, with requests: %+v, want %+v", fills, s.Lanes, want.all)
+			}
+			close(o.gate)
+			all.Wait()
+		})
+	}
 }

@@ -124,6 +124,9 @@ type Beginner struct {
 	Request string // the ID of the request
 	// Idle says that the fill gives way to all others. Its deadline counts from its turn.
 	Idle bool
+	// Warm says that the fill is one of the few that prepare a warm set concurrently: they
+	// are keys of the same part of the origin, and count for no group.
+	Warm bool
 	// Clock measures the fill's phases; nil means a new Clock.
 	Clock *phase.Clock
 }
@@ -165,7 +168,7 @@ func (f *Fills) Run(parent context.Context, by Beginner, key string, load func(c
 		ctx, end = era.WhileUp(ctx)
 		defer end()
 	}
-	t.Lane, t.Group = f.laneOf(key, by.Idle)
+	t.Lane, t.Group = f.laneOf(key, by)
 	f.loads.add(t, key)
 	defer f.loads.remove(t)
 	if err := f.turns.Enter(ctx, &t.Turn); err != nil {
@@ -205,11 +208,15 @@ func (f *Fills) within(parent context.Context, idle bool) (context.Context, cont
 
 // laneOf returns the lane and the group of a fill. An idle fill counts for no group: it must
 // not delay the fills of requests from the same table.
-func (f *Fills) laneOf(key string, idle bool) (turns.Lane, string) {
-	if idle {
+func (f *Fills) laneOf(key string, by Beginner) (turns.Lane, string) {
+	if by.Idle {
 		return turns.Idle, ""
 	}
-	return f.opts.Lane(key)
+	lane, group := f.opts.Lane(key)
+	if by.Warm {
+		group = ""
+	}
+	return lane, group
 }
 
 // failed counts a fill that failed, reports the outage that its error may show, and

@@ -130,6 +130,7 @@ func (s *Selection) rows(r *Read, with partners, from string, args []any) (n int
 		if with != nil {
 			with.join(s, row)
 		}
+		r.grow()
 		var err error
 		r.Body, err = s.Encoder.AppendRow(r.Body, row)
 		return err
