@@ -132,27 +132,69 @@ func TestOneFillForTheFleet(t *testing.T) {
 	}
 }
 
-// TestWarmOnce: a new member loads the warm set that another member has filled, and reads
-// nothing from the database but the generation.
+// summed reports whether a member has the sums of all tables.
+func summed(p *Proxy) bool {
+	sums, tables := p.generations.Note().Tables, p.generations.Tables()
+	return len(tables) > 0 && len(sums) == len(tables)
+}
+
+// TestWarmOnce: a new member loads the warm set that another member has filled, and the sums of
+// the tables, and reads nothing from the database but the generation.
 func TestWarmOnce(t *testing.T) {
 	opts, db := scratch(t)
 	url := redisserver.Start(t).URL
-	members, _ := join(t, 1, opts, db, url)
-	steady(t, members)
-	warm := members[0].cache.Warm()
-	await(t, "the warm set in the level", func() bool { return offeredAll(members[0]) })
-	added, bases := join(t, 1, opts, db, url)
-	p := added[0]
-	await(t, "the warm set", func() bool { return p.cache.Warm() == warm })
+	of := stores.Beside(t, db)
+	joining := func() (*Proxy, string) {
+		o := fleetOptions(t, opts, db, url)
+		o.Origin = stores.Open(t, of)
+		o.Generations.Changes.Settle = 3 * time.Second // until a later change has another stamp
+		return start(t, o)
+	}
+	first, _ := joining()
+	await(t, "the link", func() bool { return first.fleet.Stats().Up })
+	steady(t, []*Proxy{first})
+	await(t, "the warm set and the sums in the level", func() bool { return offeredAll(first) && summed(first) })
+	warm := first.cache.Warm()
+
+	of.User = fmt.Sprint("joining", databases.Number())
+	execute(t, db, fmt.Sprintf("CREATE USER '%s'@'%%' IDENTIFIED BY '%s'", of.User, of.Password), fmt.Sprintf("GRANT SELECT ON `%s`.* TO '%s'@'%%'", of.Name, of.User))
+	t.Cleanup(func() { execute(t, db, fmt.Sprintf("DROP USER '%s'@'%%'", of.User)) })
+	statements(t, db)
+	p, base := joining()
+	await(t, "the warm set and the sums", func() bool { return p.cache.Warm() == warm && summed(p) })
 	if fills := p.cache.Stats().Fills; fills != 0 || warm < 20 {
 		t.Errorf("%d fills of a warm set of %d", fills, warm)
 	}
 	for _, s := range live {
 		for _, target := range warmTargets(s) {
-			if a := get(t, bases[0], target); a.status != 200 || a.outcome() != "hit" {
+			if a := get(t, base, target); a.status != 200 || a.outcome() != "hit" {
 				t.Errorf("%s: %d %s", target, a.status, a.outcome())
 			}
 		}
+	}
+	rows, err := db.Query("SELECT argument, COUNT(*) FROM mysql.general_log WHERE command_type IN ('Query', 'Execute') AND user_host LIKE ? GROUP BY argument", of.User+"[%")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer rows.Close()
+	generations := 0
+	for rows.Next() {
+		var text string
+		var n int
+		if err := rows.Scan(&text, &n); err != nil {
+			t.Fatal(err)
+		}
+		switch {
+		case strings.HasPrefix(text, "SET "), text == "SELECT CONNECTION_ID()": // of a session
+		case strings.Contains(text, "FROM information_schema.tables"):
+		case strings.Contains(text, "FROM iz_rankings_xcri_calculation_metadata GROUP BY"):
+			generations += n
+		default:
+			t.Errorf("%d times: %s", n, text)
+		}
+	}
+	if rows.Err() != nil || generations == 0 {
+		t.Errorf("%d reads of the generation, %v", generations, rows.Err())
 	}
 }
 

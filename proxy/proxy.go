@@ -288,7 +288,7 @@ func (p *Proxy) generationOptions() generation.Options {
 	o.Store, o.Cache, o.Outage, o.Routes = p.opts.Origin, p.cache, p.outage, p.router
 	if p.fleet != nil {
 		o.Ready, o.Rounds, o.Popular = p.fleet.Ready, p.fleet.Rounds(), p.fleet.Popular
-		o.Changes.OnUnstamped = func(table string) { go p.fleet.TableChanged(table) }
+		o.Store, o.Changes.OnUnstamped = p.fleet.Sums(p.opts.Origin, o.Changes.Saved.Stamps), func(table string) { go p.fleet.TableChanged(table) }
 	}
 	o.Paused, o.OnPublish, o.OnStale, o.Logger = p.maintenance.On, p.published(o.OnPublish), p.copies.Stale, p.opts.Logger
 	return o

@@ -29,14 +29,16 @@ func (f *Fleet) Patience() time.Duration {
 
 func (f *Fleet) newRounds() *agree.Rounds {
 	return agree.New(agree.Options{
-		Session: func() context.Context {
-			if s := f.link.now.Load(); s != nil {
-				return s.ctx
-			}
-			return nil
-		},
-		Cast: f.cast, Read: f.decision, Announce: f.announce, Hold: f.opts.Hold, Wake: f.opts.Wake, HoldTime: hold * f.opts.Budget,
+		Session: f.lasting, Cast: f.cast, Read: f.decision, Announce: f.announce, Hold: f.opts.Hold, Wake: f.opts.Wake, HoldTime: hold * f.opts.Budget,
 	})
+}
+
+// lasting returns a context that ends with the present session; nil if there is none.
+func (f *Fleet) lasting() context.Context {
+	if s := f.link.now.Load(); s != nil {
+		return s.ctx
+	}
+	return nil
 }
 
 func (f *Fleet) cast(ctx context.Context, v agree.Vote) (r agree.Result, up bool) {

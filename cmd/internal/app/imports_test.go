@@ -100,7 +100,7 @@ proxy/cors:
 proxy/events:
 proxy/fault: cache proxy/legacy proxy/maintenance proxy/reply proxy/share store
 proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
-proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/actions proxy/fleet/agree proxy/fleet/counts proxy/fleet/ends proxy/fleet/engine proxy/fleet/members proxy/fleet/patience proxy/fleet/series proxy/fleet/waits proxy/fleet/wanted proxy/metrics
+proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/actions proxy/fleet/agree proxy/fleet/counts proxy/fleet/ends proxy/fleet/engine proxy/fleet/members proxy/fleet/patience proxy/fleet/series proxy/fleet/sums proxy/fleet/texts proxy/fleet/waits proxy/fleet/wanted proxy/metrics store
 proxy/fleet/actions: proxy/fleet/engine proxy/fleet/series
 proxy/fleet/agree:
 proxy/fleet/counts:
@@ -111,6 +111,8 @@ proxy/fleet/members:
 proxy/fleet/patience:
 proxy/fleet/redis: proxy/fleet proxy/fleet/agree proxy/fleet/wanted proxy/wire/socket
 proxy/fleet/series:
+proxy/fleet/sums: store
+proxy/fleet/texts: proxy/fleet/engine proxy/fleet/waits
 proxy/fleet/waits:
 proxy/fleet/wanted: cache
 proxy/front: proxy/admin/api store

@@ -161,7 +161,7 @@ func checkCancel(i *inspection, ctx context.Context) finding {
 	return pass("the server ends the statement of a cancelled read")
 }
 
-// checkTables reads a row of each table.
+// checkTables selects from each table.
 func checkTables(i *inspection, ctx context.Context) finding {
 	ctx, cancel := context.WithTimeout(ctx, callTimeout)
 	defer cancel()

@@ -133,11 +133,11 @@ func (l *Lab) Log(ctx context.Context) error {
 func (l *Lab) Unlog(ctx context.Context) error { return l.SQL(ctx, "SET GLOBAL general_log = OFF") }
 
 // Reads returns the number of statements in the general log, and of them the reads of rows
-// for answers. The others set up a session, check the tables by a row, or read the
-// generation.
+// for answers. The others set up a session, check the account's rights to the tables, or read
+// the generation.
 func (l *Lab) Reads(ctx context.Context) (all, answers int, err error) {
 	err = l.Root.QueryRowContext(ctx, `SELECT COUNT(*), COALESCE(SUM(argument LIKE '% FROM %iz\_%' AND NOT argument LIKE '%information\_schema%'
-		AND NOT argument LIKE 'SELECT 1 FROM % LIMIT 1' AND NOT argument LIKE '%FROM iz\_rankings\_xcri\_calculation\_metadata%'), 0)
+		AND NOT argument LIKE 'SELECT 1 FROM % LIMIT 0' AND NOT argument LIKE '%FROM iz\_rankings\_xcri\_calculation\_metadata%'), 0)
 		FROM mysql.general_log WHERE command_type IN ('Query', 'Execute') AND argument NOT LIKE '%general\_log%'`).Scan(&all, &answers)
 	return all, answers, err
 }

@@ -36,7 +36,7 @@ func Join(ctx context.Context, l *lab.Lab) error {
 		report.Row{Name: name + "from its start to the publish, median of 6", Most: true, Bound: 1, Unit: "s",
 			Ours: fmt.Sprintf("%.2f s", stats.Median(took)), Samples: took},
 		report.Row{Name: name + "reads of the database for answers", Most: true, Bound: 0, Unit: "reads", Value: float64(reads),
-			Other: fmt.Sprintf("%d statements for sessions, the check of the tables and the generation", all-reads)},
+			Other: fmt.Sprintf("%d statements for sessions, the rights to the tables and the generation", all-reads)},
 		report.Row{Name: name + "lists of the site that are no hits then", Most: true, Bound: 0, Unit: "lists", Value: float64(cold)})
 	return nil
 }
