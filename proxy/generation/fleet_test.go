@@ -225,3 +225,22 @@ func TestVotesFail(t *testing.T) {
 	}
 	p.has(t, "outvoted", calculated(1), 1)
 }
+
+// TestEndWhileVoting: a member that ends while it waits for the votes of others publishes
+// nothing.
+func TestEndWhileVoting(t *testing.T) {
+	p := withPeers(t)
+	p.generation.Store(calculated(2))
+	p.decides, p.decision = false, agree.Decision{Name: calculated(1).ID()}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() { p.Once(ctx); close(ended) }()
+	for v := range p.votes {
+		if v.Name == calculated(2).ID() {
+			break
+		}
+	}
+	cancel()
+	<-ended
+	p.has(t, "ended", calculated(1), 1)
+}

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
 	"github.com/lewistv/xcri-proxy/proxy/pages"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -16,7 +17,7 @@ import (
 // TestOwnOptionsStay: the documented defaults apply only where no value is set.
 func TestOwnOptionsStay(t *testing.T) {
 	o := Options{}.withDefaults()
-	if o.Interval != 250*time.Millisecond || !slices.Equal(o.Pages, pages.Default()) || o.Paused() || o.Now().IsZero() {
+	if o.Popular(1) != nil || o.Rounds == nil || o.Interval != 250*time.Millisecond || !slices.Equal(o.Pages, pages.Default()) || o.Paused() || o.Now().IsZero() {
 		t.Errorf("%+v", o)
 	}
 	o.Ready(context.Background())
@@ -30,14 +31,18 @@ func TestOwnOptionsStay(t *testing.T) {
 	call := func() { calls++ }
 	own := Options{
 		Pages: []string{}, Interval: time.Hour, Ready: func(context.Context) { call() }, OnPublish: call, OnStale: func(Stale) { call() },
+		Popular: func(int) []string { call(); return nil }, Rounds: agree.Alone(),
 		Paused: func() bool { call(); return true }, Now: func() time.Time { call(); return time.Time{} },
 		Changes: Changes{Settle: 1, ImplausibleAfter: 2, MaxAge: 3, OnUnstamped: func(string) { call() }},
-	}.withDefaults()
+	}
+	rounds := own.Rounds
+	own = own.withDefaults()
+	own.Popular(1)
 	own.Ready(context.Background())
 	own.OnPublish()
 	own.OnStale(Stale{})
 	own.Changes.OnUnstamped("a_table")
-	if !own.Paused() || !own.Now().IsZero() || calls != 6 || len(own.Pages) != 0 || own.Interval != time.Hour {
+	if !own.Paused() || !own.Now().IsZero() || calls != 7 || own.Rounds != rounds || len(own.Pages) != 0 || own.Interval != time.Hour {
 		t.Errorf("%+v, %d calls", own, calls)
 	}
 	if c := own.Changes; c.Settle != 1 || c.ImplausibleAfter != 2 || c.MaxAge != 3 {

@@ -77,3 +77,50 @@ func TestAgedEntriesAreLoadedAgain(t *testing.T) {
 		t.Error("no time of the publish")
 	}
 }
+
+// TestAcceptedChanges: a table that lost its rows is held back, unless an operator has
+// accepted the change or it is older than ImplausibleAfter when it is due.
+func TestAcceptedChanges(t *testing.T) {
+	for name, tt := range map[string]struct {
+		accept bool
+		after  time.Duration // ImplausibleAfter
+		held   bool
+	}{"new": {false, time.Hour, true}, "accepted": {true, time.Hour, false}, "old": {false, 1, false}} {
+		f := newTables(t)
+		f.opts.Changes.ImplausibleAfter = tt.after
+		f.stamps[resumes] = store.Stamp{Created: "1", Updated: "1", Empty: true}
+		f.sets(men, 4, "some")
+		f.change(athletes, "2")
+		for range 4 {
+			f.progress.begun = time.Now()
+			f.account(t.Context(), f.generation.Load(), tt.accept)
+			f.witness.summing.Wait()
+		}
+		if held := f.HeldTables(); (len(held) == 2) != tt.held || !tt.held && len(held) > 0 {
+			t.Errorf("%s: %q", name, held)
+		}
+	}
+}
+
+// TestUnknownScopes: the change of a table without known calculations makes the entries of
+// all scopes stale, and a change of one scope also the entries whose scope is not readable.
+func TestUnknownScopes(t *testing.T) {
+	f := newTables(t)
+	var stale []Stale
+	f.opts.OnStale = func(s Stale) { stale = append(stale, s) }
+	rows := map[store.Scope]store.Rows{men: {Count: 10, Sum: "a"}}
+	one := &table{name: athletes, since: time.Now().Add(-time.Hour), rows: rows}
+	f.summed(one, sum{table: athletes, begun: time.Now(), rows: rows}, f.generation.Load(), time.Now(), false)
+	if len(stale) != 1 || !stale[0].All || stale[0].Table != athletes {
+		t.Errorf("%+v", stale)
+	}
+	f = newTables(t)
+	f.scope = func(string) store.Scope { return store.Scope{Season: "not/a/scope/at/all"} }
+	f.cache.Purge(func(*cache.Entry) bool { return true }, true)
+	f.get(t, womenList, cache.Miss)
+	last := time.Now().Add(time.Hour)
+	one = &table{name: athletes, since: last, changed: last, quiet: last}
+	if n := f.settle(one, change{scopes: []store.Scope{men}}, f.generation.Load(), last); n != 1 {
+		t.Errorf("%d entries became stale", n)
+	}
+}
