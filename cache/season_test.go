@@ -85,6 +85,55 @@ func TestPurgeInARound(t *testing.T) {
 	}
 }
 
+// TestEndOfARound: the entries of keys that a complete round has not reached leave the season,
+// and a fill after a round is as old as itself.
+func TestEndOfARound(t *testing.T) {
+	bubble(t, &fakeOrigin{}, Options{Season: true}, func(t *testing.T, c *Cache) {
+		c.Season(func() bool { keep(t, c, "team", true, nil); keep(t, c, "other", true, nil); return true })
+		c.Season(func() bool { keep(t, c, "team", false, nil); return false })
+		if c.sight("other").Entry == nil {
+			t.Error("an entry has left after a round that is not complete")
+		}
+		c.Season(func() bool { keep(t, c, "team", false, nil); return true })
+		if c.sight("other").Entry != nil || c.entries(shelf.Season) != 1 {
+			t.Errorf("%d entries after a complete round", c.entries(shelf.Season))
+		}
+		if c.reading() {
+			t.Error("a read is under way for ever")
+		}
+		c.Purge(everything, false)
+		keep(t, c, "team", true, nil)
+		checkShelves(t, c)
+	})
+}
+
+// TestKeepWarm: a stale entry of the warm set is filled, and stays there.
+func TestKeepWarm(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, Options{Season: true}, func(t *testing.T, c *Cache) {
+		publish(t, c, o.generation(), "warm")
+		c.Purge(everything, false)
+		c.Season(func() bool { keep(t, c, "warm", true, nil); return true })
+		if s := c.sight("warm"); s.Outcome != Hit || s.Where != "warm" {
+			t.Errorf("%s on %s", s.Outcome, s.Where)
+		}
+		checkShelves(t, c)
+	})
+}
+
+// TestKeepDuringAnOutage: an outage stops the season also for keys that another origin can
+// fill.
+func TestKeepDuringAnOutage(t *testing.T) {
+	o := &fakeOrigin{}
+	bubble(t, o, Options{Season: true, FillsWhileDown: func(string) bool { return true }}, func(t *testing.T, c *Cache) {
+		c.outage.Down(errDown)
+		keep(t, c, "team", false, ErrDown)
+		if n := o.calls.Load(); n != 0 {
+			t.Errorf("%d fills", n)
+		}
+	})
+}
+
 // A refresh that a request begins keeps its entry in the season.
 func TestRefreshKeepsSeason(t *testing.T) {
 	o := &fakeOrigin{}
@@ -149,6 +198,16 @@ func TestKeepWithoutRoom(t *testing.T) {
 			}
 		}
 		keep(t, c, "hot", false, ErrNoRoom)
+		if s := c.sight(fmt.Sprint("athlete?", n-1)); s.Entry != nil {
+			t.Errorf("a key without room is on %s", s.Where)
+		}
+		c.Purge(func(e *Entry) bool { return e.Key == "hot" || e.Key == "tail" }, false)
+		for _, key := range []string{"hot", "tail"} {
+			keep(t, c, key, true, ErrNoRoom)
+			if s := c.sight(key); s.Outcome != Hit || s.Where != key {
+				t.Errorf("%s is filled without room in the season: %s on %s", key, s.Outcome, s.Where)
+			}
+		}
 		checkShelves(t, c)
 		c.Season(func() bool { return false }) // nothing is reached yet, so that a key of more importance finds room
 		keep(t, c, "new", true, nil)
