@@ -78,27 +78,84 @@ func TestAgedEntriesAreLoadedAgain(t *testing.T) {
 	}
 }
 
-// TestAcceptedChanges: a table that lost its rows is held back, unless an operator has
-// accepted the change or it is older than ImplausibleAfter when it is due.
+// TestAcceptedChanges: a table that lost its rows is held back once it is quiet, unless an
+// operator has accepted the change or it is older than ImplausibleAfter.
 func TestAcceptedChanges(t *testing.T) {
 	for name, tt := range map[string]struct {
-		accept bool
-		after  time.Duration // ImplausibleAfter
-		held   bool
-	}{"new": {false, time.Hour, true}, "accepted": {true, time.Hour, false}, "old": {false, 1, false}} {
+		accept        bool
+		settle, older time.Duration // Settle and ImplausibleAfter
+		held          int
+	}{
+		"new": {false, 1, time.Hour, 2}, "accepted": {true, 1, time.Hour, 0}, "old": {false, 1, 1, 0}, "not quiet": {false, time.Hour, time.Hour, 0},
+	} {
 		f := newTables(t)
-		f.opts.Changes.ImplausibleAfter = tt.after
+		f.opts.Changes.Settle, f.opts.Changes.ImplausibleAfter = tt.settle, tt.older
 		f.stamps[resumes] = store.Stamp{Created: "1", Updated: "1", Empty: true}
 		f.sets(men, 4, "some")
 		f.change(athletes, "2")
+		most := 0
 		for range 4 {
 			f.progress.begun = time.Now()
 			f.account(t.Context(), f.generation.Load(), tt.accept)
 			f.witness.summing.Wait()
+			most = max(most, len(f.HeldTables()))
 		}
-		if held := f.HeldTables(); (len(held) == 2) != tt.held || !tt.held && len(held) > 0 {
-			t.Errorf("%s: %q", name, held)
+		if most != tt.held {
+			t.Errorf("%s: %d tables are held back, want %d", name, most, tt.held)
 		}
+		if f.Data([]string{athletes}).Stamps == "" {
+			t.Errorf("%s: the state of the table is unknown", name)
+		}
+	}
+}
+
+// TestDroppedEntries: once a table that was empty has rows again, the entries that were read
+// meanwhile are dropped, and counted, but not the entries that were read afterwards.
+func TestDroppedEntries(t *testing.T) {
+	for name, tt := range map[string]struct {
+		changed time.Duration
+		want    int
+	}{"read meanwhile": {time.Hour, 1}, "read afterwards": {-time.Hour, 0}} {
+		f := newTables(t)
+		now := time.Now()
+		one := &table{name: resumes, emptied: true, quiet: now.Add(-2 * time.Hour), changed: now.Add(tt.changed)}
+		if n := f.settle(one, change{all: true}, f.generation.Load(), now); n != tt.want {
+			t.Errorf("%s: %d entries", name, n)
+		}
+	}
+}
+
+// TestOneReason: of several scopes that have lost rows, the report names the first.
+func TestOneReason(t *testing.T) {
+	before := map[store.Scope]store.Rows{}
+	for _, division := range []string{"2030", "2031", "2032", "2033", "2034"} {
+		before[store.Scope{Season: "2025", Division: division, Gender: "M", Checkpoint: store.Live}] = store.Rows{Count: 10}
+	}
+	one := &table{name: athletes, rows: before, of: generationsOf(before, &store.Generation{})}
+	for range 20 {
+		if reason := one.shrunk(nil, &store.Generation{}); reason != "2025/2030/M/live has 0 rows instead of 10" {
+			t.Fatal(reason)
+		}
+	}
+}
+
+// TestUnknownStates: before the first poll no generation of a scope is known, and a poll that
+// is older than three intervals says nothing about the tables.
+func TestUnknownStates(t *testing.T) {
+	now := time.Date(2026, 10, 1, 12, 0, 0, 0, time.UTC)
+	w := New(Options{Interval: time.Hour, Now: func() time.Time { return now }})
+	if seen := w.Seen(men); seen != "" {
+		t.Error(seen)
+	}
+	w.witness.observe((&store.Generation{}).WithStamps(map[string]store.Stamp{"a": {Updated: "1"}}), now)
+	w.view.Store(w.witness.look(now))
+	now = now.Add(3 * time.Hour)
+	if d := w.Data([]string{"a"}); d.Stamps == "" {
+		t.Error("a poll three intervals ago is not used")
+	}
+	now = now.Add(1)
+	if d := w.Data([]string{"a"}); d.Stamps != "" {
+		t.Errorf("an older poll is used: %+v", d)
 	}
 }
 
