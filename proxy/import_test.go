@@ -37,7 +37,7 @@ const (
 	// two processors.
 	pace = 20 * time.Millisecond
 	// soon is a generous deadline for events that take a moment on an idle machine.
-	soon = 30 * time.Second
+	soon = time.Minute
 )
 
 // scratch makes a database for one test with the sample data.

@@ -67,7 +67,7 @@ func start(t testing.TB, opts Options) (p *Proxy, base string) {
 // awaitLook waits until the poll with a ticket has ended.
 func awaitLook(t testing.TB, p *Proxy, ticket int64) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); p.generations.Status().Looked < ticket; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); p.generations.Status().Looked < ticket; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("no look: %+v", p.generations.Status())
 		}

@@ -315,7 +315,7 @@ func TestSiteDeployment(t *testing.T) {
 	if last.Load() == 0 {
 		t.Error("no new release was seen")
 	}
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		if n, err := whole(get(t, base, "/iz/xcri/").body); err == nil && n == latest.Load() {
 			break
 		} else if time.Now().After(deadline) {

@@ -158,7 +158,7 @@ func threads(t testing.TB, db *sql.DB, user string) map[int64]string {
 // await polls until a condition that another process causes holds.
 func await(t testing.TB, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("never " + what)
 		}

@@ -72,7 +72,7 @@ func (r *running) wait(t *testing.T) error {
 	select {
 	case err := <-r.done:
 		return err
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		t.Fatalf("still running; log:\n%s", r.log)
 		return nil
 	}
@@ -81,7 +81,7 @@ func (r *running) wait(t *testing.T) error {
 // awaitLog returns once the log holds text.
 func (r *running) awaitLog(t *testing.T, text string) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !strings.Contains(r.log.String(), text); time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); !strings.Contains(r.log.String(), text); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("no %q in the log:\n%s", text, r.log)
 		}
@@ -224,7 +224,7 @@ func TestStopFinishesAnswers(t *testing.T) {
 		status, body := get(t, r.url("/teams/?season_year=2025&limit=7"))
 		answered <- answer{status, body}
 	}()
-	for deadline := time.Now().Add(10 * time.Second); ; time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(5 * time.Millisecond) {
 		var waiting int
 		if err := root.QueryRow("SELECT COUNT(*) FROM information_schema.processlist WHERE state LIKE 'Waiting for table%'").Scan(&waiting); err != nil {
 			t.Fatal(err)

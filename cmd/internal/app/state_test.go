@@ -104,7 +104,7 @@ func TestStateSurvivesAKill(t *testing.T) {
 			t.Fatal(err)
 		}
 		seen := map[int]bool{} // lengths of messages
-		for deadline := time.Now().Add(20 * time.Second); len(seen) < 3+round && time.Now().Before(deadline); {
+		for deadline := time.Now().Add(time.Minute); len(seen) < 3+round && time.Now().Before(deadline); {
 			if s, err := loadState(path); err != nil {
 				t.Errorf("while it is written: %v", err)
 				break

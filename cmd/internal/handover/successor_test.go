@@ -107,7 +107,7 @@ func TestPredecessorReports(t *testing.T) {
 		select {
 		case <-c:
 			return true
-		case <-time.After(20 * time.Second):
+		case <-time.After(time.Minute):
 			return false
 		}
 	}
