@@ -152,10 +152,7 @@ func (w *Watcher) warmed(k cache.Warmed, start time.Time) {
 // warmSet returns the keys to fill before g is published, the most important
 // first: the site's, the requested, and the most requested by visitors.
 func (w *Watcher) warmSet(g *store.Generation, requested []string) []string {
-	targets := slices.Clone(w.opts.Pages)
-	for _, s := range slices.Concat(g.Live(), g.Snapshot()) {
-		targets = append(targets, pages.Lists(s)...)
-	}
+	targets := pages.WarmSet(w.opts.Pages, slices.Concat(g.Live(), g.Snapshot()))
 	var keys []string
 	for _, t := range targets {
 		if q, err := w.opts.Routes.Resolve(t); err == nil {

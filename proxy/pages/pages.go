@@ -2,6 +2,7 @@
 package pages
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/lewistv/xcri-proxy/proxy/route"
@@ -25,6 +26,20 @@ var (
 // Default returns the targets that the site requests on each visit.
 func Default() []string {
 	return []string{"/metadata/latest/date", "/metadata/latest", "/snapshots/", route.HealthPath}
+}
+
+// WarmSet returns the targets that the site requests on each visit, and the lists of scopes.
+// /health is the last, since /snapshots/ may have counted rows for it.
+func WarmSet(each []string, scopes []store.Scope) (targets []string) {
+	health := func(target string) bool { return target == route.HealthPath }
+	targets = slices.DeleteFunc(slices.Clone(each), health)
+	for _, s := range scopes {
+		targets = append(targets, Lists(s)...)
+	}
+	if slices.ContainsFunc(each, health) {
+		targets = append(targets, route.HealthPath)
+	}
+	return targets
 }
 
 // Lists returns the targets of the lists that the site requests for a scope: a

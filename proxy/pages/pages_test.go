@@ -24,3 +24,23 @@ func TestListsOfTheSite(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 }
+
+// TestWarmSet: the lists follow the targets of each visit, and /health is the last of all if
+// it is among them.
+func TestWarmSet(t *testing.T) {
+	scopes := []store.Scope{{Season: "2025", Division: "2030", Gender: "M"}, {Division: "2030", Gender: "F", Checkpoint: "2025-10-20"}}
+	lists := slices.Concat(Lists(scopes[0]), Lists(scopes[1]))
+	for _, tt := range []struct{ each, first, last []string }{
+		{Default(), []string{"/metadata/latest/date", "/metadata/latest", "/snapshots/"}, []string{"/health"}},
+		{[]string{"/health", "/x"}, []string{"/x"}, []string{"/health"}},
+		{[]string{"/x"}, []string{"/x"}, nil},
+	} {
+		given := slices.Clone(tt.each)
+		if got, want := WarmSet(tt.each, scopes), slices.Concat(tt.first, lists, tt.last); !slices.Equal(got, want) {
+			t.Errorf("%q: %q, want %q", given, got, want)
+		}
+		if !slices.Equal(tt.each, given) {
+			t.Errorf("the given targets are %q, were %q", tt.each, given)
+		}
+	}
+}

@@ -111,10 +111,32 @@ func (t *Totals) See(stamps map[string]scope.Stamp, now time.Time) (first time.T
 
 // total counts the rows of a SELECT, or returns the cached number.
 func (r *Read) total(query string, args []any) (n int64, err error) {
+	return r.totalIn(r.Reads, query, args)
+}
+
+// RowsOf counts the rows of a table, or returns the cached number. The read's scope must be
+// all calculations.
+func (r *Read) RowsOf(table string) (int64, error) {
+	return r.totalIn([]string{table}, countOf+table, nil)
+}
+
+// countOf is the statement that counts the rows of a table, without the table.
+const countOf = "SELECT COUNT(*) FROM "
+
+// NoteRows caches the number of rows of a table that another statement has found, for RowsOf.
+// generation is the state of all calculations, and now the table's stamp.
+func (r *Read) NoteRows(table, generation string, now Stamp, n int64) {
+	if r.State.Totals != nil && now.Quiet {
+		r.State.Totals.put(keyOf(generation, now.Text, countOf+table, nil), n)
+	}
+}
+
+// totalIn is total for a SELECT from some tables.
+func (r *Read) totalIn(tables []string, query string, args []any) (n int64, err error) {
 	if r.State.Totals == nil {
 		return r.Count(query, args)
 	}
-	now, err := r.Changed(r.Reads)
+	now, err := r.Changed(tables)
 	if err != nil {
 		return 0, err
 	}

@@ -75,7 +75,10 @@ func datedGroups(r *query.Read) ([]datedGroup, error) {
 	}
 	all := len(missing) == len(groups)
 	if all && alone {
-		err = countRows(r, missing)
+		var rows int64
+		if rows, err = countRows(r, missing); err == nil {
+			r.NoteRows(AthleteTable, g.ID(), now, rows)
+		}
 	} else {
 		err = countAthletes(r, missing, all)
 	}
@@ -117,11 +120,12 @@ func scopeOf(row []driver.Value) scope.Scope {
 
 // countRows fills in the numbers of athletes of all groups that there are, if the table has
 // no other rows of their days, divisions and genders: by these columns alone, so that the
-// server can count in a smaller index.
-func countRows(r *query.Read, groups []*datedGroup) error {
+// server can count in a smaller index. It returns the number of all rows of the table.
+func countRows(r *query.Read, groups []*datedGroup) (all int64, err error) {
 	const names = "r.checkpoint_date, r.division_code, r.gender_code"
-	return readCounts(r, groups, "SELECT NULL, r.division_code, r.gender_code, r.checkpoint_date, COUNT(*) FROM "+AthleteTable+
-		" r WHERE r.checkpoint_date IS NOT NULL GROUP BY "+names, nil)
+	err = readCounts(r, groups, "SELECT NULL, r.division_code, r.gender_code, r.checkpoint_date, COUNT(*) FROM "+AthleteTable+
+		" r GROUP BY "+names, nil, func(n int64) { all += n })
+	return all, err
 }
 
 // countAthletes fills in the numbers of athletes of groups, which may be all groups that
@@ -141,20 +145,25 @@ func countAthletes(r *query.Read, groups []*datedGroup, all bool) error {
 		}
 		condition = "(" + strings.Join(some, " OR ") + ")"
 	}
-	return readCounts(r, groups, "SELECT "+names+", COUNT(*) FROM "+AthleteTable+" r WHERE "+condition+" AND "+lightDivision+" GROUP BY "+names, args)
+	return readCounts(r, groups, "SELECT "+names+", COUNT(*) FROM "+AthleteTable+" r WHERE "+condition+" AND "+lightDivision+" GROUP BY "+names, args, func(int64) {})
 }
 
 // readCounts fills in the numbers of athletes of groups from the rows of a statement, each with
-// a scope and a number. The season is NULL if the other columns name the group.
-func readCounts(r *query.Read, groups []*datedGroup, text string, args []any) error {
+// a scope and a number, and calls each with the number. The season is NULL if the other
+// columns name the group.
+func readCounts(r *query.Read, groups []*datedGroup, text string, args []any, each func(n int64)) error {
 	at := map[scope.Scope]*datedGroup{}
 	for _, g := range groups {
 		at[g.Scope] = g
 		at[scope.Scope{Division: g.Division, Gender: g.Gender, Checkpoint: g.Checkpoint}] = g
 	}
 	return r.Rows(text, args, func(row []driver.Value) error {
+		n := jsontext.AsInt(row[4])
+		if each(n); row[3] == nil {
+			return nil // live
+		}
 		if g := at[scopeOf(row)]; g != nil {
-			g.athletes = jsontext.AsInt(row[4])
+			g.athletes = n
 		}
 		return nil
 	})

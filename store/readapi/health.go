@@ -18,7 +18,7 @@ var healthEndpoints = []*query.Endpoint{
 				AthleteTable: &counts.Athletes, TeamTable: &counts.Teams, ComponentTable: &counts.Components, MetadataTable: &counts.Metadata,
 			} {
 				var err error
-				if *n, err = r.Count("SELECT COUNT(*) FROM "+table, nil); err != nil {
+				if *n, err = r.RowsOf(table); err != nil {
 					return err
 				}
 			}

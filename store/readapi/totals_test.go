@@ -414,3 +414,49 @@ func (b breaking) Rows(query string, args []any, row func([]driver.Value) error)
 	}
 	return b.Database.Rows(query, args, row)
 }
+
+// TestRowsOfTables: /health counts the rows of a table once for a state of the data, and
+// not at all if /snapshots/ has read every row of the table.
+func TestRowsOfTables(t *testing.T) {
+	t.Parallel()
+	s, db := stores.Sample(t)
+	health := func(what string, counts int) {
+		t.Helper()
+		got := 0
+		a, err := s.Run(t.Context(), counting(scratch.Query(t, "/health", nil), &got))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want [4]int
+		for i, table := range []string{readapi.AthleteTable, readapi.TeamTable, readapi.ComponentTable, readapi.MetadataTable} {
+			if err := db.QueryRow("SELECT COUNT(*) FROM " + table).Scan(&want[i]); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text := fmt.Sprintf(`{"%s":%d,"%s":%d,"%s":%d,"%s":%d}`, readapi.AthleteTable, want[0], readapi.TeamTable, want[1],
+			readapi.ComponentTable, want[2], readapi.MetadataTable, want[3])
+		if string(a.Body) != text || got != counts {
+			t.Errorf("%s: %d counts, want %d\n got %s\nwant %s", what, got, counts, a.Body, text)
+		}
+	}
+	settle := func() {
+		t.Helper()
+		settled(t, db)
+		if _, err := s.Generation(t.Context()); err != nil { // as a poll does
+			t.Fatal(err)
+		}
+	}
+	stamp(t, db)
+	scratch.Execute(t, db, "UPDATE "+readapi.ComponentTable+" SET season_year = season_year + 1")
+	settle()
+	scratch.Ask(t, s, 200, "/snapshots/", nil)
+	health("after /snapshots/", 2)
+	health("again", 0)
+	scratch.Execute(t, db, "DELETE FROM "+readapi.AthleteTable+" WHERE athlete_rank = 3 AND checkpoint_date IS NULL")
+	health("live rows deleted by hand", 1)
+	settle()
+	scratch.Ask(t, s, 200, "/snapshots/", nil)
+	health("after another count of all snapshots", 0)
+	scratch.Execute(t, db, "DELETE FROM "+readapi.TeamTable+" WHERE team_rank = 3")
+	health("teams deleted by hand", 1)
+}
