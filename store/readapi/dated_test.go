@@ -47,7 +47,7 @@ func (d *snapshotTables) Rows(statement string, args []any, row func([]driver.Va
 			r.counted++
 			values = append(scope, r.athletes)
 		case strings.Contains(statement, "MIN(r.athlete_rank)"):
-			values = append(scope, "light", "division", int64(1), r.ranks)
+			values = append(scope, "light", "division", int64(1), r.ranks, int64(1))
 		case r.id == 0:
 			continue
 		default: // the calculations
