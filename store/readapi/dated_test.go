@@ -22,7 +22,8 @@ type snapshotTables struct {
 	rows    []*snapshotRow
 	updated string // of the athlete table
 	quiet   int64
-	whole   int // statements that count all rows
+	others  bool // rows of another algorithm have the same days
+	whole   int  // statements that count all rows
 }
 
 func (d *snapshotTables) Rows(statement string, args []any, row func([]driver.Value) error) error {
@@ -35,6 +36,18 @@ func (d *snapshotTables) Rows(statement string, args []any, row func([]driver.Va
 	counts := strings.Contains(statement, ", COUNT(*) FROM "+AthleteTable)
 	if counts && len(args) == 0 {
 		d.whole++
+		if narrow := strings.HasPrefix(statement, "SELECT NULL"); narrow == d.others {
+			return fmt.Errorf("other rows: %t, %s", d.others, statement)
+		} else if narrow {
+			if err := row([]driver.Value{nil, int64(2030), "M", nil, int64(99)}); err != nil { // live
+				return err
+			}
+		}
+	}
+	if d.others && strings.Contains(statement, "MIN(r.athlete_rank)") {
+		if err := row([]driver.Value{int64(2025), int64(2030), "M", "2025-10-20", "heavy", "division", int64(1), int64(9), int64(0)}); err != nil {
+			return err
+		}
 	}
 	for _, r := range d.rows {
 		scope := []driver.Value{int64(2025), int64(2030), r.gender, r.day}
@@ -45,6 +58,9 @@ func (d *snapshotTables) Rows(statement string, args []any, row func([]driver.Va
 				continue
 			}
 			r.counted++
+			if len(args) == 0 && !d.others {
+				scope[0] = nil
+			}
 			values = append(scope, r.athletes)
 		case strings.Contains(statement, "MIN(r.athlete_rank)"):
 			values = append(scope, "light", "division", int64(1), r.ranks, int64(1))
@@ -85,6 +101,7 @@ func TestSnapshotsAreCountedOnce(t *testing.T) {
 		{"no stamp", func() { db.quiet, db.updated = 1, "" }, []*snapshotRow{men, women}, 1},
 		{"no stamp again", func() {}, []*snapshotRow{men, women}, 1},
 		{"a stamp", func() { db.updated = "10:03" }, []*snapshotRow{men, women}, 1},
+		{"rows of another algorithm", func() { db.others, db.updated = true, "10:04" }, []*snapshotRow{men, women}, 1},
 		{"a new snapshot without a calculation", func() { db.rows = append(db.rows, later) }, []*snapshotRow{later}, 0},
 		{"the same", func() {}, []*snapshotRow{later}, 0},
 		{"its calculation", func() { later.id = 10 }, []*snapshotRow{later}, 0},
