@@ -30,6 +30,12 @@ func Start(ctx context.Context) (Level, error) {
 	return Level{s}, err
 }
 
+// Texts returns the number of texts that members share, such as the sums of a table.
+func (l Level) Texts(ctx context.Context) (n int, err error) {
+	out, err := machine.Command(ctx, "redis-cli", "-p", port, "--scan", "--pattern", "xcri-proxy:*:text:*")
+	return len(strings.Fields(out)), err
+}
+
 // Counts are counters of a Redis since its start.
 type Counts struct {
 	Calls   map[string]int64 // of each command, also of commands in scripts

@@ -8,6 +8,7 @@ type server struct {
 	*run
 	processor, network time.Duration // when each is free
 	answers            []answer
+	round              round
 }
 
 // answer is the state of a name in the level, for the data after the import.
@@ -82,13 +83,7 @@ func (l *server) put(m *member, i, rank int, unlock bool) {
 			a.locked = false
 		}
 		if len(a.order) > 0 {
-			// Redis sends the messages to all members, but only callers that wait act.
-			for range l.Members {
-				l.Messages++
-				l.Busy += l.Message
-				l.processor += l.Message
-				l.network = max(l.network, l.processor) + l.transfer(messageOut)
-			}
+			l.publish() // to all members, but only callers that wait act
 			for _, w := range a.order {
 				l.at(l.network+l.Latency, a.waiting[w])
 			}
@@ -97,4 +92,14 @@ func (l *server) put(m *member, i, rank int, unlock bool) {
 		}
 		return emptyOut, 0, func() {}
 	})
+}
+
+// publish sends a message to all members.
+func (l *server) publish() {
+	for range l.Members {
+		l.Messages++
+		l.Busy += l.Message
+		l.processor += l.Message
+		l.network = max(l.network, l.processor) + l.transfer(messageOut)
+	}
 }

@@ -16,7 +16,11 @@ type member struct {
 	known      []int         // rank of each answer that it knows to be in the level
 	rest       int           // heartbeats until the next list
 	heard      time.Duration // when the last bytes arrived
+	votes
 }
+
+// votes are a member's steps to the publish.
+type votes struct{ begun, holds, published bool }
 
 // start begins a member's polls, heartbeats and offers, each at a time of its own.
 func (m *member) start() {
@@ -26,7 +30,9 @@ func (m *member) start() {
 			m.rank[i] = filled
 		}
 	}
-	m.at(m.within(m.Poll), m.prepare)
+	m.at(m.within(m.Poll), m.poll)
+	m.at(m.within(wantEvery), m.want)
+	m.at(settle+m.within(m.Poll), m.sum)
 	m.at(m.within(beat), m.beat)
 	m.at(m.within(offerEvery), m.offer)
 	m.rest = m.random.IntN(1 + (m.Members-1)/listed)
@@ -46,8 +52,20 @@ func (m *member) beat() {
 	m.level.request(m, beatIn, 0, func() (int, int, func()) { return out, out, func() {} })
 }
 
+// poll finds the import, and announces it to the other members.
+func (m *member) poll() {
+	if !m.begun {
+		m.announce()
+		m.prepare()
+	}
+}
+
 // prepare begins to fill the changed answers.
 func (m *member) prepare() {
+	if m.begun {
+		return
+	}
+	m.begun = true
 	for range min(workers, m.Changed) {
 		m.work()
 	}
@@ -74,18 +92,15 @@ func (m *member) work() {
 	claim()
 }
 
-// ended ends the preparation of an answer. The last publishes the generation, after which
-// the member compresses the answers better.
+// ended ends the preparation of an answer. After the last, the member votes for the publish,
+// and compresses the answers better.
 func (m *member) ended() {
 	m.done++
 	m.work()
 	if m.done < m.Changed {
 		return
 	}
-	if m.Published++; m.Published == 1 {
-		m.First = m.now
-	}
-	m.Last = m.now
+	m.vote(false)
 	if m.Recode == 0 {
 		return
 	}

@@ -19,11 +19,19 @@ type Model struct {
 	Cores         int           // of the database
 	Encode        time.Duration // encoding and compressing an answer in a member
 	Recode        time.Duration // compressing an answer better, later; zero means never
-	Request       time.Duration // the server's processor time for a request
-	PerKB         time.Duration // and for 1,024 bytes of a value
-	Message       time.Duration // and for sending a message to a member
-	Network       float64       // bytes a second of the server's network
-	Latency       time.Duration // of a request without any work
+	Generation    int           // bytes of a generation in the votes
+	Wanted        int           // keys that visitors want, in the reports of a member
+	Tables        int           // whose sums are read after an import
+	Server
+}
+
+// Server holds the properties of the server of the level and of its network.
+type Server struct {
+	Request time.Duration // processor time for a request
+	PerKB   time.Duration // and for 1,024 bytes of a value
+	Message time.Duration // and for sending a message to a member
+	Network float64       // bytes a second
+	Latency time.Duration // of a request without any work
 }
 
 // Sizes in the protocol, in bytes with the framing of RESP.
@@ -32,6 +40,11 @@ const (
 	syncIn, beatIn             = 170, 330
 	syncOut, emptyOut, headOut = 80, 10, 12
 	memberOut, messageOut      = 260, 190
+	announceIn, voteIn         = 120, 420
+	decisionIn, decisionOut    = 70, 120
+	voteOut, wantIn            = 70, 330
+	wantedBytes                = 80   // of a key
+	sumBytes                   = 4000 // of the sums of a table
 )
 
 // The intervals of the protocol.
@@ -39,7 +52,9 @@ const (
 	workers    = 4 // of a member that prepares a generation
 	beat       = time.Second
 	offerEvery = 2 * time.Second
-	listed     = 50 // members in a list, for each heartbeat
+	wantEvery  = time.Minute
+	settle     = 5 * time.Second // from the import to the sums of its tables
+	listed     = 50              // members in a list, for each heartbeat
 )
 
 // Options configure a run.
@@ -56,6 +71,7 @@ type Result struct {
 	Fills    int // reads of the database for answers
 	Requests int // of the level, without heartbeats
 	Beats    int // heartbeats, and comparisons of the log
+	Kinds
 	Waits    int // claims that found another member's lock
 	Messages int // to a member
 	Bytes    float64
@@ -67,6 +83,10 @@ type Result struct {
 	// Silence is the longest time in which a member with a request under way received nothing.
 	Silence time.Duration
 }
+
+// Kinds are some of the requests: votes, reports of wanted keys, claims and values of sums,
+// reads of a decision, and announcements.
+type Kinds struct{ Votes, Wants, Sums, Decisions, Announces int }
 
 // event is a call at a time. Events of one time happen in the order in which they were
 // added.
@@ -99,7 +119,10 @@ type run struct {
 	queue  events
 	random *rand.Rand
 	level  server
-	free   []time.Duration // when each core of the database is free
+	// members are in the order of their start.
+	members []*member
+	summed  bool            // the first member reads the tables
+	free    []time.Duration // when each core of the database is free
 }
 
 // at calls f at a time.
@@ -121,15 +144,22 @@ func Import(o Options) Result {
 		r.level.answers[i].waiting = map[*member]func(){}
 	}
 	for range o.Members {
-		m := &member{run: r, rank: make([]int, o.Warm), known: make([]int, o.Warm)}
+		r.members = append(r.members, &member{run: r, rank: make([]int, o.Warm), known: make([]int, o.Warm)})
+	}
+	for _, m := range r.members {
 		m.start()
 	}
-	for len(r.queue) > 0 && r.queue[0].at < o.Window {
+	r.until()
+	return r.Result
+}
+
+// until runs the simulation until the end of the window.
+func (r *run) until() {
+	for len(r.queue) > 0 && r.queue[0].at < r.Window {
 		e := heap.Pop(&r.queue).(event)
 		r.now = e.at
 		e.call()
 	}
-	return r.Result
 }
 
 // fill calls done after a read of the database, whose cores serve the reads in their order.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"math/rand/v2"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -26,20 +27,21 @@ func TestRealMembers(t *testing.T) {
 	for _, n := range []int{1, 2, 4} {
 		t.Run(fmt.Sprint(n), func(t *testing.T) {
 			t.Parallel()
-			o := Options{Members: n, Poll: 1, Window: time.Minute, Seed: 1, Model: Production()}
+			o := Options{Members: n, Poll: time.Second, Window: time.Minute, Seed: 1, Model: Production()}
 			o.Changed, o.Warm, o.Value, o.Recode, o.Fill = 8, 12, 60_000, 0, time.Second
+			o.Generation, o.Wanted, o.Tables = 0, 0, 0 // the members do not vote, and want nothing
 			want := Import(o)
 			got, waits := onRedis(t, o)
 			if want.Fills != o.Changed || want.Waits != waits || waits != (n-1)*o.Changed || want.Published != n {
 				t.Errorf("simulated %+v; waits of the members: %d", want, waits)
 			}
-			if messages := int(got.Calls["publish"]) * n; messages != want.Messages {
+			if messages := int(got.Calls["publish"]) * n; messages != want.Messages-n*(want.Announces+2) { // two for the votes
 				t.Errorf("%d messages, simulated %d", messages, want.Messages)
 			}
 			if heads := int(got.Calls["getrange"]); heads != n*o.Warm {
 				t.Errorf("%d comparisons", heads)
 			}
-			within(t, "requests", float64(got.Requests()-got.Beats()), float64(want.Requests))
+			within(t, "requests", float64(got.Requests()-got.Beats()), float64(want.Requests-want.Votes-want.Decisions-want.Announces-want.Wants))
 			// The windows differ: heartbeats do not count.
 			within(t, "bytes", float64(got.In+got.Out)-bytesOfBeats(int(got.Beats()), n), want.Bytes-bytesOfBeats(want.Beats, n))
 		})
@@ -179,6 +181,33 @@ func TestSameSeed(t *testing.T) {
 		if a != b || a == other || a.Fills != o.Changed || a.Published != n || a.Last < a.First {
 			t.Errorf("%d members: %+v, %+v, %+v", n, a, b, other)
 		}
+	}
+}
+
+// TestVotes holds the work of a publish: each member votes twice, and reads the decision unless
+// its vote shows it. All publish within the time of a message. A member that has prepared
+// nothing 2 s after the first publishes with the others.
+func TestVotes(t *testing.T) {
+	for _, n := range []int{1, 2, 8} {
+		o := Options{Members: n, Poll: time.Second, Window: 10 * time.Second, Seed: 1, Model: Production()}
+		r := Import(o)
+		if r.Votes != 2*n || r.Decisions < 1 || r.Decisions > n || r.Announces != 1 || r.Published != n || r.Last-r.First > time.Millisecond {
+			t.Errorf("%d members: %+v", n, r)
+		}
+		if want := o.Tables * (1 + n + (n - 1)); r.Sums != want {
+			t.Errorf("%d members: %d requests for sums, want %d", n, r.Sums, want)
+		}
+	}
+	o := Options{Members: 3, Poll: time.Second, Window: 10 * time.Second, Seed: 1, Model: Production()}
+	r := &run{Options: o, random: rand.New(rand.NewPCG(1, 0))}
+	r.level = server{run: r}
+	for range o.Members {
+		r.members = append(r.members, &member{run: r})
+	}
+	r.members[0].vote(false)
+	r.until()
+	if r.Published != 3 || r.First < readyTime || r.Last > readyTime+holdTime || r.Votes != 2+3 || r.Decisions < 2 || r.Decisions > 3 {
+		t.Errorf("%+v", r.Result)
 	}
 }
 
