@@ -12,7 +12,7 @@ func (c *Cache) Stats() Stats {
 	stats := Stats{
 		Fills: fills.Fills, Failures: fills.Failures, Abandoned: fills.Abandoned, Lanes: fills.Lanes,
 		Panics: fills.Panics + c.recoder.Panics(), Refreshes: c.counts.refreshed.Load(), Waiting: c.counts.waiting.Load(),
-		CurrentStats: CurrentStats{Generation: now.Name(), Published: now.At, Confirmed: c.outage.Confirmed()}, Shelves: c.shelfStats(),
+		CurrentStats: CurrentStats{Generation: now.Name(), Published: now.At, Confirmed: c.outage.Confirmed(), Holds: c.current.Holds()}, Shelves: c.shelfStats(),
 	}
 	for _, lane := range stats.Lanes {
 		stats.Filling += lane.Running

@@ -228,7 +228,7 @@ func severalServers(t *testing.T, opts Options, db *sql.DB) {
 	w.answered("failing over")
 	c.answered("failing over")
 	for _, s := range []*redisserver.Server{watched.Replica, cluster.Replica} {
-		await(t, "the new primary", func() bool { return strings.Contains(s.Do("ROLE"), "master") })
+		await(t, "the new primary", func() bool { return s.IsPrimary() })
 	}
 	w.shared("after the failover under Sentinel")
 	w.noHerd()

@@ -194,6 +194,9 @@ func TestHop(t *testing.T) {
 	h.stop()
 	for _, p := range members {
 		checkFleetRequests(t, p)
+		if f := p.Stats().Fleet; f.Publishes.Together == 0 || f.Publishes.Alone != 0 || f.Holds.Now != 0 {
+			t.Errorf("%+v, %+v", f.Publishes, f.Holds)
+		}
 	}
 	t.Logf("%d answers, %d of them older", h.answers.Load(), h.older.Load())
 }

@@ -68,7 +68,7 @@ func playFleet(t *testing.T, b *browser, script string) {
 	shared.Do("HSET", "xcri-proxy:1:{fleet}:members", "another", `9999999999999:{"name":"`+behind+`","version":"v8","calculated_at":"`+before+`","health":"well"}`)
 	await(t, "a member gone, a member without its database and a member behind", func() bool {
 		f := fleet(0)
-		if len(f.Members) != 3 {
+		if len(f.Members) != 3 || len(f.Gone) != 1 || f.Gone[0].Name != alone.Fleet.Name || f.Gone[0].Heard.IsZero() {
 			return false
 		}
 		for _, m := range f.Members {
@@ -89,7 +89,7 @@ func playFleet(t *testing.T, b *browser, script string) {
 		}
 	}
 	b.eval("readStats()", nil)
-	b.await(`document.querySelectorAll('#members tbody tr').length === 3 && document.querySelector('#members').innerText.includes('down')`)
+	b.await(`document.querySelectorAll('#members tbody tr').length === 4 && ['down', 'gone, last heard of '].every((text) => document.querySelector('#members').innerText.includes(text))`)
 	var table, note string
 	b.eval(`document.querySelector('#members').innerText`, &table)
 	b.eval(`document.querySelector('#shared-note').innerText`, &note)

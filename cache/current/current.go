@@ -16,7 +16,22 @@ const HoldTime = time.Second
 
 // Current is the published state. Readers may load it, and wait, at any time. No other two
 // calls may run concurrently.
-type Current struct{ now atomic.Pointer[State] }
+type Current struct {
+	now   atomic.Pointer[State]
+	holds struct{ now, total, time atomic.Int64 }
+}
+
+// Holds counts the waits of readers for a publish.
+type Holds struct {
+	Now   int64 // waits under way
+	Total int64
+	Time  time.Duration // of the waits that have ended
+}
+
+// Holds returns the counts of this moment.
+func (c *Current) Holds() Holds {
+	return Holds{Now: c.holds.now.Load(), Total: c.holds.total.Load(), Time: time.Duration(c.holds.time.Load())}
+}
 
 // New returns a Current without a generation.
 func New() *Current {
@@ -108,6 +123,7 @@ func (c *Current) wait(ctx context.Context, most time.Duration, done func(*State
 	if done(now) {
 		return
 	}
+	defer c.count()()
 	timer := time.NewTimer(most)
 	defer timer.Stop()
 	for {
@@ -121,5 +137,16 @@ func (c *Current) wait(ctx context.Context, most time.Duration, done func(*State
 		if now = c.Load(); done(now) {
 			return
 		}
+	}
+}
+
+// count counts a wait, until ended is called.
+func (c *Current) count() (ended func()) {
+	begun := time.Now()
+	c.holds.now.Add(1)
+	c.holds.total.Add(1)
+	return func() {
+		c.holds.now.Add(-1)
+		c.holds.time.Add(int64(time.Since(begun)))
 	}
 }

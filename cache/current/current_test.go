@@ -96,3 +96,30 @@ func TestWait(t *testing.T) {
 		}
 	})
 }
+
+// TestHolds: waits count while they last, and their time afterwards. Without a wait nothing
+// counts.
+func TestHolds(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c := New()
+		c.Publish(&slot.State{Generation: days("1")})
+		c.Open(t.Context())
+		if h := c.Holds(); h != (Holds{}) {
+			t.Errorf("without a wait: %+v", h)
+		}
+		c.Hold(days("2"))
+		for range 3 {
+			go c.Open(t.Context())
+		}
+		time.Sleep(250 * time.Millisecond)
+		synctest.Wait()
+		if h := c.Holds(); h != (Holds{Now: 3, Total: 3}) {
+			t.Errorf("during the waits: %+v", h)
+		}
+		c.Publish(&slot.State{Generation: days("2")})
+		synctest.Wait()
+		if h := c.Holds(); h != (Holds{Total: 3, Time: 750 * time.Millisecond}) {
+			t.Errorf("after the waits: %+v", h)
+		}
+	})
+}

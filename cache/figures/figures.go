@@ -5,6 +5,7 @@ package figures
 import (
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache/current"
 	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/cache/outcome"
 	"github.com/lewistv/xcri-proxy/cache/shelf"
@@ -33,6 +34,7 @@ type CurrentStats struct {
 	Stale      int64     // entries that are not fresh in it
 	Prepared   int64     // bytes of entries that will be published with the next
 	DownSince  time.Time // zero while the origin is up
+	Holds      current.Holds
 }
 
 // Warmed is the result of preparing one key.

@@ -51,7 +51,7 @@ func (a *Admin) addFleet(f *condition.Figures) {
 	}
 	s := a.opts.Fleet.Stats()
 	f.Fleet.Away, f.Fleet.Since, f.Fleet.Reason, f.Counts.Full = !s.Up, s.Since, s.Reason, s.Full
-	f.Fleet.Members = a.opts.Fleet.Alive()
+	f.Fleet.Members, f.Fleet.Gone = a.opts.Fleet.Alive(), a.opts.Fleet.Gone()
 }
 
 func (a *Admin) addRequests(f *condition.Figures) {

@@ -69,7 +69,7 @@ func (a *Admin) Stats() api.Stats {
 	stats.Requests.Outcomes[cache.Pass.String()] += a.opts.Metrics.Passed.Load()
 	stats.Requests.HitRatio, stats.Requests.Latency = api.HitRatio(stats.Requests.Outcomes), newLatency(&all)
 	stats.Legacy, stats.Sources = newLegacyStats(a.opts.Legacy), newSources(a.opts.Origins.Stats())
-	stats.Site, stats.Hottest, stats.Events, stats.Slowest, stats.Fleet = a.siteStats(), a.hottest(), a.events(), a.opts.Slowest.Slowest(), a.opts.Fleet.Report()
+	stats.Site, stats.Hottest, stats.Events, stats.Slowest, stats.Fleet = a.siteStats(), a.hottest(), a.events(), a.opts.Slowest.Slowest(), a.opts.Fleet.Report(cached.Holds)
 	if a.opts.Log != nil {
 		stats.Requests.LogDropped = a.opts.Log.Dropped()
 	}

@@ -4,6 +4,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache/current"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/counts"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
@@ -50,9 +51,9 @@ func (f *Fleet) Stats() Stats {
 	}
 }
 
-// Report returns the members and the figures of the shared level for operators; nil of a nil
-// Fleet.
-func (f *Fleet) Report() *api.Fleet {
+// Report returns the members and the figures of the shared level for operators, with the waits
+// for a publish; nil of a nil Fleet.
+func (f *Fleet) Report(holds current.Holds) *api.Fleet {
 	if f == nil {
 		return nil
 	}
@@ -62,7 +63,8 @@ func (f *Fleet) Report() *api.Fleet {
 		state = api.BreakerClosed
 	}
 	report := &api.Fleet{
-		Members:       []api.Member{},
+		Members: []api.Member{}, Gone: []api.GoneMember{}, Publishes: api.Publishes(f.rounds.Counts()),
+		Holds:         api.Holds{Now: holds.Now, Total: holds.Total, Seconds: holds.Time.Seconds()},
 		SharedLink:    api.SharedLink{State: state, Since: orNull(s.Since), Reason: s.Reason, Switches: s.Opened},
 		SharedTraffic: api.SharedTraffic(s.Traffic), SharedFaults: api.SharedFaults(s.Faults),
 		Latency: api.Latency{Count: s.Latency.Count(), P50MS: s.Latency.Percentile(0.5), P95MS: s.Latency.Percentile(0.95), P99MS: s.Latency.Percentile(0.99)},
@@ -71,6 +73,9 @@ func (f *Fleet) Report() *api.Fleet {
 		report.Members = append(report.Members, api.Member{
 			Name: m.Name, Own: m.Own, Version: m.Version, Generation: m.Generation, Calculated: m.Calculated, Health: m.Health, Behind: orNull(m.Behind),
 		})
+	}
+	for _, m := range f.Gone() {
+		report.Gone = append(report.Gone, api.GoneMember{Name: m.Name, Version: m.Version, Calculated: m.Calculated, Heard: m.Heard})
 	}
 	return report
 }

@@ -58,8 +58,9 @@ type LinkState struct {
 // session is a time in which the engine answers. Its context ends with it, for the cause
 // that was given to end first.
 type session struct {
-	ctx context.Context
-	end context.CancelCauseFunc
+	ctx   context.Context
+	end   context.CancelCauseFunc
+	begun time.Time
 }
 
 // fail ends a session: the circuit breaker opens.
@@ -137,7 +138,7 @@ func (f *Fleet) Run(ctx context.Context) {
 
 // session connects, and returns the error that ends the session.
 func (f *Fleet) session(ctx context.Context) error {
-	s := &session{}
+	s := &session{begun: time.Now()}
 	s.ctx, s.end = context.WithCancelCause(ctx)
 	var background sync.WaitGroup
 	defer background.Wait()

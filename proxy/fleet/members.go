@@ -3,6 +3,7 @@ package fleet
 import (
 	"context"
 	"encoding/json"
+	"maps"
 	"time"
 
 	memberlist "github.com/lewistv/xcri-proxy/proxy/fleet/members"
@@ -17,11 +18,12 @@ const (
 	listed = 50
 )
 
-// Info describes a member to the others, and Member a member that is alive. See package
-// members.
+// Info describes a member to the others, Member is a member that is alive, and Gone a member
+// that is not and has not left. See package members.
 type (
 	Info   = memberlist.Info
 	Member = memberlist.Member
+	Gone   = memberlist.Gone
 )
 
 // members are the members that are alive.
@@ -38,16 +40,19 @@ func (f *Fleet) beat(ctx context.Context, s *session) {
 		return
 	}
 	list := f.members.rest <= 0
-	var found map[string][]byte
+	var found map[string]memberlist.Heard
 	err = f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
 		found, err = f.opts.Engine.Beat(ctx, f.id, text, lasts, list)
 		return err
 	})
 	switch {
 	case err == ErrFull: // no member can report
-		f.members.Update(map[string][]byte{f.id: text}, f.id, time.Now())
+		f.members.Update(map[string]memberlist.Heard{f.id: {Info: text}}, f.id, time.Now())
 	case err != nil:
 	case list:
+		if time.Since(s.begun) < lasts { // members whose level was away, too, return by then
+			maps.DeleteFunc(found, func(_ string, m memberlist.Heard) bool { return m.Gone })
+		}
 		f.members.Update(found, f.id, time.Now())
 		f.members.rest = (len(found) - 1) / listed
 	default:
@@ -64,7 +69,16 @@ func (f *Fleet) Members() []Member {
 	return f.members.All()
 }
 
-// Alive does the same, but returns nil while the level is away. It does not call
+// Gone returns the members that are not alive and have not left, by name, each for ten minutes;
+// none while the level is away.
+func (f *Fleet) Gone() []Gone {
+	if f.link.now.Load() == nil {
+		return nil
+	}
+	return f.members.Gone()
+}
+
+// Alive does the same as Members, but returns nil while the level is away. It does not call
 // Options.Info, which may call Alive.
 func (f *Fleet) Alive() []Member {
 	if f.link.now.Load() == nil {

@@ -5,6 +5,8 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache/current"
+	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/fleettest"
 )
@@ -39,6 +41,61 @@ func TestMembers(t *testing.T) {
 		if all := b.Members(); len(all) != 1 || all[0].Name != "b" || !all[0].Own {
 			t.Errorf("without the level: %+v", all)
 		}
+	})
+}
+
+// TestGone: a member that reports no more is gone, with the time of its last report, until ten
+// minutes later, or until a member of its name reports. A member that stops in order is not. A
+// member that begins to listen waits whether the others return.
+func TestGone(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a, other := join(t, s), join(t, s)
+		lost, heard := s.Engine(), time.Now()
+		report := func(id, name string) {
+			heard = time.Now()
+			if _, err := lost.Beat(t.Context(), id, []byte(`{"name":"`+name+`","version":"v1","calculated_at":"2025-10-27"}`), time.Second, false); err != nil {
+				t.Fatal(err)
+			}
+		}
+		check := func(what string, alive, gone int) {
+			t.Helper()
+			all := a.Gone()
+			if n := len(a.Members()); n != alive || len(all) != gone {
+				t.Errorf("%s: %d alive, %d gone", what, n, len(all))
+			}
+			for _, m := range all {
+				if m.Name != "lost" || m.Version != "v1" || !m.Heard.Equal(heard) {
+					t.Errorf("%s: %+v, last heard of at %v", what, m, heard)
+				}
+			}
+		}
+		report("1", "lost")
+		other.stop()
+		time.Sleep(4 * time.Second)
+		check("alive", 2, 0)
+		time.Sleep(4 * time.Second)
+		check("gone", 1, 1)
+		if r := a.Report(current.Holds{}); len(r.Gone) != 1 || r.Gone[0] != (api.GoneMember{Name: "lost", Version: "v1", Calculated: "2025-10-27", Heard: heard}) {
+			t.Errorf("%+v", r.Gone)
+		}
+		report("2", "lost")
+		time.Sleep(2 * time.Second)
+		check("again", 2, 0)
+		time.Sleep(8 * time.Second)
+		check("gone again", 1, 1)
+		a.stop()
+		a.again(t)
+		check("a new session", 1, 0)
+		time.Sleep(8 * time.Second)
+		check("after a time", 1, 1)
+		time.Sleep(10 * time.Minute)
+		check("ten minutes later", 1, 0)
+		report("3", "lost")
+		time.Sleep(8 * time.Second)
+		s.Fail(fleettest.Down)
+		time.Sleep(time.Second)
+		check("the level is away", 1, 0)
 	})
 }
 

@@ -9,7 +9,10 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/cache/current"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
+	memberlist "github.com/lewistv/xcri-proxy/proxy/fleet/members"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/series"
 )
 
@@ -56,8 +59,9 @@ func TestBehind(t *testing.T) {
 	var m members
 	at := func(s int64) time.Time { return time.Unix(s, 0) }
 	update := func(now int64, a, b string) {
-		m.Update(map[string][]byte{
-			"1": []byte(`{"name":"b","calculated_at":"` + b + `"}`), "2": []byte(`{"name":"a","calculated_at":"` + a + `"}`), "3": []byte("garbage"),
+		m.Update(map[string]memberlist.Heard{
+			"1": {Info: []byte(`{"name":"b","calculated_at":"` + b + `"}`)}, "2": {Info: []byte(`{"name":"a","calculated_at":"` + a + `"}`)}, "3": {Info: []byte("garbage")},
+			"gone": {Info: []byte(`{"name":"c","calculated_at":"2099-01-01"}`), Gone: true},
 		}, "1", at(now))
 	}
 	check := func(a, b time.Time) {
@@ -166,7 +170,8 @@ func TestReportOfALevelAway(t *testing.T) {
 	f.figures.full.Add(10)
 	f.figures.oversized.Add(11)
 	f.figures.latency.Record(time.Second)
-	r := f.Report()
+	f.rounds.Agree(t.Context(), agree.Decision{Name: "g"}, "")
+	r := f.Report(current.Holds{Now: 1, Total: 2, Time: 3 * time.Second})
 	if len(r.Members) != 1 || r.Members[0] != (api.Member{Name: "me", Own: true, Version: "v", Generation: "g", Calculated: "c", Health: "ok"}) {
 		t.Errorf("%+v", r.Members)
 	}
@@ -179,12 +184,15 @@ func TestReportOfALevelAway(t *testing.T) {
 	if r.SharedFaults != (api.SharedFaults{Errors: 8, Damaged: 9, Full: 10, Oversized: 11}) || r.Latency.Count != 1 || r.Latency.P50MS == 0 || f.Stats().Total != 1 {
 		t.Errorf("%+v, %+v", r.SharedFaults, r.Latency)
 	}
+	if r.Publishes != (api.Publishes{Alone: 1}) || r.Holds != (api.Holds{Now: 1, Total: 2, Seconds: 3}) || len(r.Gone) != 0 {
+		t.Errorf("%+v, %+v, %+v", r.Publishes, r.Holds, r.Gone)
+	}
 	f.note(true, nil)
-	if r := f.Report(); r.State != api.BreakerClosed {
+	if r := f.Report(current.Holds{}); r.State != api.BreakerClosed {
 		t.Errorf("%+v", r.SharedLink)
 	}
 	var none *Fleet
-	if none.Report() != nil {
+	if none.Report(current.Holds{}) != nil {
 		t.Error("a report of no fleet")
 	}
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
+	memberlist "github.com/lewistv/xcri-proxy/proxy/fleet/members"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 )
 
@@ -29,7 +30,7 @@ type stub struct {
 	claims  []Claim       // one after the other
 	head    []byte
 	at      Position
-	members map[string][]byte
+	members map[string]memberlist.Heard
 	put     []byte
 	keep    time.Duration // of the value
 }
@@ -117,7 +118,7 @@ func (e *stub) Since(ctx context.Context, _ string) ([]Event, bool, error) {
 	return nil, true, e.do(ctx, "since")
 }
 
-func (e *stub) Beat(ctx context.Context, _ string, _ []byte, _ time.Duration, _ bool) (map[string][]byte, error) {
+func (e *stub) Beat(ctx context.Context, _ string, _ []byte, _ time.Duration, _ bool) (map[string]memberlist.Heard, error) {
 	return e.members, e.do(ctx, "beat")
 }
 func (*stub) Moved() int64                           { return 0 }
@@ -277,9 +278,9 @@ func (o *offered) set0(key string) {
 // in a large fleet. A level without room lists this member alone.
 func TestHeartbeat(t *testing.T) {
 	f := newStubbed(t)
-	f.stub.members = map[string][]byte{}
+	f.stub.members = map[string]memberlist.Heard{}
 	for i := range 2*listed + 1 {
-		f.stub.members[string(rune('a'+i))] = []byte(`{"name":"x"}`)
+		f.stub.members[string(rune('a'+i))] = memberlist.Heard{Info: []byte(`{"name":"x"}`)}
 	}
 	for beat, rest := range []int{2, 1, 0, 2} {
 		if f.beat(f.s.ctx, f.s); f.Fleet.members.rest != rest || len(f.Members()) != 2*listed+1 {

@@ -209,6 +209,45 @@ func TestLevelFailsBetween(t *testing.T) {
 	})
 }
 
+// TestCounts: each publish counts as together, late or alone, and a vote that another decision
+// overtakes as lost.
+func TestCounts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		all := fleetOf(t, s, 2)
+		a, b := all[0], all[1]
+		check := func(what string, wants ...agree.Counts) {
+			t.Helper()
+			for i, want := range wants {
+				if got := all[i].Rounds().Counts(); got != want {
+					t.Errorf("%s, member %d: %+v, want %+v", what, i, got, want)
+				}
+			}
+		}
+		first := a.ready(t, "1")
+		<-b.ready(t, "1").done
+		<-first.done
+		check("together", agree.Counts{Together: 1}, agree.Counts{Together: 1})
+		first = a.ready(t, "2")
+		time.Sleep(time.Second)
+		<-b.ready(t, "another").done
+		<-first.done
+		b.follows(t, "2")
+		check("forced", agree.Counts{Together: 2, Forced: 1}, agree.Counts{Together: 2, Lost: 1})
+		b.set(func(m *member) { m.refuses = make(chan struct{}) })
+		<-a.ready(t, "3").done
+		check("late", agree.Counts{Together: 2, Forced: 2, Late: 1})
+		close(b.refuses)
+		synctest.Wait()
+		b.follows(t, "3")
+		check("the late member", agree.Counts{Together: 2, Forced: 2, Late: 1}, agree.Counts{Together: 3, Lost: 1})
+		s.Fail(fleettest.Down)
+		synctest.Wait()
+		<-a.ready(t, "4").done
+		check("alone", agree.Counts{Together: 2, Forced: 2, Late: 1, Alone: 1})
+	})
+}
+
 // TestFlushBetween: a level that loses the votes, the decision and the members costs no more
 // than a member that is not ready.
 func TestFlushBetween(t *testing.T) {

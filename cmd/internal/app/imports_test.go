@@ -20,7 +20,7 @@ cache/admission:
 cache/atomicfile:
 cache/current: cache/entry cache/slot
 cache/entry: cache/memfile
-cache/figures: cache/entry cache/outcome cache/shelf cache/turns
+cache/figures: cache/current cache/entry cache/outcome cache/shelf cache/turns
 cache/fill: cache/outage cache/phase cache/turns
 cache/memfile:
 cache/outage:
@@ -100,16 +100,16 @@ proxy/cors:
 proxy/events:
 proxy/fault: cache proxy/legacy proxy/maintenance proxy/reply proxy/share store
 proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
-proxy/fleet: cache cache/snapshot proxy/admin/api proxy/fleet/actions proxy/fleet/agree proxy/fleet/counts proxy/fleet/ends proxy/fleet/engine proxy/fleet/members proxy/fleet/patience proxy/fleet/series proxy/fleet/sums proxy/fleet/texts proxy/fleet/waits proxy/fleet/wanted proxy/metrics store
+proxy/fleet: cache cache/current cache/snapshot proxy/admin/api proxy/fleet/actions proxy/fleet/agree proxy/fleet/counts proxy/fleet/ends proxy/fleet/engine proxy/fleet/members proxy/fleet/patience proxy/fleet/series proxy/fleet/sums proxy/fleet/texts proxy/fleet/waits proxy/fleet/wanted proxy/metrics store
 proxy/fleet/actions: proxy/fleet/engine proxy/fleet/series
 proxy/fleet/agree:
 proxy/fleet/counts:
 proxy/fleet/ends:
-proxy/fleet/engine: proxy/fleet/agree proxy/fleet/wanted
-proxy/fleet/fleettest: proxy/fleet proxy/fleet/agree proxy/fleet/wanted
+proxy/fleet/engine: proxy/fleet/agree proxy/fleet/members proxy/fleet/wanted
+proxy/fleet/fleettest: proxy/fleet proxy/fleet/agree proxy/fleet/engine proxy/fleet/members proxy/fleet/wanted
 proxy/fleet/members:
 proxy/fleet/patience:
-proxy/fleet/redis: proxy/fleet proxy/fleet/agree proxy/fleet/wanted proxy/wire/socket
+proxy/fleet/redis: proxy/fleet proxy/fleet/agree proxy/fleet/engine proxy/fleet/members proxy/fleet/wanted proxy/wire/socket
 proxy/fleet/series:
 proxy/fleet/sums: store
 proxy/fleet/texts: proxy/fleet/engine proxy/fleet/waits

@@ -234,7 +234,7 @@ func (v *view) fleet() []line {
 	if f.State == api.BreakerOpen {
 		level = "away"
 	}
-	if level == "away" || behind > 0 {
+	if level == "away" || behind+len(f.Gone) > 0 {
 		style = bad
 	}
 	rate := func(of func(*api.Fleet) int64) float64 {
@@ -246,11 +246,13 @@ func (v *view) fleet() []line {
 		})
 	}
 	bytes := func(of func(*api.Fleet) int64) string { return console.Bytes(int64(rate(of))) }
-	return []line{{fmt.Sprintf("%-12s %d members, %d behind; shared level %s, %.1f hits, %.1f misses, %.1f waits a second, p99 %.2f ms", "fleet",
-		len(f.Members), behind, level,
+	return []line{{fmt.Sprintf("%-12s %d members, %d behind, %d gone; shared level %s, %.1f hits, %.1f misses, %.1f waits a second, p99 %.2f ms", "fleet",
+		len(f.Members), behind, len(f.Gone), level,
 		rate(func(f *api.Fleet) int64 { return f.Hits }), rate(func(f *api.Fleet) int64 { return f.Misses }), rate(func(f *api.Fleet) int64 { return f.Waits }), f.Latency.P99MS), style},
 		{fmt.Sprintf("%-12s %s read, %s written a second; %d errors and %d switches since start", "shared level",
-			bytes(func(f *api.Fleet) int64 { return f.Read }), bytes(func(f *api.Fleet) int64 { return f.Written }), f.Errors, f.Switches), plain}}
+			bytes(func(f *api.Fleet) int64 { return f.Read }), bytes(func(f *api.Fleet) int64 { return f.Written }), f.Errors, f.Switches), plain},
+		{fmt.Sprintf("%-12s %d together, %d late, %d alone since start; %d votes lost; %d requests wait for one, %d have for %.1f s", "publishes",
+			f.Publishes.Together, f.Publishes.Late, f.Publishes.Alone, f.Publishes.Lost, f.Holds.Now, f.Holds.Total, f.Holds.Seconds), plain}}
 }
 
 func (v *view) listHeading() line {
@@ -284,6 +286,9 @@ func (v *view) item(i item) line {
 			name += " (this proxy)"
 		}
 		return line{fmt.Sprintf("%-10s %-12s %-19s %-8s  %s", m.Version, m.Health, m.Calculated, behind, name), l}
+	}
+	if m := i.gone; m != nil {
+		return line{fmt.Sprintf("%-10s %-12s %-19s %-8s  %s", m.Version, "gone", m.Calculated, "", m.Name+", last heard of "+v.now().at.Sub(m.Heard).Round(time.Second).String()+" ago"), l}
 	}
 	if i.route != nil {
 		return line{fmt.Sprintf("%10.1f %12d %8s %10.2f  %s", i.rate, i.total, share(hitRatioOf(i.route.Outcomes)), i.route.Latency.P99MS, i.name), l}

@@ -137,6 +137,7 @@ type item struct {
 	route   *api.Route
 	load    *api.Load
 	member  *api.Member
+	gone    *api.GoneMember
 	bad     bool
 }
 
@@ -209,11 +210,14 @@ func (v *view) loading() (list []item) {
 	return list
 }
 
-// members returns the proxies of the fleet that are alive.
+// members returns the proxies of the fleet that are alive, and the proxies that are gone.
 func (v *view) members() (list []item) {
 	if f := v.now().stats.Fleet; f != nil {
 		for _, m := range f.Members {
 			list = append(list, item{name: m.Name, member: &m, bad: m.Behind != nil})
+		}
+		for _, m := range f.Gone {
+			list = append(list, item{name: m.Name, gone: &m, bad: true})
 		}
 	}
 	return list

@@ -150,14 +150,18 @@ func TestFleet(t *testing.T) {
 				{Name: "a:8000", Version: "v1", Calculated: "2025-10-27T02:00:00", Health: "down", Behind: &since},
 				{Name: "b:8000", Own: true, Version: "v2", Calculated: "2025-10-27T03:00:00", Health: "well"},
 			},
+			Gone:      []api.GoneMember{{Name: "c:8000", Version: "v2", Calculated: "2025-10-27T03:00:00", Heard: since}},
+			Publishes: api.Publishes{Together: 5, Late: 1, Alone: 2, Lost: 3}, Holds: api.Holds{Now: 4, Total: 60, Seconds: 7.25},
 			SharedLink: api.SharedLink{State: api.BreakerClosed, Switches: 2}, Latency: api.Latency{P99MS: 1.5},
 			SharedTraffic: api.SharedTraffic{Hits: int64(20 * i), Misses: int64(3 * i), Waits: int64(i), Read: int64(i) << 20, Written: int64(i) << 10}, SharedFaults: api.SharedFaults{Errors: 4},
 		}
 	}
 	text := textOf(v, 0)
 	for _, want := range []string{
-		"fleet        2 members, 1 behind; shared level up, 20.0 hits, 3.0 misses, 1.0 waits a second, p99 1.50 ms\n",
+		"fleet        2 members, 1 behind, 1 gone; shared level up, 20.0 hits, 3.0 misses, 1.0 waits a second, p99 1.50 ms\n",
 		"shared level 1.0 MiB read, 1.0 KiB written a second; 4 errors and 2 switches since start\n",
+		"publishes    5 together, 1 late, 2 alone since start; 3 votes lost; 4 requests wait for one, 60 have for 7.2 s\n",
+		"v2         gone         2025-10-27T03:00:00           c:8000, last heard of 1m30s ago",
 		"v1         down         2025-10-27T02:00:00 1m30s     a:8000\nv2         well         2025-10-27T03:00:00           b:8000 (this proxy)",
 	} {
 		if !strings.Contains(text, want) {
@@ -168,8 +172,12 @@ func TestFleet(t *testing.T) {
 		t.Errorf("%+v, %+v", items, v.fleet())
 	}
 	f := v.now().stats.Fleet
-	f.Members, f.State = f.Members[1:], api.BreakerOpen
-	if l := v.fleet()[0]; l.look != bad || !strings.Contains(l.text, "1 members, 0 behind; shared level away") {
+	f.Members, f.State = f.Members[1:], api.BreakerClosed
+	if l := v.fleet()[0]; l.look != bad || !strings.Contains(l.text, "0 behind, 1 gone") {
+		t.Errorf("%+v", l)
+	}
+	f.Gone, f.State = nil, api.BreakerOpen
+	if l := v.fleet()[0]; l.look != bad || !strings.Contains(l.text, "1 members, 0 behind, 0 gone; shared level away") {
 		t.Errorf("%+v", l)
 	}
 }

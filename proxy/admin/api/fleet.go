@@ -5,11 +5,39 @@ import "time"
 // Fleet describes the proxies that share a level, and the level as this proxy sees it. It
 // is null in the stats of a proxy without one.
 type Fleet struct {
-	Members []Member `json:"members"` // that are alive, by name
+	Members []Member     `json:"members"` // that are alive, by name
+	Gone    []GoneMember `json:"gone"`    // that are not, and were not stopped in order
 	SharedLink
 	SharedTraffic
 	SharedFaults
-	Latency Latency `json:"latency"` // of all operations
+	Latency   Latency   `json:"latency"` // of all operations
+	Publishes Publishes `json:"publishes"`
+	Holds     Holds     `json:"holds"`
+}
+
+// GoneMember is a proxy that has neither reported for 5 s nor been stopped in order. It is
+// listed for ten minutes, unless it returns.
+type GoneMember struct {
+	Name       string    `json:"name"`
+	Version    string    `json:"version"`
+	Calculated string    `json:"calculated_at"` // the newest calculation that it had published
+	Heard      time.Time `json:"last_heard"`
+}
+
+// Publishes counts the publishes of this proxy since its start.
+type Publishes struct {
+	Together int64 `json:"together"` // after all proxies had requests wait
+	Late     int64 `json:"late"`     // after a proxy had not had them wait in time
+	Alone    int64 `json:"alone"`    // without the shared level
+	Forced   int64 `json:"forced"`   // decisions without a proxy that was not ready in time
+	Lost     int64 `json:"votes_lost"`
+}
+
+// Holds counts the waits of requests, and of fills, for a publish by all proxies.
+type Holds struct {
+	Now     int64   `json:"now"`
+	Total   int64   `json:"total"`
+	Seconds float64 `json:"seconds"` // of the waits that have ended
 }
 
 // Member is a proxy of a fleet.

@@ -128,6 +128,9 @@ func TestConditions(t *testing.T) {
 		{"a member is behind", func(f *Figures) {
 			f.Fleet.Members = []fleet.Member{{Info: fleet.Info{Name: "a"}}, {Info: fleet.Info{Name: "b"}, Behind: f.At.Add(-time.Minute)}}
 		}, "behind", "warn", "60 s ago than b.", "a replica that lags"},
+		{"members are gone", func(f *Figures) {
+			f.Fleet.Gone = []fleet.Gone{{Info: fleet.Info{Name: "a"}, Heard: f.At.Add(-7 * time.Second)}, {Info: fleet.Info{Name: "b"}, Heard: f.At.Add(-time.Minute)}}
+		}, "gone", "warn", "stopped in order: a, 7.0 s ago; b, 60 s ago.", "its way to the Redis"},
 		{"a member publishes later", func(f *Figures) {
 			f.Fleet.Members = []fleet.Member{{Info: fleet.Info{Name: "b"}, Behind: f.At.Add(-2 * time.Second)}}
 		}, "well", "good", "", ""},

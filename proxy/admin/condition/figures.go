@@ -84,6 +84,7 @@ type Fleet struct {
 	Since   time.Time
 	Reason  string
 	Members []fleet.Member // while the level answers
+	Gone    []fleet.Gone   // members that were not stopped in order
 }
 
 // Memory describes the memory of the process.

@@ -45,6 +45,7 @@ var rules = []rule{
 	{"database_left", api.LevelWarn, databaseLeft},
 	{"memory", api.LevelWarn, memoryNear},
 	{"front", api.LevelWarn, purgesWait},
+	{"gone", api.LevelWarn, membersGone},
 	{"behind", api.LevelWarn, membersBehind},
 	{"shared", api.LevelWarn, levelAway},
 	{"shared_full", api.LevelWarn, levelFull},

@@ -68,6 +68,26 @@ func purgesWait(v *view) *api.Condition {
 	}
 }
 
+func membersGone(v *view) *api.Condition {
+	var names []string
+	var since *time.Time
+	for _, m := range v.Fleet.Gone {
+		names = append(names, fmt.Sprintf("%s, %s ago", m.Name, span(v.At.Sub(m.Heard))))
+		if since == nil || m.Heard.Before(*since) {
+			since = &m.Heard
+		}
+	}
+	if len(names) == 0 {
+		return nil
+	}
+	return &api.Condition{
+		Title: "A proxy of the fleet is gone", Since: since,
+		Cause:    "Last heard of and not stopped in order: " + strings.Join(names, "; ") + ".",
+		Visitors: "Nothing: the other proxies answer, if the balancer has taken it out.",
+		Remedy:   "Check its host, its log, and its way to the Redis. It returns by itself once it runs, and is listed for ten minutes otherwise.",
+	}
+}
+
 func membersBehind(v *view) *api.Condition {
 	late := delayed{now: v.At, from: publishTakes}
 	for _, m := range v.Fleet.Members {

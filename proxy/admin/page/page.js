@@ -238,9 +238,10 @@ function showFleet() {
   const f = stats.fleet;
   byId('fleet').hidden = !f;
   if (!f) return;
-  rows(byId('members'), f.members, (m) => [make('span', {}, m.own ? `${m.name} (this proxy)` : m.name), [m.version || null, 'text'], [m.calculated_at || null, 'text'], [m.behind_since, 'moment'], [m.health || null, 'text']]);
+  rows(byId('members'), [...f.members, ...f.gone], (m) => [make('span', {}, m.own ? `${m.name} (this proxy)` : m.name), [m.version || null, 'text'], [m.calculated_at || null, 'text'], [m.behind_since ?? null, 'moment'],
+    m.last_heard ? [`gone, last heard of ${as.moment(m.last_heard)}`, 'text'] : [m.health || null, 'text']]);
   const away = f.breaker === 'open' ? `The shared level is away: ${f.reason}. ` : '';
-  byId('shared-note').textContent = `${away}Shared level: ${plain(f.hits)} hits, ${plain(f.misses)} misses, ${plain(f.waits)} waits for other members, ${plain(f.puts)} stored; ${as.bytes(f.read_bytes)} read, ${as.bytes(f.written_bytes)} written; ${plain(f.errors)} errors; p99 ${as.ms(f.latency.p99_ms)}.`;
+  byId('shared-note').textContent = `${away}Shared level: ${plain(f.hits)} hits, ${plain(f.misses)} misses, ${plain(f.waits)} waits for other members, ${plain(f.puts)} stored; ${as.bytes(f.read_bytes)} read, ${as.bytes(f.written_bytes)} written; ${plain(f.errors)} errors; publishes: ${plain(f.publishes.together)} together, ${plain(f.publishes.late)} late, ${plain(f.publishes.alone)} alone, ${plain(f.publishes.votes_lost)} votes lost; ${plain(f.holds.now)} requests wait for one, ${plain(f.holds.total)} have; p99 ${as.ms(f.latency.p99_ms)}.`;
 }
 
 const MOST_LOADS = 8;

@@ -15,6 +15,19 @@ func (m *metricsText) fleet(f *api.Fleet) {
 	for _, one := range f.Members {
 		m.add("", unixSeconds(one.Behind), "member", one.Name)
 	}
+	m.begin("xcri_member_last_heard_timestamp_seconds", gauge, "Time of the last report of a member that is gone without having been stopped in order; for ten minutes.")
+	for _, one := range f.Gone {
+		m.add("", unixSeconds(&one.Heard), "member", one.Name)
+	}
+	m.begin("xcri_fleet_publishes_total", counter, "Publishes of this member: together, after all members had requests wait; late, after a member had not had them wait in time; alone, without the shared level.")
+	m.add("", float64(f.Publishes.Together), "result", "together")
+	m.add("", float64(f.Publishes.Late), "result", "late")
+	m.add("", float64(f.Publishes.Alone), "result", "alone")
+	m.one("xcri_fleet_forced_total", counter, "Decisions that this member forced, because a member was not ready in time.", float64(f.Publishes.Forced))
+	m.one("xcri_fleet_votes_lost_total", counter, "Votes of this member for a generation other than the decision's.", float64(f.Publishes.Lost))
+	m.one("xcri_fleet_held", gauge, "Requests and fills that wait for a publish by all members.", float64(f.Holds.Now))
+	m.one("xcri_fleet_holds_total", counter, "Waits of requests and fills for a publish by all members.", float64(f.Holds.Total))
+	m.one("xcri_fleet_hold_seconds_total", counter, "Time of the waits for a publish by all members.", f.Holds.Seconds)
 	m.one("xcri_shared_up", gauge, "Whether the circuit breaker before the shared level is closed.", flag(f.State == api.BreakerClosed))
 	m.one("xcri_shared_since_timestamp_seconds", gauge, "When the circuit breaker before the shared level last opened or closed; 0 for never.", unixSeconds(f.Since))
 	m.one("xcri_shared_opened_total", counter, "Times that the circuit breaker before the shared level opened.", float64(f.Switches))

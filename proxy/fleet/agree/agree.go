@@ -71,6 +71,7 @@ type Rounds struct {
 	// heartbeat was late does not count, and may learn of it before it knows the decision.
 	held      string
 	interrupt context.CancelFunc // of Until
+	counts    Counts
 }
 
 // Round is a decision that a member has to follow.
@@ -154,10 +155,18 @@ func (r *Rounds) AllHold(name string) {
 
 // pass ends the wait for the other members. The caller holds mu.
 func (d *Round) pass() {
+	if !d.passed() {
+		close(d.all)
+	}
+}
+
+// passed reports whether all members hold requests.
+func (d *Round) passed() bool {
 	select {
 	case <-d.all:
+		return true
 	default:
-		close(d.all)
+		return false
 	}
 }
 
@@ -190,9 +199,15 @@ func (r *Rounds) Published(name string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.published = name
-	if r.round != nil && r.round.Name == name {
-		r.round = nil
+	if r.round == nil || r.round.Name != name {
+		return
 	}
+	if r.round.passed() {
+		r.counts.Together++
+	} else {
+		r.counts.Late++
+	}
+	r.round = nil
 }
 
 // Until returns a context that ends with ctx, and once there is a decision to follow. Calls

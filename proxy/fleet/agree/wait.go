@@ -5,12 +5,35 @@ import (
 	"time"
 )
 
+// Counts count the publishes of a member since its start.
+type Counts struct {
+	Together int64 // after all members had requests wait
+	Late     int64 // after a member had not had them wait in time
+	Alone    int64 // without the level
+	Forced   int64 // decisions that this member forced, because a member was not ready in time
+	Lost     int64 // votes for a generation other than the decision's
+}
+
+// Counts returns the counts of this moment.
+func (r *Rounds) Counts() Counts {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.counts
+}
+
+func (r *Rounds) count(one *int64) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	*one++
+}
+
 // Agree votes that this member is ready for a generation, which was read after the decision
 // after, and waits until it may publish. It returns ErrOther if the fleet has decided for
 // another generation, and the error of ctx.
 func (r *Rounds) Agree(ctx context.Context, d Decision, after string) error {
 	session := r.opts.Session()
 	if session == nil {
+		r.count(&r.counts.Alone)
 		return nil
 	}
 	vote := Vote{Step: Ready, Name: d.Name, Data: d.Data, After: after}
@@ -25,18 +48,22 @@ func (r *Rounds) Agree(ctx context.Context, d Decision, after string) error {
 		case known == d.Name:
 			return r.Pass(ctx)
 		case known != after:
+			r.count(&r.counts.Lost)
 			return ErrOther
 		case !up:
+			r.count(&r.counts.Alone)
 			return nil
 		}
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-session.Done():
+			r.count(&r.counts.Alone)
 			return nil
 		case <-changed:
 		case <-timer.C:
 			vote.Force = true
+			r.count(&r.counts.Forced)
 			up = r.cast(session, vote)
 		}
 	}

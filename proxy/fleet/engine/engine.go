@@ -7,8 +7,12 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/members"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 )
+
+// GoneFor is the time for which a member that is gone is listed, from its last report on.
+const GoneFor = 10 * time.Minute
 
 // Engine is the server that the members share, such as a Redis, with the operations that
 // the fleet needs of it. Each operation is atomic. It is safe for concurrent use.
@@ -50,8 +54,10 @@ type Engine interface {
 	Since(ctx context.Context, id string) (events []Event, complete bool, err error)
 
 	// Beat notes that a member is alive, and returns the members that are if the caller
-	// lists them; otherwise nil.
-	Beat(ctx context.Context, member string, info []byte, lasts time.Duration, list bool) (members map[string][]byte, err error)
+	// lists them; otherwise nil. The list also has the members that have not reported for
+	// the time that a report lasts, for GoneFor: by their names, until a member with the
+	// same name reports.
+	Beat(ctx context.Context, member string, info []byte, lasts time.Duration, list bool) (map[string]members.Heard, error)
 
 	// Moved returns the number of bytes that have arrived from the server, and of values
 	// that it has taken.

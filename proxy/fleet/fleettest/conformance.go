@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/members"
 )
 
 // patience is the longest wait for a message.
@@ -17,7 +18,7 @@ const patience = time.Minute
 // same server, which is empty at first; flush empties it.
 func Conformance(t *testing.T, connect func(t *testing.T) fleet.Engine, flush func()) {
 	for name, test := range map[string]func(*testing.T, fleet.Engine, fleet.Engine){
-		"values": values, "locks": locks, "leases": leases, "sure": sure, "messages": messages, "members": members, "votes": ballots, "wants": counted,
+		"values": values, "locks": locks, "leases": leases, "sure": sure, "messages": messages, "members": listed, "gone": gone, "votes": ballots, "wants": counted,
 	} {
 		t.Run(name, func(t *testing.T) {
 			flush()
@@ -224,16 +225,52 @@ func messages(t *testing.T, a, b fleet.Engine) {
 	}
 }
 
-// members: each member sees the members that are alive.
-func members(t *testing.T, a, b fleet.Engine) {
-	if all, err := a.Beat(t.Context(), "a", []byte("of:a"), time.Hour, true); err != nil || len(all) != 1 || string(all["a"]) != "of:a" {
-		t.Errorf("%q, %v", all, err)
+// listed: each member sees the members that are alive.
+func listed(t *testing.T, a, b fleet.Engine) {
+	if all, err := a.Beat(t.Context(), "a", []byte("of:a"), time.Hour, true); err != nil || len(all) != 1 || string(all["a"].Info) != "of:a" {
+		t.Errorf("%+v, %v", all, err)
 	}
 	if all, err := b.Beat(t.Context(), "b", []byte{1}, time.Hour, false); err != nil || all != nil {
-		t.Errorf("without a list %q, %v", all, err)
+		t.Errorf("without a list %+v, %v", all, err)
 	}
-	if all, err := b.Beat(t.Context(), "b", []byte{0, 0xff}, time.Hour, true); err != nil || len(all) != 2 || string(all["b"]) != "\x00\xff" || string(all["a"]) != "of:a" {
-		t.Errorf("%q, %v", all, err)
+	if all, err := b.Beat(t.Context(), "b", []byte{0, 0xff}, time.Hour, true); err != nil || len(all) != 2 || string(all["b"].Info) != "\x00\xff" || string(all["a"].Info) != "of:a" || all["a"].Gone {
+		t.Errorf("%+v, %v", all, err)
+	}
+}
+
+// gone: a member that does not report any more is listed as gone, by its name, until it reports
+// again. A member that leaves is not listed.
+func gone(t *testing.T, a, b fleet.Engine) {
+	info := []byte(`{"name":"the first"}`)
+	list := func(lasts time.Duration) map[string]members.Heard {
+		t.Helper()
+		all, err := b.Beat(t.Context(), "b", []byte(`{"name":"the second"}`), lasts, true)
+		ok(t, err)
+		return all
+	}
+	away := func() {
+		t.Helper()
+		eventually(t, func() bool { return len(list(time.Millisecond)) == 2 && list(time.Millisecond)["the first"].Gone })
+		for range 2 {
+			if all := list(time.Hour); len(all) != 2 || !all["the first"].Gone || !bytes.Equal(all["the first"].Info, info) || all["the first"].Ago < time.Millisecond || all["b"].Gone {
+				t.Errorf("%+v", all)
+			}
+		}
+	}
+	_, err := a.Beat(t.Context(), "a", info, time.Hour, false)
+	ok(t, err)
+	away()
+	_, err = a.Beat(t.Context(), "another ID", info, time.Hour, false)
+	ok(t, err)
+	if all := list(time.Hour); len(all) != 2 || all["another ID"].Gone || all["the first"].Gone {
+		t.Errorf("after its return: %+v", all)
+	}
+	away()
+	_, err = a.Beat(t.Context(), "a", info, time.Hour, false)
+	ok(t, err)
+	ok(t, a.Leave(t.Context(), "a"))
+	if all := list(time.Hour); len(all) != 1 || all["b"].Gone {
+		t.Errorf("after it has left: %+v", all)
 	}
 }
 

@@ -22,10 +22,10 @@ var ErrDown = errors.New("the stand-in is down")
 // Server is a stand-in for the server that the members share. It keeps everything in
 // memory, and can fail in the ways of a real server. It is safe for concurrent use.
 type Server struct {
-	mu      sync.Mutex
-	values  map[string]expiring
-	locks   map[string]*lock
-	members map[string]expiring
+	mu     sync.Mutex
+	values map[string]expiring
+	locks  map[string]*lock
+	reports
 	results
 	series   string
 	log      []fleet.Event
@@ -62,6 +62,15 @@ const (
 	Unread         // answers, but no member reads the answers until the next state
 )
 
+// reports are the last reports of the members that are alive, by ID, and gone, by name.
+type reports struct{ members, gone map[string]heard }
+
+// heard is the last report of a member.
+type heard struct {
+	info []byte
+	at   time.Time
+}
+
 type expiring struct {
 	value []byte
 	until time.Time
@@ -90,7 +99,7 @@ func NewServer() *Server {
 func (s *Server) Flush() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.values, s.locks, s.members = map[string]expiring{}, map[string]*lock{}, map[string]expiring{}
+	s.values, s.locks, s.members, s.gone = map[string]expiring{}, map[string]*lock{}, map[string]heard{}, map[string]heard{}
 	s.results, s.votes = results{}, votes{}
 	s.series, s.log = "", nil
 }
@@ -369,24 +378,6 @@ func (e *engine) Since(ctx context.Context, id string) (events []fleet.Event, co
 		return nil
 	})
 	return events, complete, err
-}
-
-func (e *engine) Beat(ctx context.Context, member string, info []byte, lasts time.Duration, list bool) (members map[string][]byte, err error) {
-	err = e.do(ctx, func() error {
-		now := time.Now()
-		e.members[member] = expiring{bytes.Clone(info), now.Add(lasts)}
-		if !list {
-			return nil
-		}
-		maps.DeleteFunc(e.members, func(_ string, m expiring) bool { return !now.Before(m.until) })
-		members = map[string][]byte{}
-		for id, m := range e.members {
-			members[id] = m.value
-		}
-		e.counts.listed += len(members)
-		return nil
-	})
-	return members, err
 }
 
 func (e *engine) Moved() int64 { return e.counts.moved.Load() }

@@ -15,7 +15,7 @@ type votes struct {
 	of       map[string]map[string]bool
 }
 
-func (e *engine) Vote(ctx context.Context, v agree.Vote, _ time.Duration) (r agree.Result, err error) {
+func (e *engine) Vote(ctx context.Context, v agree.Vote, lasts time.Duration) (r agree.Result, err error) {
 	err = e.do(ctx, func() error {
 		if e.state == Full {
 			return fleet.ErrFull
@@ -34,7 +34,7 @@ func (e *engine) Vote(ctx context.Context, v agree.Vote, _ time.Duration) (r agr
 		}
 		e.votes.of[name][v.Member], r.All = true, true
 		for id, m := range e.members {
-			r.All = r.All && (e.votes.of[name][id] || !time.Now().Before(m.until))
+			r.All = r.All && (e.votes.of[name][id] || time.Since(m.at) > lasts)
 		}
 		switch {
 		case v.Step == agree.Ready && d.Name != v.Name && (r.All || v.Force):

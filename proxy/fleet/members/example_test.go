@@ -10,9 +10,9 @@ import (
 // A member that has not published the newest generation is behind.
 func Example() {
 	var list members.List
-	list.Update(map[string][]byte{
-		"1": []byte(`{"name":"a","calculated_at":"2025-10-27T06:00:00"}`),
-		"2": []byte(`{"name":"b","calculated_at":"2025-10-20T06:00:00"}`),
+	list.Update(map[string]members.Heard{
+		"1": {Info: []byte(`{"name":"a","calculated_at":"2025-10-27T06:00:00"}`)},
+		"2": {Info: []byte(`{"name":"b","calculated_at":"2025-10-20T06:00:00"}`)},
 	}, "1", time.Now())
 	for _, m := range list.All() {
 		fmt.Println(m.Name, m.Own, !m.Behind.IsZero())

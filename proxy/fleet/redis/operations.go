@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
 	"github.com/valkey-io/valkey-go"
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/engine"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/members"
 )
 
 // errAnswer is the error of an answer in a form that no script returns.
@@ -153,16 +156,21 @@ func (e *Engine) Since(ctx context.Context, id string) (events []fleet.Event, co
 }
 
 // Beat is a method of fleet.Engine.
-func (e *Engine) Beat(ctx context.Context, member string, info []byte, lasts time.Duration, list bool) (map[string][]byte, error) {
-	parts, err := e.run(ctx, beatScript, []string{membersName}, member, valkey.BinaryString(info), milliseconds(lasts), flag(list)).AsStrSlice()
+func (e *Engine) Beat(ctx context.Context, member string, info []byte, lasts time.Duration, list bool) (map[string]members.Heard, error) {
+	parts, err := e.run(ctx, beatScript, []string{membersName, goneName}, member, valkey.BinaryString(info),
+		milliseconds(lasts), flag(list), milliseconds(engine.GoneFor)).AsStrSlice()
 	if err != nil || !list {
 		return nil, fault(err)
 	}
-	members := map[string][]byte{}
-	for i := 0; i+1 < len(parts); i += 2 {
-		members[parts[i]] = []byte(parts[i+1])
+	found := map[string]members.Heard{}
+	for i := 0; i+3 < len(parts); i += 4 {
+		ago, err := strconv.ParseInt(parts[i+2], 10, 64)
+		if err != nil {
+			return nil, errAnswer
+		}
+		found[parts[i]] = members.Heard{Info: []byte(parts[i+1]), Ago: time.Duration(ago) * time.Millisecond, Gone: parts[i+3] == "1"}
 	}
-	return members, nil
+	return found, nil
 }
 
 // flag returns the argument of a script that is a condition.

@@ -26,6 +26,7 @@ const (
 	seriesName  = prefix + "{fleet}:series"
 	logName     = prefix + "{fleet}:log"
 	membersName = prefix + "{fleet}:members"
+	goneName    = prefix + "{fleet}:gone"
 	channel     = prefix + "fleet:"
 )
 

@@ -80,27 +80,51 @@ redis.call('PUBLISH', ARGV[3], id)
 return id`)
 
 	// KEYS[1] is the hash of the members: when each was last alive, by the server's clock,
-	// a colon, and its state.
+	// a colon, and its state. KEYS[2] is the same, by name, of the members that are gone. The
+	// result has four texts for each member: its ID, its state, for how many milliseconds it
+	// has not reported, and whether it is gone.
 	beatScript = valkey.NewLuaScript(`
 local time = redis.call('TIME')
 local now = time[1] * 1000 + math.floor(time[2] / 1000)
-local state = string.format('%.0f', now) .. ':' .. ARGV[2]
-local set = redis.pcall('HSET', KEYS[1], ARGV[1], state)
-if type(set) == 'table' and string.find(set.err, '^WRONGTYPE') then
-  redis.call('DEL', KEYS[1])
-  set = redis.pcall('HSET', KEYS[1], ARGV[1], state)
+local function stamped(info) return string.format('%.0f', now) .. ':' .. info end
+local function name(id, info)
+  local ok, state = pcall(cjson.decode, info)
+  if ok and type(state) == 'table' and type(state.name) == 'string' then return state.name end
+  return id
 end
+local function write(key, field, value)
+  local set = redis.pcall('HSET', key, field, value)
+  if type(set) == 'table' and string.find(set.err, '^WRONGTYPE') then
+    redis.call('DEL', key)
+    set = redis.pcall('HSET', key, field, value)
+  end
+  return set
+end
+local set = write(KEYS[1], ARGV[1], stamped(ARGV[2]))
 if type(set) == 'table' then return set end
+if redis.call('EXISTS', KEYS[2]) == 1 then redis.pcall('HDEL', KEYS[2], name(ARGV[1], ARGV[2])) end
 if ARGV[4] == '0' then return {} end
-local all, alive = redis.call('HGETALL', KEYS[1]), {}
+local all, found = redis.call('HGETALL', KEYS[1]), {}
+local function add(id, info, ago, gone)
+  for _, text in ipairs({id, info, string.format('%.0f', ago), gone}) do found[#found + 1] = text end
+end
 for i = 1, #all, 2 do
   local at, info = string.match(all[i + 1], '^(%d+):(.*)$')
   if at and now - at <= tonumber(ARGV[3]) then
-    alive[#alive + 1] = all[i]
-    alive[#alive + 1] = info
+    add(all[i], info, now - at, '0')
   else
     redis.call('HDEL', KEYS[1], all[i])
+    if at then write(KEYS[2], name(all[i], info), all[i + 1]) end
   end
 end
-return alive`)
+local gone = redis.pcall('HGETALL', KEYS[2])
+for i = 1, #gone, 2 do
+  local at, info = string.match(gone[i + 1], '^(%d+):(.*)$')
+  if at and now - at <= tonumber(ARGV[5]) then
+    add(gone[i], info, now - at, '1')
+  else
+    redis.call('HDEL', KEYS[2], gone[i])
+  end
+end
+return found`)
 )

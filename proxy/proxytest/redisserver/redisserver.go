@@ -99,9 +99,21 @@ func (s *Server) Continue() { s.process.Signal(syscall.SIGCONT) }
 // Do runs redis-cli with arguments and returns its output.
 func (s *Server) Do(args ...string) string {
 	s.t.Helper()
-	out, err := exec.Command("redis-cli", append([]string{"-s", s.socket}, args...)...).CombinedOutput()
+	out, err := s.try(args...)
 	if err != nil {
 		s.t.Fatalf("redis-cli %s: %v %s", args, err, out)
 	}
-	return strings.TrimSpace(string(out))
+	return out
+}
+
+func (s *Server) try(args ...string) (out string, err error) {
+	text, err := exec.Command("redis-cli", append([]string{"-s", s.socket}, args...)...).CombinedOutput()
+	return strings.TrimSpace(string(text)), err
+}
+
+// IsPrimary reports whether the Redis is a primary. A Sentinel ends all connections to a Redis
+// that becomes one, also of redis-cli.
+func (s *Server) IsPrimary() bool {
+	role, err := s.try("ROLE")
+	return err == nil && strings.Contains(role, "master")
 }
