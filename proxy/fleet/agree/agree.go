@@ -59,7 +59,8 @@ type Options struct {
 // Rounds are the votes of one member. They are safe for concurrent use.
 type Rounds struct {
 	opts    Options
-	heard   chan string // capacity 1: the newest decision that was announced and is not known
+	heard   chan string   // capacity 1: the newest decision that was announced and is not known
+	turn    chan struct{} // capacity 1: holds a value while learn calls ask
 	mu      sync.Mutex
 	known   string        // the last decision that this member knows
 	changed chan struct{} // closed once it is another
@@ -83,7 +84,7 @@ type Round struct {
 
 // New returns Rounds without a decision.
 func New(opts Options) *Rounds {
-	return &Rounds{opts: opts, heard: make(chan string, 1), changed: make(chan struct{})}
+	return &Rounds{opts: opts, heard: make(chan string, 1), turn: make(chan struct{}, 1), changed: make(chan struct{})}
 }
 
 // Alone returns the Rounds of a proxy that is no member of a fleet.
@@ -121,9 +122,7 @@ func (r *Rounds) Run(session context.Context) {
 			if name == r.Known() {
 				continue
 			}
-			if d, ok := r.opts.Read(session); ok {
-				r.decide(session, d)
-			}
+			r.learn(session, func() (Decision, bool) { return r.opts.Read(session) })
 		}
 	}
 }
@@ -222,13 +221,34 @@ func (r *Rounds) Until(ctx context.Context) (context.Context, context.CancelFunc
 	return ctx, cancel
 }
 
-// decide makes a decision the last that this member knows, holds requests and votes that it
-// does.
-func (r *Rounds) decide(session context.Context, d Decision) {
+// learn calls ask, which returns the last decision of the level, follows the decision and votes
+// that this member does. It returns false if the level is away. Calls take turns, so that this
+// member learns decisions in the order in which the level has made them.
+func (r *Rounds) learn(session context.Context, ask func() (Decision, bool)) (up bool) {
+	r.turn <- struct{}{}
+	d, up := ask()
+	if session.Err() != nil { // another session may have learned a later decision
+		up = false
+	}
+	follows := up && r.decide(d)
+	<-r.turn
+	if !follows {
+		return up
+	}
+	r.opts.Wake()
+	if result, ok := r.opts.Cast(session, Vote{Step: Held, Name: d.Name}); ok && result.All {
+		r.AllHold(d.Name)
+	}
+	return up
+}
+
+// decide makes a decision the last that this member knows, and holds requests. It returns false
+// if the member knows it.
+func (r *Rounds) decide(d Decision) bool {
 	r.mu.Lock()
+	defer r.mu.Unlock()
 	if d.Name == r.known || d.Name == "" {
-		r.mu.Unlock()
-		return
+		return false
 	}
 	r.known = d.Name
 	if r.published != d.Name && r.opts.Hold(d.Data) {
@@ -242,9 +262,5 @@ func (r *Rounds) decide(session context.Context, d Decision) {
 	}
 	close(r.changed)
 	r.changed = make(chan struct{})
-	r.mu.Unlock()
-	r.opts.Wake()
-	if result, ok := r.opts.Cast(session, Vote{Step: Held, Name: d.Name}); ok && result.All {
-		r.AllHold(d.Name)
-	}
+	return true
 }

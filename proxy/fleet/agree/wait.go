@@ -71,15 +71,13 @@ func (r *Rounds) Agree(ctx context.Context, d Decision, after string) error {
 
 // cast votes, and follows the decision that it leads to. It returns false if the level is away.
 func (r *Rounds) cast(session context.Context, vote Vote) bool {
-	result, ok := r.opts.Cast(session, vote)
-	if !ok {
-		return false
-	}
-	if result.Name == vote.Name {
-		result.Data = vote.Data
-	}
-	r.decide(session, result.Decision)
-	return true
+	return r.learn(session, func() (Decision, bool) {
+		result, ok := r.opts.Cast(session, vote)
+		if result.Name == vote.Name {
+			result.Data = vote.Data
+		}
+		return result.Decision, ok
+	})
 }
 
 // Pass waits until this member may publish the decision that it has to follow: until all
