@@ -165,7 +165,7 @@ func Hits(ctx context.Context, l *lab.Lab) error {
 		}
 		jobs = append(jobs, rounds.Job{Service: m, Load: wrk.Load{URL: "http://" + addrs[i] + ask.Page(2, 0), Connections: 50}})
 	}
-	all, err := l.Match(ctx, jobs)
+	all, err := rounds.Plan{}.Match(ctx, jobs) // also with -short: too few pairs decide nothing
 	if err != nil {
 		return err
 	}
