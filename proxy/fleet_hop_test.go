@@ -194,7 +194,8 @@ func TestHop(t *testing.T) {
 	h.stop()
 	for _, p := range members {
 		checkFleetRequests(t, p)
-		if f := p.Stats().Fleet; f.Publishes.Together == 0 || f.Publishes.Alone != 0 || f.Holds.Now != 0 {
+		await(t, "the end of all waits", func() bool { return p.Stats().Fleet.Holds.Now == 0 })
+		if f := p.Stats().Fleet; f.Publishes.Together == 0 || f.Publishes.Alone != 0 {
 			t.Errorf("%+v, %+v", f.Publishes, f.Holds)
 		}
 	}
