@@ -2,6 +2,7 @@ package agree
 
 import (
 	"context"
+	"sync"
 	"testing"
 	"testing/synctest"
 )
@@ -11,16 +12,21 @@ import (
 func TestOrderOfDecisions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		session, end := context.WithCancel(t.Context())
+		var mu sync.Mutex // of last
 		last, reply := "1", make(chan struct{})
 		var held []string
 		r := New(Options{
 			Session: func() context.Context { return session },
 			Read: func(context.Context) (Decision, bool) {
+				mu.Lock()
 				d := Decision{Name: last}
+				mu.Unlock()
 				<-reply
 				return d, true
 			},
 			Cast: func(_ context.Context, v Vote) (Result, bool) {
+				mu.Lock()
+				defer mu.Unlock()
 				if v.Step == Ready {
 					last = v.Name
 				}
