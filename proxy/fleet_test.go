@@ -15,6 +15,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/fleet/redis"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
+	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
 	databases "github.com/lewistv/xcri-proxy/store/storetest/scratch"
 	"github.com/lewistv/xcri-proxy/store/storetest/stores"
@@ -91,7 +92,8 @@ func statements(t *testing.T, db *sql.DB) (count func(part string) int) {
 // TestOneFillForTheFleet: clients of three proxies request the same cold lists
 // concurrently, and the database reads each list once.
 func TestOneFillForTheFleet(t *testing.T) {
-	opts, db := scratch(t)
+	patient := func(o *store.Options) { o.DialTimeout, o.StatementTimeout = time.Minute, time.Minute }
+	opts, db := scratch(t, patient)
 	opts.Cache.FillTimeout, opts.Cache.WaitTimeout = 2*time.Minute, 2*time.Minute // for slow machines
 	members, bases := join(t, 3, opts, db, redisserver.Start(t).URL)
 	steady(t, members)
