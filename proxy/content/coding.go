@@ -18,7 +18,7 @@ import (
 const (
 	// Bodies are smaller at these levels than at level 6 of zlib, which most servers use. A
 	// body of one block takes so little time that it gets the higher level.
-	gzipLevel, gzipBlockLevel = 3, 5
+	gzipLevel, gzipSmallLevel = 3, 4
 	gzipBlock                 = 256 << 10
 	brotliLevel               = 5
 	// modified and modifiedEnd are the place of the time in the header of a gzip body.
@@ -36,7 +36,7 @@ var (
 	// gzipWriters are of the library that makes brotli: for JSON it makes smaller bodies
 	// in less time than others.
 	gzipWriters      = sync.Pool{New: func() any { return gzipWriter(gzipLevel) }}
-	gzipBlockWriters = sync.Pool{New: func() any { return gzipWriter(gzipBlockLevel) }}
+	gzipSmallWriters = sync.Pool{New: func() any { return gzipWriter(gzipSmallLevel) }}
 	// brotliWriters are of the library's newer kind: at this level it makes smaller
 	// bodies in less time, and the same bytes again after any other body.
 	brotliWriters = sync.Pool{New: func() any { return brotli.NewWriterV2(nil, brotliLevel) }}
@@ -67,7 +67,7 @@ func compress(pool *sync.Pool, body []byte) []byte {
 func gzipOf(body []byte) []byte {
 	pool := &gzipWriters
 	if len(body) <= gzipBlock {
-		pool = &gzipBlockWriters
+		pool = &gzipSmallWriters
 	}
 	made := compress(pool, body)
 	clear(made[modified:modifiedEnd])
