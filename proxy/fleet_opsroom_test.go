@@ -66,8 +66,17 @@ func playFleet(t *testing.T, b *browser, script string) {
 		t.Fatal(err)
 	}
 	shared.Do("HSET", "xcri-proxy:1:{fleet}:members", "another", `9999999999999:{"name":"`+behind+`","version":"v8","calculated_at":"`+before+`","health":"well"}`)
+	var f api.Fleet
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("the first member's fleet: %+v", f)
+			for i := range bases {
+				t.Log(i, get(t, bases[i], "/cache/stats").body)
+			}
+		}
+	})
 	await(t, "a member gone, a member without its database and a member behind", func() bool {
-		f := fleet(0)
+		f = fleet(0)
 		if len(f.Members) != 3 || len(f.Gone) != 1 || f.Gone[0].Name != alone.Fleet.Name || f.Gone[0].Heard.IsZero() {
 			return false
 		}

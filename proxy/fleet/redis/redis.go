@@ -33,7 +33,7 @@ const (
 // bufferSize is the size of a connection's buffers, in bytes.
 const bufferSize = 32 << 10
 
-// errAway is the error of an operation before the first connection.
+// errAway is the error of an operation before the first connection, and after Close.
 var errAway = errors.New("not connected to the shared level")
 
 // Options configure an Engine.
@@ -111,7 +111,10 @@ func sentinels(o *valkey.ClientOption, text string) {
 func (e *Engine) connect() (valkey.Client, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.client != nil || e.closed {
+	switch {
+	case e.closed:
+		return nil, errAway
+	case e.client != nil:
 		return e.client, nil
 	}
 	client, err := valkey.NewClient(e.opts)
@@ -141,11 +144,12 @@ func spread(b valkey.Builder) []string {
 	return names
 }
 
-// now returns the client that connect has made.
+// now returns the client that connect has made. It refuses after Close, for the client may keep
+// a connection that it was making meanwhile.
 func (e *Engine) now() (valkey.Client, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if e.client == nil {
+	if e.client == nil || e.closed {
 		return nil, errAway
 	}
 	return e.client, nil
@@ -180,9 +184,6 @@ func (e *Engine) Listen(ctx context.Context, ready func(), receive func(fleet.Me
 	client, err := e.connect()
 	if err != nil {
 		return err
-	}
-	if client == nil {
-		return errAway
 	}
 	var once sync.Once // the client subscribes again by itself after a short loss
 	subscribed := valkey.WithOnSubscriptionHook(ctx, func(s valkey.PubSubSubscription) {

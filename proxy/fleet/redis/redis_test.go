@@ -5,6 +5,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/valkey-io/valkey-go"
+
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/fleettest"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
@@ -131,3 +133,33 @@ func TestForeignLock(t *testing.T) {
 	cancel()
 	<-ended
 }
+
+// TestClosed: a closed Engine neither connects nor uses a connection that its client still has.
+func TestClosed(t *testing.T) {
+	s := redisserver.Start(t)
+	e, err := New(Options{URL: s.URL, Timeout: patience})
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, err := e.connect()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	e.client = &unclosed{client}
+	e.Close()
+	if err := client.Do(t.Context(), client.B().Ping().Build()).Error(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := e.Beat(t.Context(), "member", nil, time.Minute, true); err == nil {
+		t.Error("a heartbeat is sent after Close")
+	}
+	if err := e.Listen(t.Context(), func() {}, func(fleet.Message) {}); err == nil {
+		t.Error("a subscription begins after Close")
+	}
+}
+
+// unclosed is a client that keeps its connection when it is closed.
+type unclosed struct{ valkey.Client }
+
+func (*unclosed) Close() {}
