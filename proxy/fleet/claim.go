@@ -11,6 +11,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/snapshot"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/patience"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/series"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/waits"
 )
 
 var _ cache.Shared = (*Fleet)(nil)
@@ -24,7 +25,7 @@ type claim struct {
 	token  string
 	key    string
 	state  State
-	ended  chan struct{}     // closed by done: the lease is renewed until then
+	ended  func()            // ends the renewals of the lease
 	budget time.Duration     // of the lookups; longer for a generation that is not published yet: no visitor waits
 	left   *patience.Account // of the budget, since the begin or the last wait for another member
 }
@@ -43,7 +44,7 @@ func (f *Fleet) Claim(ctx context.Context, g cache.Generation, key string) (foun
 	if state.Generation == "" {
 		return nil, unshared
 	}
-	c := &claim{f: f, s: s, series: names, key: key, state: state, token: f.id + rand.Text(), ended: make(chan struct{}), budget: f.opts.Budget}
+	c := &claim{f: f, s: s, series: names, key: key, state: state, token: f.id + rand.Text(), budget: f.opts.Budget}
 	if now := f.opts.Published(); now != nil && now.ID() != g.ID() {
 		c.budget *= slowly // in a large fleet, all members load the answers concurrently
 	}
@@ -58,7 +59,7 @@ func (f *Fleet) Claim(ctx context.Context, g cache.Generation, key string) (foun
 			return found, nil
 		case claimed:
 			f.figures.misses.Add(1)
-			go c.renew()
+			c.renew()
 			return nil, c.done
 		case !again:
 			return nil, unshared
@@ -103,13 +104,7 @@ func (c *claim) try(ctx context.Context) (found *cache.Saved, claimed, again boo
 	if c.budget == c.f.opts.Budget {
 		defer c.f.waits.Block()()
 	}
-	timer := time.NewTimer(got.Left + time.Millisecond)
-	defer timer.Stop()
-	select {
-	case <-filled:
-	case <-timer.C:
-	case <-ctx.Done():
-	}
+	waits.Await(ctx, filled, got.Left)
 	c.left = c.f.patience(c.budget)
 	return nil, false, true
 }
@@ -127,28 +122,21 @@ func (c *claim) parse(value []byte) *cache.Saved {
 	return &s
 }
 
-// renew renews the lease until the claim ends.
+// renew renews the lease in the background until the claim or the session ends.
 func (c *claim) renew() {
-	tick := time.NewTicker(lease * c.f.opts.Budget / 4)
-	defer tick.Stop()
-	for {
-		select {
-		case <-c.ended:
-			return
-		case <-c.s.ctx.Done():
-			return
-		case <-tick.C:
-			c.f.do(context.Background(), c.s, slowly*c.f.opts.Budget, func(ctx context.Context) error {
-				return c.f.opts.Engine.Extend(ctx, c.name, c.token, lease*c.f.opts.Budget)
-			})
-		}
-	}
+	ctx, ended := context.WithCancel(c.s.ctx)
+	c.ended = ended
+	go waits.Renew(ctx, lease*c.f.opts.Budget, func() {
+		c.f.do(context.Background(), c.s, slowly*c.f.opts.Budget, func(ctx context.Context) error {
+			return c.f.opts.Engine.Extend(ctx, c.name, c.token, lease*c.f.opts.Budget)
+		})
+	})
 }
 
 // done ends the claim in the background: it shares the answer and releases the lock. A nil
 // answer is not shared.
 func (c *claim) done(answer *cache.Saved) {
-	close(c.ended)
+	c.ended()
 	if answer != nil && answer.Generation == "" || answer != nil && !c.f.opts.Usable(answer) {
 		answer = nil
 	}

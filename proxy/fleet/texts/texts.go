@@ -74,21 +74,19 @@ func (t *Texts) try(ctx context.Context, name, token string) (got engine.Claim, 
 	if got.Claimed || len(got.Value) > 0 {
 		return got, true
 	}
-	timer := time.NewTimer(got.Left + time.Millisecond)
-	defer timer.Stop()
-	select {
-	case <-filled:
-	case <-timer.C:
-	case <-ctx.Done():
-	case <-session.Done():
-	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(session, cancel)()
+	waits.Await(ctx, filled, got.Left)
 	return got, true
 }
 
 // produce makes a text whose lock this member has, and shares it.
 func (t *Texts) produce(ctx context.Context, name, token string, produce func() ([]byte, error)) ([]byte, error) {
 	making, made := context.WithCancel(ctx)
-	go t.renew(making, name, token)
+	go waits.Renew(making, t.opts.Lease, func() {
+		t.opts.Ask(making, func(ctx context.Context) error { return t.opts.Engine.Extend(ctx, name, token, t.opts.Lease) })
+	})
 	text, err := produce()
 	made()
 	if err == nil {
@@ -97,20 +95,6 @@ func (t *Texts) produce(ctx context.Context, name, token string, produce func() 
 	}
 	t.opts.Ask(context.WithoutCancel(ctx), func(ctx context.Context) error { return t.opts.Engine.Release(ctx, name, token) })
 	return nil, err
-}
-
-// renew renews the lease until ctx ends.
-func (t *Texts) renew(ctx context.Context, name, token string) {
-	tick := time.NewTicker(t.opts.Lease / 4)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			t.opts.Ask(ctx, func(ctx context.Context) error { return t.opts.Engine.Extend(ctx, name, token, t.opts.Lease) })
-		}
-	}
 }
 
 // Put replaces the text of a name.

@@ -1,8 +1,13 @@
 // Package waits wakes requests that wait for a message about a name, such as the message
-// that another member of the fleet has filled an answer.
+// that another member of the fleet has filled an answer. Meanwhile that member renews its
+// lease of the name: if it dies, the others wait no longer than the lease.
 package waits
 
-import "sync"
+import (
+	"context"
+	"sync"
+	"time"
+)
 
 // Waits are the names for which requests wait. It is safe for concurrent use.
 type Waits struct {
@@ -37,6 +42,32 @@ func (w *Waits) Join(name string) (filled <-chan struct{}, leave func()) {
 		defer w.mu.Unlock()
 		if one.count--; one.count == 0 && w.of[name] == one {
 			delete(w.of, name)
+		}
+	}
+}
+
+// Await waits for the message that Join announces, for the end of another member's lease, which
+// is left for some time, or for the end of ctx.
+func Await(ctx context.Context, filled <-chan struct{}, left time.Duration) {
+	timer := time.NewTimer(left + time.Millisecond)
+	defer timer.Stop()
+	select {
+	case <-filled:
+	case <-timer.C:
+	case <-ctx.Done():
+	}
+}
+
+// Renew calls extend four times in a lease until ctx ends.
+func Renew(ctx context.Context, lease time.Duration, extend func()) {
+	tick := time.NewTicker(lease / 4)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+			extend()
 		}
 	}
 }

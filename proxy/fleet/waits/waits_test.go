@@ -1,8 +1,11 @@
 package waits
 
 import (
+	"context"
 	"fmt"
 	"testing"
+	"testing/synctest"
+	"time"
 )
 
 func closed(c <-chan struct{}) bool {
@@ -54,4 +57,47 @@ func ExampleWaits_Block() {
 	// Output:
 	// true
 	// false
+}
+
+// TestAwait: a wait ends with the first of the message, the end of the other member's lease, and
+// the end of its context.
+func TestAwait(t *testing.T) {
+	for name, tt := range map[string]struct{ filled, left, end, want time.Duration }{
+		"the message":   {time.Second, time.Minute, time.Hour, time.Second},
+		"the lease":     {time.Hour, time.Second, time.Hour, time.Second + time.Millisecond},
+		"the context":   {time.Hour, time.Minute, time.Second, time.Second},
+		"no lease left": {time.Hour, 0, time.Hour, time.Millisecond},
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			ctx, cancel := context.WithTimeout(t.Context(), tt.end)
+			defer cancel()
+			filled := make(chan struct{})
+			message := time.AfterFunc(tt.filled, func() { close(filled) })
+			defer message.Stop()
+			begun := time.Now()
+			Await(ctx, filled, tt.left)
+			if took := time.Since(begun); took != tt.want {
+				t.Errorf("%s: %s, want %s", name, took, tt.want)
+			}
+		})
+	}
+}
+
+// TestRenew: a lease is renewed before it ends, until the context ends.
+func TestRenew(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second+time.Millisecond)
+		defer cancel()
+		begun, last, calls := time.Now(), time.Now(), 0
+		Renew(ctx, 4*time.Second, func() {
+			if now := time.Now(); now.Sub(last) != time.Second {
+				t.Errorf("renewed after %s", now.Sub(last))
+			}
+			last = time.Now()
+			calls++
+		})
+		if took := time.Since(begun); calls != 10 || took != 10*time.Second+time.Millisecond {
+			t.Errorf("%d renewals in %s", calls, took)
+		}
+	})
 }
