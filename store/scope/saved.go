@@ -4,7 +4,7 @@ import "encoding/json"
 
 // saved is the JSON of the calculations of a scope.
 type saved struct {
-	Scope                string
+	Scope                Scope
 	Count, Newest        int64
 	Latest               string
 	Times, Rows, Largest int64
@@ -16,7 +16,7 @@ func (g *Generation) MarshalJSON() ([]byte, error) {
 	all := make([]saved, 0, len(g.scopes))
 	for i, s := range g.scopes {
 		f := g.prints[i]
-		all = append(all, saved{s.String(), f.count, f.newest, f.latest, f.times, f.rows, f.largest})
+		all = append(all, saved{s, f.count, f.newest, f.latest, f.times, f.rows, f.largest})
 	}
 	return json.Marshal(all)
 }
@@ -29,11 +29,7 @@ func (g *Generation) UnmarshalJSON(text []byte) error {
 	}
 	*g = Generation{}
 	for _, c := range all {
-		s, err := Parse(c.Scope)
-		if err != nil {
-			return err
-		}
-		g.scopes = append(g.scopes, s)
+		g.scopes = append(g.scopes, c.Scope)
 		g.prints = append(g.prints, fingerprint{c.Count, c.Newest, c.Latest, c.Times, c.Rows, c.Largest})
 	}
 	return nil

@@ -50,6 +50,15 @@ func Parse(text string) (Scope, error) {
 	return Scope{parts[0], parts[1], parts[2], parts[3]}, nil
 }
 
+// MarshalText returns the text of String: for the keys and values of JSON.
+func (s Scope) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
+
+// UnmarshalText reads the text of MarshalText.
+func (s *Scope) UnmarshalText(text []byte) (err error) {
+	*s, err = Parse(string(text))
+	return err
+}
+
 // pattern matches the scopes that an operator may write.
 var pattern = regexp.MustCompile(`^([0-9]+|\*)/([0-9]+|\*)/([MF]|\*)/(` + Live + `|[0-9]{4}-[0-9]{2}-[0-9]{2}|\*)$`)
 

@@ -1,6 +1,11 @@
 package scope
 
-import "testing"
+import (
+	"encoding/json"
+	"maps"
+	"strings"
+	"testing"
+)
 
 func TestParseRefuses(t *testing.T) {
 	for _, text := range []string{"", "2025", "2025/2030/M", "2025/2030/M/live/", "a/b/c/d/e"} {
@@ -109,5 +114,22 @@ func TestParse(t *testing.T) {
 	}
 	if got, want := (Scope{Season: "2025", Checkpoint: Live}).String(), "2025/*/*/live"; got != want {
 		t.Errorf("got %s, want %s", got, want)
+	}
+}
+
+// TestScopeIsText: scopes are keys and values of JSON in the text of String, and a text of
+// another form is refused.
+func TestScopeIsText(t *testing.T) {
+	want := map[Scope]Scope{{"2025", "2030", "M", Live}: {}, {"2025", "", "F", "2025-10-20"}: {"2024", "2030", "", ""}}
+	text, err := json.Marshal(want)
+	if err != nil || string(text) != `{"2025/*/F/2025-10-20":"2024/2030/*/*","2025/2030/M/live":"*/*/*/*"}` {
+		t.Errorf("%s, %v", text, err)
+	}
+	var got map[Scope]Scope
+	if err := json.Unmarshal(text, &got); err != nil || !maps.Equal(got, want) {
+		t.Errorf("%v, %v", got, err)
+	}
+	if err := json.Unmarshal([]byte(`{"2025/2030":"*/*/*/*"}`), &got); err == nil || !strings.Contains(err.Error(), "want season/division/gender/checkpoint") {
+		t.Errorf("a text of two parts: %v", err)
 	}
 }

@@ -6,6 +6,7 @@ package sums
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"maps"
 	"sync"
 
@@ -109,36 +110,17 @@ func nameOf(table string, stamp store.Stamp) string {
 	return name
 }
 
-// sum is the sum of a scope in a text.
-type sum struct {
-	Scope string
-	store.Rows
-}
-
 func encode(rows map[store.Scope]store.Rows) []byte {
-	all := make([]sum, 0, len(rows))
-	for scope, of := range rows {
-		all = append(all, sum{scope.String(), of})
-	}
-	text, err := json.Marshal(all)
+	text, err := json.Marshal(rows)
 	if err != nil {
 		panic(err) // texts and numbers can always be encoded
 	}
 	return text
 }
 
-func decode(text []byte) (map[store.Scope]store.Rows, error) {
-	var all []sum
-	if err := json.Unmarshal(text, &all); err != nil {
-		return nil, err
+func decode(text []byte) (rows map[store.Scope]store.Rows, err error) {
+	if err = json.Unmarshal(text, &rows); err == nil && rows == nil {
+		err = errors.New("no sums")
 	}
-	rows := make(map[store.Scope]store.Rows, len(all))
-	for _, one := range all {
-		scope, err := store.ParseScope(one.Scope)
-		if err != nil {
-			return nil, err
-		}
-		rows[scope] = one.Rows
-	}
-	return rows, nil
+	return rows, err
 }
