@@ -104,27 +104,20 @@ local set = write(KEYS[1], ARGV[1], stamped(ARGV[2]))
 if type(set) == 'table' then return set end
 if redis.call('EXISTS', KEYS[2]) == 1 then redis.pcall('HDEL', KEYS[2], name(ARGV[1], ARGV[2])) end
 if ARGV[4] == '0' then return {} end
-local all, found = redis.call('HGETALL', KEYS[1]), {}
-local function add(id, info, ago, gone)
-  for _, text in ipairs({id, info, string.format('%.0f', ago), gone}) do found[#found + 1] = text end
-end
-for i = 1, #all, 2 do
-  local at, info = string.match(all[i + 1], '^(%d+):(.*)$')
-  if at and now - at <= tonumber(ARGV[3]) then
-    add(all[i], info, now - at, '0')
-  else
-    redis.call('HDEL', KEYS[1], all[i])
-    if at then write(KEYS[2], name(all[i], info), all[i + 1]) end
+local found = {}
+local function list(key, lasts, gone, late)
+  local all = redis.pcall('HGETALL', key)
+  for i = 1, #all, 2 do
+    local at, info = string.match(all[i + 1], '^(%d+):(.*)$')
+    if at and now - at <= tonumber(lasts) then
+      for _, text in ipairs({all[i], info, string.format('%.0f', now - at), gone}) do found[#found + 1] = text end
+    else
+      redis.call('HDEL', key, all[i])
+      if at and late then late(all[i], info, all[i + 1]) end
+    end
   end
 end
-local gone = redis.pcall('HGETALL', KEYS[2])
-for i = 1, #gone, 2 do
-  local at, info = string.match(gone[i + 1], '^(%d+):(.*)$')
-  if at and now - at <= tonumber(ARGV[5]) then
-    add(gone[i], info, now - at, '1')
-  else
-    redis.call('HDEL', KEYS[2], gone[i])
-  end
-end
+list(KEYS[1], ARGV[3], '0', function(id, info, report) write(KEYS[2], name(id, info), report) end)
+list(KEYS[2], ARGV[5], '1')
 return found`)
 )
