@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"strings"
 	"testing"
 	"time"
 
@@ -182,34 +183,37 @@ func messages(t *testing.T, a, b fleet.Engine) {
 	ready, ended := make(chan struct{}), make(chan error, 1)
 	go func() { ended <- e.Listen(ctx, func() { close(ready) }, func(m fleet.Message) { got <- m }) }()
 	<-ready
-	ok(t, a.Put(t.Context(), "n:{0}:unlocked", "", []byte("1"), time.Hour))
-	for _, name := range []string{"n:{1}:a", "n:{2}:b", "n:{3}:alone", "n:{4}:long", "n:{5}:other"} {
+	ok(t, a.Put(t.Context(), "messages:{0}:unlocked", "", []byte("1"), time.Hour))
+	for _, name := range []string{"messages:{1}:a", "messages:{2}:b", "messages:{3}:alone", "messages:{4}:long", "messages:{5}:other"} {
 		claim(t, a, name, "a")
 	}
-	ok(t, a.Put(t.Context(), "n:{3}:alone", "a", []byte("1"), time.Hour))
+	ok(t, a.Put(t.Context(), "messages:{3}:alone", "a", []byte("1"), time.Hour))
 	for range 2 { // they wait
-		for _, name := range []string{"n:{1}:a", "n:{2}:b", "n:{4}:long", "n:{5}:other"} {
+		for _, name := range []string{"messages:{1}:a", "messages:{2}:b", "messages:{4}:long", "messages:{5}:other"} {
 			if c := claim(t, b, name, "b"); c.Claimed || c.Value != nil || c.Left > time.Hour {
 				t.Errorf("%s: %+v", name, c)
 			}
 		}
 	}
-	ok(t, a.Extend(t.Context(), "n:{4}:long", "a", 3*time.Hour))
-	if c := claim(t, b, "n:{4}:long", "b"); c.Left <= time.Hour {
+	ok(t, a.Extend(t.Context(), "messages:{4}:long", "a", 3*time.Hour))
+	if c := claim(t, b, "messages:{4}:long", "b"); c.Left <= time.Hour {
 		t.Errorf("after a renewal %+v", c)
 	}
-	ok(t, a.Put(t.Context(), "n:{1}:a", "a", []byte("1"), time.Hour))
-	ok(t, a.Release(t.Context(), "n:{2}:b", "a"))
-	ok(t, a.Put(t.Context(), "n:{5}:other", "", []byte("1"), time.Hour))
+	ok(t, a.Put(t.Context(), "messages:{1}:a", "a", []byte("1"), time.Hour))
+	ok(t, a.Release(t.Context(), "messages:{2}:b", "a"))
+	ok(t, a.Put(t.Context(), "messages:{5}:other", "", []byte("1"), time.Hour))
 	_, err := a.Sync(t.Context(), "one", nil)
 	ok(t, err)
 	id, err := a.Append(t.Context(), []byte("event"), "", "")
 	ok(t, err)
-	want := map[fleet.Message]bool{{Kind: fleet.Filled, Text: "n:{1}:a"}: true, {Kind: fleet.Filled, Text: "n:{2}:b"}: true,
-		{Kind: fleet.Filled, Text: "n:{5}:other"}: true, {Kind: fleet.Logged, Text: id}: true}
+	want := map[fleet.Message]bool{{Kind: fleet.Filled, Text: "messages:{1}:a"}: true, {Kind: fleet.Filled, Text: "messages:{2}:b"}: true,
+		{Kind: fleet.Filled, Text: "messages:{5}:other"}: true, {Kind: fleet.Logged, Text: id}: true}
 	for len(want) > 0 {
 		select {
 		case m := <-got:
+			if m.Kind == fleet.Filled && !strings.HasPrefix(m.Text, "messages:") {
+				continue // of an earlier test: the servers of a cluster forward messages
+			}
 			if !want[m] {
 				t.Errorf("%+v, want %+v", m, want)
 			}
@@ -220,7 +224,7 @@ func messages(t *testing.T, a, b fleet.Engine) {
 	}
 	stop()
 	ok(t, <-ended)
-	if c := claim(t, b, "n:{2}:b", "b"); !c.Claimed {
+	if c := claim(t, b, "messages:{2}:b", "b"); !c.Claimed {
 		t.Errorf("after the release of a lock that others wait for: %+v", c)
 	}
 }
