@@ -102,7 +102,7 @@ func TestShareFails(t *testing.T) {
 			t.Errorf("%v, %q", err, level)
 		}
 	}
-	for _, text := range []string{"", "x", "[1]", `[{"Scope":"2025"}]`} {
+	for _, text := range []string{"", "x", "[1]", "null", `[{"Scope":"2025"}]`, `{"2025":{}}`} {
 		level[nameOf("t", d.stamp)] = []byte(text)
 		if _, err := Share(d, nil, level).ScopeRows(t.Context(), "t"); err != d.err {
 			t.Errorf("%q: %v", text, err)
