@@ -97,6 +97,22 @@ func bestBrotliOf(body []byte, next func() bool) []byte {
 	return bytes.Clone(out.Bytes())
 }
 
+// decodesTo reports whether the first of two texts is the second in brotli.
+func decodesTo(small, body []byte) bool {
+	r := brotli.NewReader(bytes.NewReader(small))
+	part := make([]byte, 32<<10)
+	for {
+		n, err := r.Read(part)
+		if !bytes.HasPrefix(body, part[:n]) {
+			return false
+		}
+		body = body[n:]
+		if err != nil {
+			return err == io.EOF && len(body) == 0
+		}
+	}
+}
+
 // inflater reads the body of a gzip variant without holding all of it in memory.
 type inflater struct {
 	*gzip.Reader

@@ -113,6 +113,31 @@ func TestShrinker(t *testing.T) {
 	}
 }
 
+// TestFormOfAnotherBody: bytes that are no form of the body, or only a part of one, are not
+// used.
+func TestFormOfAnotherBody(t *testing.T) {
+	body := proxytest.List(2 * LargeBody)[:2*LargeBody]
+	other := bytes.Clone(body)
+	other[len(other)-1]++
+	best := BestBrotli(body)
+	e := &cache.Entry{Content: cache.Content{Status: 200, Size: len(body), Variants: OfFile(body, true)}}
+	for name, tt := range map[string]struct {
+		made []byte
+		used bool
+	}{
+		"the form": {best, true}, "nothing": {[]byte{}, false}, "a part": {best[:len(best)-1], false}, "more": {append(bytes.Clone(best), 'x'), false},
+		"a part of the body": {BestBrotli(body[:len(body)-1]), false}, "another body": {BestBrotli(other), false}, "noise": {[]byte("no brotli"), false},
+	} {
+		better := Shrinker(&memfile.Memory{}, func([]byte, func() bool) []byte { return tt.made }).Make(e, func() bool { return true })
+		if used := better != nil; used != tt.used {
+			t.Errorf("%s: used %t", name, used)
+		}
+		for i := range better {
+			better[i].Release()
+		}
+	}
+}
+
 // TestShrinkerLimits: the smallest form is made of bodies above LargeBody that have a form
 // to replace, in pieces, and is kept only if it is smaller.
 func TestShrinkerLimits(t *testing.T) {

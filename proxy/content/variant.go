@@ -86,7 +86,8 @@ func Recoder(memory *memfile.Memory) func(*cache.Entry) []cache.Variant {
 }
 
 // Best makes the smallest form of a body, as BestBrotli does. It calls next before the
-// work and while the work goes on, and returns nil when next returns false.
+// work and while the work goes on, and returns nil when next returns false. A result that is
+// no form of the body is not used: the work may be done by another process.
 type Best func(body []byte, next func() bool) []byte
 
 // Shrinker returns the functions that make the smallest form of a large body: for
@@ -106,7 +107,7 @@ func Shrinker(memory *memfile.Memory, best Best) cache.Shrink {
 				return nil // not reached
 			}
 			smallest := best(body, next)
-			if smallest == nil || len(smallest) >= e.Variants[Small].Len() {
+			if smallest == nil || len(smallest) >= e.Variants[Small].Len() || !decodesTo(smallest, body) {
 				return nil
 			}
 			better := slices.Clone(e.Variants)
