@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -31,23 +32,24 @@ func asService(t *testing.T, watchdog string) systemd {
 	return systemd{conn}
 }
 
-// await returns the messages until the first that begins with want, which is the last
-// of them.
-func (s systemd) await(t *testing.T, want string) (all []string) {
+// await returns the messages until, in any order, a message with each prefix of want has
+// come. The announcement and the line of status come from two goroutines.
+func (s systemd) await(t *testing.T, want ...string) (all []string) {
 	t.Helper()
 	if err := s.conn.SetReadDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	b := make([]byte, 1000)
-	for {
+	for len(want) > 0 {
 		n, err := s.conn.Read(b)
 		if err != nil {
-			t.Fatalf("no %q after %q: %v", want, all, err)
+			t.Fatalf("no %q after %q: %v", want, slices.Compact(all), err)
 		}
-		if all = append(all, string(b[:n])); strings.HasPrefix(all[len(all)-1], want) {
-			return all
-		}
+		message := string(b[:n])
+		all = append(all, message)
+		want = slices.DeleteFunc(want, func(begin string) bool { return strings.HasPrefix(message, begin) })
 	}
+	return all
 }
 
 // TestSupervisor holds that systemd reads the activity of the proxy in its line of
@@ -64,9 +66,7 @@ func TestSupervisor(t *testing.T) {
 			return answers(ctx)
 		}
 	})
-	manager.await(t, "READY=1")
-	manager.await(t, "STATUS=serving, ")
-	manager.await(t, "WATCHDOG=1")
+	manager.await(t, "READY=1", "STATUS=serving, ", "WATCHDOG=1")
 
 	resp, err := http.Post(r.url("/cache/maintenance"), "application/json", strings.NewReader(`{"on":true}`))
 	if err != nil {
@@ -93,9 +93,7 @@ func TestSupervisor(t *testing.T) {
 func TestSupervisorNamesAnOutage(t *testing.T) {
 	manager := asService(t, "400000")
 	r := run(t, map[string]string{"LISTEN_ADDR": "127.0.0.1:0", "DATABASE_SOCKET": filepath.Join(t.TempDir(), "none"), "DATABASE_PASSWORD": "x"})
-	manager.await(t, "READY=1")
-	manager.await(t, "STATUS=the database has been down since ")
-	manager.await(t, "WATCHDOG=1")
+	manager.await(t, "READY=1", "STATUS=the database has been down since ", "WATCHDOG=1")
 	r.stop()
 	if err := r.wait(t); err != nil {
 		t.Errorf("stop: %v", err)
