@@ -1,11 +1,13 @@
 package proxy
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/selector"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 	"github.com/lewistv/xcri-proxy/store"
@@ -29,8 +31,18 @@ func (p *Proxy) newFleet() *fleet.Fleet {
 	o.Published = func() cache.Generation { g, _ := p.cache.Published(); return g }
 	o.Info, o.Asked = func() fleet.Info { return p.admin.Member(p.opts.Fleet.Name) }, func() map[string]int64 { return wanted.Of(p.cache) }
 	o.Apply, o.Forget, o.Hold = func(a fleet.Action) { p.admin.Apply(a) }, func() { p.admin.Forget() }, func(text []byte) bool { return p.generations.Hold(text) }
+	o.Missed = p.missed
 	o.Warm, o.Fresh, o.Wake = func() []string { return p.generations.WarmSet() }, p.freshEntry, p.wake
 	return fleet.New(o)
+}
+
+// missed does purges of the fleet to entries of an earlier run, which this proxy may have missed.
+func (p *Proxy) missed(purges []fleet.Action) {
+	drop, stale := selector.OfMissed(purges, p.router)
+	if n := p.cache.Purge(stale, false) + p.cache.Purge(drop, true); n > 0 {
+		p.opts.Logger.Info("purges of the fleet done to saved entries", "entries", n)
+		p.events.Add(events.Purge, fmt.Sprintf("%d saved entries purged, by purges of the fleet since they were saved", n))
+	}
 }
 
 // stateOf returns the state of the data that an answer depends on, by which the members of

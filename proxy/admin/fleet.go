@@ -53,7 +53,7 @@ func (a *Admin) Apply(action fleet.Action) {
 		})
 	case fleet.Maintenance:
 		err = applied(action, func(req api.MaintenanceRequest) error {
-			next, err := newPeriod(req, time.Now())
+			next, err := newPeriod(req, action.At)
 			if err != nil || next == nil && !a.opts.Maintenance.On() {
 				return err
 			}

@@ -76,6 +76,8 @@ type Options struct {
 	// Apply does an action of another member. Forget makes all entries stale.
 	Apply  func(Action)
 	Forget func()
+	// Missed does purges of the log to the entries of an earlier run; nil does nothing.
+	Missed func([]Action)
 	// Selector returns the condition by which a purge selects keys; nil has each select all.
 	Selector series.Selector
 	// Warm returns the keys whose answers the level should hold, and Fresh the entry of a
@@ -143,6 +145,9 @@ func New(opts Options) *Fleet {
 	if opts.Asked == nil {
 		opts.Asked = func() map[string]int64 { return nil }
 	}
+	if opts.Missed == nil {
+		opts.Missed = func([]Action) {}
+	}
 	if opts.Wake == nil {
 		opts.Wake = func() {}
 	}
@@ -156,7 +161,7 @@ func New(opts Options) *Fleet {
 func newActions(opts Options) *actions.Log {
 	return actions.New(actions.Options{
 		Engine: opts.Engine, Name: func() string { return opts.Info().Name },
-		Apply: opts.Apply, Forget: opts.Forget, Selector: opts.Selector, Logger: opts.Logger,
+		Apply: opts.Apply, Forget: opts.Forget, Missed: opts.Missed, Selector: opts.Selector, Logger: opts.Logger,
 	})
 }
 

@@ -29,15 +29,16 @@ type member struct {
 	*fleet.Fleet
 	stop func()
 
-	mu    sync.Mutex
-	state fleet.State
-	now   generation
-	fresh map[string]*cache.Entry
-	info  fleet.Info
-	did   []string // actions of other members, and forget
-	held  []string // generations for which requests wait
-	woken int
-	asked map[string]int64
+	mu     sync.Mutex
+	state  fleet.State
+	now    generation
+	fresh  map[string]*cache.Entry
+	info   fleet.Info
+	missed []fleet.Action
+	did    []string // actions of other members, and forget
+	held   []string // generations for which requests wait
+	woken  int
+	asked  map[string]int64
 	// refuses, unless it is nil, keeps the member from holding requests.
 	refuses chan struct{}
 	log     bytes.Buffer
@@ -72,6 +73,7 @@ func newMember(t *testing.T, s *fleettest.Server) *member {
 		},
 		Apply:  func(a fleet.Action) { m.set(func(m *member) { m.did = append(m.did, a.Kind+string(a.Data)) }) },
 		Forget: func() { m.set(func(m *member) { m.did = append(m.did, "forget") }) },
+		Missed: func(all []fleet.Action) { m.set(func(m *member) { m.missed = append(m.missed, all...) }) },
 		Hold: func(generation []byte) bool {
 			var refuses chan struct{}
 			m.set(func(m *member) { m.held = append(m.held, string(generation)); refuses = m.refuses })

@@ -28,7 +28,8 @@ func TestPurgeOfOneKey(t *testing.T) {
 		late(answer("/late/", "1", "before")) // its fill began before the purge
 		synctest.Wait()
 		away.again(t)
-		for i, m := range []*member{b, a, away, join(t, s)} {
+		newcomer := join(t, s)
+		for i, m := range []*member{b, a, away, newcomer} {
 			want := map[string]string{"/teams/": "after", "/late/": "after", "/athletes/": "before"}
 			for key, want := range want {
 				body := "own"
@@ -42,6 +43,9 @@ func TestPurgeOfOneKey(t *testing.T) {
 		}
 		if got := away.done(); !slices.Equal(got, []string{`purge"/late/"`, `purge"/teams/"`}) {
 			t.Errorf("%q", got)
+		}
+		if m := newcomer.missed; len(m) != 2 || string(m[0].Data) != `"/late/"` || string(m[1].Data) != `"/teams/"` || m[0].At.IsZero() || m[1].At.Before(m[0].At) {
+			t.Errorf("of the purges before its start a new member does %+v", m)
 		}
 	})
 }

@@ -3,6 +3,7 @@ package selector
 import (
 	"encoding/json"
 	"slices"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
@@ -24,6 +25,37 @@ func OfActions(routes *route.Router) series.Selector {
 		}
 		return nil
 	}
+}
+
+// clocks is the longest difference between the clocks of a member and of the shared level.
+const clocks = time.Minute
+
+// OfMissed returns the conditions by which purges select entries from before them: drop for hard
+// purges, and stale for all others and for changes of tables.
+func OfMissed(purges []actions.Action, routes *route.Router) (drop, stale func(*cache.Entry) bool) {
+	type purge struct {
+		before  time.Time
+		selects func(key string) bool
+	}
+	var hard, soft []purge
+	of := OfActions(routes)
+	for _, a := range purges {
+		one := purge{a.At.Add(clocks), of(a.Kind, a.Data)}
+		var req api.PurgeRequest
+		if a.Kind == actions.Purge && json.Unmarshal(a.Data, &req) == nil && req.Hard {
+			hard = append(hard, one)
+		} else {
+			soft = append(soft, one)
+		}
+	}
+	condition := func(all []purge) func(*cache.Entry) bool {
+		return func(e *cache.Entry) bool {
+			return slices.ContainsFunc(all, func(p purge) bool {
+				return e.Filled.Before(p.before) && (p.selects == nil || p.selects(e.Key))
+			})
+		}
+	}
+	return condition(hard), condition(soft)
 }
 
 // ofPurge selects the keys of the entries that a purge selects.

@@ -3,7 +3,10 @@ package selector
 import (
 	"slices"
 	"testing"
+	"time"
 
+	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/actions"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -51,5 +54,42 @@ func TestOfActions(t *testing.T) {
 		if !slices.Equal(got, tt.want) || !selects("no key") && tt.want != nil && tt.kind != "purge" && tt.kind != "series" {
 			t.Errorf("%s %s: %v, want %v", tt.kind, tt.data, got, tt.want)
 		}
+	}
+}
+
+// TestOfMissed: a purge selects the entries that were filled before it, or less than a minute
+// later by the clock of another host. Hard purges drop, all others make stale.
+func TestOfMissed(t *testing.T) {
+	routes := route.NewRouter(store.Endpoints(), "")
+	key := func(target string) string {
+		q, err := routes.Resolve(target)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return q.Key
+	}
+	at := time.Date(2025, 11, 1, 12, 0, 0, 0, time.UTC)
+	purge := func(kind, data string, after time.Duration) actions.Action {
+		return actions.Action{Kind: kind, Data: []byte(data), At: at.Add(after)}
+	}
+	drop, stale := OfMissed([]actions.Action{
+		purge("purge", `{"route":"/teams/","hard":true}`, 0), purge("purge", `{"route":"/athletes/"}`, time.Hour),
+		purge("table", `"iz_rankings_xcri_calculation_metadata"`, 0), purge("purge", `{"all":true}`, -time.Hour),
+	}, routes)
+	for _, tt := range []struct {
+		target      string
+		filled      time.Duration
+		drop, stale bool
+	}{
+		{"/teams/", -2 * time.Hour, true, true}, {"/teams/", -time.Minute, true, false}, {"/teams/", time.Minute - 1, true, false}, {"/teams/", time.Minute, false, false},
+		{"/athletes/", 0, false, true}, {"/athletes/", time.Hour + time.Minute, false, false}, {"/metadata/", 0, false, true}, {"/metadata/", time.Hour, false, false},
+	} {
+		e := &cache.Entry{Key: key(tt.target), Filled: at.Add(tt.filled)}
+		if drop(e) != tt.drop || stale(e) != tt.stale {
+			t.Errorf("%s, filled %s later: dropped %t, stale %t", tt.target, tt.filled, drop(e), stale(e))
+		}
+	}
+	if drop, stale = OfMissed(nil, routes); drop(&cache.Entry{}) || stale(&cache.Entry{}) {
+		t.Error("no purge selects an entry")
 	}
 }

@@ -12,6 +12,7 @@ import (
 	"slices"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet/engine"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/series"
@@ -37,6 +38,8 @@ type Action struct {
 	// Series is the series that follows an action after which older answers must not be used;
 	// empty if there is none. Until the action is in the log, it is the ID of its cut.
 	Series string `json:"series,omitempty"`
+	// At is the time of the action in the log; the zero time until it is in the log.
+	At time.Time `json:"-"`
 }
 
 // ErrAway is the error of an action that the other members do later.
@@ -50,6 +53,9 @@ type Options struct {
 	// Apply does an action of another member. Forget makes all entries stale.
 	Apply  func(Action)
 	Forget func()
+	// Missed does the purges, and the changes of tables, that this member may have missed
+	// before its first session: to the entries of an earlier run.
+	Missed func([]Action)
 	// Selector returns the condition by which an action selects keys.
 	Selector series.Selector
 	Logger   *slog.Logger
@@ -112,7 +118,8 @@ func (l *Log) Act(kind string, data any, purge bool, do func() error, run func()
 }
 
 // Enter finds this member's place in the log at the begin of a session. In its first
-// session it applies the lasting actions of the log; later, the events that it has missed.
+// session it applies the lasting actions of the log, and the purges to its saved entries;
+// later, the events that it has missed.
 func (l *Log) Enter(run Run) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -127,15 +134,42 @@ func (l *Log) Enter(run Run) error {
 	if err != nil {
 		return err
 	}
-	for _, e := range events {
-		var a Action
-		if json.Unmarshal(e.Text, &a) == nil && (a.Kind == Source || a.Kind == Maintenance) {
-			l.opts.Apply(a)
-		}
-	}
+	l.resumeFrom(events)
 	l.last = at.Last
 	l.take(at.Series)
 	return l.follow(run)
+}
+
+// resumeFrom does the actions of a log in the first session. Of the periods of maintenance mode
+// only the last counts.
+func (l *Log) resumeFrom(events []engine.Event) {
+	var lasting, purges []Action
+	for _, e := range events {
+		a, ok := parse(e)
+		switch {
+		case !ok:
+		case a.Kind == Maintenance:
+			lasting = slices.DeleteFunc(lasting, func(earlier Action) bool { return earlier.Kind == Maintenance })
+			lasting = append(lasting, a)
+		case a.Kind == Source:
+			lasting = append(lasting, a)
+		case a.Kind == Purge || a.Kind == Table:
+			purges = append(purges, a)
+		}
+	}
+	for _, a := range lasting {
+		l.opts.Apply(a)
+	}
+	if len(purges) > 0 {
+		l.opts.Missed(purges)
+	}
+}
+
+// parse returns the action of an event; false if the event is not understood.
+func parse(e engine.Event) (a Action, ok bool) {
+	err := json.Unmarshal(e.Text, &a)
+	a.At = engine.TimeOf(e.ID)
+	return a, err == nil
 }
 
 // Follow adds the pending actions to the log, and applies the events of other members.

@@ -117,8 +117,8 @@ func (l *Log) since(run Run, id string) (events []engine.Event, complete bool, e
 
 // apply does an action of another member, and takes over the series. The caller holds mu.
 func (l *Log) apply(e engine.Event) {
-	var a Action
-	if json.Unmarshal(e.Text, &a) == nil && !l.own[e.ID] {
+	a, ok := parse(e)
+	if ok && !l.own[e.ID] {
 		if a.Series != "" {
 			l.series.Store(nil)
 		}

@@ -5,9 +5,11 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet/engine"
@@ -41,6 +43,11 @@ func newStub() *stub {
 	f.Log = New(Options{
 		Engine: f, Name: func() string { return "me" },
 		Apply: func(a Action) { f.applied = append(f.applied, a.Kind+" in "+f.now()) }, Forget: func() { f.forgets++ },
+		Missed: func(all []Action) {
+			for _, a := range all {
+				f.applied = append(f.applied, "missed "+a.Kind)
+			}
+		},
 		Selector: func(kind string, data json.RawMessage) func(string) bool {
 			var part string
 			if json.Unmarshal(data, &part) != nil || part == "" {
@@ -225,6 +232,42 @@ func TestActionsOfAMember(t *testing.T) {
 	f.act(Table, "a_table", true, none)
 	if len(f.pending) != 0 || len(f.appended) != 1+3 || len(f.sent) != 3 {
 		t.Errorf("%d pending, %d appended", len(f.pending), len(f.appended))
+	}
+}
+
+// TestFirstSession: a member that has just started does the lasting actions of the log, of the
+// periods of maintenance mode only the last, and then the purges, with the times of all.
+func TestFirstSession(t *testing.T) {
+	f := newStub()
+	f.last, f.series = "", atomic.Pointer[series.Series]{}
+	var done []string
+	apply, missed := f.opts.Apply, f.opts.Missed
+	f.opts.Apply = func(a Action) {
+		done = append(done, fmt.Sprint(a.Kind, string(a.Data), " ", a.At.UnixMilli()))
+		apply(a)
+	}
+	f.opts.Missed = func(all []Action) {
+		for _, a := range all {
+			done = append(done, fmt.Sprint(a.Kind, string(a.Data), " ", a.At.UnixMilli()))
+		}
+		missed(all)
+		f.events = nil // no event follows
+	}
+	one := json.RawMessage("1")
+	f.events = []engine.Event{
+		event("1-0", Action{Kind: Maintenance, Data: one}), event("2-0", Action{Kind: Purge, Data: one}), event("3-0", Action{Kind: Source, Data: one}),
+		event("4-0", Action{Kind: Local, Data: one}), event("5-0", Action{Kind: Warm}), event("6-1", Action{Kind: Maintenance, Data: json.RawMessage("2")}),
+		event("7-0", Action{Kind: Table, Data: one}), event("8-0", knows("1-0")), {ID: "9-0", Text: []byte("garbage")}, event("10-0", Action{Kind: Source, Data: json.RawMessage("2")}),
+	}
+	f.at = engine.Position{Series: "series", Last: "10-0"}
+	if err := f.Enter(f.run); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"source1 3", "maintenance2 6", "source2 10", "purge1 2", "table1 7"}; !slices.Equal(done, want) {
+		t.Errorf("got %q, want %q", done, want)
+	}
+	if f.last != "10-0" || f.now() != "series" || f.forgets != 0 {
+		t.Errorf("at %s in %s", f.last, f.now())
 	}
 }
 

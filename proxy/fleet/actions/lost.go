@@ -83,8 +83,7 @@ func (l *Log) mend(run Run) error {
 			continue
 		}
 		rest = append(rest, e)
-		var a Action
-		if json.Unmarshal(e.Text, &a) == nil && a.Kind == known {
+		if a, ok := parse(e); ok && a.Kind == known {
 			begins = true
 			heard = engine.MaxID(heard, a.last())
 		}

@@ -2,8 +2,10 @@ package engine
 
 import (
 	"cmp"
+	"math"
 	"strconv"
 	"strings"
+	"time"
 )
 
 // Later compares two IDs of events, as cmp.Compare does.
@@ -19,6 +21,13 @@ func MaxID(a, b string) string {
 		return a
 	}
 	return b
+}
+
+// TimeOf returns the time of an event, by the clock of the level; the begin of 1970 for an ID of
+// another form.
+func TimeOf(id string) time.Time {
+	ms, _ := parseID(id)
+	return time.UnixMilli(int64(min(ms, math.MaxInt64)))
 }
 
 // parseID returns the parts of an ID; zeros if it has another form.
