@@ -162,7 +162,10 @@ func (c *Client) send(req *http.Request) (status int, body []byte, err error) {
 // read decodes an answer.
 func (c *Client) read(status int, body []byte, answer any) error {
 	var refusal struct{ Detail any }
+	ours := status/100 != 2 && json.Unmarshal(body, &refusal) == nil && refusal.Detail != nil
 	switch {
+	case ours && (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable):
+		return c.fail(Unreachable, fmt.Sprintf("is busy: %v", refusal.Detail))
 	case status == http.StatusBadGateway || status == http.StatusServiceUnavailable || status == http.StatusGatewayTimeout:
 		return c.fail(Unreachable, fmt.Sprintf("got HTTP %d", status))
 	case status/100 == 2:
@@ -170,10 +173,8 @@ func (c *Client) read(status int, body []byte, answer any) error {
 			return c.NotOurs()
 		}
 		return nil
-	case json.Unmarshal(body, &refusal) != nil || refusal.Detail == nil:
+	case !ours:
 		return c.fail(Failed, fmt.Sprintf("got HTTP %d with an answer that is not xcri-proxy's", status))
-	case status == http.StatusTooManyRequests:
-		return c.fail(Unreachable, fmt.Sprintf("is busy: %v", refusal.Detail))
 	case status == http.StatusUnprocessableEntity:
 		return c.fail(Rejected, fmt.Sprint(refusal.Detail))
 	}

@@ -1,6 +1,9 @@
 package adminclient
 
 import (
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 )
@@ -38,5 +41,26 @@ func TestNew(t *testing.T) {
 	}
 	if err := c.Health(t.Context()); err == nil || !strings.HasPrefix(err.Error(), "unix:/nowhere/x.sock/health: ") {
 		t.Errorf("%v", err)
+	}
+}
+
+// TestBusy holds that the reason of a proxy that is busy is reported, and that a gateway's
+// answer counts as no proxy.
+func TestBusy(t *testing.T) {
+	for body, want := range map[string]string{
+		`{"detail":"too many requests"}`: "is busy: too many requests", "<h1>Service Unavailable</h1>": "got HTTP 503",
+	} {
+		srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			io.WriteString(w, body)
+		}))
+		defer srv.Close()
+		c, err := New(Options{URL: srv.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.Stats(t.Context()); !IsUnreachable(err) || err.Error() != srv.URL+": "+want {
+			t.Errorf("%v, want %s", err, want)
+		}
 	}
 }

@@ -11,17 +11,18 @@ import (
 	"strconv"
 	"strings"
 	"syscall"
+	"time"
 
 	"golang.org/x/sys/unix"
 )
 
-// lookups limits the concurrent searches of the kernel's connection table.
-var lookups = make(chan struct{}, 4)
+// lookups limits the concurrent searches of the kernel's connection table, and lookupWait is
+// the longest wait of a request for its search.
+var lookups = make(slots, 4)
 
-var (
-	errAccount = errors.New("its connection is not in the system's table")
-	errLookups = errors.New("too many concurrent requests")
-)
+const lookupWait = 2 * time.Second
+
+var errAccount = errors.New("its connection is not in the system's table")
 
 // Account returns the user ID of the process at the other end of a connection within
 // this machine. Where the system does not provide it, the error is
@@ -64,12 +65,10 @@ func unixAccount(conn *net.UnixConn) (uid int, err error) {
 // tcpAccount finds the peer's socket in the kernel's connection tables. A search may
 // miss an entry while others are added and removed, so it is repeated.
 func tcpAccount(conn *net.TCPConn) (uid int, err error) {
-	select {
-	case lookups <- struct{}{}:
-		defer func() { <-lookups }()
-	default:
-		return 0, errLookups
+	if !lookups.take(lookupWait) {
+		return 0, errBusy
 	}
+	defer lookups.free()
 	// The peer's local address is our remote one.
 	local, ok := conn.RemoteAddr().(*net.TCPAddr)
 	remote, isTCP := conn.LocalAddr().(*net.TCPAddr)
@@ -78,8 +77,11 @@ func tcpAccount(conn *net.TCPConn) (uid int, err error) {
 	}
 	for range 3 {
 		for _, name := range []string{"/proc/self/net/tcp", "/proc/self/net/tcp6"} {
-			if uid, err = search(name, local.AddrPort(), remote.AddrPort()); err == nil {
+			switch uid, err = search(name, local.AddrPort(), remote.AddrPort()); {
+			case err == nil:
 				return uid, nil
+			case errors.Is(err, syscall.EMFILE), errors.Is(err, syscall.ENFILE):
+				return 0, errBusy
 			}
 		}
 	}

@@ -119,7 +119,7 @@ type Verdict struct {
 	Cause  Cause         // if refused
 	Reason string        // if refused: a sentence without its full stop
 	Allow  string        // of a 405
-	Wait   time.Duration // of a 429
+	Wait   time.Duration // of a 429 or 503
 }
 
 // Admitted reports whether the request may go on.
@@ -139,12 +139,13 @@ const (
 	CauseMissing
 	CauseMethod
 	CauseType
+	CauseBusy
 	causes
 )
 
 // String returns the label of a cause.
 func (c Cause) String() string {
-	return [causes]string{"none", "other_listener", "not_local", "wrong_token", "limited", "other_site", "not_found", "method", "content_type"}[c]
+	return [causes]string{"none", "other_listener", "not_local", "wrong_token", "limited", "other_site", "not_found", "method", "content_type", "busy"}[c]
 }
 
 // Refused returns the number of refused requests, by the label of their cause.
@@ -215,6 +216,9 @@ func (p Page) contentType() string {
 	return "application/json"
 }
 
+// busyPause is the pause after which a client may try again that was refused for lack of time.
+const busyPause = time.Second
+
 // onlyHere begins the reason of a request without a credential.
 const onlyHere = "Only this machine, or a request with the admin token, may see this page: "
 
@@ -230,8 +234,13 @@ func (g *Gate) identify(r *Request) Verdict {
 	case len(authorization) > 0:
 		return refuse(http.StatusForbidden, CauseToken, onlyHere+"the Authorization header does not hold one bearer token")
 	}
-	why := g.notLocal(r)
-	if why == "" {
+	why, busy := g.notLocal(r)
+	switch {
+	case busy != nil:
+		v := refuse(http.StatusServiceUnavailable, CauseBusy, "Too many requests of this machine for admin pages run at the same time. Try again")
+		v.Wait = busyPause
+		return v
+	case why == "":
 		return admit(ByLocal)
 	}
 	v := refuse(http.StatusForbidden, CauseNotLocal, onlyHere+why)

@@ -140,6 +140,25 @@ func TestOperators(t *testing.T) {
 	}
 }
 
+// TestBusy: an operator whose account could not be found in time may try again, with and
+// without an admin token. Another machine's request needs no account and is refused.
+func TestBusy(t *testing.T) {
+	for _, opts := range []Options{{}, {Token: token}} {
+		for _, method := range []string{"GET", "POST"} {
+			g, r := New(opts), operator(method)
+			r.Account = account(0, errBusy)
+			if v := g.Decide(r, both); v.Admitted() || v.Status != 503 || v.Cause != CauseBusy || v.Wait <= 0 || g.Refused()["busy"] != 1 {
+				t.Errorf("%s: %+v, %v", method, v, g.Refused())
+			}
+			r = remote(method)
+			r.Account = account(0, errBusy)
+			if v := g.Decide(r, both); v.Cause != CauseNotLocal {
+				t.Errorf("%s of another machine: %+v", method, v)
+			}
+		}
+	}
+}
+
 // TestForwardingHeaders: headers that proxies add are recognized in every spelling,
 // and headers that operators' programs send are not.
 func TestForwardingHeaders(t *testing.T) {

@@ -9,34 +9,41 @@ import (
 	"strings"
 )
 
+// errBusy is the error of an account that could not be found in time.
+var errBusy = errors.New("too many concurrent requests")
+
 // notLocal returns why a request does not come from an operator on this machine;
-// empty if it does. Each rule closes a way for somebody else:
+// empty if it does. The error is errBusy if the account is not known yet. Each rule closes
+// a way for somebody else:
 //
 //   - A browser here that follows a name which an attacker resolves to this
 //     machine sends that name as its Host (DNS rebinding).
 //   - A proxy adds a header, speaks HTTP/1.0, or passes the visitor's Host.
 //   - A proxy that does none of that still runs under a service account.
-func (g *Gate) notLocal(r *Request) string {
+func (g *Gate) notLocal(r *Request) (why string, busy error) {
 	switch {
 	case g.opts.LocalToken:
-		return "the admin token is required on this machine, too"
+		return "the admin token is required on this machine, too", nil
 	case r.Peer.IsValid() && !r.Peer.IsLoopback():
-		return "the request comes from another machine"
+		return "the request comes from another machine", nil
 	case !r.HTTP11:
-		return "HTTP/1.0 is spoken by proxies, not by operators"
+		return "HTTP/1.0 is spoken by proxies, not by operators", nil
 	case len(r.Hosts) == 0 || slices.ContainsFunc(r.Hosts, func(h string) bool { return !isLocalHost(h) }):
-		return "its Host is not localhost, 127.0.0.1 or [::1]"
+		return "its Host is not localhost, 127.0.0.1 or [::1]", nil
 	}
 	for _, f := range r.Fields {
 		if isForwarding(f.Name) {
-			return fmt.Sprintf("the header %.40q shows that a proxy forwarded it", f.Name)
+			return fmt.Sprintf("the header %.40q shows that a proxy forwarded it", f.Name), nil
 		}
 	}
 	if r.Private {
-		return "" // its address or its mode says who can connect
+		return "", nil // its address or its mode says who can connect
 	}
 	uid, err := r.Account()
-	return notOperator(uid, os.Getuid(), err)
+	if errors.Is(err, errBusy) {
+		return "", err
+	}
+	return notOperator(uid, os.Getuid(), err), nil
 }
 
 // isLocalHost reports whether a Host names this machine, with any port. A name
