@@ -1,9 +1,11 @@
 package proxy
 
 import (
+	"context"
 	"database/sql"
 	"encoding/json"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,9 +31,10 @@ func playFleet(t *testing.T, b *browser, script string) {
 	way, s := throughRelay(t, db)
 	third.Origin = s
 	var bases []string
+	var members []*Proxy
 	for _, o := range []Options{fleetOptions(t, opts, db, shared.URL), alone, third} {
-		_, base := start(t, o)
-		bases = append(bases, base)
+		p, base := start(t, o)
+		members, bases = append(members, p), append(bases, base)
 	}
 	fleet := func(i int) (f api.Fleet) {
 		var stats struct{ Fleet *api.Fleet }
@@ -65,7 +68,7 @@ func playFleet(t *testing.T, b *browser, script string) {
 	if err := importer.Import(t.Context(), db, importer.Scope{Season: 2025, Division: 2030, Gender: "M"}, 7, importer.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	shared.Do("HSET", "xcri-proxy:1:{fleet}:members", "another", `9999999999999:{"name":"`+behind+`","version":"v8","calculated_at":"`+before+`","health":"well"}`)
+	haunt(t, shared, `{"name":"`+behind+`","version":"v8","calculated_at":"`+before+`","health":"well"}`)
 	var f api.Fleet
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -87,6 +90,10 @@ func playFleet(t *testing.T, b *browser, script string) {
 		}
 		return true
 	})
+	// The first member shows that another is gone, and reports no trouble of its own for that.
+	if h := members[0].admin.Member("").Health; h == "gone" || h == "behind" {
+		t.Errorf("the first member reports itself as %q", h)
+	}
 	metrics := promtext.Parse(t, get(t, bases[0], "/metrics").body)
 	lags := metrics["xcri_member_behind_since_timestamp_seconds"].Samples
 	if len(lags) != 3 || len(metrics["xcri_member_info"].Samples) != 3 || metrics["xcri_shared_up"].Samples[0].Value != 1 {
@@ -113,6 +120,30 @@ func playFleet(t *testing.T, b *browser, script string) {
 	b.open(bases[1] + "/cache/")
 	expectState(t, b, "The shared cache is away", "The Redis or Valkey of the fleet does not answer", "Start or mend the Redis")
 	b.await(`document.querySelector('#tiles').innerText.includes('shared level away')`)
+}
+
+// haunt sends the heartbeats of a member that does nothing else, until the test ends.
+func haunt(t *testing.T, shared *redisserver.Server, info string) {
+	t.Helper()
+	beat := func() {
+		shared.Do("EVAL", "local t = redis.call('TIME') return redis.call('HSET', KEYS[1], 'another', string.format('%.0f', t[1] * 1000) .. ':' .. ARGV[1])",
+			"1", "xcri-proxy:1:{fleet}:members", info)
+	}
+	beat()
+	ctx, stop := context.WithCancel(t.Context())
+	var beats sync.WaitGroup
+	beats.Go(func() {
+		for tick := time.NewTicker(200 * time.Millisecond); ; {
+			select {
+			case <-ctx.Done():
+				tick.Stop()
+				return
+			case <-tick.C:
+				beat()
+			}
+		}
+	})
+	t.Cleanup(func() { stop(); beats.Wait() })
 }
 
 // throughRelay opens the database of db behind a relay.

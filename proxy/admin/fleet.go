@@ -6,6 +6,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/admin/condition"
 	"github.com/lewistv/xcri-proxy/proxy/admin/selector"
 	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
@@ -94,12 +95,9 @@ func (a *Admin) applyPurge(req api.PurgeRequest) error {
 
 // Member describes this proxy to the other members of its fleet.
 func (a *Admin) Member(name string) fleet.Info {
-	info := fleet.Info{Name: name, Version: a.opts.Version}
+	info := fleet.Info{Name: name, Version: a.opts.Version, Health: condition.Own(a.conditions(time.Now()))}
 	if g, _ := a.opts.Generations.Published(); g != nil {
 		info.Generation, info.Calculated = g.ID(), g.Calculated()
-	}
-	if all := a.conditions(time.Now()); len(all) > 0 {
-		info.Health = all[0].Code
 	}
 	return info
 }

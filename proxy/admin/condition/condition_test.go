@@ -309,3 +309,27 @@ func TestWindow(t *testing.T) {
 		t.Errorf("after the maintenance: %s", got)
 	}
 }
+
+// TestOwn: a proxy reports its own trouble to the other members, and not that another member
+// is gone or behind.
+func TestOwn(t *testing.T) {
+	others := func(f *Figures) {
+		f.Fleet.Members = []fleet.Member{{Info: fleet.Info{Name: "b"}, Behind: f.At.Add(-time.Minute)}}
+		f.Fleet.Gone = []fleet.Gone{{Info: fleet.Info{Name: "c"}, Heard: f.At.Add(-time.Minute)}}
+	}
+	for want, change := range map[string]func(*Figures){
+		"well":   others,
+		"down":   func(f *Figures) { others(f); f.down(errors.New("connection refused")) },
+		"panics": func(f *Figures) { others(f); f.Counts.Panics = 1 },
+		"memory": func(f *Figures) { f.Memory.Used = f.Memory.Limit },
+	} {
+		f := healthy(60)
+		change(f)
+		if all := NewTracker().Observe(f); Own(all) != want {
+			t.Errorf("%s, want %s: %+v", Own(all), want, all)
+		}
+	}
+	if got := Own(nil); got != "well" {
+		t.Errorf("without conditions: %q", got)
+	}
+}

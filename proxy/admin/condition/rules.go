@@ -56,9 +56,12 @@ var rules = []rule{
 	{"publish", api.LevelWarn, publishFails},
 }
 
+// codeWell is the code of a service without any other condition.
+const codeWell = "well"
+
 // well describes a service without any other condition.
 func well(v *view) api.Condition {
-	c := api.Condition{Code: "well", Level: api.LevelGood, Title: "Well", Visitors: "Visitors get fresh answers."}
+	c := api.Condition{Code: codeWell, Level: api.LevelGood, Title: "Well", Visitors: "Visitors get fresh answers."}
 	switch {
 	case v.Data.Warming:
 		c.Title, c.Cause = "Well, new data is loading", "New data was found. It is published once its popular pages are loaded."

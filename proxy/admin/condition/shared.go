@@ -18,6 +18,20 @@ const (
 	publishTakes = 30 * time.Second
 )
 
+// ofOthers are the conditions of other members of the fleet, by code.
+var ofOthers = map[string]bool{"gone": true, "behind": true}
+
+// Own returns the code of the gravest of the conditions that are this proxy's own: another
+// proxy that is gone or behind does not impair this proxy.
+func Own(all []api.Condition) (code string) {
+	for _, c := range all {
+		if !ofOthers[c.Code] {
+			return c.Code
+		}
+	}
+	return codeWell
+}
+
 // delayed names the parts that have been late for long enough to be reported.
 type delayed struct {
 	now   time.Time
