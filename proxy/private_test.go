@@ -172,6 +172,7 @@ func TestAdminHasRoom(t *testing.T) {
 			t.Errorf("%s: %d %s", target, a.status, a.body)
 		}
 	}
+	await(t, "the server notices that the clients have left", func() bool { return p.private.Stats().Open == 0 })
 	var held []net.Conn
 	for range maxAdminConns {
 		held = append(held, hold(admin, "/livez"))
