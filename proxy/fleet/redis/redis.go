@@ -1,5 +1,5 @@
 // Package redis runs a fleet's shared level on Redis or Valkey: one server, a server with
-// replicas under Sentinel, or a cluster.
+// replicas under Sentinel, or a cluster. cmd/xcri-bench/README.md compares valkey-go with rueidis.
 package redis
 
 import (
