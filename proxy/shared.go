@@ -1,7 +1,6 @@
 package proxy
 
 import (
-	"fmt"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
@@ -10,6 +9,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -41,7 +41,7 @@ func (p *Proxy) missed(purges []fleet.Action) {
 	drop, stale := selector.OfMissed(purges, p.router)
 	if n := p.cache.Purge(stale, false) + p.cache.Purge(drop, true); n > 0 {
 		p.opts.Logger.Info("purges of the fleet done to saved entries", "entries", n)
-		p.events.Add(events.Purge, fmt.Sprintf("%d saved entries purged, by purges of the fleet since they were saved", n))
+		p.events.Add(events.Purge, plural.Of(n, "saved entry")+" purged, by purges of the fleet since they were saved")
 	}
 }
 

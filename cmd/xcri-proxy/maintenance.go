@@ -117,9 +117,7 @@ func (p *program) asksMaintenance(cmd *cobra.Command, request func() (*api.Maint
 		if err != nil {
 			return err
 		}
-		if state.Warning != "" {
-			fmt.Fprintf(p.Err, "xcri-proxy: warning: %s\n", state.Warning)
-		}
+		p.warn(state.Warning)
 		if *asJSON {
 			return console.JSON(p.Out, state)
 		}

@@ -54,16 +54,14 @@ the sources. The exit status is 5 if the proxy could not be reached,
 		} else {
 			s, err = c.SetSource(cmd.Context(), q)
 		}
-		switch {
-		case err != nil:
+		if err != nil {
 			return err
-		case *asJSON:
+		}
+		p.warn(s.Warning)
+		if *asJSON {
 			return console.JSON(p.Out, s)
 		}
 		fmt.Fprint(p.Out, show.Sources(s))
-		if s.Warning != "" {
-			fmt.Fprintf(p.Err, "xcri-proxy: warning: %s\n", s.Warning)
-		}
 		return nil
 	}
 	return cmd

@@ -4,7 +4,6 @@ package admin
 
 import (
 	"bytes"
-	"encoding/json"
 	"log/slog"
 	"time"
 
@@ -12,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
+	"github.com/lewistv/xcri-proxy/proxy/admin/body"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/admin/prometheus"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
@@ -226,18 +226,6 @@ func (a *Admin) logOut(ctx *fasthttp.RequestCtx) {
 	reply.Send(ctx, fasthttp.StatusSeeOther, nil)
 }
 
-// sendJSON answers with v, indented for people.
-func (a *Admin) sendJSON(ctx *fasthttp.RequestCtx, status int, v any) {
-	var body bytes.Buffer
-	enc := json.NewEncoder(&body)
-	enc.SetEscapeHTML(false) // an & in a key stays one
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
-		panic(err) // plain numbers and strings
-	}
-	reply.Send(ctx, status, body.Bytes())
-}
-
 // serveMetrics answers Prometheus.
 func (a *Admin) serveMetrics(ctx *fasthttp.RequestCtx) {
 	ctx.Response.Header.SetContentType(prometheus.ContentType)
@@ -245,5 +233,5 @@ func (a *Admin) serveMetrics(ctx *fasthttp.RequestCtx) {
 }
 
 func (a *Admin) serveStats(ctx *fasthttp.RequestCtx) {
-	a.sendJSON(ctx, fasthttp.StatusOK, a.Stats())
+	body.Send(ctx, fasthttp.StatusOK, a.Stats())
 }

@@ -2,6 +2,8 @@ package admin
 
 import (
 	"encoding/json"
+	"errors"
+	"fmt"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
@@ -13,11 +15,12 @@ import (
 )
 
 // act does an action on this member and, unless it is local, on all members of the fleet.
-// After a purge no shared answer from before it is used. act returns the error of do.
-func (a *Admin) act(kind string, request any, local, purge bool, do func() error) error {
+// After a purge no shared answer from before it is used. act returns the error of do, and a
+// warning if the other members have not got the action yet.
+func (a *Admin) act(kind string, request any, local, purge bool, do func() error) (warning string, err error) {
 	f := a.opts.Fleet
 	if f == nil || local && !purge {
-		return do()
+		return "", do()
 	}
 	if local {
 		if kind != fleet.Purge {
@@ -26,18 +29,42 @@ func (a *Admin) act(kind string, request any, local, purge bool, do func() error
 		kind = fleet.Local
 	}
 	err, away := f.Act(kind, request, purge, do)
-	if away != nil {
-		a.opts.Logger.Warn("the other members do the action once the shared level is back", "action", kind, "error", away)
+	if away == nil {
+		return "", err
 	}
-	return err
+	a.opts.Logger.Warn("the other members do the action once the shared level is back", "action", kind, "error", away)
+	if local {
+		return "", err
+	}
+	return "done on this proxy only: the other members do it once the shared level is back (" + away.Error() + ")", err
 }
 
 // Apply does an action of another member.
 func (a *Admin) Apply(action fleet.Action) {
-	var err error
+	switch unkept, err := a.apply(action); {
+	case err != nil:
+		a.opts.Logger.Warn("action of another member not done", "action", action.Kind, "member", action.By, "error", err)
+		a.opts.Events.Add(events.Refused, fmt.Sprintf("not done here: %s by %s: %v", action.Kind, action.By, err))
+	default:
+		if unkept != nil {
+			a.opts.Logger.Warn("action of another member not kept for the next run", "action", action.Kind, "member", action.By, "error", unkept)
+		}
+		a.opts.Logger.Info("action of another member done", "action", action.Kind, "member", action.By)
+	}
+}
+
+// apply does an action. unkept reports that it is not kept for the next run.
+func (a *Admin) apply(action fleet.Action) (unkept, err error) {
+	by := " by " + action.By
 	switch action.Kind {
 	case fleet.Purge:
-		err = applied(action, a.applyPurge)
+		err = applied(action, func(req api.PurgeRequest) error {
+			match, err := selector.Match(req, a.opts.Routes)
+			if err == nil {
+				a.opts.Events.Add(events.Purge, selector.Purged(a.opts.Cache.Purge(match, req.Hard), req)+by)
+			}
+			return err
+		})
 	case fleet.Table:
 		err = applied(action, func(table string) error {
 			a.opts.Generations.TableChanged(table)
@@ -47,18 +74,18 @@ func (a *Admin) Apply(action fleet.Action) {
 		err = applied(action, func(req api.SourceRequest) error {
 			moved, err := a.override(req)
 			if err == nil {
-				_, err = a.opts.OnSourceChange(moved)
-				a.opts.Events.Add(events.Source, "source changed by "+action.By+": "+sourceText(a.sourceState().Sources))
+				_, unkept = a.opts.OnSourceChange(moved)
+				a.opts.Events.Add(events.Source, "source changed"+by+": "+sourceText(a.sourceState().Sources))
 			}
 			return err
 		})
 	case fleet.Maintenance:
 		err = applied(action, func(req api.MaintenanceRequest) error {
 			next, err := newPeriod(req, action.At)
-			if err != nil || next == nil && !a.opts.Maintenance.On() {
-				return err
+			if err == nil && (next != nil || a.opts.Maintenance.On()) {
+				unkept = a.setMaintenance(next, by)
 			}
-			return a.setMaintenance(next)
+			return err
 		})
 	case fleet.Warm:
 		err = applied(action, func(req api.WarmRequest) error {
@@ -66,12 +93,11 @@ func (a *Admin) Apply(action fleet.Action) {
 			a.warm(req, keys)
 			return nil
 		})
+	case fleet.Local: // it ends the series only
+	default:
+		err = errors.New("this version does not know the action")
 	}
-	if err != nil {
-		a.opts.Logger.Warn("action of another member not done", "action", action.Kind, "member", action.By, "error", err)
-		return
-	}
-	a.opts.Logger.Info("action of another member done", "action", action.Kind, "member", action.By)
+	return unkept, err
 }
 
 // applied decodes the request of an action and does it.
@@ -81,16 +107,6 @@ func applied[T any](action fleet.Action, do func(T) error) error {
 		return err
 	}
 	return do(request)
-}
-
-func (a *Admin) applyPurge(req api.PurgeRequest) error {
-	match, err := selector.Match(req, a.opts.Routes)
-	if err != nil {
-		return err
-	}
-	purged := a.opts.Cache.Purge(match, req.Hard)
-	a.opts.Events.Add(events.Purge, purgeText(purged, req))
-	return nil
 }
 
 // Member describes this proxy to the other members of its fleet.

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/admin/body"
 	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
@@ -23,12 +24,12 @@ func newMaintenanceStats(period *maintenance.Period) *api.Maintenance {
 }
 
 // serveMaintenance shows whether maintenance mode is on.
-func (a *Admin) serveMaintenance(ctx *fasthttp.RequestCtx) { a.sendMaintenance(ctx, nil) }
+func (a *Admin) serveMaintenance(ctx *fasthttp.RequestCtx) { a.sendMaintenance(ctx, "") }
 
 // changeMaintenance turns it on or off.
 func (a *Admin) changeMaintenance(ctx *fasthttp.RequestCtx) {
 	var req api.MaintenanceRequest
-	if !a.readJSON(ctx, &req) {
+	if !body.Read(ctx, &req) {
 		return
 	}
 	next, err := newPeriod(req, time.Now())
@@ -37,35 +38,44 @@ func (a *Admin) changeMaintenance(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if next == nil && !a.opts.Maintenance.On() {
-		a.sendMaintenance(ctx, nil) // nothing changes
+		a.sendMaintenance(ctx, "") // nothing changes
 		return
 	}
 	var unkept error
-	a.act(fleet.Maintenance, req, req.Local, false, func() error { unkept = a.setMaintenance(next); return nil })
-	a.sendMaintenance(ctx, unkept)
+	warning, _ := a.act(fleet.Maintenance, req, req.Local, false, func() error { unkept = a.setMaintenance(next, ""); return nil })
+	a.sendMaintenance(ctx, warnings(unkept, warning))
 }
 
-// setMaintenance begins a period, or ends the present one. The error reports that the change
-// is not kept for the next run.
-func (a *Admin) setMaintenance(next *maintenance.Period) error {
+// setMaintenance begins a period, or ends the present period. by names another member that
+// requested it, if there is any. The error reports that the change is not kept for the next run.
+func (a *Admin) setMaintenance(next *maintenance.Period, by string) error {
 	err := a.opts.Maintenance.Set(next)
 	if next != nil {
-		a.opts.Events.Add(events.Maintenance, "maintenance mode on: "+cmp.Or(next.Message, "without a message"))
+		a.opts.Events.Add(events.Maintenance, "maintenance mode on"+by+": "+cmp.Or(next.Message, "without a message"))
 	} else {
-		a.opts.Events.Add(events.Reopen, "maintenance mode off")
+		a.opts.Events.Add(events.Reopen, "maintenance mode off"+by)
 	}
 	return err
 }
 
-func (a *Admin) sendMaintenance(ctx *fasthttp.RequestCtx, notKept error) {
+// warnings joins the reason why a change is not kept for the next run with another warning.
+func warnings(unkept error, warning string) string {
+	switch {
+	case unkept == nil:
+		return warning
+	case warning == "":
+		return unkept.Error()
+	}
+	return unkept.Error() + "; " + warning
+}
+
+func (a *Admin) sendMaintenance(ctx *fasthttp.RequestCtx, warning string) {
 	var state api.MaintenanceState
 	if stats := newMaintenanceStats(a.opts.Maintenance.Period()); stats != nil {
 		state.On, state.Maintenance = true, *stats
 	}
-	if notKept != nil {
-		state.Warning = notKept.Error()
-	}
-	a.sendJSON(ctx, fasthttp.StatusOK, state)
+	state.Warning = warning
+	body.Send(ctx, fasthttp.StatusOK, state)
 }
 
 // newPeriod checks a request and returns the period that it starts, nil for off.

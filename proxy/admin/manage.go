@@ -1,17 +1,14 @@
 package admin
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"io"
 	"time"
 
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/admin/body"
 	"github.com/lewistv/xcri-proxy/proxy/admin/selector"
 	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
@@ -21,29 +18,10 @@ import (
 // maxWarmPaths limits the paths of one request.
 const maxWarmPaths = 2000
 
-// readJSON reads the request's body, one JSON object, into v; an empty body changes
-// nothing. It answers the request and returns false if the body is not JSON of that form.
-func (a *Admin) readJSON(ctx *fasthttp.RequestCtx, v any) bool {
-	body := bytes.TrimSpace(ctx.PostBody())
-	if len(body) == 0 {
-		return true
-	}
-	dec := json.NewDecoder(bytes.NewReader(body))
-	dec.DisallowUnknownFields()
-	err := dec.Decode(v)
-	if _, more := dec.Token(); err == nil && more != io.EOF {
-		err = errors.New("there is more after the JSON object")
-	}
-	if err != nil {
-		reply.Fail(ctx, fasthttp.StatusBadRequest, "The body is not as it should be: "+err.Error())
-	}
-	return err == nil
-}
-
 // serveWarm requests a poll of the database, and paths to warm with it.
 func (a *Admin) serveWarm(ctx *fasthttp.RequestCtx) {
 	var req api.WarmRequest
-	if !a.readJSON(ctx, &req) {
+	if !body.Read(ctx, &req) {
 		return
 	}
 	if len(req.Paths) > maxWarmPaths {
@@ -53,8 +31,8 @@ func (a *Admin) serveWarm(ctx *fasthttp.RequestCtx) {
 	var answer api.WarmTicket
 	keys, ignored := a.keysOf(req.Paths)
 	answer.Keys, answer.Ignored = len(keys), ignored
-	a.act(fleet.Warm, req, req.Local, false, func() error { answer.Ticket = a.warm(req, keys); return nil })
-	a.sendJSON(ctx, fasthttp.StatusAccepted, answer)
+	answer.Warning, _ = a.act(fleet.Warm, req, req.Local, false, func() error { answer.Ticket = a.warm(req, keys); return nil })
+	body.Send(ctx, fasthttp.StatusAccepted, answer)
 }
 
 // keysOf returns the keys of paths, each once, and the paths that have none.
@@ -112,13 +90,13 @@ func (a *Admin) serveWarmStatus(ctx *fasthttp.RequestCtx) {
 		}
 		state.HasSnapshot = new(g != nil && g.Has(date))
 	}
-	a.sendJSON(ctx, fasthttp.StatusOK, state)
+	body.Send(ctx, fasthttp.StatusOK, state)
 }
 
 // servePurge purges the entries that the request selects.
 func (a *Admin) servePurge(ctx *fasthttp.RequestCtx) {
 	var req api.PurgeRequest
-	if !a.readJSON(ctx, &req) {
+	if !body.Read(ctx, &req) {
 		return
 	}
 	match, err := selector.Match(req, a.opts.Routes)
@@ -127,16 +105,11 @@ func (a *Admin) servePurge(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	purged := 0
-	a.act(fleet.Purge, req, req.Local, true, func() error { purged = a.opts.Cache.Purge(match, req.Hard); return nil })
+	warning, _ := a.act(fleet.Purge, req, req.Local, true, func() error { purged = a.opts.Cache.Purge(match, req.Hard); return nil })
 	a.purgeFronts(req)
 	a.opts.Logger.Info("purged", "selector", string(ctx.PostBody()), "entries", purged)
-	a.opts.Events.Add(events.Purge, purgeText(purged, req))
-	a.sendJSON(ctx, fasthttp.StatusOK, api.Purged{Purged: purged})
-}
-
-// purgeText describes a purge.
-func purgeText(purged int, req api.PurgeRequest) string {
-	return fmt.Sprintf("%d entries purged, %s", purged, selector.Text(req))
+	a.opts.Events.Add(events.Purge, selector.Purged(purged, req))
+	body.Send(ctx, fasthttp.StatusOK, api.Purged{Purged: purged, Warning: warning})
 }
 
 // serveEntry answers with the outcome that a request would have.
@@ -162,7 +135,7 @@ func (a *Admin) serveEntry(ctx *fasthttp.RequestCtx) {
 		out.TookMS, out.Status, out.Size = new(milliseconds(int64(e.Took))), &e.Status, &e.Size
 		out.Asked, out.Cost, out.Variants = &seen.Asked, new(e.Cost()), sizesInForms(e)
 	}
-	a.sendJSON(ctx, fasthttp.StatusOK, out)
+	body.Send(ctx, fasthttp.StatusOK, out)
 }
 
 func sizesInForms(e *cache.Entry) (sizes []api.Variant) {

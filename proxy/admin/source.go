@@ -8,6 +8,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/admin/body"
 	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/metrics"
@@ -61,18 +62,18 @@ func (a *Admin) sourceState() api.SourceState {
 
 // serveSource shows the sources of answers.
 func (a *Admin) serveSource(ctx *fasthttp.RequestCtx) {
-	a.sendJSON(ctx, fasthttp.StatusOK, a.sourceState())
+	body.Send(ctx, fasthttp.StatusOK, a.sourceState())
 }
 
 // serveSourceChange changes the sources of answers.
 func (a *Admin) serveSourceChange(ctx *fasthttp.RequestCtx) {
 	var req api.SourceRequest
-	if !a.readJSON(ctx, &req) {
+	if !body.Read(ctx, &req) {
 		return
 	}
 	var purged int
 	var unkept error
-	err := a.act(fleet.Source, req, req.Local, true, func() error {
+	warning, err := a.act(fleet.Source, req, req.Local, true, func() error {
 		moved, err := a.override(req)
 		if err == nil {
 			purged, unkept = a.opts.OnSourceChange(moved)
@@ -88,14 +89,13 @@ func (a *Admin) serveSourceChange(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	state := a.sourceState()
-	state.Purged = &purged
+	state.Purged, state.Warning = &purged, warnings(unkept, warning)
 	if unkept != nil {
-		state.Warning = unkept.Error()
 		a.opts.Logger.Warn("the change of source is not kept for the next run", "error", unkept)
 	}
 	a.opts.Logger.Warn("source changed", "default", state.Default, "routes", state.Routes, "reset", req.Reset, "purged", purged)
 	a.opts.Events.Add(events.Source, "source changed: "+sourceText(state.Sources))
-	a.sendJSON(ctx, fasthttp.StatusOK, state)
+	body.Send(ctx, fasthttp.StatusOK, state)
 }
 
 // sourceText describes the sources of answers.

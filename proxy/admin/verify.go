@@ -9,6 +9,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/admin/body"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/verify"
 )
@@ -36,7 +37,7 @@ const noLegacy = "LEGACY_URL is not set: there is no old API to compare with"
 // serveVerify compares the answers of both sources to one request.
 func (a *Admin) serveVerify(ctx *fasthttp.RequestCtx) {
 	var req api.VerifyRequest
-	if !a.readJSON(ctx, &req) {
+	if !body.Read(ctx, &req) {
 		return
 	}
 	if a.opts.Legacy == nil {
@@ -54,9 +55,9 @@ func (a *Admin) serveVerify(ctx *fasthttp.RequestCtx) {
 		ctx.Response.Header.Set("Retry-After", "1")
 		reply.Fail(ctx, fasthttp.StatusTooManyRequests, err.Error())
 	case err != nil:
-		a.sendJSON(ctx, fasthttp.StatusOK, api.Comparison{Path: req.Path, Verdict: string(verify.Skipped), Error: err.Error()})
+		body.Send(ctx, fasthttp.StatusOK, api.Comparison{Path: req.Path, Verdict: string(verify.Skipped), Error: err.Error()})
 	default:
-		a.sendJSON(ctx, fasthttp.StatusOK, newComparison(c))
+		body.Send(ctx, fasthttp.StatusOK, newComparison(c))
 	}
 }
 
@@ -91,5 +92,5 @@ func (a *Admin) serveVerifySubjects(ctx *fasthttp.RequestCtx) {
 		r := a.opts.Routes.Of(key)
 		return r == nil || !verify.Comparable(r)
 	})
-	a.sendJSON(ctx, fasthttp.StatusOK, api.VerifySubjects{Keys: append([]string{}, keys...), Sample: a.verifyStats()})
+	body.Send(ctx, fasthttp.StatusOK, api.VerifySubjects{Keys: append([]string{}, keys...), Sample: a.verifyStats()})
 }

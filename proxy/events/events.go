@@ -23,6 +23,7 @@ const (
 	Source      Kind = "source"          // the source of answers changed
 	Maintenance Kind = "maintenance"     // maintenance mode was turned on
 	Reopen      Kind = "maintenance_end" // maintenance mode was turned off
+	Refused     Kind = "refused"         // an action of another proxy of the fleet was not done here
 	Held        Kind = "held"            // new data is held back
 	Alarm       Kind = "alarm"           // visitors get errors, wait, or soon may
 	AlarmEnd    Kind = "alarm_end"       // they are served again

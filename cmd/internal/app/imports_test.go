@@ -82,16 +82,17 @@ cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measur
 config: config/address
 config/address:
 config/deploy:
-proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/selector proxy/budget proxy/content proxy/copies proxy/cors proxy/events proxy/fault proxy/files proxy/fleet proxy/fleet/wanted proxy/front proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/notice proxy/origin proxy/pass proxy/preload proxy/reply proxy/route proxy/season proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/selector proxy/budget proxy/content proxy/copies proxy/cors proxy/events proxy/fault proxy/files proxy/fleet proxy/fleet/wanted proxy/front proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/notice proxy/origin proxy/pass proxy/plural proxy/preload proxy/reply proxy/route proxy/season proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
-proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/admin/selector proxy/budget proxy/events proxy/fleet proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/body proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/admin/selector proxy/budget proxy/events proxy/fleet proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
+proxy/admin/body: proxy/reply
 proxy/admin/condition: cache proxy/admin/api proxy/fleet proxy/maintenance proxy/metrics proxy/origin store
 proxy/admin/gate: proxy/visitor
 proxy/admin/history: cache cache/atomicfile proxy/admin/api proxy/metrics
 proxy/admin/process:
 proxy/admin/prometheus: cache proxy/admin/api proxy/admin/process proxy/metrics proxy/route
-proxy/admin/selector: cache proxy/admin/api proxy/fleet/actions proxy/fleet/series proxy/route store
+proxy/admin/selector: cache proxy/admin/api proxy/fleet/actions proxy/fleet/series proxy/plural proxy/route store
 proxy/budget:
 proxy/compare:
 proxy/content: cache cache/memfile
@@ -126,6 +127,7 @@ proxy/notice: proxy/maintenance proxy/reply
 proxy/origin: cache cache/phase proxy/content proxy/legacy proxy/route store
 proxy/pages: proxy/route store
 proxy/pass: cache cache/phase proxy/content proxy/fault proxy/legacy proxy/metrics proxy/reply proxy/route proxy/trace
+proxy/plural:
 proxy/preload:
 proxy/proxytest: proxy/legacy
 proxy/proxytest/apache: proxy/proxytest/daemon store/storetest/need

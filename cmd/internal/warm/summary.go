@@ -17,6 +17,8 @@ type Summary struct {
 	Published
 	Loaded
 	Error string `json:"error,omitempty"`
+	// Warning reports why the other proxies of a fleet have not got the request yet.
+	Warning string `json:"warning,omitempty"`
 
 	Log    *accesslog.Summary `json:"log,omitempty"`
 	Season *api.Season        `json:"season,omitempty"` // with the flag Season

@@ -80,6 +80,9 @@ func Run(ctx context.Context, c *adminclient.Client, base string, f Options, std
 	if err != nil {
 		s.Error = err.Error()
 	}
+	if s.Warning != "" && !f.Quiet {
+		fmt.Fprintf(std.Err, "xcri-proxy: warning: %s\n", s.Warning)
+	}
 	switch {
 	case f.JSON:
 		if printErr := console.JSON(std.Out, s); printErr != nil {
@@ -202,7 +205,7 @@ func (w *warmer) post(ctx context.Context) (ticket int64, err error) {
 		if q.Later {
 			continue
 		}
-		w.keys = keys
+		w.keys, w.summary.Warning = keys, answer.Warning
 		if w.summary.Log != nil {
 			w.summary.Log.Keys, w.summary.Log.Ignored = keys, ignored
 		}

@@ -26,7 +26,8 @@ type Maintenance struct {
 type MaintenanceState struct {
 	On bool `json:"on"`
 	Maintenance
-	// Warning reports why a change will not survive a restart.
+	// Warning reports why a change will not survive a restart, or has not reached the other
+	// members of a fleet yet.
 	Warning string `json:"warning,omitempty"`
 }
 
@@ -46,6 +47,8 @@ type PurgeRequest struct {
 // Purged is the answer of /cache/purge: the number of entries that were purged.
 type Purged struct {
 	Purged int `json:"purged"`
+	// Warning reports why the purge has not reached the other members of a fleet yet.
+	Warning string `json:"warning,omitempty"`
 }
 
 // Entry is the answer of /cache/entry: the outcome that a request would have.

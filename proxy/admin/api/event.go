@@ -6,7 +6,7 @@ import "time"
 type Event struct {
 	At time.Time `json:"at"`
 	// Kind is start, hand_over, publish, held, outage, back, purge, source, maintenance,
-	// maintenance_end, alarm or alarm_end.
+	// maintenance_end, refused, alarm or alarm_end.
 	Kind string `json:"kind"`
 	Text string `json:"text"` // for people
 }

@@ -46,7 +46,8 @@ type SourceState struct {
 	Configured ConfiguredSources `json:"configured"`
 	// Purged is the number of entries that a change has made stale.
 	Purged *int `json:"purged,omitempty"`
-	// Warning reports why a change will not survive a restart.
+	// Warning reports why a change will not survive a restart, or has not reached the other
+	// members of a fleet yet.
 	Warning string `json:"warning,omitempty"`
 }
 

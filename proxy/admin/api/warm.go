@@ -20,6 +20,8 @@ type WarmTicket struct {
 	Ticket  int64         `json:"ticket"`
 	Keys    int           `json:"keys"`
 	Ignored []IgnoredPath `json:"ignored"`
+	// Warning reports why the request has not reached the other members of a fleet yet.
+	Warning string `json:"warning,omitempty"`
 }
 
 // IgnoredPath is a path that can't be warmed.

@@ -18,7 +18,7 @@ async function warm(button, request = {}) {
   button.disabled = true;
   button.textContent = 'Warming…';
   try {
-    const { ticket } = await post('warm', request);
+    const { ticket, warning } = await post('warm', request);
     let w, published = stats ? stats.generation.warm.published : 0;
     for (;;) {
       w = await ask('warm');
@@ -26,10 +26,11 @@ async function warm(button, request = {}) {
       if (w.looked >= ticket && !w.warming) break;
       await rest(250);
     }
+    const also = warning ? ` ${warning}.` : '';
     if (w.down_since) tell('The database is down: nothing was warmed.', 'bad');
     else if (w.look_error) tell(`Not warmed: ${w.look_error}`, 'bad');
-    else if (w.published === published) tell('The database has nothing newer: the warm set is complete.');
-    else tell(`Warmed ${plain(w.keys)} keys in ${as.seconds(w.seconds)}: ${plain(w.filled)} filled, ${plain(w.failed)} failed.`, w.failed ? 'warn' : '');
+    else if (w.published === published) tell('The database has nothing newer: the warm set is complete.' + also, also && 'warn');
+    else tell(`Warmed ${counted(w.keys, 'key')} in ${as.seconds(w.seconds)}: ${plain(w.filled)} filled, ${plain(w.failed)} failed.${also}`, w.failed || also ? 'warn' : '');
   } catch (e) {
     tell(`Not warmed. ${e.message}`, 'bad');
   }
@@ -126,7 +127,7 @@ function source(e) {
   if (!sure(dialog, byId('source-yes'), words + ' Their cached answers become stale, and each is served once more while it is loaded again.')) return;
   act(dialog, async () => {
     const state = await post('source', to === 'reset' ? { reset: true } : { source: to, ...(route ? { routes: [route] } : {}) });
-    return [`Changed: answers come from ${SOURCES[state.default]}. ${plain(state.purged)} entries became stale.${state.warning ? ' ' + state.warning + '.' : ''}`, state.warning ? 'warn' : ''];
+    return [`Changed: answers come from ${SOURCES[state.default]}. ${counted(state.purged, 'entry', 'entries')} became stale.${state.warning ? ' ' + state.warning + '.' : ''}`, state.warning ? 'warn' : ''];
   });
 }
 
@@ -152,8 +153,8 @@ function purge(e) {
   }
   if (hard && !sure(dialog, byId('ask-yes'), 'Sure? Until they are filled again, every visitor of these pages waits for the database.')) return;
   act(dialog, async () => {
-    const { purged } = await post('purge', { [what]: value, hard });
-    return [`Purged ${plain(purged)} ${purged === 1 ? 'entry' : 'entries'}${hard ? '; they are gone' : '; each is stale until it is refreshed'}.`];
+    const { purged, warning } = await post('purge', { [what]: value, hard });
+    return [`Purged ${counted(purged, 'entry', 'entries')}${hard ? '; they are gone' : '; each is stale until it is refreshed'}.${warning ? ' ' + warning + '.' : ''}`, warning ? 'warn' : ''];
   });
 }
 

@@ -9,7 +9,7 @@ const CHARTS = [
   { title: 'Request latency', form: 'ms', byRoute: true, log: true,
     series: ['p50', 'p95', 'p99'].map((p) => ({ name: p, of: (s, v) => v[p + '_ms'] || null })) },
   { title: 'Fill time', form: 'ms', byRoute: true,
-    series: [{ name: 'mean of the fills', is: 'miss', of: (s, v) => (v.fills ? v.fill_ms : null), note: (s, v) => `${plain(v.fills)} fills` }] },
+    series: [{ name: 'mean of the fills', is: 'miss', of: (s, v) => (v.fills ? v.fill_ms : null), note: (s, v) => counted(v.fills, 'fill') }] },
   { title: 'Waiting requests', form: 'count',
     series: [{ name: 'most at a time', is: 'error', soft: true, of: (s) => s.waiting }] },
   { title: 'Answers by status', stack: true, form: 'rate',

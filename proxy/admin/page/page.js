@@ -21,6 +21,7 @@ const at = (object, path) => path.split('.').reduce((o, k) => (o === null || o =
 
 const digits = (n) => (n >= 100 ? 0 : n >= 10 ? 1 : 2);
 const plain = (n) => n.toLocaleString('en-GB', { maximumFractionDigits: 0 });
+const counted = (n, one, many = one + 's') => `${plain(n)} ${n === 1 ? one : many}`;
 const rounded = (n) => n.toLocaleString('en-GB', { maximumFractionDigits: digits(Math.abs(n)) });
 
 // The forms in which a figure is shown.
@@ -222,14 +223,14 @@ function showTiles() {
   const requests = now && now.requests > 0;
   byId('tiles').replaceChildren(
     tile('Requests, 5 min', five(per, 'rate'), '', beside(per, 'rate'), `${plain(total)} since the start`),
-    tile('Errors, 5 min', five(failed, 'percent', now && now.answers), now && failed(now) > 0.05 ? 'bad' : '', beside(failed, 'percent'), now ? `${plain(now.errors)} of ${plain(now.answers)} answers` : ''),
+    tile('Errors, 5 min', five(failed, 'percent', now && now.answers), now && failed(now) > 0.05 ? 'bad' : '', beside(failed, 'percent'), now ? `${plain(now.errors)} of ${counted(now.answers, 'answer')}` : ''),
     tile('Hit ratio, 5 min', five((w) => w.hit_ratio, 'percent', requests), now && now.requests > 500 && now.hit_ratio < 0.9 ? 'warn' : '', beside((w) => w.hit_ratio, 'percent'), total ? `${as.percent(r.hit_ratio)} since the start` : ''),
     tile('Latency p95, 5 min', five((w) => w.p95_ms, 'ms', requests), now && now.p95_ms > 1000 ? 'bad' : '', beside((w) => w.p95_ms, 'ms'), requests ? `p50 ${as.ms(now.p50_ms)}, p99 ${as.ms(now.p99_ms)}` : ''),
-    tile('Waiting requests', plain(c.waiting), waitingState(), meter(share(p.in_use, p.limit)), `${p.in_use} of ${p.limit} connections in use`),
-    tile('Data', g.published_at ? as.span((Date.now() - new Date(g.published_at)) / 1000) : 'none', g.published_at ? '' : 'warn', g.published_at ? 'since its publish' : 'not published yet', ['no entry is stale', '1 stale entry'][g.stale_entries] ?? `${plain(g.stale_entries)} stale entries`),
+    tile('Waiting requests', plain(c.waiting), waitingState(), meter(share(p.in_use, p.limit)), `${p.in_use} of ${counted(p.limit, 'connection')} in use`),
+    tile('Data', g.published_at ? as.span((Date.now() - new Date(g.published_at)) / 1000) : 'none', g.published_at ? '' : 'warn', g.published_at ? 'since its publish' : 'not published yet', g.stale_entries ? counted(g.stale_entries, 'stale entry', 'stale entries') : 'no entry is stale'),
     tile('Memory', as.bytes(m.used), m.budget ? level(share(m.used, m.budget)) : '', ...(m.budget ? [meter(share(m.used, m.budget)), `of ${as.bytes(m.budget)}, the limit`] : ['no limit set'])),
-    ...(stats.fleet ? [tile('Fleet', plain(stats.fleet.members.length), stats.fleet.breaker === 'open' ? 'warn' : '', stats.fleet.breaker === 'open' ? 'shared level away' : 'members, shared level up', `${plain(stats.fleet.hits)} answers from other members`)] : []),
-    tile('Cache', as.bytes(c.bytes), '', meter(share(c.bytes, c.budget), ''), `of ${as.bytes(c.budget)}, ${plain(c.entries)} entries`),
+    ...(stats.fleet ? [tile('Fleet', plain(stats.fleet.members.length), stats.fleet.breaker === 'open' ? 'warn' : '', stats.fleet.breaker === 'open' ? 'shared level away' : `${stats.fleet.members.length === 1 ? 'member' : 'members'}, shared level up`, `${counted(stats.fleet.hits, 'answer')} from other members`)] : []),
+    tile('Cache', as.bytes(c.bytes), '', meter(share(c.bytes, c.budget), ''), `of ${as.bytes(c.budget)}, ${counted(c.entries, 'entry', 'entries')}`),
   );
 }
 
@@ -241,7 +242,7 @@ function showFleet() {
   rows(byId('members'), [...f.members, ...f.gone], (m) => [make('span', {}, m.own ? `${m.name} (this proxy)` : m.name), [m.version || null, 'text'], [m.calculated_at || null, 'text'], [m.behind_since ?? null, 'moment'],
     m.last_heard ? [`gone, last heard of ${as.moment(m.last_heard)}`, 'text'] : [m.health || null, 'text']]);
   const away = f.breaker === 'open' ? `The shared level is away: ${f.reason}. ` : '';
-  byId('shared-note').textContent = `${away}Shared level: ${plain(f.hits)} hits, ${plain(f.misses)} misses, ${plain(f.waits)} waits for other members, ${plain(f.puts)} stored; ${as.bytes(f.read_bytes)} read, ${as.bytes(f.written_bytes)} written; ${plain(f.errors)} errors; publishes: ${plain(f.publishes.together)} together, ${plain(f.publishes.late)} late, ${plain(f.publishes.alone)} alone, ${plain(f.publishes.votes_lost)} votes lost; ${plain(f.holds.now)} requests wait for one, ${plain(f.holds.total)} have; p99 ${as.ms(f.latency.p99_ms)}.`;
+  byId('shared-note').textContent = `${away}Shared level: ${counted(f.hits, 'hit')}, ${counted(f.misses, 'miss', 'misses')}, ${counted(f.waits, 'wait')} for other members, ${plain(f.puts)} stored; ${as.bytes(f.read_bytes)} read, ${as.bytes(f.written_bytes)} written; ${counted(f.errors, 'error')}; publishes: ${plain(f.publishes.together)} together, ${plain(f.publishes.late)} late, ${plain(f.publishes.alone)} alone, ${counted(f.publishes.votes_lost, 'vote')} lost; ${counted(f.holds.now, 'request')} waiting for one, ${plain(f.holds.total)} so far; p99 ${as.ms(f.latency.p99_ms)}.`;
 }
 
 const MOST_LOADS = 8;
@@ -252,7 +253,7 @@ function showLoading() {
   rows(byId('loading'), all.slice(0, MOST_LOADS), (l) => [make('code', {}, l.key), [l.age_ms, 'ms'], [l.phase === 'queued' ? l.phase : l.step || l.phase, 'text'], [l.waiting, 'count'],
     [l.table || null, 'text'], [l.client || 'none', 'text'], [l.request || null, 'text']]);
   const more = all.length - MOST_LOADS;
-  byId('loading-note').textContent = !all.length ? 'Nothing is loading.' : more > 0 ? `${more}${all.length === 50 ? ' or more' : ''} younger loads are not shown.` : '';
+  byId('loading-note').textContent = !all.length ? 'Nothing is loading.' : more > 0 ? `Not shown: ${counted(more, 'younger load')}${all.length === 50 ? ' or more' : ''}.` : '';
 }
 
 const MOST_SLOW = 10;
@@ -279,8 +280,8 @@ function showStatuses() {
 }
 
 const KINDS = { start: 'Start', hand_over: 'Hand-over', publish: 'Publish', held: 'Held back', outage: 'Outage', back: 'Database back', purge: 'Purge', source: 'Source',
-  maintenance: 'Maintenance', maintenance_end: 'Maintenance ended', alarm: 'Visitors affected', alarm_end: 'Served again' };
-const BAD_KINDS = ['outage', 'alarm', 'held'];
+  maintenance: 'Maintenance', maintenance_end: 'Maintenance ended', refused: 'Not done here', alarm: 'Visitors affected', alarm_end: 'Served again' };
+const BAD_KINDS = ['outage', 'alarm', 'held', 'refused'];
 
 let eventsDrawn = 0;
 

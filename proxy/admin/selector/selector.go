@@ -6,6 +6,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
 )
@@ -25,6 +26,11 @@ func Text(req api.PurgeRequest) string {
 		return text + ", hard"
 	}
 	return text
+}
+
+// Purged describes a purge of n entries.
+func Purged(n int, req api.PurgeRequest) string {
+	return plural.Of(n, "entry") + " purged, " + Text(req)
 }
 
 // Match returns the condition by which a request selects entries. The error names the value at
