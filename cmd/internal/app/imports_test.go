@@ -47,7 +47,7 @@ cmd/internal/load/client: cmd/internal/load/visitors
 cmd/internal/load/measure: cmd/internal/load/client cmd/internal/load/visitors proxy/admin/api
 cmd/internal/load/visitors: cmd/internal/accesslog
 cmd/internal/logging: cmd/internal/queue
-cmd/internal/preflight: cache/atomicfile cmd/internal/adminclient cmd/internal/app cmd/internal/cgroup cmd/internal/console cmd/internal/exit cmd/internal/load/measure cmd/internal/load/visitors cmd/internal/verify config proxy proxy/admin/api proxy/content proxy/site store
+cmd/internal/preflight: cache/atomicfile cmd/internal/adminclient cmd/internal/app cmd/internal/cgroup cmd/internal/console cmd/internal/exit cmd/internal/load/measure cmd/internal/load/visitors cmd/internal/verify config proxy proxy/admin/api proxy/content proxy/fleet/redis/survey proxy/site store
 cmd/internal/process: cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/logging config
 cmd/internal/queue:
 cmd/internal/report: cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
@@ -111,6 +111,7 @@ proxy/fleet/fleettest: proxy/fleet proxy/fleet/agree proxy/fleet/engine proxy/fl
 proxy/fleet/members:
 proxy/fleet/patience:
 proxy/fleet/redis: proxy/fleet proxy/fleet/agree proxy/fleet/engine proxy/fleet/members proxy/fleet/wanted proxy/wire/socket
+proxy/fleet/redis/survey: proxy/fleet proxy/fleet/redis
 proxy/fleet/series:
 proxy/fleet/sums: store
 proxy/fleet/texts: proxy/fleet/engine proxy/fleet/waits

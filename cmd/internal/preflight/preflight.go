@@ -1,5 +1,5 @@
 // Package preflight checks a host before the proxy serves there, or after: the
-// settings, the database and its account, the site, the old API, the machine, and a
+// settings, the shared level of a fleet, the database and its account, the site, the old API, the machine, and a
 // rehearsal with a proxy of its own. Each check is a function with a name, and ends in
 // a row with a verdict, a reason and a remedy.
 package preflight
@@ -75,6 +75,7 @@ var checklist = []check{
 	{"memory", "", checkMemory},
 	{"open files", "", checkOpenFiles},
 	{"listen address", "", checkListen},
+	{"shared level", "", checkSharedLevel},
 	{"database", "", checkDatabase},
 	{"server version", "database", checkVersion},
 	{"rights", "database", checkRights},

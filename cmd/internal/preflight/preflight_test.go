@@ -25,6 +25,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/readapi"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
@@ -134,6 +135,7 @@ func TestAllIsWell(t *testing.T) {
 	name, _ := scratch.Sample(t)
 	settings := host(t, name)
 	settings["LEGACY_URL"] = oldAPI(t, name)
+	settings["SHARED_CACHE"] = redisserver.Start(t, "--maxmemory", "64mb", "--maxmemory-policy", "volatile-lru").URL
 	var out bytes.Buffer
 	f := Options{MaxP95: time.Minute, Requests: 200, Verify: 10, Timeout: 2 * time.Minute, Version: "test", JSON: true}
 	if err := Run(t.Context(), configOf(t, settings), f, console.Streams{Out: &out, Err: io.Discard}); err != nil {
@@ -169,7 +171,7 @@ func TestNoGo(t *testing.T) {
 	}
 	for _, want := range []string{
 		"no-go    database        ", "-> check DATABASE_HOST and DATABASE_PORT", "skipped  rights          needs: database",
-		"skipped  latency         needs: warm-up", "go       site            ", "no-go: 20 checks, ", " to correct first: database",
+		"skipped  latency         needs: warm-up", "go       site            ", "no-go: 21 checks, ", " to correct first: database",
 	} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
@@ -234,6 +236,31 @@ func TestHostRows(t *testing.T) {
 			inspect(t, settings).run(t, tt.check).wants(t, tt.verdict, tt.reason)
 		})
 	}
+}
+
+// TestSharedLevelRow holds the verdicts about the server of a fleet's shared level.
+func TestSharedLevelRow(t *testing.T) {
+	s := redisserver.Start(t)
+	settings := host(t, mariadb.Database)
+	inspect(t, settings).run(t, "shared level").wants(t, Skipped, "SHARED_CACHE is not set")
+	settings["SHARED_CACHE"] = s.URL
+	i := inspect(t, settings)
+	for _, tt := range []struct {
+		set     string // of Redis
+		verdict Verdict
+		reason  string
+	}{
+		{"maxmemory 0", Warning, "has no memory limit"},
+		{"maxmemory 64mb maxmemory-policy noeviction", Warning, "removes nothing once its 64.0 MiB are full"},
+		{"maxmemory 64mb maxmemory-policy allkeys-lru", Warning, "may remove the log of actions (maxmemory-policy allkeys-lru)"},
+		{"maxmemory 64mb maxmemory-policy volatile-lru", Go, "maxmemory-policy volatile-lru"},
+		{"maxmemory 1 maxmemory-policy noeviction", Warning, "full now"},
+	} {
+		s.Do(append([]string{"CONFIG", "SET"}, strings.Fields(tt.set)...)...)
+		i.run(t, "shared level").wants(t, tt.verdict, tt.reason)
+	}
+	s.Kill()
+	i.run(t, "shared level").wants(t, NoGo, "no server")
 }
 
 // TestDatabaseRows holds the verdicts about a database and its account.
