@@ -19,6 +19,8 @@ type Read struct {
 	Database
 	State State
 	Body  []byte // the answer so far
+
+	now *Stamp // of the tables of the answer; nil until it is read
 }
 
 // refusedError carries an answer other than 200 out of a read.

@@ -149,10 +149,11 @@ func (s *Selection) Array(r *Read, tail string, args []any) (jsontext.Raw, int64
 // matching rows. The rows are counted by a separate statement only if the page does
 // not show the end.
 func (s *Selection) Page(r *Read, limit, offset int64) (total int64, err error) {
-	with, err := s.partners(r)
+	found, err := s.partners(r)
 	if err != nil {
 		return 0, err
 	}
+	with := found.with
 	shown, page := int64(0), s.paged
 	if with != nil {
 		page = s.ordered
@@ -167,7 +168,10 @@ func (s *Selection) Page(r *Read, limit, offset int64) (total int64, err error) 
 		return offset + shown, nil
 	}
 	count, args := s.counted(r.Query, with)
-	return r.total(count, args)
+	if total, err = r.total(count, args); err == nil {
+		r.keep(found)
+	}
+	return total, err
 }
 
 // PageHead is the part of a page before its rows.

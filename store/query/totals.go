@@ -12,19 +12,24 @@ import (
 	"github.com/lewistv/xcri-proxy/store/scope"
 )
 
-// Totals caches the number of rows that match a question, so that another page of it does
-// not count them again. A total holds for one generation of the question's scope and one
-// stamp of its tables: the server's time of their last change, in whole seconds. A total
-// counted within settle of a change is therefore not kept, nor is the total of a read
-// that began before the stamp was first seen, by a read or a poll: it may not see the
-// change. The zero Totals is ready; a nil Totals caches nothing. It is safe for concurrent
-// use.
+// Totals caches the number of rows that match a question, and the rows of the table that its
+// list joins, so that another page of it does not read them again. A total holds for one
+// generation of the question's scope and one stamp of its tables: the server's time of their
+// last change, in whole seconds. A total counted within settle of a change is therefore not
+// kept, nor is the total of a read that began before the stamp was first seen, by a read or a
+// poll: it may not see the change. The same holds for joined rows. The zero Totals is ready; a
+// nil Totals caches nothing. It is safe for concurrent use.
 type Totals struct {
 	mu    sync.Mutex
 	seen  map[string]sight // by table
-	pages map[[sha256.Size]byte]int64
+	pages map[key]int64
+	joins joins
 	noted any
 }
+
+// key identifies a statement with its arguments, and the state of the data in which its
+// result was found.
+type key = [sha256.Size]byte
 
 const (
 	// settle is the number of seconds for which a table must have been quiet.
@@ -111,13 +116,25 @@ func (t *Totals) See(stamps map[string]scope.Stamp, now time.Time) (first time.T
 
 // total counts the rows of a SELECT, or returns the cached number.
 func (r *Read) total(query string, args []any) (n int64, err error) {
-	return r.totalIn(r.Reads, query, args)
+	return r.totalIn(r.stamp, query, args)
+}
+
+// stamp returns the stamp of the tables of the answer, and reads it once.
+func (r *Read) stamp() (Stamp, error) {
+	if r.now == nil {
+		now, err := r.Changed(r.Reads)
+		if err != nil {
+			return Stamp{}, err
+		}
+		r.now = &now
+	}
+	return *r.now, nil
 }
 
 // RowsOf counts the rows of a table, or returns the cached number. The read's scope must be
 // all calculations.
 func (r *Read) RowsOf(table string) (int64, error) {
-	return r.totalIn([]string{table}, countOf+table, nil)
+	return r.totalIn(func() (Stamp, error) { return r.Changed([]string{table}) }, countOf+table, nil)
 }
 
 // countOf is the statement that counts the rows of a table, without the table.
@@ -131,28 +148,28 @@ func (r *Read) NoteRows(table, generation string, now Stamp, n int64) {
 	}
 }
 
-// totalIn is total for a SELECT from some tables.
-func (r *Read) totalIn(tables []string, query string, args []any) (n int64, err error) {
+// totalIn is total for a SELECT from tables with a stamp.
+func (r *Read) totalIn(stamp func() (Stamp, error), query string, args []any) (n int64, err error) {
 	if r.State.Totals == nil {
 		return r.Count(query, args)
 	}
-	now, err := r.Changed(tables)
+	now, err := stamp()
 	if err != nil {
 		return 0, err
 	}
-	key := keyOf(r.State.Generation, now.Text, query, args)
-	if n, ok := r.State.Totals.get(key); ok {
+	of := keyOf(r.State.Generation, now.Text, query, args)
+	if n, ok := r.State.Totals.get(of); ok {
 		return n, nil
 	}
 	n, err = r.Count(query, args)
 	if err == nil && now.Quiet {
-		r.State.Totals.put(key, n)
+		r.State.Totals.put(of, n)
 	}
 	return n, err
 }
 
 // keyOf returns the key of a total. Different statements have different keys.
-func keyOf(generation, stamp, query string, args []any) [sha256.Size]byte {
+func keyOf(generation, stamp, query string, args []any) key {
 	text := fmt.Appendf(nil, "%q %q %q", generation, stamp, query)
 	for _, arg := range args {
 		text = fmt.Appendf(text, " %T %q", arg, fmt.Sprint(arg))
@@ -160,22 +177,22 @@ func keyOf(generation, stamp, query string, args []any) [sha256.Size]byte {
 	return sha256.Sum256(text)
 }
 
-func (t *Totals) get(key [sha256.Size]byte) (n int64, ok bool) {
+func (t *Totals) get(of key) (n int64, ok bool) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
-	n, ok = t.pages[key]
+	n, ok = t.pages[of]
 	return n, ok
 }
 
 // put caches a total. A full map is cleared: totals of older generations are useless,
 // and each other total costs one count.
-func (t *Totals) put(key [sha256.Size]byte, n int64) {
+func (t *Totals) put(of key, n int64) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.pages == nil || len(t.pages) >= maxTotals {
-		t.pages = map[[sha256.Size]byte]int64{}
+		t.pages = map[key]int64{}
 	}
-	t.pages[key] = n
+	t.pages[of] = n
 }
 
 // Note stores a value for later answers, in place of the last note.

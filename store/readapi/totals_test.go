@@ -139,6 +139,49 @@ func TestTotalIsRemembered(t *testing.T) {
 	}
 }
 
+// TestTeamsAreRemembered: another page of a list does not read the teams of its scope again,
+// unless a table has changed; its rows are the rows of a new Store.
+func TestTeamsAreRemembered(t *testing.T) {
+	t.Parallel()
+	s, db := stores.Sample(t)
+	expect := func(what, region string, reads int) {
+		t.Helper()
+		got := 0
+		q := scratch.Query(t, "/athletes/", texts{"season_year": "2025", "division": "2030", "gender": "M", "limit": "3", "offset": "3"})
+		e := *q.Endpoint
+		answer := e.Answer
+		e.Answer = func(r *readapi.Read) error {
+			r.Database = spy{r.Database, func(query string) {
+				if strings.Contains(query, "FROM "+readapi.TeamTable) {
+					got++
+				}
+			}}
+			return answer(r)
+		}
+		q.Endpoint = &e
+		a, err := s.Run(t.Context(), q)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if n := strings.Count(string(a.Body), `"regl_group_name":"`+region+`"`); n != 3 || got != reads {
+			t.Errorf("%s: %d rows of %s after %d reads of teams, want 3 after %d", what, n, region, got, reads)
+		}
+	}
+	move := func(to string) { scratch.Execute(t, db, "UPDATE "+readapi.TeamTable+" SET regl_group_name = '"+to+"'") }
+	move("Here")
+	stamp(t, db)
+	if _, err := s.Generation(t.Context()); err != nil { // a poll
+		t.Fatal(err)
+	}
+	expect("the first page", "Here", 1)
+	expect("another page", "Here", 0)
+	move("There")
+	expect("just after a change", "There", 1)
+	settled(t, db)
+	expect("later", "There", 1)
+	expect("and known", "There", 0)
+}
+
 // TestTotalOfATruncatedTable: TRUNCATE changes no time that the server records, and the
 // total is counted again.
 func TestTotalOfATruncatedTable(t *testing.T) {
