@@ -201,6 +201,7 @@ func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 	if err != nil {
 		return cache.Content{}, err
 	}
+	defer p.lull.Begin()()
 	timer, failed := p.metrics.Route(q.Route.ID).Fills.Start(), true
 	defer func() { // also after a panic
 		if failed {

@@ -42,7 +42,7 @@ func TestUsable(t *testing.T) {
 		if !p.usable(e) {
 			t.Errorf("%d bytes: not usable", size)
 		}
-		if better := content.Recoder(p.opts.Memory)(&cache.Entry{Content: e.Content}); better != nil {
+		if better := content.Recoder(p.opts.Memory, nil)(&cache.Entry{Content: e.Content}); better != nil {
 			if e.Variants = better; !p.usable(e) {
 				t.Errorf("%d bytes, recoded: not usable", size)
 			}

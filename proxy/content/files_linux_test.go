@@ -62,7 +62,7 @@ func TestRecoderMovesBrotli(t *testing.T) {
 	var memory memfile.Memory
 	body := randomBody(FileFrom)
 	e := &cache.Entry{Content: cache.Content{Status: 200, Size: len(body), Variants: OfFile(body, true)}}
-	better := Recoder(&memory)(e)
+	better := Recoder(&memory, nil)(e)
 	if better == nil || better[Gzip].File == nil || memory.Files() == 0 {
 		t.Fatalf("%q, %d files", codings(better), memory.Files())
 	}

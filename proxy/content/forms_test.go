@@ -56,7 +56,7 @@ func checkForms(t *testing.T, body []byte, variants []cache.Variant, want string
 // TestForms: a small body is kept as it is, a larger one in gzip, and in brotli where that
 // is quick or there is time.
 func TestForms(t *testing.T) {
-	recode := Recoder(&memfile.Memory{})
+	recode := Recoder(&memfile.Memory{}, nil)
 	for size, want := range map[int]struct{ first, recoded, file string }{
 		0: {"", "", ""}, 1: {"", "", ""}, CompressAbove: {"", "", ""},
 		CompressAbove + 1: {"* gzip br", "", "* gzip br"}, LargeBody: {"* gzip br", "", "* gzip br"},
@@ -104,7 +104,7 @@ func TestRecodedFiles(t *testing.T) {
 		body[i] = "0123456789abcdef"[x>>28]
 	}
 	e := &cache.Entry{Content: cache.Content{Status: 200, Size: len(body), Variants: Variants(body)}}
-	better := Recoder(&memory)(e)
+	better := Recoder(&memory, nil)(e)
 	checkForms(t, body, better, "* gzip br")
 	files := 0
 	for i := range better {
@@ -124,7 +124,7 @@ func TestRecodedFiles(t *testing.T) {
 	if Check(&e.Content) != nil {
 		t.Error("it is not sound")
 	}
-	if again := Recoder(&memory)(e); again != nil || memory.Files() != int64(files) {
+	if again := Recoder(&memory, nil)(e); again != nil || memory.Files() != int64(files) {
 		t.Errorf("recoded twice, %d files", memory.Files())
 	}
 	if z, ok := Inflate(&better[Gzip]); !ok {

@@ -68,9 +68,12 @@ func OfFile(body []byte, compress bool) []cache.Variant {
 // Recoder returns the function that makes the variants which take too long to make in
 // a fill, or nil if an entry has them already. Its large bodies are in files of memory:
 // only entries that the cache holds have such bodies, so that the cache can close them.
-// The caller releases the variants, and holds the entry meanwhile.
-func Recoder(memory *memfile.Memory) func(*cache.Entry) []cache.Variant {
+// The caller releases the variants, and holds the entry meanwhile. Brotli is made in a lull.
+func Recoder(memory *memfile.Memory, lull *Lull) func(*cache.Entry) []cache.Variant {
 	return func(e *cache.Entry) []cache.Variant {
+		if lacksBrotli(e.Variants, e.Size) {
+			lull.Wait()
+		}
 		better, brotli := withBrotli(e.Variants, e.Size)
 		for i := range better {
 			better[i].Hold() // can't fail while the caller holds the entry
@@ -165,7 +168,7 @@ func plain(variants []cache.Variant, size int) []byte {
 // a third of the cache's room. The caller holds the variants of a body of size bytes.
 func withBrotli(variants []cache.Variant, size int) (better []cache.Variant, added bool) {
 	better = slices.Clone(variants)
-	if size <= LargeBody || len(variants) > Small && variants[Small].Coding == "br" {
+	if !lacksBrotli(variants, size) {
 		return better, false
 	}
 	body := plain(variants, size)
@@ -174,6 +177,11 @@ func withBrotli(variants []cache.Variant, size int) (better []cache.Variant, add
 	}
 	small := cache.Variant{Coding: "br", Body: brotliOf(body), ETag: tagOf(variants, []byte(`-br"`))}
 	return append(better[:Small], small), true
+}
+
+// lacksBrotli reports whether withBrotli adds a form to the variants of a body of size bytes.
+func lacksBrotli(variants []cache.Variant, size int) bool {
+	return size > LargeBody && (len(variants) <= Small || variants[Small].Coding != "br")
 }
 
 // addFiles moves large bodies from the heap to memory files, and reports whether it

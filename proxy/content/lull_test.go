@@ -1,0 +1,39 @@
+package content
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+)
+
+// TestLull: a wait ends a moment after the last fill, immediately without fills, and in any
+// case after a time, since fills may follow each other for ever.
+func TestLull(t *testing.T) {
+	for name, tt := range map[string]struct {
+		fills func(*Lull)
+		waits time.Duration
+	}{
+		"no fill":      {func(*Lull) {}, 0},
+		"just ended":   {func(l *Lull) { l.Begin()() }, lullAfter},
+		"ended before": {func(l *Lull) { l.Begin()(); time.Sleep(lullAfter) }, 0},
+		"ends meanwhile": {func(l *Lull) {
+			done := l.Begin()
+			l.Begin()()
+			time.AfterFunc(lullAfter/2, done)
+		}, lullAfter + lullAfter/2},
+		"never ends": {func(l *Lull) { l.Begin() }, lullMost},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				var l Lull
+				tt.fills(&l)
+				begun := time.Now()
+				if l.Wait(); time.Since(begun) != tt.waits {
+					t.Errorf("waited for %v, want %v", time.Since(begun), tt.waits)
+				}
+			})
+		})
+	}
+	var none *Lull
+	none.Wait()
+}
