@@ -9,6 +9,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/snapshot"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/engine"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/patience"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/series"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/waits"
@@ -167,7 +168,7 @@ type put struct {
 // whether it called the engine.
 func (f *Fleet) put(ctx context.Context, s *session, p put) bool {
 	record, err := snapshot.Record(p.answer)
-	if err != nil || len(record) > largest {
+	if err != nil || headBytes+len(record) > engine.MostValue {
 		f.figures.oversized.Add(1)
 		return false
 	}

@@ -10,6 +10,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/cache/snapshot"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/engine"
 )
 
 func savedAnswer(generation, body string) *cache.Saved {
@@ -126,7 +127,7 @@ func TestEndsOfClaims(t *testing.T) {
 		"none":                 {nil, nil, "claim release", 0},
 		"without a generation": {savedAnswer("", "body"), nil, "claim release", 0},
 		"not usable":           {savedAnswer("g", "body"), func(f *stubbed) { f.usable = false }, "claim release", 0},
-		"too large":            {savedAnswer("g", strings.Repeat("x", largest)), nil, "claim release", 0},
+		"too large":            {savedAnswer("g", strings.Repeat("x", engine.MostValue)), nil, "claim release", 0},
 		"no room":              {savedAnswer("g", "body"), func(f *stubbed) { f.fails["put"] = ErrFull }, "claim put", 0},
 	} {
 		f := newStubbed(t)

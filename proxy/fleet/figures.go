@@ -46,7 +46,7 @@ func (f *Fleet) Stats() Stats {
 			Hits: c.hits.Load(), Misses: c.misses.Load(), Waits: c.waited.Load(), Skipped: c.skipped.Load(),
 			Puts: c.puts.Load(), Read: c.read.Load(), Written: c.written.Load(),
 		},
-		Faults:  Faults{Errors: c.errors.Load(), Damaged: c.damaged.Load(), Full: c.full.Load(), Oversized: c.oversized.Load()},
+		Faults:  Faults{Errors: c.errors.Load(), Damaged: c.damaged.Load() + f.opts.Engine.Damaged(), Full: c.full.Load(), Oversized: c.oversized.Load()},
 		Latency: c.latency.Read(), Total: c.latency.Total().Seconds(),
 	}
 }

@@ -52,8 +52,6 @@ const (
 	lease = 40
 	// ttl is the time for which a value is kept: longer than the time between two imports.
 	ttl = 8 * 24 * time.Hour
-	// largest limits a value, in bytes.
-	largest = 16 << 20
 )
 
 // Options configure a Fleet. Engine, Info, State, Usable, Rank, Published,

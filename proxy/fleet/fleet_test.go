@@ -47,7 +47,13 @@ type member struct {
 // join returns a member once its link is up.
 func join(t *testing.T, s *fleettest.Server) *member {
 	t.Helper()
-	m := newMember(t, s)
+	return joinAs(t, s, "")
+}
+
+// joinAs returns a member of a name.
+func joinAs(t *testing.T, s *fleettest.Server, name string) *member {
+	t.Helper()
+	m := newMember(t, s, name)
 	synctest.Wait()
 	if !m.Stats().Up {
 		t.Fatal("the link is down")
@@ -55,9 +61,9 @@ func join(t *testing.T, s *fleettest.Server) *member {
 	return m
 }
 
-func newMember(t *testing.T, s *fleettest.Server) *member {
+func newMember(t *testing.T, s *fleettest.Server, name string) *member {
 	t.Helper()
-	m := &member{state: fleet.State{Data: "stamps", Sure: true, Settled: true}, now: "1", fresh: map[string]*cache.Entry{}}
+	m := &member{state: fleet.State{Data: "stamps", Sure: true, Settled: true}, now: "1", fresh: map[string]*cache.Entry{}, info: fleet.Info{Name: name}}
 	m.Fleet = fleet.New(fleet.Options{
 		Engine: s.Engine(), Maker: "v1",
 		State: func(g cache.Generation, _ string) fleet.State {

@@ -2,7 +2,6 @@ package fleet
 
 import (
 	"context"
-	"encoding/json"
 	"maps"
 	"time"
 
@@ -29,31 +28,32 @@ type (
 // members are the members that are alive.
 type members struct {
 	memberlist.List
-	rest int // heartbeats before the next that lists the members; for the session alone
+	rest     int  // heartbeats before the next that lists the members; for the session alone
+	reported bool // a heartbeat has arrived since the start
 }
 
 // beat reports to the other members that this member is alive. If a list is due, it reads
 // which others are.
 func (f *Fleet) beat(ctx context.Context, s *session) {
-	text, err := json.Marshal(f.opts.Info())
-	if err != nil {
-		return
-	}
-	list := f.members.rest <= 0
+	r := memberlist.Report{ID: f.id, Info: f.opts.Info().Encode(), Lasts: lasts, First: !f.members.reported, List: f.members.rest <= 0}
 	var found map[string]memberlist.Heard
-	err = f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
-		found, err = f.opts.Engine.Beat(ctx, f.id, text, lasts, list)
+	err := f.do(ctx, s, slowly*f.opts.Budget, func(ctx context.Context) (err error) {
+		found, err = f.opts.Engine.Beat(ctx, r)
 		return err
 	})
+	f.members.reported = f.members.reported || err == nil
 	switch {
 	case err == ErrFull: // no member can report
-		f.members.Update(map[string]memberlist.Heard{f.id: {Info: text}}, f.id, time.Now())
+		f.members.Update(map[string]memberlist.Heard{f.id: {Info: r.Info}}, f.id, time.Now())
 	case err != nil:
-	case list:
+	case r.List:
 		if time.Since(s.begun) < lasts { // members whose level was away, too, return by then
 			maps.DeleteFunc(found, func(_ string, m memberlist.Heard) bool { return m.Gone })
 		}
-		f.members.Update(found, f.id, time.Now())
+		if n := f.members.Update(found, f.id, time.Now()); n > 0 {
+			f.figures.damaged.Add(int64(n))
+			f.opts.Logger.Warn("reports of members are not understood: ignored", "reports", n)
+		}
 		f.members.rest = (len(found) - 1) / listed
 	default:
 		f.members.rest--

@@ -1,6 +1,7 @@
 package fleet_test
 
 import (
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/fleettest"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/members"
 )
 
 // TestMembers: each member lists the members that are alive, and since when one is behind
@@ -54,7 +56,7 @@ func TestGone(t *testing.T) {
 		lost, heard := s.Engine(), time.Now()
 		report := func(id, name string) {
 			heard = time.Now()
-			if _, err := lost.Beat(t.Context(), id, []byte(`{"name":"`+name+`","version":"v1","calculated_at":"2025-10-27"}`), time.Second, false); err != nil {
+			if _, err := lost.Beat(t.Context(), members.Report{ID: id, Info: []byte(`{"name":"` + name + `","version":"v1","calculated_at":"2025-10-27"}`), Lasts: time.Second}); err != nil {
 				t.Fatal(err)
 			}
 		}
@@ -106,7 +108,7 @@ func TestManyMembers(t *testing.T) {
 		s := fleettest.NewServer()
 		a := join(t, s)
 		for range 79 {
-			newMember(t, s)
+			newMember(t, s, "")
 		}
 		time.Sleep(4 * time.Second)
 		if all := a.Members(); len(all) != 80 {
@@ -136,6 +138,99 @@ func TestAliveAfterStop(t *testing.T) {
 		}
 		if all := a.Members(); len(all) != 1 || all[0].Name != "a" {
 			t.Errorf("%+v", all)
+		}
+	})
+}
+
+// names returns the names of the members that a member lists.
+func (m *member) names() (all []string) {
+	for _, one := range m.Members() {
+		all = append(all, one.Name)
+	}
+	return all
+}
+
+// TestRestart: a member that was killed, and starts again before its last report has expired,
+// takes the place of its former session: it is listed once, and no vote waits for the session.
+func TestRestart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a := joinAs(t, s, "a")
+		killed := members.Report{ID: "killed", Info: fleet.Info{Name: "b"}.Encode(), Lasts: time.Hour}
+		if _, err := s.Engine().Beat(t.Context(), killed); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(1500 * time.Millisecond)
+		if got := a.names(); !slices.Equal(got, []string{"a", "b"}) {
+			t.Errorf("before: %q", got)
+		}
+		b := joinAs(t, s, "b")
+		time.Sleep(1250 * time.Millisecond)
+		for _, m := range []*member{a, b} {
+			if got := m.names(); !slices.Equal(got, []string{"a", "b"}) || len(m.Gone()) != 0 {
+				t.Errorf("%q, %d gone", got, len(m.Gone()))
+			}
+		}
+		first := a.ready(t, "1")
+		b.ready(t, "1").publishes(t, time.Now())
+		first.publishes(t, time.Now())
+	})
+}
+
+// TestOneName: members that run under one name are listed with different names. The name is
+// gone once none of them is alive.
+func TestOneName(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a, b := joinAs(t, s, "a"), joinAs(t, s, "b")
+		another := joinAs(t, s, "b")
+		dies := s.Engine()
+		report := members.Report{ID: "dies", Info: fleet.Info{Name: "b"}.Encode(), Lasts: 5 * time.Second, First: true}
+		check := func(what string, gone int, want ...string) {
+			t.Helper()
+			for _, m := range []*member{a, b, another} {
+				if got := m.names(); !slices.Equal(got, want) || len(m.Gone()) != gone {
+					t.Errorf("%s: %q, %d gone", what, got, len(m.Gone()))
+				}
+			}
+			for _, m := range a.Members() {
+				if (m.Name == "a") != m.Double.IsZero() {
+					t.Errorf("%s: %s is one of several since %v", what, m.Name, m.Double)
+				}
+			}
+		}
+		time.Sleep(2500 * time.Millisecond)
+		check("two of one name", 0, "a", "b", "b (2)")
+		if _, err := dies.Beat(t.Context(), report); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(2 * time.Second)
+		check("three of one name", 0, "a", "b", "b (2)", "b (3)")
+		for range 30 { // while its last report expires, and after
+			time.Sleep(200 * time.Millisecond)
+			if n := len(a.Gone()); n != 0 {
+				t.Fatal("a name is gone while members of that name live")
+			}
+		}
+		check("the third has died", 0, "a", "b", "b (2)")
+	})
+}
+
+// TestFirstReport: a member whose level is away at its start reports as new with its first heartbeat.
+func TestFirstReport(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		killed := members.Report{ID: "killed", Info: fleet.Info{Name: "b"}.Encode(), Lasts: time.Hour}
+		if _, err := s.Engine().Beat(t.Context(), killed); err != nil {
+			t.Fatal(err)
+		}
+		s.Fail(fleettest.Down)
+		b := newMember(t, s, "b")
+		time.Sleep(time.Second)
+		s.Fail(fleettest.Works)
+		time.Sleep(3500 * time.Millisecond)
+		if got := b.names(); !slices.Equal(got, []string{"b"}) || !b.Stats().Up {
+			t.Errorf("%q", got)
 		}
 	})
 }

@@ -93,7 +93,7 @@ func TestBehind(t *testing.T) {
 func TestLinkChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var log bytes.Buffer
-		f := New(Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+		f := New(Options{Engine: &stub{}, Logger: slog.New(slog.NewTextHandler(&log, nil))})
 		if s := f.Stats().LinkState; s != (LinkState{}) {
 			t.Errorf("%+v", s)
 		}
@@ -138,7 +138,7 @@ func TestLinkChanges(t *testing.T) {
 // TestReady: a new member waits for its first attempt to connect, for half a second at most.
 func TestReady(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		f := New(Options{})
+		f := New(Options{Engine: &stub{}})
 		begun := time.Now()
 		if f.Ready(t.Context()); time.Since(begun) != 500*time.Millisecond {
 			t.Errorf("%v", time.Since(begun))
@@ -154,7 +154,7 @@ func TestReady(t *testing.T) {
 // TestReportOfALevelAway: a member whose link is down reports itself alone, and the state of
 // the circuit breaker. Without a fleet there is no report.
 func TestReportOfALevelAway(t *testing.T) {
-	f := New(Options{Info: func() Info {
+	f := New(Options{Engine: &stub{}, Info: func() Info {
 		return Info{Name: "me", Version: "v", Generation: "g", Calculated: "c", Health: "ok"}
 	}})
 	f.note(false, errors.New("no way"))

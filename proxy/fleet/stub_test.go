@@ -13,6 +13,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/engine"
 	memberlist "github.com/lewistv/xcri-proxy/proxy/fleet/members"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 )
@@ -118,7 +119,7 @@ func (e *stub) Since(ctx context.Context, _ string) ([]Event, bool, error) {
 	return nil, true, e.do(ctx, "since")
 }
 
-func (e *stub) Beat(ctx context.Context, _ string, _ []byte, _ time.Duration, _ bool) (map[string]memberlist.Heard, error) {
+func (e *stub) Beat(ctx context.Context, _ memberlist.Report) (map[string]memberlist.Heard, error) {
 	return e.members, e.do(ctx, "beat")
 }
 func (*stub) Moved() int64                           { return 0 }
@@ -126,6 +127,7 @@ func (*stub) Owed() time.Duration                    { return time.Hour } // to 
 func (*stub) Leave(context.Context, string) error    { return nil }
 func (*stub) Announce(context.Context, string) error { return nil }
 func (*stub) Close()                                 {}
+func (*stub) Damaged() int64                         { return 0 }
 func (*stub) Want(_ context.Context, r wanted.Report, _ time.Duration) (wanted.Counts, error) {
 	return wanted.Counts{Token: r.Token}, nil
 }
@@ -214,7 +216,7 @@ func TestOffers(t *testing.T) {
 		"not fresh":          {func(f *stubbed) { f.fresh = nil }, "", false},
 		"of another state":   {func(f *stubbed) { f.fresh = entry("old") }, "", false},
 		"the lookup fails":   {func(f *stubbed) { f.fails["head"] = errStub }, "head", false},
-		"too large to share": {func(f *stubbed) { f.fresh.Variants[0].Body = make([]byte, largest) }, "head", false},
+		"too large to share": {func(f *stubbed) { f.fresh.Variants[0].Body = make([]byte, engine.MostValue) }, "head", false},
 	} {
 		f := newStubbed(t)
 		f.offered.reset()

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/engine"
 )
 
 // goodbye bounds the last message of a member that ends. ahead is the longest wait of a request
@@ -42,7 +43,10 @@ func (f *Fleet) lasting() context.Context {
 }
 
 func (f *Fleet) cast(ctx context.Context, v agree.Vote) (r agree.Result, up bool) {
-	v.Member = f.id
+	if v.Member = f.id; len(v.Name) > engine.MostName || len(v.Data) > engine.MostDecision {
+		f.figures.oversized.Add(1)
+		return r, false
+	}
 	up = f.ask(ctx, func(ctx context.Context) (err error) {
 		r, err = f.opts.Engine.Vote(ctx, v, lasts)
 		return err

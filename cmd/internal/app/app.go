@@ -136,7 +136,7 @@ func (a *App) openShared(opts *proxy.Options) (err error) {
 	if a.cfg.Cache.Shared == "" {
 		return nil
 	}
-	if a.shared, err = redis.New(redis.Options{URL: string(a.cfg.Cache.Shared), Timeout: sharedTimeout}); err != nil {
+	if a.shared, err = redis.New(redis.Options{URL: string(a.cfg.Cache.Shared), Timeout: sharedTimeout, Logger: a.log}); err != nil {
 		return fmt.Errorf("SHARED_CACHE: %w", err)
 	}
 	host, err := os.Hostname()

@@ -73,7 +73,7 @@ type SharedTraffic struct {
 // SharedFaults counts operations and values that failed.
 type SharedFaults struct {
 	Errors    int64 `json:"errors"`
-	Damaged   int64 `json:"damaged"`   // values that were no answers, and were removed
+	Damaged   int64 `json:"damaged"`   // values that no proxy has written, and that were removed
 	Full      int64 `json:"full"`      // answers that found no room
 	Oversized int64 `json:"oversized"` // answers that are too large to be shared
 }

@@ -134,6 +134,12 @@ func TestConditions(t *testing.T) {
 		{"a member publishes later", func(f *Figures) {
 			f.Fleet.Members = []fleet.Member{{Info: fleet.Info{Name: "b"}, Behind: f.At.Add(-2 * time.Second)}}
 		}, "well", "good", "", ""},
+		{"members of one name", func(f *Figures) {
+			f.Fleet.Members = []fleet.Member{{Info: fleet.Info{Name: "a"}, Double: f.At.Add(-2 * time.Minute)}, {Info: fleet.Info{Name: "a (2)"}, Double: f.At.Add(-61 * time.Second)}, {Info: fleet.Info{Name: "b"}}}
+		}, "double", "warn", "For 2 min several proxies have run under one name: a, a (2).", "a host name of its own"},
+		{"a hand-over", func(f *Figures) {
+			f.Fleet.Members = []fleet.Member{{Info: fleet.Info{Name: "a"}, Double: f.At.Add(-59 * time.Second)}, {Info: fleet.Info{Name: "a (2)"}, Double: f.At.Add(-59 * time.Second)}}
+		}, "well", "good", "", ""},
 		{"level away", func(f *Figures) {
 			f.Fleet = Fleet{Away: true, Since: f.At.Add(-time.Minute), Reason: "connection refused"}
 		},
@@ -314,7 +320,7 @@ func TestWindow(t *testing.T) {
 // is gone or behind.
 func TestOwn(t *testing.T) {
 	others := func(f *Figures) {
-		f.Fleet.Members = []fleet.Member{{Info: fleet.Info{Name: "b"}, Behind: f.At.Add(-time.Minute)}}
+		f.Fleet.Members = []fleet.Member{{Info: fleet.Info{Name: "b"}, Behind: f.At.Add(-time.Minute), Double: f.At.Add(-time.Hour)}}
 		f.Fleet.Gone = []fleet.Gone{{Info: fleet.Info{Name: "c"}, Heard: f.At.Add(-time.Minute)}}
 	}
 	for want, change := range map[string]func(*Figures){

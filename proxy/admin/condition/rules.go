@@ -47,6 +47,7 @@ var rules = []rule{
 	{"front", api.LevelWarn, purgesWait},
 	{"gone", api.LevelWarn, membersGone},
 	{"behind", api.LevelWarn, membersBehind},
+	{"double", api.LevelWarn, membersDouble},
 	{"shared", api.LevelWarn, levelAway},
 	{"shared_full", api.LevelWarn, levelFull},
 	{"file", api.LevelWarn, fileFails},

@@ -16,13 +16,16 @@ const (
 	levelReturns = 5 * time.Second
 	// publishTakes is the lag of a member at which it is reported.
 	publishTakes = 30 * time.Second
+	// drains is the time for which two members of one name may run: a process that hands over
+	// ends its requests beside its successor.
+	drains = time.Minute
 )
 
 // ofOthers are the conditions of other members of the fleet, by code.
-var ofOthers = map[string]bool{"gone": true, "behind": true}
+var ofOthers = map[string]bool{"gone": true, "behind": true, "double": true}
 
-// Own returns the code of the gravest of the conditions that are this proxy's own: another
-// proxy that is gone or behind does not impair this proxy.
+// Own returns the code of the gravest of the conditions that are this proxy's own: a
+// proxy that is gone, behind, or of another's name does not impair this proxy.
 func Own(all []api.Condition) (code string) {
 	for _, c := range all {
 		if !ofOthers[c.Code] {
@@ -117,6 +120,24 @@ func membersBehind(v *view) *api.Condition {
 		Cause:    fmt.Sprintf("Another proxy published newer data %s ago than %s.", late.span(), late),
 		Visitors: "Visitors of the named proxy get the data from before.",
 		Remedy:   "Check its state here and in its own ops room: its database may be a replica that lags, or its warm set can't be loaded.",
+	}
+}
+
+func membersDouble(v *view) *api.Condition {
+	double := delayed{now: v.At, from: drains}
+	for _, m := range v.Fleet.Members {
+		if !m.Double.IsZero() {
+			double.add(m.Name, m.Double)
+		}
+	}
+	if double.none() {
+		return nil
+	}
+	return &api.Condition{
+		Title: "Proxies of the fleet have one name", Since: &double.since,
+		Cause:    fmt.Sprintf("For %s several proxies have run under one name: %s.", double.span(), double),
+		Visitors: "Nothing: each proxy answers and votes by itself.",
+		Remedy:   "Give each host or container a host name of its own: the name of a proxy is its host name and its address. Without that a proxy that is gone is not reported.",
 	}
 }
 

@@ -15,7 +15,7 @@ type Traffic struct {
 // Faults counts operations and values that failed.
 type Faults struct {
 	Errors    int64 // operations that failed or exceeded their budget
-	Damaged   int64 // values that were no answers, and were removed
+	Damaged   int64 // values that no member has written, and that were removed
 	Full      int64 // values that found no room
 	Oversized int64 // answers that are too large to be shared
 }

@@ -53,11 +53,13 @@ type Engine interface {
 	// are left, if the log does not hold that ID any more, so that events may be missing.
 	Since(ctx context.Context, id string) (events []Event, complete bool, err error)
 
-	// Beat notes that a member is alive, and returns the members that are if the caller
+	// Beat notes that a member is alive, and returns the members that are if the report
 	// lists them; otherwise nil. The list also has the members that have not reported for
-	// the time that a report lasts, for GoneFor: by their names, until a member with the
-	// same name reports.
-	Beat(ctx context.Context, member string, info []byte, lasts time.Duration, list bool) (map[string]members.Heard, error)
+	// the time that a report lasts, for GoneFor: by their names, unless a member with the
+	// same name is alive. The first report of a member ends the other members of its name:
+	// it has been started again. Another member of the name that lives is back with its next
+	// report.
+	Beat(ctx context.Context, r members.Report) (map[string]members.Heard, error)
 
 	// Moved returns the number of bytes that have arrived from the server, and of values
 	// that it has taken.
@@ -66,6 +68,10 @@ type Engine interface {
 	// connection for it. It returns zero if there is none, and if the server has sent bytes
 	// that this process has not read: then the process is late, and not the server.
 	Owed() time.Duration
+
+	// Damaged returns the number of values that were removed since the start, because no
+	// member can have written them.
+	Damaged() int64
 
 	// Leave notes that a member has ended.
 	Leave(ctx context.Context, member string) error

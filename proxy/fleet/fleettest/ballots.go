@@ -6,6 +6,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/agree"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/members"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 )
 
@@ -36,7 +37,7 @@ func ballots(t *testing.T, a, b fleet.Engine) {
 		t.Errorf("%+v, %v", d, err)
 	}
 	for _, id := range []string{"a", "b"} {
-		_, err := a.Beat(t.Context(), id, nil, time.Hour, false)
+		_, err := a.Beat(t.Context(), members.Report{ID: id, Lasts: time.Hour})
 		ok(t, err)
 	}
 	ready := func(member, name, after string) agree.Vote {

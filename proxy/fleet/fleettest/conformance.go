@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -19,7 +21,7 @@ const patience = time.Minute
 // same server, which is empty at first; flush empties it.
 func Conformance(t *testing.T, connect func(t *testing.T) fleet.Engine, flush func()) {
 	for name, test := range map[string]func(*testing.T, fleet.Engine, fleet.Engine){
-		"values": values, "locks": locks, "leases": leases, "sure": sure, "messages": messages, "members": listed, "gone": gone, "votes": ballots, "wants": counted,
+		"values": values, "locks": locks, "leases": leases, "sure": sure, "messages": messages, "members": listed, "gone": gone, "names": names, "votes": ballots, "wants": counted,
 	} {
 		t.Run(name, func(t *testing.T) {
 			flush()
@@ -231,13 +233,13 @@ func messages(t *testing.T, a, b fleet.Engine) {
 
 // listed: each member sees the members that are alive.
 func listed(t *testing.T, a, b fleet.Engine) {
-	if all, err := a.Beat(t.Context(), "a", []byte("of:a"), time.Hour, true); err != nil || len(all) != 1 || string(all["a"].Info) != "of:a" {
+	if all, err := a.Beat(t.Context(), members.Report{ID: "a", Info: []byte("of:a"), Lasts: time.Hour, List: true}); err != nil || len(all) != 1 || string(all["a"].Info) != "of:a" {
 		t.Errorf("%+v, %v", all, err)
 	}
-	if all, err := b.Beat(t.Context(), "b", []byte{1}, time.Hour, false); err != nil || all != nil {
+	if all, err := b.Beat(t.Context(), members.Report{ID: "b", Info: []byte{1}, Lasts: time.Hour}); err != nil || all != nil {
 		t.Errorf("without a list %+v, %v", all, err)
 	}
-	if all, err := b.Beat(t.Context(), "b", []byte{0, 0xff}, time.Hour, true); err != nil || len(all) != 2 || string(all["b"].Info) != "\x00\xff" || string(all["a"].Info) != "of:a" || all["a"].Gone {
+	if all, err := b.Beat(t.Context(), members.Report{ID: "b", Info: []byte{0, 0xff}, Lasts: time.Hour, List: true}); err != nil || len(all) != 2 || string(all["b"].Info) != "\x00\xff" || string(all["a"].Info) != "of:a" || all["a"].Gone {
 		t.Errorf("%+v, %v", all, err)
 	}
 }
@@ -248,7 +250,7 @@ func gone(t *testing.T, a, b fleet.Engine) {
 	info := []byte(`{"name":"the first"}`)
 	list := func(lasts time.Duration) map[string]members.Heard {
 		t.Helper()
-		all, err := b.Beat(t.Context(), "b", []byte(`{"name":"the second"}`), lasts, true)
+		all, err := b.Beat(t.Context(), members.Report{ID: "b", Info: []byte(`{"name":"the second"}`), Lasts: lasts, List: true})
 		ok(t, err)
 		return all
 	}
@@ -261,21 +263,46 @@ func gone(t *testing.T, a, b fleet.Engine) {
 			}
 		}
 	}
-	_, err := a.Beat(t.Context(), "a", info, time.Hour, false)
+	_, err := a.Beat(t.Context(), members.Report{ID: "a", Info: info, Lasts: time.Hour})
 	ok(t, err)
 	away()
-	_, err = a.Beat(t.Context(), "another ID", info, time.Hour, false)
+	_, err = a.Beat(t.Context(), members.Report{ID: "another ID", Info: info, Lasts: time.Hour})
 	ok(t, err)
 	if all := list(time.Hour); len(all) != 2 || all["another ID"].Gone || all["the first"].Gone {
 		t.Errorf("after its return: %+v", all)
 	}
 	away()
-	_, err = a.Beat(t.Context(), "a", info, time.Hour, false)
+	_, err = a.Beat(t.Context(), members.Report{ID: "a", Info: info, Lasts: time.Hour})
 	ok(t, err)
 	ok(t, a.Leave(t.Context(), "a"))
 	if all := list(time.Hour); len(all) != 1 || all["b"].Gone {
 		t.Errorf("after it has left: %+v", all)
 	}
+}
+
+// names: the first report of a member ends the members of its name, which has been started
+// again. A member of the name that lives returns, and its name is not gone while either lives.
+func names(t *testing.T, a, b fleet.Engine) {
+	one := []byte(`{"name":"one"}`)
+	report := func(e fleet.Engine, r members.Report, want ...string) {
+		t.Helper()
+		r.Lasts, r.List = time.Hour, want != nil
+		all, err := e.Beat(t.Context(), r)
+		ok(t, err)
+		if got := slices.Sorted(maps.Keys(all)); !slices.Equal(got, want) {
+			t.Errorf("%s: %q, want %q", r.ID, got, want)
+		}
+	}
+	report(a, members.Report{ID: "1", Info: one, First: true})
+	report(a, members.Report{ID: "other", Info: []byte(`{"name":"other"}`), First: true}, "1", "other")
+	report(b, members.Report{ID: "2", Info: one, First: true}, "2", "other")
+	report(a, members.Report{ID: "1", Info: one}, "1", "2", "other")
+	report(b, members.Report{ID: "2", Info: one}, "1", "2", "other")
+	eventually(t, func() bool { // once the others are late, their names are, and not the living member's
+		all, err := b.Beat(t.Context(), members.Report{ID: "2", Info: one, Lasts: time.Millisecond, List: true})
+		ok(t, err)
+		return len(all) == 2 && !all["2"].Gone && all["other"].Gone
+	})
 }
 
 // log: the log keeps the events in their order, and says when it is no longer complete.

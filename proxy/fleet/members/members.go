@@ -3,14 +3,14 @@
 package members
 
 import (
-	"encoding/json"
+	"cmp"
+	"fmt"
 	"slices"
-	"strings"
 	"sync"
 	"time"
 )
 
-// Info describes a member to the others.
+// Info describes a member to the others. A member that is started again has the same name.
 type Info struct {
 	Name       string `json:"name"`
 	Version    string `json:"version"`
@@ -22,11 +22,22 @@ type Info struct {
 // Member is a member that is alive.
 type Member struct {
 	ID string // unique, and another after each start
+	// Info has a number after the name of each further member of a name: the names differ.
 	Info
 	Own bool // the member that reports
 	// Behind is the time from which the member has not published the newest generation, by the
-	// clock of the member that reports; zero if it has.
-	Behind time.Time
+	// clock of the member that reports; zero if it has. Double is the time from which another
+	// member of its name has been alive; zero if none is.
+	Behind, Double time.Time
+}
+
+// Report is a heartbeat.
+type Report struct {
+	ID    string        // of the member
+	Info  []byte        // see Info.Encode
+	Lasts time.Duration // for which the member counts as alive
+	First bool          // the first of the member, after its start
+	List  bool          // the member lists the others
 }
 
 // Heard is the last report of a member, as the level has it.
@@ -45,43 +56,86 @@ type Gone struct {
 
 // List lists the members. The zero value is empty. It is safe for concurrent use.
 type List struct {
-	mu     sync.Mutex
-	all    []Member
-	gone   []Gone
-	behind map[string]time.Time // by ID
+	mu   sync.Mutex
+	all  []Member
+	gone []Gone
+	// damaged are the IDs of reports that are not understood.
+	damaged         map[string]bool
+	behind, doubles spells
 }
 
-// Update takes over the members that the level has heard of.
-func (l *List) Update(found map[string]Heard, own string, now time.Time) {
-	all, newest := make([]Member, 0, len(found)), ""
-	var gone []Gone
-	for id, heard := range found {
-		one := Member{ID: id, Own: id == own}
-		if json.Unmarshal(heard.Info, &one.Info) != nil {
-			continue // of another format
-		}
-		if heard.Gone {
-			gone = append(gone, Gone{one.Info, now.Add(-heard.Ago)})
-			continue
-		}
-		newest = max(newest, one.Calculated)
-		all = append(all, one)
+// spells are the times from which something has held, by the ID of a member.
+type spells map[string]time.Time
+
+// since returns the time from which something holds for a member. Before, was held.
+func (s spells) since(id string, was spells, now time.Time) time.Time {
+	if at, ok := was[id]; ok {
+		now = at
 	}
-	slices.SortFunc(all, func(a, b Member) int { return strings.Compare(a.Name+a.ID, b.Name+b.ID) })
-	slices.SortFunc(gone, func(a, b Gone) int { return strings.Compare(a.Name, b.Name) })
+	s[id] = now
+	return now
+}
+
+// Update takes over the members that the level has heard of. It returns the number of reports
+// that are not understood, each once.
+func (l *List) Update(found map[string]Heard, own string, now time.Time) (damaged int) {
+	all, gone, bad := parse(found, own, now)
+	newest, count := "", map[string]int{}
+	for _, one := range all {
+		newest = max(newest, one.Calculated)
+		count[one.Name]++
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	behind := map[string]time.Time{}
-	for i := range all {
-		if one := &all[i]; one.Calculated != newest {
-			behind[one.ID] = now
-			if since, ok := l.behind[one.ID]; ok {
-				behind[one.ID] = since
-			}
-			one.Behind = behind[one.ID]
+	for id := range bad {
+		if !l.damaged[id] {
+			damaged++
 		}
 	}
-	l.all, l.gone, l.behind = all, gone, behind
+	behind, doubles, names := spells{}, spells{}, map[string]bool{}
+	for i := range all {
+		one := &all[i]
+		if one.Calculated != newest {
+			one.Behind = behind.since(one.ID, l.behind, now)
+		}
+		if count[one.Name] > 1 {
+			one.Double = doubles.since(one.ID, l.doubles, now)
+		}
+		name := one.Name
+		for n := 2; names[one.Name]; n++ {
+			one.Name = fmt.Sprintf("%s (%d)", name, n)
+		}
+		names[one.Name] = true
+	}
+	l.all, l.gone, l.damaged, l.behind, l.doubles = all, gone, bad, behind, doubles
+	return damaged
+}
+
+// parse returns the members by name, and the IDs of the reports that are not understood. A
+// name is not gone while a member of that name is alive.
+func parse(found map[string]Heard, own string, now time.Time) (all []Member, gone []Gone, bad map[string]bool) {
+	bad = map[string]bool{}
+	alive, last := map[string]bool{}, map[string]Gone{}
+	for id, heard := range found {
+		info, ok := decode(id, heard.Info)
+		switch at := now.Add(-heard.Ago); {
+		case !ok:
+			bad[id] = true
+		case !heard.Gone:
+			all = append(all, Member{ID: id, Info: info, Own: id == own})
+			alive[info.Name] = true
+		case last[info.Name].Heard.Before(at):
+			last[info.Name] = Gone{info, at}
+		}
+	}
+	for name, one := range last {
+		if !alive[name] {
+			gone = append(gone, one)
+		}
+	}
+	slices.SortFunc(all, func(a, b Member) int { return cmp.Or(cmp.Compare(a.Name, b.Name), cmp.Compare(a.ID, b.ID)) })
+	slices.SortFunc(gone, func(a, b Gone) int { return cmp.Compare(a.Name, b.Name) })
+	return all, gone, bad
 }
 
 // All returns the members that are alive, by name.

@@ -12,7 +12,6 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/engine"
-	"github.com/lewistv/xcri-proxy/proxy/fleet/members"
 )
 
 // errAnswer is the error of an answer in a form that no script returns.
@@ -21,6 +20,9 @@ var errAnswer = errors.New("an unexpected answer of the shared level")
 // wrongType is the kind of an error: another program has put a value of another type under
 // a name of ours.
 const wrongType = "WRONGTYPE"
+
+// part is the number of events that are read together.
+const part = 50
 
 // moved is the result of appendScript if the series is another than the present.
 const moved = "moved"
@@ -39,7 +41,11 @@ func (e *Engine) Claim(ctx context.Context, name, token string, lease time.Durat
 }
 
 func (e *Engine) claim(ctx context.Context, name, token string, lease time.Duration, sure bool) (c fleet.Claim, err error) {
-	parts, err := e.run(ctx, claimScript, keysOf(name), token, milliseconds(lease), flag(sure)).ToArray()
+	answer, err := e.run(ctx, claimScript, keysOf(name), token, milliseconds(lease), flag(sure), mostValue)
+	if err != nil {
+		return c, err
+	}
+	parts, err := answer.ToArray()
 	if err != nil {
 		return c, err
 	}
@@ -72,12 +78,13 @@ func (e *Engine) claim(ctx context.Context, name, token string, lease time.Durat
 
 // Extend is a method of fleet.Engine.
 func (e *Engine) Extend(ctx context.Context, name, token string, lease time.Duration) error {
-	return e.run(ctx, extendScript, keysOf(name)[1:], token, milliseconds(lease)).Error()
+	_, err := e.run(ctx, extendScript, keysOf(name)[1:], token, milliseconds(lease))
+	return err
 }
 
 // Put is a method of fleet.Engine.
 func (e *Engine) Put(ctx context.Context, name, token string, value []byte, ttl time.Duration) error {
-	text, err := e.run(ctx, putScript, keysOf(name), token, valkey.BinaryString(value), milliseconds(ttl), channel+string(fleet.Filled)).ToString()
+	text, err := e.text(ctx, putScript, keysOf(name), token, valkey.BinaryString(value), milliseconds(ttl), channel+string(fleet.Filled))
 	if err != nil {
 		return err
 	}
@@ -86,7 +93,8 @@ func (e *Engine) Put(ctx context.Context, name, token string, value []byte, ttl 
 
 // Release is a method of fleet.Engine.
 func (e *Engine) Release(ctx context.Context, name, token string) error {
-	return e.run(ctx, releaseScript, keysOf(name), token, channel+string(fleet.Filled)).Error()
+	_, err := e.run(ctx, releaseScript, keysOf(name), token, channel+string(fleet.Filled))
+	return err
 }
 
 // Head is a method of fleet.Engine.
@@ -113,10 +121,10 @@ func (e *Engine) Drop(ctx context.Context, name string) error {
 
 // Sync is a method of fleet.Engine.
 func (e *Engine) Sync(ctx context.Context, series string, first []byte) (at fleet.Position, err error) {
-	parts, err := e.run(ctx, syncScript, []string{seriesName, logName}, series, valkey.BinaryString(first)).AsStrSlice()
+	parts, err := e.list(ctx, syncScript, []string{seriesName, logName}, series, valkey.BinaryString(first), mostSeries, mostEvents)
 	switch {
 	case err != nil:
-		return at, fault(err)
+		return at, err
 	case len(parts) != 2:
 		return at, errAnswer
 	}
@@ -125,53 +133,43 @@ func (e *Engine) Sync(ctx context.Context, series string, first []byte) (at flee
 
 // Append is a method of fleet.Engine.
 func (e *Engine) Append(ctx context.Context, event []byte, present, next string) (id string, err error) {
-	id, err = e.run(ctx, appendScript, []string{seriesName, logName}, valkey.BinaryString(event), next, channel+string(fleet.Logged), present).ToString()
+	id, err = e.text(ctx, appendScript, []string{seriesName, logName}, valkey.BinaryString(event), next, channel+string(fleet.Logged), present)
 	if err == nil && id == moved {
 		return "", fleet.ErrMoved
 	}
-	return id, fault(err)
+	return id, err
 }
 
-// Since is a method of fleet.Engine.
+// Since is a method of fleet.Engine. It reads the log in parts, because the events of a part may
+// have the greatest length.
 func (e *Engine) Since(ctx context.Context, id string) (events []fleet.Event, complete bool, err error) {
-	client, err := e.now()
-	if err != nil {
-		return nil, false, err
-	}
-	all, err := client.Do(ctx, client.B().Xrange().Key(logName).Start(id).End("+").Build()).AsXRange()
-	if refused(err, wrongType) {
-		return nil, false, nil // Sync replaces it
-	}
-	if err != nil {
-		return nil, false, err
-	}
-	for _, one := range all {
-		if one.ID == id {
-			complete = true
-			continue
+	complete = true
+	for from := id; ; {
+		parts, err := e.list(ctx, sinceScript, []string{logName}, from, strconv.Itoa(part), mostEvent)
+		if err != nil {
+			return nil, false, err
 		}
-		events = append(events, fleet.Event{ID: one.ID, Text: []byte(one.FieldValues["event"])})
+		if len(parts) < 2 || parts[0] != from { // the log does not hold it any more
+			complete = false
+		}
+		for i := 0; i+1 < len(parts); i += 2 {
+			if parts[i] != from {
+				events = append(events, fleet.Event{ID: parts[i], Text: []byte(parts[i+1])})
+			}
+		}
+		if len(parts) < 2*part {
+			return events, complete, nil
+		}
+		from = parts[2*part-2]
 	}
-	return events, complete, nil
 }
 
-// Beat is a method of fleet.Engine.
-func (e *Engine) Beat(ctx context.Context, member string, info []byte, lasts time.Duration, list bool) (map[string]members.Heard, error) {
-	parts, err := e.run(ctx, beatScript, []string{membersName, goneName}, member, valkey.BinaryString(info),
-		milliseconds(lasts), flag(list), milliseconds(engine.GoneFor)).AsStrSlice()
-	if err != nil || !list {
-		return nil, fault(err)
-	}
-	found := map[string]members.Heard{}
-	for i := 0; i+3 < len(parts); i += 4 {
-		ago, err := strconv.ParseInt(parts[i+2], 10, 64)
-		if err != nil {
-			return nil, errAnswer
-		}
-		found[parts[i]] = members.Heard{Info: []byte(parts[i+1]), Ago: time.Duration(ago) * time.Millisecond, Gone: parts[i+3] == "1"}
-	}
-	return found, nil
-}
+// The limits, as arguments of scripts: see package engine.
+var (
+	mostValue, mostSeries, mostEvent  = strconv.Itoa(engine.MostValue), strconv.Itoa(engine.MostSeries), strconv.Itoa(engine.MostEvent)
+	mostDecision, mostReport, mostKey = strconv.Itoa(engine.MostDecision), strconv.Itoa(engine.MostReport), strconv.Itoa(engine.MostKey)
+	mostName, mostEvents, mostMembers = strconv.Itoa(engine.MostName), strconv.Itoa(engine.MostEvents), strconv.Itoa(engine.MostMembers)
+)
 
 // flag returns the argument of a script that is a condition.
 func flag(is bool) string {

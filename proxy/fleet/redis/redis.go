@@ -5,6 +5,7 @@ package redis
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"net"
 	"net/url"
 	"strconv"
@@ -16,6 +17,7 @@ import (
 	"github.com/valkey-io/valkey-go"
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/engine"
 )
 
 // prefix begins all names on the server. The number is the format of everything below it.
@@ -45,6 +47,8 @@ type Options struct {
 	URL string
 	// Timeout bounds a connection attempt, and the answers of a server that hangs.
 	Timeout time.Duration
+	// Logger receives the names of values that are damaged; nil discards them.
+	Logger *slog.Logger
 }
 
 // Check returns an error unless a URL is well formed. The error does not contain the URL,
@@ -61,6 +65,9 @@ type Engine struct {
 	opts  valkey.ClientOption
 	moved atomic.Int64
 	open  guards
+	log   *slog.Logger
+	// damaged counts the values that were removed.
+	damaged atomic.Int64
 
 	mu     sync.Mutex
 	client valkey.Client // nil before the first connection
@@ -90,7 +97,10 @@ func New(opts Options) (*Engine, error) {
 	if o.TLSConfig != nil && (len(o.InitAddress) > 1 || o.Sentinel.MasterSet != "") {
 		o.TLSConfig.ServerName = "" // each server has its own
 	}
-	e := &Engine{}
+	e := &Engine{log: opts.Logger}
+	if e.log == nil {
+		e.log = slog.New(slog.DiscardHandler)
+	}
 	o.DialCtxFn = guarded(o, &e.moved, &e.open)
 	e.opts = o
 	return e, nil
@@ -166,6 +176,9 @@ func (e *Engine) Moved() int64 {
 	return e.moved.Load()
 }
 
+// Damaged is a method of fleet.Engine.
+func (e *Engine) Damaged() int64 { return e.damaged.Load() }
+
 // Owed is a method of fleet.Engine.
 func (e *Engine) Owed() time.Duration { return e.open.owed(time.Now()) }
 
@@ -196,6 +209,9 @@ func (e *Engine) Listen(ctx context.Context, ready func(), receive func(fleet.Me
 		subscribe = subscribe.SetSlot(seriesName) // the server that Ping writes to
 	}
 	err = client.Receive(subscribed, subscribe, func(m valkey.PubSubMessage) {
+		if len(m.Channel)+len(m.Message) > engine.MostMessage {
+			return
+		}
 		receive(fleet.Message{Kind: fleet.Kind(strings.TrimPrefix(m.Channel, channel)), Text: strings.TrimPrefix(m.Message, prefix)})
 	})
 	if ctx.Err() != nil {
@@ -276,13 +292,41 @@ func refused(err error, kind string) bool {
 	return ok && strings.HasPrefix(answer.Error(), kind+" ")
 }
 
-// run runs a script.
-func (e *Engine) run(ctx context.Context, script *valkey.Lua, keys []string, args ...string) valkey.ValkeyResult {
+// run runs a script and returns its result. It notes the values that the script has removed.
+func (e *Engine) run(ctx context.Context, script *valkey.Lua, keys []string, args ...string) (result valkey.ValkeyMessage, err error) {
 	client, err := e.now()
 	if err != nil {
-		return valkey.NewErrorResult(err)
+		return result, err
 	}
-	return script.Exec(ctx, client, keys, args)
+	answer, err := script.Exec(ctx, client, keys, args).ToArray()
+	switch {
+	case err != nil:
+		return result, fault(err)
+	case len(answer) != 2:
+		return result, errAnswer
+	}
+	if removed, err := answer[0].AsStrSlice(); err == nil && len(removed) > 0 {
+		e.damaged.Add(int64(len(removed)))
+		e.log.Warn("values in the shared level are damaged: removed", "name", removed[0], "values", len(removed))
+	}
+	return answer[1], nil
+}
+
+// list runs a script whose result is a list of texts, and text a script whose result is a text.
+func (e *Engine) list(ctx context.Context, script *valkey.Lua, keys []string, args ...string) ([]string, error) {
+	result, err := e.run(ctx, script, keys, args...)
+	if err != nil {
+		return nil, err
+	}
+	return result.AsStrSlice()
+}
+
+func (e *Engine) text(ctx context.Context, script *valkey.Lua, keys []string, args ...string) (string, error) {
+	result, err := e.run(ctx, script, keys, args...)
+	if err != nil {
+		return "", err
+	}
+	return result.ToString()
 }
 
 // keysOf returns the names of a value and of its lock.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/fleettest"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/members"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
 )
 
@@ -151,7 +152,7 @@ func TestClosed(t *testing.T) {
 	if err := client.Do(t.Context(), client.B().Ping().Build()).Error(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := e.Beat(t.Context(), "member", nil, time.Minute, true); err == nil {
+	if _, err := e.Beat(t.Context(), members.Report{ID: "member", Lasts: time.Minute, List: true}); err == nil {
 		t.Error("a heartbeat is sent after Close")
 	}
 	if err := e.Listen(t.Context(), func() {}, func(fleet.Message) {}); err == nil {

@@ -17,54 +17,64 @@ const (
 	votesName    = prefix + "{fleet}:votes:"
 )
 
+// decided has the function that returns the last decision, its name and its data.
+const decided = `
+local function decision(key, mostName, mostData)
+  if not is(key, 'hash') then return false end
+  local name, data = unpack(redis.call('HMGET', key, 'name', 'data'))
+  if name and data and name ~= '' and #name <= tonumber(mostName) and #data <= tonumber(mostData) then return name, data end
+  drop(key)
+  return false
+end
+`
+
 // voteScript counts a vote. KEYS[1] is the decision, KEYS[2] the votes for the step, and KEYS[3]
-// the hash of the members. The members are compared with the votes only if there are as many of
-// both, which is the case for the last vote.
-var voteScript = valkey.NewLuaScript(`
+// the hash of the members. The members are compared with the votes only if there are nearly as
+// many of both, which is the case for the last votes: some members may have died.
+var voteScript = script(ages + decided + `
 local name, step = ARGV[2], ARGV[3]
-local decided = redis.pcall('HGET', KEYS[1], 'name')
-if type(decided) == 'table' then -- of another type
-  redis.call('DEL', KEYS[1])
-  decided = false
-end
-if decided and decided ~= name and (step ~= 'ready' or decided ~= ARGV[4]) then
-  return {decided, redis.call('HGET', KEYS[1], 'data'), '0'}
-end
-if redis.call('TYPE', KEYS[2]).ok ~= 'set' then redis.call('DEL', KEYS[2]) end
+local last, data = decision(KEYS[1], ARGV[9], ARGV[10])
+if last and last ~= name and (step ~= 'ready' or last ~= ARGV[4]) then return {bad, {last, data, '0'}} end
+is(KEYS[2], 'set')
 redis.call('SADD', KEYS[2], ARGV[1])
 redis.call('PEXPIRE', KEYS[2], 60000)
-local all = redis.call('SCARD', KEYS[2]) >= redis.call('HLEN', KEYS[3])
-if all then
-  local time = redis.call('TIME')
-  local now = time[1] * 1000 + math.floor(time[2] / 1000)
+local all = not is(KEYS[3], 'hash')
+if not all and redis.call('SCARD', KEYS[2]) + 8 >= redis.call('HLEN', KEYS[3]) then
+  all = true
   local members = redis.call('HGETALL', KEYS[3])
   for i = 1, #members, 2 do
-    local at = string.match(members[i + 1], '^(%d+):')
-    if at and now - at <= tonumber(ARGV[7]) and redis.call('SISMEMBER', KEYS[2], members[i]) == 0 then
+    local ago = age(members[i + 1], ARGV[7], ARGV[11])
+    if ago and ago <= tonumber(ARGV[7]) and redis.call('SISMEMBER', KEYS[2], members[i]) == 0 then
       all = false
       break
     end
   end
 end
-if step == 'ready' and decided ~= name and (all or ARGV[5] == '1') then
+if step == 'ready' and last ~= name and (all or ARGV[5] == '1') then
   redis.call('HSET', KEYS[1], 'name', name, 'data', ARGV[6])
   redis.call('DEL', KEYS[2])
   redis.call('PUBLISH', ARGV[8] .. 'decided', name)
-  decided = name
+  last = name
 elseif step == 'held' and all then
   redis.call('DEL', KEYS[2])
   redis.call('PUBLISH', ARGV[8] .. 'held', name)
 end
-return {decided or '', '', all and '1' or '0'}`)
+return {bad, {last or '', '', all and '1' or '0'}}`)
+
+// decisionScript returns the decision, which is KEYS[1].
+var decisionScript = script(decided + `
+local name, data = decision(KEYS[1], ARGV[1], ARGV[2])
+if not name then return {bad, {}} end
+return {bad, {name, data}}`)
 
 // Vote is a method of fleet.Engine.
 func (e *Engine) Vote(ctx context.Context, v agree.Vote, lasts time.Duration) (r agree.Result, err error) {
 	keys := []string{decisionName, votesName + string(v.Step) + ":" + v.Name, membersName}
-	parts, err := e.run(ctx, voteScript, keys, v.Member, v.Name, string(v.Step), v.After, flag(v.Force),
-		valkey.BinaryString(v.Data), milliseconds(lasts), channel).AsStrSlice()
+	parts, err := e.list(ctx, voteScript, keys, v.Member, v.Name, string(v.Step), v.After, flag(v.Force),
+		valkey.BinaryString(v.Data), milliseconds(lasts), channel, mostName, mostDecision, mostReport)
 	switch {
 	case err != nil:
-		return r, fault(err)
+		return r, err
 	case len(parts) != 3:
 		return r, errAnswer
 	}
@@ -77,18 +87,11 @@ func (e *Engine) Vote(ctx context.Context, v agree.Vote, lasts time.Duration) (r
 
 // Decision is a method of fleet.Engine.
 func (e *Engine) Decision(ctx context.Context) (d agree.Decision, err error) {
-	client, err := e.now()
-	if err != nil {
+	parts, err := e.list(ctx, decisionScript, []string{decisionName}, mostName, mostDecision)
+	if err != nil || len(parts) != 2 {
 		return d, err
 	}
-	fields, err := client.Do(ctx, client.B().Hgetall().Key(decisionName).Build()).AsStrMap()
-	switch {
-	case refused(err, wrongType):
-		return d, nil // the next vote replaces it
-	case err != nil || fields["name"] == "":
-		return d, err
-	}
-	return agree.Decision{Name: fields["name"], Data: []byte(fields["data"])}, nil
+	return agree.Decision{Name: parts[0], Data: []byte(parts[1])}, nil
 }
 
 // Announce is a method of fleet.Engine.
@@ -98,13 +101,4 @@ func (e *Engine) Announce(ctx context.Context, name string) error {
 		return err
 	}
 	return client.Do(ctx, client.B().Publish().Channel(channel+string(fleet.Seen)).Message(name).Build()).Error()
-}
-
-// Leave is a method of fleet.Engine.
-func (e *Engine) Leave(ctx context.Context, member string) error {
-	client, err := e.now()
-	if err != nil {
-		return err
-	}
-	return client.Do(ctx, client.B().Hdel().Key(membersName).Field(member).Build()).Error()
 }

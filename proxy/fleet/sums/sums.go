@@ -78,7 +78,9 @@ func (s *Shared) ScopeRows(ctx context.Context, table string) (rows map[store.Sc
 		return nil, err
 	}
 	if rows, err = decode(text); err != nil { // the text is damaged
-		rows, err = s.Store.ScopeRows(ctx, table)
+		if rows, err = s.Store.ScopeRows(ctx, table); err == nil {
+			s.texts.Put(ctx, nameOf(table, stamp), encode(rows))
+		}
 	}
 	if err == nil {
 		s.returned(table, stamp)

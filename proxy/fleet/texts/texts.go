@@ -104,6 +104,9 @@ func (t *Texts) Put(ctx context.Context, name string, text []byte) {
 
 func (t *Texts) put(ctx context.Context, name, token string, text []byte) {
 	t.opts.Ask(ctx, func(ctx context.Context) error {
+		if len(text) >= engine.MostValue {
+			return t.opts.Engine.Release(ctx, name, token)
+		}
 		return t.opts.Engine.Put(ctx, name, token, append([]byte{mark}, text...), lasts)
 	})
 }
