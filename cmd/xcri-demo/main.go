@@ -13,6 +13,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"os"
 	"os/signal"
 	"strconv"
@@ -91,11 +92,25 @@ func parse(args []string, stderr io.Writer) (opts options, err error) {
 		fmt.Fprintf(stderr, "xcri-demo takes no arguments, but there is %q\n", flags.Args())
 		return opts, errUsage
 	}
+	if opts.listen != "" && !isAddr(opts.listen) {
+		fmt.Fprintf(stderr, "-listen %q: want host:port, such as %s, with a port from 0 to 65535\n", opts.listen, usualAddr)
+		return opts, errUsage
+	}
 	if opts.members < 1 || opts.members > mostMembers {
 		fmt.Fprintf(stderr, "-members must be from 1 to %d\n", mostMembers)
 		return opts, errUsage
 	}
 	return opts, nil
+}
+
+// isAddr reports whether a text is a host, which may be empty, and the number of a port.
+func isAddr(text string) bool {
+	_, port, err := net.SplitHostPort(text)
+	if err != nil {
+		return false
+	}
+	_, err = strconv.ParseUint(port, 10, 16)
+	return err == nil
 }
 
 // run serves the demo until ctx ends.
@@ -181,6 +196,9 @@ func newAppOn(db *database, addr, shared string, log *slog.Logger) (*app.App, st
 		return nil, "", err
 	}
 	a, err := app.New(cfg, app.Program{Version: "demo"}, log)
+	if op := (*net.OpError)(nil); errors.As(err, &op) && op.Op == "listen" { // the proxy has another flag
+		return nil, "", fmt.Errorf("-listen %s: %w", addr, op.Err)
+	}
 	if err != nil {
 		return nil, "", err
 	}

@@ -160,6 +160,10 @@ func TestCommandLine(t *testing.T) {
 		{"help", []string{"-h"}, flag.ErrHelp, "127.0.0.1:8000, or a free port"},
 		{"unknown flag", []string{"--port", "1"}, errUsage, "not defined: -port"},
 		{"no member", []string{"--members", "0"}, errUsage, "-members must be from 1 to 9"},
+		{"no port", []string{"--listen", "foo"}, errUsage, `-listen "foo": want host:port, such as 127.0.0.1:8000`},
+		{"no number", []string{"--listen", "127.0.0.1:http"}, errUsage, "want host:port"},
+		{"too high a port", []string{"--listen", ":65536"}, errUsage, "want host:port"},
+		{"a socket", []string{"--listen", "unix:/run/demo"}, errUsage, "want host:port"},
 		{"argument", []string{"8000"}, errUsage, `takes no arguments, but there is ["8000"]`},
 	} {
 		t.Run(test.name, func(t *testing.T) {
@@ -187,6 +191,9 @@ func TestAddressTaken(t *testing.T) {
 		defer taken.Close()
 	}
 
+	if _, _, err := newApp(db, usualAddr, "", log); err == nil || !strings.HasPrefix(err.Error(), "-listen "+usualAddr+": bind: ") {
+		t.Errorf("with the flag: %v", err)
+	}
 	a, base, err := newApp(db, "", "", log)
 	if err != nil {
 		t.Fatal(err)

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"errors"
 	"io"
 
 	"github.com/spf13/cobra"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/apart"
 	"github.com/lewistv/xcri-proxy/cmd/internal/app"
+	"github.com/lewistv/xcri-proxy/cmd/internal/console"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 )
 
@@ -27,6 +29,9 @@ func (p *program) compressCommand() *cobra.Command {
 		Hidden: true,
 		Args:   noArgs,
 		RunE: func(*cobra.Command, []string) error {
+			if console.IsTerminal(p.Out) {
+				return errors.New("compress writes binary data, not for a terminal: redirect its output to a file")
+			}
 			if err := apart.Lower(); err != nil {
 				return err
 			}
