@@ -53,7 +53,8 @@ func TestServesWithFewerConnectionsThanConfigured(t *testing.T) {
 	for most := 1; most <= 2; most++ {
 		t.Run(fmt.Sprint(most), func(t *testing.T) {
 			flags, _ := limitedAccount(t, fmt.Sprintf("limited%d", most), fmt.Sprintf("WITH MAX_USER_CONNECTIONS %d", most))
-			flags["SLOW_FILL"], flags["SLOW_REQUEST"] = "0s", "0s" // fills are slow with so little, and not the lines that count
+			flags["SLOW_FILL"], flags["SLOW_REQUEST"] = "0s", "0s"    // fills are slow with so little, and not the lines that count
+			flags["WAIT_TIMEOUT"], flags["FILL_TIMEOUT"] = "1m", "1m" // of a machine that has other work, too
 			r := run(t, flags)
 			r.awaitLog(t, "generation published")
 			var all sync.WaitGroup
