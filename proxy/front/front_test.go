@@ -328,6 +328,17 @@ func TestNew(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
+	several, err := New(Options{URLs: []string{"http://a/", "https://a/", "http://b", "http://a/?x"}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, one := range several.Stats() {
+		names = append(names, one.Name)
+	}
+	if want := []string{"a", "a (2)", "b", "a (3)"}; !slices.Equal(names, want) { // each has metrics of its own
+		t.Errorf("%q, want %q", names, want)
+	}
 	var none *Purger
 	none.Purge("a")
 	none.Run(context.Background())

@@ -69,7 +69,7 @@ func New(opts Options) (*Purger, error) {
 		return nil, errors.New("front: Options.URLs is empty")
 	}
 	opts.Request = opts.Request.withDefaults()
-	p := &Purger{opts: opts}
+	p, names := &Purger{opts: opts}, map[string]bool{}
 	for _, to := range opts.URLs {
 		req, err := opts.Request.build(context.Background(), to, []string{All})
 		if err != nil {
@@ -78,8 +78,13 @@ func New(opts Options) (*Purger, error) {
 		if req.URL.Host == "" {
 			return nil, errors.New("front: a URL has no host")
 		}
+		name := nameOf(to)
+		for n := 2; names[name]; n++ { // another scheme or query
+			name = fmt.Sprintf("%s (%d)", nameOf(to), n)
+		}
+		names[name] = true
 		p.targets = append(p.targets, &target{
-			url: to, name: nameOf(to), opts: &p.opts, wake: make(chan struct{}, 1), pending: map[string]*purge{},
+			url: to, name: name, opts: &p.opts, wake: make(chan struct{}, 1), pending: map[string]*purge{},
 		})
 	}
 	return p, nil

@@ -11,6 +11,7 @@ import (
 	"log/slog"
 	"os/exec"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 )
@@ -52,9 +53,24 @@ func (w Work) Do(input []byte, next func() bool) ([]byte, error) {
 	case errors.Is(err, errEnded):
 		return nil, nil
 	case err != nil:
-		return nil, fmt.Errorf("%w: %s", err, bytes.TrimSpace(report.Bytes()))
+		return nil, fmt.Errorf("%w: %s", err, brief(report.Bytes()))
 	}
 	return out.Bytes(), nil
+}
+
+// brief returns the first lines of a report, for a line of the log: a program that crashes
+// reports the stacks of all goroutines.
+func brief(report []byte) string {
+	const most = 500
+	text := string(bytes.TrimSpace(report[:min(len(report), 2*most)]))
+	text, _, long := strings.Cut(text, "\n\n") // the first stack follows
+	if len(text) > most {
+		text, long = strings.ToValidUTF8(text[:most], ""), true
+	}
+	if long {
+		text += " …"
+	}
+	return text
 }
 
 // Logged returns Do as a function that logs errors, and returns nil then.

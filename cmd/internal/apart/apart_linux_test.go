@@ -48,7 +48,9 @@ var programs = map[string]func() error{
 		fmt.Println(strings.Join(os.Environ(), " "))
 		return err
 	},
-	"apart-fails": func() error { return errors.New("out of luck") },
+	"apart-crashes": func() error { panic("out of luck") },
+	"apart-talks":   func() error { return errors.New(strings.Repeat("é", 1<<20)) },
+	"apart-fails":   func() error { return errors.New("out of luck") },
 	"apart-sleeps": func() error {
 		fmt.Println(os.Getpid())
 		time.Sleep(time.Hour)
@@ -106,6 +108,21 @@ func TestRefusedWork(t *testing.T) {
 	}
 	if out, err := work("apart-fails").Do(nil, always); out != nil || err == nil || !strings.Contains(err.Error(), "out of luck") {
 		t.Errorf("a program that fails: %q, %v", out, err)
+	}
+}
+
+// TestBriefErrors: the error of a program that crashes has the cause, and not the stacks.
+func TestBriefErrors(t *testing.T) {
+	for name, want := range map[string]string{"apart-crashes": "exit status 2: panic: out of luck", "apart-talks": "exit status 1: " + strings.Repeat("é", 250)} {
+		_, err := work(name).Do(nil, always)
+		if err == nil || !strings.HasPrefix(err.Error(), want) || !strings.HasSuffix(err.Error(), " …") || len(err.Error()) > 600 || strings.Contains(err.Error(), "goroutine") {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+	for report, want := range map[string]string{"": "", " a\nb \n": "a\nb", strings.Repeat("x", 500): strings.Repeat("x", 500), "a\n\nb": "a …"} {
+		if got := brief([]byte(report)); got != want {
+			t.Errorf("%q of %q", got, report)
+		}
 	}
 }
 
