@@ -28,13 +28,21 @@ func Default() []string {
 	return []string{"/metadata/latest/date", "/metadata/latest", "/snapshots/", route.HealthPath}
 }
 
-// WarmSet returns the targets that the site requests on each visit, and the lists of scopes.
-// /health is the last, since /snapshots/ may have counted rows for it.
+// WarmSet returns the targets that the site requests on each visit, and the lists of scopes:
+// of live scopes before snapshots, and of each kind the long lists first, since a short list
+// at the end leaves no processor idle for long. /health is the last, since /snapshots/ may have
+// counted rows for it.
 func WarmSet(each []string, scopes []store.Scope) (targets []string) {
 	health := func(target string) bool { return target == route.HealthPath }
 	targets = slices.DeleteFunc(slices.Clone(each), health)
-	for _, s := range scopes {
-		targets = append(targets, Lists(s)...)
+	for _, live := range []bool{true, false} {
+		for _, list := range lists(live) {
+			for _, s := range scopes {
+				if isLive(s) == live {
+					targets = append(targets, target(list, s))
+				}
+			}
+		}
 	}
 	if slices.ContainsFunc(each, health) {
 		targets = append(targets, route.HealthPath)
@@ -45,13 +53,23 @@ func WarmSet(each []string, scopes []store.Scope) (targets []string) {
 // Lists returns the targets of the lists that the site requests for a scope: a
 // live division and gender, or one of a snapshot.
 func Lists(s store.Scope) (targets []string) {
-	templates := snapshotLists
-	if s.Checkpoint == "" || s.Checkpoint == store.Live {
-		templates = liveLists
-	}
-	fields := strings.NewReplacer("{season}", s.Season, "{division}", s.Division, "{gender}", s.Gender, "{checkpoint}", s.Checkpoint)
-	for _, t := range templates {
-		targets = append(targets, fields.Replace(t))
+	for _, list := range lists(isLive(s)) {
+		targets = append(targets, target(list, s))
 	}
 	return targets
+}
+
+func isLive(s store.Scope) bool { return s.Checkpoint == "" || s.Checkpoint == store.Live }
+
+// lists returns the lists of live scopes or of snapshots, the longest first.
+func lists(live bool) []string {
+	if live {
+		return liveLists
+	}
+	return snapshotLists
+}
+
+// target returns the target of a list of a scope.
+func target(list string, s store.Scope) string {
+	return strings.NewReplacer("{season}", s.Season, "{division}", s.Division, "{gender}", s.Gender, "{checkpoint}", s.Checkpoint).Replace(list)
 }

@@ -2,6 +2,7 @@ package pages
 
 import (
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/store"
@@ -42,5 +43,26 @@ func TestWarmSet(t *testing.T) {
 		if !slices.Equal(tt.each, given) {
 			t.Errorf("the given targets are %q, were %q", tt.each, given)
 		}
+	}
+}
+
+// TestWarmSetEndsWithShortLists: the lists of athletes, which are long, precede the other
+// lists of their kind.
+func TestWarmSetEndsWithShortLists(t *testing.T) {
+	var scopes []store.Scope
+	for _, checkpoint := range []string{store.Live, "2025-10-20"} {
+		for _, gender := range []string{"M", "F"} {
+			scopes = append(scopes, store.Scope{Season: "2025", Division: "2030", Gender: gender, Checkpoint: checkpoint})
+		}
+	}
+	var got []string
+	for _, target := range WarmSet(nil, scopes) {
+		path, _, _ := strings.Cut(target, "?")
+		got = append(got, path)
+	}
+	want := []string{"/athletes/", "/athletes/", "/teams/", "/teams/", "/team-knockout/", "/team-knockout/",
+		"/snapshots/2025-10-20/athletes", "/snapshots/2025-10-20/athletes", "/snapshots/2025-10-20/teams", "/snapshots/2025-10-20/teams"}
+	if !slices.Equal(got, want) {
+		t.Errorf("%q", got)
 	}
 }
