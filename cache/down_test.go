@@ -50,9 +50,11 @@ func TestFillsWhileDown(t *testing.T) {
 		sees(t, c, "list?new", Hit)
 		time.Sleep(instant)
 		fills := o.calls.Load()
+		o.gate = make(chan struct{})
 		for range 3 {
 			sees(t, c, "list?new", Stale)
 		}
+		close(o.gate)
 		synctest.Wait()
 		calls(t, o, fills+1)
 		sees(t, c, "list?new", Hit)
