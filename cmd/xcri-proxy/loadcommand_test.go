@@ -106,7 +106,7 @@ func TestLoadFails(t *testing.T) {
 	expect(t, 5, []string{"load", nowhere}, "connection refused")
 	expect(t, 5, []string{"load", nowhere, "--from-log", log}, "/teams/: ", "connection refused")
 	expect(t, 5, []string{"load", broken.URL}, "502 Bad Gateway")
-	expect(t, 4, []string{"load", broken.URL, "--from-log", log}, "1 errors in 1 requests", "\n1 × status 502, such as\n  /teams/: got 502 Bad Gateway\n")
+	expect(t, 4, []string{"load", broken.URL, "--from-log", log}, "1 error in 1 request\n", "\n1 × status 502, such as\n  /teams/: got 502 Bad Gateway\n")
 	if stdout := expect(t, 4, []string{"load", broken.URL, "--from-log", log, "--json"}); !strings.Contains(stdout, `"result":"errors"`) {
 		t.Errorf("%s", stdout)
 	}

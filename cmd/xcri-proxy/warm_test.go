@@ -164,7 +164,7 @@ func TestWarmFromLog(t *testing.T) {
 		t.Fatal(err)
 	}
 	expect(t, 0, []string{"warm", "--listen-addr", addr, "--from-log", name, "--top", "1400"},
-		"log: 1515 lines, 5 malformed, 1510 requests for the API; 1399 answers to load, 1 targets not the API's", "published: ")
+		"log: 1515 lines, 5 malformed, 1510 requests for the API; 1399 answers to load, 1 target not the API's", "published: ")
 	expect(t, 0, []string{"explain", "--listen-addr", addr, "/teams/714?season_year=2025"}, "hit", "warm, ")
 	expect(t, 1, []string{"warm", "--listen-addr", addr, "--from-log", name + ".1"}, "no such file")
 	expect(t, 3, []string{"warm", "--listen-addr", addr, "--from-log", os.DevNull}, "log: 0 lines", "nothing new")

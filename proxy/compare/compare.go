@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 // Verdict is the degree of equality of two texts.
@@ -157,12 +159,7 @@ func differInElements(path string, a, b value) *Difference {
 	return nil
 }
 
-func count(elements []value) string {
-	if len(elements) == 1 {
-		return "1 element"
-	}
-	return fmt.Sprintf("%d elements", len(elements))
-}
+func count(elements []value) string { return plural.Of(len(elements), "element") }
 
 // join appends a key to a path: after a dot, or quoted in brackets if it is not a
 // plain word.

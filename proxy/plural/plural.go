@@ -8,11 +8,15 @@ import (
 
 // Of returns a number with a noun, whose singular is given.
 func Of[N int | int64](n N, noun string) string {
-	text := strconv.FormatInt(int64(n), 10) + " "
+	return strconv.FormatInt(int64(n), 10) + " " + Word(n, noun, many(noun))
+}
+
+// Word returns the form of a word that goes with a number.
+func Word[N int | int64](n N, one, many string) string {
 	if n == 1 {
-		return text + noun
+		return one
 	}
-	return text + many(noun)
+	return many
 }
 
 // many returns the plural of a regular noun.

@@ -35,27 +35,27 @@ cache/turns:
 cmd/internal/accesslog: cmd/internal/flock cmd/internal/queue proxy/admin/api
 cmd/internal/adminclient: config proxy/admin/api
 cmd/internal/apart:
-cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/accesslog cmd/internal/apart cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/fleet proxy/fleet/redis proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/preload proxy/reply proxy/share proxy/site proxy/trace store
+cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/accesslog cmd/internal/apart cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/fleet proxy/fleet/redis proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/plural proxy/preload proxy/reply proxy/share proxy/site proxy/trace store
 cmd/internal/cgroup:
 cmd/internal/console:
 cmd/internal/exit: cmd/internal/adminclient
 cmd/internal/flock:
 cmd/internal/handover: cmd/internal/flock
 cmd/internal/idle:
-cmd/internal/load: cmd/internal/adminclient cmd/internal/console cmd/internal/exit cmd/internal/load/client cmd/internal/load/measure cmd/internal/load/visitors
+cmd/internal/load: cmd/internal/adminclient cmd/internal/console cmd/internal/exit cmd/internal/load/client cmd/internal/load/measure cmd/internal/load/visitors proxy/plural
 cmd/internal/load/client: cmd/internal/load/visitors
 cmd/internal/load/measure: cmd/internal/load/client cmd/internal/load/visitors proxy/admin/api
 cmd/internal/load/visitors: cmd/internal/accesslog
 cmd/internal/logging: cmd/internal/queue
-cmd/internal/preflight: cache/atomicfile cmd/internal/adminclient cmd/internal/app cmd/internal/cgroup cmd/internal/console cmd/internal/exit cmd/internal/load/measure cmd/internal/load/visitors cmd/internal/verify config proxy proxy/admin/api proxy/content proxy/fleet/redis/survey proxy/site store
+cmd/internal/preflight: cache/atomicfile cmd/internal/adminclient cmd/internal/app cmd/internal/cgroup cmd/internal/console cmd/internal/exit cmd/internal/load/measure cmd/internal/load/visitors cmd/internal/verify config proxy proxy/admin/api proxy/content proxy/fleet/redis/survey proxy/plural proxy/site store
 cmd/internal/process: cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/logging config
 cmd/internal/queue:
-cmd/internal/report: cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
-cmd/internal/show: cmd/internal/console proxy/admin/api
-cmd/internal/tail: cache cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api proxy/route proxy/tail store
-cmd/internal/top: cmd/internal/adminclient cmd/internal/console proxy/admin/api
-cmd/internal/verify: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
-cmd/internal/warm: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api
+cmd/internal/report: cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api proxy/plural
+cmd/internal/show: cmd/internal/console proxy/admin/api proxy/plural
+cmd/internal/tail: cache cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api proxy/plural proxy/route proxy/tail store
+cmd/internal/top: cmd/internal/adminclient cmd/internal/console proxy/admin/api proxy/plural
+cmd/internal/verify: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api proxy/plural
+cmd/internal/warm: cmd/internal/accesslog cmd/internal/adminclient cmd/internal/console cmd/internal/exit proxy/admin/api proxy/plural
 cmd/xcri-bench: cmd/xcri-bench/internal/lab cmd/xcri-bench/internal/machine cmd/xcri-bench/internal/neighbours cmd/xcri-bench/internal/report cmd/xcri-bench/internal/rows/ahead cmd/xcri-bench/internal/rows/alone cmd/xcri-bench/internal/rows/answers cmd/xcri-bench/internal/rows/beside cmd/xcri-bench/internal/rows/fleet
 cmd/xcri-bench/bare:
 cmd/xcri-bench/fleetsim: cmd/xcri-bench/internal/report cmd/xcri-bench/internal/simulate
@@ -87,14 +87,14 @@ proxy/accept:
 proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/body proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/admin/selector proxy/budget proxy/events proxy/fleet proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
 proxy/admin/body: proxy/reply
-proxy/admin/condition: cache proxy/admin/api proxy/fleet proxy/maintenance proxy/metrics proxy/origin store
+proxy/admin/condition: cache proxy/admin/api proxy/fleet proxy/maintenance proxy/metrics proxy/origin proxy/plural store
 proxy/admin/gate: proxy/visitor
 proxy/admin/history: cache cache/atomicfile proxy/admin/api proxy/metrics
 proxy/admin/process:
 proxy/admin/prometheus: cache proxy/admin/api proxy/admin/process proxy/metrics proxy/route
 proxy/admin/selector: cache proxy/admin/api proxy/fleet/actions proxy/fleet/series proxy/plural proxy/route store
 proxy/budget:
-proxy/compare:
+proxy/compare: proxy/plural
 proxy/content: cache cache/memfile
 proxy/copies: cache proxy/events proxy/front proxy/generation proxy/reply proxy/route
 proxy/cors:

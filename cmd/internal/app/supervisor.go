@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 // statusEvery is the interval at which systemd's line of status is brought up to date.
@@ -70,7 +72,7 @@ func (s *supervisor) status() string {
 	if warm := p.Warming(); warm.Warming {
 		doing += fmt.Sprintf(", warming %d of %d answers", warm.Done, warm.Keys)
 	} else if warm.Keys > 0 {
-		doing += fmt.Sprintf(", %d answers in the warm set", warm.Keys)
+		doing += ", " + plural.Of(warm.Keys, "answer") + " in the warm set"
 	}
 	if period := p.Maintenance(); period != nil {
 		return "maintenance mode since " + clock(period.Since) + "; " + doing

@@ -20,6 +20,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	"github.com/lewistv/xcri-proxy/cmd/internal/load/measure"
 	"github.com/lewistv/xcri-proxy/cmd/internal/load/visitors"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 // learnTimeout limits one request for the catalogue of the API.
@@ -177,12 +178,12 @@ func (r *run) end(err error, stdout io.Writer) error {
 
 // show shows the progress of a run.
 func show(to *console.Progress, now measure.Progress, of time.Duration) {
-	text := fmt.Sprintf("%d requests, %.0f a second", now.Done, now.Rate)
+	text := fmt.Sprintf("%s, %.0f a second", plural.Of(now.Done, "request"), now.Rate)
 	if now.P99 > 0 { // not measured during the warm-up
 		text += fmt.Sprintf(", p99 %.1f ms", now.P99.Seconds()*1e3)
 	}
 	if now.Errors > 0 {
-		text += fmt.Sprintf(", %d errors", now.Errors)
+		text += ", " + plural.Of(now.Errors, "error")
 	}
 	if of > 0 {
 		to.Bar(int(of-now.Left), int(of), text+fmt.Sprintf(", %.0f s left", now.Left.Seconds()))

@@ -12,6 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/load/client"
 	"github.com/lewistv/xcri-proxy/cmd/internal/load/measure"
 	"github.com/lewistv/xcri-proxy/cmd/internal/load/visitors"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 // Report is the report of load.
@@ -38,9 +39,9 @@ func (r *Report) judge(interrupted bool, most Limits) error {
 	case r.Errors > 0 && r.Errors >= all && r.Failures[0].Kind == client.NoConnection && len(r.Failures) == 1:
 		return exit.Errorf(exit.Unreachable, "%s", r.Failures[0].Example)
 	case r.Errors > most.Errors:
-		return exit.Errorf(exit.Partly, "%d errors in %d requests", r.Errors, all)
+		return exit.Errorf(exit.Partly, "%s in %s", plural.Of(r.Errors, "error"), plural.Of(all, "request"))
 	case interrupted:
-		return exit.Errorf(exit.Runtime, "interrupted after %d requests", all)
+		return exit.Errorf(exit.Runtime, "interrupted after %s", plural.Of(all, "request"))
 	case r.Requests == 0:
 		return exit.Errorf(exit.Runtime, "no request came after the warm-up")
 	case most.P99 > 0 && r.Latency.P99 > most.P99.Seconds():
@@ -52,9 +53,9 @@ func (r *Report) judge(interrupted bool, most Limits) error {
 // print writes the report for people.
 func (r *Report) print(w io.Writer) {
 	if r.Log != nil {
-		fmt.Fprintf(w, "log: %d lines, %d malformed, %d skipped, %d taken\n", r.Log.Lines, r.Log.Malformed, r.Log.Skipped, r.Log.Taken)
+		fmt.Fprintf(w, "log: %s, %d malformed, %d skipped, %d taken\n", plural.Of(r.Log.Lines, "line"), r.Log.Malformed, r.Log.Skipped, r.Log.Taken)
 	}
-	fmt.Fprintf(w, "%d requests in %.2f s, %.0f a second, %s, %d errors", r.Requests, r.Seconds, r.PerSecond, console.Bytes(r.Bytes), r.Errors)
+	fmt.Fprintf(w, "%s in %.2f s, %.0f a second, %s, %s", plural.Of(r.Requests, "request"), r.Seconds, r.PerSecond, console.Bytes(r.Bytes), plural.Of(r.Errors, "error"))
 	if r.WarmUp > 0 {
 		fmt.Fprintf(w, "; %d before them", r.WarmUp)
 	}

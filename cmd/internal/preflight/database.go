@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/app"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -129,7 +130,7 @@ func connectionsFinding(c store.Capacity, peak int) finding {
 	case room < min(2, c.Wanted):
 		return noGo(remedy, "no room for two connections: %s", budget)
 	case room < c.Wanted:
-		return warn(remedy, "room for %d connections, so that reads wait: %s", room, budget)
+		return warn(remedy, "room for %s, so that reads wait: %s", plural.Of(room, "connection"), budget)
 	case peak+c.Wanted > c.Server:
 		return warn(remedy, "at the highest use since the server's start, %d connections, there was no room: %s", peak, budget)
 	case c.Account > 0 && c.Account < 2*c.Wanted:
@@ -220,7 +221,7 @@ func checkChanges(i *inspection, ctx context.Context) finding {
 			unknown++
 		}
 	}
-	text := fmt.Sprintf("%d calculations, the newest of %s", len(g.Scopes()), g.Calculated())
+	text := fmt.Sprintf("%s, the newest of %s", plural.Of(len(g.Scopes()), "calculation"), g.Calculated())
 	switch {
 	case recorded+unknown == 0:
 		return warn("grant SELECT on the whole database, which shows its tables in information_schema.tables",

@@ -15,6 +15,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/console"
 	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	"github.com/lewistv/xcri-proxy/cmd/internal/verify"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 // latestPage is a page of the read API with a short answer, and maxLatest is longer than
@@ -97,7 +98,7 @@ func checkVerify(i *inspection, ctx context.Context) finding {
 		return noGo("run xcri-proxy verify once the proxy serves", "%v", cmp.Or(err, wrong))
 	}
 	if err == nil {
-		return pass("%d answers compared, none is different but as expected; the old API takes %.1f times as long", report.Asked, report.Ratio)
+		return pass("%s compared, none is different but as expected; the old API takes %.1f times as long", plural.Of(report.Asked, "answer"), report.Ratio)
 	}
 	first := ""
 	for _, c := range report.Found {

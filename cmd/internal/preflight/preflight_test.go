@@ -211,7 +211,7 @@ func TestHostRows(t *testing.T) {
 		"an access log on stdout":      {"files", "ACCESS_LOG", "stdout", Go, "have room"},
 		"no site":                      {"site", "STATIC_DIR", "", Warning, "every page of the site is a 404"},
 		"a site without an index":      {"site", "STATIC_DIR", os.TempDir(), NoGo, "STATIC_DIR: "},
-		"a site":                       {"site", "", "", Go, "index.html and 1 files"},
+		"a site":                       {"site", "", "", Go, "index.html and 1 file that"},
 		"another program's address":    {"listen address", "LISTEN_ADDR", used.Addr().String(), NoGo, "another program listens"},
 		"an address of no machine":     {"listen address", "LISTEN_ADDR", "192.0.2.7:80", NoGo, "LISTEN_ADDR: "},
 		"a free address":               {"listen address", "ADMIN_ADDR", freeAddr(t), Go, "is free; ADMIN_ADDR"},

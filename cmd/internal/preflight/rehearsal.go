@@ -16,6 +16,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/load/visitors"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 const (
@@ -93,7 +94,7 @@ func checkWarmUp(i *inspection, ctx context.Context) finding {
 	case state.Failed > 0:
 		return noGo(remedy, "%d of %d answers of the warm set failed: %s", state.Failed, state.Keys, state.Error)
 	}
-	return pass("%d answers loaded in %.1f s, %s; the slowest took %.1f s: %s", state.Filled, state.Seconds, console.Bytes(state.Bytes), state.SlowestSeconds, state.Slowest)
+	return pass("%s loaded in %.1f s, %s; the slowest took %.1f s: %s", plural.Of(state.Filled, "answer"), state.Seconds, console.Bytes(state.Bytes), state.SlowestSeconds, state.Slowest)
 }
 
 // warm waits until the warm set is published, or held back.

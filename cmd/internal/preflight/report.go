@@ -5,6 +5,8 @@ import (
 	"io"
 	"slices"
 	"strings"
+
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 // Verdict is the result of a check.
@@ -114,7 +116,7 @@ func (r *Report) summary() string {
 			failed = append(failed, row.Check)
 		}
 	}
-	text := fmt.Sprintf("%s: %d checks, %d warnings", r.Result, len(r.Rows), r.Warnings)
+	text := fmt.Sprintf("%s: %s, %s", r.Result, plural.Of(len(r.Rows), "check"), plural.Of(r.Warnings, "warning"))
 	if failed != nil {
 		text += fmt.Sprintf(", %d to correct first: %s", r.NoGo, strings.Join(failed, ", "))
 	}

@@ -12,6 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/console"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy/content"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 	"github.com/lewistv/xcri-proxy/proxy/site"
 )
 
@@ -121,5 +122,5 @@ func checkSite(i *inspection, _ context.Context) finding {
 	if err != nil || unreadable != "" {
 		return noGo("give the account of the service the right to read "+dir, "a file of the site can't be read: %s", unreadable)
 	}
-	return pass("%s has index.html and %d files that this account can read", dir, files)
+	return pass("%s has index.html and %s that this account can read", dir, plural.Of(files, "file"))
 }

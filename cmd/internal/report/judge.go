@@ -8,6 +8,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/console"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 // The limits of the review.
@@ -37,13 +38,13 @@ func (r *Report) judge(maxErrors float64) {
 		r.judgeRequests(w, point)
 	}
 	p := r.Peaks
-	point("connections", p.PoolLimit == 0 || p.PoolInUse < p.PoolLimit, "at most %d of %d to the database were in use; at most %d requests waited", p.PoolInUse, p.PoolLimit, p.Waiting)
+	point("connections", p.PoolLimit == 0 || p.PoolInUse < p.PoolLimit, "at most %d of %d to the database were in use; at most %s waited", p.PoolInUse, p.PoolLimit, plural.Of(p.Waiting, "request"))
 	point("memory", p.MemoryBudget == 0 || float64(p.Memory) < nearLimit*float64(p.MemoryBudget), "at most %s of %s; cache at most %s of %s", console.Bytes(p.Memory), console.Bytes(p.MemoryBudget), console.Bytes(p.CacheBytes), console.Bytes(p.CacheBudget))
 	point("outages", len(r.Outages) == 0, "%d of the database, %v in all", len(r.Outages), r.down().Round(time.Second))
 	starts := r.count("start")
-	point("restarts", starts <= mostRestarts, "%d starts, %d hand-overs", starts, r.count("hand_over"))
-	point("alarms", r.count("alarm", "held") == 0, "%d times visitors had errors or waited; new data was held back %d times", r.count("alarm"), r.count("held"))
-	point("imports", true, "%d generations published, %d purges, %d changes of source", r.count("publish"), r.count("purge"), r.count("source"))
+	point("restarts", starts <= mostRestarts, "%s, %s", plural.Of(starts, "start"), plural.Of(r.count("hand_over"), "hand-over"))
+	point("alarms", r.count("alarm", "held") == 0, "%s visitors had errors or waited; new data was held back %s", plural.Of(r.count("alarm"), "time"), plural.Of(r.count("held"), "time"))
+	point("imports", true, "%s published, %s, %s of source", plural.Of(r.count("publish"), "generation"), plural.Of(r.count("purge"), "purge"), plural.Of(r.count("source"), "change"))
 	for _, c := range r.State {
 		if c.Level != api.LevelGood {
 			point("now", false, "%s: %s %s", c.Title, c.Cause, c.Remedy)
@@ -96,7 +97,7 @@ func (r *Report) judgeRequests(w *api.Window, point func(name string, well bool,
 		point("latency", true, "no requests")
 		return
 	}
-	point("hit ratio", w.HitRatio >= leastHitRatio, "%.1f %% of %d requests; at least %.0f %% is expected%s", 100*w.HitRatio, w.Requests, 100*leastHitRatio, r.was(func(b *api.Window) string { return fmt.Sprintf("%.1f %%", 100*b.HitRatio) }))
+	point("hit ratio", w.HitRatio >= leastHitRatio, "%.1f %% of %s; at least %.0f %% is expected%s", 100*w.HitRatio, plural.Of(w.Requests, "request"), 100*leastHitRatio, r.was(func(b *api.Window) string { return fmt.Sprintf("%.1f %%", 100*b.HitRatio) }))
 	slower := r.Before != nil && w.P95MS > quickMS && w.P95MS > mostSlowdown*r.Before.P95MS
 	point("latency", !slower, "p50 %.2f ms, p95 %.2f ms, p99 %.2f ms%s", w.P50MS, w.P95MS, w.P99MS, r.was(func(b *api.Window) string {
 		return fmt.Sprintf("%.2f, %.2f and %.2f ms", b.P50MS, b.P95MS, b.P99MS)

@@ -133,7 +133,7 @@ func TestAttention(t *testing.T) {
 		"restarts": {func(p *proxy) {
 			p.stats.Events = []api.Event{{At: at, Kind: "start"}, {At: at, Kind: "start"}, {At: at, Kind: "start"}}
 		}, "3 starts"},
-		"alarms": {func(p *proxy) { p.stats.Events = []api.Event{{At: at, Kind: "alarm"}} }, "1 times visitors had errors"},
+		"alarms": {func(p *proxy) { p.stats.Events = []api.Event{{At: at, Kind: "alarm"}} }, "1 time visitors had errors"},
 		"now": {func(p *proxy) {
 			p.stats.Conditions = []api.Condition{{Level: api.LevelBad, Title: "Down", Cause: "refused.", Remedy: "Start it."}}
 		}, "Down: refused. Start it."},

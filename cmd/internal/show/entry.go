@@ -9,6 +9,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/console"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 // meanings explain the outcomes.
@@ -32,7 +33,7 @@ func Entry(s api.Entry) string {
 		_ = w.Flush() // a strings.Builder does not fail
 		return b.String()
 	}
-	row("where", "%s, %s, requested %d times recently", *s.Where, console.Bytes(*s.Cost), *s.Asked)
+	row("where", "%s, %s, requested %s recently", *s.Where, console.Bytes(*s.Cost), plural.Of(int64(*s.Asked), "time"))
 	switch *s.Generation {
 	case "":
 		row("generation", "none, as the database is not asked for it")

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 // Sources returns a table of the sources.
@@ -33,7 +34,7 @@ func Sources(s api.SourceState) string {
 		}
 	}
 	if s.Purged != nil {
-		row("being loaded anew", "%d answers", *s.Purged)
+		row("being loaded anew", "%s", plural.Of(*s.Purged, "answer"))
 	}
 	_ = w.Flush() // a strings.Builder does not fail
 	return b.String()

@@ -19,6 +19,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/console"
 	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	requests "github.com/lewistv/xcri-proxy/proxy/tail"
 	"github.com/lewistv/xcri-proxy/store"
@@ -84,7 +85,7 @@ func Run(ctx context.Context, c *adminclient.Client, o Options, std console.Stre
 		case o.JSON:
 			line.Write(l.Text)
 		case l.Lost > 0:
-			fmt.Fprintf(&line, "%d requests are not shown: this terminal is too slow", l.Lost)
+			fmt.Fprintf(&line, "%s %s not shown: this terminal is too slow", plural.Of(l.Lost, "request"), plural.Word(l.Lost, "is", "are"))
 		default:
 			line.WriteString(Text(&l.Request))
 		}

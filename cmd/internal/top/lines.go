@@ -9,6 +9,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/console"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 // look is the appearance of a line on a screen.
@@ -209,11 +210,11 @@ func (v *view) figures() []line {
 		{fmt.Sprintf("%-12s %s in 10 s; %s since start", "latency", percentiles(float64(latest.All.P50), float64(latest.All.P95), float64(latest.All.P99)),
 			percentiles(s.Requests.Latency.P50MS, s.Requests.Latency.P95MS, s.Requests.Latency.P99MS)), plain},
 		{fmt.Sprintf("%-12s %d of %d connections in use, at most %d in 10 s; %.1f waits a second", "database", s.Pool.InUse, s.Pool.Limit, latest.PoolInUse, waits), inUse},
-		{fmt.Sprintf("%-12s %d running, %d requests wait%s", "fills", s.Cache.Filling, s.Cache.Waiting, lanes), plain},
+		{fmt.Sprintf("%-12s %d running, %s %s%s", "fills", s.Cache.Filling, plural.Of(s.Cache.Waiting, "request"), plural.Word(s.Cache.Waiting, "waits", "wait"), lanes), plain},
 		{fmt.Sprintf("%-12s %.1f a second, %.1f fail, %.1f refreshes", "loads", v.rate(short, func(s *api.Stats) int64 { return s.Cache.Fills }),
 			v.rate(short, func(s *api.Stats) int64 { return s.Cache.Failures }), v.rate(short, func(s *api.Stats) int64 { return s.Cache.Refreshes })), plain},
-		{fmt.Sprintf("%-12s %s of %s; cache %s of %s, %d entries, %d stale", "memory", size(s.Memory.Used), size(s.Memory.Budget),
-			size(s.Cache.Bytes), size(s.Cache.Budget), s.Cache.Entries, s.Generation.StaleCount), plain},
+		{fmt.Sprintf("%-12s %s of %s; cache %s of %s, %s, %d stale", "memory", size(s.Memory.Used), size(s.Memory.Budget),
+			size(s.Cache.Bytes), size(s.Cache.Budget), plural.Of(s.Cache.Entries, "entry"), s.Generation.StaleCount), plain},
 		{fmt.Sprintf("%-12s %d open", "connections", s.Requests.Open), plain},
 	}
 	return append(lines, v.fleet()...)
@@ -246,13 +247,13 @@ func (v *view) fleet() []line {
 		})
 	}
 	bytes := func(of func(*api.Fleet) int64) string { return console.Bytes(int64(rate(of))) }
-	return []line{{fmt.Sprintf("%-12s %d members, %d behind, %d gone; shared level %s, %.1f hits, %.1f misses, %.1f waits a second, p99 %.2f ms", "fleet",
-		len(f.Members), behind, len(f.Gone), level,
+	return []line{{fmt.Sprintf("%-12s %s, %d behind, %d gone; shared level %s, %.1f hits, %.1f misses, %.1f waits a second, p99 %.2f ms", "fleet",
+		plural.Of(len(f.Members), "member"), behind, len(f.Gone), level,
 		rate(func(f *api.Fleet) int64 { return f.Hits }), rate(func(f *api.Fleet) int64 { return f.Misses }), rate(func(f *api.Fleet) int64 { return f.Waits }), f.Latency.P99MS), style},
-		{fmt.Sprintf("%-12s %s read, %s written a second; %d errors and %d switches since start", "shared level",
-			bytes(func(f *api.Fleet) int64 { return f.Read }), bytes(func(f *api.Fleet) int64 { return f.Written }), f.Errors, f.Switches), plain},
-		{fmt.Sprintf("%-12s %d together, %d late, %d alone since start; %d votes lost; %d requests wait for one, %d have for %.1f s", "publishes",
-			f.Publishes.Together, f.Publishes.Late, f.Publishes.Alone, f.Publishes.Lost, f.Holds.Now, f.Holds.Total, f.Holds.Seconds), plain}}
+		{fmt.Sprintf("%-12s %s read, %s written a second; %s and %s since start", "shared level",
+			bytes(func(f *api.Fleet) int64 { return f.Read }), bytes(func(f *api.Fleet) int64 { return f.Written }), plural.Of(f.Errors, "error"), plural.Of(f.Switches, "switch")), plain},
+		{fmt.Sprintf("%-12s %d together, %d late, %d alone since start; %s lost; %s %s for one, %d have for %.1f s", "publishes",
+			f.Publishes.Together, f.Publishes.Late, f.Publishes.Alone, plural.Of(f.Publishes.Lost, "vote"), plural.Of(f.Holds.Now, "request"), plural.Word(f.Holds.Now, "waits", "wait"), f.Holds.Total, f.Holds.Seconds), plain}}
 }
 
 func (v *view) listHeading() line {

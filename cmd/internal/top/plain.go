@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 // print prints a line for each read of the figures until ctx ends, or with Once the
@@ -44,9 +46,9 @@ func (v *view) oneLine() string {
 		return v.failed.at.Format(time.TimeOnly) + "  " + v.state().text
 	}
 	s := v.now()
-	text := fmt.Sprintf("%s  %.1f requests/s, hits %s, errors %.1f/s, p99 %.2f ms, pool %d of %d, %d fills, %d waiting, %d MiB",
+	text := fmt.Sprintf("%s  %.1f requests/s, hits %s, errors %.1f/s, p99 %.2f ms, pool %d of %d, %s, %d waiting, %d MiB",
 		s.at.Format(time.TimeOnly), v.rate(0, requests), share(v.hitRatio(0)), v.rate(0, outcome("error")), s.latest.All.P99,
-		s.stats.Pool.InUse, s.stats.Pool.Limit, s.stats.Cache.Filling, s.stats.Cache.Waiting, s.stats.Memory.RSS>>20)
+		s.stats.Pool.InUse, s.stats.Pool.Limit, plural.Of(s.stats.Cache.Filling, "fill"), s.stats.Cache.Waiting, s.stats.Memory.RSS>>20)
 	if state := v.state(); state.look == bad {
 		text += "; " + state.text
 	}

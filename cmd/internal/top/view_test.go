@@ -177,7 +177,7 @@ func TestFleet(t *testing.T) {
 		t.Errorf("%+v", l)
 	}
 	f.Gone, f.State = nil, api.BreakerOpen
-	if l := v.fleet()[0]; l.look != bad || !strings.Contains(l.text, "1 members, 0 behind, 0 gone; shared level away") {
+	if l := v.fleet()[0]; l.look != bad || !strings.Contains(l.text, "1 member, 0 behind, 0 gone; shared level away") {
 		t.Errorf("%+v", l)
 	}
 }

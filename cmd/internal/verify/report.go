@@ -10,6 +10,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
 	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 // Verdicts in the order in which the report lists them.
@@ -128,7 +129,7 @@ func (r *Report) finish(err error) {
 // print writes the report for people, with a limited number of findings.
 func (r *Report) print(w io.Writer, most int) {
 	if r.Log != nil {
-		fmt.Fprintf(w, "log: %d lines, %d malformed, %d requests for the API; %d taken\n", r.Log.Lines, r.Log.Malformed, r.Log.Counted, r.Log.Keys)
+		fmt.Fprintf(w, "log: %s, %d malformed, %s for the API; %d taken\n", plural.Of(r.Log.Lines, "line"), r.Log.Malformed, plural.Of(r.Log.Counted, "request"), r.Log.Keys)
 	}
 	fmt.Fprintf(w, "asked: %d of %d questions in %.1f s\n", r.Asked, r.Questions, r.Seconds)
 	for _, verdict := range verdicts {

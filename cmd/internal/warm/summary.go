@@ -9,6 +9,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/console"
 	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 // Summary is the report of warm.
@@ -65,20 +66,20 @@ func (s *Summary) complete() {
 // print writes the summary for people.
 func (s *Summary) print(w io.Writer) {
 	if s.Log != nil {
-		fmt.Fprintf(w, "log: %d lines, %d malformed, %d requests for the API; %d answers to load, %d targets not the API's\n",
-			s.Log.Lines, s.Log.Malformed, s.Log.Counted, s.Log.Keys, s.Log.Ignored)
+		fmt.Fprintf(w, "log: %s, %d malformed, %s for the API; %s to load, %s not the API's\n",
+			plural.Of(s.Log.Lines, "line"), s.Log.Malformed, plural.Of(s.Log.Counted, "request"), plural.Of(s.Log.Keys, "answer"), plural.Of(s.Log.Ignored, "target"))
 	}
 	at := "never"
 	if !s.PublishedAt.IsZero() {
 		at = s.PublishedAt.Local().Format(time.DateTime)
 	}
 	if s.Season != nil {
-		defer fmt.Fprintf(w, "season: %d answers, %d of them loaded, %d failed, %d without room, %s, %.1f s\n",
-			s.Season.Keys, s.Season.Filled, s.Season.Failed, s.Season.LeftOut, console.Bytes(s.Season.Bytes), s.Season.Seconds)
+		defer fmt.Fprintf(w, "season: %s, %d of them loaded, %d failed, %d without room, %s, %.1f s\n",
+			plural.Of(s.Season.Keys, "answer"), s.Season.Filled, s.Season.Failed, s.Season.LeftOut, console.Bytes(s.Season.Bytes), s.Season.Seconds)
 	}
 	switch {
 	case s.Keys > 0:
-		fmt.Fprintf(w, "published: %d answers, %d of them loaded, %d failed, %s, %.1f s\n", s.Keys, s.Filled, s.Failed, console.Bytes(s.Bytes), s.Seconds)
+		fmt.Fprintf(w, "published: %s, %d of them loaded, %d failed, %s, %.1f s\n", plural.Of(s.Keys, "answer"), s.Filled, s.Failed, console.Bytes(s.Bytes), s.Seconds)
 		if s.Slowest != "" {
 			fmt.Fprintf(w, "slowest: %s, %.1f s\n", s.Slowest, s.SlowestSeconds)
 		}

@@ -147,7 +147,7 @@ func TestConditions(t *testing.T) {
 		{"level away for a moment", func(f *Figures) { f.Fleet = Fleet{Away: true, Since: f.At.Add(-time.Second), Reason: "slow"} }, "well", "good", "", ""},
 		{"level full", func(f *Figures) { f.Counts.Full = 3 }, "shared_full", "warn", "refused 3 answers", "volatile-lru"},
 		{"log lines", func(f *Figures) { f.Counts.LostLines = 12 }, "log", "warn", "12 lines", "reads the log"},
-		{"panics", func(f *Figures) { f.Counts.Panics = 1 }, "panics", "warn", "1 panics", "stack"},
+		{"panics", func(f *Figures) { f.Counts.Panics = 1 }, "panics", "warn", "1 panic since", "stack"},
 		{"connections", func(f *Figures) { f.Counts.Connections = 7 }, "connections", "bad", "7 connections", "ss -tn"},
 		{"nothing published", func(f *Figures) { f.Data.Published = false }, "unpublished", "warn", "first time", "Warm set"},
 		{"no publish", func(f *Figures) { f.Data.Problem = "2 of 34 answers can't be loaded" }, "publish", "warn", "2 of 34 answers", "tries again"},

@@ -9,6 +9,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -31,7 +32,7 @@ func (v *view) diagnose(c *api.Condition) {
 		v.blameLastError(c)
 	case n > 0:
 		c.Cause += fmt.Sprintf(" %s of the table %s %s not ended after up to %s, while the database answers polls: the table is locked, or its statements are slow.",
-			count(n, "load"), table, plural(n, "has", "have"), span(longest))
+			plural.Of(n, "load"), table, plural.Word(n, "has", "have"), span(longest))
 		c.Remedy = "On the database, SHOW FULL PROCESSLIST shows the waiting statements, and which session holds the lock (an import, a backup, an ALTER TABLE). " +
 			"Let it end, or end it with KILL and its ID. The answers follow by themselves."
 	case v.recovers():
@@ -81,7 +82,7 @@ func (v *view) blameFlood(c *api.Condition) {
 		c.Cause = strings.TrimSpace(fmt.Sprintf("%s %d of the %d waiting requests come from %s.", c.Cause, r.Own, r.Waiting, client))
 	}
 	if n := v.Counts.Refused - v.first.Refused; n > 0 && r.Refused != "" {
-		c.Cause = strings.TrimSpace(fmt.Sprintf("%s %s of the last minute got a 429, the last from %s.", c.Cause, count(int(n), "request"), r.Refused))
+		c.Cause = strings.TrimSpace(fmt.Sprintf("%s %s of the last minute got a 429, the last from %s.", c.Cause, plural.Of(int(n), "request"), r.Refused))
 	}
 	c.Remedy = "The table “Loading now” and the log show the requests of " + client + ". If they are not wanted, block the address in the web server (Apache: Require not ip " + client + ")."
 }
@@ -113,13 +114,4 @@ func (v *view) blameLastError(c *api.Condition) {
 	d := v.Database
 	c.Cause += fmt.Sprintf(" The last load that failed, of %s: %v.", d.Route, d.LastError)
 	c.Remedy = "The error names the reason. The lines “no answer” of the log name the pages."
-}
-
-func count(n int, noun string) string { return fmt.Sprintf("%d %s", n, plural(n, noun, noun+"s")) }
-
-func plural(n int, one, many string) string {
-	if n == 1 {
-		return one
-	}
-	return many
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 const (
@@ -81,7 +82,7 @@ func errorsRise(v *view) *api.Condition {
 	}
 	c := &api.Condition{
 		Title:    "Visitors get errors",
-		Cause:    fmt.Sprintf("%d of %d answers of the last minute were errors, %d requests wait now.", errors, all, v.Requests.Waiting),
+		Cause:    fmt.Sprintf("%d of %d answers of the last minute were errors, %s %s now.", errors, all, plural.Of(v.Requests.Waiting, "request"), plural.Word(v.Requests.Waiting, "waits", "wait")),
 		Visitors: "Cached pages are served. Other pages show an error message.",
 	}
 	v.diagnose(c)
@@ -126,7 +127,7 @@ func connectionsRefused(v *view) *api.Condition {
 	}
 	return &api.Condition{
 		Title:    "Connections are refused",
-		Cause:    fmt.Sprintf("%d connections of the last minute were refused, because the most that are allowed were open.", n),
+		Cause:    fmt.Sprintf("%s of the last minute %s refused, because the most that are allowed were open.", plural.Of(n, "connection"), plural.Word(n, "was", "were")),
 		Visitors: "Some visitors get “too many connections”.",
 		Remedy:   "See which addresses hold the connections (ss -tn), and block an address that holds many in the web server. If all are visitors, raise the limit of open files of the service (LimitNOFILE), from which the limit of connections follows.",
 	}
@@ -286,7 +287,7 @@ func linesLost(v *view) *api.Condition {
 	}
 	return &api.Condition{
 		Title:    "Log lines are lost",
-		Cause:    fmt.Sprintf("%d lines of the log were dropped in the last minute: their reader is too slow or gone, or the disk is full.", n),
+		Cause:    fmt.Sprintf("%s of the log %s dropped in the last minute: the reader is too slow or gone, or the disk is full.", plural.Of(n, "line"), plural.Word(n, "was", "were")),
 		Visitors: "Nothing: the log never delays an answer.",
 		Remedy:   "Check the program that reads the log, and the disk that it writes to (df -h).",
 	}
@@ -297,7 +298,7 @@ func panicked(v *view) *api.Condition {
 		return nil
 	}
 	return &api.Condition{
-		Title: "The program has a fault", Cause: fmt.Sprintf("%d panics since the start.", v.Counts.Panics),
+		Title: "The program has a fault", Cause: plural.Of(v.Counts.Panics, "panic") + " since the start.",
 		Visitors: "The requests that met the fault got an error. All others are served.",
 		Remedy:   "The log has a line with “panic” and a stack for each. Report it with the stack; a restart clears this line.",
 	}

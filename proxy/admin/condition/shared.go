@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
 const (
@@ -161,7 +162,7 @@ func levelFull(v *view) *api.Condition {
 	}
 	return &api.Condition{
 		Title:    "The shared cache is full",
-		Cause:    fmt.Sprintf("The Redis or Valkey of the fleet refused %d answers or locks in the last minute: its memory is used up, and it may remove nothing.", n),
+		Cause:    fmt.Sprintf("The Redis or Valkey of the fleet refused %d %s in the last minute: its memory is used up, and it may remove nothing.", n, plural.Word(n, "answer or lock", "answers or locks")),
 		Visitors: "Nothing: each proxy loads answers from the database by itself.",
 		Remedy:   "Set maxmemory-policy to volatile-lru in the Redis, or raise maxmemory.",
 	}
