@@ -199,7 +199,7 @@ func TestTwoHosts(t *testing.T) {
 	var admins []string
 	for range 2 {
 		listen, admin := daemon.Address(t), daemon.Address(t)
-		values := strings.NewReplacer("10.0.0.11:8000", listen, "127.0.0.1:8001", admin, "10.0.0.10:6379", addr, "10.0.0.10", "127.0.0.1")
+		values := strings.NewReplacer("10.0.0.11:8000", listen, "127.0.0.1:8002", admin, "10.0.0.10:6379", addr, "10.0.0.10", "127.0.0.1")
 		var lines []string
 		for line := range strings.Lines(strings.TrimSpace(block)) {
 			lines = append(lines, strings.TrimSpace(values.Replace(line)))
