@@ -8,7 +8,8 @@
 //
 // It needs root on a Debian with at least two cores and installs missing packages.
 // While it runs, the TCP congestion control is cubic. A run takes half an hour, with
-// -short some minutes.
+// -short less than five minutes on a quiet machine: it names the chapters that it leaves to
+// the long run.
 package main
 
 import (
@@ -31,7 +32,8 @@ import (
 
 type settings struct {
 	lab      lab.Options
-	only     []string
+	only     []string // chapters to measure
+	left     []string // chapters that take too long for -short
 	markdown bool
 	chart    string
 }
@@ -50,25 +52,41 @@ func main() {
 }
 
 func parse(args []string) (s settings, err error) {
-	var known []string
-	for _, c := range chapters {
-		known = append(known, c.name)
-	}
 	flags := flag.NewFlagSet("xcri-bench", flag.ExitOnError)
-	only := flags.String("only", strings.Join(known, ","), "the group of rows to measure")
-	flags.BoolVar(&s.lab.Plan.Short, "short", false, "fewer and shorter rounds")
+	only := flags.String("only", "", "the chapters to measure, separated by commas; empty for all")
+	flags.BoolVar(&s.lab.Plan.Short, "short", false, "fewer and shorter rounds; without -only no chapters that take minutes nevertheless")
 	flags.BoolVar(&s.lab.Why, "why", false, "show the system calls and the profile of each server that is compared, with strace and perf")
 	flags.BoolVar(&s.markdown, "markdown", false, "print tables for README.md")
 	flags.StringVar(&s.lab.Data, "data", "", "folder to keep the generated data in from run to run; empty to make them anew")
 	flags.StringVar(&s.chart, "chart", "cmd/xcri-bench/speed.svg", "file to draw the comparison to; empty for none")
 	flags.Parse(args)
-	s.only = strings.Split(*only, ",")
-	for _, name := range s.only {
-		if !slices.Contains(known, name) {
-			return s, fmt.Errorf("-only %s: there is %s", name, strings.Join(known, ", "))
+	return s, s.choose(*only)
+}
+
+// choose selects the chapters that -only names, or if it is empty all that the length of the
+// run admits.
+func (s *settings) choose(only string) error {
+	var known []string
+	for _, c := range chapters {
+		known = append(known, c.name)
+		switch {
+		case only != "":
+		case c.takes == minutes && s.lab.Plan.Short:
+			s.left = append(s.left, c.name)
+		default:
+			s.only = append(s.only, c.name)
 		}
 	}
-	return s, nil
+	if only == "" {
+		return nil
+	}
+	s.only = strings.Split(only, ",")
+	for _, name := range s.only {
+		if !slices.Contains(known, name) {
+			return fmt.Errorf("-only %s: there is %s", name, strings.Join(known, ", "))
+		}
+	}
+	return nil
 }
 
 func run(ctx context.Context, s settings) error {
@@ -114,6 +132,9 @@ func show(r *report.Report, on string, s settings) error {
 		r.Markdown(os.Stdout, on)
 	} else {
 		r.Print(os.Stdout, on)
+	}
+	if len(s.left) > 0 {
+		fmt.Printf("\nLeft to a run without -short: %s.\n", strings.Join(s.left, ", "))
 	}
 	if s.chart == "" || len(r.Paces) == 0 {
 		return nil

@@ -2,6 +2,7 @@ package lab
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -76,8 +77,24 @@ func (l *Lab) DatabaseLoad(ctx context.Context, during time.Duration) (least flo
 	return least, nil
 }
 
-// Connections returns the peak of concurrent connections since FLUSH STATUS, without
-// this program's own connection.
+// ForgetConnections resets the peak of concurrent connections, once the database has closed
+// the connections of a program that has ended.
+func (l *Lab) ForgetConnections(ctx context.Context) error {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		open, err := l.Status(ctx, "THREADS_CONNECTED")
+		if err != nil {
+			return err
+		}
+		if open == 1 { // this program's
+			_, err := l.Root.ExecContext(ctx, "FLUSH STATUS")
+			return err
+		}
+	}
+	return errors.New("connections of an earlier program stay open")
+}
+
+// Connections returns the peak of concurrent connections since ForgetConnections or FLUSH
+// STATUS, without this program's own connection.
 func (l *Lab) Connections(ctx context.Context) (int64, error) {
 	most, err := l.Status(ctx, "MAX_USED_CONNECTIONS")
 	return most - 1, err // one is this program's

@@ -82,7 +82,7 @@ func inUnit(v float64, unit string) string {
 type Pace struct {
 	Question, Server string
 	PerCPU, PerWall  float64 // requests per second of processor time, and of wall-clock time
-	P99              float64 // seconds
+	P99              float64 // seconds; zero if it was not measured
 	Kernel           float64 // share of its processor time
 }
 
@@ -125,8 +125,11 @@ func (r *Report) tables() (tables []table) {
 	}
 	paces := table{{"answer", "server", "requests/s of its processor time", "requests/s", "p99", "in the kernel"}}
 	for _, p := range r.Paces {
-		paces = append(paces, []string{p.Question, p.Server, Thousands(p.PerCPU), Thousands(p.PerWall),
-			fmt.Sprintf("%.1f ms", p.P99*1e3), fmt.Sprintf("%.0f %%", p.Kernel*100)})
+		p99 := ""
+		if p.P99 > 0 {
+			p99 = fmt.Sprintf("%.1f ms", p.P99*1e3)
+		}
+		paces = append(paces, []string{p.Question, p.Server, Thousands(p.PerCPU), Thousands(p.PerWall), p99, fmt.Sprintf("%.0f %%", p.Kernel*100)})
 	}
 	return append(tables, paces)
 }

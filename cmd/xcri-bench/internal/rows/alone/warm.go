@@ -19,7 +19,7 @@ func Warm(ctx context.Context, l *lab.Lab) error {
 	var took []float64
 	most, filled := int64(0), 0
 	for range 6 { // the fewest with an interval
-		if err := l.SQL(ctx, "FLUSH STATUS"); err != nil {
+		if err := l.ForgetConnections(ctx); err != nil {
 			return err
 		}
 		p, err := l.StartProxy(ctx, "", "DATABASE_MAX_CONNS=4")

@@ -78,7 +78,11 @@ func (a *arena) compare(ctx context.Context, l *lab.Lab, q ask.Question) (all []
 	if all, err = l.Match(ctx, jobs); err != nil {
 		return nil, err
 	}
-	latencies, err := l.Rounds(ctx, jobs)
+	compared := jobs
+	if l.Short {
+		compared = jobs[:neighbours.Bare+1] // by the rows
+	}
+	latencies, err := l.Rounds(ctx, compared)
 	if err != nil {
 		return nil, err
 	}
