@@ -20,14 +20,14 @@ var chapters = []chapter{
 	{"pages", measures{alone.Pages, answers.Snapshots}, seconds},
 	{"bytes", measures{answers.Bytes}, seconds},
 	{"warm", measures{alone.Warm}, seconds},
-	{"memory", measures{alone.StandardMemory, alone.RoomyMemory}, seconds},
+	{"memory", measures{alone.StandardMemory, alone.RoomyMemory}, minutes},
 	{"day", measures{alone.Day}, minutes},
 	{"herd", measures{alone.Herd}, seconds},
 	{"flat", measures{beside.FlatInEntries, beside.FlatInConnections, alone.LinearInRows}, minutes},
 	{"imports", measures{alone.Imports}, seconds},
 	{"season", measures{ahead.Season}, minutes},
 	{"visitors", measures{ahead.Visitors}, minutes},
-	{"attack", measures{alone.Attack, alone.Plain, alone.Recoding, alone.Bombs}, seconds},
+	{"attack", measures{alone.Attack, alone.Plain, alone.Recoding, alone.Bombs}, minutes},
 	{"held", measures{alone.Held}, minutes},
 	{"fleet", measures{fleet.Herd, fleet.Join, fleet.Cost, fleet.Spread, fleet.Hits}, minutes},
 	{"calibrate", measures{fleet.Calibrate}, minutes},
@@ -40,7 +40,7 @@ type chapter struct {
 	takes length
 }
 
-// length is the time that a chapter takes with -short.
+// length is the time that a chapter takes with -short, roughly.
 type length string
 
 // Without -only, -short leaves chapters of minutes to the long run.

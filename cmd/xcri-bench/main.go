@@ -8,8 +8,7 @@
 //
 // It needs root on a Debian with at least two cores and installs missing packages.
 // While it runs, the TCP congestion control is cubic. A run takes half an hour, with
-// -short less than five minutes on a quiet machine: it names the chapters that it leaves to
-// the long run.
+// -short it is meant for five minutes: it names the chapters that it leaves to the long run.
 package main
 
 import (
