@@ -234,7 +234,9 @@ func New(opts Options) (*Proxy, error) {
 	if p.origins, err = origin.New(p.originOptions()); err != nil {
 		return nil, err
 	}
-	p.fleet = p.newFleet()
+	if p.fleet = p.newFleet(); p.fleet == nil {
+		p.state.Fleet = nil // the state may change now without the fleet
+	}
 	if p.cache, err = cache.New(p.cacheOptions()); err != nil {
 		return nil, err
 	}

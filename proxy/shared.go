@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/admin/lasting"
 	"github.com/lewistv/xcri-proxy/proxy/admin/selector"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/events"
@@ -31,14 +32,32 @@ func (p *Proxy) newFleet() *fleet.Fleet {
 	o.Published = func() cache.Generation { g, _ := p.cache.Published(); return g }
 	o.Info, o.Asked = func() fleet.Info { return p.admin.Member(p.opts.Fleet.Name) }, func() map[string]int64 { return wanted.Of(p.cache) }
 	o.Apply, o.Forget, o.Hold = func(a fleet.Action) { p.admin.Apply(a) }, func() { p.admin.Forget() }, func(text []byte) bool { return p.generations.Hold(text) }
-	o.Missed = p.missed
+	begun := time.Now().Add(-selector.Clocks) // of the log's time, since this run fills entries itself
+	o.Missed, o.Lasting = func(since time.Time, purges []fleet.Action) {
+		if since.After(begun) {
+			since = begun
+		}
+		p.missed(since, purges)
+	}, p.lasting()
 	o.Warm, o.Fresh, o.Wake = func() []string { return p.generations.WarmSet() }, p.freshEntry, p.wake
 	return fleet.New(o)
 }
 
+// lasting returns how the lasting actions of the fleet are kept and done.
+func (p *Proxy) lasting() fleet.Lasting {
+	kept := fleet.Kept{Local: lasting.Of(p.opts.State.Maintenance, p.opts.State.Sources)}
+	if p.opts.State.Fleet != nil {
+		kept = *p.opts.State.Fleet
+	}
+	return fleet.Lasting{
+		Parts: lasting.Parts(p.router), Settle: func(all, news []fleet.Action) { p.admin.Settle(all, news) },
+		Kept: kept, Keep: func(kept fleet.Kept) error { return p.state.change(func(s *State) { s.Fleet = &kept }) },
+	}
+}
+
 // missed does purges of the fleet to entries of an earlier run, which this proxy may have missed.
-func (p *Proxy) missed(purges []fleet.Action) {
-	drop, stale := selector.OfMissed(purges, p.router)
+func (p *Proxy) missed(since time.Time, purges []fleet.Action) {
+	drop, stale := selector.OfMissed(since, purges, p.router)
 	if n := p.cache.Purge(stale, false) + p.cache.Purge(drop, true); n > 0 {
 		p.opts.Logger.Info("purges of the fleet done to saved entries", "entries", n)
 		p.events.Add(events.Purge, plural.Of(n, "saved entry")+" purged, by purges of the fleet since they were saved")

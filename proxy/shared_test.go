@@ -38,8 +38,8 @@ func TestMissedPurges(t *testing.T) {
 			t.Errorf("%d purges in the events, want %d", n, purges)
 		}
 	}
-	p.missed([]fleet.Action{purge(`{"all":true,"hard":true}`, time.Now().Add(-time.Hour))})
+	p.missed(time.Time{}, []fleet.Action{purge(`{"all":true,"hard":true}`, time.Now().Add(-time.Hour))})
 	check(map[string]cache.Outcome{"/teams/": cache.Hit, "/teams/?limit=5": cache.Hit, "/athletes/": cache.Hit}, 0)
-	p.missed([]fleet.Action{purge(`{"path":"/teams/"}`, time.Now()), purge(`{"path":"/teams/?limit=5","hard":true}`, time.Now())})
+	p.missed(time.Time{}, []fleet.Action{purge(`{"path":"/teams/"}`, time.Now()), purge(`{"path":"/teams/?limit=5","hard":true}`, time.Now())})
 	check(map[string]cache.Outcome{"/teams/": cache.Stale, "/teams/?limit=5": cache.Miss, "/athletes/": cache.Hit}, 1)
 }

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
@@ -15,6 +16,8 @@ type State struct {
 	// Sources holds the sources set while running; the empty route stands for all
 	// routes that are not listed.
 	Sources map[string]string `json:"sources,omitempty"`
+	// Fleet is the work that this member of a fleet continues; nil outside of a fleet.
+	Fleet *fleet.Kept `json:"fleet,omitempty"`
 }
 
 // stateKeeper holds the state and saves each change.

@@ -9,9 +9,12 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/admin/condition"
+	"github.com/lewistv/xcri-proxy/proxy/admin/lasting"
 	"github.com/lewistv/xcri-proxy/proxy/admin/selector"
 	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
+	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
 // act does an action on this member and, unless it is local, on all members of the fleet.
@@ -19,16 +22,14 @@ import (
 // warning if the other members have not got the action yet.
 func (a *Admin) act(kind string, request any, local, purge bool, do func() error) (warning string, err error) {
 	f := a.opts.Fleet
-	if f == nil || local && !purge {
+	if f == nil {
 		return "", do()
 	}
+	act := f.Act
 	if local {
-		if kind != fleet.Purge {
-			request = nil // the others use no older shared answer at all
-		}
-		kind = fleet.Local
+		act = f.ActAlone
 	}
-	err, away := f.Act(kind, request, purge, do)
+	err, away := act(kind, request, purge, do)
 	if away == nil {
 		return "", err
 	}
@@ -39,9 +40,16 @@ func (a *Admin) act(kind string, request any, local, purge bool, do func() error
 	return "done on this proxy only: the other members do it once the shared level is back (" + away.Error() + ")", err
 }
 
-// Apply does an action of another member.
+// Apply does an action of another member that does not last.
 func (a *Admin) Apply(action fleet.Action) {
-	switch unkept, err := a.apply(action); {
+	unkept, err := a.apply(action)
+	a.report(action, unkept, err)
+}
+
+// report reports that an action of another member was done, or why not. unkept reports that it
+// is not kept for the next run.
+func (a *Admin) report(action fleet.Action, unkept, err error) {
+	switch {
 	case err != nil:
 		a.opts.Logger.Warn("action of another member not done", "action", action.Kind, "member", action.By, "error", err)
 		a.opts.Events.Add(events.Refused, fmt.Sprintf("not done here: %s by %s: %v", action.Kind, action.By, err))
@@ -70,23 +78,6 @@ func (a *Admin) apply(action fleet.Action) (unkept, err error) {
 			a.opts.Generations.TableChanged(table)
 			return nil
 		})
-	case fleet.Source:
-		err = applied(action, func(req api.SourceRequest) error {
-			moved, err := a.override(req)
-			if err == nil {
-				_, unkept = a.opts.OnSourceChange(moved)
-				a.opts.Events.Add(events.Source, "source changed"+by+": "+sourceText(a.sourceState().Sources))
-			}
-			return err
-		})
-	case fleet.Maintenance:
-		err = applied(action, func(req api.MaintenanceRequest) error {
-			next, err := newPeriod(req, action.At)
-			if err == nil && (next != nil || a.opts.Maintenance.On()) {
-				unkept = a.setMaintenance(next, by)
-			}
-			return err
-		})
 	case fleet.Warm:
 		err = applied(action, func(req api.WarmRequest) error {
 			keys, _ := a.keysOf(req.Paths)
@@ -98,6 +89,20 @@ func (a *Admin) apply(action fleet.Action) (unkept, err error) {
 		err = errors.New("this version does not know the action")
 	}
 	return unkept, err
+}
+
+// Settle has this member follow the lasting actions of the fleet.
+func (a *Admin) Settle(all, news []fleet.Action) {
+	f := lasting.Follower{
+		Routes: a.opts.Routes, Origins: a.opts.Origins, Mode: a.opts.Maintenance, Report: a.report,
+		Set: func(next *maintenance.Period, by string) error { return a.setMaintenance(next, " by "+by) },
+		Moved: func(routes []*route.Route, by string) error {
+			_, unkept := a.opts.OnSourceChange(routes)
+			a.opts.Events.Add(events.Source, "source changed by "+by+": "+sourceText(a.sourceState().Sources))
+			return unkept
+		},
+	}
+	f.Settle(all, news)
 }
 
 // applied decodes the request of an action and does it.

@@ -2,12 +2,12 @@ package admin
 
 import (
 	"cmp"
-	"errors"
 	"strings"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/proxy/admin/body"
+	"github.com/lewistv/xcri-proxy/proxy/admin/lasting"
 	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
@@ -32,13 +32,13 @@ func (a *Admin) changeMaintenance(ctx *fasthttp.RequestCtx) {
 	if !body.Read(ctx, &req) {
 		return
 	}
-	next, err := newPeriod(req, time.Now())
+	next, err := lasting.Period(req, time.Now())
 	if err != nil {
 		reply.Fail(ctx, fasthttp.StatusUnprocessableEntity, err.Error())
 		return
 	}
-	if next == nil && !a.opts.Maintenance.On() {
-		a.sendMaintenance(ctx, "") // nothing changes
+	if next == nil && !a.opts.Maintenance.On() && (a.opts.Fleet == nil || req.Local) {
+		a.sendMaintenance(ctx, "") // nothing changes, here and on other members
 		return
 	}
 	var unkept error
@@ -76,19 +76,6 @@ func (a *Admin) sendMaintenance(ctx *fasthttp.RequestCtx, warning string) {
 	}
 	state.Warning = warning
 	body.Send(ctx, fasthttp.StatusOK, state)
-}
-
-// newPeriod checks a request and returns the period that it starts, nil for off.
-func newPeriod(r api.MaintenanceRequest, now time.Time) (*maintenance.Period, error) {
-	switch {
-	case r.On == nil:
-		return nil, errors.New("on: true or false is wanted")
-	case !*r.On && (r.Until != "" || r.Message != ""):
-		return nil, errors.New("until and message: only for on")
-	case !*r.On:
-		return nil, nil
-	}
-	return maintenance.NewPeriod(r.Until, r.Message, now)
 }
 
 // servePreview sends the page that visitors would get for the parameters until and

@@ -12,6 +12,7 @@ type (
 	Kind     = engine.Kind
 	Message  = engine.Message
 	Position = engine.Position
+	Texts    = engine.Texts
 	Event    = engine.Event
 )
 
@@ -25,11 +26,18 @@ const (
 )
 
 // ErrFull is the error of a value that finds no room in the server, and ErrMoved of an event
-// that changes another series than the present.
+// that changes a text which is another than the present.
 var ErrFull, ErrMoved = engine.ErrFull, engine.ErrMoved
 
 // Action is a change that an operator makes to the whole fleet. See package actions.
 type Action = actions.Action
+
+// Lasting configures the actions that last, and Kept is the work that a member continues after a
+// restart.
+type (
+	Lasting = actions.Lasting
+	Kept    = actions.Kept
+)
 
 // The kinds of actions.
 const (

@@ -74,8 +74,11 @@ type Options struct {
 	// Apply does an action of another member. Forget makes all entries stale.
 	Apply  func(Action)
 	Forget func()
-	// Missed does purges of the log to the entries of an earlier run; nil does nothing.
-	Missed func([]Action)
+	// Missed does to the entries of an earlier run the purges of the log, which holds all purges
+	// since a time; nil does nothing.
+	Missed func(since time.Time, purges []Action)
+	// Lasting configures the actions that last.
+	Lasting Lasting
 	// Selector returns the condition by which a purge selects keys; nil has each select all.
 	Selector series.Selector
 	// Warm returns the keys whose answers the level should hold, and Fresh the entry of a
@@ -144,7 +147,7 @@ func New(opts Options) *Fleet {
 		opts.Asked = func() map[string]int64 { return nil }
 	}
 	if opts.Missed == nil {
-		opts.Missed = func([]Action) {}
+		opts.Missed = func(time.Time, []Action) {}
 	}
 	if opts.Wake == nil {
 		opts.Wake = func() {}
@@ -159,13 +162,23 @@ func New(opts Options) *Fleet {
 func newActions(opts Options) *actions.Log {
 	return actions.New(actions.Options{
 		Engine: opts.Engine, Name: func() string { return opts.Info().Name },
-		Apply: opts.Apply, Forget: opts.Forget, Missed: opts.Missed, Selector: opts.Selector, Logger: opts.Logger,
+		Apply: opts.Apply, Forget: opts.Forget, Missed: opts.Missed, Lasting: opts.Lasting, Selector: opts.Selector, Logger: opts.Logger,
 	})
 }
 
 // Act does an action on this member and on all others: see actions.Log.
 func (f *Fleet) Act(kind string, data any, purge bool, do func() error) (refused, away error) {
-	return f.actions.Act(kind, data, purge, do, func() actions.Run {
+	return f.act(actions.Request{Kind: kind, Data: data, Purge: purge}, do)
+}
+
+// ActAlone does an action on this member alone. After a purge the others use no selected
+// answers from before it either.
+func (f *Fleet) ActAlone(kind string, data any, purge bool, do func() error) (refused, away error) {
+	return f.act(actions.Request{Kind: kind, Data: data, Purge: purge, Alone: true}, do)
+}
+
+func (f *Fleet) act(r actions.Request, do func() error) (refused, away error) {
+	return f.actions.Act(r, do, func() actions.Run {
 		if s := f.link.now.Load(); s != nil {
 			return f.run(context.Background(), s)
 		}

@@ -15,6 +15,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/actions"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/fleettest"
 )
 
@@ -61,11 +62,17 @@ func joinAs(t *testing.T, s *fleettest.Server, name string) *member {
 	return m
 }
 
-func newMember(t *testing.T, s *fleettest.Server, name string) *member {
+// newMember returns a member that continues the work of earlier runs.
+func newMember(t *testing.T, s *fleettest.Server, name string, earlier ...*kept) *member {
 	t.Helper()
 	m := &member{state: fleet.State{Data: "stamps", Sure: true, Settled: true}, now: "1", fresh: map[string]*cache.Entry{}, info: fleet.Info{Name: name}}
+	var lasting actions.Lasting
+	for _, k := range earlier {
+		lasting = k.lasting(m)
+	}
 	m.Fleet = fleet.New(fleet.Options{
-		Engine: s.Engine(), Maker: "v1",
+		Lasting: lasting,
+		Engine:  s.Engine(), Maker: "v1",
 		State: func(g cache.Generation, _ string) fleet.State {
 			m.mu.Lock()
 			defer m.mu.Unlock()
@@ -79,7 +86,7 @@ func newMember(t *testing.T, s *fleettest.Server, name string) *member {
 		},
 		Apply:  func(a fleet.Action) { m.set(func(m *member) { m.did = append(m.did, a.Kind+string(a.Data)) }) },
 		Forget: func() { m.set(func(m *member) { m.did = append(m.did, "forget") }) },
-		Missed: func(all []fleet.Action) { m.set(func(m *member) { m.missed = append(m.missed, all...) }) },
+		Missed: func(_ time.Time, all []fleet.Action) { m.set(func(m *member) { m.missed = append(m.missed, all...) }) },
 		Hold: func(generation []byte) bool {
 			var refuses chan struct{}
 			m.set(func(m *member) { m.held = append(m.held, string(generation)); refuses = m.refuses })

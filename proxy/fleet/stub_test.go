@@ -111,7 +111,7 @@ func (e *stub) Sync(ctx context.Context, _ string, _ []byte) (Position, error) {
 	return e.at, e.do(ctx, "sync")
 }
 
-func (e *stub) Append(ctx context.Context, _ []byte, _, _ string) (string, error) {
+func (e *stub) Append(ctx context.Context, _ []byte, _, _ Texts) (string, error) {
 	return "2-0", e.do(ctx, "append")
 }
 
@@ -163,7 +163,7 @@ func newStubbed(t *testing.T) *stubbed {
 		Logger: slog.New(slog.NewTextHandler(&f.log, nil)),
 	})
 	f.begin(t)
-	f.at = Position{Series: "series", Last: "1-0"}
+	f.at = Position{Texts: Texts{Series: "series"}, Last: "1-0"}
 	if err := f.actions.Enter(f.Fleet.run(f.s.ctx, f.s)); err != nil {
 		t.Fatal(err)
 	}

@@ -1,8 +1,10 @@
 package origin
 
 import (
+	"errors"
 	"fmt"
 	"maps"
+	"slices"
 
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
@@ -127,6 +129,28 @@ func (o *Origins) Reset() (moved []*route.Route) {
 	o.changes.Lock()
 	defer o.changes.Unlock()
 	return o.set(nil)
+}
+
+// Replace replaces all overrides, in the form of Options.Overrides, and returns the routes whose
+// source has changed; nil if no override differs from before. The error names overrides that are
+// not possible, which are left out.
+func (o *Origins) Replace(names map[string]string) (moved []*route.Route, err error) {
+	var wrong []error
+	overrides := map[string]Source{}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		path, source, err := o.override(name, names[name])
+		if err != nil {
+			wrong = append(wrong, err)
+			continue
+		}
+		overrides[path] = source
+	}
+	o.changes.Lock()
+	defer o.changes.Unlock()
+	if !maps.Equal(overrides, o.overrides) {
+		moved = append([]*route.Route{}, o.set(overrides)...)
+	}
+	return moved, errors.Join(wrong...)
 }
 
 // set replaces the overrides. The caller holds o.changes.

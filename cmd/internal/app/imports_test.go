@@ -82,15 +82,16 @@ cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measur
 config: config/address
 config/address:
 config/deploy:
-proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/selector proxy/budget proxy/content proxy/copies proxy/cors proxy/events proxy/fault proxy/files proxy/fleet proxy/fleet/wanted proxy/front proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/notice proxy/origin proxy/pass proxy/plural proxy/preload proxy/reply proxy/route proxy/season proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy: cache cache/memfile cache/phase cache/snapshot proxy/accept proxy/admin proxy/admin/api proxy/admin/lasting proxy/admin/selector proxy/budget proxy/content proxy/copies proxy/cors proxy/events proxy/fault proxy/files proxy/fleet proxy/fleet/wanted proxy/front proxy/generation proxy/health proxy/legacy proxy/maintenance proxy/metrics proxy/notice proxy/origin proxy/pass proxy/plural proxy/preload proxy/reply proxy/route proxy/season proxy/send proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/accept:
-proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/body proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/process proxy/admin/prometheus proxy/admin/selector proxy/budget proxy/events proxy/fleet proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
+proxy/admin: cache cache/memfile proxy/admin/api proxy/admin/body proxy/admin/condition proxy/admin/gate proxy/admin/history proxy/admin/lasting proxy/admin/process proxy/admin/prometheus proxy/admin/selector proxy/budget proxy/events proxy/fleet proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/metrics proxy/origin proxy/preload proxy/reply proxy/route proxy/season proxy/share proxy/site proxy/slowest proxy/tail proxy/trace proxy/verify proxy/visitor proxy/wire store
 proxy/admin/api:
 proxy/admin/body: proxy/reply
 proxy/admin/condition: cache proxy/admin/api proxy/fleet proxy/maintenance proxy/metrics proxy/origin proxy/plural store
 proxy/admin/gate: proxy/visitor
 proxy/admin/history: cache cache/atomicfile proxy/admin/api proxy/metrics
 proxy/admin/process:
+proxy/admin/lasting: proxy/admin/api proxy/fleet/actions proxy/maintenance proxy/origin proxy/route
 proxy/admin/prometheus: cache proxy/admin/api proxy/admin/process proxy/metrics proxy/route
 proxy/admin/selector: cache proxy/admin/api proxy/fleet/actions proxy/fleet/series proxy/plural proxy/route store
 proxy/budget:

@@ -27,20 +27,22 @@ func OfActions(routes *route.Router) series.Selector {
 	}
 }
 
-// clocks is the longest difference between the clocks of a member and of the shared level.
-const clocks = time.Minute
+// Clocks is the longest difference between the clocks of a member and of the shared level.
+const Clocks = time.Minute
 
 // OfMissed returns the conditions by which purges select entries from before them: drop for hard
-// purges, and stale for all others and for changes of tables.
-func OfMissed(purges []actions.Action, routes *route.Router) (drop, stale func(*cache.Entry) bool) {
+// purges, and stale for all others and for changes of tables. Stale also selects all entries
+// from before since, because earlier purges are unknown.
+func OfMissed(since time.Time, purges []actions.Action, routes *route.Router) (drop, stale func(*cache.Entry) bool) {
 	type purge struct {
 		before  time.Time
 		selects func(key string) bool
 	}
-	var hard, soft []purge
+	var hard []purge
+	soft := []purge{{before: since.Add(Clocks)}}
 	of := OfActions(routes)
 	for _, a := range purges {
-		one := purge{a.At.Add(clocks), of(a.Kind, a.Data)}
+		one := purge{a.At.Add(Clocks), of(a.Kind, a.Data)}
 		var req api.PurgeRequest
 		if a.Kind == actions.Purge && json.Unmarshal(a.Data, &req) == nil && req.Hard {
 			hard = append(hard, one)

@@ -72,7 +72,7 @@ func TestOfMissed(t *testing.T) {
 	purge := func(kind, data string, after time.Duration) actions.Action {
 		return actions.Action{Kind: kind, Data: []byte(data), At: at.Add(after)}
 	}
-	drop, stale := OfMissed([]actions.Action{
+	drop, stale := OfMissed(at.AddDate(-1, 0, 0), []actions.Action{
 		purge("purge", `{"route":"/teams/","hard":true}`, 0), purge("purge", `{"route":"/athletes/"}`, time.Hour),
 		purge("table", `"iz_rankings_xcri_calculation_metadata"`, 0), purge("purge", `{"all":true}`, -time.Hour),
 	}, routes)
@@ -89,7 +89,7 @@ func TestOfMissed(t *testing.T) {
 			t.Errorf("%s, filled %s later: dropped %t, stale %t", tt.target, tt.filled, drop(e), stale(e))
 		}
 	}
-	if drop, stale = OfMissed(nil, routes); drop(&cache.Entry{}) || stale(&cache.Entry{}) {
+	if drop, stale = OfMissed(time.Time{}.Add(-Clocks), nil, routes); drop(&cache.Entry{}) || stale(&cache.Entry{}) {
 		t.Error("no purge selects an entry")
 	}
 }

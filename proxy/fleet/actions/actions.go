@@ -8,6 +8,7 @@ import (
 	"crypto/rand"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"sync"
@@ -24,9 +25,10 @@ const (
 	Source      = "source"
 	Maintenance = "maintenance"
 	Warm        = "warm"
-	Table       = "table"  // a change of a table that its stamp does not show
-	Local       = "series" // a purge of one member, after which no member uses older shared answers
-	known       = "known"  // the last event that a member knows of a log that was lost
+	Table       = "table"   // a change of a table that its stamp does not show
+	Local       = "series"  // a purge of one member, after which no member uses older shared answers
+	known       = "known"   // the last event that a member knows of a log that was lost
+	restored    = "lasting" // the lasting actions that a member knows, after the level has lost some
 )
 
 // Action is a change that an operator makes to the whole fleet.
@@ -38,14 +40,16 @@ type Action struct {
 	// Series is the series that follows an action after which older answers must not be used;
 	// empty if there is none. Until the action is in the log, it is the ID of its cut.
 	Series string `json:"series,omitempty"`
-	// At is the time of the action in the log; the zero time until it is in the log.
-	At time.Time `json:"-"`
+	// At is the time of the action: of a lasting action by the clock of its member, or later
+	// if the member knew a later one; of all others in the log, by the clock of the level, and
+	// the zero time until it is in the log.
+	At time.Time `json:"at,omitzero"`
 }
 
 // ErrAway is the error of an action that the other members do later.
 var ErrAway = errors.New("the shared level is away")
 
-// Options configure a Log. All are required.
+// Options configure a Log. All but Lasting's are required.
 type Options struct {
 	Engine engine.Engine
 	// Name returns the name of this member.
@@ -53,12 +57,27 @@ type Options struct {
 	// Apply does an action of another member. Forget makes all entries stale.
 	Apply  func(Action)
 	Forget func()
-	// Missed does the purges, and the changes of tables, that this member may have missed
-	// before its first session: to the entries of an earlier run.
-	Missed func([]Action)
+	// Missed does to the entries of an earlier run the purges, and the changes of tables, that
+	// this member may have missed before its first session. The log holds all since a time.
+	Missed func(since time.Time, purges []Action)
+	Lasting
 	// Selector returns the condition by which an action selects keys.
 	Selector series.Selector
 	Logger   *slog.Logger
+}
+
+// Lasting configures how a Log keeps the actions that last: the changes of sources and of
+// maintenance mode.
+type Lasting struct {
+	// Parts returns the parts that a change of sources changes; empty means all. Nil takes
+	// each text of a change for a part.
+	Parts func(change json.RawMessage) []string
+	// Settle has this member's state follow from lasting actions, the last at the end. News
+	// are the actions among them that this member did not know. Nil has Apply do the news.
+	Settle func(all, news []Action)
+	// Kept is the work of an earlier run. Keep saves it for the next; nil saves nothing.
+	Kept Kept
+	Keep func(Kept) error
 }
 
 // Run runs an operation of the level in a session. Its error ends the session.
@@ -77,31 +96,62 @@ type Log struct {
 	// with a series, the member uses no shared answers.
 	pending []Action
 	own     map[string]bool // IDs of this member's events, which are applied already
+	lasting
 	// memory is for the case that the log is lost.
 	memory
 }
 
 // New returns a Log without a place.
-func New(opts Options) *Log { return &Log{opts: opts, own: map[string]bool{}} }
+func New(opts Options) *Log {
+	l := &Log{opts: opts, own: map[string]bool{}}
+	if opts.Parts == nil {
+		l.opts.Parts = func(change json.RawMessage) []string { return []string{string(change)} }
+	}
+	if opts.Settle == nil {
+		l.opts.Settle = func(_, news []Action) {
+			for _, a := range news {
+				l.opts.Apply(a)
+			}
+		}
+	}
+	if opts.Keep == nil {
+		l.opts.Keep = func(Kept) error { return nil }
+	}
+	l.restore(opts.Kept)
+	return l
+}
+
+// Request is an action that an operator makes on this member.
+type Request struct {
+	Kind string
+	Data any
+	// Purge has the fleet use no selected answers from before the action.
+	Purge bool
+	// Alone has no other member do the action.
+	Alone bool
+}
 
 // Series returns the present series; nil if no shared answer may be used.
 func (l *Log) Series() *series.Series { return l.series.Load() }
 
 // Act does an action on this member by calling do, and adds the action to the log, so that
-// all other members do it: members that are away do it on their return. After a purge, the
-// fleet uses no selected answers from before it. An action that do refuses is no action of the
-// fleet, and do's error is returned as refused. The other error reports that the level is away.
-// run returns nil while it is.
-func (l *Log) Act(kind string, data any, purge bool, do func() error, run func() Run) (refused, away error) {
-	text, err := json.Marshal(data)
+// all other members do it: members that are away do it on their return. An action that do
+// refuses is no action of the fleet, and do's error is returned as refused. The other error
+// reports that the level is away, and why a restart would lose the action. run returns nil
+// while the level is away.
+func (l *Log) Act(r Request, do func() error, run func() Run) (refused, away error) {
+	if r.Alone && !r.Purge && !lasts(r.Kind) {
+		return do(), nil
+	}
+	text, err := json.Marshal(r.Data)
 	if err != nil {
 		return err, nil
 	}
-	a := Action{Kind: kind, Data: text, By: l.opts.Name()}
+	a := Action{Kind: r.Kind, Data: text, By: l.opts.Name()}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	before := l.series.Load()
-	if purge {
+	if r.Purge {
 		a.Series = rand.Text()
 		l.series.Store(nil) // before the purge: no lookup may bring back an older answer
 	}
@@ -109,12 +159,33 @@ func (l *Log) Act(kind string, data any, purge bool, do func() error, run func()
 		l.series.Store(before)
 		return err, nil
 	}
-	l.pending = append(l.pending, a)
-	r := run()
-	if r == nil {
-		return nil, ErrAway
+	if lasts(a.Kind) {
+		a.At = l.time()
+		l.note(a, r.Alone)
 	}
-	return nil, l.follow(r)
+	if r.Alone {
+		a = Action{Kind: Local, Data: a.Data, By: a.By, Series: a.Series}
+		if r.Kind != Purge {
+			a.Data = nil // the others use no older shared answer at all
+		}
+	}
+	if !r.Alone || r.Purge {
+		l.pending = append(l.pending, a)
+		l.bound()
+		away = l.sendAll(run())
+	}
+	if err := l.keep(); err != nil && away != nil {
+		away = fmt.Errorf("%w; %w", away, err)
+	}
+	return nil, away
+}
+
+// sendAll adds the pending actions to the log, if the level is not away.
+func (l *Log) sendAll(run Run) error {
+	if run == nil {
+		return ErrAway
+	}
+	return l.follow(run)
 }
 
 // Enter finds this member's place in the log at the begin of a session. In its first
@@ -123,6 +194,7 @@ func (l *Log) Act(kind string, data any, purge bool, do func() error, run func()
 func (l *Log) Enter(run Run) error {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	defer l.keep()
 	if l.last != "" {
 		return l.follow(run)
 	}
@@ -134,42 +206,45 @@ func (l *Log) Enter(run Run) error {
 	if err != nil {
 		return err
 	}
-	l.resumeFrom(events)
+	l.resumeFrom(events, at.Lasting)
 	l.last = at.Last
 	l.take(at.Series)
 	return l.follow(run)
 }
 
-// resumeFrom does the actions of a log in the first session. Of the periods of maintenance mode
-// only the last counts.
-func (l *Log) resumeFrom(events []engine.Event) {
-	var lasting, purges []Action
+// resumeFrom does the actions of a log, and the level's lasting actions, in the first session.
+// A pending purge of an earlier run may not have reached the saved entries.
+func (l *Log) resumeFrom(events []engine.Event, level string) {
+	lasting, purges := parseList([]byte(level)), []Action{}
+	isPurge := func(a Action) bool { return a.Kind == Purge || a.Kind == Table }
 	for _, e := range events {
 		a, ok := parse(e)
-		switch {
-		case !ok:
-		case a.Kind == Maintenance:
-			lasting = slices.DeleteFunc(lasting, func(earlier Action) bool { return earlier.Kind == Maintenance })
-			lasting = append(lasting, a)
-		case a.Kind == Source:
-			lasting = append(lasting, a)
-		case a.Kind == Purge || a.Kind == Table:
+		if ok && isPurge(a) {
+			purges = append(purges, a)
+		}
+		lasting = append(lasting, lastingOf(a)...)
+	}
+	for _, a := range l.pending {
+		if a.At = time.Now(); isPurge(a) {
 			purges = append(purges, a)
 		}
 	}
-	for _, a := range lasting {
-		l.opts.Apply(a)
-	}
-	if len(purges) > 0 {
-		l.opts.Missed(purges)
+	l.level = level
+	l.hear(lasting)
+	if len(events) > 0 {
+		l.opts.Missed(engine.TimeOf(events[0].ID), purges)
 	}
 }
 
 // parse returns the action of an event; false if the event is not understood.
 func parse(e engine.Event) (a Action, ok bool) {
-	err := json.Unmarshal(e.Text, &a)
-	a.At = engine.TimeOf(e.ID)
-	return a, err == nil
+	if err := json.Unmarshal(e.Text, &a); err != nil {
+		return Action{}, false
+	}
+	if !lasts(a.Kind) || a.At.IsZero() { // lasting actions of earlier versions have no time
+		a.At = engine.TimeOf(e.ID)
+	}
+	return a, true
 }
 
 // Follow adds the pending actions to the log, and applies the events of other members.
@@ -177,16 +252,24 @@ func (l *Log) Follow(run Run) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.follow(run)
+	l.keep()
 }
 
-// Compare finds out if an event was missed, or the log was lost.
+// Compare finds out if an event was missed, or the log or a lasting action was lost.
 func (l *Log) Compare(run Run) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	at, err := l.position(run)
-	if err == nil && (at.Last != l.last || at.Series != l.text || len(l.pending) > 0) {
+	if err != nil {
+		return
+	}
+	if at.Lasting != l.level {
+		l.reconcile(at.Lasting)
+	}
+	if at.Last != l.last || at.Series != l.text || len(l.pending) > 0 || l.behind() {
 		l.follow(run)
 	}
+	l.keep()
 }
 
 // ends reports whether a pending action ends the series.

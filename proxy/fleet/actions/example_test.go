@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet/actions"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/fleettest"
@@ -14,7 +15,7 @@ func Example() {
 	server := fleettest.NewServer()
 	member := func(name string) *actions.Log {
 		return actions.New(actions.Options{
-			Engine: server.Engine(), Name: func() string { return name }, Forget: func() {}, Logger: slog.Default(),
+			Engine: server.Engine(), Name: func() string { return name }, Forget: func() {}, Missed: func(time.Time, []actions.Action) {}, Logger: slog.Default(),
 			Apply: func(a actions.Action) { fmt.Println(name, "does", a.Kind, string(a.Data), "of", a.By) },
 		})
 	}
@@ -22,7 +23,7 @@ func Example() {
 	a, b := member("a"), member("b")
 	a.Enter(run)
 	b.Enter(run)
-	a.Act(actions.Maintenance, "on", false, func() error { return nil }, func() actions.Run { return run })
+	a.Act(actions.Request{Kind: actions.Maintenance, Data: "on"}, func() error { return nil }, func() actions.Run { return run })
 	b.Follow(run)
 	// Output: b does maintenance "on" of a
 }

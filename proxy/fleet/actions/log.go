@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -20,16 +21,20 @@ func (l *Log) follow(run Run) error {
 		if err := l.send(run); err != nil {
 			return err
 		}
-		if err := l.catchUp(run); err != nil || len(l.pending) == 0 {
+		if err := l.catchUp(run); err != nil || len(l.pending) == 0 && !l.behind() {
 			return err
 		}
 	}
 }
 
-// send adds the pending actions to the log. The caller holds mu.
+// send adds the pending actions, and lasting actions that the level lacks, to the log. The
+// caller holds mu.
 func (l *Log) send(run Run) error {
-	for len(l.pending) > 0 {
-		a := l.pending[0]
+	for {
+		a, ok := l.next()
+		if !ok {
+			return nil
+		}
 		id, err := l.add(run, a)
 		switch {
 		case errors.Is(err, engine.ErrMoved): // another member has purged
@@ -42,20 +47,29 @@ func (l *Log) send(run Run) error {
 			if err := l.mend(run); err != nil {
 				return err
 			}
+		case a.Kind == restored:
+			l.own[id] = true
 		default:
 			l.own[id] = true
 			l.remember(id, a)
 			l.pending = l.pending[1:]
 		}
 	}
-	return nil
 }
 
-// add adds an action to the log, unless the series has changed: an action with a series
-// changes the series that this member knows.
+// add adds an action to the log, unless the texts have changed: an action with a series
+// changes the series that this member knows, and a lasting action the level's list.
 func (l *Log) add(run Run, a Action) (id string, err error) {
+	present, next := engine.Texts{Series: l.text, Lasting: l.level}, engine.Texts{}
 	if a.Series != "" {
 		a.Series = l.parse(l.text).After(series.Cut{ID: a.Series, Kind: a.Kind, Data: a.Data})
+		next.Series = a.Series
+	}
+	if (lasts(a.Kind) || a.Kind == restored) && l.behind() {
+		next.Lasting = l.fleet.text()
+	}
+	if a.Kind == restored {
+		a.Data = json.RawMessage(next.Lasting)
 	}
 	text, err := json.Marshal(a)
 	if err != nil {
@@ -63,7 +77,7 @@ func (l *Log) add(run Run, a Action) (id string, err error) {
 	}
 	moved := false
 	err = run(func(ctx context.Context) (err error) {
-		id, err = l.opts.Engine.Append(ctx, text, l.text, a.Series)
+		id, err = l.opts.Engine.Append(ctx, text, present, next)
 		if moved = errors.Is(err, engine.ErrMoved); moved {
 			return nil // the level is not away
 		}
@@ -72,23 +86,27 @@ func (l *Log) add(run Run, a Action) (id string, err error) {
 	if moved {
 		return "", engine.ErrMoved
 	}
-	if err == nil && id != "" && a.Series != "" {
-		l.text = a.Series
+	if err == nil && id != "" {
+		l.text, l.level = cmp.Or(next.Series, l.text), cmp.Or(next.Lasting, l.level)
 	}
 	return id, err
 }
 
-// moved learns the series that this member did not know. Without an event it is the series of
+// moved learns the texts that this member did not know. Without an event it is the series of
 // a log that was lost, or that another program has written.
 func (l *Log) moved(run Run) error {
 	if err := l.catchUp(run); err != nil {
 		return err
 	}
 	at, err := l.position(run)
-	if err == nil && at.Last == l.last {
+	if err != nil {
+		return err
+	}
+	if at.Last == l.last {
 		l.text = at.Series
 	}
-	return err
+	l.reconcile(at.Lasting)
+	return nil
 }
 
 // catchUp applies the events since the last. The caller holds mu.
@@ -122,15 +140,24 @@ func (l *Log) apply(e engine.Event) {
 		if a.Series != "" {
 			l.series.Store(nil)
 		}
-		if a.Kind == known {
-			l.learn(a.last())
-		} else {
-			l.opts.Apply(a)
-		}
+		l.do(a)
 	}
 	delete(l.own, e.ID)
 	l.last = e.ID
 	l.take(a.Series)
+}
+
+// do does an action of another member. An action that lasts has changed the level's list.
+func (l *Log) do(a Action) {
+	switch lasting := lastingOf(a); {
+	case lasting != nil:
+		l.hear(lasting)
+		l.level = l.fleet.text()
+	case a.Kind == known:
+		l.learn(a.last())
+	default:
+		l.opts.Apply(a)
+	}
 }
 
 // take begins a series, unless that is empty. The member uses it unless a purge of this member

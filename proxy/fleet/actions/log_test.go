@@ -11,6 +11,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet/engine"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/series"
@@ -43,7 +44,7 @@ func newStub() *stub {
 	f.Log = New(Options{
 		Engine: f, Name: func() string { return "me" },
 		Apply: func(a Action) { f.applied = append(f.applied, a.Kind+" in "+f.now()) }, Forget: func() { f.forgets++ },
-		Missed: func(all []Action) {
+		Missed: func(_ time.Time, all []Action) {
 			for _, a := range all {
 				f.applied = append(f.applied, "missed "+a.Kind)
 			}
@@ -74,7 +75,7 @@ func (f *stub) run(operation func(context.Context) error) error {
 }
 
 func (f *stub) act(kind string, data any, purge bool, do func() error) (refused, away error) {
-	return f.Act(kind, data, purge, do, func() Run {
+	return f.Act(Request{Kind: kind, Data: data, Purge: purge}, do, func() Run {
 		if f.away {
 			return nil
 		}
@@ -98,16 +99,16 @@ func (f *stub) Sync(context.Context, string, []byte) (engine.Position, error) {
 	return f.at, f.do("sync")
 }
 
-func (f *stub) Append(_ context.Context, text []byte, present, next string) (string, error) {
+func (f *stub) Append(_ context.Context, text []byte, present, next engine.Texts) (string, error) {
 	var a Action
 	json.Unmarshal(text, &a)
 	f.appended = append(f.appended, a)
 	err := f.do("append")
-	if err == nil && f.text != "" && next != "" {
-		if present != f.text {
+	if err == nil && f.text != "" && next.Series != "" {
+		if present.Series != f.text {
 			return "", engine.ErrMoved
 		}
-		f.text = next
+		f.text = next.Series
 	}
 	return f.nextID, err
 }
@@ -246,11 +247,11 @@ func TestFirstSession(t *testing.T) {
 		done = append(done, fmt.Sprint(a.Kind, string(a.Data), " ", a.At.UnixMilli()))
 		apply(a)
 	}
-	f.opts.Missed = func(all []Action) {
+	f.opts.Missed = func(since time.Time, all []Action) {
 		for _, a := range all {
 			done = append(done, fmt.Sprint(a.Kind, string(a.Data), " ", a.At.UnixMilli()))
 		}
-		missed(all)
+		missed(since, all)
 		f.events = nil // no event follows
 	}
 	one := json.RawMessage("1")
@@ -259,7 +260,7 @@ func TestFirstSession(t *testing.T) {
 		event("4-0", Action{Kind: Local, Data: one}), event("5-0", Action{Kind: Warm}), event("6-1", Action{Kind: Maintenance, Data: json.RawMessage("2")}),
 		event("7-0", Action{Kind: Table, Data: one}), event("8-0", knows("1-0")), {ID: "9-0", Text: []byte("garbage")}, event("10-0", Action{Kind: Source, Data: json.RawMessage("2")}),
 	}
-	f.at = engine.Position{Series: "series", Last: "10-0"}
+	f.at, f.nextID = engine.Position{Texts: engine.Texts{Series: "series"}, Last: "10-0"}, "11-0"
 	if err := f.Enter(f.run); err != nil {
 		t.Fatal(err)
 	}
@@ -295,9 +296,9 @@ func TestLogFails(t *testing.T) {
 	} {
 		f := newStub()
 		f.last, f.nextID = "1-0", "5-0"
-		f.events, f.at = []engine.Event{event("2-0", Action{Kind: Warm})}, engine.Position{Series: "series", Last: "2-0"}
+		f.events, f.at = []engine.Event{event("2-0", Action{Kind: Warm})}, engine.Position{Texts: engine.Texts{Series: "series"}, Last: "2-0"}
 		if tt.pending {
-			f.pending = []Action{{Kind: Maintenance}}
+			f.pending = []Action{{Kind: Warm}}
 		}
 		f.fails[tt.fails] = errStub
 		if err := tt.run(f); err != errStub || f.called() != tt.calls || len(f.applied) != 0 || (len(f.pending) == 1) != tt.pending {
@@ -332,7 +333,7 @@ func TestMend(t *testing.T) {
 		"the newest events are missing":     {[]engine.Event{event("1-0", Action{Kind: Warm})}, 0, false, nil},
 	} {
 		f := newStub()
-		f.last, f.at = "2-0", engine.Position{Series: "series"}
+		f.last, f.at = "2-0", engine.Position{Texts: engine.Texts{Series: "series"}}
 		f.events = tt.events
 		f.own["2-0"] = true
 		if err := f.mend(f.run); err != nil || f.forgets != tt.forgets || (len(f.pending) == 1) != tt.says || !slices.Equal(f.applied, tt.applied) {
@@ -350,7 +351,7 @@ func TestConcurrentPurges(t *testing.T) {
 	f := newStub()
 	none := func() error { return nil }
 	other := f.parse("series").After(series.Cut{ID: "OTHER", Kind: Purge, Data: []byte(`"a"`)})
-	f.text, f.at = other, engine.Position{Series: other, Last: "3-0"}
+	f.text, f.at = other, engine.Position{Texts: engine.Texts{Series: other}, Last: "3-0"}
 	f.events, f.nextID = []engine.Event{event("3-0", Action{Kind: Purge, Data: []byte(`"a"`), Series: other})}, "4-0"
 	if refused, away := f.act(Purge, "b", true, none); refused != nil || away != nil || len(f.pending) != 0 {
 		t.Fatal(refused, away)
@@ -369,7 +370,7 @@ func TestConcurrentPurges(t *testing.T) {
 func TestForeignSeries(t *testing.T) {
 	f := newStub()
 	f.last = "3-0"
-	f.text, f.at, f.nextID = "foreign", engine.Position{Series: "foreign", Last: "3-0"}, "4-0"
+	f.text, f.at, f.nextID = "foreign", engine.Position{Texts: engine.Texts{Series: "foreign"}, Last: "3-0"}, "4-0"
 	f.act(Purge, "b", true, func() error { return nil })
 	if now := f.parse(f.text); len(f.pending) != 0 || now.Of("c") != "foreign" || now.Of("b") == "foreign" {
 		t.Errorf("%s, pending %+v", f.text, f.pending)

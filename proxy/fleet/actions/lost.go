@@ -104,6 +104,7 @@ func (l *Log) mend(run Run) error {
 	l.last = all[len(all)-1].ID
 	clear(l.own)
 	l.resume(at.Series)
+	l.reconcile(at.Lasting)
 	return nil
 }
 

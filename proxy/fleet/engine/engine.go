@@ -41,14 +41,13 @@ type Engine interface {
 	// Drop removes a value.
 	Drop(ctx context.Context, name string) error
 
-	// Sync returns the present series and the last event of the log. Without a series or a
+	// Sync returns the present texts and the last event of the log. Without a series or a
 	// log, as at the first start and after a flush, it begins both with the given texts.
 	Sync(ctx context.Context, series string, first []byte) (Position, error)
-	// Append adds an event to the log and publishes Logged. Unless next is empty, it also
-	// changes the series to next, and does nothing but return ErrMoved if the series is
-	// another than present. It returns the ID of the event. Without a log it does nothing,
-	// and returns an empty ID.
-	Append(ctx context.Context, event []byte, present, next string) (id string, err error)
+	// Append adds an event to the log and publishes Logged. It also changes the texts that
+	// next has, and does nothing but return ErrMoved if one of them is another than present.
+	// It returns the ID of the event. Without a log it does nothing, and returns an empty ID.
+	Append(ctx context.Context, event []byte, present, next Texts) (id string, err error)
 	// Since returns the events of the log after an ID. It returns false, and the events that
 	// are left, if the log does not hold that ID any more, so that events may be missing.
 	Since(ctx context.Context, id string) (events []Event, complete bool, err error)
@@ -98,8 +97,8 @@ type Engine interface {
 // the server is away.
 var ErrFull = errors.New("the shared level is full")
 
-// ErrMoved is the error of an event that changes another series than the present.
-var ErrMoved = errors.New("the series has changed meanwhile")
+// ErrMoved is the error of an event that changes a text which is another than the present.
+var ErrMoved = errors.New("the texts have changed meanwhile")
 
 // Claim is the result of Engine.Claim: a value, the lock, or neither.
 type Claim struct {
@@ -127,10 +126,17 @@ type Message struct {
 	Text string
 }
 
-// Position is a position in the log.
+// Texts are the texts beside the log that the members agree on. For the Engine they have no
+// meaning.
+type Texts struct {
+	Series  string
+	Lasting string // the actions that last; empty before the first
+}
+
+// Position is a position in the log, with the texts that belong to it.
 type Position struct {
-	Series string
-	Last   string // ID of the last event; the log is never empty
+	Texts
+	Last string // ID of the last event; the log is never empty
 }
 
 // Event is an event of the log.

@@ -6,7 +6,7 @@ package engine
 const (
 	MostValue    = 16<<20 + 2 // an answer with its first two bytes, or another text that members share
 	MostSeries   = 2 << 10
-	MostEvent    = 512 << 10 // six times the body of an operator's request, which JSON may escape
+	MostEvent    = 512 << 10 // six times the body of an operator's request, which JSON may escape; also of the lasting actions
 	MostDecision = 1 << 20   // a generation
 	MostReport   = 4 << 10   // of a member
 	MostMessage  = 4 << 10

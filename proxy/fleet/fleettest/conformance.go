@@ -2,6 +2,7 @@ package fleettest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -31,6 +32,10 @@ func Conformance(t *testing.T, connect func(t *testing.T) fleet.Engine, flush fu
 	t.Run("log", func(t *testing.T) {
 		flush()
 		log(t, listening(t, connect(t), nil), flush)
+	})
+	t.Run("lasting", func(t *testing.T) {
+		flush()
+		lasting(t, listening(t, connect(t), nil), flush)
 	})
 }
 
@@ -206,7 +211,7 @@ func messages(t *testing.T, a, b fleet.Engine) {
 	ok(t, a.Put(t.Context(), "messages:{5}:other", "", []byte("1"), time.Hour))
 	_, err := a.Sync(t.Context(), "one", nil)
 	ok(t, err)
-	id, err := a.Append(t.Context(), []byte("event"), "", "")
+	id, err := a.Append(t.Context(), []byte("event"), fleet.Texts{}, fleet.Texts{})
 	ok(t, err)
 	want := map[fleet.Message]bool{{Kind: fleet.Filled, Text: "messages:{1}:a"}: true, {Kind: fleet.Filled, Text: "messages:{2}:b"}: true,
 		{Kind: fleet.Filled, Text: "messages:{5}:other"}: true, {Kind: fleet.Logged, Text: id}: true}
@@ -305,6 +310,42 @@ func names(t *testing.T, a, b fleet.Engine) {
 	})
 }
 
+// lasting: the text of the lasting actions changes with an event, together with the series or
+// without, unless either is another than the caller knows. A flush removes it.
+func lasting(t *testing.T, e fleet.Engine, flush func()) {
+	at, err := e.Sync(t.Context(), "one", nil)
+	ok(t, err)
+	now := at.Texts
+	for _, step := range []struct {
+		present, next fleet.Texts
+		moved         bool
+	}{
+		{fleet.Texts{Lasting: "unknown"}, fleet.Texts{Lasting: "a"}, true},
+		{fleet.Texts{}, fleet.Texts{Lasting: "a"}, false},
+		{fleet.Texts{}, fleet.Texts{Lasting: "b"}, true},
+		{fleet.Texts{Series: "one", Lasting: "b"}, fleet.Texts{Series: "two", Lasting: "c"}, true},
+		{fleet.Texts{Series: "unknown", Lasting: "a"}, fleet.Texts{Series: "two", Lasting: "c"}, true},
+		{fleet.Texts{Series: "one", Lasting: "a"}, fleet.Texts{Series: "two", Lasting: "c"}, false},
+		{fleet.Texts{Series: "two"}, fleet.Texts{Series: "three"}, false},
+		{fleet.Texts{}, fleet.Texts{}, false},
+	} {
+		id, err := e.Append(t.Context(), []byte("event"), step.present, step.next)
+		if errors.Is(err, fleet.ErrMoved) != step.moved || !step.moved && err != nil || (id == "") != step.moved {
+			t.Errorf("%+v: %q, %v", step, id, err)
+		}
+		if !step.moved {
+			now, at.Last = fleet.Texts{Series: cmp.Or(step.next.Series, now.Series), Lasting: cmp.Or(step.next.Lasting, now.Lasting)}, id
+		}
+		if got, err := e.Sync(t.Context(), "other", nil); err != nil || got != (fleet.Position{Texts: now, Last: at.Last}) {
+			t.Errorf("%+v: %+v, %v", step, got, err)
+		}
+	}
+	flush()
+	if got, err := e.Sync(t.Context(), "new", nil); err != nil || got.Texts != (fleet.Texts{Series: "new"}) {
+		t.Errorf("after a flush: %+v, %v", got, err)
+	}
+}
+
 // log: the log keeps the events in their order, and says when it is no longer complete.
 func log(t *testing.T, e fleet.Engine, flush func()) {
 	first, err := e.Sync(t.Context(), "one", []byte("first"))
@@ -314,11 +355,11 @@ func log(t *testing.T, e fleet.Engine, flush func()) {
 	if again, err := e.Sync(t.Context(), "two", nil); err != nil || again != first {
 		t.Errorf("%+v, %v", again, err)
 	}
-	a, err := e.Append(t.Context(), []byte{'a', 0xff, 0}, "another", "")
+	a, err := e.Append(t.Context(), []byte{'a', 0xff, 0}, fleet.Texts{Series: "another", Lasting: "another"}, fleet.Texts{})
 	ok(t, err)
-	b, err := e.Append(t.Context(), []byte("b"), "one", "three")
+	b, err := e.Append(t.Context(), []byte("b"), fleet.Texts{Series: "one"}, fleet.Texts{Series: "three"})
 	ok(t, err)
-	if id, err := e.Append(t.Context(), []byte("late"), "one", "another"); id != "" || !errors.Is(err, fleet.ErrMoved) {
+	if id, err := e.Append(t.Context(), []byte("late"), fleet.Texts{Series: "one"}, fleet.Texts{Series: "another"}); id != "" || !errors.Is(err, fleet.ErrMoved) {
 		t.Errorf("another series: %q, %v", id, err)
 	}
 	events, complete, err := e.Since(t.Context(), first.Last)
@@ -328,7 +369,7 @@ func log(t *testing.T, e fleet.Engine, flush func()) {
 	if events, complete, err := e.Since(t.Context(), b); err != nil || !complete || len(events) != 0 {
 		t.Errorf("at the end: %+v, %t, %v", events, complete, err)
 	}
-	if now, err := e.Sync(t.Context(), "four", nil); err != nil || now != (fleet.Position{Series: "three", Last: b}) {
+	if now, err := e.Sync(t.Context(), "four", nil); err != nil || now != (fleet.Position{Texts: fleet.Texts{Series: "three"}, Last: b}) {
 		t.Errorf("%+v, %v", now, err)
 	}
 	if events, complete, err := e.Since(t.Context(), "0-0"); err != nil || complete || len(events) != 3 || string(events[0].Text) != "first" || events[2].ID != b {
@@ -338,7 +379,7 @@ func log(t *testing.T, e fleet.Engine, flush func()) {
 	if _, complete, err := e.Since(t.Context(), b); err != nil || complete {
 		t.Errorf("after a flush: %t, %v", complete, err)
 	}
-	if id, err := e.Append(t.Context(), []byte("to no log"), "three", "none"); err != nil || id != "" {
+	if id, err := e.Append(t.Context(), []byte("to no log"), fleet.Texts{Series: "three"}, fleet.Texts{Series: "none"}); err != nil || id != "" {
 		t.Errorf("to no log: %q, %v", id, err)
 	}
 	if now, err := e.Sync(t.Context(), "five", nil); err != nil || now.Series != "five" || now.Last == "" {

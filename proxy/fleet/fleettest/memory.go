@@ -4,6 +4,7 @@ package fleettest
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -27,7 +28,7 @@ type Server struct {
 	locks  map[string]*lock
 	reports
 	results
-	series   string
+	texts    fleet.Texts
 	log      []fleet.Event
 	events   int
 	sessions map[*listener]bool
@@ -101,7 +102,7 @@ func (s *Server) Flush() {
 	defer s.mu.Unlock()
 	s.values, s.locks, s.members, s.gone = map[string]expiring{}, map[string]*lock{}, map[string]heard{}, map[string]heard{}
 	s.results, s.votes = results{}, votes{}
-	s.series, s.log = "", nil
+	s.texts, s.log = fleet.Texts{}, nil
 }
 
 // Fail changes the state.
@@ -137,11 +138,11 @@ func (s *Server) Trim(n int) {
 func (s *Server) Save() (back func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	values, locks, series, log := maps.Clone(s.values), maps.Clone(s.locks), s.series, slices.Clone(s.log)
+	values, locks, texts, log := maps.Clone(s.values), maps.Clone(s.locks), s.texts, slices.Clone(s.log)
 	return func() {
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.values, s.locks, s.series, s.log = values, locks, series, log
+		s.values, s.locks, s.texts, s.log = values, locks, texts, log
 	}
 }
 
@@ -156,7 +157,14 @@ func (s *Server) Operations() int {
 func (s *Server) Series() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.series
+	return s.texts.Series
+}
+
+// Lasting returns the present text of the lasting actions.
+func (s *Server) Lasting() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.texts.Lasting
 }
 
 // Send lets bytes arrive at all members that complete no operation.
@@ -331,11 +339,11 @@ func (e *engine) Drop(ctx context.Context, name string) error {
 
 func (e *engine) Sync(ctx context.Context, series string, first []byte) (at fleet.Position, err error) {
 	err = e.do(ctx, func() error {
-		if e.series == "" {
-			e.series, e.log = series, nil
+		if e.texts.Series == "" {
+			e.texts.Series, e.log = series, nil
 			e.add(first)
 		}
-		at = fleet.Position{Series: e.series, Last: e.log[len(e.log)-1].ID}
+		at = fleet.Position{Texts: e.texts, Last: e.log[len(e.log)-1].ID}
 		return nil
 	})
 	return at, err
@@ -349,16 +357,15 @@ func (e *engine) add(text []byte) (id string) {
 	return id
 }
 
-func (e *engine) Append(ctx context.Context, event []byte, present, next string) (id string, err error) {
+func (e *engine) Append(ctx context.Context, event []byte, present, next fleet.Texts) (id string, err error) {
 	err = e.do(ctx, func() error {
 		switch {
-		case e.series == "":
+		case e.texts.Series == "":
 			return nil
-		case next != "" && e.series != present:
+		case next.Series != "" && e.texts.Series != present.Series, next.Lasting != "" && e.texts.Lasting != present.Lasting:
 			return fleet.ErrMoved
-		case next != "":
-			e.series = next
 		}
+		e.texts = fleet.Texts{Series: cmp.Or(next.Series, e.texts.Series), Lasting: cmp.Or(next.Lasting, e.texts.Lasting)}
 		id = e.add(event)
 		e.publish(fleet.Logged, id)
 		return nil

@@ -90,13 +90,16 @@ func (p *pair) works(after string) {
 
 	at, err := a.Sync(ctx, "series", []byte("first"))
 	check("sync", err, at.Series == "series" && at.Last != "")
-	id, err := a.Append(ctx, []byte("event"), "series", "series")
+	next := fleet.Texts{Series: "series", Lasting: "lasting"}
+	id, err := a.Append(ctx, []byte("event"), at.Texts, next)
 	if err == nil && id == "" { // nothing can be added to the log
 		at, err = a.Sync(ctx, "series", []byte("first"))
 		check("sync again", err, at.Series == "series")
-		id, err = a.Append(ctx, []byte("event"), "series", "series")
+		id, err = a.Append(ctx, []byte("event"), at.Texts, next)
 	}
 	check("append", err, id != "")
+	now, err := b.Sync(ctx, "another", nil)
+	check("texts", err, now.Texts == next)
 	events, complete, err := b.Since(ctx, at.Last)
 	check("events", err, complete && len(events) == 1 && string(events[0].Text) == "event")
 
@@ -155,7 +158,7 @@ func TestGarbage(t *testing.T) {
 		"too long text": func(key string) []string { return []string{"SET", key, larger} },
 		"for a century": func(key string) []string { return []string{"SET", key, "x", "EX", "3000000000"} },
 	}
-	for _, key := range []string{seriesName, logName, membersName, goneName, decisionName, wantedName, tokenName, prefix + "name", prefix + "name:lock", "votes"} {
+	for _, key := range []string{seriesName, logName, lastingName, membersName, goneName, decisionName, wantedName, tokenName, prefix + "name", prefix + "name:lock", "votes"} {
 		for kind, command := range kinds {
 			of := key
 			if key == "votes" {
@@ -243,7 +246,7 @@ func TestLogOfOthers(t *testing.T) {
 			want = append(want, fleet.Event{})
 			continue
 		}
-		id, err := e.Append(ctx, []byte(text), "", "")
+		id, err := e.Append(ctx, []byte(text), fleet.Texts{}, fleet.Texts{})
 		if err != nil {
 			t.Fatal(err)
 		}

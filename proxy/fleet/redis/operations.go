@@ -24,7 +24,7 @@ const wrongType = "WRONGTYPE"
 // part is the number of events that are read together.
 const part = 50
 
-// moved is the result of appendScript if the series is another than the present.
+// moved is the result of appendScript if a text is another than the present.
 const moved = "moved"
 
 // The results of claimScript.
@@ -121,19 +121,20 @@ func (e *Engine) Drop(ctx context.Context, name string) error {
 
 // Sync is a method of fleet.Engine.
 func (e *Engine) Sync(ctx context.Context, series string, first []byte) (at fleet.Position, err error) {
-	parts, err := e.list(ctx, syncScript, []string{seriesName, logName}, series, valkey.BinaryString(first), mostSeries, mostEvents)
+	parts, err := e.list(ctx, syncScript, []string{seriesName, logName, lastingName}, series, valkey.BinaryString(first), mostSeries, mostEvents, mostEvent)
 	switch {
 	case err != nil:
 		return at, err
-	case len(parts) != 2:
+	case len(parts) != 3:
 		return at, errAnswer
 	}
-	return fleet.Position{Series: parts[0], Last: parts[1]}, nil
+	return fleet.Position{Texts: fleet.Texts{Series: parts[0], Lasting: parts[2]}, Last: parts[1]}, nil
 }
 
 // Append is a method of fleet.Engine.
-func (e *Engine) Append(ctx context.Context, event []byte, present, next string) (id string, err error) {
-	id, err = e.text(ctx, appendScript, []string{seriesName, logName}, valkey.BinaryString(event), next, channel+string(fleet.Logged), present)
+func (e *Engine) Append(ctx context.Context, event []byte, present, next fleet.Texts) (id string, err error) {
+	id, err = e.text(ctx, appendScript, []string{seriesName, logName, lastingName}, valkey.BinaryString(event),
+		next.Series, channel+string(fleet.Logged), present.Series, next.Lasting, present.Lasting, mostEvent)
 	if err == nil && id == moved {
 		return "", fleet.ErrMoved
 	}

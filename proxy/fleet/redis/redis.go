@@ -27,6 +27,7 @@ const prefix = "xcri-proxy:1:"
 const (
 	seriesName  = prefix + "{fleet}:series"
 	logName     = prefix + "{fleet}:log"
+	lastingName = prefix + "{fleet}:lasting"
 	membersName = prefix + "{fleet}:members"
 	goneName    = prefix + "{fleet}:gone"
 	channel     = prefix + "fleet:"

@@ -74,8 +74,9 @@ if lock == ARGV[1] or lock == ARGV[1] .. '+' then redis.call('DEL', KEYS[2]) end
 if string.sub(lock, -1) == '+' then redis.call('PUBLISH', ARGV[2], KEYS[1]) end
 return {bad, ''}`)
 
-	// KEYS[1] is the series and KEYS[2] the log. A log without a series, a log to which
-	// nothing can be added, and values of other types are replaced like a lost log.
+	// KEYS[1] is the series, KEYS[2] the log, and KEYS[3] the lasting actions. A log without a
+	// series, a log to which nothing can be added, and values of other types are replaced like
+	// a lost log.
 	syncScript = script(`
 local series = text(KEYS[1], ARGV[3])
 local last
@@ -83,16 +84,23 @@ if is(KEYS[2], 'stream') then
   if redis.call('XLEN', KEYS[2]) > tonumber(ARGV[4]) then drop(KEYS[2])
   else last = redis.call('XREVRANGE', KEYS[2], '+', '-', 'COUNT', 1)[1] end
 end
-if series and last then return {bad, {series, last[1]}} end
+local lasting = text(KEYS[3], ARGV[5]) or ''
+if series and last then return {bad, {series, last[1], lasting}} end
 redis.call('SET', KEYS[1], ARGV[1])
 redis.call('DEL', KEYS[2])
-return {bad, {ARGV[1], redis.call('XADD', KEYS[2], '*', 'event', ARGV[2])}}`)
+return {bad, {ARGV[1], redis.call('XADD', KEYS[2], '*', 'event', ARGV[2]), lasting}}`)
 
+	// ARGV[2] and ARGV[4] are the next series and the present, ARGV[5] and ARGV[6] the same of
+	// the lasting actions.
 	appendScript = script(`
 if ARGV[2] ~= '' then
   local series = redis.pcall('GET', KEYS[1])
   if type(series) ~= 'string' then return {bad, ''} end
   if series ~= ARGV[4] then return {bad, 'moved'} end
+end
+if ARGV[5] ~= '' then
+  local lasting = text(KEYS[3], ARGV[7]) or ''
+  if lasting ~= ARGV[6] then return {bad, 'moved'} end
 end
 local id = redis.pcall('XADD', KEYS[2], 'NOMKSTREAM', 'MAXLEN', '~', 1000, '*', 'event', ARGV[1])
 if not id then return {bad, ''} end
@@ -104,6 +112,7 @@ if failed(id) then
   return id
 end
 if ARGV[2] ~= '' then redis.call('SET', KEYS[1], ARGV[2]) end
+if ARGV[5] ~= '' then redis.call('SET', KEYS[3], ARGV[5]) end
 redis.call('PUBLISH', ARGV[3], id)
 return {bad, id}`)
 
