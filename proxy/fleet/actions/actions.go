@@ -207,6 +207,11 @@ func (l *Log) Enter(run Run) error {
 		return err
 	}
 	l.resumeFrom(events, at.Lasting)
+	for _, e := range events {
+		if a, _ := parse(e); engine.Later(e.ID, at.Last) <= 0 {
+			l.reach(e.ID, a)
+		}
+	}
 	l.last = at.Last
 	l.take(at.Series)
 	return l.follow(run)

@@ -143,7 +143,7 @@ func (l *Log) apply(e engine.Event) {
 		l.do(a)
 	}
 	delete(l.own, e.ID)
-	l.last = e.ID
+	l.reach(e.ID, a)
 	l.take(a.Series)
 }
 
@@ -178,9 +178,9 @@ func (l *Log) take(text string) {
 func (l *Log) parse(text string) *series.Series { return series.Parse(text, l.opts.Selector) }
 
 // position returns the present position of the log. If there is none, the log begins with
-// this member's last event of the lost log.
+// this member's newest event of the lost log.
 func (l *Log) position(run Run) (at engine.Position, err error) {
-	first, err := json.Marshal(knows(l.last))
+	first, err := json.Marshal(knows(l.newest()))
 	if err != nil {
 		return at, err
 	}

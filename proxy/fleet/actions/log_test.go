@@ -345,6 +345,63 @@ func TestMend(t *testing.T) {
 	}
 }
 
+// TestLostTwice: a log that is lost anew before a member has received its messages about the
+// log before it has lost no purge. Only real events, and events that such messages name, count.
+func TestLostTwice(t *testing.T) {
+	for name, tt := range map[string]struct {
+		between []engine.Event // of the log that is lost next
+		begins  string         // the newest event that another member knows then
+		forgets int
+		says    string
+	}{
+		"messages":                            {[]engine.Event{event("5-0", knows("2-0")), event("6-0", Action{Kind: restored})}, "2-0", 0, ""},
+		"messages to this member only":        {[]engine.Event{event("5-0", knows("1-0"))}, "2-0", 0, ""},
+		"an event of the other":               {[]engine.Event{event("5-0", knows("2-0"))}, "7-0", 1, ""},
+		"an event of this log":                {[]engine.Event{event("5-0", knows("2-0")), event("7-0", Action{Kind: Warm})}, "2-0", 0, "7-0"},
+		"the same event of this log":          {[]engine.Event{event("5-0", knows("2-0")), event("7-0", Action{Kind: Warm}), event("8-0", Action{Kind: restored})}, "7-0", 0, ""},
+		"an event that a message names":       {[]engine.Event{event("5-0", knows("3-0"))}, "3-0", 1, ""},
+		"a message that only one of both has": {[]engine.Event{event("5-0", knows("3-0"))}, "2-0", 1, "3-0"},
+	} {
+		f := newStub()
+		f.last, f.at, f.events = "2-0", engine.Position{Texts: engine.Texts{Series: "series"}}, tt.between
+		if err := f.mend(f.run); err != nil {
+			t.Fatal(err)
+		}
+		f.pending = nil // sent
+		f.events = []engine.Event{event("9-0", knows(tt.begins))}
+		if err := f.mend(f.run); err != nil {
+			t.Fatal(err)
+		}
+		says := ""
+		if len(f.pending) == 1 {
+			says = f.pending[0].last()
+		}
+		if f.forgets != tt.forgets || says != tt.says || f.last != "9-0" {
+			t.Errorf("%s: forgotten %d times, pending %+v, last %s", name, f.forgets, f.pending, f.last)
+		}
+	}
+	f := newStub()
+	f.last, f.at = "", engine.Position{Texts: engine.Texts{Series: "series"}, Last: "5-0"}
+	f.events = []engine.Event{event("5-0", knows("2-0"))}
+	if err := f.Enter(f.run); err != nil || f.newest() != "2-0" {
+		t.Errorf("a member that starts in such a log knows %s, %v", f.newest(), err)
+	}
+	f.events = []engine.Event{event("9-0", knows("3-0"))}
+	if err := f.mend(f.run); err != nil || f.forgets != 1 {
+		t.Errorf("%v, forgotten %d times", err, f.forgets)
+	}
+	f = newStub()
+	f.last, f.at = "", engine.Position{Texts: engine.Texts{Series: "series"}, Last: "5-0"}
+	f.events = []engine.Event{event("5-0", knows(""))}
+	if err := f.Enter(f.run); err != nil {
+		t.Fatal(err)
+	}
+	f.events = []engine.Event{event("9-0", knows("3-0"))}
+	if err := f.mend(f.run); err != nil || f.forgets != 1 {
+		t.Errorf("in a first log without events: %v, forgotten %d times", err, f.forgets)
+	}
+}
+
 // TestConcurrentPurges: a purge that another member's purge has overtaken follows it: both
 // are in the series. Each ends the names of the keys that it selects.
 func TestConcurrentPurges(t *testing.T) {

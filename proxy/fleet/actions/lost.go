@@ -1,6 +1,7 @@
 package actions
 
 import (
+	"cmp"
 	"crypto/rand"
 	"encoding/json"
 	"slices"
@@ -17,8 +18,10 @@ const mostRemembered = 64
 type memory struct {
 	sent   []sent   // the last actions of this member
 	series []string // the last series, the present series at the end
-	// before is the last event that this member knew of a lost log.
+	// before is the newest event that this member knew of a lost log.
 	before string
+	// reached is the event with which newest goes together.
+	reached struct{ id, newest string }
 }
 
 // sent is an action of this member with its ID in the log.
@@ -48,8 +51,28 @@ func (m *memory) superseded(series string) bool {
 	return i >= 0 && i < len(m.series)-1
 }
 
+// reach makes an event, with its action, the last event of this member. Messages about a lost
+// log, and the return of lasting actions to it, are no newer events: a member that has not
+// received them, because the log was lost again, has missed no purge.
+func (l *Log) reach(id string, a Action) {
+	newest := id
+	if a.Kind == known || a.Kind == restored {
+		newest = engine.MaxID(l.newest(), a.last())
+	}
+	l.last, l.reached.id, l.reached.newest = id, id, newest
+}
+
+// newest returns the newest event that this member knows, of this log or of a lost log before
+// it; empty before the first session.
+func (l *Log) newest() string {
+	if l.last != "" && l.last == l.reached.id {
+		return cmp.Or(l.reached.newest, beginOfLog)
+	}
+	return l.last
+}
+
 // knows returns the action by which a member says which event of a lost log it knows as the
-// last.
+// newest.
 func knows(last string) Action {
 	data, _ := json.Marshal(last) // a text
 	return Action{Kind: known, Data: data}
@@ -62,7 +85,7 @@ func (a Action) last() (id string) {
 }
 
 // mend finds this member's place in a log that does not hold its last event. Each log begins
-// with the last event of the log before it that a member knows; the members that know a
+// with the newest event of the log before it that a member knows; the members that know a
 // later event say so. Thus a member learns whether it has missed an event: only then all its
 // entries become stale. The caller holds mu.
 func (l *Log) mend(run Run) error {
@@ -89,7 +112,7 @@ func (l *Log) mend(run Run) error {
 		}
 	}
 	l.resend(all[0].ID, present)
-	l.before = l.last
+	l.before = l.newest()
 	switch older := engine.Later(l.before, heard); {
 	case begins && older > 0:
 		l.pending = append([]Action{knows(l.before)}, l.pending...)
