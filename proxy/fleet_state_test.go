@@ -3,8 +3,10 @@ package proxy
 import (
 	"database/sql"
 	"encoding/json"
+	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/events"
@@ -199,7 +201,14 @@ func TestSavedEntriesAndALostLog(t *testing.T) {
 	m.end()
 	s.Do("FLUSHALL")
 	opts.Saved = saved
+	begun := time.Now()
 	m.restart(t, opts, db, s.URL)
-	key := saved[0].Key
-	await(t, "the stale entry", func() bool { return m.cache.Peek(&cache.Ref{Key: key}).Outcome != cache.Hit })
+	await(t, "the purge of the saved entries", func() bool {
+		return slices.ContainsFunc(m.events.All(), func(e events.Event) bool { return e.Kind == events.Purge })
+	})
+	for _, e := range saved { // the warm set may have been filled anew since
+		if sight := m.cache.Peek(&cache.Ref{Key: e.Key}); sight.Outcome == cache.Hit && sight.Entry.Filled.Before(begun) {
+			t.Errorf("%s: a hit from before the purge", e.Key)
+		}
+	}
 }

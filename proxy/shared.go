@@ -59,8 +59,8 @@ func (p *Proxy) lasting() fleet.Lasting {
 func (p *Proxy) missed(since time.Time, purges []fleet.Action) {
 	drop, stale := selector.OfMissed(since, purges, p.router)
 	if n := p.cache.Purge(stale, false) + p.cache.Purge(drop, true); n > 0 {
-		p.opts.Logger.Info("purges of the fleet done to saved entries", "entries", n)
-		p.events.Add(events.Purge, plural.Of(n, "saved entry")+" purged, by purges of the fleet since they were saved")
+		p.opts.Logger.Info("saved entries purged: the fleet may have purged them since they were saved", "entries", n)
+		p.events.Add(events.Purge, plural.Of(n, "saved entry")+" purged: the fleet may have purged them since they were saved")
 	}
 }
 
