@@ -104,10 +104,11 @@ func StartNginx(ctx context.Context, dir, name, addr, how string) (*machine.Serv
 	})
 }
 
-// varnishConfig caches answers for an hour, so that all are hits.
+// varnishConfig caches answers for an hour, so that all are hits: the built-in rules would not
+// cache an answer that browsers must revalidate.
 const varnishConfig = `vcl 4.1;
 backend default { .host = "127.0.0.1"; .port = "18080"; }
-sub vcl_backend_response { set beresp.ttl = 1h; set beresp.grace = 1h; }
+sub vcl_backend_response { set beresp.ttl = 1h; set beresp.grace = 1h; return (deliver); }
 `
 
 // quiet lists the records that Varnish would log for a hit.
