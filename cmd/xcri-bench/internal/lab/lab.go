@@ -204,6 +204,9 @@ func (l *Lab) KillDatabase() { l.db.Kill() }
 // RestartDatabase starts the database again with its data.
 func (l *Lab) RestartDatabase() error { return l.db.Run() }
 
+// growsWithin is longer than the wait for a lull and the compression of the longest body.
+const growsWithin = 1500 * time.Millisecond
+
 // Settled reports whether the warm set is published with all variants: the cache
 // grows until all bodies are compressed.
 func Settled(ctx context.Context, addr string) bool {
@@ -211,7 +214,7 @@ func Settled(ctx context.Context, addr string) bool {
 	if err != nil || before.Generation.Warm.Published == 0 || before.Generation.Warm.Warming {
 		return false
 	}
-	time.Sleep(300 * time.Millisecond)
+	time.Sleep(growsWithin)
 	after, err := ask.StatsOf(ctx, addr)
 	return err == nil && after.Cache.Bytes == before.Cache.Bytes && after.Cache.Entries == before.Cache.Entries
 }
