@@ -185,6 +185,7 @@ func (l *Log) sendAll(run Run) error {
 	if run == nil {
 		return ErrAway
 	}
+	l.keep() // the process may end before a slow level answers
 	return l.follow(run)
 }
 

@@ -127,6 +127,47 @@ func TestKept(t *testing.T) {
 	}
 }
 
+// TestKeptBeforeItIsSent: a process that ends while it adds an action to the log has saved the
+// action as pending; once the log has the action, it is not pending any more.
+func TestKeptBeforeItIsSent(t *testing.T) {
+	f := newStub()
+	var saved Kept
+	var then []string // pending while the level is asked, by kind
+	f.opts.Keep = func(k Kept) error {
+		saved = k
+		return nil
+	}
+	f.opts.Engine = asked{f.opts.Engine, func() {
+		for _, a := range saved.Pending {
+			then = append(then, a.Kind)
+		}
+	}}
+	for i, kind := range []string{Purge, Maintenance, Warm} {
+		f.nextID = fmt.Sprint(9+i, "-0")
+		f.at.Last, f.events = f.nextID, []engine.Event{event(f.nextID, Action{Kind: kind})}
+		if refused, away := f.act(kind, "x", kind == Purge, func() error { return nil }); refused != nil || away != nil {
+			t.Fatal(refused, away)
+		}
+		if len(saved.Pending) != 0 {
+			t.Errorf("%s is pending after it was sent: %+v", kind, saved.Pending)
+		}
+	}
+	if want := []string{Purge, Maintenance, Warm}; !slices.Equal(then, want) {
+		t.Errorf("saved while the level was asked: %q, want %q", then, want)
+	}
+}
+
+// asked is an engine that reports each append.
+type asked struct {
+	engine.Engine
+	report func()
+}
+
+func (a asked) Append(ctx context.Context, text []byte, present, next engine.Texts) (string, error) {
+	a.report()
+	return a.Engine.Append(ctx, text, present, next)
+}
+
 // TestPendingIsBounded: many pending actions become fewer: without repetitions, or by one purge of
 // everything. The lasting actions stay.
 func TestPendingIsBounded(t *testing.T) {
