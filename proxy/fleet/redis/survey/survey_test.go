@@ -125,6 +125,39 @@ func certificate(t *testing.T) (cert, key string) {
 	return cert, key
 }
 
+// TestEndlessAnswer: a server whose answer does not end is no Redis, and fills no memory.
+func TestEndlessAnswer(t *testing.T) {
+	t.Parallel()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	sent := make(chan int)
+	go func() {
+		defer close(sent)
+		conn, err := ln.Accept()
+		if err != nil {
+			return
+		}
+		defer conn.Close()
+		all, part := 0, []byte("+"+strings.Repeat("x", 64<<10))
+		for err == nil && all < 1<<30 {
+			var n int
+			n, err = conn.Write(part)
+			all += n
+		}
+		sent <- all
+	}()
+	p := place{network: "tcp", most: time.Minute}
+	if p.isRedis(t.Context(), ln.Addr().String(), nil) {
+		t.Error("it is taken for a Redis")
+	}
+	if n := <-sent; n >= 1<<30 {
+		t.Error("the whole answer was read")
+	}
+}
+
 // TestTLS: TLS to a server without it, no TLS to a server that speaks nothing else, and an
 // unknown authority of the certificate are distinguished.
 func TestTLS(t *testing.T) {

@@ -16,6 +16,9 @@ import (
 // The limits of an answer, which may be another program's.
 const mostText, mostElements, mostDepth = 64 << 10, 1024, 3
 
+// mostTalk limits the bytes of a conversation: an answer may also have no end.
+const mostTalk = 1 << 20
+
 var errNoRedis = errors.New("no answer of a Redis")
 
 // refusal is the error that a server answers.
@@ -50,7 +53,7 @@ func (p place) begin(ctx context.Context, addr string, secure *tls.Config) (*tal
 		}
 		conn = over
 	}
-	return &talk{conn, bufio.NewReader(conn)}, nil
+	return &talk{conn, bufio.NewReader(io.LimitReader(conn, mostTalk))}, nil
 }
 
 func (t *talk) end() { t.conn.Close() }
