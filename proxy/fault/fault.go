@@ -6,7 +6,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"sync/atomic"
 	"time"
 
 	"github.com/valyala/fasthttp"
@@ -14,6 +13,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
+	"github.com/lewistv/xcri-proxy/proxy/rarely"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
 	"github.com/lewistv/xcri-proxy/proxy/share"
 	"github.com/lewistv/xcri-proxy/store"
@@ -107,7 +107,7 @@ const complainEvery = 10 * time.Second
 // Complaints limits how often failures of the old API are logged as errors. Its zero
 // value is ready for use.
 type Complaints struct {
-	last atomic.Pointer[time.Time] // on the monotonic clock
+	last rarely.Event
 }
 
 // Level returns the level at which a failed request is logged. An outage of the
@@ -115,8 +115,7 @@ type Complaints struct {
 func (c *Complaints) Level(err error) slog.Level {
 	switch {
 	case errors.Is(err, legacy.ErrUnavailable), errors.Is(err, legacy.ErrTimeout), errors.Is(err, legacy.ErrAnswer):
-		now, last := time.Now(), c.last.Load()
-		if (last == nil || now.Sub(*last) >= complainEvery) && c.last.CompareAndSwap(last, &now) {
+		if c.last.Now(complainEvery) {
 			return slog.LevelError
 		}
 		return slog.LevelDebug

@@ -81,22 +81,6 @@ func TestDeadlineStaysWhileEnoughIsLeft(t *testing.T) {
 	})
 }
 
-// TestRareEvents: an event is logged once a minute.
-func TestRareEvents(t *testing.T) {
-	inBubble(t, func(t *testing.T) {
-		var r rarely
-		for _, step := range []struct {
-			after time.Duration
-			want  bool
-		}{{0, true}, {0, false}, {time.Minute - 1, false}, {1, true}, {time.Minute - 1, false}, {2, true}} {
-			time.Sleep(step.after)
-			if r.now() != step.want {
-				t.Errorf("after %v: %t", step.after, !step.want)
-			}
-		}
-	})
-}
-
 // TestReservedConnectionServesOneRequest: a connection over the limit is not kept for a
 // second request, also for a target that the fast path answers.
 func TestReservedConnectionServesOneRequest(t *testing.T) {

@@ -74,7 +74,7 @@ func (c *Conn) turnAway() {
 func (c *Conn) countRefusal() {
 	s := c.server
 	total := s.refused.Add(1)
-	if s.lastRefusal.now() {
+	if s.lastRefusal.Now(time.Minute) {
 		s.opts.Logger.Warn("connection limit reached; further connections get a 503",
 			"limit", s.opts.MaxConns, "open", s.conns.count(), "refused", total)
 	}

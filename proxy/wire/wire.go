@@ -22,6 +22,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
+	"github.com/lewistv/xcri-proxy/proxy/rarely"
 	"github.com/lewistv/xcri-proxy/proxy/wire/socket"
 	"github.com/lewistv/xcri-proxy/proxy/wire/strict"
 )
@@ -121,7 +122,7 @@ type Server struct {
 	buffers     buffers
 	conns       conns
 	refused     atomic.Int64
-	lastRefusal rarely // limits the log of refusals
+	lastRefusal rarely.Event // limits the log of refusals
 }
 
 // New returns a Server.
@@ -189,13 +190,4 @@ func (s *Server) Shutdown(ctx context.Context) error {
 		return ctx.Err()
 	}
 	return nil
-}
-
-// rarely limits how often an event is logged. It uses the monotonic clock.
-type rarely struct{ last atomic.Pointer[time.Time] }
-
-// now reports whether the event should be logged now: once a minute.
-func (r *rarely) now() bool {
-	now, last := time.Now(), r.last.Load()
-	return (last == nil || now.Sub(*last) >= time.Minute) && r.last.CompareAndSwap(last, &now)
 }

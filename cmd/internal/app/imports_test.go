@@ -100,7 +100,7 @@ proxy/content: cache cache/memfile
 proxy/copies: cache proxy/events proxy/front proxy/generation proxy/reply proxy/route
 proxy/cors:
 proxy/events:
-proxy/fault: cache proxy/legacy proxy/maintenance proxy/reply proxy/share store
+proxy/fault: cache proxy/legacy proxy/maintenance proxy/rarely proxy/reply proxy/share store
 proxy/files: proxy/content proxy/metrics proxy/reply proxy/route proxy/send proxy/site
 proxy/fleet: cache cache/current cache/snapshot proxy/admin/api proxy/fleet/actions proxy/fleet/agree proxy/fleet/counts proxy/fleet/ends proxy/fleet/engine proxy/fleet/members proxy/fleet/patience proxy/fleet/series proxy/fleet/sums proxy/fleet/texts proxy/fleet/waits proxy/fleet/wanted proxy/metrics store
 proxy/fleet/actions: proxy/fleet/engine proxy/fleet/series
@@ -111,7 +111,7 @@ proxy/fleet/engine: proxy/fleet/agree proxy/fleet/members proxy/fleet/wanted
 proxy/fleet/fleettest: proxy/fleet proxy/fleet/agree proxy/fleet/engine proxy/fleet/members proxy/fleet/wanted
 proxy/fleet/members:
 proxy/fleet/patience:
-proxy/fleet/redis: proxy/fleet proxy/fleet/agree proxy/fleet/engine proxy/fleet/members proxy/fleet/wanted proxy/wire/socket
+proxy/fleet/redis: proxy/fleet proxy/fleet/agree proxy/fleet/engine proxy/fleet/members proxy/fleet/wanted proxy/rarely proxy/wire/socket
 proxy/fleet/redis/survey: proxy/fleet proxy/fleet/redis
 proxy/fleet/series:
 proxy/fleet/sums: store
@@ -140,6 +140,7 @@ proxy/proxytest/oldapi: store/storetest
 proxy/proxytest/promtext:
 proxy/proxytest/redisserver: proxy/proxytest/daemon store/storetest/need
 proxy/proxytest/varnish: proxy/proxytest/daemon store/storetest/need
+proxy/rarely:
 proxy/reply: cache store/jsontext
 proxy/route: store store/jsontext
 proxy/season: cache proxy/admin/api proxy/route store
@@ -151,7 +152,7 @@ proxy/tail: proxy/admin/api
 proxy/trace: cache cache/phase proxy/admin/api proxy/visitor
 proxy/verify: proxy/compare proxy/legacy proxy/route store
 proxy/visitor:
-proxy/wire: cache/entry proxy/budget proxy/wire/socket proxy/wire/strict
+proxy/wire: cache/entry proxy/budget proxy/rarely proxy/wire/socket proxy/wire/strict
 proxy/wire/socket: cache/memfile
 proxy/wire/strict:
 proxy/wire/stricttest:

@@ -16,7 +16,31 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/fleet/members"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
+	"github.com/lewistv/xcri-proxy/proxy/rarely"
 )
+
+// TestDamageIsLoggedRarely: however many values another program damages, the log has a line a
+// minute, with their number.
+func TestDamageIsLoggedRarely(t *testing.T) {
+	p := newPair(t)
+	e := p.both[0]
+	for i := range 50 {
+		name := fmt.Sprint("name ", i)
+		p.writes("RPUSH", keysOf(name)[0], "x")
+		if _, err := e.Claim(t.Context(), name, "token", time.Minute, false); err != nil {
+			t.Fatal(err)
+		}
+	}
+	log := p.log.String()
+	if n := strings.Count(log, "are damaged: removed"); n != 1 || !strings.Contains(log, "values=1\n") || e.Damaged() != 50 {
+		t.Errorf("%d lines for %d values: %s", n, e.Damaged(), log)
+	}
+	e.lastDamage = rarely.Event{} // a minute later
+	e.removed([]string{"x", "y"})
+	if log = p.log.String(); !strings.Contains(log, "name=x values=51\n") {
+		t.Error(log)
+	}
+}
 
 // pair are two members on a server to which another program writes, too.
 type pair struct {

@@ -67,8 +67,7 @@ type Engine struct {
 	moved atomic.Int64
 	open  guards
 	log   *slog.Logger
-	// damaged counts the values that were removed.
-	damaged atomic.Int64
+	damages
 
 	mu     sync.Mutex
 	client valkey.Client // nil before the first connection
@@ -176,9 +175,6 @@ func (e *Engine) Moved() int64 {
 	}
 	return e.moved.Load()
 }
-
-// Damaged is a method of fleet.Engine.
-func (e *Engine) Damaged() int64 { return e.damaged.Load() }
 
 // Owed is a method of fleet.Engine.
 func (e *Engine) Owed() time.Duration { return e.open.owed(time.Now()) }
@@ -307,8 +303,7 @@ func (e *Engine) run(ctx context.Context, script *valkey.Lua, keys []string, arg
 		return result, errAnswer
 	}
 	if removed, err := answer[0].AsStrSlice(); err == nil && len(removed) > 0 {
-		e.damaged.Add(int64(len(removed)))
-		e.log.Warn("values in the shared level are damaged: removed", "name", removed[0], "values", len(removed))
+		e.removed(removed)
 	}
 	return answer[1], nil
 }
