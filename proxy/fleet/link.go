@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/fleet/patience"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/waits"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 )
 
@@ -165,7 +166,7 @@ func (f *Fleet) session(ctx context.Context) error {
 	background.Go(func() { f.offerAll(s) })
 	background.Go(func() { f.guard(s) })
 	background.Go(func() { f.rounds.Run(s.ctx) })
-	background.Go(func() { wanted.Repeat(s.ctx, f.Want) })
+	background.Go(func() { waits.Repeat(s.ctx, wanted.Every, func() { f.Want(s.ctx) }) })
 	f.keep(ctx, s)
 	f.fail(s, nil)
 	return context.Cause(s.ctx)

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/fleet/waits"
 )
 
 const (
@@ -52,16 +53,7 @@ type offer struct {
 // and that the level has lost.
 func (f *Fleet) offerAll(s *session) {
 	f.offered.reset()
-	tick := time.NewTicker(offerEvery)
-	defer tick.Stop()
-	for {
-		select {
-		case <-s.ctx.Done():
-			return
-		case <-tick.C:
-			f.offerWarm(s)
-		}
-	}
+	waits.Repeat(s.ctx, offerEvery, func() { f.offerWarm(s) })
 }
 
 // offerWarm offers all warm entries once. Each member begins at another entry: after the

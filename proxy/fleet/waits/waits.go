@@ -59,15 +59,18 @@ func Await(ctx context.Context, filled <-chan struct{}, left time.Duration) {
 }
 
 // Renew calls extend four times in a lease until ctx ends.
-func Renew(ctx context.Context, lease time.Duration, extend func()) {
-	tick := time.NewTicker(lease / 4)
+func Renew(ctx context.Context, lease time.Duration, extend func()) { Repeat(ctx, lease/4, extend) }
+
+// Repeat calls f in an interval until ctx ends.
+func Repeat(ctx context.Context, interval time.Duration, f func()) {
+	tick := time.NewTicker(interval)
 	defer tick.Stop()
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case <-tick.C:
-			extend()
+			f()
 		}
 	}
 }

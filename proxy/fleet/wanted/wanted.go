@@ -5,7 +5,6 @@ package wanted
 
 import (
 	"cmp"
-	"context"
 	"maps"
 	"slices"
 	"sync"
@@ -18,8 +17,8 @@ import (
 const Lasts = 15 * time.Minute
 
 const (
-	// every is the interval of reports.
-	every = time.Minute
+	// Every is the interval of reports.
+	Every = time.Minute
 	// limit limits the list of the fleet, and least is the count of a key in it.
 	limit, least = 400, 4
 	// most limits the keys that a member reports.
@@ -101,20 +100,6 @@ func (c *Counter) Exchange(asked map[string]int64, send func(Report) (counts Cou
 		counts, up := send(r)
 		if !up || c.Take(r, counts) {
 			return
-		}
-	}
-}
-
-// Repeat calls report in the interval of reports until ctx ends.
-func Repeat(ctx context.Context, report func(context.Context)) {
-	tick := time.NewTicker(every)
-	defer tick.Stop()
-	for {
-		select {
-		case <-ctx.Done():
-			return
-		case <-tick.C:
-			report(ctx)
 		}
 	}
 }
