@@ -1,7 +1,6 @@
 package main
 
 import (
-	"fmt"
 	"slices"
 	"time"
 
@@ -48,13 +47,6 @@ func (p *program) publicClient(cmd *cobra.Command, at string, timeout time.Durat
 		return nil, err
 	}
 	return adminclient.New(adminclient.Options{URL: at, Setting: "LISTEN_ADDR", Addr: cfg.ListenAddr, Timeout: timeout})
-}
-
-// warn prints a warning of the proxy that was called, unless it is empty.
-func (p *program) warn(text string) {
-	if text != "" {
-		fmt.Fprintf(p.Err, "xcri-proxy: warning: %s\n", text)
-	}
 }
 
 // addLocalFlag adds the flag of a change that is for one proxy of a fleet alone.

@@ -117,7 +117,7 @@ func (p *program) asksMaintenance(cmd *cobra.Command, request func() (*api.Maint
 		if err != nil {
 			return err
 		}
-		p.warn(state.Warning)
+		p.Warn(state.Warning)
 		if *asJSON {
 			return console.JSON(p.Out, state)
 		}

@@ -16,10 +16,10 @@ func (p *program) preflightCommand() *cobra.Command {
 		Long: `preflight checks, with the settings of serve, all that the proxy needs on this
 host: settings and files, the site, memory, open files and addresses, the Redis of
 a fleet, the database with the rights and limits of its account, tables, columns
-and the cost of a poll, and the old API. Then it starts a proxy of its own on a free port, with an empty
-cache and without the files of the service, fills its warm set, compares a sample
-with the old API, and measures the p95 of a page mix. A proxy that serves meanwhile
-is not touched; the database has the load of one warm-up.
+and the cost of a poll, and the old API. Then it starts a proxy of its own on a
+free port, with an empty cache and without the files of the service, fills its warm
+set, compares a sample with the old API, and measures the p95 of a page mix. A proxy
+that serves meanwhile is not touched; the database has the load of one warm-up.
 
 Run it as the account of the service, before the deployment and after it. Each row
 has a verdict and a reason, and a remedy unless all is well.

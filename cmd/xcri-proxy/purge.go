@@ -61,7 +61,7 @@ not be reached, 2 for a wrong command line, otherwise 1.
 		if err != nil {
 			return err
 		}
-		p.warn(answer.Warning)
+		p.Warn(answer.Warning)
 		if *asJSON {
 			return console.JSON(p.Out, answer)
 		}

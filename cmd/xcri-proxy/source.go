@@ -57,7 +57,7 @@ the sources. The exit status is 5 if the proxy could not be reached,
 		if err != nil {
 			return err
 		}
-		p.warn(s.Warning)
+		p.Warn(s.Warning)
 		if *asJSON {
 			return console.JSON(p.Out, s)
 		}

@@ -42,8 +42,7 @@ func (a *Admin) act(kind string, request any, local, purge bool, do func() error
 
 // Apply does an action of another member that does not last.
 func (a *Admin) Apply(action fleet.Action) {
-	unkept, err := a.apply(action)
-	a.report(action, unkept, err)
+	a.report(action, nil, a.apply(action))
 }
 
 // report reports that an action of another member was done, or why not. unkept reports that it
@@ -61,34 +60,31 @@ func (a *Admin) report(action fleet.Action, unkept, err error) {
 	}
 }
 
-// apply does an action. unkept reports that it is not kept for the next run.
-func (a *Admin) apply(action fleet.Action) (unkept, err error) {
-	by := " by " + action.By
+func (a *Admin) apply(action fleet.Action) error {
 	switch action.Kind {
 	case fleet.Purge:
-		err = applied(action, func(req api.PurgeRequest) error {
+		return applied(action, func(req api.PurgeRequest) error {
 			match, err := selector.Match(req, a.opts.Routes)
 			if err == nil {
-				a.opts.Events.Add(events.Purge, selector.Purged(a.opts.Cache.Purge(match, req.Hard), req)+by)
+				a.opts.Events.Add(events.Purge, selector.Purged(a.opts.Cache.Purge(match, req.Hard), req)+" by "+action.By)
 			}
 			return err
 		})
 	case fleet.Table:
-		err = applied(action, func(table string) error {
+		return applied(action, func(table string) error {
 			a.opts.Generations.TableChanged(table)
 			return nil
 		})
 	case fleet.Warm:
-		err = applied(action, func(req api.WarmRequest) error {
+		return applied(action, func(req api.WarmRequest) error {
 			keys, _ := a.keysOf(req.Paths)
 			a.warm(req, keys)
 			return nil
 		})
 	case fleet.Local: // it ends the series only
-	default:
-		err = errors.New("this version does not know the action")
+		return nil
 	}
-	return unkept, err
+	return errors.New("this version does not know the action")
 }
 
 // Settle has this member follow the lasting actions of the fleet.

@@ -20,6 +20,13 @@ type Streams struct {
 // Progress returns a Progress on stderr; a quiet Progress shows nothing.
 func (s Streams) Progress(quiet bool) *Progress { return NewProgress(s.Err, IsTerminal(s.Err), quiet) }
 
+// Warn writes a warning of the proxy that was called on stderr, unless it is empty.
+func (s Streams) Warn(text string) {
+	if text != "" {
+		fmt.Fprintf(s.Err, "xcri-proxy: warning: %s\n", text)
+	}
+}
+
 // IsTerminal reports whether w is a terminal.
 func IsTerminal(w io.Writer) bool {
 	f, ok := w.(*os.File)

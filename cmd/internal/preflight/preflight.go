@@ -1,7 +1,7 @@
 // Package preflight checks a host before the proxy serves there, or after: the
-// settings, the shared level of a fleet, the database and its account, the site, the old API, the machine, and a
-// rehearsal with a proxy of its own. Each check is a function with a name, and ends in
-// a row with a verdict, a reason and a remedy.
+// settings, the shared level of a fleet, the database and its account, the site, the old
+// API, the machine, and a rehearsal with a proxy of its own. Each check is a function with
+// a name, and ends in a row with a verdict, a reason and a remedy.
 package preflight
 
 import (

@@ -80,8 +80,8 @@ func Run(ctx context.Context, c *adminclient.Client, base string, f Options, std
 	if err != nil {
 		s.Error = err.Error()
 	}
-	if s.Warning != "" && !f.Quiet {
-		fmt.Fprintf(std.Err, "xcri-proxy: warning: %s\n", s.Warning)
+	if !f.Quiet {
+		std.Warn(s.Warning)
 	}
 	switch {
 	case f.JSON:
