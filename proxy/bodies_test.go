@@ -9,10 +9,7 @@ import (
 // TestTakesBody: a body is read only for admin pages and for requests that are
 // forwarded to the old API.
 func TestTakesBody(t *testing.T) {
-	old, err := legacy.New(legacy.Options{URL: "http://127.0.0.1:1"})
-	if err != nil {
-		t.Fatal(err)
-	}
+	old := awayLegacy(t)
 	for _, client := range []*legacy.Client{nil, old} {
 		p, err := New(Options{Origin: &fakeOrigin{}, BasePath: "/iz/xcri", Legacy: client})
 		if err != nil {

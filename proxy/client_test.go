@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 )
 
@@ -67,6 +68,17 @@ func read(t testing.TB, from *bufio.Reader, method string) answer {
 func get(t testing.TB, base, target string, headers ...string) answer {
 	t.Helper()
 	return ask(t, base, "GET", target, headers...)
+}
+
+// awayLegacy returns a client of an old API that is away.
+func awayLegacy(t testing.TB) *legacy.Client {
+	t.Helper()
+	c, err := legacy.New(legacy.Options{URL: "http://127.0.0.1:1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(c.Close)
+	return c
 }
 
 // outcome is the detail of an answer's Cache-Status.

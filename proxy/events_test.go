@@ -7,18 +7,12 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"github.com/lewistv/xcri-proxy/proxy/legacy"
 )
 
 // TestEvents: each change that helps an operator to read a chart is an event with its
 // time and a text, and a refused change is no event.
 func TestEvents(t *testing.T) {
-	old, err := legacy.New(legacy.Options{URL: "http://127.0.0.1:1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(old.Close)
+	old := awayLegacy(t)
 	began := time.Now()
 	p, base := start(t, Options{Origin: &fakeOrigin{}, Legacy: old, Version: "v7"})
 	post(t, base, "/cache/purge", `{"route":"/nowhere"}`)

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/proxy/events"
-	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
 )
 
@@ -24,11 +23,7 @@ func has(p *Proxy, kind events.Kind, parts ...string) bool {
 func TestActionsWithoutTheFleet(t *testing.T) {
 	opts, db := scratch(t)
 	s := redisserver.Start(t)
-	old, err := legacy.New(legacy.Options{URL: "http://127.0.0.1:1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(old.Close)
+	old := awayLegacy(t)
 	with := opts
 	with.Legacy = old
 	a, base := start(t, fleetOptions(t, with, db, s.URL))

@@ -11,7 +11,6 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
-	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
 )
 
@@ -82,11 +81,7 @@ func (m *stateful) shown() (n int) {
 // were made while it was away, and changes of one member alone. No restart shows old changes.
 func TestStateOfTheFleet(t *testing.T) {
 	opts, db := scratch(t)
-	old, err := legacy.New(legacy.Options{URL: "http://127.0.0.1:1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(old.Close)
+	old := awayLegacy(t)
 	opts.Legacy = old
 	opts.Generations.Pages = []string{}
 	s := redisserver.Start(t)
@@ -147,11 +142,7 @@ func TestStateOfTheFleet(t *testing.T) {
 // changes it. Without a fleet no actions are kept.
 func TestOldStateFile(t *testing.T) {
 	opts, db := scratch(t)
-	old, err := legacy.New(legacy.Options{URL: "http://127.0.0.1:1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(old.Close)
+	old := awayLegacy(t)
 	opts.Legacy = old
 	opts.Generations.Pages = []string{}
 	s := redisserver.Start(t)

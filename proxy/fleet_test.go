@@ -13,7 +13,6 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/events"
 	"github.com/lewistv/xcri-proxy/proxy/fleet"
 	"github.com/lewistv/xcri-proxy/proxy/fleet/redis"
-	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
@@ -324,11 +323,7 @@ func TestPurgeLeavesTheRest(t *testing.T) {
 // shows all members.
 func TestActionsReachTheFleet(t *testing.T) {
 	opts, db := scratch(t)
-	old, err := legacy.New(legacy.Options{URL: "http://127.0.0.1:1"})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(old.Close)
+	old := awayLegacy(t)
 	opts.Legacy = old
 	url := redisserver.Start(t).URL
 	members, bases := join(t, 2, opts, db, url)
