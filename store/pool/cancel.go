@@ -10,8 +10,9 @@ import (
 // statement is ended.
 const killTimeout = time.Second
 
-// kill ends, in the server, the statement of a connection that was closed because its
-// read was cancelled: MySQL and MariaDB go on with a statement whose client has left.
+// kill ends, in the server, a connection that was closed because its read was cancelled:
+// MySQL and MariaDB go on with a statement whose client has left. KILL QUERY would not do:
+// the server forgets it if it comes before the statement has begun.
 // The read keeps its place until then, which limits the number of such statements. No
 // other read of the pool can have the connection's ID: the connection is closed, and
 // the server uses each ID once.
@@ -24,7 +25,7 @@ func (p *Pool) kill(dead *link) {
 	}
 	go func() {
 		defer p.work.Done()
-		ctx, cancel := context.WithTimeout(context.Background(), killTimeout)
+		ctx, cancel := context.WithTimeout(context.Background(), p.killTimeout)
 		defer cancel()
 		l, err := p.take(ctx, false)
 		if err != nil {
@@ -37,8 +38,8 @@ func (p *Pool) kill(dead *link) {
 		// cancellation, or that has a later ID, belongs to the same run.
 		sameRun := l.server == dead.server && (l.opened.Before(cancelled) || l.id > dead.id)
 		if sameRun && dead.id != 0 {
-			// An error means that the statement has ended by itself.
-			_ = l.exec(ctx, "KILL QUERY "+strconv.FormatInt(dead.id, 10))
+			// An error means that the connection has ended by itself.
+			_ = l.exec(ctx, "KILL CONNECTION "+strconv.FormatInt(dead.id, 10))
 		}
 	}()
 }

@@ -91,15 +91,16 @@ const (
 
 // Pool lends connections to reads. It is safe for concurrent use.
 type Pool struct {
-	opts   Options
-	dialer *dialer
-	gate   *gate.Gate
-	ctx    context.Context // ends with Close
-	stop   context.CancelFunc
-	work   sync.WaitGroup // reads and background work
-	probes concurrent.Flight
-	good   concurrent.Moment // when a statement last succeeded
-	stock  stock
+	opts        Options
+	dialer      *dialer
+	gate        *gate.Gate
+	ctx         context.Context // ends with Close
+	stop        context.CancelFunc
+	work        sync.WaitGroup // reads and background work
+	probes      concurrent.Flight
+	good        concurrent.Moment // when a statement last succeeded
+	stock       stock
+	killTimeout time.Duration // raised by tests: on a busy machine a kill takes longer
 }
 
 // New returns a Pool. It does not connect.
@@ -109,7 +110,7 @@ func New(opts Options) (*Pool, error) {
 	if err != nil {
 		return nil, err
 	}
-	p := &Pool{opts: opts, dialer: d, gate: gate.New(opts.MaxConns), stock: stock{open: map[*link]bool{}}}
+	p := &Pool{opts: opts, dialer: d, gate: gate.New(opts.MaxConns), stock: stock{open: map[*link]bool{}}, killTimeout: killTimeout}
 	p.ctx, p.stop = context.WithCancel(context.Background())
 	return p, nil
 }

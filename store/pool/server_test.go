@@ -6,8 +6,10 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -609,6 +611,7 @@ func TestCancelEndsTheStatement(t *testing.T) {
 			opts := account(t, srv, "")
 			opts.MaxConns, opts.StatementTimeout = conns, time.Hour
 			p := open(t, opts)
+			p.killTimeout = time.Minute
 			if conns == 4 {
 				fill(t, p, 4)
 			}
@@ -637,6 +640,29 @@ func TestCancelEndsTheStatement(t *testing.T) {
 			mustRead(t, p, "SELECT 1")
 		})
 	}
+}
+
+// A cancelled read is ended in the server even if its statement has not yet begun there: a
+// relay holds the statement back.
+func TestCancelEndsALateStatement(t *testing.T) {
+	srv := shared(t)
+	opts, r := relayed(t, account(t, srv, ""), "127.0.0.1:0")
+	opts.MaxConns = 2
+	p, db := open(t, opts), root(t, srv)
+	p.killTimeout = time.Minute
+	mustRead(t, p, "SELECT 1")
+	before := slices.Collect(maps.Keys(threads(t, db, opts.User)))
+	r.Freeze()
+	ctx, cancel := context.WithCancel(t.Context())
+	var reading sync.WaitGroup
+	reading.Go(func() { read(ctx, p, heavyJoin) })
+	await(t, "begun", func() bool { return p.Stats().InUse == 1 })
+	cancel()
+	reading.Wait()
+	await(t, "killed", func() bool {
+		now := threads(t, db, opts.User)
+		return !slices.ContainsFunc(before, func(id int64) bool { _, there := now[id]; return there })
+	})
 }
 
 // Cancelling never kills the statement of another read: readers cancel at random while

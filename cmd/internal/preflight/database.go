@@ -150,7 +150,7 @@ func checkSession(i *inspection, ctx context.Context) finding {
 // checkCancel checks that the server ends a statement whose client has left. Without
 // that, slow statements pile up.
 func checkCancel(i *inspection, ctx context.Context) finding {
-	const remedy = "let the proxy connect to the server directly, and check that KILL QUERY works for the account's own threads"
+	const remedy = "let the proxy connect to the server directly, and check that KILL CONNECTION works for the account's own threads"
 	if i.capacity.Room() == 1 {
 		return skip("needs two connections")
 	}
