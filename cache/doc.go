@@ -1,6 +1,6 @@
 // Package cache is a read-through cache of answers in bounded memory. The owner provides
 // the fill, which loads an answer, and publishes generations, which decide whether an answer
-// is fresh. The cache knows nothing else of either.
+// is fresh. Answers and generations are opaque to the cache.
 //
 // # How it behaves
 //
@@ -32,15 +32,15 @@
 //
 // # Where things are
 //
-// Each room below this package has one concern and knows nothing of the rooms that use it:
-// package current holds the published state, on which readers can wait; entry an answer, its
+// Each package below this package has one concern, and imports none of the packages that use
+// it: current holds the published state, on which readers can wait; entry an answer, its
 // completeness and its cost; slot the versions of a key, and which of them a reader gets;
 // shelf the budgets, the promotion and the eviction of slots; admission the policy of the
-// tail; reads the purges that apply to an answer which is still being read; fill the running
-// of loads, with turns for their order and phase for their figures; recode the making of
-// other forms in the background; outage whether the origin is down. This package joins them:
-// which version wins, when a request is a hit, and the steps of a publish, a purge and a
-// refresh.
+// tail; reads the purges that apply to an answer which is still being read; fill runs the
+// loads, in the order of turns, with the durations of phase; recode makes other forms in the
+// background; outage records whether the origin is down; snapshot saves entries in a file;
+// memfile keeps bodies outside the heap. This package joins them: which version wins, when a
+// request is a hit, and the steps of a publish, a purge and a refresh.
 //
 // # Invariants
 //

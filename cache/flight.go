@@ -83,7 +83,7 @@ func (c *Cache) refresh(now *current.State, s *slot.Slot) {
 	}()
 }
 
-// refreshed notes the result of the fill of a key that has a stale entry.
+// refreshed records the result of the fill of a key that has a stale entry.
 func (c *Cache) refreshed(s *slot.Slot, err error) {
 	if err != nil && !errors.Is(err, ErrDown) { // an outage does not count as a failure of the key
 		s.FailedUntil.Store(int64(c.clock() + retryAfter))
@@ -98,8 +98,8 @@ type flown struct {
 	clock *phase.Clock
 }
 
-// fly runs inside the flight of key. With Options.Strict it does not end before the
-// generation of the answer is published, and loads the answer again if a later generation is.
+// fly runs inside the flight of key. With Options.Strict it waits for the publish of the
+// answer's generation, and loads the answer again after the publish of a later generation.
 func (c *Cache) fly(parent context.Context, by fill.Beginner, key string, began func()) (f flown, err error) {
 	for range mostLoads {
 		before := c.current.Load()
@@ -149,7 +149,7 @@ func (c *Cache) fill(parent context.Context, by fill.Beginner, key string) (v *s
 	return v, nil
 }
 
-// read calls Options.Fill and makes a version of its answer, inRound for the season's round.
+// read calls Options.Fill and makes a version of its answer, in the season's round if inRound.
 func (c *Cache) read(ctx context.Context, key string, inRound bool) (v *slot.Version, err error) {
 	began := c.begin(inRound)
 	defer func() {
@@ -170,8 +170,8 @@ func (c *Cache) read(ctx context.Context, key string, inRound bool) (v *slot.Ver
 	return slot.NewVersion(e, began), nil
 }
 
-// retryAfter is the time without refreshes of a key after a refresh that failed, and mostLoads
-// limits the loads in a flight, each of which a publish has overtaken.
+// retryAfter is the time without refreshes of a key after a failed refresh. mostLoads limits
+// the loads in a flight: a publish during a load makes another load necessary.
 const retryAfter, mostLoads = 5 * time.Second, 3
 
 // clock returns the monotonic time since the cache was made.

@@ -11,13 +11,13 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
-// warmFills limits concurrent fills that prepare a warm set: visitors need the others.
+// warmFills limits concurrent fills that prepare a warm set: the other slots are for requests.
 const warmFills = 4
 
 // Prepare fills the keys that are not fresh in g, a few concurrently, while readers go on
-// getting the entries of the current generation. It calls each, once at a time, for every
-// key. Publish makes the result current. A preparation that is not published is dropped
-// by the next, which keeps the entries that are fresh in its own generation.
+// getting the entries of the current generation. It calls each for every key, but not
+// concurrently. Publish makes the result current. The next call replaces an unpublished
+// preparation, and keeps its entries that are fresh in the next generation.
 func (c *Cache) Prepare(ctx context.Context, g Generation, keys []string, each func(Warmed)) []Warmed {
 	c.mu.Lock()
 	p := c.prepared.After(g)
@@ -204,7 +204,7 @@ func (c *Cache) PublishFirst(g Generation) {
 	c.current.Publish(&slot.State{Generation: g})
 }
 
-// Published returns the current generation and since when it is; nil before the first.
+// Published returns the current generation and its publish time; nil before the first publish.
 func (c *Cache) Published() (Generation, time.Time) {
 	p := c.current.Load()
 	return p.Published, p.At
@@ -218,8 +218,8 @@ func (c *Cache) Hold(g Generation) {
 	c.current.Hold(g)
 }
 
-// Popular returns the at most n keys that were requested most, most first. Absent answers,
-// and keys that were not requested more often than by a crawl, are left out.
+// Popular returns at most n keys, the most requested first. Absent answers, and keys with
+// fewer than shelf.PromoteAfter requests, as a crawl makes, are left out.
 func (c *Cache) Popular(n int) []string {
 	return slot.Popular(c.index.All(), n, func(s *slot.Slot, v *slot.Version) bool {
 		return s.Asked.Load() >= shelf.PromoteAfter && !c.opts.Absent(&v.Content)

@@ -28,7 +28,7 @@ type found struct {
 }
 
 // Get returns the answer for the ref's key: from the cache if possible, otherwise by a
-// fill that all requests for the key share. The outcome says which.
+// fill that all requests for the key share. The outcome distinguishes the two.
 func (c *Cache) Get(r *Ref) (*Entry, Outcome, error) {
 	if e, outcome := c.Lookup(r); e != nil {
 		return e, outcome, nil
@@ -36,8 +36,8 @@ func (c *Cache) Get(r *Ref) (*Entry, Outcome, error) {
 	return c.Await(context.Background(), r, "")
 }
 
-// Lookup returns the entry for the ref's key, or nil if Await has to fill it. It counts
-// the request, and begins the refresh of a stale entry.
+// Lookup returns the entry for the ref's key, or nil if Await has to fill it. If it returns
+// an entry, it counts the request, and begins the refresh of a stale entry.
 func (c *Cache) Lookup(r *Ref) (*Entry, Outcome) {
 	f := c.find(r)
 	if f.version == nil || c.outdated(f) {
@@ -51,8 +51,8 @@ func (c *Cache) Lookup(r *Ref) (*Entry, Outcome) {
 }
 
 // Await returns the answer for a key that Lookup did not find. It returns ErrGone once
-// ctx ends; a Costly fill that no request waits for any more ends with it. The fills that
-// client waits for, unless it is empty, can't take all slots of the Costly lane.
+// ctx ends; a Costly fill is cancelled when no request waits for it any more. The fills that
+// began for one client can't take all slots of the Costly lane; an empty client has no limit.
 func (c *Cache) Await(ctx context.Context, r *Ref, client string) (*Entry, Outcome, error) {
 	if c.current.Load().Held() {
 		c.current.Open(ctx)

@@ -18,7 +18,7 @@ import (
 
 // A model runs a schedule: a sequence of actions on a cache, with each fill, preparation
 // and recoding going on until an action ends it. The model knows the database's state and
-// the reads that may still be served, and checks each answer against that.
+// the reads that may still be served, and checks each answer against both.
 type model struct {
 	t      testing.TB
 	choose func(n int) int // returns the schedule's next choice, from 0 to n-1
@@ -54,7 +54,7 @@ type model struct {
 }
 
 // modelRound is a round of the season. Its fills may read the state of the database as it
-// was at the begin of the round.
+// was at the start of the round.
 type modelRound struct {
 	read   int
 	states map[string]int

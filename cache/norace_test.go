@@ -104,7 +104,7 @@ func TestRefusedKeyIsKeptInTheEnd(t *testing.T) {
 			c.lookup(key("list", n))
 		}
 	}
-	const enough = 20_000 // the policy hears of requests in batches
+	const enough = 20_000 // the policy counts requests in batches
 	for n := range enough {
 		if _, outcome, _ := c.lookup("new"); outcome == Hit {
 			t.Logf("kept after %d requests", n)

@@ -26,7 +26,7 @@ var (
 	ErrUnfit = entry.ErrUnfit
 	// ErrMoved is the error of a key whose fill read another generation than the
 	// generation being prepared.
-	ErrMoved = errors.New("the data moved on meanwhile")
+	ErrMoved = errors.New("the fill read another generation")
 	// ErrNoRoom is the error of an answer that finds no room in the season.
 	ErrNoRoom = errors.New("the season's part of the cache is full")
 )
@@ -92,8 +92,8 @@ type Options struct {
 	// none. Fills of a lane or a group can't take all slots. It may be called from any
 	// goroutine. Nil means that all keys share all slots.
 	Lane func(key string) (lane Lane, group string)
-	// SlowFill is the time of a fill, with its wait for a turn, from which on it is
-	// logged; zero means that none is.
+	// SlowFill is the duration of a fill, with its wait for a turn, from which on the fill
+	// is logged; zero means never.
 	SlowFill time.Duration
 	// Logger takes failures that no request sees; nil discards them.
 	Logger *slog.Logger

@@ -264,8 +264,8 @@ func (c *Cache) entries(at shelf.Place) int64 {
 	return int64(len(c.shelves.Items(at)))
 }
 
-// reading reports whether a read is under way, for which a purge would be remembered. It
-// purges nothing, but in the eyes of such a read.
+// reading reports whether a read is under way, for which a purge would be remembered. Its own
+// purge changes no entry.
 func (c *Cache) reading() bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()

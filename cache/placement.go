@@ -8,7 +8,7 @@ import (
 )
 
 // wins reports whether a version takes the place of another version of its key, old, in a
-// state. It is the only rule for replacement, for versions of every origin: a version
+// state. It is the only rule for replacement, however the versions were made: a version
 // that is fresh in the state wins over a version that is not; otherwise the version that
 // was read later wins. During an outage only the order counts for keys that are filled
 // from elsewhere, because the origin may be ahead of the published generation.
@@ -32,8 +32,8 @@ func (c *Cache) store(v *slot.Version) {
 	c.put(v, c.keep)
 }
 
-// put puts a version that was filled in the slot of its key, which place then keeps, unless
-// the served version wins or a hard purge came after the version was read.
+// put puts a version that was filled in the slot of its key, and calls place to keep the
+// slot, unless the served version wins or a hard purge came after the version was read.
 func (c *Cache) put(v *slot.Version, place func(*slot.Slot, *slot.Version)) {
 	if c.purged(v) {
 		return
@@ -84,9 +84,9 @@ func (c *Cache) shelve(s *slot.Slot, v *slot.Version) (kept bool) {
 	return c.move(s, v, shelf.Tail)
 }
 
-// move puts a slot with the given version on a shelf, from any other place. Readers find
-// the slot all the time. It reports whether the slot stays there, and makes it leave the
-// cache if it does not.
+// move puts a slot with the given version on a shelf, from any other place. A slot that was
+// in the cache stays visible to readers during the move. It reports whether the slot stays
+// on the shelf; otherwise the slot leaves the cache.
 func (c *Cache) move(s *slot.Slot, v *slot.Version, to shelf.Place) (kept bool) {
 	kept, out := c.shelves.Put(s, to, v.Cost())
 	if kept {
@@ -120,7 +120,7 @@ func (c *Cache) promote(s *slot.Slot) {
 	c.leave(c.shelves.Promote(s)...)
 }
 
-// share gives the shelves the room that a warm set of the given size leaves.
+// share divides the room beside a warm set of the given size among the other shelves.
 func (c *Cache) share(warmBytes int64) { c.leave(c.shelves.Share(warmBytes)...) }
 
 // has reports whether the cache serves this very version, or will.

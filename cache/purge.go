@@ -6,7 +6,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
-// begin notes that the read of an answer begins, or with inRound a read for the season's
+// begin records that the read of an answer begins, or with inRound a read for the season's
 // round. end must follow, once the answer is stored or dropped.
 func (c *Cache) begin(inRound bool) reads.Moment {
 	c.mu.Lock()
@@ -17,7 +17,7 @@ func (c *Cache) begin(inRound bool) reads.Moment {
 	return c.reads.Begin()
 }
 
-// end notes that a read is no longer under way.
+// end records that a read is no longer under way.
 func (c *Cache) end(m reads.Moment) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -25,7 +25,7 @@ func (c *Cache) end(m reads.Moment) {
 }
 
 // purged applies the purges since a version was read. It reports whether one of them
-// was hard, so that the version must not be stored, and marks it otherwise.
+// was hard, so that the version must not be stored. A soft purge makes the version stale.
 func (c *Cache) purged(v *slot.Version) (hard bool) {
 	hard, soft := c.reads.Purged(v.Read, &v.Entry)
 	if soft {
@@ -42,9 +42,9 @@ func (c *Cache) Dropped() bool {
 	return c.reads.Dropped()
 }
 
-// Purge makes the entries that match stale: each is served once more while it is
-// refreshed. Hard, it drops them. Both apply to answers whose read is under way, too.
-// It returns how many keys matched.
+// Purge makes the entries that match stale: each is served until a refresh has replaced it.
+// With hard it drops the entries. Both apply to answers whose read is under way, too. It
+// returns the number of keys that matched.
 func (c *Cache) Purge(match func(*Entry) bool, hard bool) (n int) {
 	defer c.opts.OnPurge()
 	c.mu.Lock()

@@ -8,9 +8,10 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/slot"
 )
 
-// Season calls f, which may call Keep, in a round over all keys of the season. If f returns
-// true it has called Keep for each: entries of other keys leave the season. A fill of the
-// round may read data that is as old as the round: a purge meanwhile applies to it.
+// Season calls f, which calls Keep for the keys of the season, as one round. If f returns
+// true, it has called Keep for every key, and the season's entries of other keys leave the
+// cache. A fill of the round may read data that is as old as the round: every purge since
+// the start of the round applies to it.
 func (c *Cache) Season(f func() (complete bool)) {
 	c.mu.Lock()
 	c.reads.BeginRound()
@@ -28,7 +29,7 @@ func (c *Cache) Season(f func() (complete bool)) {
 // Keep makes sure that the cache has a fresh entry of a key of the season, and keeps it in
 // the part of the budget that Options.Season reserves, whether or not it is requested. It
 // fills a missing or stale entry in the lane Idle, without joining the fill of a request.
-// Where that part is full, entries which the round has not reached give way. The error is
+// Where that part is full, it evicts entries that the round has not reached. The error is
 // ErrNoRoom if that is not enough, and ErrMoved if the data is not of the published
 // generation.
 func (c *Cache) Keep(ctx context.Context, key string) (e *Entry, filled bool, err error) {
@@ -90,7 +91,7 @@ func (c *Cache) keepInSeason(s *slot.Slot, v *slot.Version) error {
 	return ErrNoRoom
 }
 
-// Asked calls f for every entry with the number of its requests, which fades.
+// Asked calls f for every entry with its request count, which each refresh and publish halves.
 func (c *Cache) Asked(f func(e *Entry, asked uint32)) {
 	c.each(func(s *slot.Slot, v *slot.Version) { f(&v.Entry, s.Asked.Load()) })
 }

@@ -61,7 +61,7 @@ func TestKeep(t *testing.T) {
 	})
 }
 
-// The data of a fill may be as old as the round: a purge since the begin of the round
+// The data of a fill may be as old as the round: a purge since the start of the round
 // applies to it, though the fill began later.
 func TestPurgeInARound(t *testing.T) {
 	for _, hard := range []bool{false, true} {

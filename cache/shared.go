@@ -11,8 +11,8 @@ import (
 )
 
 // Shared is a second level between the memory and the origin, which several caches share.
-// It has no errors: while it is away, each cache loads from the origin. It is safe for
-// concurrent use.
+// Its methods return no errors: while the level is away, each cache loads from the origin.
+// It is safe for concurrent use.
 type Shared interface {
 	// Claim looks up the answer of key in a generation. If another cache is filling it,
 	// Claim waits for the answer. If found is nil, the caller fills, and then calls done

@@ -29,8 +29,8 @@ type Request = fill.Request
 // WithRequest returns a context for Await that carries a request.
 func WithRequest(ctx context.Context, r *Request) context.Context { return fill.WithRequest(ctx, r) }
 
-// The world of a cache: a state of all data that answers come from, the work in idle time,
-// and whether the origin is down. See the packages slot, recode and outage.
+// The types that a cache shares with its owner: a state of all data that answers come from,
+// the work in idle time, and the record of outages. See the packages slot, recode and outage.
 type (
 	Generation = slot.Generation
 	Shrink     = recode.Shrink

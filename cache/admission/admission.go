@@ -1,7 +1,6 @@
 // Package admission decides which entries stay in a part of a cache that is too small for
-// all of them: by ristretto's TinyLFU policy, which weighs how often each key is requested.
-// It works synchronously: a decision is known when Admit returns, with all that follows
-// from it.
+// all of them: by ristretto's TinyLFU policy, which compares how often keys are requested.
+// It works synchronously: Admit returns the decision and the evictions that it causes.
 package admission
 
 import (
@@ -10,20 +9,21 @@ import (
 	"github.com/dgraph-io/ristretto/v2"
 )
 
-// smallest is used to guess how many entries a budget may hold.
+// smallest is the assumed cost of an entry, by which New chooses the number of counters.
 const smallest = 2 << 10
 
 // Verdict is the admission policy's decision about an entry.
 type Verdict uint8
 
 const (
-	Kept    Verdict = iota
-	Refused         // thought less worth than the entries that it would displace
-	Dropped         // not considered, because a buffer was full
+	Kept    Verdict = iota // admitted
+	Refused                // requested less often than the entries that it would displace
+	Dropped                // not considered, because a write buffer was full
 )
 
-// Policy knows the entries of one part of a cache, by key and cost. That an entry has left
-// is for the owner to carry out. Admit, Remove and Resize must not run concurrently.
+// Policy holds the key and the cost of each entry in one part of a cache. Its owner removes
+// the entries that Admit reports as evicted. Touch may be called at any time; no other two
+// calls may run concurrently.
 type Policy[V comparable] struct {
 	entries *ristretto.Cache[string, V]
 	mu      sync.Mutex // guards victims, which ristretto's goroutine appends to
@@ -51,7 +51,7 @@ func New[V comparable](budget int64) (*Policy[V], error) {
 	return p, err
 }
 
-// Touch notes a request for a key, which need not have an entry.
+// Touch counts a request for a key, which need not have an entry.
 func (p *Policy[V]) Touch(key string) { p.entries.Get(key) }
 
 // Has reports whether a key has this very entry.
@@ -62,9 +62,9 @@ func (p *Policy[V]) Has(key string, v V) bool {
 
 // Admit considers an entry for a key, or a lower cost of an entry that is there; before
 // its cost rises, an entry must be removed, because ristretto evicts nothing for an update.
-// It returns the entries that were evicted, which may be some although the entry itself was
-// refused. It counts as a request for the key, so that a key that is refused again and
-// again is kept in the end.
+// It returns the evicted entries; there can be some although the entry itself is refused.
+// Admit counts as a request for the key, so that a key that is refused again and again is
+// admitted in the end.
 func (p *Policy[V]) Admit(key string, v V, cost int64) (verdict Verdict, victims []V) {
 	if !p.entries.Set(key, v, cost) {
 		return Dropped, nil
@@ -82,16 +82,16 @@ func (p *Policy[V]) Admit(key string, v V, cost int64) (verdict Verdict, victims
 // Remove removes the entry of a key, if there is one.
 func (p *Policy[V]) Remove(key string) { p.entries.Del(key) }
 
-// Resize changes the budget. It evicts nothing: the owner removes entries that no
-// longer fit.
+// Resize changes the budget. It evicts nothing: the owner removes the entries that no longer
+// fit.
 func (p *Policy[V]) Resize(budget int64) { p.entries.UpdateMaxCost(budget) }
 
-// Room returns how much of the budget is left, once all that was removed is settled.
+// Room waits for pending removals, and returns the free part of the budget.
 func (p *Policy[V]) Room() int64 {
 	p.entries.Wait()
 	return p.entries.RemainingCost()
 }
 
-// Close ends the policy's goroutine. Nothing may run concurrently, and the policy admits
-// nothing afterwards.
+// Close ends the policy's goroutine. No other call may run concurrently, and the policy
+// admits nothing afterwards.
 func (p *Policy[V]) Close() { p.entries.Close() }

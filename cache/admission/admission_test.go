@@ -84,7 +84,7 @@ func TestCostChanges(t *testing.T) {
 	}
 }
 
-// An entry that is removed while the policy takes it for a victim is none.
+// An entry that is removed while the policy selects it as a victim is not reported as one.
 func TestRemovedIsNoVictim(t *testing.T) {
 	p := newPolicy(t, 100)
 	first, second := new(int), new(int)

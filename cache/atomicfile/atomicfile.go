@@ -22,14 +22,15 @@ var ErrNotRegular = errors.New("it is no regular file")
 const (
 	// temporary ends the name of a file that is being written.
 	temporary = ".xcri-tmp"
-	// leftBehind is the age from which such a file belongs to a process that is gone.
+	// leftBehind is the age from which a temporary file counts as left by a process that
+	// has ended.
 	leftBehind = time.Minute
 	// mostLinks is the number of symbolic links that may lead to a file, as in Linux.
 	mostLinks = 40
 )
 
-// Check returns why the file at path can't be replaced, and nil if it can: it is a
-// regular file, or absent from a folder that exists.
+// Check returns the reason why the file at path can't be replaced, or nil if it can: it is
+// a regular file, or absent from a folder that exists.
 func Check(path string) error {
 	path, err := target(path)
 	if err != nil {
@@ -45,8 +46,10 @@ func Check(path string) error {
 	return nil
 }
 
-// Replace puts the output of write in the place of the file at path, with the given
-// permissions. After an error the old file is there.
+// Replace replaces the file at path by the output of write, with the given permissions. An
+// error of write, or of any step before the rename, leaves the old file unchanged. After an
+// error of the last step, which syncs the folder, path has the new content, and a crash may
+// bring back the old content.
 func Replace(path string, mode fs.FileMode, write func(io.Writer) error) (err error) {
 	if path, err = target(path); err != nil {
 		return err
@@ -96,7 +99,8 @@ func Open(path string) (*os.File, fs.FileInfo, error) {
 	return f, info, nil
 }
 
-// Read returns the content of the regular file at path, at most limit bytes.
+// Read returns the content of the regular file at path. A file of more than limit bytes is
+// an error.
 func Read(path string, limit int64) ([]byte, error) {
 	f, info, err := Open(path)
 	if err != nil {
@@ -104,7 +108,7 @@ func Read(path string, limit int64) ([]byte, error) {
 	}
 	defer f.Close()
 	if info.Size() > limit {
-		return nil, fmt.Errorf("%s: %d bytes are too many", path, info.Size())
+		return nil, fmt.Errorf("%s: %d bytes exceed the limit of %d", path, info.Size(), limit)
 	}
 	return io.ReadAll(io.LimitReader(f, limit))
 }

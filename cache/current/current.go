@@ -1,5 +1,5 @@
 // Package current holds the published state of a cache. Readers load it with every request,
-// and can wait for the next.
+// and can wait for the next state.
 package current
 
 import (
@@ -105,9 +105,9 @@ func (c *Current) Open(ctx context.Context) {
 	c.wait(ctx, HoldTime, func(now *State) bool { return !now.Held() })
 }
 
-// Follow waits until the published state holds an entry that was read after the state
-// before, at most for a time. It returns true if a state was published meanwhile that does
-// not hold the entry.
+// Follow waits, at most for the given time, until the published generation holds e and no
+// generation is on hold; before is the state that was current when the read of e began. It
+// returns true if a later generation was published that does not hold e.
 func (c *Current) Follow(ctx context.Context, most time.Duration, before *State, e *entry.Entry) (overtaken bool) {
 	c.wait(ctx, most, func(now *State) bool {
 		holds := now.Published == nil || now.Published.Holds(e)
@@ -117,7 +117,7 @@ func (c *Current) Follow(ctx context.Context, most time.Duration, before *State,
 	return overtaken
 }
 
-// wait waits until done returns true for the current state, and ends with ctx or the time.
+// wait waits until done returns true for the current state, ctx ends or the time has passed.
 func (c *Current) wait(ctx context.Context, most time.Duration, done func(*State) bool) {
 	now := c.Load()
 	if done(now) {

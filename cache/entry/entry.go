@@ -30,7 +30,8 @@ type Entry struct {
 	// Key names the answer.
 	Key string
 	Content
-	// Filled is the time at which the fill ended, and Took is its duration.
+	// Filled is the time at which the fill ended, or for an answer from the shared level
+	// the start of its lookup. Took is the duration of the fill.
 	Filled time.Time
 	Took   time.Duration
 }

@@ -8,7 +8,7 @@ import (
 )
 
 // Variant is a body in one content coding. The body is in Body or in File, or in
-// neither if it is made from another variant.
+// neither if it is made from another variant. Its methods are safe for concurrent use.
 type Variant struct {
 	Coding string // gzip, br, zstd; empty for none
 	ETag   []byte // strong, with quotes; must not be changed

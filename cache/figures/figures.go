@@ -17,22 +17,22 @@ type Stats struct {
 	Shelves   []shelf.Stats // the warm set first
 	Fills     int64         // loads from the origin
 	Failures  int64         // fills that failed or got no turn
-	Refreshes int64         // fills that no request waited for
+	Refreshes int64         // background fills of stale entries
 	Panics    int64         // failures by a panic
 	Waiting   int64         // requests waiting for a fill now
 	Filling   int64         // fills running now
-	Abandoned int64         // Costly fills that ended because no request waited for them any more
+	Abandoned int64         // Costly fills that were cancelled because no request waited any more
 	Lanes     [turns.Lanes]turns.Stats
 	CurrentStats
 }
 
 // CurrentStats describes the current generation and the origin.
 type CurrentStats struct {
-	Generation string    // the current generation; empty before the first
-	Published  time.Time // when it was published
+	Generation string    // the generation on hold, or else the published generation; empty before the first
+	Published  time.Time // the time of the last publish
 	Confirmed  time.Time // when the origin was last known to be up
-	Stale      int64     // entries that are not fresh in it
-	Prepared   int64     // bytes of entries that will be published with the next
+	Stale      int64     // entries that are not fresh now
+	Prepared   int64     // bytes of entries that will be published with the next generation
 	DownSince  time.Time // zero while the origin is up
 	Holds      current.Holds
 }
@@ -53,5 +53,5 @@ type Sight struct {
 	Entry   *entry.Entry    // nil if there is none
 	Where   string          // the name of the shelf that keeps the entry; empty if there is none
 	Outcome outcome.Outcome // Miss or Error if there is no entry
-	Asked   uint32          // how often the entry was requested; it fades
+	Asked   uint32          // number of requests, halved with each refresh and each publish
 }

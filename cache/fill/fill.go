@@ -1,7 +1,7 @@
 // Package fill runs the loads of a cache. Requests for one answer share a load. A load
-// waits for its turn, has a deadline, and ends early with the era of the origin that it
-// began in, with the last request that waits for it, or with Close. A panic in it
-// becomes an error.
+// waits for its turn, and has a deadline. It ends early when the origin goes down, unless it
+// can do without the origin; when the last request for it has left, if it is Costly; and
+// with Close. A panic in it becomes an error.
 //
 // The error of a fill is not kept: the next request for the key begins another fill. An
 // outage, which would fail all fills, ends this for all keys; any other error may concern a
@@ -28,7 +28,7 @@ import (
 type Options struct {
 	// Timeout bounds a fill, with its wait for a turn.
 	Timeout time.Duration
-	// Slots limits concurrent fills; at most half may be refreshes. InLanes says whether
+	// Slots limits concurrent fills; at most half may be refreshes. InLanes reports whether
 	// Lane returns different lanes.
 	Slots   int
 	InLanes bool
@@ -40,7 +40,7 @@ type Options struct {
 	Outage *outage.Outage
 	// FillsWhileDown reports whether key can be filled without the origin.
 	FillsWhileDown func(key string) bool
-	// Slow is the time of a fill from which on it is logged; zero means that none is.
+	// Slow is the duration from which on a fill is logged; zero means never.
 	Slow   time.Duration
 	Logger *slog.Logger
 }
@@ -66,11 +66,11 @@ type Stats struct {
 	Fills     int64 // loads from the origin
 	Failures  int64 // fills that failed or got no turn
 	Panics    int64 // failures by a panic
-	Abandoned int64 // Costly fills that ended because no request waited for them any more
+	Abandoned int64 // Costly fills that were cancelled because no request waited any more
 	Lanes     [turns.Lanes]turns.Stats
 }
 
-// New returns Fills of which none is under way.
+// New returns Fills without a fill under way.
 func New(opts Options) *Fills {
 	f := &Fills{opts: opts, turns: turns.New(opts.Slots, opts.InLanes)}
 	f.ctx, f.stop = context.WithCancel(context.Background())
@@ -96,8 +96,8 @@ func (f *Fills) Join(key, name string, work func(parent context.Context) (any, e
 	return f.group.DoChan(name, func() (any, error) { return work(parent) }), leave
 }
 
-// BeginRefresh reports whether a refresh may begin, for which no request waits: at most
-// half of the slots may be taken by refreshes. If so, EndRefresh must follow.
+// BeginRefresh reports whether a background fill may begin: at most half of the slots may
+// be taken by refreshes. If so, EndRefresh must follow.
 func (f *Fills) BeginRefresh() bool {
 	select {
 	case f.refreshes <- struct{}{}:
@@ -117,15 +117,16 @@ func (f *Fills) EndRefresh() {
 	f.End()
 }
 
-// Beginner is the origin of a fill. Client and Request are empty for a fill that no request
-// began.
+// Beginner describes the caller that begins a fill. Client and Request are empty for a fill
+// that no request began.
 type Beginner struct {
-	Client  string // that the fill is due to
+	Client  string // the client whose limit the fill counts for
 	Request string // the ID of the request
-	// Idle says that the fill gives way to all others. Its deadline counts from its turn.
+	// Idle marks a fill that waits while any other fill waits. Its deadline counts from its
+	// turn.
 	Idle bool
-	// Warm says that the fill is one of the few that prepare a warm set concurrently: they
-	// are keys of the same part of the origin, and count for no group.
+	// Warm marks a fill that prepares a warm set. A few of them run concurrently for keys of
+	// the same part of the origin, so they count for no group.
 	Warm bool
 	// Clock measures the fill's phases; nil means a new Clock.
 	Clock *phase.Clock

@@ -54,7 +54,7 @@ func (l *loads) add(t *turn, key string) {
 	l.of[t] = &Load{Key: key, Lane: t.Lane, Group: t.Group, Client: t.Client, Request: t.request, Queued: time.Now()}
 }
 
-// begin notes that the fill of a turn has its turn.
+// begin records that the fill of a turn has got its turn.
 func (l *loads) begin(t *turn) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -88,9 +88,9 @@ func (f *Fills) Loading() []Load {
 	defer l.mu.Unlock()
 	all := make([]Load, 0, len(l.of))
 	for t, load := range l.of {
-		one := *load
-		one.Waiting, one.Phase, one.Times = l.waiting[one.Key], t.clock.Now(), t.clock.Times()
-		all = append(all, one)
+		now := *load
+		now.Waiting, now.Phase, now.Times = l.waiting[now.Key], t.clock.Now(), t.clock.Times()
+		all = append(all, now)
 	}
 	slices.SortFunc(all, func(a, b Load) int {
 		return cmp.Or(a.Queued.Compare(b.Queued), cmp.Compare(a.Key, b.Key))

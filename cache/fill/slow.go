@@ -13,9 +13,9 @@ type turn struct {
 }
 
 // logSlow logs a fill that has ended, if it took Options.Slow or longer from the
-// beginning of its wait for a turn. With queued and loading time apart, the line says
-// whether the slots were taken or the origin was slow. The wait of an idle fill does not
-// count: it is meant to wait.
+// beginning of its wait for a turn. The line has the waiting time and the loading time
+// separately, to distinguish occupied slots from a slow origin. The wait of an idle fill
+// does not count.
 func (f *Fills) logSlow(t *turn, key string, err error) {
 	times := t.clock.Times()
 	took := times.Total()

@@ -13,7 +13,8 @@ import (
 var ErrAbandoned = errors.New("no request waits for the answer any more")
 
 // waiters counts the requests and refreshes that wait for each flight of a Costly key,
-// so that the fill ends with the last of them. Other fills are worth keeping.
+// so that the fill ends with the last waiter. Fills of other lanes go on without a waiter,
+// and their answers are stored.
 type waiters struct {
 	mu sync.Mutex
 	of map[string]*waited // by the name of the flight
@@ -49,7 +50,7 @@ func (f *Fills) join(key, name string) (parent context.Context, leave func()) {
 		if flight.count--; flight.count == 0 {
 			delete(w.of, name)
 			flight.cancel(ErrAbandoned)
-			f.group.Forget(name) // so that the next request does not join a fill that ends
+			f.group.Forget(name) // so that the next request does not join the cancelled fill
 		}
 	}
 }

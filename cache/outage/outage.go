@@ -29,8 +29,8 @@ type Outage struct {
 	era       atomic.Pointer[Era]
 }
 
-// Era is a time during which the origin is up, and the outage that ends it. The end
-// of that outage begins another era.
+// Era is a time during which the origin is up, and the outage that ends it. The end of the
+// outage begins another era. It is safe for concurrent use.
 type Era struct {
 	outage *Outage
 	// ctx ends with the era.
@@ -56,8 +56,8 @@ func New(logger *slog.Logger) *Outage {
 	return o
 }
 
-// OnChange has f called after each begin of an outage, with its cause, and with nil after
-// its end. f must not block. OnChange must be called before o is used.
+// OnChange sets a function that is called with the cause when an outage begins, and with nil
+// when it ends. f must not block. OnChange must be called before o is used.
 func (o *Outage) OnChange(f func(cause error)) { o.onChange = f }
 
 func newEra(o *Outage) *Era {
@@ -91,7 +91,7 @@ func (e *Era) WhileUp(parent context.Context) (ctx context.Context, cancel conte
 	}
 }
 
-// Done is closed when the era ends.
+// Done returns a channel that is closed when the era ends.
 func (e *Era) Done() <-chan struct{} { return e.ctx.Done() }
 
 // Err returns an error that wraps ErrDown and the cause if the era has ended, and
@@ -136,8 +136,8 @@ func (o *Outage) WhileUp(parent context.Context) (ctx context.Context, cancel co
 	return o.Era().WhileUp(parent)
 }
 
-// Confirmed returns when the origin was last known to be up, and with it the current
-// generation to be the origin's; the zero time if never.
+// Confirmed returns when the origin was last known to be up, and the current generation to
+// be the origin's; the zero time if never.
 func (o *Outage) Confirmed() time.Time {
 	if since := o.confirmed.Load(); since != 0 {
 		return o.created.Add(time.Duration(since))

@@ -7,7 +7,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/phase"
 )
 
-// Each layer that a fill passes reports the phases that it knows.
+// Each layer that a fill passes reports its own phases.
 func Example() {
 	clock := phase.Start(phase.Queue)
 	ctx := phase.With(context.Background(), clock)

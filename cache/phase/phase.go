@@ -1,5 +1,5 @@
 // Package phase measures the phases of a fill. The fill's context carries a Clock through
-// layers that do not know each other, and each layer reports the phases that it knows.
+// layers that do not import each other, and each layer reports its own phases.
 package phase
 
 import (
@@ -22,7 +22,7 @@ const (
 	Encode                  // writes the answer from the rows
 	Legacy                  // waits for the old API
 	Compress                // makes the content codings of the body
-	Phases                  // how many phases there are
+	Phases                  // the number of phases
 )
 
 var names = [Phases]string{"queue", "shared", "load", "connection", "query", "rows", "encode", "legacy", "compress"}
@@ -60,7 +60,7 @@ type Clock struct {
 	mu    sync.Mutex
 	times Times
 	now   Phase
-	since time.Duration // from started to the begin of the present phase
+	since time.Duration // from started to the start of the present phase
 	ended bool
 }
 
@@ -82,7 +82,7 @@ func (c *Clock) Begin(next Phase) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.turn()
+	c.charge()
 	c.now = next
 }
 
@@ -94,7 +94,7 @@ func (c *Clock) Move(from, to Phase, took time.Duration) {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.turn()
+	c.charge()
 	took = min(took, c.times[from])
 	c.times[from] -= took
 	c.times[to] += took
@@ -107,12 +107,12 @@ func (c *Clock) End() {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.turn()
+	c.charge()
 	c.ended = true
 }
 
-// turn adds the time since the last call to the present phase. The caller holds mu.
-func (c *Clock) turn() {
+// charge adds the time since the last call to the present phase. The caller holds mu.
+func (c *Clock) charge() {
 	if c.ended {
 		return
 	}
@@ -128,11 +128,11 @@ func (c *Clock) Times() Times {
 	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.turn()
+	c.charge()
 	return c.times
 }
 
-// Now returns the present phase, or the last.
+// Now returns the present phase, after End the last phase, and Load for a nil Clock.
 func (c *Clock) Now() Phase {
 	if c == nil {
 		return Load

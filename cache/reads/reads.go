@@ -1,4 +1,4 @@
-// Package reads knows which answers are being read from the origin, so that a purge also
+// Package reads records which answers are being read from the origin, so that a purge also
 // applies to an answer whose read began before the purge and ends after it.
 package reads
 
@@ -15,15 +15,15 @@ type Moment struct {
 	id     int64 // of the read
 }
 
-// Reads are the reads under way, and the purges which any of them may have begun
-// before. Purges may be called at any time; no other two calls may run concurrently.
+// Reads are the reads under way, and the purges since the oldest of them began. Purges may
+// be called at any time; no other two calls may run concurrently.
 type Reads struct {
 	begun    int64
 	underway map[int64]Moment // by ID
 	purges   atomic.Int64     // total number
-	recent   []purge          // in their order
-	dropped  bool             // whether any purge ever was hard
-	round    Moment           // the begin of the round under way; zero if there is none
+	recent   []purge          // the oldest first
+	dropped  bool             // a purge was hard
+	round    Moment           // the start of the round under way; zero means no round
 }
 
 // purge is a recent purge. A read that started before it is affected by it.
@@ -33,7 +33,7 @@ type purge struct {
 	hard   bool
 }
 
-// Begin notes that the read of an answer begins. End must follow, once the answer is
+// Begin records that the read of an answer begins. End must follow, once the answer is
 // stored or dropped.
 func (r *Reads) Begin() Moment {
 	return r.note(Moment{Order: r.begun + 1, purges: r.purges.Load()})
@@ -68,8 +68,8 @@ func (r *Reads) note(m Moment) Moment {
 	return m
 }
 
-// End notes that a read is no longer under way, and forgets purges which no read under
-// way began before.
+// End records that a read is no longer under way, and forgets the purges that are older
+// than every read under way.
 func (r *Reads) End(m Moment) {
 	delete(r.underway, m.id)
 	oldest := r.purges.Load()
@@ -83,7 +83,7 @@ func (r *Reads) End(m Moment) {
 	r.recent = append([]purge(nil), r.recent[n:]...)
 }
 
-// Purge notes a purge of all entries that match.
+// Purge records a purge of all entries that match.
 func (r *Reads) Purge(match func(*entry.Entry) bool, hard bool) {
 	r.dropped = r.dropped || hard
 	number := r.purges.Add(1)

@@ -79,7 +79,8 @@ func (r *Recoder) Run(ctx context.Context) {
 	}
 }
 
-// remake replaces a version by a form of it with other variants. A panic costs that form.
+// remake replaces a version by a form of it with other variants. After a panic the version
+// stays as it is.
 func (r *Recoder) remake(v *slot.Version, variantsOf func(*entry.Entry) []entry.Variant) {
 	defer func() {
 		if p := recover(); p != nil {

@@ -36,7 +36,7 @@ func (r *Recoder) RunShrink(ctx context.Context) {
 		if !r.opts.Shrink.Idle() {
 			continue
 		}
-		v := r.largestGain()
+		v := r.mostRequested()
 		if v == nil {
 			if !rest(ctx, shrinkRest) {
 				return
@@ -46,7 +46,7 @@ func (r *Recoder) RunShrink(ctx context.Context) {
 		r.remake(v, func(e *entry.Entry) []entry.Variant {
 			return r.opts.Shrink.Make(e, func() bool { return r.idleFor(ctx, v) })
 		})
-		v.Shrunk.Store(true) // of no importance if the version was replaced
+		v.Shrunk.Store(true) // no effect if the version was replaced
 		v.Release()
 	}
 }
@@ -63,8 +63,8 @@ func rest(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// idleFor waits for idle time, and returns false once the cache serves the version no
-// more or is closed.
+// idleFor waits for idle time. It returns false once the cache no longer serves the version,
+// or is closed.
 func (r *Recoder) idleFor(ctx context.Context, v *slot.Version) bool {
 	for ctx.Err() == nil && r.opts.Has(v) {
 		if r.opts.Shrink.Idle() {
@@ -77,10 +77,9 @@ func (r *Recoder) idleFor(ctx context.Context, v *slot.Version) bool {
 	return false
 }
 
-// largestGain returns the version of the most requested entry that can be shrunk, and
-// holds it; nil if there is none. A version whose form could not be made smaller is left
-// out.
-func (r *Recoder) largestGain() *slot.Version {
+// mostRequested returns the version of the most requested entry that may have a smaller
+// form and has not been tried yet, and holds it; nil if there is none.
+func (r *Recoder) mostRequested() *slot.Version {
 	for {
 		var most *slot.Slot
 		var found *slot.Version

@@ -16,36 +16,39 @@ const (
 	displaceFactor = 2
 	// displaceSample is the number of hot items that are considered for a displacement.
 	displaceSample = 32
-	// The admission policy is touched by the first requests for an item, and then by
-	// every touchEvery-th; a request that finds no item counts once its item is put on a
-	// shelf. Touching it more often does not improve the hit ratio of the cache's
-	// TestHitRatio. It is a power of two, so that promotions are tried at such requests.
+	// touchEvery is the interval of the requests for an item that touch the admission
+	// policy, after the first touchEvery requests, which all do; a request that finds no
+	// item counts once its item is put on a shelf. More touches do not improve the hit
+	// ratio of the cache's TestHitRatio. It is a power of two, so that promotions are tried
+	// at such requests.
 	touchEvery = 16
 )
 
-// Count counts a request for the item. It returns its number, and whether Shelves.Note
-// must follow, as it must for few requests of many.
+// Count counts a request for the item. It returns the request's number, and whether
+// Shelves.Note must follow: it must for the first touchEvery requests, and for every
+// touchEvery-th request after them.
 func (l *Label) Count() (asked uint32, note bool) {
 	asked = l.Asked.Add(1)
-	return asked, heard(asked)
+	return asked, touches(asked)
 }
 
-// Note notes the request for an item that Count has counted: it counts for the item's
-// place in the tail. It reports whether Promote should be called, at growing intervals
-// for an item that finds no room on the hot shelf.
+// Note reports a request that Count has counted to the admission policy. It returns true if
+// Promote should be called: at growing intervals for an item that finds no room on the hot
+// shelf.
 func (sh *Shelves[T]) Note(l *Label, asked uint32) (promote bool) {
 	at := l.Place()
-	if by := hearsOf(at); by != Nowhere {
+	if by := touchedFrom(at); by != Nowhere {
 		sh.all[by].policy.Touch(l.Key)
 	}
 	return at == Tail && asked >= PromoteAfter && asked&(asked-1) == 0
 }
 
-func heard(asked uint32) bool { return asked < touchEvery || asked%touchEvery == 0 }
+// touches reports whether the request with a number touches the admission policy.
+func touches(asked uint32) bool { return asked < touchEvery || asked%touchEvery == 0 }
 
-// hearsOf returns the shelf whose policy is touched by requests for an item at a place:
+// touchedFrom returns the shelf whose policy is touched by requests for an item at a place:
 // a hot item may return to the tail.
-func hearsOf(at Place) Place {
+func touchedFrom(at Place) Place {
 	switch at {
 	case Hot, Tail:
 		return Tail
@@ -72,8 +75,8 @@ func (sh *Shelves[T]) Promote(item T) (out []T) {
 	return sh.demote(displaced)
 }
 
-// demote moves items from the hot shelf to the tail. It returns the items that had to
-// leave, which may be some of these.
+// demote moves items from the hot shelf to the tail. It returns the items that had to leave
+// the tail, which may be some of the moved items.
 func (sh *Shelves[T]) demote(items []T) (out []T) {
 	for _, d := range items {
 		sh.all[Hot].Evicted++
@@ -86,8 +89,8 @@ func (sh *Shelves[T]) demote(items []T) (out []T) {
 	return out
 }
 
-// displaceable returns items of the shelf that give room for another item and are
-// requested much less than it, or nil if there are not enough among those considered.
+// displaceable returns items of the shelf that make room for an item with the given number
+// of requests and cost, and are requested much less; nil if the sample has not enough.
 func (p *shelf[T]) displaceable(asked uint32, cost int64) (items []T) {
 	if asked < displaceAfter {
 		return nil

@@ -1,11 +1,11 @@
 package shelf
 
 // season is the state of the shelf of items that are put there ahead of requests. Its owner
-// walks over all items that belong there, round after round. An item that the present round
-// has not reached gives way to an item that it has.
+// walks over all items that belong there, round after round. If the shelf is full, an item
+// that the present round has reached evicts items that it has not reached.
 type season struct {
 	on    bool
-	round uint32 // the present one
+	round uint32 // number of the present round
 }
 
 // KeepSeason reserves room for the season. It must be called before the first Put.
@@ -26,8 +26,7 @@ func (sh *Shelves[T]) seasonRoom(rest int64) int64 {
 // BeginRound begins a round of the season: no item of it has been reached.
 func (sh *Shelves[T]) BeginRound() { sh.round++ }
 
-// Reach notes that the round has reached an item. If it is on the season's shelf, it stays
-// there.
+// Reach records that the round has reached an item, so that EndRound keeps it.
 func (sh *Shelves[T]) Reach(item T) { item.label().round = sh.round }
 
 // PutSeason puts an item that the round has reached on the season's shelf, from any other
@@ -62,8 +61,8 @@ func (sh *Shelves[T]) PutSeason(item T, cost int64) (kept bool, out []T) {
 	return true, out
 }
 
-// EndRound ends a round that has reached all items of the season. It returns the items that
-// do not belong to it any more, which leave.
+// EndRound ends a round that has reached all items of the season. It removes the other items
+// from the season's shelf, and returns them.
 func (sh *Shelves[T]) EndRound() (out []T) {
 	for _, item := range sh.Items(Season) {
 		if item.label().round != sh.round {

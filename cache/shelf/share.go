@@ -10,7 +10,7 @@ const (
 	hotShare    = 40
 )
 
-// shares divides the budget that a warm set of the given size leaves.
+// shares divides the budget beside a warm set of the given size.
 func (sh *Shelves[T]) shares(warmBytes int64) (hot, tail, absent int64) {
 	absent = sh.bytes * absentShare / 100
 	rest := sh.bytes - absent - warmBytes
@@ -19,9 +19,9 @@ func (sh *Shelves[T]) shares(warmBytes int64) (hot, tail, absent int64) {
 	return hot, rest - hot, absent
 }
 
-// Share gives the shelves the room that a warm set of the given size leaves. Items that no
-// longer fit on the hot shelf move to the tail, and items that no longer fit there leave,
-// the least requested first. It returns the items that had to leave.
+// Share divides the room beside a warm set of the given size among the other shelves. Items
+// that no longer fit on the hot shelf move to the tail; items that no longer fit in the
+// season or in the tail leave, the least requested first. It returns the items that left.
 func (sh *Shelves[T]) Share(warmBytes int64) (out []T) {
 	hot, tail := sh.all[Hot], sh.all[Tail]
 	hotBytes, tailBytes, _ := sh.shares(warmBytes)

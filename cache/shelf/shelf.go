@@ -1,6 +1,6 @@
-// Package shelf divides the budget of a cache among its shelves and decides which of
-// them keeps an item. The warm set, the hot shelf and the season keep their items; in the tail and
-// among the absent answers, the admission policy decides which items stay. Each shelf
+// Package shelf divides the budget of a cache among its shelves and decides which shelf
+// keeps an item. The warm set, the hot shelf and the season keep their items; in the tail
+// and among the absent answers, the admission policy decides which items stay. Each shelf
 // has a budget of its own, so that an item never evicts items of another shelf.
 package shelf
 
@@ -42,17 +42,17 @@ type Item interface {
 	label() *Label
 }
 
-// Label says where an item is kept. Its owner sets the key before the first Put.
+// Label is the place of an item, and the count of its requests. Its owner sets the key
+// before the first Put.
 type Label struct {
 	Key string
-	// Asked counts the requests for the item. Count increases it; its owner
-	// makes it fade.
+	// Asked counts the requests for the item. Count increases it; its owner halves it.
 	Asked atomic.Uint32
 	place atomic.Uint32
 	// position is the item's index in shelf.items, and cost its size on the shelf.
 	position int
 	cost     int64
-	round    uint32 // in which the season last kept the item
+	round    uint32 // the season's last round that has reached the item
 }
 
 func (l *Label) label() *Label { return l }
@@ -60,8 +60,8 @@ func (l *Label) label() *Label { return l }
 // Place returns where the item is. It may be called at any time.
 func (l *Label) Place() Place { return Place(l.place.Load()) }
 
-// Shelves keep the items of a cache. Note and Touch may be called at any time; no other
-// two calls may run concurrently.
+// Shelves keep the items of a cache. Note may be called at any time; no other two calls may
+// run concurrently.
 type Shelves[T Item] struct {
 	all   [places]*shelf[T]
 	bytes int64 // the budget of all of them
@@ -73,7 +73,7 @@ type shelf[T Item] struct {
 	Stats
 	items  []T
 	policy *admission.Policy[T] // nil for a shelf that evicts nothing by itself
-	hand   int                  // where the search for an item to displace goes on
+	hand   int                  // index at which the search for an item to displace continues
 }
 
 // Stats are figures of one shelf.
@@ -82,10 +82,10 @@ type Stats struct {
 	Budget   int64 // bytes
 	Bytes    int64
 	Entries  int64
-	Evicted  int64 // pushed out by others
-	Rejected int64 // refused by the admission policy
+	Evicted  int64 // removed for other entries, for a smaller budget, or at the end of a round
+	Rejected int64 // refused by the admission policy, or because the season is full
 	TooLarge int64 // over the limit of a single entry, or of the warm set
-	Dropped  int64 // lost because a write buffer was full
+	Dropped  int64 // not kept, because the policy's write buffer was full
 }
 
 // New returns empty shelves with a budget in bytes.
@@ -213,7 +213,7 @@ func (sh *Shelves[T]) LeaveOut(n int64) { sh.all[Warm].TooLarge += n }
 // Items returns the items of a shelf.
 func (sh *Shelves[T]) Items(at Place) []T { return slices.Clone(sh.all[at].items) }
 
-// Bytes returns the size of a shelf's items, and Budget the most that it may be.
+// Bytes returns the cost of a shelf's items.
 func (sh *Shelves[T]) Bytes(at Place) int64 { return sh.all[at].Bytes }
 
 // Budget returns the most bytes that a shelf may hold.

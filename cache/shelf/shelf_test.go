@@ -400,12 +400,12 @@ func TestShares(t *testing.T) {
 // not for the warm set.
 func TestPolicyHearsOfRequests(t *testing.T) {
 	for n := uint32(1); n <= 10*touchEvery; n++ {
-		if want := n < touchEvery || n%touchEvery == 0; heard(n) != want {
-			t.Errorf("request %d is heard of: %t", n, !want)
+		if want := n < touchEvery || n%touchEvery == 0; touches(n) != want {
+			t.Errorf("request %d touches the policy: %t", n, !want)
 		}
 	}
 	for at, want := range [places]Place{Nowhere: Nowhere, Warm: Nowhere, Hot: Tail, Tail: Tail, Absent: Absent} {
-		if got := hearsOf(Place(at)); got != want {
+		if got := touchedFrom(Place(at)); got != want {
 			t.Errorf("of requests on shelf %d hears shelf %d, want %d", at, got, want)
 		}
 	}

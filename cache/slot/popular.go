@@ -5,16 +5,16 @@ import (
 	"slices"
 )
 
-// Popular returns the keys of the at most n slots that were requested most, most first, of
-// slots that serve a version and that count allows.
-func Popular(slots []*Slot, n int, count func(*Slot, *Version) bool) []string {
+// Popular returns the keys of at most n slots, the most requested first. It considers the
+// slots that serve a version for which include returns true.
+func Popular(slots []*Slot, n int, include func(*Slot, *Version) bool) []string {
 	type popular struct {
 		key   string
 		asked uint32
 	}
 	var all []popular
 	for _, s := range slots {
-		if v := s.Served(); v != nil && count(s, v) {
+		if v := s.Served(); v != nil && include(s, v) {
 			all = append(all, popular{s.Key, s.Asked.Load()})
 		}
 	}

@@ -15,7 +15,8 @@ func NewPreparation(g Generation) *Preparation {
 	return &Preparation{&State{Generation: g}, map[*Slot]struct{}{}, map[string]*Version{}}
 }
 
-// After returns the preparation of g that takes over from p.
+// After returns a preparation of g that continues p: it has the slots of p and its versions
+// ahead.
 func (p *Preparation) After(g Generation) *Preparation {
 	return &Preparation{&State{Generation: g}, p.Slots, p.Ahead}
 }

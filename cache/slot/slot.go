@@ -12,7 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/shelf"
 )
 
-// Slot is the place of a key, from its first version until it leaves the cache.
+// Slot holds the versions of a key, from the first version until the key leaves the cache.
 type Slot struct {
 	shelf.Label // where the slot is kept, and how often its key was requested
 	// served is the version that readers get. It is nil before the first publish of a
@@ -40,15 +40,15 @@ type Next struct {
 	Of *State
 }
 
-// Served returns the version that readers get, but for a next version whose state is
-// published; nil if there is none.
+// Served returns the version that readers get unless the state of Next is published; nil if
+// there is none.
 func (s *Slot) Served() *Version { return s.served.Load() }
 
 // Next returns the version that will be served; nil if there is none.
 func (s *Slot) Next() *Next { return s.next.Load() }
 
-// In returns the version that readers get once a state is published; nil if there is
-// none. The caller holds the lock of the slots.
+// In returns the version that readers get while a state is the published state; nil if
+// there is none. The caller holds the lock of the slots.
 func (s *Slot) In(state *State) *Version {
 	if next := s.next.Load(); next != nil && next.Of == state {
 		return next.Version
@@ -56,7 +56,7 @@ func (s *Slot) In(state *State) *Version {
 	return s.served.Load()
 }
 
-// Serve makes a version the served version; nil for none.
+// Serve makes v the served version; nil means no version.
 func (s *Slot) Serve(v *Version) {
 	if v != nil {
 		v.use()
@@ -66,7 +66,8 @@ func (s *Slot) Serve(v *Version) {
 	}
 }
 
-// Prepare makes a version the next version, from the publish of a state on; nil for none.
+// Prepare makes v the version that is served once a state is published; nil means no next
+// version.
 func (s *Slot) Prepare(v *Version, of *State) {
 	var next *Next
 	if v != nil {

@@ -22,8 +22,8 @@ type Version struct {
 	cost int64
 	// purged makes the version stale in every generation.
 	purged atomic.Bool
-	// users counts the places of the version in slots, whose files are held as long as
-	// there are any. It is guarded by the lock of the slots.
+	// users counts the references of slots to the version, as served or next. The entry's
+	// files are held while there is one. It is guarded by the lock of the slots.
 	users int
 	// heldBy is the last state in which the entry was found to be fresh.
 	heldBy atomic.Pointer[State]
@@ -52,14 +52,14 @@ func (v *Version) Purge() { v.purged.Store(true) }
 // Purged reports whether the version was purged.
 func (v *Version) Purged() bool { return v.purged.Load() }
 
-// use notes that a slot serves the version, or will: it holds the entry's files.
+// use records that a slot serves the version, or will. The first use holds the entry's files.
 func (v *Version) use() {
 	if v.users++; v.users == 1 {
 		v.Hold() // can't fail: the caller holds the version or has just made it
 	}
 }
 
-// drop ends a use.
+// drop ends a use. The last drop releases the entry's files.
 func (v *Version) drop() {
 	if v.users--; v.users == 0 {
 		v.Release()

@@ -23,9 +23,9 @@ var (
 	ErrDamaged = errors.New("a damaged cache file")
 )
 
-// A file is a line that names its format, when and by which program it was written,
-// the entries, and the SHA-256 of all of these. Numbers are varints; texts and bodies
-// are preceded by their length.
+// A file has a line that names its format, the time of the save, the program that saved
+// it, a note, the entries, and the SHA-256 of all bytes before it. Numbers are varints;
+// texts and bodies are preceded by their length.
 const (
 	kind   = "xcri-proxy cache "
 	header = kind + "3\n"
@@ -69,7 +69,7 @@ func Save(path, by, note string, exported []cache.Saved) (entries int, err error
 	return len(exported), nil
 }
 
-// Remove removes a file that Save wrote, if there is one.
+// Remove removes the file at path. A missing file is no error.
 func Remove(path string) error {
 	if err := os.Remove(path); !errors.Is(err, fs.ErrNotExist) {
 		return err

@@ -15,10 +15,10 @@ type Lane uint8
 
 // The lanes.
 const (
-	Quick  Lane = iota // a moment
-	Heavy              // long, but not longer for one key than for another
-	Costly             // as long as the author of the key wants
-	Idle               // a fill that no request waits for, and that gives way to all others
+	Quick  Lane = iota // short
+	Heavy              // long, but about equally long for all keys
+	Costly             // of any length, which the client's parameters decide
+	Idle               // a fill that no request waits for, and that waits for all other fills
 	Lanes              // the number of lanes
 )
 
@@ -28,8 +28,8 @@ func (l Lane) String() string { return [Lanes]string{"quick", "heavy", "costly",
 // Stats are figures of one lane.
 type Stats struct{ Running, Queued int64 }
 
-// Turn is the turn of one fill. It belongs to a lane and to a group of keys that depend
-// on the same part of the origin, and it may be due to a client.
+// Turn is the turn of one fill. It belongs to a lane, to a group of keys that depend on the
+// same part of the origin, and to the client that the fill counts for.
 type Turn struct {
 	Lane   Lane
 	Group  string // empty for none
@@ -46,7 +46,7 @@ type class struct {
 	group string
 }
 
-// limits are the most fills that may run concurrently, of each kind.
+// limits are the maximum numbers of concurrent fills, by kind.
 type limits struct {
 	all  int
 	own  [Lanes]int // of a lane
@@ -55,7 +55,7 @@ type limits struct {
 	// spare is the number of slots that are free when an Idle fill gets its turn: its own,
 	// and one for the next request if there are several.
 	spare int
-	// client is the most Costly fills that may be due to one client.
+	// client limits the Costly fills of one client.
 	client int
 }
 
@@ -73,9 +73,9 @@ func newLimits(n int) limits {
 }
 
 // Turns gives fills their turns in the order of arrival, except that a turn whose lane,
-// group or client is at its limit lets others pass. The turn that has waited longest
-// gets the first slot that its limits allow, so that none waits for ever. Only an Idle turn
-// may: it is given while no other turn waits. It is safe for concurrent use.
+// group or client is at its limit lets others pass. The turn that has waited longest gets
+// the first slot that its limits allow, so that no turn waits forever. The exception is an
+// Idle turn, which is given only while no other turn waits. Turns is safe for concurrent use.
 type Turns struct {
 	limits limits
 
@@ -97,7 +97,8 @@ func New(n int, lanes bool) *Turns {
 	return &Turns{limits: l, groups: map[string]*[Lanes]int{}, clients: map[string]int{}, queues: map[class][]*Turn{}}
 }
 
-// Enter waits for a turn, which Leave ends, as long as ctx allows.
+// Enter waits for a turn. It returns the error of ctx if ctx ends first; otherwise Leave must
+// follow.
 func (ts *Turns) Enter(ctx context.Context, t *Turn) error {
 	t.given = make(chan struct{})
 	at := class{t.Lane, t.Group}
