@@ -103,8 +103,8 @@ type Store struct {
 	extra  *readapi.Extra
 }
 
-// Open returns a Store. It does not connect: see Check. The answers about a resource also
-// show columns, such as athletes.national_rank, which the table of endpoints does not name.
+// Open returns a Store. It does not connect: see Check. columns names further columns, such
+// as athletes.national_rank, that the answers about a resource show.
 func Open(opts Options, columns ...string) (*Store, error) {
 	extra, err := readapi.WithColumns(columns)
 	if err != nil {
@@ -120,9 +120,9 @@ func Open(opts Options, columns ...string) (*Store, error) {
 // Close closes the connections once their reads have ended.
 func (s *Store) Close() error { return s.pool.Close() }
 
-// Check connects and selects no row of every table, with the extra columns. It returns
-// ErrSetup if only an operator can correct the failure, and another error if the
-// failure may be temporary.
+// Check connects, and checks that every table with its extra columns can be selected from,
+// without reading rows. The error wraps ErrSetup if only an operator can correct the
+// failure; any other failure may be temporary.
 func (s *Store) Check(ctx context.Context) error {
 	for _, table := range readapi.Tables() {
 		err := s.pool.Read(ctx, "read table "+table, func(c *pool.Conn) error {
@@ -202,8 +202,8 @@ func (s *Store) Generation(ctx context.Context) (*Generation, error) {
 }
 
 // readGeneration reads the stamps first: a change that commits between the two reads
-// has another stamp at the next poll. A server that can't read the stamps, or refuses it,
-// has none.
+// has another stamp at the next poll. A server that has no stamps, or refuses to show them,
+// still has a generation, without stamps.
 func readGeneration(db scope.Database) (*Generation, error) {
 	stamps, err := scope.ReadStamps(db, readapi.Tables())
 	switch class := dberror.Of(err).Class; {

@@ -90,7 +90,7 @@ func tryCancel(ctx context.Context, statement func(context.Context) error, runs 
 	})
 }
 
-// until calls holds each 20 ms until that returns true or an error. It returns the error, or
+// until calls holds every 20 ms until it returns true or an error. It returns the error, or
 // the cause of ctx's end.
 func until(ctx context.Context, holds func() (bool, error)) error {
 	for {

@@ -245,7 +245,7 @@ func Of(err error) Condition {
 	case errors.Is(err, ErrUnavailable):
 		return Condition{Down, ErrUnavailable}
 	case errors.As(err, &dial) && dial.Op == "dial":
-		return Condition{Down, ErrUnavailable} // also when its time was up
+		return Condition{Down, ErrUnavailable} // also after a timeout
 	case errors.Is(err, ErrBusy):
 		return Condition{NoRoom, nil} // wraps its sentinel already
 	case errors.Is(err, context.DeadlineExceeded):
@@ -279,8 +279,8 @@ type Reason uint8
 const (
 	// BadSetup: no finer reason is known.
 	BadSetup Reason = iota
-	// Denied: the server does not know this user with this password from the
-	// address that it sees, or accepts no connection from there.
+	// Denied: the server has no account for this user, password and client address, or
+	// accepts no connection from this address.
 	Denied
 	// Blocked: the account is locked, or its password has expired.
 	Blocked

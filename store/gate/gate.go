@@ -16,15 +16,15 @@ const (
 )
 
 // Gate limits the connections in use. Its limit shrinks to the number that the server
-// grants and grows back slowly. Urgent callers (the poll) come first; below the
-// configured limit one place is reserved for them, because callers of reads rely on
-// the configured limit.
+// grants and grows back slowly. Urgent callers (the poll) come first. While the limit is
+// lower than configured, one place is reserved for them, because other callers choose their
+// number by the configured limit. It is safe for concurrent use.
 type Gate struct {
 	most int // the configured limit
 
 	mu             sync.Mutex
 	limit          int
-	used, normal   int // places taken; by normal callers
+	used, normal   int // places taken by all callers, and by normal callers
 	urgent, queue  []*waiter
 	growth         growth
 	waits, refused int64
@@ -35,7 +35,7 @@ type Gate struct {
 type growth struct {
 	pause time.Duration // between two attempts
 	at    time.Time
-	tried bool // the last attempt was not refused yet
+	tried bool // the limit was raised, and no refusal has followed
 }
 
 type waiter struct {
@@ -43,7 +43,7 @@ type waiter struct {
 	urgent bool
 }
 
-// New returns a Gate for at most most callers.
+// New returns a Gate whose configured limit is most.
 func New(most int) *Gate {
 	return &Gate{most: most, limit: most, growth: growth{pause: firstGrowth}}
 }
@@ -80,7 +80,7 @@ func (g *Gate) Enter(ctx context.Context, urgent bool) error {
 	return nil // also if ctx ended at the same moment
 }
 
-// Leave gives a place back.
+// Leave gives back a place that Enter has taken with the same value of urgent.
 func (g *Gate) Leave(urgent bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -93,7 +93,7 @@ func (g *Gate) Leave(urgent bool) {
 }
 
 // Shrink lowers the limit to the number of connections that the server granted,
-// at least one, and reports whether that is less than before.
+// at least one. It returns the new limit, and whether it is lower than before.
 func (g *Gate) Shrink(granted int) (limit int, shrunk bool) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -121,8 +121,8 @@ func (g *Gate) grow(now time.Time, demand bool) {
 	g.growth.tried, g.growth.at = true, now.Add(g.growth.pause)
 }
 
-// kept returns the number of places that normal callers can't take.
-func (g *Gate) kept() int {
+// reserved returns the number of places that normal callers can't take.
+func (g *Gate) reserved() int {
 	if g.limit > 1 && g.limit < g.most {
 		return 1
 	}
@@ -130,7 +130,7 @@ func (g *Gate) kept() int {
 }
 
 func (g *Gate) fits(urgent bool) bool {
-	return g.used < g.limit && (urgent || g.normal < g.limit-g.kept())
+	return g.used < g.limit && (urgent || g.normal < g.limit-g.reserved())
 }
 
 func (g *Gate) take(urgent bool) {
@@ -167,7 +167,7 @@ func (g *Gate) Waiting() bool {
 
 // Stats are the counters of a Gate.
 type Stats struct {
-	Limit, Used int           // places now; taken
+	Limit, Used int           // all places now, and the places taken
 	Waits       int64         // callers that waited
 	Waited      time.Duration // their total waiting time
 	Refused     int64         // calls of Shrink

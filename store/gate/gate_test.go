@@ -64,7 +64,7 @@ func TestGateShrinksAndGrows(t *testing.T) {
 			g.Leave(false)
 			synctest.Wait()
 			g.Enter(t.Context(), true)
-			entering(g, false, 2) // someone always waits
+			entering(g, false, 2) // a caller always waits
 			if g.limit != 2 {
 				t.Fatalf("limit %d before the pause of %v has ended", g.limit, pause)
 			}

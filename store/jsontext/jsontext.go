@@ -71,8 +71,8 @@ func AppendPercent(dst []byte, part, whole int64) []byte {
 const exactDigits = 15
 
 // AppendDecimal appends the text of a decimal number as Python writes the
-// nearest float64: its shortest form, with ".0" for a whole number. A text that is no
-// number is null.
+// nearest float64: its shortest form, with ".0" for a whole number. For a text that is no
+// number it appends null.
 func AppendDecimal(dst, v []byte) []byte {
 	first, point := 0, len(v)
 	if len(v) > 0 && v[0] == '-' {

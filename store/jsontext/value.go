@@ -6,7 +6,7 @@ import (
 	"strconv"
 )
 
-// Kind says how a column's value is written in JSON.
+// Kind selects the JSON text of a column's value.
 type Kind uint8
 
 // The kinds of values.
@@ -27,7 +27,7 @@ type Field struct {
 	Kind Kind
 }
 
-// Encoder writes rows as JSON objects. It is immutable.
+// Encoder writes rows as JSON objects. It is immutable, and so safe for concurrent use.
 type Encoder struct {
 	prefixes [][]byte // the text before each value, with the member's name
 	kinds    []Kind
@@ -56,7 +56,7 @@ func NewEncoder(fields []Field) Encoder {
 }
 
 // AppendRow appends one row as an object. The row has a value for each field
-// whose kind is not Null.
+// whose kind is not Null, in the order of the fields.
 func (e *Encoder) AppendRow(dst []byte, row []driver.Value) ([]byte, error) {
 	var err error
 	for i, v := range row {
@@ -94,7 +94,7 @@ func AppendValue(dst []byte, kind Kind, v driver.Value) ([]byte, error) {
 	case string:
 		return appendText(dst, kind, []byte(v)), nil
 	}
-	return dst, fmt.Errorf("column of type %T", v)
+	return dst, fmt.Errorf("a value of type %T has no JSON text", v)
 }
 
 // appendNumber appends a FLOAT or a DOUBLE, which is a number also where a

@@ -1,5 +1,5 @@
 // Package param reads the text of the read API's parameters by the rules of the
-// old API, and says which SQL condition each parameter stands for.
+// old API, and holds the SQL condition that each parameter stands for.
 package param
 
 import (
@@ -28,7 +28,7 @@ type Param struct {
 	Required bool   // a request without it is invalid
 	Default  string // value of a request without it, in canonical form
 
-	// Zero makes 0 and the empty text mean "not given".
+	// Zero makes the Int 0, and an empty Text or Date, mean "not given".
 	Zero bool
 	Range
 	Words
@@ -51,7 +51,7 @@ type Range struct {
 
 // Words are the values of a Choice, in canonical form; Fold maps a letter to its
 // canonical case; Pattern is the rule in the words of the API's errors. Without a
-// Pattern other text is let through as it is.
+// Pattern other text is valid and stays unchanged.
 type Words struct {
 	Choices []string
 	Fold    func(byte) byte
@@ -73,7 +73,7 @@ const (
 	PatternMismatch
 )
 
-// maxDigits is the longest integer that the API reads, sign and all.
+// maxDigits is the length of the longest integer that the API reads, with its sign.
 // Source: pydantic-core, after Python's own limit.
 const maxDigits = 4300
 
@@ -220,8 +220,9 @@ func isDigits(s []byte) bool {
 	return len(s) > 0
 }
 
-// ClampInt returns the value of a canonical integer, or the int64 nearest to
-// it: no column holds values that large, so they compare the same.
+// ClampInt returns the value of a canonical integer. If the absolute value exceeds 2^62/10,
+// it returns 2^62 with the sign of the integer: no column holds values that large, so the
+// comparison gives the same result.
 func ClampInt[T ~string | ~[]byte](digits T) int64 {
 	const limit = 1 << 62
 	var n int64

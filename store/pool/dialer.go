@@ -34,7 +34,7 @@ type host struct {
 	session   *session
 	timeout   time.Duration // of opening a connection
 
-	rest      time.Duration // pause after the next failure
+	rest      time.Duration // pause after the last failure; zero after a success
 	restUntil time.Time
 	reported  bool // that it refuses variables of the session
 }
@@ -144,7 +144,7 @@ func (d *dialer) order() []*host {
 	return hosts
 }
 
-// use makes h the host in use and marks l as a connection to it.
+// use makes h the host in use and marks l, unless it is nil, as a connection to it.
 func (d *dialer) use(h *host, l *link) {
 	d.mu.Lock()
 	defer d.mu.Unlock()

@@ -23,7 +23,7 @@ func TestDeniedForItsEncryption(t *testing.T) {
 	for name, tt := range map[string]struct {
 		err       error
 		encrypted bool  // there is a way to connect with encryption
-		again     error // of that
+		again     error // result of this attempt
 		needs     bool
 		tries     int
 	}{

@@ -24,11 +24,11 @@ type link struct {
 	opened   time.Time
 	released time.Time
 	urgent   bool          // took an urgent place
-	limit    time.Duration // the session's, of statements
+	limit    time.Duration // of a statement in this session
 	// awaits is when the statement under way was sent; zero once its result has begun to
 	// arrive.
 	awaits concurrent.Moment
-	drop   atomic.Pointer[context.CancelFunc] // ends the read that uses it
+	drop   atomic.Pointer[context.CancelFunc] // ends the read that uses the link
 }
 
 // reset prepares an idle connection for its next read. It fails if the server
@@ -85,8 +85,8 @@ func (l *link) number(ctx context.Context, text string) (n int64, err error) {
 	return n, err
 }
 
-// threads calls each for every connection to the server that the account may see,
-// its own at least.
+// threads calls each for every connection to the server that the account may see:
+// its own connections at least.
 func (l *link) threads(ctx context.Context, each func(id int64, user, command string)) error {
 	return l.query(ctx, "SHOW PROCESSLIST", nil, func(row []driver.Value) error {
 		if len(row) < 5 {

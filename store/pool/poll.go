@@ -25,9 +25,8 @@ type polled[T any] struct {
 
 // Poll calls do with a connection for a small, frequent query. It takes precedence
 // over reads that wait for a connection. If the answer is slow, do is called
-// concurrently with a new connection, and the first answer counts. Poll also drops
-// connections of reads that the server no longer knows, so that the reads are
-// repeated.
+// concurrently with a new connection, and the first answer counts. Poll also ends reads
+// that wait on a connection which the server lists as idle, so that they are repeated.
 func Poll[T any](ctx context.Context, p *Pool, op string, do func(*Conn) (T, error)) (value T, err error) {
 	if !p.begin() {
 		return value, fmt.Errorf("%s: %w", op, errClosed)
@@ -95,8 +94,8 @@ func poll[T any](parent context.Context, p *Pool, fresh bool, do func(*Conn) (T,
 
 // dropForgotten ends the reads that wait for a statement while the server, queried
 // through l, lists their connection as idle. It queries twice, since a statement may
-// be on its way. A connection missing from the list proves nothing: a proxy may stand
-// between the pool and several servers.
+// still be on the network. It ignores connections that are missing from the list: a proxy
+// may stand between the pool and several servers.
 func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 	suspects := map[*link]time.Time{} // with the time of the statement
 	sent := time.Now().Add(-hedgeAfter)

@@ -1,8 +1,8 @@
 // Package pool keeps connections to a MySQL or MariaDB server for reads. It opens them
 // with a pinned session, limits and reuses them, and acts on errors: a read that loses
 // its connection is repeated once on a new connection, a server that grants fewer
-// connections than configured makes reads wait, and the server is called unavailable only
-// after a probe has failed.
+// connections than configured makes reads wait, and the server is reported as unavailable
+// only after a probe has failed.
 package pool
 
 import (
@@ -129,12 +129,12 @@ func (p *Pool) Close() error {
 	return nil
 }
 
-// begin registers work that Close waits for. It reports false after Close.
+// begin registers work that Close waits for. It returns false after Close.
 func (p *Pool) begin() bool { return p.stock.begin(&p.work) }
 
 // Stats are the counters of a Pool.
 type Stats struct {
-	Limit   int           // most connections in use, as the server grants
+	Limit   int           // maximum of connections in use, as the server grants
 	Open    int           // connections open now
 	InUse   int           // connections lent now
 	Waits   int64         // reads that waited for a connection

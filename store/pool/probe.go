@@ -12,14 +12,14 @@ import (
 const (
 	// probeTimeout limits the probe that decides whether the server is down.
 	probeTimeout = time.Second
-	// recently is the age up to which the last success proves that a server that
-	// grants no further connection works.
+	// recently is the age up to which the last success of a statement proves that the
+	// server works although it grants no further connection.
 	recently = 5 * time.Second
 )
 
-// judge returns a read's error with its sentinel. A connection that was lost, or could
-// not be made, is no outage by itself, but only if a probe on its own connection fails
-// too and no other read succeeds meanwhile.
+// judge returns a read's error with its sentinel. A connection that was lost, or could not
+// be opened, is an outage only if a probe on a new connection fails too, and no other read
+// has succeeded meanwhile.
 func (p *Pool) judge(ctx context.Context, op string, err error) error {
 	if !errors.Is(dberror.Wrap(op, err), dberror.ErrUnavailable) || ctx.Err() == context.Canceled {
 		return dberror.Wrap(op, err)

@@ -28,8 +28,8 @@ func (p *Pool) Read(ctx context.Context, op string, do func(*Conn) error) error 
 	return p.judge(ctx, op, err)
 }
 
-// repeat reports whether to start a failed read again. It does not after a connection
-// was silent for longer than a statement may take: a new connection would hang too.
+// repeat reports whether to start a failed read again. It returns false once the read has
+// taken as long as a statement may: on a silent server a new connection would hang too.
 func (p *Pool) repeat(ctx context.Context, err error, begun time.Time, repeats int) bool {
 	c := dberror.Of(err)
 	most := 1
@@ -98,7 +98,7 @@ func (p *Pool) use(parent context.Context, l *link, do func(*Conn) error) (err e
 		p.good.Set(time.Now())
 	}
 	if ctx.Err() != nil && parent.Err() == nil && err != nil {
-		err = fmt.Errorf("%w: dropped, because the server does not know it any more", mysql.ErrInvalidConn)
+		err = fmt.Errorf("%w: dropped, because the server lists it as idle while a read waits", mysql.ErrInvalidConn)
 	}
 	done = true
 	return err

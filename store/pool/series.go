@@ -10,7 +10,7 @@ const (
 	// seriesFor is the age at which the transaction of a series ends: until then it locks
 	// the definitions of the tables that it has read.
 	seriesFor = 50 * time.Millisecond
-	// seriesIdle is the time without a read after which it ends.
+	// seriesIdle is the time without a read after which the transaction ends.
 	seriesIdle = 2 * time.Millisecond
 )
 
@@ -34,11 +34,13 @@ func (tx *transaction) end(ctx context.Context) {
 	}
 }
 
-// Began returns a time before the state of the database that the read sees was taken.
+// Began returns a time that is no later than the state of the database that the read sees.
+// It may be called within Read only.
 func (c *Conn) Began() time.Time { return c.tx.began }
 
 // Once returns the result of read, or the result of an earlier call with this name in the
-// same transaction, whose reads all see the same state of the database.
+// same transaction, whose reads all see the same state of the database. It may be called
+// within Read only.
 func (c *Conn) Once(name string, read func() (string, error)) (value string, err error) {
 	value, known := c.tx.found[name]
 	if !known {

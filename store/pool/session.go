@@ -11,7 +11,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
-// collation is the one of the texts that we send. Columns keep their own.
+// collation is the collation of the texts that we send. Columns keep their own.
 const collation = "utf8mb4_general_ci"
 
 // unlimited is a limit on rows that no statement reaches.
@@ -23,8 +23,8 @@ type pin struct {
 	optional    bool // the server may not have it, or may not let us set it
 }
 
-// pins are set on every connection, except time_zone: the server's own decides how a
-// TIMESTAMP is read, for every client alike.
+// pins are set on every connection. time_zone is not among them: a TIMESTAMP is read in the
+// server's time zone, as other clients read it.
 func pins(statement time.Duration) []pin {
 	return append([]pin{
 		{"autocommit", "1", false}, // with 0 each read would stay in the first read's snapshot
@@ -55,8 +55,9 @@ const (
 	statsExpiry = "information_schema_stats_expiry"
 )
 
-// isRefusal reports whether the server has refused to set a variable. Servers use many
-// numbers for that: unknown, read-only or global variable, missing privilege, wrong value.
+// isRefusal reports whether the server has refused to set a variable. Servers have many
+// error numbers for this: unknown, read-only or global variable, missing privilege, wrong
+// value.
 func isRefusal(err error) bool {
 	c := dberror.Of(err)
 	return dberror.NumberOf(err) != 0 && (c.Class == dberror.ThisRead && c.Err == nil || c.Class == dberror.Setup)

@@ -46,8 +46,8 @@ func (s *stock) pop(fresh bool, limit int) (l *link) {
 	return l
 }
 
-// push makes l idle. It returns the connections to close: l itself if more than limit
-// are open, and a connection that has been idle for long.
+// push makes l idle. It returns the connections to close: l itself if more than limit are
+// open or the stock is closed, and a connection that has been idle for over connLifetime.
 func (s *stock) push(l *link, limit int) (surplus []*link) {
 	s.mu.Lock()
 	defer s.mu.Unlock()

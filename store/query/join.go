@@ -14,8 +14,9 @@ type LateJoin struct {
 	// table's are: the value that the join compares with the column Key of r, then the values of
 	// the selection's columns of t, in their order. Same names the parameters whose conditions,
 	// all together, compare all other columns of the join. A question that gives all of them
-	// is joined here, if no two rows of t have the same key: the server then reads the rows of r
-	// in the order of their index, and the rows of t once. Empty is never used.
+	// is joined in this program, if no two rows of t have the same key: the server then reads
+	// the rows of r in the order of their index, and the rows of t once. If Rows is empty, the
+	// server always joins.
 	Rows string
 	Key  string
 	Same []string

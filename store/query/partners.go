@@ -9,8 +9,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store/param"
 )
 
-// partners are the rows of the joined table by the value that the join compares, without it.
-// Nil means that the server joins.
+// partners are the rows of the joined table, without the value that the join compares, by
+// this value. Nil means that the server joins.
 type partners map[int64][]driver.Value
 
 // partners returns the rows of t for a question; without them the server has to join. It

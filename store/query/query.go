@@ -22,7 +22,7 @@ type Query struct {
 	*Endpoint
 	Args []Arg // parallel to Params, with defaults filled in
 
-	days []any // parallel to Params: dates that the server has read
+	days []any // parallel to Params: the days of dates, set by parseDates
 }
 
 // Arg returns the value of the parameter called name, which must exist.
@@ -35,15 +35,15 @@ func (q Query) Arg(name string) Arg {
 	panic("store: " + q.Path + " has no parameter " + name)
 }
 
-// Int returns the value of an Int parameter, clamped to the range of int64.
+// Int returns the value of an Int parameter; see param.ClampInt for large values.
 func (q Query) Int(name string) int64 { return param.ClampInt(q.Arg(name).Text) }
 
 // Number returns the value of an Int parameter as JSON text: all its digits.
 func (q Query) Number(name string) jsontext.Raw { return jsontext.Raw(q.Arg(name).Text) }
 
-// Lane returns the kind of work that q is for the database. A page deep down a list
-// counts as a search: the server passes all rows before it, and a client can
-// request as many such pages as it likes.
+// Lane returns the cost of q for the database. A page deep down a list counts as a
+// search: the server passes all rows before it, and a client can request any number of
+// different pages.
 func (q Query) Lane() Lane {
 	for i := range q.Params {
 		switch p, arg := &q.Params[i], q.Args[i]; {
@@ -123,10 +123,10 @@ func (q Query) Scope() scope.Scope {
 // midnight ends the text of a DATETIME that equals a DATE.
 const midnight = " 00:00:00"
 
-// read has the server parse the dates that only it can parse. The server compares a
+// parseDates has the server parse the dates that param.Day can't parse. The server compares a
 // DATE with a text as date-times, and CAST parses a text by the same rules, except
 // that no text is the date 0000-00-00.
-func (q Query) read(db Database) (Query, error) {
+func (q Query) parseDates(db Database) (Query, error) {
 	for i := range q.Params {
 		p, arg := &q.Params[i], q.Args[i]
 		if p.Kind != param.Date || !arg.Given {
@@ -156,7 +156,8 @@ func (q Query) read(db Database) (Query, error) {
 	return q, nil
 }
 
-// Day returns the day of a Date parameter as the server reads it, after read.
+// Day returns the day of a Date parameter as the server reads it. It needs the Query that
+// parseDates returns, which an Answer function gets.
 func (q Query) Day(name string) string {
 	for i := range q.Params {
 		if day, ok := q.days[i].(string); ok && q.Params[i].Name == name {

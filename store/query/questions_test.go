@@ -95,7 +95,7 @@ func TestDatesOfQuestions(t *testing.T) {
 		params := []param.Param{{Name: "team", Kind: param.Int, Where: "r.team = ?"}, {Name: "other", Kind: param.Date, Where: "r.other = ?"}, {Name: "day", Kind: param.Date, Where: "r.day = ?"}}
 		q := Query{Endpoint: &Endpoint{Params: params}, Args: []Arg{{true, "5"}, {}, {true, tt.text}}}
 		asked := 0
-		read, err := q.read(rowsOf(func(_ string, args []any) ([][]driver.Value, error) {
+		read, err := q.parseDates(rowsOf(func(_ string, args []any) ([][]driver.Value, error) {
 			if asked++; !slices.Equal(args, []any{tt.text}) {
 				t.Errorf("%s: asked for %v", name, args)
 			}
@@ -127,7 +127,7 @@ func TestTwoDates(t *testing.T) {
 		return [][]driver.Value{{"2025-10-" + args[0].(string)[:2] + midnight}}, nil
 	})
 	for _, args := range [][]Arg{{{true, "2025-10-13"}, {true, "2025-10-20"}}, {{true, "13 October"}, {true, "20 October"}}} {
-		q, err := Query{Endpoint: &Endpoint{Params: params}, Args: args}.read(db)
+		q, err := Query{Endpoint: &Endpoint{Params: params}, Args: args}.parseDates(db)
 		if err != nil || q.Day("from") != "2025-10-13" || q.Day("to") != "2025-10-20" || q.Day("other") != param.NoDate {
 			t.Errorf("%v: %s to %s, %v", args, q.Day("from"), q.Day("to"), err)
 		}

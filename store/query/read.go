@@ -14,7 +14,7 @@ import (
 // Database runs SELECTs that all see one state of the data.
 type Database = scope.Database
 
-// Read is the state of a question while it is answered.
+// Read is the state of a question while it is answered. It must not be used concurrently.
 type Read struct {
 	Query
 	Database
@@ -35,7 +35,7 @@ func (q Query) Run(db Database, at State) (Answer, error) {
 	if a := q.Refused(); a != nil {
 		return *a, nil
 	}
-	q, err := q.read(db)
+	q, err := q.parseDates(db)
 	if err != nil {
 		return Answer{}, err
 	}
@@ -84,9 +84,9 @@ func (r *Read) Count(text string, args []any) (n int64, err error) {
 // Object answers with v.
 func (r *Read) Object(v any) { r.Body = jsontext.Append(r.Body, v) }
 
-// scratch are the buffers in which lists grow. A list whose length is not known leaves
-// several times its size behind while it grows, which is half of the memory that a warm set
-// needs; in a buffer that has grown before, it leaves nothing.
+// scratch are the buffers in which lists grow. A list of unknown length in a new buffer
+// leaves several times its size as garbage while it grows, which is half of the memory that
+// a warm set needs; in a buffer that has grown before, it leaves none.
 var scratch = sync.Pool{New: func() any { return new([]byte) }}
 
 // maxScratch is the size of the longest list of one division and gender, with its room to
@@ -94,7 +94,7 @@ var scratch = sync.Pool{New: func() any { return new([]byte) }}
 const maxScratch = 8 << 20
 
 // StartList prepares the Body for rows that are written before the list's head is
-// known, in a buffer of at least a size.
+// known, in a buffer of at least size bytes.
 func (r *Read) StartList(size int) {
 	r.list = scratch.Get().(*[]byte)
 	r.Body = slices.Grow((*r.list)[:0], size)

@@ -90,8 +90,8 @@ type sight struct {
 	first time.Time
 }
 
-// See records the stamps that tables have now, and returns when the last of them to change
-// was first found.
+// See records the stamps that tables have now. It returns the latest of the times at which
+// these stamps were first found.
 func (t *Totals) See(stamps map[string]scope.Stamp, now time.Time) (first time.Time) {
 	if t == nil {
 		return now
@@ -102,7 +102,7 @@ func (t *Totals) See(stamps map[string]scope.Stamp, now time.Time) (first time.T
 		t.seen = map[string]sight{}
 	}
 	for table, stamp := range stamps {
-		s := t.seen[table] // none is like the stamp of a table that the server does not know
+		s := t.seen[table] // a missing entry equals the stamp of an unknown change
 		if !s.Same(stamp) {
 			s = sight{stamp, now}
 			t.seen[table] = s

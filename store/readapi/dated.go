@@ -18,9 +18,9 @@ type datedGroup struct {
 }
 
 // datedCounts are the numbers of athletes of the snapshots at one moment. A
-// snapshot does not change unless it is calculated again, so a number holds while
-// the generation of its scope and its ranks stay. A change of the table that no
-// generation explains is one by hand: then no number holds.
+// snapshot does not change unless it is calculated again, so a number is valid while
+// the generation of its scope and its ranks stay. A change of the table without a new
+// generation was made by hand: after it no number is valid.
 type datedCounts struct {
 	generation string      // of all calculations
 	stamp      query.Stamp // of the athlete table
@@ -118,9 +118,10 @@ func scopeOf(row []driver.Value) scope.Scope {
 		Gender: strings.ToUpper(jsontext.AsText(row[2])), Checkpoint: jsontext.AsText(row[3])}
 }
 
-// countRows fills in the numbers of athletes of all groups that there are, if the table has
-// no other rows of their days, divisions and genders: by these columns alone, so that the
-// server can count in a smaller index. It returns the number of all rows of the table.
+// countRows fills in the numbers of athletes of groups, which must be all groups of the
+// table, if the table has no other rows of their days, divisions and genders. It groups by
+// these columns alone, so that the server can count in a smaller index. It returns the
+// number of all rows of the table.
 func countRows(r *query.Read, groups []*datedGroup) (all int64, err error) {
 	const names = "r.checkpoint_date, r.division_code, r.gender_code"
 	err = readCounts(r, groups, "SELECT NULL, r.division_code, r.gender_code, r.checkpoint_date, COUNT(*) FROM "+AthleteTable+
@@ -128,8 +129,8 @@ func countRows(r *query.Read, groups []*datedGroup) (all int64, err error) {
 	return all, err
 }
 
-// countAthletes fills in the numbers of athletes of groups, which may be all groups that
-// there are.
+// countAthletes fills in the numbers of athletes of groups; all means that they are all
+// groups of the table.
 func countAthletes(r *query.Read, groups []*datedGroup, all bool) error {
 	if len(groups) == 0 {
 		return nil

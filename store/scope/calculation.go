@@ -11,7 +11,7 @@ type Calculation struct {
 	Scope Scope // with all fields
 	ID    int64
 	At    time.Time
-	Rows  int64 // that it wrote
+	Rows  int64 // number of rows that it wrote
 }
 
 // NewGeneration returns the generation of calculations, in the order of their

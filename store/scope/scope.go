@@ -14,7 +14,7 @@ type Scope struct {
 	Season     string // a year; empty for any
 	Division   string // a division code; empty for any
 	Gender     string // M or F; empty for any
-	Checkpoint string // a date, or Live; empty for any
+	Checkpoint string // a date, Live or Dated; empty for any
 }
 
 const (

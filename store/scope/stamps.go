@@ -43,8 +43,8 @@ func (g *Generation) WithStamps(stamps map[string]Stamp) *Generation {
 }
 
 // ReadStamps reads the stamps of tables, by table. The times are Unix times, so that they
-// are the same in connections with different time zones: older connections keep the zone
-// when the server's is changed.
+// are the same in connections with different time zones: a connection keeps its zone when
+// the server's zone is changed.
 func ReadStamps(db Database, tables []string) (map[string]Stamp, error) {
 	stamps := map[string]Stamp{}
 	err := db.Rows("SELECT table_name, UNIX_TIMESTAMP(create_time), UNIX_TIMESTAMP(update_time), COALESCE(table_rows = 0, 0),"+

@@ -23,8 +23,8 @@ const (
 type Meter interface {
 	// Begin reports that a step begins, and the step before it ends.
 	Begin(Step)
-	// Handled reports that a part of the time since the begin of Receiving went into
-	// Handling: the two steps alternate with each row.
+	// Handled reports the part of the time since Receiving began that was spent on Handling:
+	// the two steps alternate with each row.
 	Handled(time.Duration)
 }
 
@@ -37,7 +37,7 @@ func WithMeter(ctx context.Context, m Meter) context.Context {
 	return context.WithValue(ctx, meterKey{}, m)
 }
 
-// Of returns the Follower of the reads with ctx.
+// Of returns a Follower that reports to the Meter of ctx, if ctx has one.
 func Of(ctx context.Context) Follower {
 	m, _ := ctx.Value(meterKey{}).(Meter)
 	return Follower{m}

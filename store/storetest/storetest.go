@@ -21,8 +21,8 @@ import (
 )
 
 // contract opens the folder testdata/contract of the checkout that this package
-// was built from. A binary built with -trimpath does not know where that is; the
-// search then starts in the working directory.
+// was built from. A binary built with -trimpath does not contain the path of the checkout;
+// the search then starts in the working directory.
 var contract = sync.OnceValues(func() (fs.FS, error) {
 	_, source, _, _ := runtime.Caller(0)
 	wd, err := os.Getwd()
@@ -56,8 +56,8 @@ func read(name string) ([]byte, error) {
 // rowsPerInsert keeps one INSERT below 1 MB, far under max_allowed_packet.
 const rowsPerInsert = 200
 
-// Recorded is one request to the old API and the answer it gave, or should
-// have given (see testdata/contract/check.py for the meaning of the fields).
+// Recorded is one request to the old API and its answer, or the right answer where the
+// old API's is wrong (see testdata/contract/check.py for the meaning of the fields).
 type Recorded struct {
 	Request     string `json:"request"`
 	Status      int    `json:"status"`

@@ -27,11 +27,11 @@ type Scope struct {
 	Checkpoint       string // the date of a snapshot; empty for live
 }
 
-// Options change how Import goes about it. The zero value writes all in one
-// transaction, the metadata last.
+// Options change the statements and the transaction of Import. The zero value writes all
+// in one transaction, the metadata last.
 type Options struct {
-	// Groups is in how many statements the rows of each table are written; zero
-	// means one.
+	// Groups is the number of statements that write the rows of each table; zero means
+	// one.
 	Groups int
 	// Loose imports without a transaction: each statement is visible immediately.
 	Loose bool
@@ -44,15 +44,15 @@ type Options struct {
 	Before func(conn *sql.Conn, step, steps int) error
 }
 
-// table says how to find and to mark the rows of a scope.
+// table holds the SQL to find and to mark the rows of a scope.
 type table struct {
 	name, key string
 	division  string // the column
-	live      bool   // holds nothing but live rows
+	live      bool   // holds live rows only
 	set       string // the columns that hold the version
 }
 
-// The order is that in which they are written.
+// The tables, in the order in which Import writes them.
 var (
 	rows = []table{
 		{name: "iz_rankings_xcri_athlete_rankings", key: "ranking_id", division: "division_code",

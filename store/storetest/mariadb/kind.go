@@ -19,7 +19,7 @@ import (
 // sets it.
 const RootVariable = "TEST_DATABASE_ROOT"
 
-// ErrMissing says that no MariaDB server is installed.
+// ErrMissing means that no MariaDB server is installed.
 var ErrMissing = errors.New("mariadbd and mariadb-install-db are needed: apt-get install mariadb-server")
 
 // kind is a kind of server: the commands that make its data folder and run it, and the

@@ -1,7 +1,7 @@
 // Package mariadb starts a MariaDB server of a test's own in a temporary
 // folder, on loopback and a free port, and stops it when the test ends.
 //
-// With RootVariable in the environment the server is the one of another system:
+// With RootVariable in the environment it starts the server of another system:
 // another version of MariaDB, or MySQL.
 package mariadb
 
@@ -106,7 +106,7 @@ func (s *Server) Run() error {
 	defer logfile.Close()
 	s.cmd = s.kind.run(s)
 	s.cmd.Stdout, s.cmd.Stderr = logfile, logfile
-	// The server dies with the test, also when that is killed.
+	// The server ends with the test, also when the test is killed.
 	s.cmd.SysProcAttr.Pdeathsig = syscall.SIGKILL
 	if err := s.cmd.Start(); err != nil {
 		return err

@@ -83,7 +83,7 @@ func (r *Relay) Freeze() {
 	}
 }
 
-// Silence lets new connections be accepted and not forwarded.
+// Silence sets whether new connections are accepted without being forwarded.
 func (r *Relay) Silence(silent bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -97,8 +97,8 @@ func (r *Relay) Delay(delay time.Duration) {
 	r.delay = delay
 }
 
-// CutAfter resets each connection, open or new, once the server has sent that
-// many more bytes on it; zero means never.
+// CutAfter resets each connection, open or new, once the server has sent more than the
+// given number of further bytes on it; zero means never.
 func (r *Relay) CutAfter(bytes int64) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -163,7 +163,8 @@ func (r *Relay) serve(client net.Conn) {
 	<-p.ended
 }
 
-// pump forwards bytes until either side ends.
+// pump forwards bytes until either side ends. counted marks the server's bytes, to which
+// CutAfter and Delay apply.
 func (r *Relay) pump(p *pair, to, from net.Conn, counted bool) {
 	defer p.reset()
 	buf := make([]byte, 32<<10)
