@@ -74,7 +74,7 @@ func parseClientLimits(text string) (ClientLimits, error) {
 		}
 		switch {
 		case !known:
-			return limits, fmt.Errorf("%w; %s is none", errClientLimits, shown(item))
+			return limits, fmt.Errorf("%w; %s is not valid", errClientLimits, shown(item))
 		case named[name]:
 			return limits, fmt.Errorf("names %s twice", shown(name))
 		}

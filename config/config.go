@@ -18,7 +18,7 @@ import (
 // Config is the complete, checked configuration. It is read-only after Load and so
 // safe for concurrent use; callers must not modify its slices.
 type Config struct {
-	EnvFile string // file the settings were read from; empty = none
+	EnvFile string // file from which settings were read; empty = none
 	Server
 	Process
 	AdminToken Secret // bearer token of the admin endpoints; empty = none set
@@ -30,10 +30,10 @@ type Config struct {
 	Front      Front
 	Legacy     Legacy
 
-	origins map[string]string // key name to the place its value came from
+	places map[string]string // the place that each value comes from, by key name
 }
 
-// Server holds where and for whom the proxy serves.
+// Server configures the listener, the site, and the treatment of clients.
 type Server struct {
 	ListenAddr      string         // host:port, where an empty host means every address and port 0 any free port; or unix: and a path
 	ListenMode      SocketMode     // of a Unix socket at ListenAddr
@@ -55,7 +55,7 @@ type Process struct {
 	PIDFile     string     // where the process ID is kept while serving; empty = nowhere
 }
 
-// Slow holds the times from which on work is logged as slow; zero means that none is.
+// Slow holds the durations from which on work is logged as slow; zero means never.
 type Slow struct {
 	Request time.Duration // of a request that was no hit
 	Fill    time.Duration // of a load, with its wait for a turn
@@ -139,8 +139,8 @@ func (s Secret) GoString() string { return s.String() }
 // MarshalText keeps the secret out of JSON and structured logs.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// setting is one value as text and the place it came from.
-type setting struct{ text, origin string }
+// setting is one value as text, and the place that it comes from.
+type setting struct{ text, place string }
 
 // Load reads the configuration. A flag wins over the environment, which wins over the env
 // file named by ENV_FILE, which wins over the default. flags holds only the flags on the
@@ -162,11 +162,11 @@ func Load(flags map[string]string, lookupEnv func(string) (string, bool), envNam
 		problems = append(problems, errs...)
 	}
 
-	cfg := Config{origins: map[string]string{}}
+	cfg := Config{places: map[string]string{}}
 	bad := map[string]bool{}
 	for _, k := range keys {
 		v := find(k, flags, lookupEnv, file)
-		cfg.origins[k.Name] = v.origin
+		cfg.places[k.Name] = v.place
 		if err := k.set(&cfg, v.text); err != nil {
 			bad[k.Name] = true
 			problems = append(problems, k.problem(v, err))
@@ -198,8 +198,8 @@ func (c Config) Validate() error {
 	return errors.Join(c.brokenRelations(nil)...)
 }
 
-// brokenRelations checks the relations between keys. It skips relations that involve a
-// key in bad: the key's value is unknown, and a second error about it would mislead.
+// brokenRelations checks the relations between keys. It skips relations with a key in
+// bad, whose value is unknown: a second error about this key would mislead.
 func (c Config) brokenRelations(bad map[string]bool) (problems []error) {
 	most := c.MemoryLimit / 10 * 7
 	base, old, token := c.BasePath != "", c.Legacy.URL != "", c.AdminToken != ""
@@ -230,8 +230,8 @@ func (c Config) brokenRelations(bad map[string]bool) (problems []error) {
 		}
 		key, _ := keyNamed(r.name)
 		other, _ := keyNamed(r.other)
-		problems = append(problems, key.problem(setting{key.get(&c), c.origins[r.name]},
-			fmt.Errorf("%s, which is %s%s", r.rule, cmp.Or(other.get(&c), "empty"), inBrackets(c.origins[r.other]))))
+		problems = append(problems, key.problem(setting{key.get(&c), c.places[r.name]},
+			fmt.Errorf("%s, which is %s%s", r.rule, cmp.Or(other.get(&c), "empty"), inBrackets(c.places[r.other]))))
 	}
 	return problems
 }
@@ -247,8 +247,8 @@ func (l Legacy) hasOtherRoutes() bool {
 	return false
 }
 
-// String lists every key as KEY=value with the place the value came from, by
-// group. Secrets show only whether they are set.
+// String lists every key as KEY=value with the place that the value comes from, by
+// group. Of a secret it shows only whether it is set.
 func (c Config) String() string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
@@ -263,8 +263,8 @@ func (c Config) String() string {
 			value = quoteForFile(value)
 		}
 		fmt.Fprintf(w, "%s=%s", k.Name, value)
-		if origin := c.origins[k.Name]; origin != "" {
-			fmt.Fprintf(w, "\t# %s", origin)
+		if place := c.places[k.Name]; place != "" {
+			fmt.Fprintf(w, "\t# %s", place)
 		}
 		fmt.Fprintln(w)
 	}

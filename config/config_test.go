@@ -42,7 +42,7 @@ func load(t *testing.T, flags map[string]string) Config {
 
 func TestDefaults(t *testing.T) {
 	got := load(t, nil)
-	got.origins = nil
+	got.places = nil
 	want := Config{
 		Server: Server{
 			ListenAddr: "127.0.0.1:8000", ListenMode: 0o666, BasePath: "/iz/xcri", SitePreload: true, CORSOrigins: []string{"https://web4.ustfccca.org"},
@@ -291,13 +291,13 @@ func TestBadValues(t *testing.T) {
 		path          = "must be a path without control characters"
 	)
 	networks := func(item string) string {
-		return fmt.Sprintf("must be addresses or networks like 10.0.0.1 or 10.0.0.0/8, comma separated; %q is none", item)
+		return fmt.Sprintf("must be addresses or networks like 10.0.0.1 or 10.0.0.0/8, comma separated; %q is not valid", item)
 	}
 	pairs := func(item string) string {
-		return fmt.Sprintf("must be pairs like /teams/=legacy, with store, legacy or auto, comma separated; %q is none", item)
+		return fmt.Sprintf("must be pairs like /teams/=legacy, with store, legacy or auto, comma separated; %q is not valid", item)
 	}
 	origins := func(item string) string {
-		return fmt.Sprintf("must be origins like https://host or https://host:port, comma separated; %q is none", item)
+		return fmt.Sprintf("must be origins like https://host or https://host:port, comma separated; %q is not valid", item)
 	}
 	tests := []struct{ key, text, want string }{
 		{"LISTEN_ADDR", "", addr},
@@ -347,11 +347,11 @@ func TestBadValues(t *testing.T) {
 		{"LOG_LEVEL", "", levels},
 		{"LOG_LEVEL", "loud", levels},
 		{"LOG_LEVEL", "INFO+1", levels},
-		{"EXTRA_COLUMNS", "athletes", "must be columns like athletes.national_rank, comma separated; \"athletes\" is none"},
-		{"EXTRA_COLUMNS", "teams.a, snapshots.b", "must be columns like athletes.national_rank, comma separated; \"snapshots.b\" is none"},
-		{"EXTRA_COLUMNS", "teams.a b", "must be columns like athletes.national_rank, comma separated; \"teams.a b\" is none"},
-		{"EXTRA_COLUMNS", "teams.`a`", "must be columns like athletes.national_rank, comma separated; \"teams.`a`\" is none"},
-		{"EXTRA_COLUMNS", "teams.1", "must be columns like athletes.national_rank, comma separated; \"teams.1\" is none"},
+		{"EXTRA_COLUMNS", "athletes", "must be columns like athletes.national_rank, comma separated; \"athletes\" is not valid"},
+		{"EXTRA_COLUMNS", "teams.a, snapshots.b", "must be columns like athletes.national_rank, comma separated; \"snapshots.b\" is not valid"},
+		{"EXTRA_COLUMNS", "teams.a b", "must be columns like athletes.national_rank, comma separated; \"teams.a b\" is not valid"},
+		{"EXTRA_COLUMNS", "teams.`a`", "must be columns like athletes.national_rank, comma separated; \"teams.`a`\" is not valid"},
+		{"EXTRA_COLUMNS", "teams.1", "must be columns like athletes.national_rank, comma separated; \"teams.1\" is not valid"},
 		{"API_CORS_ORIGINS", "*,https://a.example", "must have * alone or not at all"},
 		{"API_CORS_ORIGINS", "https://a.example,web4.ustfccca.org", origins("web4.ustfccca.org")},
 		{"API_CORS_ORIGINS", "https://a.example/", origins("https://a.example/")},
@@ -433,8 +433,8 @@ func TestBadValues(t *testing.T) {
 		{"PURGE_HEADERS", "no colon", purgeFields},
 		{"PURGE_HEADERS", "a b: c", purgeFields},
 		{"PURGE_HEADERS", "a: b\r\nc: d", purgeFields},
-		{"PURGE_HEADERS", "a: {tag}", "must have no other placeholders than {tags}, {tags_comma}, {tags_json} and {token}; {tag} is none"},
-		{"PURGE_BODY", "{url}", "must have no other placeholders than {tags}, {tags_comma}, {tags_json} and {token}; {url} is none"},
+		{"PURGE_HEADERS", "a: {tag}", "must have no other placeholders than {tags}, {tags_comma}, {tags_json} and {token}; {tag} is unknown"},
+		{"PURGE_BODY", "{url}", "must have no other placeholders than {tags}, {tags_comma}, {tags_json} and {token}; {url} is unknown"},
 		{"CACHE_STALE_WHILE_REVALIDATE", "0.5s", "must be whole seconds, such as 30s"},
 		{"FILL_TIMEOUT", "0", atLeast1},
 		{"WAIT_TIMEOUT", "0", atLeast1},
@@ -467,9 +467,9 @@ func TestBadValues(t *testing.T) {
 		{"TRUSTED_PROXIES", "::ffff:10.0.0.0/104", networks("::ffff:10.0.0.0/104")},
 		{"CLIENT_LIMITS", "", clients},
 		{"CLIENT_LIMITS", ",", clients},
-		{"CLIENT_LIMITS", "16", clients + `; "16" is none`},
-		{"CLIENT_LIMITS", "searches=16", clients + `; "searches=16" is none`},
-		{"CLIENT_LIMITS", "off,costly=16", clients + `; "off" is none`},
+		{"CLIENT_LIMITS", "16", clients + `; "16" is not valid`},
+		{"CLIENT_LIMITS", "searches=16", clients + `; "searches=16" is not valid`},
+		{"CLIENT_LIMITS", "off,costly=16", clients + `; "off" is not valid`},
 		{"CLIENT_LIMITS", "costly=-1", costly},
 		{"CLIENT_LIMITS", "costly=1000001", costly},
 		{"CLIENT_LIMITS", "costly", costly},
@@ -639,7 +639,7 @@ func TestValidate(t *testing.T) {
 	if err := cfg.Validate(); err != nil {
 		t.Error(err)
 	}
-	cfg.origins = nil
+	cfg.places = nil
 	cfg.Cache.FillTimeout = time.Second
 	want := `FILL_TIMEOUT="1s": must be longer than DATABASE_STATEMENT_TIMEOUT, which is 10s`
 	if got := message(cfg.Validate()); got != want {
@@ -772,7 +772,7 @@ func TestStringReadsBack(t *testing.T) {
 		text = strings.Replace(text, secret, "# "+secret, 1)
 	}
 	again := load(t, map[string]string{"ENV_FILE": writeEnvFile(t, text)})
-	again.origins, cfg.origins, again.EnvFile = nil, nil, ""
+	again.places, cfg.places, again.EnvFile = nil, nil, ""
 	if !reflect.DeepEqual(cfg, again) {
 		t.Errorf("got  %v\nwant %v", again, cfg)
 	}
@@ -819,7 +819,7 @@ func FuzzLoad(f *testing.F) {
 		if err != nil {
 			t.Fatalf("Load refuses the printed settings: %v\n%v", err, cfg)
 		}
-		again.origins, cfg.origins = nil, nil
+		again.places, cfg.places = nil, nil
 		if !reflect.DeepEqual(again, cfg) {
 			t.Fatalf("got  %v\nwant %v", again, cfg)
 		}

@@ -91,7 +91,7 @@ func parseBody(text string) (string, error) { return text, knownPlaceholders(tex
 func knownPlaceholders(text string) error {
 	for _, name := range placeholders.FindAllString(text, -1) {
 		if !slices.Contains([]string{"{tags}", "{tags_comma}", "{tags_json}", "{token}", "{}"}, name) {
-			return fmt.Errorf("must have no other placeholders than {tags}, {tags_comma}, {tags_json} and {token}; %s is none", name)
+			return fmt.Errorf("must have no other placeholders than {tags}, {tags_comma}, {tags_json} and {token}; %s is unknown", name)
 		}
 	}
 	return nil

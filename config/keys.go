@@ -207,21 +207,21 @@ func keyNamed(name string) (Key, bool) {
 	return keys[i], true
 }
 
-// problem returns an error with the key, the refused value, its origin, and the
+// problem returns an error with the key, the refused value, its place, and the
 // reason.
 func (k Key) problem(v setting, why error) error {
 	value := ""
 	if !k.Secret {
 		value = "=" + shown(v.text)
 	}
-	return fmt.Errorf("%s%s%s: %w", k.Name, value, inBrackets(v.origin), why)
+	return fmt.Errorf("%s%s%s: %w", k.Name, value, inBrackets(v.place), why)
 }
 
-func inBrackets(origin string) string {
-	if origin == "" {
+func inBrackets(place string) string {
+	if place == "" {
 		return ""
 	}
-	return " (" + origin + ")"
+	return " (" + place + ")"
 }
 
 var beforeAt = regexp.MustCompile(`(?s)^.*@`)

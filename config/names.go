@@ -93,8 +93,8 @@ func nearestKey(name string) string {
 	return Nearest(name, names...)
 }
 
-// distance returns the number of letters to add, drop, change or swap with a neighbour
-// to turn a into b.
+// distance returns the least number of letters to add, remove, change or swap with a
+// neighbour to turn a into b.
 func distance(a, b string) int {
 	before, last := make([]int, len(b)+1), make([]int, len(b)+1)
 	for j := range last {

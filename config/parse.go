@@ -114,7 +114,7 @@ func parseOrigins(text string) (list []string, err error) {
 		case item == "*" || address.IsOrigin(item):
 			list = append(list, item)
 		default:
-			return nil, fmt.Errorf("must be origins like https://host or https://host:port, comma separated; %s is none", shown(item))
+			return nil, fmt.Errorf("must be origins like https://host or https://host:port, comma separated; %s is not valid", shown(item))
 		}
 	}
 	return list, nil
@@ -127,7 +127,7 @@ func parseColumns(text string) (list []string, err error) {
 		switch {
 		case item == "":
 		case !columnName.MatchString(item):
-			return nil, fmt.Errorf("must be columns like athletes.national_rank, comma separated; %s is none", shown(item))
+			return nil, fmt.Errorf("must be columns like athletes.national_rank, comma separated; %s is not valid", shown(item))
 		default:
 			list = append(list, item)
 		}
@@ -161,7 +161,7 @@ func parseNetworks(text string) (list []netip.Prefix, err error) {
 			network, err = netip.PrefixFrom(ip, ip.BitLen()), nil
 		}
 		if err != nil || network != network.Masked() || network.Addr().Is4In6() {
-			return nil, fmt.Errorf("must be addresses or networks like 10.0.0.1 or 10.0.0.0/8, comma separated; %s is none", shown(item))
+			return nil, fmt.Errorf("must be addresses or networks like 10.0.0.1 or 10.0.0.0/8, comma separated; %s is not valid", shown(item))
 		}
 		list = append(list, network)
 	}
@@ -211,7 +211,7 @@ func parseSources(text string) (map[string]string, error) {
 		route, source, found := strings.Cut(item, "=")
 		source, err := parseSource(source)
 		if !found || err != nil || !routePath.MatchString(route) {
-			return nil, fmt.Errorf("must be pairs like /teams/=legacy, with store, legacy or auto, comma separated; %s is none", shown(item))
+			return nil, fmt.Errorf("must be pairs like /teams/=legacy, with store, legacy or auto, comma separated; %s is not valid", shown(item))
 		}
 		if _, twice := routes[route]; twice {
 			return nil, fmt.Errorf("names %s twice", shown(route))
@@ -285,8 +285,8 @@ func parseSeconds(text string) (time.Duration, error) {
 	return d, err
 }
 
-// show formats a value so that it is read back exactly: a size in the largest unit
-// that divides it, a duration without its zero parts.
+// show formats a value so that its parser returns the same value: a size in the largest
+// unit that divides it, a duration without its zero parts.
 func show(value any) string {
 	switch v := value.(type) {
 	case []string:

@@ -66,7 +66,7 @@ func TestSecretFormats(t *testing.T) {
 }
 
 // TestStringGroups: each group of keys has one heading, in the order of the keys, and
-// each key is listed with its origin.
+// each key is listed with the place of its value.
 func TestStringGroups(t *testing.T) {
 	text := load(t, nil).String()
 	var want []string
@@ -82,14 +82,14 @@ func TestStringGroups(t *testing.T) {
 		case strings.HasPrefix(line, "# "):
 			got = append(got, line)
 		case line != "" && !strings.HasSuffix(line, " # default") && !strings.HasSuffix(line, "  # default"):
-			t.Errorf("%q has no origin", line)
+			t.Errorf("%q has no place", line)
 		}
 	}
 	if strings.Join(got, "\n") != strings.Join(want, "\n") || strings.HasPrefix(text, "\n") {
 		t.Errorf("headings %q, want %q, in\n%s", got, want, text)
 	}
 	if bare := (Config{}).String(); strings.Contains(bare, "\t#") || strings.Contains(bare, " # ") {
-		t.Errorf("an origin without one:\n%s", bare)
+		t.Errorf("a value that was not loaded has a place:\n%s", bare)
 	}
 }
 

@@ -82,7 +82,7 @@ func published(t *testing.T, proxy *process, version int) time.Time {
 	return time.Now()
 }
 
-// readers are clients of a cache in front, which look for answers that are too old.
+// readers are clients of a cache in front, which detect answers that are too old.
 type readers struct {
 	url      string
 	least    atomic.Int64 // version that an answer must have
