@@ -7,8 +7,8 @@
 //	go run ./cmd/xcri-bench
 //
 // It needs root on a Debian with at least two cores and installs missing packages.
-// While it runs, the TCP congestion control is cubic. A run takes half an hour, with
-// -short it is meant for five minutes: it names the chapters that it leaves to the long run.
+// While it runs, the TCP congestion control is cubic. A run takes half an hour, and with
+// -short less than five minutes: it then names the chapters that only a long run measures.
 package main
 
 import (
@@ -53,7 +53,7 @@ func main() {
 func parse(args []string) (s settings, err error) {
 	flags := flag.NewFlagSet("xcri-bench", flag.ExitOnError)
 	only := flags.String("only", "", "the chapters to measure, separated by commas; empty for all")
-	flags.BoolVar(&s.lab.Plan.Short, "short", false, "fewer and shorter rounds; without -only no chapters that take minutes nevertheless")
+	flags.BoolVar(&s.lab.Plan.Short, "short", false, "fewer and shorter rounds; without -only also without the chapters that take minutes even then")
 	flags.BoolVar(&s.lab.Why, "why", false, "show the system calls and the profile of each server that is compared, with strace and perf")
 	flags.BoolVar(&s.markdown, "markdown", false, "print tables for README.md")
 	flags.StringVar(&s.lab.Data, "data", "", "folder to keep the generated data in from run to run; empty to make them anew")

@@ -28,7 +28,7 @@ const startsWithin = 10 * time.Second
 type fleet struct {
 	apps  []*app.App
 	bases []string // their URLs
-	redis *redis   // nil if there is one proxy, or none is installed
+	redis *redis   // nil for a single proxy, or if no Redis is installed
 }
 
 // newFleet returns the proxies, listening. Members after the first listen on the next
@@ -58,8 +58,8 @@ func newFleet(db *database, opts options, log *slog.Logger) (*fleet, error) {
 	return f, nil
 }
 
-// next returns the address of the member after the member on addr: the next port if that
-// is free and the members have no free ports by request.
+// next returns the address of the member after the member on addr: the next port, or a free
+// port if the next port is taken or free ports were requested.
 func next(addr net.Addr, requested string) string {
 	host, port, err := net.SplitHostPort(addr.String())
 	n, _ := strconv.Atoi(port)

@@ -10,10 +10,10 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 )
 
-// addClientFlags adds to cmd the flags of the commands that call a running proxy:
-// --url, which it returns, and the keys that they read, more among them.
+// addClientFlags adds to cmd the flags of the commands that call a running proxy: --url,
+// whose value it returns, and the flags of the keys that they read, with the keys in more.
 func addClientFlags(cmd *cobra.Command, more ...string) (at *string) {
-	at = cmd.Flags().String("url", "", "where the proxy is, if not on ADMIN_ADDR or LISTEN_ADDR: http://host:port, or the site's URL with BASE_PATH")
+	at = cmd.Flags().String("url", "", "URL of the proxy, if it does not listen on ADMIN_ADDR or LISTEN_ADDR: http://host:port, or the site's URL with BASE_PATH")
 	wanted := append(more, "ENV_FILE", "LISTEN_ADDR", "ADMIN_ADDR", "ADMIN_TOKEN")
 	addKeyFlags(cmd, slices.DeleteFunc(config.Keys(), func(k config.Key) bool { return !slices.Contains(wanted, k.Name) }))
 	return at

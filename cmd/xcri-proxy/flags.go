@@ -17,7 +17,7 @@ import (
 )
 
 const precedence = `Every setting is a flag, an environment variable or a line KEY=value of the file
-that --env-file or ENV_FILE names, and they count in this order.`
+that --env-file or ENV_FILE names. If it has several values, the first of these counts.`
 
 // helpWidth is the column at which the help of a flag is wrapped.
 const helpWidth = 110
@@ -79,7 +79,7 @@ func routeNames() (names []string) {
 	return names
 }
 
-// checkRoutes validates the values of a flag --route.
+// checkRoutes validates the values of the flag --route.
 func checkRoutes(names []string) error {
 	for _, name := range names {
 		if _, err := route.NewRouter(store.Endpoints(), "").Named(name); err != nil {
@@ -131,7 +131,7 @@ func (p *program) load(cmd *cobra.Command) (config.Config, error) {
 	return cfg, nil
 }
 
-// kinds describe the values of a flag by its type.
+// kinds describes the values of a flag, by the flag's type.
 var kinds = map[string]string{
 	"bool": "true or false", "int": "a whole number", "int64": "a whole number", "uint64": "a whole number from 0 on",
 	"float64": "a number", "duration": "a duration such as 500ms, 30s or 2h",

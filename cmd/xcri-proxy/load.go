@@ -25,9 +25,10 @@ of the API. Visitors request the divisions, teams and snapshots that the API
 itself lists, the best ranked most, and send back the ETags that they received;
 for a seed they are always the same.
 
-Without --rate each of the --connections asks as soon as it has its last answer.
-With it requests are due at that rate, however long answers take, and their time
-counts from then: a server that stalls can't hide it by asking less of itself.
+Without --rate each of the --connections sends a request as soon as it has the
+answer before. With it requests are due at that rate, however long answers take,
+and the time of an answer counts from when its request was due: a server that
+stalls delays the requests behind it, and their times show this.
 
 A log is replayed once, in its order, without its pauses; a copy is revalidated
 where the log says 304.
@@ -78,13 +79,13 @@ Exit status:
 // addLoadFlags adds the flags that set f.
 func addLoadFlags(flags *pflag.FlagSet, f *load.Options) {
 	flags.StringArrayVar(&f.Logs, "from-log", nil, "replay this access log `file` in the common or combined format or in the formats of ACCESS_LOG, - for stdin; may be repeated")
-	flags.IntVar(&f.Requests, "requests", loadRequests, "how many requests count; of a log all, unless this is given")
+	flags.IntVar(&f.Requests, "requests", loadRequests, "number of measured requests; of a log all, unless this is given")
 	flags.BoolVar(&f.Live, "live", false, "only pages of the live rankings, which a proxy with WARM=season answers without the database")
 	flags.IntVar(&f.WarmUp, "warm-up", 0, "number of requests before the measured requests")
-	flags.DurationVar(&f.Duration, "duration", 0, "how long to send requests that count, instead of --requests")
-	flags.IntVar(&f.Connections, "connections", 20, "how many clients there are, each with a connection")
-	flags.Float64Var(&f.Rate, "rate", 0, "how many requests a second are due; 0 for as many as there are answers")
-	flags.Uint64Var(&f.Seed, "seed", 1, "which visitors come")
+	flags.DurationVar(&f.Duration, "duration", 0, "length of the measurement, instead of --requests")
+	flags.IntVar(&f.Connections, "connections", 20, "number of clients, each with a connection")
+	flags.Float64Var(&f.Rate, "rate", 0, "requests a second that are due; 0 to send each after the answer before")
+	flags.Uint64Var(&f.Seed, "seed", 1, "seed of the random choices: an equal seed gives equal visitors")
 	flags.DurationVar(&f.Timeout, "timeout", 10*time.Second, "longest wait for an answer")
 	flags.DurationVar(&f.Limits.P99, "max-p99", 0, "exit with status 8 if the p99 of the times is longer; 0 for no limit")
 	flags.Int64Var(&f.Limits.Errors, "max-errors", 0, "exit with status 4 if there are more errors")

@@ -139,7 +139,7 @@ func TestLoadCommandLine(t *testing.T) {
 		`"localhost:8000": want http://host:port`:                   {"localhost:8000"},
 		`"http://localhost/?x": want http://host:port`:              {"http://localhost/?x"},
 		"web4.ustfccca.org is not this machine":                     {"https://web4.ustfccca.org/iz/xcri/api"},
-		"if that is meant, add --yes-production":                    {"http://192.0.2.1"},
+		"to do this nevertheless, add --yes-production":             {"http://192.0.2.1"},
 		"--connections: want a number from 1 to 10000":              {here, "--connections", "0"},
 		"--rate: want a number from 0":                              {here, "--rate", "NaN"},
 		"--requests and --warm-up: want a number from 0":            {here, "--warm-up", "-1"},

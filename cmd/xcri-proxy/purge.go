@@ -16,9 +16,8 @@ func (p *program) purgeCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "purge (--path PATH | --route ROUTE | --scope SCOPE | --all)",
 		Short: "Make cached answers of a running proxy stale, or drop them",
-		Long: `purge makes the answers that it selects stale: each is served once more while it
-is loaded again. With --hard they are gone immediately, and the next visitor
-waits.
+		Long: `purge makes the answers that it selects stale: each is served until it is loaded
+again. With --hard they are gone immediately, and the next visitor waits.
 The exit status is 0, also if there was nothing to purge; 5 if the proxy could
 not be reached, 2 for a wrong command line, otherwise 1.
 

@@ -18,12 +18,12 @@ func (p *program) sourceCommand() *cobra.Command {
 		Short: "Show or change the sources of a running proxy's answers",
 		Long: `source changes the origin of the answers that are not in the cache: store is the
 database, legacy the old API, auto the database, and the old API while the
-database fails. It holds from the next load on, for all routes or the routes that --route
-names, and until --reset, which goes back to SOURCE and SOURCE_ROUTES; with
-STATE_FILE set, after a restart too. Cached answers of these routes are served
-once more while they are loaded from the new source. Without a source it shows
-the sources. The exit status is 5 if the proxy could not be reached,
-2 for a wrong command line, otherwise 0 or 1.
+database fails. The change applies from the next load on, to all routes or to the
+routes that --route names, until --reset, which goes back to SOURCE and
+SOURCE_ROUTES; with STATE_FILE set, after a restart too. Cached answers of these
+routes become stale: each is served until it is loaded from the new source.
+Without a source it shows the sources. The exit status is 5 if the proxy could
+not be reached, 2 for a wrong command line, otherwise 0 or 1.
 
 ` + precedence,
 		ValidArgs: []string{"store", "legacy", "auto"},

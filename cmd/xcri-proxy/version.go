@@ -9,7 +9,7 @@ import (
 )
 
 // version is set with -ldflags "-X main.version=v1.2.3"; without it the version
-// is the one the go command put into the binary.
+// that the go command put into the binary counts.
 var version string
 
 func (p *program) versionCommand() *cobra.Command {
@@ -37,8 +37,8 @@ func buildVersion() string {
 	return "(devel)"
 }
 
-// commit returns the commit the binary was built from, with "+changes" if the
-// working copy held more.
+// commit returns the commit that the binary was built from, with "+changes" if the
+// working copy had uncommitted changes.
 func commit() string {
 	commit, changes := "unknown", ""
 	info, ok := debug.ReadBuildInfo()

@@ -39,7 +39,7 @@ Exit status:
 	var f warm.Options
 	flags := cmd.Flags()
 	flags.StringVar(&f.WaitFor, "wait-for", "", "wait until the snapshot of this `date` is published")
-	flags.DurationVar(&f.Since, "since", 0, "count a publish of the last `duration` as new: the proxy may be faster than the script")
+	flags.DurationVar(&f.Since, "since", 0, "count a publish of the last `duration` as new: the proxy may have published the import before the script runs")
 	flags.StringArrayVar(&f.Logs, "from-log", nil, "also load the targets in this access log `file`, in the common or combined format or in the formats of ACCESS_LOG, - for stdin; may be repeated")
 	flags.IntVar(&f.Top, "top", 500, "number of targets to take from the logs, the most requested first")
 	addLocalFlag(cmd, &f.Local)

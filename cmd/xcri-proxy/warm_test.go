@@ -270,7 +270,7 @@ func TestWarmIsLate(t *testing.T) {
 	url := scripted(t, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 7, Published: 1}}}, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 7, Published: 1, Warming: true}, WarmProgress: api.WarmProgress{Keys: 9, Done: 4}}})
 	expect(t, 1, []string{"warm", "--url", url, "--timeout", "500ms"}, "xcri-proxy: not finished within 500ms: 4 of 9 answers done")
 	url = scripted(t, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 7, Published: 1}}})
-	expect(t, 1, []string{"warm", "--url", url, "--timeout", "500ms"}, "xcri-proxy: the proxy did not look within 500ms")
+	expect(t, 1, []string{"warm", "--url", url, "--timeout", "500ms"}, "xcri-proxy: the proxy did not poll the database within 500ms")
 	url = scripted(t, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 8, Published: 1}, PollFaults: api.PollFaults{LookError: "no"}}})
 	expect(t, 1, []string{"warm", "--url", url, "--timeout", "500ms"}, "xcri-proxy: nothing could be published within 500ms: no")
 }

@@ -48,7 +48,7 @@ var faults = []struct {
 	{"proxy killed", func(l *lab, ctx context.Context, _ time.Duration) error { return l.restart(ctx, syscall.SIGKILL, true) }},
 }
 
-// reader returns the connections of the proxy to the database.
+// readers returns the IDs of the proxy's connections to the database.
 func (l *lab) readers(ctx context.Context) (ids []int64) {
 	rows, err := l.root.QueryContext(ctx, "SELECT id FROM information_schema.processlist WHERE user = ?", mariadb.Reader)
 	if err != nil {

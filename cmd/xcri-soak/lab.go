@@ -265,14 +265,14 @@ func (l *lab) meet(context.Context) error {
 			o.Cold = append(o.Cold, q)
 		}
 	}
-	for _, all := range [][]people.Question{o.Hot, o.Cold} { // the order of a map is not the seed's
+	for _, all := range [][]people.Question{o.Hot, o.Cold} { // the order of a map would not depend on the seed
 		slices.SortFunc(all, func(a, b people.Question) int { return strings.Compare(a.Key, b.Key) })
 	}
 	l.visitors = people.NewVisitors(o)
 	return nil
 }
 
-// run has visitors, an importer, attackers and faults for the time of the run.
+// run runs visitors, changes, attacks and faults for the length of the run.
 func (l *lab) run(ctx context.Context) error {
 	ctx, stop := context.WithTimeoutCause(ctx, l.length, errOver)
 	defer stop()

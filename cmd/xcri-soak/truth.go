@@ -14,9 +14,9 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
-// truth makes all changes of the database, and knows the right answer of each key in
+// truth makes all changes of the database, and computes the right answer of each key in
 // each state. It applies a change to a twin of the database first, which no fault
-// reaches, and reads all answers there. Its methods but for old are for one goroutine.
+// reaches, and reads all answers there. Its methods except old must not run concurrently.
 type truth struct {
 	record *judge.Record
 	router *route.Router
@@ -70,7 +70,7 @@ func (t *truth) close() {
 
 // read reads the twin's state.
 func (t *truth) read(ctx context.Context, name string) (judge.State, map[string]oldapi.Answer, error) {
-	source, err := store.Open(t.source) // a new Store, which remembers nothing of earlier states
+	source, err := store.Open(t.source) // a new Store has no cached totals of earlier states
 	if err != nil {
 		return judge.State{}, nil, err
 	}

@@ -36,7 +36,8 @@ func newFile(opts Options) *file {
 	return f
 }
 
-// share has another process rotate the file, or takes that back.
+// share(true) leaves the rotation of the file to another process, and share(false) takes it
+// back.
 func (f *file) share(shared bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -81,8 +82,8 @@ func (f *file) rotate(more int) error {
 	return f.rotator.RotateWithReason("size")
 }
 
-// device is anything but a regular file, such as a FIFO. A FIFO without a reader can't be
-// opened, and that fails immediately instead of waiting for one.
+// device is anything but a regular file, such as a FIFO. To open a FIFO without a reader
+// fails immediately, instead of waiting for a reader.
 type device struct {
 	path string
 	open *os.File

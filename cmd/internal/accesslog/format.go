@@ -32,7 +32,7 @@ func (f Format) appendLine(to []byte, r *api.Request) []byte {
 func appendJSON(to []byte, r *api.Request) []byte {
 	line := bytes.NewBuffer(to)
 	enc := json.NewEncoder(line)
-	enc.SetEscapeHTML(false) // an & in a target stays one
+	enc.SetEscapeHTML(false) // keep the & of a target
 	if err := enc.Encode(r); err != nil {
 		panic(err) // numbers and strings
 	}

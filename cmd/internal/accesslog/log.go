@@ -15,7 +15,7 @@ import (
 const (
 	// queueBytes limits the lines that wait for a slow disk: some seconds of a busy site.
 	queueBytes = 4 << 20
-	// patience limits how long Close waits for the lines that are left.
+	// patience limits the wait of Close for the waiting lines.
 	patience = time.Second
 )
 
@@ -81,15 +81,15 @@ func (l *Log) Add(r *api.Request) {
 // Dropped returns the number of lines that were dropped.
 func (l *Log) Dropped() int64 { return l.queue.Dropped() }
 
-// Share has the log shared with another process, which rotates it from now on, or ends
-// this.
+// Share(true) leaves the rotation of the file to another process that also writes to it, and
+// Share(false) takes the rotation back.
 func (l *Log) Share(shared bool) {
 	if l.file != nil {
 		l.file.share(shared)
 	}
 }
 
-// Close writes the lines that are left, if that takes no longer than a second.
+// Close waits at most a second until the waiting lines are written.
 func (l *Log) Close() {
 	l.queue.Close(patience)
 	l.Share(true)

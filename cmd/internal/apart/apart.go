@@ -16,10 +16,10 @@ import (
 	"time"
 )
 
-// lookEvery is the interval at which running work asks whether it may go on.
-const lookEvery = time.Second
+// checkEvery is the interval at which Do calls next while the work runs.
+const checkEvery = time.Second
 
-// errEnded reports that work was ended because it may not go on.
+// errEnded means that work was ended because next returned false.
 var errEnded = errors.New("ended")
 
 // Work is a command of this program that transforms its standard input, and that calls
@@ -88,13 +88,13 @@ func (w Work) Logged(log *slog.Logger) func(input []byte, next func() bool) []by
 func await(cmd *exec.Cmd, next func() bool) error {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
-	look := time.NewTicker(lookEvery)
-	defer look.Stop()
+	check := time.NewTicker(checkEvery)
+	defer check.Stop()
 	for {
 		select {
 		case err := <-ended:
 			return err
-		case <-look.C:
+		case <-check.C:
 		}
 		// A process that has just ended takes no signal: its end is reported next.
 		_ = cmd.Process.Signal(syscall.SIGSTOP)

@@ -30,7 +30,8 @@ import (
 // that hangs. Requests do not wait for either.
 const sharedTimeout = time.Second
 
-// App is a proxy with all its parts. Each method may be called once.
+// App is a proxy with all its parts. Run may be called once, and HandOver and Addr at any
+// time.
 type App struct {
 	cfg config.Config
 	log *slog.Logger

@@ -26,7 +26,7 @@ const (
 )
 
 // errHandingOver refuses a change of state during a hand-over.
-var errHandingOver = errors.New("it ends with this process, which is handing over to another: say it again in a moment")
+var errHandingOver = errors.New("it will be lost with this process, which is handing over to another: repeat it in a moment")
 
 // handOver is the state of an App's hand-over to a successor.
 type handOver struct {
@@ -99,8 +99,8 @@ func (a *App) succeed(ctx context.Context) error {
 	return err
 }
 
-// release gives the cache and state files, and the rotation of the access log, to the other process, or takes them
-// back.
+// release(true) gives the cache and state files, and the rotation of the access log, to the
+// other process; release(false) takes them back.
 func (h *handOver) release(released bool) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -150,7 +150,7 @@ func (a *App) takeOver() {
 	a.toSave()
 	a.proxy.HandedOver("took over from another process")
 	if err := last.Ready(); err != nil {
-		a.log.Warn("the last process does not listen any more", "error", err)
+		a.log.Warn("the old process reads no report that this process serves", "error", err)
 	}
 }
 

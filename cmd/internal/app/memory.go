@@ -13,7 +13,7 @@ const (
 	// runtimeShare is the memory of the process outside Go's memory and memory files:
 	// the program itself and the kernel's accounting for its sockets.
 	runtimeShare = 20 << 20
-	// leastHeap is the minimum of Go's limit, for any size of the memory files.
+	// leastHeap is the minimum of Go's limit, however large the memory files are.
 	leastHeap = 32 << 20
 	// requestShare is the part of the memory for the bodies and long heads of requests,
 	// for the old API's answers to them, and for bodies that are inflated while they are

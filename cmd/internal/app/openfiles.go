@@ -12,7 +12,7 @@ const (
 	// otherFiles is the number of open files other than connections and memory files:
 	// the log, the cache file, files of the site, and a reserve.
 	otherFiles = 64
-	// fewestConns is the minimum of connections for clients, for any limit.
+	// fewestConns is the minimum of connections for clients, however low the limit is.
 	fewestConns = 16
 )
 

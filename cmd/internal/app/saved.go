@@ -75,7 +75,7 @@ func (a *App) keepSaved(ctx context.Context) {
 		case <-a.published:
 			a.save("a generation was published")
 		case <-tick.C:
-			a.save("it was time")
+			a.save("the interval of saves has passed")
 		case <-minute.C:
 			a.saveHistory()
 			if a.unsaved.Load() {

@@ -15,7 +15,7 @@ import (
 	"testing"
 )
 
-// The limits of sizes, without tests. A reader holds a room of this size in their head.
+// The limits of sizes, without tests: a reader can keep a package of this size in mind.
 const (
 	maxPackage = 1500 // lines
 	maxFile    = 400  // lines

@@ -11,7 +11,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/plural"
 )
 
-// statusEvery is the interval at which systemd's line of status is brought up to date.
+// statusEvery is the interval at which systemd's line of status is updated.
 const statusEvery = time.Second
 
 // supervisor reports to systemd: the line of status that systemctl status shows, and
@@ -31,7 +31,7 @@ func (a *App) attendSupervisor(ctx context.Context, ready <-chan struct{}) {
 	}
 	watchdog, err := daemon.SdWatchdogEnabled(false)
 	if err != nil {
-		a.log.Warn("systemd's watchdog is not attended", "error", err)
+		a.log.Warn("systemd's watchdog gets no signs, its settings can't be read", "error", err)
 	}
 	s := &supervisor{app: a, ready: ready, watchdog: watchdog}
 	every := statusEvery
@@ -59,8 +59,7 @@ func (s *supervisor) report() {
 	}
 }
 
-// status describes the activity of the App. The cause that an operator should know
-// first comes first.
+// status describes the activity of the App. Maintenance mode or an outage comes first.
 func (s *supervisor) status() string {
 	p := s.app.proxy
 	doing := "starting"

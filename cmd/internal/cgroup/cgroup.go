@@ -14,7 +14,7 @@ import (
 // its largest number down to pages.
 const unlimited = 1 << 60
 
-// hierarchies are where control groups with a memory controller are, by version: the
+// hierarchies are the places of control groups with a memory controller, by version: the
 // controller as /proc/self/cgroup names it, the folder, and the files with a limit.
 // Source: cgroups(7), Documentation/admin-guide/cgroup-v2.rst.
 var hierarchies = []struct {

@@ -15,7 +15,7 @@ const (
 )
 
 // Progress shows the progress of a command: as a bar on a terminal, otherwise as a
-// line every few seconds if the text has changed.
+// line every few seconds if the text has changed. It is not safe for concurrent use.
 type Progress struct {
 	w        io.Writer
 	terminal bool

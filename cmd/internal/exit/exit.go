@@ -8,20 +8,16 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/adminclient"
 )
 
-// Exit statuses. A problem at run time may be temporary, an invalid command line or
-// configuration is not. Statuses from NothingNew on are for warm. Unreachable is for all
-// commands that call a running proxy. verify uses Partly for answers that could not be
-// compared, and load for wrong answers. Different is for verify only, and TooSlow for
-// load only.
+// Exit statuses.
 const (
-	Runtime     = 1
-	Usage       = 2
-	NothingNew  = 3
-	Partly      = 4
-	Unreachable = 5
-	NoDatabase  = 6
-	Different   = 7
-	TooSlow     = 8
+	Runtime     = 1 // any other failure at run time, which may be temporary
+	Usage       = 2 // an invalid command line or configuration
+	NothingNew  = 3 // warm: nothing to publish
+	Partly      = 4 // warm, verify, load: some answers failed
+	Unreachable = 5 // no proxy answers, or for load no API
+	NoDatabase  = 6 // warm: the proxy can't reach the database
+	Different   = 7 // verify: answers differ
+	TooSlow     = 8 // load: over --max-p99
 )
 
 // failure is an error that is not the fault of the command line or the
@@ -34,7 +30,7 @@ type failure struct {
 
 func (f failure) Unwrap() error { return f.error }
 
-// Wrap returns err with the exit status of a command that fails with it.
+// Wrap returns err with an exit status for the command that fails with err.
 func Wrap(status int, err error) error { return failure{error: err, status: status} }
 
 // Errorf returns a formatted error with an exit status.

@@ -18,8 +18,8 @@ import (
 
 const (
 	// successorVar marks a process as a successor and holds the number of its
-	// listening sockets. The first of them and the line to its predecessor then have
-	// the file descriptors below, the second socket the one after.
+	// listening sockets. The first socket, the line to the predecessor and the second
+	// socket have the file descriptors below.
 	successorVar = "XCRI_PROXY_HANDOVER"
 	socketFD     = 3
 	lineFD       = 4
@@ -37,7 +37,7 @@ type Want struct {
 	Mode    fs.FileMode // of a Unix socket
 }
 
-// Socket is a listening socket of the process, with its origin.
+// Socket is a listening socket of the process, with the process that opened it.
 type Socket struct {
 	net.Listener
 	From        string       // the process that passed the socket on; empty if Open made it

@@ -71,7 +71,7 @@ func (s *Successor) PID() int { return s.cmd.Process.Pid }
 
 // Saved reports to the successor, which waits for the report, that this process has
 // written its files. Call it before Await.
-func (s *Successor) Saved() { s.line.WriteString(savedLine) } // an error means that it has ended, as Await says
+func (s *Successor) Saved() { s.line.WriteString(savedLine) } // an error means that it has ended, which Await reports
 
 // Await returns nil once the successor serves, and an error if the successor, patience
 // or ctx ends before. Call it once.

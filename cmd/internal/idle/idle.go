@@ -1,5 +1,5 @@
-// Package idle finds out whether the machine has processor time and memory to spare for
-// work that no client waits for.
+// Package idle measures whether the machine has spare processor time and memory for work
+// that no client waits for.
 package idle
 
 import (
@@ -17,23 +17,23 @@ import (
 )
 
 const (
-	// window is the shortest time over which the use of the processor is judged.
+	// window is the shortest time over which the use of the processor is measured.
 	window = 250 * time.Millisecond
-	// forget is the time after which work that did not ask again is over.
+	// forget is the time without a call of Idle after which the work counts as ended.
 	forget = 5 * time.Second
 	// spare is the number of cores that stay idle beside the work.
 	spare = 0.5
 )
 
 // Meter reports whether there is room for one piece of work, which uses one core. The
-// work asks again, before each of its pieces. A Meter is safe for concurrent use.
+// work calls Idle again before each of its pieces. A Meter is safe for concurrent use.
 type Meter struct {
 	opts Options
 
 	mu      sync.Mutex
 	last    cores
 	at      time.Time
-	working bool // since the last answer
+	working bool // the last result of Idle
 }
 
 // Options configure a Meter. The zero value is for the machine that the process runs on.

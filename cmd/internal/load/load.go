@@ -29,7 +29,7 @@ const learnTimeout = time.Minute
 // Options are the flags of load.
 type Options struct {
 	Logs        []string // access logs to replay; empty means the page mix
-	Requests    int      // that count; zero means no limit
+	Requests    int      // measured requests; zero means no limit
 	Live        bool     // only pages of the live rankings
 	WarmUp      int      // requests before the measured requests
 	Duration    time.Duration
@@ -56,7 +56,7 @@ func (f Options) Check(text string) (*url.URL, error) {
 	case err != nil || at.Scheme != "http" && at.Scheme != "https" || at.Hostname() == "" || at.RawQuery != "" || at.Fragment != "" || at.User != nil:
 		return nil, fmt.Errorf("%q: want http://host:port or https://host/path", text)
 	case !f.Production && !isThisMachine(at.Hostname()):
-		return nil, fmt.Errorf("%s is not this machine: its server would get as many requests as it can answer from %d concurrent clients, and its visitors would wait behind them; if that is meant, add --yes-production", at.Host, f.Connections)
+		return nil, fmt.Errorf("%s is not this machine: its server would get as many requests as it can answer from %d concurrent clients, and its visitors would wait behind them; to do this nevertheless, add --yes-production", at.Host, f.Connections)
 	case f.Requests < 0 || f.WarmUp < 0:
 		return nil, errors.New("--requests and --warm-up: want a number from 0 on")
 	case f.Requests == 0 && f.Duration == 0 && len(f.Logs) == 0:

@@ -16,8 +16,8 @@ const (
 	maxMessages = 500
 )
 
-// limit limits the rate of each message, for all loops that log it together. Records
-// below level info are not limited: an operator has requested them.
+// limit limits the rate of each message, over all places that log it. Records below level
+// info are not limited: an operator has requested them.
 type limit struct {
 	slog.Handler
 	counts *counts

@@ -57,7 +57,7 @@ func New(w io.Writer, opts Options) *Log {
 	return &Log{slog.New(counting{newLimit(newHandler(q, opts)), q}), q}
 }
 
-// counting is a handler that knows how many lines were dropped.
+// counting is a handler that reports the number of dropped lines.
 type counting struct {
 	slog.Handler
 	queue *queue.Queue
@@ -66,7 +66,8 @@ type counting struct {
 // Dropped returns the number of dropped lines.
 func (c counting) Dropped() int64 { return c.queue.Dropped() }
 
-// Close writes the waiting lines within patience. Later lines are dropped.
+// Close waits until the waiting lines are written, at most for patience. Later lines are
+// dropped.
 func (l *Log) Close(patience time.Duration) { l.queue.Close(patience) }
 
 // Dropped returns the number of dropped lines.

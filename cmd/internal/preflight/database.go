@@ -41,8 +41,8 @@ func checkDatabase(i *inspection, ctx context.Context) finding {
 	return pass("%s answers %s at %s in %s", d.User, d.Name, at, round(time.Since(begun)))
 }
 
-// versions are the oldest version of a server that has all that the proxy needs, and
-// the oldest version with which the tests ran: README.md names these.
+// versions holds the oldest version of a server that has everything the proxy needs, and
+// the oldest version with which the tests ran. README.md names both.
 type versions struct {
 	name           string
 	needed, tested [2]int
@@ -147,8 +147,8 @@ func checkSession(i *inspection, ctx context.Context) finding {
 	return pass("the server accepts all variables of a session, and limits a statement to %v", i.cfg.Database.StatementTimeout)
 }
 
-// checkCancel checks that the server ends a statement whose client has left. Without
-// that, slow statements pile up.
+// checkCancel checks that the server ends a statement whose client has left. Otherwise slow
+// statements pile up.
 func checkCancel(i *inspection, ctx context.Context) finding {
 	const remedy = "let the proxy connect to the server directly, and check that KILL CONNECTION works for the account's own threads"
 	if i.capacity.Room() == 1 {
@@ -236,7 +236,8 @@ func checkChanges(i *inspection, ctx context.Context) finding {
 // polls is the number of polls whose cost is measured.
 const polls = 20
 
-// checkPoll measures the poll of the generation, which the proxy repeats all the time.
+// checkPoll measures the poll of the generation, which the proxy repeats each
+// GENERATION_POLL.
 func checkPoll(i *inspection, ctx context.Context) finding {
 	var times []time.Duration
 	for range polls {

@@ -2,5 +2,5 @@
 
 package preflight
 
-// freeBytes knows no disk.
+// freeBytes returns false: this system has no such call.
 func freeBytes(string) (free int64, known bool) { return 0, false }

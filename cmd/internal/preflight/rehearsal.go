@@ -38,7 +38,7 @@ type rehearsal struct {
 // rehearse starts a proxy with the settings, but without their addresses and files.
 func (i *inspection) rehearse() (*rehearsal, error) {
 	cfg := forRehearsal(i.cfg, i.capacity.Room())
-	// The proxy is no service: systemd must not hear of it.
+	// The rehearsal is no service: systemd must get no reports from it.
 	if err := os.Unsetenv("NOTIFY_SOCKET"); err != nil {
 		return nil, err
 	}
@@ -54,8 +54,8 @@ func (i *inspection) rehearse() (*rehearsal, error) {
 	return r, err
 }
 
-// forRehearsal returns the settings of a proxy that shares nothing with another but the
-// database and the old API, in which it has room for some connections.
+// forRehearsal returns the settings of a proxy that shares only the database and the old
+// API with another proxy. room is the number of connections that the database grants.
 func forRehearsal(cfg config.Config, room int) config.Config {
 	cfg.ListenAddr, cfg.Admin.Addr = "127.0.0.1:0", ""
 	cfg.Cache.File, cfg.StateFile, cfg.HistoryFile, cfg.PIDFile, cfg.Access.Log = "", "", "", "", ""

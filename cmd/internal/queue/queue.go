@@ -1,4 +1,4 @@
-// Package queue has a writer that never waits for the writer behind it.
+// Package queue holds a writer that never waits for the writer behind it.
 package queue
 
 import (
@@ -29,10 +29,10 @@ type Queue struct {
 
 	mu       sync.Mutex
 	waiting  []byte // lines
-	writing  int    // bytes that were taken and are not written
+	writing  int    // bytes that take has returned and that are not written yet
 	closed   bool
 	dropped  int64 // in all
-	reported int64 // of them
+	reported int64 // of dropped, by Options.Report
 
 	torn  bool          // the last write ended within a line; for run
 	wake  chan struct{} // has an element if there may be something to write
@@ -152,7 +152,8 @@ func (q *Queue) isClosed() bool {
 	return q.closed
 }
 
-// Close writes the remaining lines within patience. Later lines are dropped.
+// Close waits until the waiting lines are written, at most for patience. Later lines are
+// dropped.
 func (q *Queue) Close(patience time.Duration) {
 	q.mu.Lock()
 	q.closed = true

@@ -86,8 +86,9 @@ func (r *Report) addHours(ctx context.Context, c Source) error {
 	return nil
 }
 
-// addEvents adds the events of the period, and the outages that they describe. An outage
-// that began before the period began with it, as far as the report knows.
+// addEvents adds the events of the period, and the outages within it. An outage that began
+// before the period has its own start; an outage whose first event the proxy no longer
+// has is missing.
 func (r *Report) addEvents(events []api.Event) {
 	var open *Outage
 	end := func(at time.Time, over bool) {
@@ -118,7 +119,7 @@ func (r *Report) addEvents(events []api.Event) {
 	end(r.To, false)
 }
 
-// mostSlow limits the slow requests of a report.
+// mostSlow is the maximum number of slow requests in a report.
 const mostSlow = 20
 
 // addSlowest adds the slowest requests of the period, with the time of each phase.

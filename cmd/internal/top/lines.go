@@ -34,7 +34,7 @@ type line struct {
 // keysHelp is the last line of the screen.
 const keysHelp = "q quit   p pause   s sort   l list   r read now"
 
-// lines returns the screen in a height; zero means as many lines as there are.
+// lines returns the screen, cut or filled to a height; zero means all lines.
 func (v *view) lines(height int) []line {
 	all := []line{v.title(), v.state(), v.remedy(), {}}
 	all = append(all, v.rates()...)
@@ -159,7 +159,8 @@ func (v *view) rates() []line {
 		row("refused", refused, bad))
 }
 
-// refused counts the requests and connections that got no answer for want of room.
+// refused counts the requests and connections that were refused because a limit was
+// reached.
 func refused(s *api.Stats) int64 {
 	n := s.Requests.Refused
 	for _, count := range s.Requests.ClientRefused {

@@ -48,7 +48,7 @@ type Source interface {
 }
 
 // Run shows the figures until ctx ends, or the operator presses q. A proxy that can't be
-// reached at the beginning is an error; later the screen says so and goes on.
+// reached at the beginning is an error; later the screen shows the error and goes on.
 func Run(ctx context.Context, c *adminclient.Client, at string, f Options, std console.Streams) error {
 	ctx, stop := signal.NotifyContext(ctx, os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -30,7 +30,7 @@ const (
 	long  = time.Minute
 )
 
-// view holds the figures of the last minute and the choices of the operator.
+// view holds the figures of the last minute and the operator's choices.
 type view struct {
 	at      string // the proxy's URL
 	every   time.Duration

@@ -34,7 +34,7 @@ func (w *warmer) awaitSeason(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return w.late()
-		case <-time.After(pollEvery):
+		case <-time.After(progressEvery):
 		}
 	}
 }

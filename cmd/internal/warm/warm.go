@@ -17,12 +17,12 @@ import (
 )
 
 const (
-	// pollEvery is the interval between requests for the progress of a warm-up.
-	// lookEvery is the interval between requests for another poll of the database.
-	pollEvery = 200 * time.Millisecond
-	lookEvery = 3 * time.Second
-	// patience limits the consecutive failures to reach a proxy that has answered
-	// before: it may be restarting.
+	// progressEvery is the interval between requests for the progress of a warm-up.
+	// pollEvery is the interval between requests for another poll of the database.
+	progressEvery = 200 * time.Millisecond
+	pollEvery     = 3 * time.Second
+	// patience limits the consecutive failures to reach a proxy that has answered before,
+	// and may be restarting.
 	patience = 5
 	// batchPaths and batchBytes bound the paths of one request.
 	batchPaths, batchBytes = 1000, 40 << 10
@@ -114,11 +114,11 @@ type warmer struct {
 	summary  Summary
 }
 
-// run requests polls until the wanted generation is published. The error has the
-// exit status.
+// run requests polls until the generation that the flags ask for is published. The error
+// has the exit status.
 func (w *warmer) run(ctx context.Context) error {
 	for failures := 0; ; {
-		state, err := w.look(ctx)
+		state, err := w.poll(ctx)
 		switch {
 		case ctx.Err() != nil:
 			return w.late()
@@ -143,13 +143,13 @@ func (w *warmer) run(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return w.late()
-		case <-time.After(lookEvery):
+		case <-time.After(pollEvery):
 		}
 	}
 }
 
-// look requests one poll and returns the state once it has ended.
-func (w *warmer) look(ctx context.Context) (state *api.WarmState, err error) {
+// poll requests a poll of the database, and returns the state once the poll has ended.
+func (w *warmer) poll(ctx context.Context) (state *api.WarmState, err error) {
 	if w.before == nil {
 		before, err := w.state(ctx)
 		if err != nil {
@@ -179,7 +179,7 @@ func (w *warmer) look(ctx context.Context) (state *api.WarmState, err error) {
 		select {
 		case <-ctx.Done():
 			return nil, ctx.Err()
-		case <-time.After(pollEvery):
+		case <-time.After(progressEvery):
 		}
 	}
 }
@@ -259,7 +259,7 @@ func (w *warmer) late() error {
 	case w.flags.WaitFor != "":
 		return exit.Errorf(exit.NothingNew, "no snapshot %s within %s", w.flags.WaitFor, w.flags.Timeout)
 	}
-	return exit.Errorf(exit.Runtime, "the proxy did not look within %s", w.flags.Timeout)
+	return exit.Errorf(exit.Runtime, "the proxy did not poll the database within %s", w.flags.Timeout)
 }
 
 // show shows the progress of a warm-up.

@@ -26,7 +26,7 @@ func main() {
 
 func run(args []string) error {
 	flags := flag.NewFlagSet("bare", flag.ContinueOnError)
-	untimed := flags.Bool("no-timeouts", false, "let clients take all the time there is")
+	untimed := flags.Bool("no-timeouts", false, "limit no read, write or idle time of clients")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}

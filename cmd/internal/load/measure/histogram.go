@@ -30,7 +30,8 @@ func (h *Histogram) Record(took time.Duration) {
 	_ = h.times.ensure().RecordValue(int64(min(took, longest))) // it is in the range
 }
 
-// Times is a snapshot of histograms. The zero value is empty.
+// Times is a snapshot of histograms. The zero value is empty. It is not safe for concurrent
+// use.
 type Times struct {
 	counts           *hdr.Histogram // nil means no times
 	fastest, slowest time.Duration

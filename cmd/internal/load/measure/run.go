@@ -14,8 +14,8 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/load/visitors"
 )
 
-// tellEvery is the interval between calls of Options.Progress.
-const tellEvery = 250 * time.Millisecond
+// progressEvery is the interval between calls of Options.Progress.
+const progressEvery = 250 * time.Millisecond
 
 // Options configure Run; options without a default must be set.
 type Options struct {
@@ -36,7 +36,7 @@ type Options struct {
 	Duration time.Duration
 	// Timeout limits the time to answer a request. Zero means 10 s.
 	Timeout time.Duration
-	// Progress is called every tellEvery; nil means no reports.
+	// Progress is called every progressEvery; nil means no reports.
 	Progress func(Progress)
 
 	dial client.Dial // for tests
@@ -200,7 +200,7 @@ func (r *run) ask(c *client.Client, b *visitors.Browser, q *visitors.Request, pl
 
 // progress calls Options.Progress until ctx ends.
 func (r *run) progress(ctx context.Context) {
-	ticker := time.NewTicker(tellEvery)
+	ticker := time.NewTicker(progressEvery)
 	defer ticker.Stop()
 	before, at, done := r.tally.times(), time.Now(), int64(0)
 	for {

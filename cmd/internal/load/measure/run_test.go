@@ -120,7 +120,7 @@ func TestDuration(t *testing.T) {
 		var last Progress
 		o.Progress = func(p Progress) { last = p }
 		report := mustRun(t, o)
-		// The server answers targets that are expected to be absent. This test ignores that.
+		// The server answers targets that are expected to be absent. This test ignores the errors.
 		if report.WarmUp != 100 || report.Requests < 199 || report.Requests > 201 || last.Done < 250 || last.Left > time.Second || last.P99 < 9*time.Millisecond {
 			t.Errorf("%d requests after %d, progress %+v", report.Requests, report.WarmUp, last)
 		}

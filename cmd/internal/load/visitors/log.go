@@ -11,7 +11,7 @@ import (
 // record the header.
 const browserAccept = "gzip, deflate, br, zstd"
 
-// Log holds the requests of an access log in their order.
+// Log holds the requests of an access log in their order. It is not safe for concurrent use.
 type Log struct {
 	Lines     int `json:"lines"`
 	Malformed int `json:"malformed"`

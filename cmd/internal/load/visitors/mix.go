@@ -17,7 +17,7 @@ type page struct {
 	name  string
 	share int // percent of the pages after the first of a visit
 	ask   func(*visitor)
-	past  bool // not of the live rankings, or of no end: see Mix.Live
+	past  bool // past rankings, searches and old links, which Mix.Live leaves out
 }
 
 var pages = []page{

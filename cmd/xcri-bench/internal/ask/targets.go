@@ -6,6 +6,7 @@ import (
 	"fmt"
 )
 
+// Divisions and Genders are the scopes of the site's lists.
 var (
 	Divisions = []int{2030, 2031, 2032, 2028, 19781, 19782, 2034}
 	Genders   = []string{"M", "F"}

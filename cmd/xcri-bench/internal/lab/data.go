@@ -44,8 +44,8 @@ func (l *Lab) AwaitPublish(ctx context.Context) error {
 	return fmt.Errorf("version %d is not published", l.version)
 }
 
-// DatabaseLoad returns the least share of a core that the database uses during a time, of
-// some: beside it, the proxy reads whole tables now and then.
+// DatabaseLoad measures the share of a core that the database uses during the given time,
+// eight times, and returns the least: now and then the proxy reads whole tables meanwhile.
 func (l *Lab) DatabaseLoad(ctx context.Context, during time.Duration) (least float64, err error) {
 	var file string
 	if err := l.Root.QueryRowContext(ctx, "SELECT @@pid_file").Scan(&file); err != nil {

@@ -25,8 +25,8 @@ func Taken(lost float64) string {
 	return fmt.Sprintf("other machines took %.0f %% of the cores' time", 100*lost)
 }
 
-// machine describes the machine, the versions and the time of the run, and the
-// processor time that was lost to other machines.
+// Describe returns a description of the machine, of the programs' versions, of the time of
+// the run, and of lost, the share of the processors' time that other machines took.
 func Describe(ctx context.Context, lost float64) string {
 	parts := []string{
 		fmt.Sprintf("%d cores of %s", runtime.NumCPU(), inFile("/proc/cpuinfo", modelName)),
@@ -60,6 +60,7 @@ func UseCubic() (undo func() error, err error) {
 	return func() error { return os.WriteFile(congestion, before, 0o644) }, nil
 }
 
+// Read returns the content of a file, or "unknown".
 func Read(file string) string {
 	text, err := os.ReadFile(file)
 	if err != nil {

@@ -33,6 +33,7 @@ const (
 	Contenders
 )
 
+// Names are the names of the contenders in the tables.
 var Names = [Contenders]string{"xcri-proxy", "bare fasthttp", "bare fasthttp, no timeouts", "nginx", "nginx, sendfile", "Varnish"}
 
 // OneCore limits a Go program to one core.
@@ -83,12 +84,14 @@ http {
 }
 `
 
-// The difference between the two configurations.
+// The directives in which the two configurations of nginx differ.
 const (
 	NginxReads = "sendfile off; output_buffers 1 512k;"
 	NginxSends = "sendfile on; sendfile_max_chunk 0; tcp_nopush on;"
 )
 
+// StartNginx starts nginx at an address, with its files below dir and with the directives
+// NginxReads or NginxSends.
 func StartNginx(ctx context.Context, dir, name, addr, how string) (*machine.Service, error) {
 	dir, err := os.MkdirTemp(dir, "nginx-")
 	if err != nil {

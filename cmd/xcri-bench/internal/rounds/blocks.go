@@ -31,7 +31,7 @@ func (p Plan) blocks() (n, turns int) {
 }
 
 // Match measures the rates of servers, one for each job, block by block. It does not
-// measure a p99: see rounds.
+// measure a p99: see Plan.Rounds.
 func (p Plan) Match(ctx context.Context, jobs []Job) ([]Series, error) {
 	all := make([]Series, len(jobs))
 	if err := WarmUp(ctx, jobs, all); err != nil {

@@ -20,13 +20,14 @@ func Best(all []Series, of ...int) int {
 	return slices.MaxFunc(of, func(a, b int) int { return cmp.Compare(stats.Median(all[a].PerCPU), stats.Median(all[b].PerCPU)) })
 }
 
-// Series holds the measurements of a server in the units of pace.
+// Series holds the measurements of a server, in the units of report.Pace.
 type Series struct {
 	PerCPU, perWall, P99, kernel []float64
 	Requests                     int64 // total, including the warm-up
 	Runs                         int   // runs of wrk that sent the requests
 }
 
+// Pace returns the medians of the measurements, for a table.
 func (s Series) Pace(question, server string) report.Pace {
 	return report.Pace{
 		Question: question, Server: server, PerCPU: stats.Median(s.PerCPU), PerWall: stats.Median(s.perWall),

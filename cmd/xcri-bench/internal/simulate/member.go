@@ -13,7 +13,7 @@ type member struct {
 	*run
 	next, done int           // answers that its workers have begun and ended
 	rank       []int         // of each answer in its memory; zero means stale
-	known      []int         // rank of each answer that it knows to be in the level
+	known      []int         // rank of each answer that it has last seen in the level
 	rest       int           // heartbeats until the next list
 	heard      time.Duration // when the last bytes arrived
 	votes

@@ -60,7 +60,8 @@ func (m *member) vote(force bool) {
 	}
 }
 
-// follow reads a decision that was announced, unless the member knows it, and holds requests.
+// follow reads a decision that was announced, unless the member holds requests already, and
+// then holds requests.
 func (m *member) follow() {
 	if m.holds {
 		return

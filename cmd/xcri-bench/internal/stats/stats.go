@@ -43,6 +43,7 @@ func Ratios(a, b []float64) (all []float64) {
 	return all
 }
 
+// Point is a measured value Y at X.
 type Point struct{ X, Y float64 }
 
 // line is y = base + slope·x.

@@ -39,7 +39,7 @@ func (l Load) command() []string {
 	return append(args, l.URL)
 }
 
-// loaded is the result that wrk reports.
+// Result is the result that wrk reports.
 type Result struct {
 	Requests int64
 	Seconds  float64
@@ -47,7 +47,7 @@ type Result struct {
 	Failed   int64 // broken connections, and answers with a status from 400
 }
 
-// wrk loads a server for the load's length.
+// Run runs wrk for the load's length, and returns its result.
 func Run(ctx context.Context, l Load) (Result, error) {
 	args := l.command()
 	out, err := machine.Command(ctx, args[0], args[1:]...)
@@ -57,8 +57,8 @@ func Run(ctx context.Context, l Load) (Result, error) {
 	return parseWrk(out)
 }
 
-// Client is a wrk process that can be paused and resumed. The caller must call kill,
-// also after an error.
+// Client is a wrk process that can be paused and resumed. The caller must call Kill, also
+// after an error of Run or Finish.
 type Client struct {
 	Load
 	cmd    *exec.Cmd
@@ -69,8 +69,8 @@ type Client struct {
 	ran    time.Duration // running time with all connections open
 }
 
-// startClient starts wrk and pauses it as soon as its connections are open. The
-// process ends with this process and with ctx, also while it is paused.
+// Start starts wrk and pauses it as soon as its connections are open. The process ends with
+// this process and with ctx, also while it is paused.
 func Start(ctx context.Context, l Load) (*Client, error) {
 	args := l.command()
 	c := &Client{Load: l, cmd: exec.CommandContext(ctx, args[0], args[1:]...), ended: make(chan struct{})}

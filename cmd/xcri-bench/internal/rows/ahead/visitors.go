@@ -48,8 +48,8 @@ type setting struct {
 // window is the result of visitors beside a setting.
 type window struct{ p99, cores float64 }
 
-// Visitors compares the p99 of visitors while the season is loaded with their p99 without a
-// season, and while large answers are compressed in idle time with their p99 without that.
+// Visitors compares the p99 of visitors with and without the load of a season, and with and
+// without the compression of large answers in idle time.
 func Visitors(ctx context.Context, l *lab.Lab) error {
 	filling := func(s ask.Stats) bool { return s.Generation.Warm.Season.State == "filling" }
 	roomy := []string{"WARM=lists", "CACHE_BYTES=300MiB", "MEMORY_LIMIT=600MiB"}
