@@ -19,7 +19,7 @@ const (
 	Publish     Kind = "publish"         // a generation was published
 	Outage      Kind = "outage"          // the database went down
 	Back        Kind = "back"            // the database is back
-	Purge       Kind = "purge"           // entries were purged on request
+	Purge       Kind = "purge"           // entries were purged; or purges of a cache in front fail, or succeed again
 	Source      Kind = "source"          // the source of answers changed
 	Maintenance Kind = "maintenance"     // maintenance mode was turned on
 	Reopen      Kind = "maintenance_end" // maintenance mode was turned off
@@ -50,7 +50,7 @@ type List struct {
 	all []Event // the oldest first
 }
 
-// Add adds an event of this moment. The oldest event gives way to it if the list is full.
+// Add adds an event of this moment. It replaces the oldest event if the list is full.
 func (l *List) Add(kind Kind, text string) {
 	if l == nil {
 		return
@@ -66,6 +66,9 @@ func (l *List) Add(kind Kind, text string) {
 
 // Restore puts the events of an earlier run before the others.
 func (l *List) Restore(earlier []Event) {
+	if l == nil {
+		return
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	all := slices.Concat(earlier, l.all)

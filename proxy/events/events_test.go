@@ -56,6 +56,7 @@ func TestLongText(t *testing.T) {
 // TestNilList holds that code without a list can report events.
 func TestNilList(t *testing.T) {
 	var l *List
+	l.Restore([]Event{{Kind: Start}})
 	l.Add(Start, "")
 	if got := l.All(); len(got) != 0 {
 		t.Errorf("%v", got)
