@@ -40,8 +40,9 @@ func newPlan(scopes []*live, popularity func(*live) float64) *plan {
 	return p
 }
 
-// inARow is the part of a stream's targets given so far that follows in a row, as 1/inARow:
-// their requests differ little by estimate, and the fills of a scope in a row cost less.
+// inARow sets the number of targets that a stream gives in a row: 1 + n/inARow after n
+// targets. Their requests differ little by estimate, and fills of one scope in a row cost
+// less.
 const inARow = 8
 
 // targets returns all targets of the plan with the index of their kind, the target with the

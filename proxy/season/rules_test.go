@@ -43,7 +43,7 @@ func walker(c Cache) *Walker {
 }
 
 // TestBreath: a walk over answers that need no fill leaves the processor to requests for
-// 1 ms after each 64 of them. A fill is a rest by itself.
+// 1 ms after each 64 of them. A fill needs no such pause.
 func TestBreath(t *testing.T) {
 	for name, tt := range map[string]struct {
 		keys  int
@@ -393,8 +393,8 @@ func TestWalkEnds(t *testing.T) {
 	}
 }
 
-// TestCalm: a walk looks each half second whether the database is back, and ends when another
-// is requested, which is done once for all requests.
+// TestCalm: a walk checks each half second whether the database is back, and ends when
+// another is requested, which is done once for all requests.
 func TestCalm(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		w := walker(keeping(nil))

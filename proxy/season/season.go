@@ -1,6 +1,7 @@
 // Package season fills the answers about every athlete and team of the live rankings ahead
-// of requests, while no request needs the database. It is a list of keys with an order and a
-// pace: the cache fills each key as it would for a request, and keeps the entries that have room.
+// of requests, while no request needs the database. A Walker walks over the keys of a
+// season in an order and at a pace: the cache fills each key as it would for a request, and
+// keeps the entries that have room.
 package season
 
 import (
@@ -15,16 +16,16 @@ import (
 )
 
 const (
-	// lookEvery is the interval at which a walk that waits checks the reason of its wait.
-	lookEvery = 500 * time.Millisecond
+	// checkEvery is the interval at which a walk that waits checks the reason of its wait.
+	checkEvery = 500 * time.Millisecond
 	// A fill that takes slowFill or longer is followed by a pause of rest times its
-	// duration, at most longestRest: the database has other work.
+	// duration, at most longestRest: the database is busy.
 	slowFill    = 250 * time.Millisecond
 	rest        = 4
 	longestRest = 10 * time.Second
-	// After breatheAfter keys in a row that need no fill, which take only the processor,
-	// the walk leaves the processor to requests for breath.
-	breatheAfter, breath = 64, time.Millisecond
+	// After yieldAfter keys in a row that need no fill, and thus only the processor, the
+	// walk leaves the processor to requests for yieldTime.
+	yieldAfter, yieldTime = 64, time.Millisecond
 	// mostFailures is the number of failures in a row that ends a walk. Keys that could
 	// not be filled are tried again after a pause that doubles from firstRetry to maxRetry.
 	mostFailures         = 20
@@ -55,9 +56,9 @@ type Options struct {
 	// Published returns the published generation, nil before the first, and the time of its
 	// publish.
 	Published func() (*store.Generation, time.Time)
-	// Paused reports whether the database must be left alone; nil means never.
+	// Paused reports whether the database must not be used; nil means never.
 	Paused func() bool
-	// OnFilled is called after a walk that has filled answers; nil means no callback.
+	// OnFilled is called after a walk that has filled answers; nil does nothing.
 	OnFilled func()
 	// Logger receives the results of walks; nil discards them.
 	Logger *slog.Logger
@@ -154,8 +155,8 @@ func (w *Walker) walk(ctx context.Context) (done bool) {
 func (w *Walker) keepAll(ctx context.Context, p *plan) (reached, done bool) {
 	fresh := 0
 	for kind, target := range p.targets() {
-		if fresh++; fresh%breatheAfter == 0 {
-			w.sleep(ctx, breath)
+		if fresh++; fresh%yieldAfter == 0 {
+			w.sleep(ctx, yieldTime)
 		}
 		filled, err := w.keep(ctx, kind, target)
 		switch {
@@ -210,7 +211,7 @@ func (w *Walker) calm(ctx context.Context) bool {
 			w.wait("")
 			return true
 		}
-		w.sleep(ctx, lookEvery)
+		w.sleep(ctx, checkEvery)
 	}
 	return false
 }

@@ -307,7 +307,7 @@ func TestWalkWaits(t *testing.T) {
 		}
 		w.change(func() { w.paused = false })
 		close(block)
-		time.Sleep(lookEvery)
+		time.Sleep(checkEvery)
 		synctest.Wait()
 		if s := w.Status(); s.State != Complete || s.Waiting != "" || s.Done != all || s.Failed != 0 || len(w.took()) > all+1 {
 			t.Errorf("%+v", s)

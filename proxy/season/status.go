@@ -14,8 +14,8 @@ import (
 // State is the state of the last walk.
 type State string
 
-// The states. A walk that waits for the database, or for maintenance mode to end, is
-// Filling, and Status.Waiting says for which of the two.
+// The states. A walk that waits for the database, or for the end of maintenance mode, is
+// Filling, and Status.Waiting is the reason.
 const (
 	Idle       State = ""           // there was no walk yet
 	Filling    State = "filling"    // the walk is under way
@@ -33,7 +33,7 @@ type Status struct {
 	// Bytes is the size of the kept answers, and Needed the estimated size of all.
 	Bytes, Needed int64
 	Seconds       float64 // of the walk, with its waits
-	Error         string  // the last
+	Error         string  // the last error
 }
 
 // Counts count the keys of the last walk.
@@ -163,8 +163,8 @@ func (r *report) stop(state State, err error) {
 	}
 }
 
-// full records that there is no room for more keys, and logs that for the first time in a
-// row. It calls filled if the walk has filled some.
+// full records that there is no room for more keys, and logs that the first time in a row.
+// It calls filled if the walk has filled any.
 func (r *report) full(log *slog.Logger, filled func()) {
 	r.stop(Full, nil)
 	r.mu.Lock()
@@ -182,7 +182,7 @@ func (r *report) full(log *slog.Logger, filled func()) {
 }
 
 // end records the end of a walk that has reached all keys, and calls filled if it has
-// filled some. It returns false if some have failed.
+// filled any. It returns false if any has failed.
 func (r *report) end(log *slog.Logger, filled func()) (complete bool) {
 	state := Complete
 	if r.Status().Failed > 0 {

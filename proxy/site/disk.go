@@ -78,9 +78,9 @@ func same(a, b fs.FileInfo) bool {
 	return a.Size() == b.Size() && a.ModTime().Equal(b.ModTime()) && os.SameFile(a, b)
 }
 
-// isFresh reports whether a file was written to within the quiet time. A time in the
+// isRecent reports whether a file was written to within the quiet time. A time in the
 // future is ignored.
-func isFresh(info fs.FileInfo) bool {
+func isRecent(info fs.FileInfo) bool {
 	age := time.Since(info.ModTime())
 	return age >= 0 && age < quiet
 }
@@ -89,8 +89,8 @@ func isFresh(info fs.FileInfo) bool {
 var passing = []error{errFolder, errChanging, io.EOF, io.ErrUnexpectedEOF,
 	syscall.EMFILE, syscall.ENFILE, syscall.ENOMEM, syscall.EIO, syscall.ESTALE, syscall.ETIMEDOUT}
 
-// missing reports whether an error means that the file does not exist or may not be
-// read. It logs temporary errors, at most once a minute.
+// missing returns fs.ErrNotExist for an error that means that the file does not exist or
+// may not be read. It returns and logs temporary errors, at most one a minute.
 func (s *Site) missing(name string, err error) error {
 	if !slices.ContainsFunc(passing, func(p error) bool { return errors.Is(err, p) }) {
 		return fs.ErrNotExist

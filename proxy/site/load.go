@@ -9,8 +9,8 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 )
 
-// first loads a file that is not in memory. A name without a file costs a look-up on
-// the disk and leaves no entry.
+// first loads a file that is not in memory. A name without a file costs one access to the
+// disk and leaves no entry.
 func (s *Site) first(name string) (*entry, error) {
 	if _, err := s.stat(name); err != nil {
 		return nil, s.missing(name, err)
@@ -46,9 +46,9 @@ func (s *Site) check(e *entry) (*entry, error) {
 // or is being written to while the entry holds the complete earlier version.
 func (e *entry) stands(info fs.FileInfo) bool {
 	if same(info, e.info) {
-		return !e.fresh || isFresh(info)
+		return !e.recent || isRecent(info)
 	}
-	return isFresh(info) && !e.fresh && !e.Large()
+	return isRecent(info) && !e.recent && !e.Large()
 }
 
 // outlive decides on an entry whose file was removed: the index stays until a new
@@ -101,7 +101,7 @@ func (s *Site) read(name string) (*entry, error) {
 	}
 	defer f.Close()
 	kind := types[string(extension([]byte(name)))]
-	e := &entry{File: &File{ContentType: kind.content, Size: info.Size(), name: name, info: info}, fresh: isFresh(info)}
+	e := &entry{File: &File{ContentType: kind.content, Size: info.Size(), name: name, info: info}, recent: isRecent(info)}
 	e.CacheControl = e.cacheControl()
 	e.checked.Store(s.clock.now())
 	if e.Large() {
@@ -123,8 +123,8 @@ func (s *Site) read(name string) (*entry, error) {
 // not be cached for a year.
 func (e *entry) cacheControl() []byte {
 	switch {
-	case e.fresh || string(extension([]byte(e.name))) == "html":
-		return askEachTry
+	case e.recent || string(extension([]byte(e.name))) == "html":
+		return revalidate
 	case isHashed([]byte(e.name)):
 		return forGood
 	}

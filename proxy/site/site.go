@@ -19,8 +19,8 @@ const (
 	// maxKept is the maximum size of a file in memory. Larger files are read from
 	// the disk for each request.
 	maxKept = 4 << 20
-	// checkEvery is the minimum interval between two comparisons of a requested file
-	// with the disk.
+	// checkEvery is the minimum interval between two comparisons of a requested file with
+	// the disk, unless the file is large.
 	checkEvery = time.Second
 	// quiet is the time since the last write after which a file counts as complete.
 	quiet = 2 * time.Second
@@ -35,7 +35,7 @@ const (
 var (
 	forGood    = []byte("public, max-age=31536000, immutable")
 	forAWhile  = []byte("public, max-age=3600")
-	askEachTry = []byte("no-cache")
+	revalidate = []byte("no-cache")
 )
 
 // Options configure a Site. Dir and Variants are required.
@@ -90,7 +90,7 @@ func (f *File) Large() bool { return f.Size > maxKept }
 // entry is a file that was requested.
 type entry struct {
 	*File
-	fresh   bool         // written to within the quiet time, so it may be incomplete
+	recent  bool         // written to within the quiet time, so it may be incomplete
 	checked atomic.Int64 // time of the last comparison with the disk; see clock
 	gone    atomic.Int64 // time of the detected removal; zero while the file exists
 }
@@ -137,8 +137,8 @@ func (s *Site) Find(path []byte) (*File, error) {
 	return e.File, nil
 }
 
-// due reports whether the caller must compare the entry with the disk. It returns true
-// to one caller in each interval.
+// due reports whether the caller must compare the entry with the disk: one caller in each
+// interval, or each caller for a large file.
 func (e *entry) due(now int64) bool {
 	last := e.checked.Load()
 	if e.Large() {

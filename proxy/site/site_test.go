@@ -118,8 +118,8 @@ func TestNew(t *testing.T) {
 func TestCacheControlOfFiles(t *testing.T) {
 	s := newSite(t, Options{Dir: folder(t)})
 	for path, want := range map[string]File{
-		"/":                          {ContentType: "text/html; charset=utf-8", CacheControl: askEachTry},
-		"/faq":                       {ContentType: "text/html; charset=utf-8", CacheControl: askEachTry},
+		"/":                          {ContentType: "text/html; charset=utf-8", CacheControl: revalidate},
+		"/faq":                       {ContentType: "text/html; charset=utf-8", CacheControl: revalidate},
 		"/" + script:                 {ContentType: "text/javascript; charset=utf-8", CacheControl: forGood},
 		"/assets/index-D1e2F3g4.css": {ContentType: "text/css; charset=utf-8", CacheControl: forGood},
 		"/assets/target.js":          {ContentType: "text/javascript; charset=utf-8", CacheControl: forAWhile},
