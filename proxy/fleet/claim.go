@@ -27,7 +27,7 @@ type claim struct {
 	key    string
 	state  State
 	ended  func()            // ends the renewals of the lease
-	budget time.Duration     // of the lookups; longer for a generation that is not published yet: no visitor waits
+	budget time.Duration     // of the lookups; longer for a generation that is not published yet, as no visitor waits for it
 	left   *patience.Account // of the budget, since the begin or the last wait for another member
 }
 
@@ -201,7 +201,7 @@ func digest(texts ...string) string {
 	return hex.EncodeToString(sum.Sum(nil)[:16])
 }
 
-// A value is a byte that says whether the answer is sure, a digit for its rank, and the
+// A value consists of a byte for whether the answer is sure, a digit for its rank, and the
 // record.
 const (
 	sureByte, unsureByte = '1', '0'

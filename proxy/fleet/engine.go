@@ -25,8 +25,7 @@ const (
 	Held    = engine.Held
 )
 
-// ErrFull is the error of a value that finds no room in the server, and ErrMoved of an event
-// that changes a text which is another than the present.
+// The errors of an Engine. See package engine.
 var ErrFull, ErrMoved = engine.ErrFull, engine.ErrMoved
 
 // Action is a change that an operator makes to the whole fleet. See package actions.

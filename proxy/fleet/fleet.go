@@ -5,10 +5,11 @@
 //
 // The name of an answer consists of everything that decides whether it is right: the format,
 // the maker of the answer, the series of the fleet, the key, the generation of the key's
-// scope, and the server's stamps of the tables that the answer is read from. A member looks
-// for the name that belongs to the state of the data as its own last poll found it, so that
-// an answer from before a change, with or without a row in the metadata table, has another
-// name. All of these are texts of the database: no member compares its clock with another's.
+// scope, and the server's stamps of the tables that the answer is read from. A member
+// requests the name for the state of the data that its own last poll found, so that an
+// answer from before a change, with or without a row in the metadata table, has another
+// name. All of these are texts of the database: no member compares its clock with
+// another's.
 //
 // Two changes of a table within a second may leave one stamp. An answer that was read
 // within that time is unsure: only members that are themselves within it accept it, and
@@ -74,12 +75,13 @@ type Options struct {
 	// Apply does an action of another member. Forget makes all entries stale.
 	Apply  func(Action)
 	Forget func()
-	// Missed does to the entries of an earlier run the purges of the log, which holds all purges
-	// since a time; nil does nothing.
+	// Missed repeats the purges of the log, which holds all purges since a time, on the
+	// entries of an earlier run; nil does nothing.
 	Missed func(since time.Time, purges []Action)
 	// Lasting configures the actions that last.
 	Lasting Lasting
-	// Selector returns the condition by which a purge selects keys; nil has each select all.
+	// Selector returns the condition by which a purge selects keys; nil means that each
+	// purge selects all keys.
 	Selector series.Selector
 	// Warm returns the keys whose answers the level should hold, and Fresh the entry of a
 	// key that the cache holds as fresh; nil if there is none.
@@ -88,9 +90,9 @@ type Options struct {
 	// Asked returns the requests for the keys that this member holds, which fade; nil reports
 	// none.
 	Asked func() map[string]int64
-	// Hold has requests wait for the publish of a generation, which MarshalJSON wrote. It
-	// returns false if this member does not publish it. Wake requests a poll of the database.
-	// Nil does nothing.
+	// Hold makes requests wait for the publish of a generation, which MarshalJSON wrote. It
+	// returns false if this member does not publish it. Wake requests a poll of the
+	// database. Both may be nil.
 	Hold func(generation []byte) bool
 	Wake func()
 	// Budget bounds the server's silence in an operation that a request waits for; zero
@@ -201,8 +203,9 @@ func (f *Fleet) TableChanged(table string) {
 	}
 }
 
-// do runs an operation, during which the server may be silent for a budget: see patience.Patience. An
-// operation that fails opens the circuit breaker, unless its caller has ended it.
+// do runs an operation, during which the server may be silent for a budget: see package
+// patience. An operation that fails opens the circuit breaker, unless its caller has ended
+// it.
 func (f *Fleet) do(ctx context.Context, s *session, budget time.Duration, operation func(context.Context) error) error {
 	return f.spend(ctx, s, f.patience(budget), operation)
 }
@@ -211,7 +214,7 @@ func (f *Fleet) patience(budget time.Duration) *patience.Account {
 	return patience.Patience{Moved: f.opts.Engine.Moved, Owed: f.opts.Engine.Owed, Budget: budget, Most: slowly}.Account()
 }
 
-// spend does the same with the patience that is left.
+// spend runs an operation like do, with the patience that earlier operations have left.
 func (f *Fleet) spend(ctx context.Context, s *session, left *patience.Account, operation func(context.Context) error) error {
 	within, end := left.Within(ctx)
 	begun := time.Now()

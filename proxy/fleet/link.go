@@ -51,7 +51,7 @@ type link struct {
 // LinkState describes the link.
 type LinkState struct {
 	Up     bool
-	Since  time.Time // of the last change; the zero time before the first session
+	Since  time.Time // of the last change; the zero time until the first attempt to connect has ended
 	Reason string    // why it is down
 	Opened int64     // how often the circuit breaker has opened
 }

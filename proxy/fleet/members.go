@@ -28,12 +28,12 @@ type (
 // members are the members that are alive.
 type members struct {
 	memberlist.List
-	rest     int  // heartbeats before the next that lists the members; for the session alone
+	rest     int  // heartbeats before the next that lists the members; only the session uses it
 	reported bool // a heartbeat has arrived since the start
 }
 
 // beat reports to the other members that this member is alive. If a list is due, it reads
-// which others are.
+// the members.
 func (f *Fleet) beat(ctx context.Context, s *session) {
 	r := memberlist.Report{ID: f.id, Info: f.opts.Info().Encode(), Lasts: lasts, First: !f.members.reported, List: f.members.rest <= 0}
 	var found map[string]memberlist.Heard

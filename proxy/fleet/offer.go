@@ -15,8 +15,8 @@ const (
 	// offerEvery is the interval at which the warm entries are compared with the values
 	// that this member knows to be in the level.
 	offerEvery = 2 * time.Second
-	// forgetEvery is the interval after which the member looks again: the level may have
-	// evicted values.
+	// forgetEvery is the interval after which a member asks for each value again: the level
+	// may have evicted it.
 	forgetEvery = 10 * time.Minute
 )
 

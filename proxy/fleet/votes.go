@@ -12,7 +12,7 @@ import (
 // for a publish, and hold of a member for the others, in budgets: 3 s and 250 ms.
 const goodbye, ahead, hold = 500 * time.Millisecond, 60, 5
 
-// Rounds returns the votes of this member; of a nil Fleet, of a proxy alone.
+// Rounds returns the votes of this member, or agree.Alone for a nil Fleet.
 func (f *Fleet) Rounds() *agree.Rounds {
 	if f == nil {
 		return agree.Alone()
@@ -20,7 +20,8 @@ func (f *Fleet) Rounds() *agree.Rounds {
 	return f.rounds
 }
 
-// Patience returns for how long a request may wait for the others; zero if there are none.
+// Patience returns the longest wait of a request for a publish by all members; zero if
+// there are no others.
 func (f *Fleet) Patience() time.Duration {
 	if f == nil || f.link.now.Load() == nil || f.members.Len() <= 1 {
 		return 0

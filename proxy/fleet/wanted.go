@@ -6,8 +6,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/fleet/wanted"
 )
 
-// Popular returns the at most n keys that visitors of the whole fleet want most, most first;
-// none while the level is away.
+// Popular returns the keys that visitors of the whole fleet want most, at most n, the most
+// wanted first; none while the level is away.
 func (f *Fleet) Popular(n int) []string {
 	if f == nil || f.link.now.Load() == nil {
 		return nil

@@ -1,6 +1,6 @@
-// Package actions is the log of the actions that operators do on a whole fleet. Each member has
-// its place in the log, and does the actions that follow: also if it was away meanwhile, and if
-// the log was lost.
+// Package actions keeps a log of the actions that operators make on a whole fleet. Each
+// member knows its place in the log and does all later actions, also after it was away, and
+// after the log was lost.
 package actions
 
 import (
@@ -57,8 +57,9 @@ type Options struct {
 	// Apply does an action of another member. Forget makes all entries stale.
 	Apply  func(Action)
 	Forget func()
-	// Missed does to the entries of an earlier run the purges, and the changes of tables, that
-	// this member may have missed before its first session. The log holds all since a time.
+	// Missed repeats, on the entries of an earlier run, the purges and changes of tables
+	// that this member may have missed before its first session. purges holds all since a
+	// time.
 	Missed func(since time.Time, purges []Action)
 	Lasting
 	// Selector returns the condition by which an action selects keys.
@@ -69,11 +70,12 @@ type Options struct {
 // Lasting configures how a Log keeps the actions that last: the changes of sources and of
 // maintenance mode.
 type Lasting struct {
-	// Parts returns the parts that a change of sources changes; empty means all. Nil takes
-	// each text of a change for a part.
+	// Parts returns the parts that a change of sources changes; empty means all. Nil means
+	// that a change has one part, its text.
 	Parts func(change json.RawMessage) []string
-	// Settle has this member's state follow from lasting actions, the last at the end. News
-	// are the actions among them that this member did not know. Nil has Apply do the news.
+	// Settle sets this member's state to the result of all lasting actions, which are in
+	// the order of their times. news holds the actions among them that this member did not
+	// know. Nil calls Apply for each of the news.
 	Settle func(all, news []Action)
 	// Kept is the work of an earlier run. Keep saves it for the next; nil saves nothing.
 	Kept Kept
@@ -125,9 +127,9 @@ func New(opts Options) *Log {
 type Request struct {
 	Kind string
 	Data any
-	// Purge has the fleet use no selected answers from before the action.
+	// Purge keeps all members from using the selected answers from before the action.
 	Purge bool
-	// Alone has no other member do the action.
+	// Alone limits the action to this member.
 	Alone bool
 }
 
@@ -135,10 +137,10 @@ type Request struct {
 func (l *Log) Series() *series.Series { return l.series.Load() }
 
 // Act does an action on this member by calling do, and adds the action to the log, so that
-// all other members do it: members that are away do it on their return. An action that do
-// refuses is no action of the fleet, and do's error is returned as refused. The other error
-// reports that the level is away, and why a restart would lose the action. run returns nil
-// while the level is away.
+// all other members do it: members that are away do it on their return. If do fails, its
+// error is returned as refused, and the action is not added. away reports that the level is
+// away, and also why a restart would lose the action, if it would. run returns nil while
+// the level is away.
 func (l *Log) Act(r Request, do func() error, run func() Run) (refused, away error) {
 	if r.Alone && !r.Purge && !lasts(r.Kind) {
 		return do(), nil
@@ -209,7 +211,7 @@ func (l *Log) Enter(run Run) error {
 	}
 	l.resumeFrom(events, at.Lasting)
 	for _, e := range events {
-		if a, _ := parse(e); engine.Later(e.ID, at.Last) <= 0 {
+		if a, _ := parse(e); engine.CompareIDs(e.ID, at.Last) <= 0 {
 			l.reach(e.ID, a)
 		}
 	}
@@ -218,8 +220,9 @@ func (l *Log) Enter(run Run) error {
 	return l.follow(run)
 }
 
-// resumeFrom does the actions of a log, and the level's lasting actions, in the first session.
-// A pending purge of an earlier run may not have reached the saved entries.
+// resumeFrom does the actions of a log, and the lasting actions of the level, in the first
+// session. It repeats the pending purges of an earlier run, which may not have reached the
+// saved entries.
 func (l *Log) resumeFrom(events []engine.Event, level string) {
 	lasting, purges := parseList([]byte(level)), []Action{}
 	isPurge := func(a Action) bool { return a.Kind == Purge || a.Kind == Table }
@@ -261,7 +264,8 @@ func (l *Log) Follow(run Run) {
 	l.keep()
 }
 
-// Compare finds out if an event was missed, or the log or a lasting action was lost.
+// Compare checks whether an event was missed, or the log or a lasting action was lost, and
+// catches up.
 func (l *Log) Compare(run Run) {
 	l.mu.Lock()
 	defer l.mu.Unlock()

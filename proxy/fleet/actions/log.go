@@ -92,8 +92,8 @@ func (l *Log) add(run Run, a Action) (id string, err error) {
 	return id, err
 }
 
-// moved learns the texts that this member did not know. Without an event it is the series of
-// a log that was lost, or that another program has written.
+// moved learns the texts that this member did not know. A series without an event is of a
+// log that was lost, or was written by another program.
 func (l *Log) moved(run Run) error {
 	if err := l.catchUp(run); err != nil {
 		return err
@@ -133,7 +133,8 @@ func (l *Log) since(run Run, id string) (events []engine.Event, complete bool, e
 	return events, complete, err
 }
 
-// apply does an action of another member, and takes over the series. The caller holds mu.
+// apply does the action of an event unless this member has made it, and takes over the
+// series. The caller holds mu.
 func (l *Log) apply(e engine.Event) {
 	a, ok := parse(e)
 	if ok && !l.own[e.ID] {
@@ -160,8 +161,8 @@ func (l *Log) do(a Action) {
 	}
 }
 
-// take begins a series, unless that is empty. The member uses it unless a purge of this member
-// is pending. The caller holds mu.
+// take begins a series, unless its text is empty. The member uses it unless a purge of this
+// member is pending. The caller holds mu.
 func (l *Log) take(text string) {
 	if text == "" {
 		return

@@ -102,7 +102,7 @@ func (l *Log) mend(run Run) error {
 	begins, heard := false, ""
 	for _, e := range all {
 		present[e.ID] = true
-		if engine.Later(e.ID, l.last) <= 0 {
+		if engine.CompareIDs(e.ID, l.last) <= 0 {
 			continue
 		}
 		rest = append(rest, e)
@@ -113,7 +113,7 @@ func (l *Log) mend(run Run) error {
 	}
 	l.resend(all[0].ID, present)
 	l.before = l.newest()
-	switch older := engine.Later(l.before, heard); {
+	switch older := engine.CompareIDs(l.before, heard); {
 	case begins && older > 0:
 		l.pending = append([]Action{knows(l.before)}, l.pending...)
 	case begins:
@@ -135,7 +135,7 @@ func (l *Log) mend(run Run) error {
 // event should hold.
 func (l *Log) resend(first string, present map[string]bool) {
 	l.sent = slices.DeleteFunc(l.sent, func(one sent) bool {
-		lost := engine.Later(one.id, first) > 0 && !present[one.id]
+		lost := engine.CompareIDs(one.id, first) > 0 && !present[one.id]
 		if lost {
 			l.pending = append(l.pending, one.Action)
 		}
@@ -155,7 +155,7 @@ func (l *Log) resume(series string) {
 
 // learn compares the last event that another member knows of a lost log with this member's.
 func (l *Log) learn(last string) {
-	if l.before != "" && engine.Later(last, l.before) > 0 {
+	if l.before != "" && engine.CompareIDs(last, l.before) > 0 {
 		l.before = last
 		l.forget()
 	}

@@ -1,16 +1,16 @@
-// Package agree has the members of a fleet publish each generation together, so that a
-// client which is moved from one member to another never gets an older generation than
+// Package agree makes the members of a fleet publish each generation together, so that a
+// client that changes from one member to another never gets an older generation than
 // before.
 //
 // # How members agree
 //
 // A member that has filled the warm set of a generation votes that it is ready. Once all
 // living members are ready, or 2 s after the first, the level decides for the generation.
-// Each member then has the requests for answers that the generation makes stale wait, and
-// votes that it has. Once all have, or after 250 ms, each publishes the generation, and the
-// requests go on. So no member publishes while another serves the older generation. A member
-// that was not ready publishes with the others, and looks up the answers that it has not
-// prepared as they are requested.
+// Each member then holds the requests for answers that the generation makes stale, and
+// votes that it holds them. Once all members hold their requests, or after 250 ms, each
+// publishes the generation, and the requests go on. So no member publishes while another
+// serves the older generation. A member that was not ready publishes with the others, and
+// looks up the answers that it has not prepared as they are requested.
 //
 // Decisions have an order: the level decides for a generation only if its member has read it
 // from the database after it knew of the last decision. Members that find different
@@ -30,7 +30,7 @@ import (
 	"time"
 )
 
-// readyTime is the time that a member that is ready gives the others.
+// readyTime is the time for which a member that is ready waits for the others.
 const readyTime = 2 * time.Second
 
 // ErrOther is the error of a member that is ready for a generation while the fleet has decided
@@ -47,12 +47,12 @@ type Options struct {
 	Cast     func(context.Context, Vote) (Result, bool)
 	Read     func(context.Context) (Decision, bool)
 	Announce func(name string)
-	// Hold has requests wait for the publish of a generation. It returns false if this member
-	// does not follow the decision. Wake requests a poll of the database.
+	// Hold makes requests wait for the publish of a generation. It returns false if this
+	// member does not follow the decision. Wake requests a poll of the database.
 	Hold func(data []byte) bool
 	Wake func()
-	// HoldTime is the time that a member that holds requests gives the others: 250 ms in
-	// production.
+	// HoldTime is the longest time for which a member that holds requests waits for the
+	// others: 250 ms in production.
 	HoldTime time.Duration
 }
 
@@ -63,8 +63,8 @@ type Rounds struct {
 	turn    chan struct{} // capacity 1: holds a value while learn calls ask
 	mu      sync.Mutex
 	known   string        // the last decision that this member knows
-	changed chan struct{} // closed once it is another
-	round   *Round        // that is decided and not published by this member; nil if there is none
+	changed chan struct{} // closed when known changes
+	round   *Round        // the decision that this member has not published yet; nil if there is none
 	// published is the generation that this member has published, and seen the newest that a
 	// member has announced.
 	published, seen string
@@ -104,7 +104,8 @@ func (r *Rounds) Round() *Round {
 	return r.round
 }
 
-// Enter begins a session, in which a decision is the last. The member may have missed it.
+// Enter begins a session. decided names the last decision of the level, which this member
+// may have missed.
 func (r *Rounds) Enter(decided string) {
 	r.mu.Lock()
 	r.known = decided
@@ -209,8 +210,8 @@ func (r *Rounds) Published(name string) {
 	r.round = nil
 }
 
-// Until returns a context that ends with ctx, and once there is a decision to follow. Calls
-// must not be concurrent.
+// Until returns a context that ends with ctx, or earlier once there is a decision to
+// follow. Calls must not be concurrent.
 func (r *Rounds) Until(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancel(ctx)
 	r.mu.Lock()
@@ -242,8 +243,8 @@ func (r *Rounds) learn(session context.Context, ask func() (Decision, bool)) (up
 	return up
 }
 
-// decide makes a decision the last that this member knows, and holds requests. It returns false
-// if the member knows it.
+// decide records the last decision and holds requests for it. It returns false if this
+// member knows it already.
 func (r *Rounds) decide(d Decision) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

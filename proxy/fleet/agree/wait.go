@@ -7,8 +7,8 @@ import (
 
 // Counts count the publishes of a member since its start.
 type Counts struct {
-	Together int64 // after all members had requests wait
-	Late     int64 // after a member had not had them wait in time
+	Together int64 // once all members held requests
+	Late     int64 // after HoldTime, when not all held them
 	Alone    int64 // without the level
 	Forced   int64 // decisions that this member forced, because a member was not ready in time
 	Lost     int64 // votes for a generation other than the decision's
@@ -81,11 +81,11 @@ func (r *Rounds) cast(session context.Context, vote Vote) bool {
 }
 
 // Pass waits until this member may publish the decision that it has to follow: until all
-// members hold requests, but not for long.
+// members hold requests, for HoldTime at most. The error is the error of ctx.
 func (r *Rounds) Pass(ctx context.Context) error {
 	round := r.Round()
 	if round == nil {
-		return nil // it has published it before
+		return nil // this member has published it
 	}
 	timer := time.NewTimer(time.Until(round.since.Add(r.opts.HoldTime)))
 	defer timer.Stop()

@@ -4,8 +4,8 @@ package ends
 import "sync"
 
 // Ends runs the ends of claims until it is closed. A claim may end after the fleet has
-// stopped, for the fill that it belongs to ends by itself: its lease then expires. It is
-// safe for concurrent use.
+// stopped, when its fill ends: then nothing is run, and its lease expires. It is safe for
+// concurrent use.
 type Ends struct {
 	mu      sync.Mutex
 	closed  bool

@@ -30,9 +30,9 @@ type Engine interface {
 	Claim(ctx context.Context, name, token string, lease time.Duration, sure bool) (Claim, error)
 	// Extend renews the lease of a token that has the lock.
 	Extend(ctx context.Context, name, token string, lease time.Duration) error
-	// Put stores a value for a time, releases the lock if the token has it, and publishes
-	// the name as Filled if a caller of Claim waits for that. The lock is released also if
-	// the value finds no room.
+	// Put stores a value for the time ttl, releases the lock if the token has it, and
+	// publishes the name as Filled if a caller of Claim waits for that. It releases the
+	// lock also if it returns ErrFull.
 	Put(ctx context.Context, name, token string, value []byte, ttl time.Duration) error
 	// Release releases the lock if the token has it, and publishes the name like Put.
 	Release(ctx context.Context, name, token string) error
@@ -44,20 +44,21 @@ type Engine interface {
 	// Sync returns the present texts and the last event of the log. Without a series or a
 	// log, as at the first start and after a flush, it begins both with the given texts.
 	Sync(ctx context.Context, series string, first []byte) (Position, error)
-	// Append adds an event to the log and publishes Logged. It also changes the texts that
-	// next has, and does nothing but return ErrMoved if one of them is another than present.
-	// It returns the ID of the event. Without a log it does nothing, and returns an empty ID.
+	// Append adds an event to the log, publishes Logged, and returns the ID of the event.
+	// It also replaces the texts that are not empty in next. If such a text differs from
+	// the text in present, Append changes nothing and returns ErrMoved. Without a log it
+	// changes nothing and returns an empty ID.
 	Append(ctx context.Context, event []byte, present, next Texts) (id string, err error)
-	// Since returns the events of the log after an ID. It returns false, and the events that
-	// are left, if the log does not hold that ID any more, so that events may be missing.
+	// Since returns the events of the log after an ID. If the log no longer holds the ID,
+	// so that events may be missing, it returns false and the events that are left.
 	Since(ctx context.Context, id string) (events []Event, complete bool, err error)
 
-	// Beat notes that a member is alive, and returns the members that are if the report
-	// lists them; otherwise nil. The list also has the members that have not reported for
-	// the time that a report lasts, for GoneFor: by their names, unless a member with the
-	// same name is alive. The first report of a member ends the other members of its name:
-	// it has been started again. Another member of the name that lives is back with its next
-	// report.
+	// Beat notes that a member is alive. If the report demands the list, it returns the
+	// members that are alive, by ID, and the members whose last report is older than a
+	// report lasts, by name, for GoneFor: unless a member of that name is alive. Without
+	// the list it returns nil. The first report of a member removes the other members of
+	// its name, because it was started again; another member of that name that lives
+	// returns with its next report.
 	Beat(ctx context.Context, r members.Report) (map[string]members.Heard, error)
 
 	// Moved returns the number of bytes that have arrived from the server, and of values
@@ -75,10 +76,10 @@ type Engine interface {
 	// Leave notes that a member has ended.
 	Leave(ctx context.Context, member string) error
 
-	// Vote counts a vote. A heartbeat lasts for the given time. If the vote is
-	// Ready, and all living members are or it is forced, the engine decides for its
-	// generation and publishes the name as Decided. If it is Held, and all living members
-	// hold, the engine publishes the name as Held.
+	// Vote counts a vote. A member is alive for the time lasts after its heartbeat. If the
+	// vote is Ready, and all living members are ready or the vote is forced, the engine
+	// decides for its generation and publishes the name as Decided. If the vote is Held,
+	// and all living members hold requests, the engine publishes the name as Held.
 	Vote(ctx context.Context, v agree.Vote, lasts time.Duration) (agree.Result, error)
 	// Decision returns the last decision; the zero Decision before the first.
 	Decision(ctx context.Context) (agree.Decision, error)
@@ -86,7 +87,7 @@ type Engine interface {
 	Announce(ctx context.Context, name string) error
 
 	// Want adds the changes of a report to the counts of the keys that visitors want, and
-	// returns the most wanted keys. The counts are forgotten after a time.
+	// returns the most wanted keys. The counts are forgotten after the time lasts.
 	Want(ctx context.Context, r wanted.Report, lasts time.Duration) (wanted.Counts, error)
 
 	// Close ends all connections.
@@ -97,7 +98,7 @@ type Engine interface {
 // the server is away.
 var ErrFull = errors.New("the shared level is full")
 
-// ErrMoved is the error of an event that changes a text which is another than the present.
+// ErrMoved is the error of Append if the caller does not know the present texts.
 var ErrMoved = errors.New("the texts have changed meanwhile")
 
 // Claim is the result of Engine.Claim: a value, the lock, or neither.

@@ -8,8 +8,8 @@ import (
 	"time"
 )
 
-// Later compares two IDs of events, as cmp.Compare does.
-func Later(a, b string) int {
+// CompareIDs compares two IDs of events by age, as cmp.Compare does.
+func CompareIDs(a, b string) int {
 	aTime, aCount := parseID(a)
 	bTime, bCount := parseID(b)
 	return cmp.Or(cmp.Compare(aTime, bTime), cmp.Compare(aCount, bCount))
@@ -17,14 +17,14 @@ func Later(a, b string) int {
 
 // MaxID returns the later of two IDs.
 func MaxID(a, b string) string {
-	if Later(a, b) >= 0 {
+	if CompareIDs(a, b) >= 0 {
 		return a
 	}
 	return b
 }
 
-// TimeOf returns the time of an event, by the clock of the level; the begin of 1970 for an ID of
-// another form.
+// TimeOf returns the time of an event, by the clock of the level; the beginning of 1970 for
+// an ID of another form.
 func TimeOf(id string) time.Time {
 	ms, _ := parseID(id)
 	return time.UnixMilli(int64(min(ms, math.MaxInt64)))

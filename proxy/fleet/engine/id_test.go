@@ -11,7 +11,7 @@ func TestIDsOfEvents(t *testing.T) {
 		a, b string
 		want int
 	}{{"2-1", "2-2", -1}, {"10-0", "9-5", 1}, {"9-10", "9-9", 1}, {"x", "0-0", 0}, {"5", "5-0", 0}} {
-		if got := Later(tt.a, tt.b); got != tt.want || Later(tt.b, tt.a) != -tt.want {
+		if got := CompareIDs(tt.a, tt.b); got != tt.want || CompareIDs(tt.b, tt.a) != -tt.want {
 			t.Errorf("%s and %s: %d", tt.a, tt.b, got)
 		}
 		if tt.want > 0 && (MaxID(tt.a, tt.b) != tt.a || MaxID(tt.b, tt.a) != tt.a) {

@@ -22,7 +22,8 @@ type Info struct {
 // Member is a member that is alive.
 type Member struct {
 	ID string // unique, and another after each start
-	// Info has a number after the name of each further member of a name: the names differ.
+	// The Name of each further member of the same name has a number, so that all names
+	// differ.
 	Info
 	Own bool // the member that reports
 	// Behind is the time from which the member has not published the newest generation, by the
@@ -67,7 +68,8 @@ type List struct {
 // spells are the times from which something has held, by the ID of a member.
 type spells map[string]time.Time
 
-// since returns the time from which something holds for a member. Before, was held.
+// since returns the time from which something has held for a member, and records it in s;
+// was is the record of the last update.
 func (s spells) since(id string, was spells, now time.Time) time.Time {
 	if at, ok := was[id]; ok {
 		now = at
@@ -76,8 +78,8 @@ func (s spells) since(id string, was spells, now time.Time) time.Time {
 	return now
 }
 
-// Update takes over the members that the level has heard of. It returns the number of reports
-// that are not understood, each once.
+// Update replaces the list by the reports that the level holds. It returns the number of
+// reports that are not understood, each counted once.
 func (l *List) Update(found map[string]Heard, own string, now time.Time) (damaged int) {
 	all, gone, bad := parse(found, own, now)
 	newest, count := "", map[string]int{}

@@ -21,9 +21,9 @@ var ErrSilent = errors.New("the shared level is silent")
 // Patience is the patience with a server in an operation. Bytes that move meanwhile, of this
 // or another operation, extend it by the time that a working server needs for them: a server
 // is not away while a large answer is under way, but it is too slow if an answer is late and
-// only small messages move. The time is counted in steps of which each begins when this
-// process has noticed the end of the last. A step counts as silence only if the server owes a
-// reply at its end: the time in which the process waits for a processor, to send the
+// only small messages move. The time is counted in steps; a step begins when this process
+// has noticed the end of the step before. A step counts as silence only if the server owes
+// a reply at its end: the time for which the process waits for a processor, to send the
 // operation or to read the reply, is no silence of the server.
 type Patience struct {
 	// Moved returns the number of bytes that have moved so far.
@@ -47,14 +47,14 @@ func (p Patience) Account() *Account {
 	return &Account{Patience: p, left: p.Budget, most: time.Duration(p.Most) * p.Budget}
 }
 
-// Within returns a context that ends, with the cause ErrSilent, with the patience. The
-// caller must call end.
+// Within returns a context that ends with the cause ErrSilent once the patience is used up.
+// The caller must call end.
 func (p Patience) Within(ctx context.Context) (_ context.Context, end func()) {
 	return p.Account().Within(ctx)
 }
 
-// Within does the same with the patience that earlier operations have left. The next call
-// must follow end.
+// Within is like Patience.Within, with the patience that earlier operations have left. The
+// next call must follow end.
 func (a *Account) Within(ctx context.Context) (_ context.Context, end func()) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	r := &running{Account: a, cancel: cancel, last: a.Moved(), begun: time.Now()}

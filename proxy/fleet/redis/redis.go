@@ -61,7 +61,7 @@ func Check(text string) error {
 	return nil
 }
 
-// Engine is a fleet.Engine on a server. New makes it.
+// Engine is a fleet.Engine on Redis or Valkey. It is safe for concurrent use.
 type Engine struct {
 	opts  valkey.ClientOption
 	moved atomic.Int64
@@ -154,8 +154,8 @@ func spread(b valkey.Builder) []string {
 	return names
 }
 
-// now returns the client that connect has made. It refuses after Close, for the client may keep
-// a connection that it was making meanwhile.
+// now returns the client that connect has made. It returns an error after Close, because
+// the client may keep a connection that it was making meanwhile.
 func (e *Engine) now() (valkey.Client, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()

@@ -32,7 +32,7 @@ type Shared struct {
 
 	mu     sync.Mutex
 	stamps map[string]store.Stamp // by the last poll
-	have   map[string]store.Stamp // whose sums this member has
+	have   map[string]store.Stamp // of the sums that this member has
 }
 
 // Share returns a Store that shares the sums of s as texts. This member has the sums at the

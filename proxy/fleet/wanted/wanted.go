@@ -19,7 +19,7 @@ const Lasts = 15 * time.Minute
 const (
 	// Every is the interval of reports.
 	Every = time.Minute
-	// limit limits the list of the fleet, and least is the count of a key in it.
+	// limit limits the list of the fleet, and least is the lowest count of a key in it.
 	limit, least = 400, 4
 	// most limits the keys that a member reports.
 	most = 400
@@ -29,13 +29,13 @@ const (
 	statusOK = 200
 )
 
-// Report are the changes of a member's counts since its last report.
+// Report holds the changes of a member's counts since its last report.
 type Report struct {
 	// Token names the present counts of the level; the level ignores the changes of a
 	// report with another token.
 	Token   string
 	Changes map[string]int64 // by key
-	// Limit is the number of keys to list, and Least the count of each.
+	// Limit is the most keys to list, and Least the lowest count of a listed key.
 	Limit, Least int
 }
 
@@ -45,8 +45,8 @@ type Counts struct {
 	Keys  []string // by count, the highest first
 }
 
-// Counter are the reports of one member. The zero value is ready. It is safe for concurrent
-// use.
+// Counter makes the reports of one member. The zero value is ready. It is safe for
+// concurrent use.
 type Counter struct {
 	mu       sync.Mutex
 	token    string
@@ -104,7 +104,7 @@ func (c *Counter) Exchange(asked map[string]int64, send func(Report) (counts Cou
 	}
 }
 
-// Keys returns the at most n keys that are wanted most by the last report, most first.
+// Keys returns the most wanted keys by the last report, at most n, the most wanted first.
 func (c *Counter) Keys(n int) []string {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -1,5 +1,5 @@
-// Package survey finds out whether a Redis or Valkey can be the shared level of a fleet, and
-// why not: it uses the level as a member does, and asks each server itself if that fails.
+// Package survey checks whether a Redis or Valkey can be the shared level of a fleet: it
+// uses the level as a member does, and if that fails, asks each server for the reason.
 package survey
 
 import (
