@@ -118,7 +118,7 @@ func playFleet(t *testing.T, b *browser, script string) {
 		t.Errorf("without the level %+v", f)
 	}
 	b.open(bases[1] + "/cache/")
-	expectState(t, b, "The shared cache is away", "The Redis or Valkey of the fleet does not answer", "Start or mend the Redis")
+	expectState(t, b, "The shared cache is away", "The Redis or Valkey of the fleet does not answer", "Start or repair the Redis")
 	b.await(`document.querySelector('#tiles').innerText.includes('shared level away')`)
 }
 

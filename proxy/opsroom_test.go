@@ -128,11 +128,11 @@ func playOutage(t *testing.T, b *browser, script string) {
 	b.open(base + "/cache/")
 	expectState(t, b, "Well")
 	way.Close()
-	expectState(t, b, "Database down", "since", "The database does not answer", "Cached pages are served as they are", "Start or mend the database server")
+	expectState(t, b, "Database down", "since", "The database does not answer", "Cached pages are served as they are", "Start or repair the database server")
 	for i := range 30 {
 		get(t, base, fmt.Sprintf("/athletes/?limit=%d", 1+i))
 	}
-	expectState(t, b, "Visitors get errors", "30 of 30 answers of the last minute were errors", "The database does not answer", "Start or mend")
+	expectState(t, b, "Visitors get errors", "30 of 30 answers of the last minute were errors", "The database does not answer", "Start or repair")
 	b.await(`document.querySelector('#others').innerText.includes('Database down')`)
 	b.await(`document.querySelector('#events').innerText.includes('Outage')`)
 	p.admin.Sample(time.Now())

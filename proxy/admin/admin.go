@@ -47,21 +47,21 @@ type Settings struct {
 	LostLines func() int64
 }
 
-// Limit is the most memory that the process should use.
+// Limit is the limit for the memory of the process.
 type Limit struct {
 	Bytes   int64  // zero for no limit
 	Setting string // its name, for operators
 }
 
-// Options name the parts that an Admin reads and changes. All but Legacy, Site,
-// Fleet, Events, Slowest and Log are required.
+// Options name the parts that an Admin reads and changes. A field is required unless its
+// comment gives nil a meaning.
 type Options struct {
 	Settings
 	Trust visitor.Trust
 	Sources
 	Resources
-	Site        *site.Site // nil if there is no site
-	Preload     *preload.Learner
+	Site        *site.Site       // nil if there is no site
+	Preload     *preload.Learner // nil if pages name no lists
 	Routes      *route.Router
 	Cache       *cache.Cache
 	Outage      *cache.Outage
@@ -69,7 +69,7 @@ type Options struct {
 	Shares      *share.Shares
 	Generations *generation.Watcher
 	Maintenance *maintenance.Mode
-	// Fleet is this proxy's member of a fleet; nil means that it shares nothing.
+	// Fleet is this proxy's part in a fleet; nil means that it shares nothing.
 	Fleet *fleet.Fleet
 	// Events takes the changes that operators make, and is shown to them; nil keeps none.
 	Events *events.List
@@ -92,17 +92,17 @@ type Sources struct {
 	Origins *origin.Origins
 	Verify  *verify.Verifier
 	Season  *season.Walker
-	// OnSourceChange follows a change of sources with all that depends on them. It
-	// returns the number of entries that became stale, and why the change can't
-	// be kept for the next run.
+	// OnSourceChange applies a change of sources to everything that depends on them. It
+	// returns the number of entries that became stale, and why the change can't be kept for
+	// the next run.
 	OnSourceChange func(moved []*route.Route) (purged int, unkept error)
 }
 
 // Resources count the memory and the connections of the process.
 type Resources struct {
 	Memory   *memfile.Memory
-	Requests *budget.Budget
-	Fronts   *front.Purger // nil if there are no caches in front to purge
+	Requests *budget.Budget // nil means no limit
+	Fronts   *front.Purger  // nil if there are no caches in front to purge
 	// Connections counts the connections of clients.
 	Connections func() wire.Stats
 }
@@ -131,8 +131,8 @@ func New(opts Options) *Admin {
 // Refused counts the requests that were not admitted, by cause.
 func (a *Admin) Refused() map[string]int64 { return a.gate.Refused() }
 
-// page answers the requests for one path: answer GET and HEAD, change, which may
-// change the state, POST. Either may be nil.
+// page answers the requests for one path: answer serves GET and HEAD; change serves POST,
+// and may change the state. Either may be nil.
 type page struct {
 	answer, change func(*Admin, *fasthttp.RequestCtx)
 	form           bool // change takes an HTML form
@@ -163,8 +163,8 @@ var pages = map[string]page{
 }
 
 // Serve answers requests for /metrics and for paths below /cache, if the gate
-// admits them. Private says that a request came in on the admin pages' own
-// listener. It returns false for other paths. Its answers have no CORS headers.
+// admits them. private is true for a request on the admin pages' own listener. It returns
+// false for other paths. Its answers have no CORS headers.
 func (a *Admin) Serve(ctx *fasthttp.RequestCtx, path []byte, private bool) bool {
 	if !IsPage(path) {
 		return false

@@ -43,8 +43,8 @@ func (a *Admin) conditions(now time.Time) []api.Condition {
 	return a.tracker.Observe(&f)
 }
 
-// addFleet reads only the members that the level shows: Members describes this proxy, by its
-// conditions, while the level is away.
+// addFleet calls Alive instead of Members, which may call conditions to describe this
+// proxy.
 func (a *Admin) addFleet(f *condition.Figures) {
 	if a.opts.Fleet == nil {
 		return
@@ -67,8 +67,7 @@ func (a *Admin) addRequests(f *condition.Figures) {
 	}
 }
 
-// clientName returns the address of a client without the length of a network of one
-// address.
+// clientName returns the address of a client: a network of a single address loses its /32.
 func clientName(prefix string) string { return strings.TrimSuffix(prefix, "/32") }
 
 func (a *Admin) addData(f *condition.Figures) {

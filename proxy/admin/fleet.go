@@ -17,9 +17,9 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
-// act does an action on this member and, unless it is local, on all members of the fleet.
-// After a purge no shared answer from before it is used. act returns the error of do, and a
-// warning if the other members have not got the action yet.
+// act does an action on this member by calling do and, unless it is local, on all members
+// of the fleet. With purge, no shared answer from before the action is used. act returns
+// the error of do, and a warning if the other members have not got the action yet.
 func (a *Admin) act(kind string, request any, local, purge bool, do func() error) (warning string, err error) {
 	f := a.opts.Fleet
 	if f == nil {
@@ -81,13 +81,13 @@ func (a *Admin) apply(action fleet.Action) error {
 			a.warm(req, keys)
 			return nil
 		})
-	case fleet.Local: // it ends the series only
+	case fleet.Local: // it only ends the series, which the log has done
 		return nil
 	}
 	return errors.New("this version does not know the action")
 }
 
-// Settle has this member follow the lasting actions of the fleet.
+// Settle applies the lasting actions of the fleet to this member: see lasting.Follower.
 func (a *Admin) Settle(all, news []fleet.Action) {
 	f := lasting.Follower{
 		Routes: a.opts.Routes, Origins: a.opts.Origins, Mode: a.opts.Maintenance, Report: a.report,

@@ -22,19 +22,19 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
-// glanceEvery is the interval at which conditions are derived, and the figures are read
-// that are rarely at their highest at the moment of a sample.
+// glanceEvery is the interval at which conditions are derived, and at which figures are
+// read whose peak a sample would miss.
 const glanceEvery = time.Second
 
-// record is the memory of an Admin: the history, the conditions, and the state that the
-// next event is a change of.
+// record holds the history, the conditions, and the states that the latest events have
+// reported.
 type record struct {
 	history *history.History
 	tracker *condition.Tracker
 
 	mu     sync.Mutex
-	alarm  string                       // title of the condition in the latest event of an alarm; empty after its end
-	held   string                       // why data is held back, in the latest event of that
+	alarm  string                       // title of the condition, by the latest event of an alarm; empty after its end
+	held   string                       // why data is held back, by the latest event
 	failed map[string]condition.Failure // by the name of the file's setting
 }
 
@@ -108,8 +108,8 @@ func (a *Admin) Run(ctx context.Context) {
 	}
 }
 
-// Glance notes how many connections to the database are in use: the next sample has
-// the highest number.
+// Glance notes the number of connections to the database that are in use, and of requests
+// that wait: the next sample has the highest numbers.
 func (a *Admin) Glance(inUse int) {
 	a.history.Glance(history.Gauges{PoolInUse: inUse, Waiting: a.opts.Cache.Stats().Waiting})
 }
@@ -136,7 +136,7 @@ func (a *Admin) Sample(now time.Time) {
 func (a *Admin) memoryUsed() int64 { return process.Resident() + a.opts.Memory.Bytes() }
 
 // Wrote notes whether a file could be written. setting is the name of its setting. It
-// returns true for a failure that follows no other.
+// returns true for the first failure in a row.
 func (a *Admin) Wrote(setting, path string, err error) (first bool) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -153,8 +153,9 @@ func (a *Admin) Wrote(setting, path string, err error) (first bool) {
 	return err != nil && !failed
 }
 
-// serveHistory answers with the samples of a range, or with the samples after the moment
-// in the parameter after. With route, of the routes' figures only that route's are sent.
+// serveHistory answers with the samples of a range, or with the samples after the moment in
+// the parameter after. With the parameter route, the figures of all other routes are left
+// out.
 func (a *Admin) serveHistory(ctx *fasthttp.RequestCtx) {
 	args := ctx.QueryArgs()
 	after, _ := strconv.ParseInt(string(args.Peek("after")), 10, 64)

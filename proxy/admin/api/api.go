@@ -11,7 +11,7 @@ type MaintenanceRequest struct {
 	// Until is announced to visitors, in RFC 3339: nothing ends by itself.
 	Until   string `json:"until,omitempty"`
 	Message string `json:"message,omitempty"`
-	// Local does it on this member of a fleet alone.
+	// Local limits the action to this member of a fleet.
 	Local bool `json:"local,omitempty"`
 }
 
@@ -38,9 +38,9 @@ type PurgeRequest struct {
 	Route *string `json:"route,omitempty"` // an endpoint's path
 	Scope *string `json:"scope,omitempty"` // season/division/gender/checkpoint, * for any
 	All   bool    `json:"all,omitempty"`
-	// Hard drops entries instead of making them stale.
+	// Hard removes entries instead of making them stale.
 	Hard bool `json:"hard,omitempty"`
-	// Local does it on this member of a fleet alone.
+	// Local limits the action to this member of a fleet.
 	Local bool `json:"local,omitempty"`
 }
 
@@ -74,7 +74,7 @@ type Stored struct {
 	Status     *int       `json:"status"`
 	Size       *int       `json:"size"` // bytes without a coding
 	Variants   []Variant  `json:"variants"`
-	Asked      *uint32    `json:"asked"` // requests, halved with each refresh
+	Asked      *uint32    `json:"asked"` // requests, halved with each refresh and publish
 	Cost       *int64     `json:"cost"`  // bytes in the cache
 }
 

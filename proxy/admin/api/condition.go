@@ -5,7 +5,7 @@ import "time"
 // Levels of a Condition.
 const (
 	LevelBad  = "bad"  // visitors get errors, wait, or soon may
-	LevelWarn = "warn" // visitors are served, and an operator should look
+	LevelWarn = "warn" // visitors are served, but an operator should act
 	LevelGood = "good"
 )
 

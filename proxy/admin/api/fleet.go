@@ -5,8 +5,8 @@ import "time"
 // Fleet describes the proxies that share a level, and the level as this proxy sees it. It
 // is null in the stats of a proxy without one.
 type Fleet struct {
-	Members []Member     `json:"members"` // that are alive, by name
-	Gone    []GoneMember `json:"gone"`    // that are not, and were not stopped in order
+	Members []Member     `json:"members"` // members that are alive, by name
+	Gone    []GoneMember `json:"gone"`    // members that neither report nor were stopped in order
 	SharedLink
 	SharedTraffic
 	SharedFaults
@@ -26,8 +26,8 @@ type GoneMember struct {
 
 // Publishes counts the publishes of this proxy since its start.
 type Publishes struct {
-	Together int64 `json:"together"` // after all proxies had requests wait
-	Late     int64 `json:"late"`     // after a proxy had not had them wait in time
+	Together int64 `json:"together"` // once all proxies held requests
+	Late     int64 `json:"late"`     // after 250 ms, when not all held them
 	Alone    int64 `json:"alone"`    // without the shared level
 	Forced   int64 `json:"forced"`   // decisions without a proxy that was not ready in time
 	Lost     int64 `json:"votes_lost"`

@@ -12,7 +12,7 @@ type History struct {
 	Range        string   `json:"range"`
 	Ranges       []string `json:"ranges"`        // all values of Range
 	EverySeconds float64  `json:"every_seconds"` // of the range's own samples; the newest are denser
-	Kept         int      `json:"kept"`          // the most of them
+	Kept         int      `json:"kept"`          // the most samples of the range that are kept
 	Outcomes     []string `json:"outcomes"`      // in the order of Flow.Outcomes
 	Samples      []Sample `json:"samples"`
 	Recent       Recent   `json:"recent"`

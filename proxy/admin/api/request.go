@@ -10,7 +10,7 @@ type Request struct {
 	Status int `json:"status"`
 	// Bytes is the size of the answer's body; -1 if it was not known when it was sent.
 	Bytes int64 `json:"bytes"`
-	// Outcome is empty for a request that asked the cache for nothing.
+	// Outcome is empty for a request that did not use the cache.
 	Outcome string `json:"outcome,omitempty"`
 	// TookMS is the time from the request to its answer, without the sending.
 	TookMS float64 `json:"took_ms"`
@@ -20,7 +20,7 @@ type Request struct {
 	Sender
 }
 
-// Asked is the question of a request. Bytes that the target of a request may not hold are
+// Asked is the line of a request and its meaning. Bytes that a target may not hold are
 // percent-encoded.
 type Asked struct {
 	Method string `json:"method"`
@@ -31,7 +31,7 @@ type Asked struct {
 	Admin  bool   `json:"admin,omitempty"` // for a page of operators
 }
 
-// Sender is who sent a request, as TRUSTED_PROXIES resolve it.
+// Sender describes the client of a request, as TRUSTED_PROXIES resolves it.
 type Sender struct {
 	Client  string `json:"client,omitempty"` // empty if it is not known
 	Referer string `json:"referer,omitempty"`
@@ -41,7 +41,7 @@ type Sender struct {
 // Phases holds the milliseconds that each phase of a request took. All but Write are
 // phases of the fill that the request waited for, which may have begun before the request.
 type Phases struct {
-	Queue      float64 `json:"queue_ms,omitempty"`      // waiting for a slot
+	Queue      float64 `json:"queue_ms,omitempty"`      // waiting for a turn
 	Shared     float64 `json:"shared_ms,omitempty"`     // looking the answer up in the shared level, or waiting for another proxy's fill
 	Load       float64 `json:"load_ms,omitempty"`       // the rest of the fill
 	Connection float64 `json:"connection_ms,omitempty"` // waiting for a connection to the database
@@ -53,9 +53,10 @@ type Phases struct {
 	Write      float64 `json:"write_ms,omitempty"`      // sending the answer
 }
 
-// TailLost is a line of GET /cache/tail after requests that the reader was too slow for.
+// TailLost is a line of GET /cache/tail that replaces requests for which the reader was too
+// slow.
 type TailLost struct {
-	Lost int64 `json:"lost"` // how many
+	Lost int64 `json:"lost"` // number of requests
 }
 
 // Phase is one phase with its name.

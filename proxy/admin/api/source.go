@@ -10,7 +10,7 @@ type SourceRequest struct {
 	Routes []string `json:"routes,omitempty"`
 	// Reset returns to the configuration.
 	Reset bool `json:"reset,omitempty"`
-	// Local does it on this member of a fleet alone.
+	// Local limits the action to this member of a fleet.
 	Local bool `json:"local,omitempty"`
 }
 

@@ -24,7 +24,8 @@ type Program struct {
 	Version       string  `json:"version"`
 	Go            string  `json:"go"`
 	UptimeSeconds float64 `json:"uptime_seconds"`
-	// LogDropped counts the lines of the process's log that its reader was too slow for.
+	// LogDropped counts the lines of the process's log that were dropped, because its
+	// reader was too slow or gone.
 	LogDropped int64 `json:"log_lines_dropped"`
 
 	// Conditions describe the state of the service, the gravest first. There is always
@@ -60,7 +61,7 @@ type Notable struct {
 type Generation struct {
 	ID          string           `json:"id"`
 	Published   *time.Time       `json:"published_at"`
-	Confirmed   *time.Time       `json:"confirmed_at"` // when it was last seen in the database
+	Confirmed   *time.Time       `json:"confirmed_at"` // when a poll last returned it
 	DownSince   *time.Time       `json:"down_since"`   // null while the database answers
 	StaleCount  int64            `json:"stale_entries"`
 	StaleSince  *time.Time       `json:"stale_since"` // to 10 s; null while there are none
@@ -75,7 +76,7 @@ type Table struct {
 	// Recorded reports whether the server records changes of the table's rows. If
 	// not, its entries become stale after DATA_MAX_AGE.
 	Recorded bool `json:"recorded"`
-	// Changing is when changes were first seen that have not settled.
+	// Changing is when the first change was seen that has not settled.
 	Changing *time.Time `json:"changing_since"`
 	Held     string     `json:"held,omitempty"` // why a change is held back
 }
@@ -115,7 +116,8 @@ type Requests struct {
 
 // Refusals counts connections and requests that were refused.
 type Refusals struct {
-	// Refused counts the connections that got a 503 because too many were open.
+	// Refused counts the connections that were refused, with a 503 or by closing them,
+	// because too many were open.
 	Refused int64 `json:"refused_connections"`
 	// AdminRefused counts the requests for admin pages that were refused, by cause.
 	AdminRefused map[string]int64 `json:"admin_refused"`
@@ -180,9 +182,9 @@ type Preload struct {
 // HotKey is a key that is requested often.
 type HotKey struct {
 	Key     string `json:"key"`
-	Asked   uint32 `json:"asked"`   // requests, halved with each refresh
+	Asked   uint32 `json:"asked"`   // requests, halved with each refresh and publish
 	Where   string `json:"where"`   // warm, or the name of a shelf
-	Outcome string `json:"outcome"` // of a request now
+	Outcome string `json:"outcome"` // that a request would have now
 }
 
 // Cache describes the cache. Bytes, Budget and Entries are the sums of the
@@ -219,7 +221,7 @@ type Load struct {
 	Phase   string  `json:"phase"`
 	AgeMS   float64 `json:"age_ms"`  // of the load, with its wait for a turn
 	Waiting int     `json:"waiting"` // requests that wait for it
-	Step    string  `json:"step"`    // the present one of its Phases, such as query
+	Step    string  `json:"step"`    // the present phase, such as query
 	Phases  Phases  `json:"phases"`  // so far
 }
 

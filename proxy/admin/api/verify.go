@@ -16,7 +16,7 @@ type VerifySubjects struct {
 type Verify struct {
 	Share    float64          `json:"share"` // of the loads
 	Verdicts map[string]int64 `json:"verdicts"`
-	Dropped  int64            `json:"dropped"` // not compared for want of room or of a connection
+	Dropped  int64            `json:"dropped"` // not compared, because no room or no connection was free
 }
 
 // Comparison is the answer to a VerifyRequest: both sources' answers to one

@@ -10,7 +10,7 @@ type WarmRequest struct {
 	Later bool `json:"later,omitempty"`
 	// Accept publishes the database's state although it resembles an unfinished import.
 	Accept bool `json:"accept,omitempty"`
-	// Local does it on this member of a fleet alone.
+	// Local limits the action to this member of a fleet.
 	Local bool `json:"local,omitempty"`
 }
 
@@ -58,7 +58,7 @@ type Season struct {
 	Bytes   int64   `json:"bytes"`        // of the kept answers
 	Needed  int64   `json:"bytes_needed"` // of all answers, by estimate
 	Seconds float64 `json:"seconds"`
-	Error   string  `json:"error,omitempty"` // the last
+	Error   string  `json:"error,omitempty"` // the last error
 }
 
 // SeasonCounts count the keys of a Season.

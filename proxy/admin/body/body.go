@@ -26,7 +26,7 @@ func Read(ctx *fasthttp.RequestCtx, v any) bool {
 		err = errors.New("there is more after the JSON object")
 	}
 	if err != nil {
-		reply.Fail(ctx, fasthttp.StatusBadRequest, "The body is not as it should be: "+err.Error())
+		reply.Fail(ctx, fasthttp.StatusBadRequest, "The body is not the expected JSON object: "+err.Error())
 	}
 	return err == nil
 }
@@ -35,7 +35,7 @@ func Read(ctx *fasthttp.RequestCtx, v any) bool {
 func Send(ctx *fasthttp.RequestCtx, status int, v any) {
 	var text bytes.Buffer
 	enc := json.NewEncoder(&text)
-	enc.SetEscapeHTML(false) // an & in a key stays one
+	enc.SetEscapeHTML(false) // an & in a key stays an &
 	enc.SetIndent("", "  ")
 	if err := enc.Encode(v); err != nil {
 		panic(err) // plain numbers and strings

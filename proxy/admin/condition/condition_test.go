@@ -64,8 +64,8 @@ func TestConditions(t *testing.T) {
 		{"four errors", func(f *Figures) { f.errors(4) }, "well", "good", "", ""},
 		{"few errors of many", func(f *Figures) { f.errors(30); f.Counts.Answers[1] += 1000 }, "well", "good", "", ""},
 
-		{"database down, no visitor", func(f *Figures) { f.down(store.ErrUnavailable) }, "down", "bad", store.ErrUnavailable.Error(), "Start or mend the database"},
-		{"database down, visitors", func(f *Figures) { f.down(store.ErrUnavailable); f.errors(400) }, "errors", "bad", "The database does not answer", "Start or mend the database"},
+		{"database down, no visitor", func(f *Figures) { f.down(store.ErrUnavailable) }, "down", "bad", store.ErrUnavailable.Error(), "Start or repair the database"},
+		{"database down, visitors", func(f *Figures) { f.down(store.ErrUnavailable); f.errors(400) }, "errors", "bad", "The database does not answer", "Start or repair the database"},
 		{"password changed", func(f *Figures) { f.down(setup) }, "down", "bad", "access denied", "the account, its rights"},
 		{"account locked", func(f *Figures) { f.down(setup) }, "down", "bad", "The database refuses the proxy", "the account, its rights"},
 		{"locked", func(f *Figures) { f.waits(86, "teams", 9*time.Second, cache.Quick) }, "waiting", "bad", "86 loads of the table teams have not ended after up to 9.0 s, while the database answers polls", "SHOW FULL PROCESSLIST"},
@@ -143,7 +143,7 @@ func TestConditions(t *testing.T) {
 		{"level away", func(f *Figures) {
 			f.Fleet = Fleet{Away: true, Since: f.At.Add(-time.Minute), Reason: "connection refused"}
 		},
-			"shared", "warn", "does not answer: connection refused.", "Start or mend the Redis"},
+			"shared", "warn", "does not answer: connection refused.", "Start or repair the Redis"},
 		{"level away for a moment", func(f *Figures) { f.Fleet = Fleet{Away: true, Since: f.At.Add(-time.Second), Reason: "slow"} }, "well", "good", "", ""},
 		{"level full", func(f *Figures) { f.Counts.Full = 3 }, "shared_full", "warn", "refused 3 answers", "volatile-lru"},
 		{"log lines", func(f *Figures) { f.Counts.LostLines = 12 }, "log", "warn", "12 lines", "reads the log"},
@@ -238,7 +238,7 @@ func TestDownWithAFallback(t *testing.T) {
 }
 
 // TestSince holds that a condition keeps its begin while it comes and goes, and gets a new
-// one after a minute without it.
+// begin after a minute without it.
 func TestSince(t *testing.T) {
 	tracker := NewTracker()
 	see := func(second int, locked bool) *time.Time {

@@ -94,9 +94,9 @@ func (v *view) blameOutage(c *api.Condition) {
 		fails = "refuses the proxy"
 	}
 	c.Cause = strings.TrimSpace(fmt.Sprintf("%s The database %s: %v.", c.Cause, fails, d.Error))
-	c.Remedy = "Start or mend the database server; its own log says why it stopped. The proxy probes it twice a second and continues by itself."
+	c.Remedy = "Start or repair the database server; its own log says why it stopped. The proxy probes it twice a second and continues by itself."
 	if errors.Is(d.Error, store.ErrSetup) {
-		c.Remedy = "The error names the cause of the refusal: mend the account, its rights or the table in the database. The proxy tries again by itself; after a change of its own settings, restart it."
+		c.Remedy = "The error names the cause of the refusal: correct the account, its rights or the table in the database. The proxy tries again by itself; after a change of its own settings, restart it."
 	}
 }
 

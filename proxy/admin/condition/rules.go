@@ -67,7 +67,7 @@ func well(v *view) api.Condition {
 	switch {
 	case v.Data.Warming:
 		c.Title, c.Cause = "Well, new data is loading", "New data was found. It is published once its popular pages are loaded."
-		c.Visitors = "Visitors get the data from before until then."
+		c.Visitors = "Visitors get the older data until then."
 	case v.Data.Stale > 0:
 		c.Title, c.Cause = "Well, some entries are stale", "Entries outside the warm set are refreshed when they are requested next."
 		c.Visitors = "A stale page is served once more while it is refreshed."
@@ -127,7 +127,7 @@ func connectionsRefused(v *view) *api.Condition {
 	}
 	return &api.Condition{
 		Title:    "Connections are refused",
-		Cause:    fmt.Sprintf("%s of the last minute %s refused, because the most that are allowed were open.", plural.Of(n, "connection"), plural.Word(n, "was", "were")),
+		Cause:    fmt.Sprintf("%s of the last minute %s refused, because as many as allowed were open.", plural.Of(n, "connection"), plural.Word(n, "was", "were")),
 		Visitors: "Some visitors get “too many connections”.",
 		Remedy:   "See which addresses hold the connections (ss -tn), and block an address that holds many in the web server. If all are visitors, raise the limit of open files of the service (LimitNOFILE), from which the limit of connections follows.",
 	}
@@ -315,8 +315,8 @@ func unpublished(v *view) *api.Condition {
 	}
 }
 
-// publishFails: entries that are stale for long are normal, as a page outside the warm set
-// is refreshed at its next request; a poll that can't publish is not.
+// publishFails reports a poll that can't publish. Old stale entries alone are normal: a
+// page outside the warm set is refreshed at its next request.
 func publishFails(v *view) *api.Condition {
 	d := v.Data
 	if d.Problem == "" || d.Held != "" || !v.Database.DownSince.IsZero() || v.Maintenance != nil {
@@ -325,7 +325,7 @@ func publishFails(v *view) *api.Condition {
 	return &api.Condition{
 		Title:    "New data can’t be published",
 		Cause:    "The last poll of the database failed: " + d.Problem + ".",
-		Visitors: "Visitors get the data from before, where it is cached.",
+		Visitors: "Visitors get the older data, where it is cached.",
 		Remedy:   "The error names the reason. The proxy tries again by itself.",
 	}
 }

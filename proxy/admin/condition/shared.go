@@ -62,7 +62,8 @@ func (d *delayed) span() string { return span(d.now.Sub(d.since)) }
 
 func (d delayed) String() string { return strings.Join(d.names, ", ") }
 
-// purgesWait: a cache in front that is not purged gives old answers to its visitors.
+// purgesWait reports caches in front that are not purged: they give old answers to their
+// visitors.
 func purgesWait(v *view) *api.Condition {
 	late := delayed{now: v.At, from: purgeTakes}
 	for _, f := range v.Fronts {
@@ -119,7 +120,7 @@ func membersBehind(v *view) *api.Condition {
 	return &api.Condition{
 		Title: "A proxy of the fleet is behind", Since: &late.since,
 		Cause:    fmt.Sprintf("Another proxy published newer data %s ago than %s.", late.span(), late),
-		Visitors: "Visitors of the named proxy get the data from before.",
+		Visitors: "Visitors of the named proxy get older data.",
 		Remedy:   "Check its state here and in its own ops room: its database may be a replica that lags, or its warm set can't be loaded.",
 	}
 }
@@ -151,7 +152,7 @@ func levelAway(v *view) *api.Condition {
 		Title: "The shared cache is away", Since: &f.Since,
 		Cause:    "The Redis or Valkey of the fleet does not answer: " + f.Reason + ".",
 		Visitors: "Nothing: each proxy loads missing answers from the database by itself.",
-		Remedy:   "Start or mend the Redis. The proxy probes it at least every 5 s; purges and other actions reach the other proxies then.",
+		Remedy:   "Start or repair the Redis. The proxy probes it at least every 5 s; purges and other actions reach the other proxies then.",
 	}
 }
 

@@ -28,7 +28,8 @@ type Tracker struct {
 	past    []moment // of the window, the oldest first
 	known   map[string]*spell
 	current []api.Condition
-	// quiet is the end of the last maintenance: errors of before are intended.
+	// quiet is the end of the last maintenance: earlier errors are expected and do not
+	// count.
 	quiet  time.Time
 	outage outage
 }

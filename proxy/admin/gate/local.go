@@ -13,8 +13,8 @@ import (
 var errBusy = errors.New("too many concurrent requests")
 
 // notLocal returns why a request does not come from an operator on this machine;
-// empty if it does. The error is errBusy if the account is not known yet. Each rule closes
-// a way for somebody else:
+// empty if it does. The error is errBusy if the account could not be found in time. Each
+// rule refuses a request of another origin:
 //
 //   - A browser here that follows a name which an attacker resolves to this
 //     machine sends that name as its Host (DNS rebinding).
@@ -37,7 +37,7 @@ func (g *Gate) notLocal(r *Request) (why string, busy error) {
 		}
 	}
 	if r.Private {
-		return "", nil // its address or its mode says who can connect
+		return "", nil // the listener's address or mode limits who can connect
 	}
 	uid, err := r.Account()
 	if errors.Is(err, errBusy) {

@@ -137,7 +137,7 @@ func (s *series) add(routes []string, now time.Time, r Reading, g Gauges) {
 	for class, n := range r.Answers {
 		p.Answers[class] = uint32(n - s.reading.Answers[class])
 	}
-	// After a step back of the clock the later samples have no place.
+	// After the clock was set back, samples of later times are removed.
 	for len(s.points) > 0 && s.points[len(s.points)-1].At >= p.At {
 		s.points = s.points[:len(s.points)-1]
 	}

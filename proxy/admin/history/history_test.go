@@ -149,7 +149,7 @@ func TestWindow(t *testing.T) {
 	}
 }
 
-// TestPeaks holds that a sample has the highest of the figures since the one before.
+// TestPeaks holds that a sample has the highest of the figures since the sample before.
 func TestPeaks(t *testing.T) {
 	c := newClock(time.UnixMilli(1700000000000))
 	for n := range 12 {

@@ -15,7 +15,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
-// Parts returns a function for actions.Lasting: the parts of a change of sources are routes.
+// Parts returns the Parts of actions.Lasting: the parts of a change of sources are routes.
 func Parts(routes *route.Router) func(change json.RawMessage) []string {
 	return func(change json.RawMessage) (parts []string) {
 		var req api.SourceRequest
@@ -88,7 +88,7 @@ func Period(r api.MaintenanceRequest, now time.Time) (*maintenance.Period, error
 	return maintenance.NewPeriod(r.Until, r.Message, now)
 }
 
-// Unchanged reports whether a period announces the same as another.
+// Unchanged reports whether two periods announce the same end and message.
 func Unchanged(a, b *maintenance.Period) bool {
 	if a == nil || b == nil {
 		return a == b
@@ -97,8 +97,8 @@ func Unchanged(a, b *maintenance.Period) bool {
 	return until && a.Message == b.Message
 }
 
-// Of returns the actions, of one member alone, from which a state follows that an earlier run
-// has saved without its actions. Later actions of the fleet replace them.
+// Of converts a state that an earlier run has saved without its actions into actions of
+// this member alone. Later actions of the fleet replace them.
 func Of(period *maintenance.Period, sources map[string]string) (all []actions.Action) {
 	add := func(kind string, at time.Time, request any) {
 		if text, err := json.Marshal(request); err == nil {

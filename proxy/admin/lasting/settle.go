@@ -9,8 +9,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/route"
 )
 
-// Follower has the sources and the maintenance mode of a proxy follow the lasting actions of its
-// fleet. All fields are required.
+// Follower applies the lasting actions of a fleet to the sources and the maintenance mode
+// of a proxy. All fields are required.
 type Follower struct {
 	Routes  *route.Router
 	Origins *origin.Origins

@@ -39,8 +39,8 @@ async function warm(button, request = {}) {
   statsLoop();
 }
 
-// sure asks for a second click on a button: it returns true for that, and until then shows
-// the effect on visitors.
+// sure asks for a second click on a button: it shows the effect on visitors, and returns
+// true at the second click.
 function sure(dialog, button, words) {
   const box = dialog.querySelector('.sure');
   if (!box.hidden && box.textContent === words) return true;
@@ -52,7 +52,7 @@ function sure(dialog, button, words) {
   return false;
 }
 
-// unsure takes the question back, after another choice or at the next opening.
+// unsure removes the question of sure, after another choice or when the dialog opens.
 function unsure(dialog) {
   dialog.querySelectorAll('.sure, .wrong').forEach((e) => { e.hidden = true; });
   for (const button of dialog.querySelectorAll('[data-name]')) {

@@ -63,7 +63,7 @@ function scaleOf(chart, columns, limit) {
   return { marks, y: (v) => TOP + inner * (1 - v / end) };
 }
 
-// draw makes the chart anew from the samples.
+// draw replaces the chart by a drawing of the samples.
 function draw(chart) {
   const { figure, plot } = chart;
   if (!past.length) {
@@ -89,7 +89,7 @@ function draw(chart) {
   const focused = plot.contains(document.activeElement);
   plot.replaceChildren(root);
   figure.querySelector('.limit-key').hidden = !limit;
-  // Of the outcomes, only the outcomes that occurred.
+  // The key names only the series that occur.
   if (chart.stack) chart.keys.forEach((key, i) => { key.hidden = !columns.some((c) => c[i] > 0); });
   chart.box = { ...box, root, cursor, width };
   if (focused) root.focus();
@@ -143,7 +143,7 @@ function drawStack(root, chart, { x, y, columns }) {
   });
 }
 
-// drawLine connects neighbours; a value without one is a dot.
+// drawLine connects neighbours; a value without a neighbour is a dot.
 function drawLine(root, one, i, { x, y, columns }) {
   const runs = [[]];
   past.forEach((s, n) => {

@@ -1,6 +1,6 @@
 'use strict';
-// The ops room. While the page is visible it reads stats and history beside itself
-// repeatedly. charts.js draws the history, actions.js has the buttons.
+// The ops room. While the page is visible it polls stats and history, at addresses
+// relative to its own. charts.js draws the history, actions.js has the buttons.
 
 const STATS_EVERY = 5000, SOON_EVERY = 1000, HISTORY_EVERY = 10000, PATIENCE = 8000; // milliseconds
 const OUTCOMES = ['hit', 'stale', 'stale_error', 'miss', 'coalesced', 'pass', 'error'];
@@ -65,8 +65,8 @@ const requestsIn = (o) => sum(OUTCOMES.map((k) => o[k]));
 
 // ---- reading
 
-// ask sends a request beside the page and returns the answer's JSON. Its errors
-// are in words for people.
+// ask sends a request to an address relative to the page's, and returns the answer's
+// JSON. Its errors are texts for people.
 async function ask(path, options = {}) {
   let answer;
   try {
@@ -100,8 +100,8 @@ async function readStats() {
   showState();
 }
 
-// readHistory reads the chosen range: whole after another choice, and of the longer
-// ranges, whose newest samples become coarser with time.
+// readHistory reads the new samples of the chosen range. It reads the whole range after
+// another choice, and always of the longer ranges, whose newest samples become coarser.
 async function readHistory() {
   const range = byId('range').value, route = byId('route').value;
   const choice = `range=${range}&route=${encodeURIComponent(route)}`;
@@ -115,7 +115,7 @@ async function readHistory() {
   } catch { /* the stats report the failure */ }
 }
 
-// loop calls read while somebody looks, with a pause between two calls.
+// loop calls read while the page is visible, with a pause between two calls.
 function loop(read, pause) {
   let timer = 0, running = false, again = false;
   async function turn() {
@@ -258,7 +258,7 @@ function showLoading() {
 
 const MOST_SLOW = 10;
 
-// showSlowest lists the slowest requests with the phases that took longest first.
+// showSlowest lists the slowest requests, each with its longest phases.
 function showSlowest() {
   const all = stats.slowest;
   byId('slowest').hidden = !all.length;
@@ -294,7 +294,7 @@ function showEvents() {
     make('time', { dateTime: e.at }, as.moment(e.at)), make('b', {}, KINDS[e.kind] || e.kind), make('span', {}, e.text))));
 }
 
-// rows puts one row for each of list in a table. A cell is [value, form] or a
+// rows puts one row in a table for each item of list. A cell is [value, form] or a
 // node; labels come from the table's head, for the phone's cards.
 function rows(table, list, cells) {
   const labels = [...table.tHead.rows[0].cells].map((c) => c.textContent);
@@ -346,7 +346,7 @@ function showRoutes() {
   options(byId('source-route'), paths, 'all routes');
 }
 
-// options fills a select once; it is left alone while the list is the same.
+// options fills a select, once.
 function options(select, values, first) {
   if (select.options.length > 1) return;
   select.replaceChildren(...(first ? [make('option', { value: '' }, first)] : []), ...values.map((v) => make('option', { value: v }, v)));

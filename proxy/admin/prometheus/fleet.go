@@ -19,7 +19,7 @@ func (m *metricsText) fleet(f *api.Fleet) {
 	for _, one := range f.Gone {
 		m.add("", unixSeconds(&one.Heard), "member", one.Name)
 	}
-	m.begin("xcri_fleet_publishes_total", counter, "Publishes of this member: together, after all members had requests wait; late, after a member had not had them wait in time; alone, without the shared level.")
+	m.begin("xcri_fleet_publishes_total", counter, "Publishes of this member: together, once all members held requests; late, after 250 ms, when not all held them; alone, without the shared level.")
 	m.add("", float64(f.Publishes.Together), "result", "together")
 	m.add("", float64(f.Publishes.Late), "result", "late")
 	m.add("", float64(f.Publishes.Alone), "result", "alone")

@@ -111,7 +111,7 @@ func (m *metricsText) stats(s api.Stats) {
 	m.one("xcri_site_missing_total", counter, "Requests for files that the site does not serve (404).", float64(s.Site.Missing))
 	m.one("xcri_site_files", gauge, "Files of the site that are known.", float64(s.Site.Files))
 	m.one("xcri_site_bytes", gauge, "Memory that the site's files take.", float64(s.Site.Bytes))
-	m.begin("xcri_hottest_key_asked", gauge, "Requests for the most requested keys, by rank; halved with each refresh.")
+	m.begin("xcri_hottest_key_asked", gauge, "Requests for the most requested keys, by rank; halved with each refresh and publish.")
 	for i, hot := range s.Hottest {
 		m.add("", float64(hot.Asked), "rank", strconv.Itoa(i+1))
 	}
@@ -321,7 +321,7 @@ func (m *metricsText) quantiles(l api.Latency, labels ...string) {
 }
 
 func (m *metricsText) cache(c api.Cache) {
-	m.one("xcri_fills_total", counter, "Loads from the database.", float64(c.Fills))
+	m.one("xcri_fills_total", counter, "Loads from an origin: the database or the old API.", float64(c.Fills))
 	m.one("xcri_fill_failures_total", counter, "Fills that failed or got no turn.", float64(c.Failures))
 	m.one("xcri_fill_panics_total", counter, "Fills that failed by a panic.", float64(c.Panics))
 	m.one("xcri_refreshes_total", counter, "Fills in the background, without a waiting request.", float64(c.Refreshes))

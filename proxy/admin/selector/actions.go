@@ -30,9 +30,9 @@ func OfActions(routes *route.Router) series.Selector {
 // Clocks is the longest difference between the clocks of a member and of the shared level.
 const Clocks = time.Minute
 
-// OfMissed returns the conditions by which purges select entries from before them: drop for hard
-// purges, and stale for all others and for changes of tables. Stale also selects all entries
-// from before since, because earlier purges are unknown.
+// OfMissed returns the conditions by which purges select older entries: drop for hard
+// purges, and stale for all others and for changes of tables. stale also selects all
+// entries from before since, because earlier purges are unknown.
 func OfMissed(since time.Time, purges []actions.Action, routes *route.Router) (drop, stale func(*cache.Entry) bool) {
 	type purge struct {
 		before  time.Time
