@@ -42,7 +42,7 @@ func TestHitAllocs(t *testing.T) {
 	}
 }
 
-// TestTaggedHitAllocs: nor does an answer with the fields for caches in front.
+// TestTaggedHitAllocs: an answer with the fields for caches in front costs no allocation.
 func TestTaggedHitAllocs(t *testing.T) {
 	p := taggedProxy(t, 12<<10)
 	ctx := requestCtx("GET", siteTarget, "Accept-Encoding", "gzip")
@@ -61,7 +61,7 @@ func TestTaggedHitAllocs(t *testing.T) {
 	}
 }
 
-// TestFastPathAllocs: nor does one by the fast path.
+// TestFastPathAllocs: an answer by the fast path costs no allocation.
 func TestFastPathAllocs(t *testing.T) {
 	for _, hit := range hits {
 		p := benchProxy(t, hit.size)

@@ -12,10 +12,10 @@ import (
 )
 
 // fastPath answers most requests before they are parsed in full: plain requests for a
-// memoized target whose answer is a hit, unless an access log or a listener watches the
-// requests, or the request may belong to a page that is observed. It leaves all others to the handler, and its
-// answers are identical to the handler's, byte for byte. It is safe for concurrent
-// use.
+// memoized target whose answer is a hit, unless the requests are watched (by an access log
+// or a tail), or the request may belong to an observed visit (see preload). It leaves all
+// others to the handler, and its answers are identical to the handler's, byte for byte. It
+// is safe for concurrent use.
 type fastPath struct {
 	p     *Proxy
 	lines []byte // constant lines of a hit's header

@@ -26,8 +26,9 @@ func (p *Proxy) handle(ctx *fasthttp.RequestCtx) {
 	p.guard(ctx, p.serve)
 }
 
-// own marks a request of an operator or a supervisor, which does not count as a visitor's.
-func (p *Proxy) own(ctx *fasthttp.RequestCtx) { p.traces.Note(ctx).Admin = true }
+// markAdmin marks a request of an operator or a supervisor, which does not count as a
+// visitor's.
+func (p *Proxy) markAdmin(ctx *fasthttp.RequestCtx) { p.traces.Note(ctx).Admin = true }
 
 // guard calls serve for one request, counts the status of the answer, and recovers from a
 // panic, which would otherwise close the connection.
@@ -69,7 +70,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if p.admin.Serve(ctx, at.Path, false) {
-		p.own(ctx)
+		p.markAdmin(ctx)
 		return // before any CORS header is set
 	}
 	p.cors.Apply(ctx)
@@ -77,7 +78,7 @@ func (p *Proxy) serve(ctx *fasthttp.RequestCtx) {
 		return
 	}
 	if p.health.Probe(ctx, at.Path) {
-		p.own(ctx)
+		p.markAdmin(ctx)
 		return
 	}
 	if string(ctx.RequestURI()) == "*" {
@@ -131,7 +132,7 @@ func (p *Proxy) serveRoute(ctx *fasthttp.RequestCtx, m *route.Match) {
 type target struct {
 	route *route.Route
 	ref   cache.Ref
-	tags  []byte // for caches in front, but for the minute of the fill; nil means none
+	tags  []byte // for caches in front, without the minute of the fill; nil means none
 }
 
 // serveTarget answers from the cache, which fills a missing entry.

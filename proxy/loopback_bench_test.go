@@ -36,8 +36,8 @@ func bareServer(p *Proxy, handler fasthttp.RequestHandler) *fasthttp.Server {
 	}
 }
 
-// client is a connection that asks one thing again and again, with as little
-// work of its own as there can be.
+// client is a connection that repeats one request, with as little work of its own as
+// possible.
 type client struct {
 	net.Conn
 	request, answer []byte

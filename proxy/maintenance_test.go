@@ -215,7 +215,7 @@ func TestMaintenanceRefusals(t *testing.T) {
 		`{"on":true,"until":"9020-01-01T00:00:00Z"}`:               "more than a year away",
 		`{"on":true,"message":"a\nb"}`:                             "control characters",
 		`{"on":true,"message":"a\u0000b"}`:                         "control characters",
-		`{"on":true,"message":"` + strings.Repeat("é", 501) + `"}`: "501 characters are too many, the most are 500",
+		`{"on":true,"message":"` + strings.Repeat("é", 501) + `"}`: "501 characters are too many, the limit is 500",
 	} {
 		a := post(t, base, "/cache/maintenance", body)
 		var told struct{ Detail string }

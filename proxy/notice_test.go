@@ -9,7 +9,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/maintenance"
 )
 
-// TestNoticeInBrowser is the page as people see it.
+// TestNoticeInBrowser checks the page in a real browser.
 func TestNoticeInBrowser(t *testing.T) {
 	b := openBrowser(t)
 	const message = `We import "the new season" <b>now</b> & soon`
@@ -45,7 +45,7 @@ func TestNoticeInBrowser(t *testing.T) {
 	}
 }
 
-// checkMotion: runners and trees move, but not for who wants less of it.
+// checkMotion: runners and trees move, but not for a visitor who prefers reduced motion.
 func checkMotion(t *testing.T, b *browser) {
 	moving := "document.getAnimations().filter(a => a.playState === 'running').length"
 	for preference, moves := range map[string]bool{"no-preference": true, "reduce": false} {

@@ -22,9 +22,9 @@ const (
 	// recovery is the time after the database's return within which the warm set must
 	// be hits again.
 	recovery = 5 * time.Second
-	// atOnce limits the time of requests that must not wait for the database. It is
+	// immediate limits the time of requests that must not wait for the database. It is
 	// generous: a request that does wait takes at least the connection timeout.
-	atOnce = time.Second
+	immediate = time.Second
 )
 
 // The phases of an outage from the test's point of view.
@@ -124,8 +124,8 @@ func TestOutage(t *testing.T) {
 		stop, run func() error
 		detection time.Duration // the longest
 	}{
-		{"killed", func() error { srv.Kill(); return nil }, srv.Run, atOnce},
-		{"hanging", func() error { return srv.Signal(syscall.SIGSTOP) }, func() error { return srv.Signal(syscall.SIGCONT) }, 2*time.Second + atOnce},
+		{"killed", func() error { srv.Kill(); return nil }, srv.Run, immediate},
+		{"hanging", func() error { return srv.Signal(syscall.SIGSTOP) }, func() error { return srv.Signal(syscall.SIGCONT) }, 2*time.Second + immediate},
 	} {
 		t.Run(kind.name, func(t *testing.T) {
 			p, base, warm := startOn(t, srv, 100*time.Millisecond)
@@ -196,13 +196,13 @@ func (s *sufferer) report(t *testing.T) {
 	n := len(s.refused)
 	t.Logf("%d requests of the warm set served from old answers; %d others refused: median %v, 99 %% within %v, longest %v (goal: 50 ms)",
 		s.served, n, s.refused[n/2], s.refused[n*99/100], s.refused[n-1])
-	if s.refused[n/2] > atOnce {
+	if s.refused[n/2] > immediate {
 		t.Error("requests wait for a database that is known to be down")
 	}
 	if len(s.told) > 0 {
 		late := slices.Max(s.told)
 		t.Logf("%d had waited, and got an answer within %v", len(s.told), late)
-		if late > atOnce {
+		if late > immediate {
 			t.Error("they did not get an answer immediately")
 		}
 	}

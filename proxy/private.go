@@ -32,7 +32,7 @@ func (p *Proxy) ServeAdmin(ln net.Listener) error {
 func (p *Proxy) servePrivate(ctx *fasthttp.RequestCtx) {
 	p.headers.Common(&ctx.Response.Header)
 	at := p.router.Locate(ctx.RequestURI())
-	p.own(ctx)
+	p.markAdmin(ctx)
 	if at.Site || !p.admin.Serve(ctx, at.Path, true) && !p.health.Probe(ctx, at.Path) {
 		reply.Fail(ctx, fasthttp.StatusNotFound, "Not Found")
 	}

@@ -1,6 +1,6 @@
 // Package proxy answers HTTP requests for the read API: it finds the route of a request,
 // checks its parameters and makes the key of the answer, takes the answer from the cache or
-// fills it from the store, and sends it in the form that the client prefers.
+// fills it from an origin, and sends it in the form that the client prefers.
 package proxy
 
 import (
@@ -59,7 +59,7 @@ type Origin interface {
 // Options configure a Proxy. Origin is required.
 type Options struct {
 	Origin Origin
-	// Cache are the cache's options; New sets its functions but Shrink, and Logger.
+	// Cache are the cache's options; New sets its functions except Shrink, and Logger.
 	Cache cache.Options
 	// Generations configures the polls and the warm set: Interval, Pages, Changes, and
 	// OnPublish, which is also called after a purge. New sets the other fields.
@@ -68,7 +68,7 @@ type Options struct {
 	// MaxSlowdown. New sets the other fields.
 	Sources origin.Options
 	Kept
-	// Fleet configures the member of a fleet.
+	// Fleet configures this proxy as a member of a fleet.
 	Fleet Fleet
 	// BasePath is the path below which Apache shows the site, without a final
 	// slash. The API is below BasePath + "/api", and at the root.
@@ -103,7 +103,7 @@ type Options struct {
 	Logger *slog.Logger
 }
 
-// Kept is the work of an earlier run, and keeps state for the next run.
+// Kept holds the entries and the state of an earlier run, and saves state for the next.
 type Kept struct {
 	// Saved holds the entries of an earlier run. Fresh entries become hits, all others
 	// are stale.
@@ -370,8 +370,8 @@ const serverName = "xcri-proxy"
 // MostConns is the default limit of client connections.
 const MostConns = 4000
 
-// poolBuffers is the largest body buffer that is kept for reuse: stored bodies are sent
-// without one.
+// poolBuffers is the largest body buffer, in bytes, that is kept for reuse: stored bodies
+// are sent without a buffer. The limit is a global of fasthttp.
 const poolBuffers = 64 << 10
 
 func (p *Proxy) wireOptions() wire.Options {

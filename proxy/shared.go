@@ -14,15 +14,16 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// Fleet configures the member of a fleet that a proxy is.
+// Fleet configures a proxy as a member of a fleet.
 type Fleet struct {
 	// Name names this proxy to operators.
 	Name string
-	// Options has the Engine, without which nothing is shared, Maker and Budget. New sets the rest.
+	// Options has the Engine, without which nothing is shared, Maker and Budget. New sets
+	// the other fields.
 	fleet.Options
 }
 
-// newFleet returns the member of a fleet that this proxy is; nil without a shared level.
+// newFleet returns this proxy's part in a fleet; nil without a shared level.
 func (p *Proxy) newFleet() *fleet.Fleet {
 	o := p.opts.Fleet.Options
 	if o.Engine == nil {
@@ -32,7 +33,7 @@ func (p *Proxy) newFleet() *fleet.Fleet {
 	o.Published = func() cache.Generation { g, _ := p.cache.Published(); return g }
 	o.Info, o.Asked = func() fleet.Info { return p.admin.Member(p.opts.Fleet.Name) }, func() map[string]int64 { return wanted.Of(p.cache) }
 	o.Apply, o.Forget, o.Hold = func(a fleet.Action) { p.admin.Apply(a) }, func() { p.admin.Forget() }, func(text []byte) bool { return p.generations.Hold(text) }
-	begun := time.Now().Add(-selector.Clocks) // of the log's time, since this run fills entries itself
+	begun := time.Now().Add(-selector.Clocks) // on the log's clock: entries filled from here on are of this run
 	o.Missed, o.Lasting = func(since time.Time, purges []fleet.Action) {
 		if since.After(begun) {
 			since = begun
@@ -43,7 +44,7 @@ func (p *Proxy) newFleet() *fleet.Fleet {
 	return fleet.New(o)
 }
 
-// lasting returns how the lasting actions of the fleet are kept and done.
+// lasting returns the options for the lasting actions of the fleet.
 func (p *Proxy) lasting() fleet.Lasting {
 	kept := fleet.Kept{Local: lasting.Of(p.opts.State.Maintenance, p.opts.State.Sources)}
 	if p.opts.State.Fleet != nil {
@@ -55,7 +56,8 @@ func (p *Proxy) lasting() fleet.Lasting {
 	}
 }
 
-// missed does purges of the fleet to entries of an earlier run, which this proxy may have missed.
+// missed repeats purges of the fleet that this proxy may have missed, on entries of an
+// earlier run. since is the beginning of the log: earlier purges are unknown.
 func (p *Proxy) missed(since time.Time, purges []fleet.Action) {
 	drop, stale := selector.OfMissed(since, purges, p.router)
 	if n := p.cache.Purge(stale, false) + p.cache.Purge(drop, true); n > 0 {
@@ -90,7 +92,7 @@ func (p *Proxy) freshEntry(key string) *cache.Entry {
 	return nil
 }
 
-// strict returns for how long a request may wait for a publish by all members of the fleet.
+// strict returns the longest wait of a request for a publish by all members of the fleet.
 func (p *Proxy) strict() (most time.Duration) {
 	if p.generations.Status().Held == "" { // otherwise the time of the publish is unknown
 		most = p.fleet.Patience()

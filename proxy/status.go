@@ -10,8 +10,8 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/health"
 )
 
-// Ready reports whether the proxy accepts requests and has a warm set: a published one,
-// or during an outage a saved one.
+// Ready reports whether the proxy accepts requests and has a warm set, which was published
+// in this run or saved by an earlier run.
 func (p *Proxy) Ready() bool {
 	if p.stopping.Load() {
 		return false

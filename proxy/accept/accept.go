@@ -1,5 +1,5 @@
-// Package accept accepts connections from a listener also when the system runs short:
-// without free descriptors or memory, accepting pauses and goes on.
+// Package accept accepts connections from a listener, and pauses while the system has no
+// free descriptors or memory instead of failing.
 package accept
 
 import (
@@ -19,15 +19,15 @@ const firstPause, longestPause = 5 * time.Millisecond, time.Second
 // logEvery is the shortest time between two log records of failures.
 const logEvery = time.Minute
 
-// Listener accepts connections and outlives failures that pass. It is safe for
-// concurrent use.
+// Listener accepts connections, also after temporary failures. All methods but Accept are
+// safe for concurrent use.
 type Listener struct {
 	net.Listener
 	log    *slog.Logger
 	closed chan struct{}
 	once   sync.Once
 	paused atomic.Int64 // failures that led to a pause
-	logged time.Time    // for the goroutine that accepts
+	logged time.Time    // time of the last record; only Accept uses it
 }
 
 // New returns a Listener that accepts from ln and logs failures.
@@ -70,7 +70,7 @@ func (l *Listener) SyscallConn() (syscall.RawConn, error) {
 	return nil, errors.ErrUnsupported
 }
 
-// Paused returns how often accepting has paused.
+// Paused returns the number of pauses since the start.
 func (l *Listener) Paused() int64 { return l.paused.Load() }
 
 // passing are the errors of accept that say nothing about the listener: the system

@@ -20,7 +20,7 @@ func New(limit int64) *Budget { return &Budget{limit: limit} }
 // Stats is a snapshot of a Budget.
 type Stats struct {
 	Limit, Used int64 // bytes
-	Refused     int64 // requests for room that there was not, since the start
+	Refused     int64 // requests for more room than was left, since the start
 }
 
 // Stats returns the figures of this moment; zero for a nil Budget.
@@ -40,7 +40,8 @@ type Room struct {
 	taken  int64
 }
 
-// Grow takes n bytes more, or reports that the budget has not that much left.
+// Grow takes n more bytes. It returns false, and takes nothing, if the budget has less
+// left.
 func (r *Room) Grow(n int) bool {
 	b := r.budget
 	if b == nil {

@@ -9,7 +9,7 @@ const (
 	// lullAfter is the time without a fill after which no further fill is expected: a
 	// program that reads page after page sends its next request sooner.
 	lullAfter = 20 * time.Millisecond
-	// lullMost limits a wait for it, so that work goes on beside fills that never end.
+	// lullMost limits a wait for a lull, so that work goes on beside fills that never end.
 	lullMost = 100 * time.Millisecond
 )
 

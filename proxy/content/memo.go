@@ -9,10 +9,10 @@ import (
 // longestMemo is the longest text that a memo keeps, in bytes.
 const longestMemo = 256
 
-// Memo maps texts that requests repeat to values that depend on the text alone. Each
-// text has two places, found by its hash, and shares them with others: it forgets, so
-// that no caller may depend on its memory. It is safe for concurrent use, and a lookup
-// takes no lock and allocates nothing.
+// Memo maps texts that requests repeat to values that depend on the text alone. A text has
+// two places, found by its hash, which it shares with other texts: any text may be replaced
+// at any time. Memo is safe for concurrent use, and a lookup takes no lock and allocates
+// nothing.
 type Memo[V any] struct {
 	seed  maphash.Seed
 	pairs []pair[V]
@@ -51,9 +51,9 @@ func (m *Memo[V]) Get(text []byte) *V {
 	return nil
 }
 
-// Put remembers the value of a text: in an empty place, or in the place of a text that
-// was not looked up since the last Put that found no place. Texts that are looked up
-// again and again stay.
+// Put remembers the value of a text: in an empty place, or in the place of a text that was
+// not looked up since the last Put that found no place. Texts that are looked up often
+// stay.
 func (m *Memo[V]) Put(text []byte, value *V) {
 	if len(text) > longestMemo {
 		return

@@ -9,7 +9,7 @@ type Pace struct{ turns chan struct{} }
 // NewPace returns a Pace of n concurrent reads, at least one.
 func NewPace(n int) *Pace { return &Pace{make(chan struct{}, max(1, n))} }
 
-// Reader returns a body each of whose reads waits for its turn. Closing it closes the
+// Reader returns a reader of body, each of whose reads waits for a turn. Close closes the
 // body.
 func (p *Pace) Reader(body io.ReadCloser) io.ReadCloser { return &paced{body, p} }
 

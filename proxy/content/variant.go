@@ -20,14 +20,13 @@ const (
 	// LargeBody is the largest size that brotli compresses quickly enough for a
 	// visitor who waits.
 	LargeBody = 64 << 10
-	// FileFrom is the size from which a cached body is kept in a memory file instead
-	// of the heap, so that the kernel sends it without copying it. Below that size
-	// copying is as fast.
+	// FileFrom is the size from which a cached body is kept in a memory file instead of the
+	// heap, so that the kernel sends it without a copy. Below that size a copy is as fast.
 	FileFrom = 256 << 10
 )
 
 // Indexes into an entry's variants. The second exists if the first has no body of its own,
-// the third if the body is no LargeBody or was recoded.
+// the third if the body has at most LargeBody bytes or was recoded.
 const (
 	Identity = 0
 	Gzip     = 1
@@ -65,10 +64,11 @@ func OfFile(body []byte, compress bool) []cache.Variant {
 	return made
 }
 
-// Recoder returns the function that makes the variants which take too long to make in
-// a fill, or nil if an entry has them already. Its large bodies are in files of memory:
-// only entries that the cache holds have such bodies, so that the cache can close them.
-// The caller releases the variants, and holds the entry meanwhile. Brotli is made in a lull.
+// Recoder returns a function for cache.Options.Recode: it makes the variants of an entry
+// that take too long to make in a fill, and returns nil if the entry has them already.
+// Large bodies are in memory files: only entries that the cache holds have such bodies, so
+// that the cache can close them. The caller holds the entry meanwhile, and releases the
+// variants. Brotli is made in a lull.
 func Recoder(memory *memfile.Memory, lull *Lull) func(*cache.Entry) []cache.Variant {
 	return func(e *cache.Entry) []cache.Variant {
 		if lacksBrotli(e.Variants, e.Size) {
@@ -94,8 +94,8 @@ func Recoder(memory *memfile.Memory, lull *Lull) func(*cache.Entry) []cache.Vari
 type Best func(body []byte, next func() bool) []byte
 
 // Shrinker returns the functions that make the smallest form of a large body: for
-// cache.Options.Shrink. Its large bodies are in files of memory, as a Recoder's. A nil best
-// makes the form in this process.
+// cache.Options.Shrink. Large bodies are in memory files, as a Recoder's. A nil best makes
+// the form in this process.
 func Shrinker(memory *memfile.Memory, best Best) cache.Shrink {
 	if best == nil {
 		best = bestBrotliOf

@@ -1,5 +1,5 @@
-// Package copies concerns the copies of answers in caches in front of the proxy: it marks
-// the answers that such a cache may store, and purges the copies that are outdated.
+// Package copies marks the answers that caches in front of the proxy may store, and purges
+// their outdated copies.
 package copies
 
 import (
@@ -23,7 +23,8 @@ type Options struct {
 	Routes  *route.Router
 	// Front configures the purges; without URLs there are none.
 	Front front.Options
-	// Events gets an entry when purges of a cache begin to fail, and succeed again; nil keeps none.
+	// Events gets an event when purges of a cache begin to fail, and when they succeed
+	// again; nil keeps none.
 	Events *events.List
 	// Logger receives failures; nil discards them.
 	Logger *slog.Logger
@@ -72,8 +73,8 @@ func (c *Copies) Follow(of *cache.Cache) { c.published = of.Published }
 // Purger returns the Purger; nil without URLs.
 func (c *Copies) Purger() *front.Purger { return c.purger }
 
-// Tags returns the tags of the answers of a key but for the minute; nil if answers do not
-// name their tags.
+// Tags returns the tags of the answers of a key, without the tag of the minute of their
+// fill; nil if answers do not name their tags.
 func (c *Copies) Tags(key string) []byte {
 	if len(c.opts.Headers.Tags()) == 0 {
 		return nil
@@ -93,8 +94,8 @@ func (c *Copies) AppendField(header, tags []byte, e *cache.Entry) []byte {
 }
 
 // Mark sets the fields of an answer for caches in front. Such a cache must not store an
-// answer that has become outdated while its client waited for it: the purge that concerns
-// it may be over.
+// answer that became outdated while its client waited for it: the purge of the answer may
+// be over.
 func (c *Copies) Mark(ctx *fasthttp.RequestCtx, tags []byte, e *cache.Entry, outcome cache.Outcome) {
 	h := &ctx.Response.Header
 	status := ctx.Response.StatusCode()

@@ -24,13 +24,13 @@ func (c *Policy) allows(origin []byte) bool {
 	return c.all || slices.ContainsFunc(c.origins, func(o string) bool { return o == string(origin) })
 }
 
-// headerOrigin is the name in its canonical form.
+// headerOrigin is the name of the header in its canonical form.
 var headerOrigin = []byte("Origin")
 
 // methods are the methods that a page of another site may use.
 var methods = []string{"DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT"}
 
-// Apply adds the fields for a page of another site.
+// Apply adds the header fields for a page of another site that is allowed.
 func (c *Policy) Apply(ctx *fasthttp.RequestCtx) {
 	if len(c.origins) == 0 {
 		return
@@ -39,7 +39,7 @@ func (c *Policy) Apply(ctx *fasthttp.RequestCtx) {
 	if len(origin) == 0 || !c.allows(origin) {
 		return
 	}
-	// With credentials a browser wants its own origin, not a star.
+	// With credentials a browser accepts its own origin only, not a star.
 	ctx.Response.Header.SetBytesV(fasthttp.HeaderAccessControlAllowOrigin, origin)
 	ctx.Response.Header.Set(fasthttp.HeaderAccessControlAllowCredentials, "true")
 }

@@ -16,14 +16,15 @@ import (
 // Options configure a Purger. URLs is required.
 type Options struct {
 	// URLs are the caches in front, each of which gets all purges.
-	URLs    []string
+	URLs []string
+	// Request is the template of the requests that purge; the zero Request is for Varnish.
 	Request Request
 	// Rounds are the pauses after which a successful purge is repeated: a cache in front
 	// may store, after a purge, an answer that it had requested before. Nil means 400 ms
 	// and 4 s.
 	Rounds []time.Duration
-	// OnFailure is called when purges at a cache begin to fail, and with nil when they
-	// succeed again; nil means no caller.
+	// OnFailure is called when purges of a cache begin to fail, and with a nil error when
+	// they succeed again. It must not block; nil does nothing.
 	OnFailure func(name string, err error)
 	// Client sends the requests; nil means a client of the Purger's own.
 	Client *http.Client

@@ -18,7 +18,7 @@ import (
 // and {token} for the token.
 type Request struct {
 	Method string   // empty means PURGE
-	Header []string // each a name, a colon and a value; nil means the header of VCL in config/deploy
+	Header []string // each a name, a colon and a value; nil means DefaultHeader
 	Body   string
 	Token  string // is never shown
 }
@@ -65,7 +65,7 @@ func (r Request) build(ctx context.Context, to string, tags []string) (*http.Req
 	return req, nil
 }
 
-// sendTimeout limits a single request.
+// sendTimeout bounds one request.
 const sendTimeout = 10 * time.Second
 
 // send purges tags at a URL. Its error contains neither the URL nor the header, which

@@ -1,5 +1,5 @@
-// Package front serves the caches in front of the proxy, such as Varnish or a CDN: it
-// names the answers with tags, and purges there by tag the answers that are outdated.
+// Package front names the tags of answers for the caches in front of the proxy, such as
+// Varnish or a CDN, and purges outdated answers there by tag.
 package front
 
 import (

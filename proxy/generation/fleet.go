@@ -51,9 +51,9 @@ func (w *Watcher) follow(ctx context.Context) bool {
 	return w.publish(ctx, generation{g}, &t) == nil
 }
 
-// Hold has requests wait for the publish of a generation that the fleet has decided for. It
-// returns false if this member does not publish it: polls are paused, or it has published a
-// later generation by itself.
+// Hold makes requests wait for the publish of a generation that the fleet has decided for.
+// It returns false if this member does not publish it: polls are paused, or it has
+// published a later generation by itself.
 func (w *Watcher) Hold(text []byte) bool {
 	g := &store.Generation{}
 	published, _ := w.Published()

@@ -12,7 +12,7 @@ import (
 // import.
 var ErrHeld = errors.New("generation held back")
 
-// held is a generation that looks implausible.
+// held is a generation that resembles an unfinished import.
 type held struct {
 	id    string
 	since time.Time // when the first implausible generation in a row was polled

@@ -7,8 +7,8 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// Note is the state of the database that the cached entries are of. It is saved with
-// them for the next run. The zero Note knows nothing.
+// Note is the state of the database from which the cached entries were read. It is saved
+// with them for the next run. In the zero Note everything is unknown.
 type Note struct {
 	Published *store.Generation      // nil means unknown
 	Stamps    map[string]store.Stamp // whose changes are accounted for, by table
@@ -41,8 +41,8 @@ func ParseNote(text string) (n Note) {
 	return n
 }
 
-// Note returns the state of the database that the cached entries are of. A caller that
-// saves it with the entries calls Note first, so that the next run still detects a
+// Note returns the state of the database from which the cached entries were read. A caller
+// that saves it with the entries calls Note first, so that the next run still detects a
 // change between the two calls.
 func (w *Watcher) Note() Note {
 	k := w.kept.Load()
@@ -58,7 +58,7 @@ func (w *Watcher) Note() Note {
 	return n
 }
 
-// kept is the state of all tables after a poll, for Note. Nothing in it changes.
+// kept is the state of all tables after a poll, for Note. It is immutable.
 type kept struct {
 	stamps map[string]store.Stamp
 	quiet  map[string]time.Time

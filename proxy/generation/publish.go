@@ -24,7 +24,7 @@ const (
 	firstRetry, maxRetry = 30 * time.Second, 10 * time.Minute
 )
 
-// publish fills the warm set of g beside the current one and makes both current.
+// publish fills the warm set of g beside the published warm set, and publishes both.
 func (w *Watcher) publish(ctx context.Context, g generation, t *work) error {
 	start := w.opts.Now()
 	keys := w.warmSet(g.Generation, t.keysFor(g.ID()))

@@ -18,7 +18,7 @@ type Status = status.Status
 type requests struct {
 	mu      sync.Mutex
 	status  Status
-	tickets int64 // given out
+	tickets int64 // issued
 	refills int64 // requested
 	done    int64 // refills that were published
 	accept  bool  // the next poll accepts an implausible state

@@ -12,7 +12,7 @@ import (
 // members' tables. No poll for a longer time means that the database does not answer.
 const viewAge = 30 * time.Second
 
-// view is the state of all tables after a poll. Nothing in it changes.
+// view is the state of all tables after a poll. It is immutable.
 type view struct {
 	at     time.Time // start of the poll
 	tables map[string]seen
@@ -24,8 +24,8 @@ type seen struct {
 	changed time.Time // when a poll last saw the stamp change; zero if every change is accounted for
 }
 
-// look returns the state of all tables after a poll.
-func (x *witness) look(begun time.Time) *view {
+// viewAt returns the state of all tables after a poll that began at a time.
+func (x *witness) viewAt(begun time.Time) *view {
 	v := &view{begun, make(map[string]seen, len(x.tables))}
 	for name, t := range x.tables {
 		one := seen{stamp: t.seen}

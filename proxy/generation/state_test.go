@@ -18,7 +18,7 @@ func TestData(t *testing.T) {
 	}
 	poll := func(stamps map[string]store.Stamp) {
 		w.witness.observe((&store.Generation{}).WithStamps(stamps), now)
-		w.view.Store(w.witness.look(now))
+		w.view.Store(w.witness.viewAt(now))
 	}
 	uncovered := store.UncoveredTables()[0]
 	first := map[string]store.Stamp{"a": {Updated: "1"}, "b": {Updated: "1"}, "unknown": {Created: "1"}, uncovered: {Created: "1"}}

@@ -148,7 +148,7 @@ func TestUnknownStates(t *testing.T) {
 		t.Error(seen)
 	}
 	w.witness.observe((&store.Generation{}).WithStamps(map[string]store.Stamp{"a": {Updated: "1"}}), now)
-	w.view.Store(w.witness.look(now))
+	w.view.Store(w.witness.viewAt(now))
 	now = now.Add(3 * time.Hour)
 	if d := w.Data([]string{"a"}); d.Stamps == "" {
 		t.Error("a poll three intervals ago is not used")

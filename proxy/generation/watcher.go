@@ -28,9 +28,9 @@ const (
 	// busyPoll is the pause after a poll that got no connection before its timeout. It
 	// is short, so that the poll keeps its place in the queue for a connection.
 	busyPoll = 10 * time.Millisecond
-	// The pause after a poll that failed in a row doubles from firstBackoff to
-	// downPoll, also if fills that fail request polls, and to deniedPoll while the
-	// server refuses the account: it may lock an account that fails too often.
+	// The pause between polls that fail doubles from firstBackoff to downPoll, also if
+	// failed fills request polls, and to deniedPoll while the server refuses the account:
+	// it may lock an account that fails too often.
 	firstBackoff = 10 * time.Millisecond
 	deniedPoll   = 15 * time.Second
 )
@@ -64,10 +64,11 @@ type Options struct {
 	Popular func(n int) []string
 	// Rounds are the votes of a member of a fleet; nil means a proxy alone.
 	Rounds *agree.Rounds
-	// OnPublish is called after each publish of a warm set. It must not block.
+	// OnPublish is called after each publish of a warm set. It must not block; nil does
+	// nothing.
 	OnPublish func()
 	// OnStale is called when the cache has made answers stale: after a publish that changes
-	// the generation, and after a change of a table. It must not block; nil means no caller.
+	// the generation, and after a change of a table. It must not block; nil does nothing.
 	OnStale func(Stale)
 	// Paused reports whether to send no polls except requested polls; nil means never.
 	Paused func() bool

@@ -25,8 +25,8 @@ const (
 
 // Changes configures how to treat changes that no calculation reports.
 type Changes struct {
-	// Settle is the time that a changed table must be quiet until the change counts; zero
-	// means 5 s.
+	// Settle is the time for which a changed table must be quiet until its entries become
+	// stale; zero means 5 s.
 	Settle time.Duration
 	// ImplausibleAfter is the time for which a state that resembles an unfinished import is
 	// held back; zero means 10 min.
@@ -65,7 +65,7 @@ func (c Changes) withDefaults() Changes {
 // changes. The Watcher's Run owns it, except for summing.
 type witness struct {
 	tables     map[string]*table
-	resolution time.Duration  // stampResolution, but in tests
+	resolution time.Duration  // stampResolution, except in tests
 	aged       time.Time      // when entries were last purged by Changes.MaxAge
 	summing    sync.WaitGroup // at most one table is read at a time
 	sums       chan sum       // capacity 1: the table that was read
@@ -83,8 +83,8 @@ type table struct {
 	// since is when a poll first saw another stamp than settled; zero for none.
 	// changed is when a poll last saw the stamp change.
 	since, changed time.Time
-	// emptied is set if the table looked like half an import since then: it was empty,
-	// or its change was held back.
+	// emptied is set if the table has resembled an unfinished import since then: it was
+	// empty, or its change was held back.
 	emptied bool
 	// rows holds the sums of the table's rows at settled; nil if unknown. of holds the
 	// generations of their scopes at that time; nil if the rows can't be read.
@@ -211,7 +211,7 @@ func (w *Watcher) account(ctx context.Context, g *store.Generation, accept bool)
 	}
 	purged += w.age(begun)
 	w.kept.Store(x.keep())
-	w.view.Store(x.look(begun))
+	w.view.Store(x.viewAt(begun))
 	tables := x.status()
 	w.tables.Store(&tables)
 	return purged
@@ -266,8 +266,8 @@ func (w *Watcher) holdBack(t *table, reason string) {
 		"accepted_after", w.opts.Changes.ImplausibleAfter)
 }
 
-// shrunk returns a scope that has lost more than half of its rows although no new
-// calculation of the scope says so; empty if there is none.
+// shrunk describes a scope that has lost more than half of its rows without a new
+// calculation; empty if there is none.
 func (t *table) shrunk(rows map[store.Scope]store.Rows, g *store.Generation) string {
 	var lost []string
 	uncovered := slices.Contains(store.UncoveredTables(), t.name)
@@ -303,9 +303,9 @@ func (w *Watcher) HeldTables() []string {
 	return held
 }
 
-// settle ends the changes of a table: entries of routes that read the table become
-// stale if their scope has changed, or if they were read while the table was changing.
-// It returns how many.
+// settle ends the changes of a table: entries of routes that read the table become stale if
+// their scope has changed, or if they were read while the table was changing, and are
+// dropped if the table may have been empty then. It returns their number.
 func (w *Watcher) settle(t *table, c change, g *store.Generation, begun time.Time) int {
 	quiet, last := t.quiet, t.changed.Add(w.witness.resolution)
 	dropped := 0

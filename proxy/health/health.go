@@ -22,7 +22,8 @@ const (
 	pingTimeout = 2 * time.Second
 )
 
-// Words are the statuses of a page: /health or the root.
+// Words are the statuses that a page, /health or the root, has for a database that is down
+// and for empty tables.
 type Words struct{ down, empty string }
 
 // The two pages.
@@ -33,11 +34,11 @@ var (
 
 // Options configure a Health. All are required.
 type Options struct {
-	// Ping asks the database whether it answers.
+	// Ping returns nil if the database answers.
 	Ping func(context.Context) error
 	// Down reports whether the database is known to be down.
 	Down func() bool
-	// Paused reports whether the database must be left alone.
+	// Paused reports whether the database must not be used.
 	Paused func() bool
 	// Tables returns the JSON of the numbers of rows.
 	Tables func() ([]byte, error)
@@ -70,8 +71,8 @@ func (h *Health) ping() error {
 	return h.err
 }
 
-// Serve answers with the state of the service. While the database must be left alone,
-// it counts as connected unless it is known to be down.
+// Serve answers with the state of the service. While the database must not be used, it
+// counts as connected unless it is known to be down.
 func (h *Health) Serve(ctx *fasthttp.RequestCtx, words Words) {
 	tables := []byte("null")
 	connected := !h.opts.Down() && (h.opts.Paused() || h.ping() == nil)

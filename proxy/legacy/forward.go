@@ -22,8 +22,8 @@ type Visitor struct {
 	Query []byte
 	// Prefix is the path before Path, such as /iz/xcri/api; may be empty.
 	Prefix string
-	// RequestID replaces the client's X-Request-Id, which may be a stranger's; empty
-	// passes none on.
+	// RequestID replaces the client's X-Request-Id, which can't be trusted; empty means no
+	// such header.
 	RequestID string
 }
 
@@ -31,8 +31,8 @@ type Visitor struct {
 // When all connections hang, further requests fail soon.
 const forwardWait = time.Second
 
-// visits returns the limit of concurrent forwarded requests, except of feedback: of
-// three or more connections, one is reserved for feedback while other requests hang.
+// visits returns the limit of concurrent forwarded requests other than feedback: of three
+// or more connections, one is reserved for feedback.
 func visits(conns int) int {
 	if conns < 3 {
 		return conns

@@ -48,9 +48,9 @@ const MaxAnswer = 32 << 20
 type Options struct {
 	// URL of the old API's root, http or https, without a final slash.
 	URL string
-	// Timeout limits the time to answer a request, and MaxConns the open
-	// connections, of which Fetch uses all but one; visits limits Forward. Zero means
-	// 15 s and 4.
+	// Timeout limits the time to answer a request, and MaxConns the open connections; zero
+	// means 15 s and 4. Fetch uses all connections but one, and so does Forward for
+	// requests other than feedback.
 	Timeout  time.Duration
 	MaxConns int
 	// Room is the memory budget for answers of Forward until they have been sent;

@@ -20,7 +20,7 @@ var ErrOn = errors.New("maintenance mode is on")
 const (
 	// maxMessage limits a message to visitors, in characters.
 	maxMessage = 500
-	// maxLength refuses an end that is further away: it was mistyped.
+	// maxLength is the longest period: an end that is further away was mistyped.
 	maxLength = 366 * 24 * time.Hour
 )
 
@@ -50,13 +50,13 @@ func NewPeriod(until, message string, now time.Time) (*Period, error) {
 	return p, checkMessage(message)
 }
 
-// checkMessage returns why visitors can't be shown a message.
+// checkMessage returns an error for a message that can't be shown to visitors.
 func checkMessage(text string) error {
 	switch n := utf8.RuneCountInString(text); {
 	case !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl):
 		return errors.New("message: it has control characters, such as a line break, or is not UTF-8")
 	case n > maxMessage:
-		return fmt.Errorf("message: %d characters are too many, the most are %d", n, maxMessage)
+		return fmt.Errorf("message: %d characters are too many, the limit is %d", n, maxMessage)
 	}
 	return nil
 }

@@ -68,7 +68,7 @@ func TestNewPeriod(t *testing.T) {
 		{"2026-11-23T20:00:30Z", "", "is in the past"},
 		{"2027-11-24T20:00:31Z", "", "more than a year away"},
 		{"tomorrow", "", `until "tomorrow": want a time`},
-		{"", strings.Repeat("é", maxMessage+1), "501 characters are too many, the most are 500"},
+		{"", strings.Repeat("é", maxMessage+1), "501 characters are too many, the limit is 500"},
 		{"", "a\x7fb", "control characters"},
 		{"", "a\xffb", "not UTF-8"},
 	} {

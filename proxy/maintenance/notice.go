@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// defaultWait is announced while the end is not.
+	// defaultWait is announced while no end is announced.
 	defaultWait = 30 * time.Minute
 	// minWait is the shortest Retry-After.
 	minWait = time.Minute

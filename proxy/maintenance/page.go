@@ -55,9 +55,8 @@ func (g *Page) Policy() string { return g.policy }
 // Render returns the page for a period, with times in the time zone of now.
 func (g *Page) Render(p *Period, now time.Time) []byte { return g.execute(p.words(now)) }
 
-// StaticPage returns the page without a time, for a web server to send while the
-// proxy is down. The message may be empty; the error reports why it can't be
-// shown.
+// StaticPage returns the page without a time, for a web server that sends it while the
+// proxy is down. The message may be empty; the error reports why it can't be shown.
 func StaticPage(message string) ([]byte, error) {
 	if err := checkMessage(message); err != nil {
 		return nil, err

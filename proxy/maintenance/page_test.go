@@ -66,8 +66,8 @@ func TestNoticeEscapes(t *testing.T) {
 	}
 }
 
-// TestNoticeIsSmall: nothing of it comes from elsewhere, and it is one page of at
-// most 16 KiB with a message of usual length.
+// TestNoticeIsSmall: the page loads nothing, and has at most 16 KiB with a message of usual
+// length.
 func TestNoticeIsSmall(t *testing.T) {
 	until := time.Date(2026, 11, 25, 12, 59, 0, 0, eastern)
 	page := NewPage().Render(&Period{Until: &until, Message: strings.Repeat("x", 100)}, until.Add(-50*time.Hour))

@@ -25,7 +25,8 @@ var bounds = func() (ns [Bounds]int64) {
 	return ns
 }()
 
-// Bound returns the longest time that bucket i counts. The last bucket has none.
+// Bound returns the longest time that bucket i, from 0 to Bounds-1, counts. The last
+// bucket, Bounds, has none.
 func Bound(i int) time.Duration { return time.Duration(bounds[i]) }
 
 // Latencies is a histogram of times. It is safe for concurrent use.

@@ -77,12 +77,12 @@ type result struct {
 	at     time.Time // when it ended
 	took   time.Duration
 	failed bool
-	own    bool // the request failed, and the source is healthy
+	own    bool // the failure concerns this request alone: the source is healthy
 	probe  bool
 }
 
-// record notes the result of a load. The failure of a request of its own counts for
-// nothing, except that a probe with it has succeeded: the source answers.
+// record notes the result of a load. A failure that concerns its request alone does not
+// count, except that such a probe has succeeded: the source answers.
 func (b *breaker) record(r result) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

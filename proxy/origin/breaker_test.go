@@ -120,8 +120,8 @@ func TestBreakerNumbers(t *testing.T) {
 	}
 }
 
-// TestBreakerRecovers: a source that was left is tried now and then, and comes closed
-// after some successful probes, and not before the pause ends.
+// TestBreakerRecovers: a source whose breaker is open is probed at intervals, and the
+// breaker closes after enough successful probes, but not before holdFor has passed.
 func TestBreakerRecovers(t *testing.T) {
 	const usual = 100 * time.Millisecond
 	b := newBreakerTest(limits{0.05, 3})
@@ -163,7 +163,8 @@ func TestBreakerRecovers(t *testing.T) {
 	}
 }
 
-// TestBreakerHolds: neither way is it quicker than holdFor, but for an outage.
+// TestBreakerHolds: a breaker neither opens nor closes within holdFor of the last switch,
+// except for an outage.
 func TestBreakerHolds(t *testing.T) {
 	b := newBreakerTest(limits{0.05, 3})
 	b.trip(b.now, "the database is down")

@@ -16,11 +16,11 @@ import (
 )
 
 const (
-	// minTime is the least rest of a fill's time for which a source is asked.
+	// minTime is the least time that a fill must have left to ask a source.
 	minTime = time.Second
 	// unknownGeneration is the generation of an answer of the old API while the
-	// database's is not known: no scope is ever at it, so that the answer is stale
-	// once the database returns a generation.
+	// database's is not known: no scope ever has it, so that the answer is stale once the
+	// database returns a generation.
 	unknownGeneration = "unknown"
 )
 

@@ -21,8 +21,7 @@ const (
 	// defaultMaxErrors is the share of failed loads that opens the breaker of the
 	// database.
 	defaultMaxErrors = 0.05
-	// legacyMaxErrors is the least such share for the old API: there is no other
-	// source behind it.
+	// legacyMaxErrors is the least such share for the old API: there is no other fallback.
 	legacyMaxErrors = 0.5
 )
 
@@ -118,7 +117,7 @@ func New(opts Options) (*Origins, error) {
 	o.overrides = o.kept(opts.Overrides)
 	o.now.Store(o.configured.with(o.overrides))
 	o.store = newBreaker("the store", limits{o.opts.MaxErrors, opts.MaxSlowdown}, o.storeSwitched)
-	// The old API is never too slow: there is no other source behind it.
+	// The old API is never too slow: there is no other fallback.
 	o.legacy = newBreaker("the old API", limits{errors: max(o.opts.MaxErrors, legacyMaxErrors)}, o.legacySwitched)
 	return o, nil
 }

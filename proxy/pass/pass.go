@@ -25,7 +25,7 @@ var legacyPaths = []string{"/feedback", "/feedback/status", "/docs", "/docs/oaut
 
 const legacyMissing = "This is answered by the old API, and none is set up here."
 
-// Handler forwards requests. Its fields are required, but for Legacy. It is safe for
+// Handler forwards requests. Its fields are required, except Legacy. It is safe for
 // concurrent use.
 type Handler struct {
 	Legacy     *legacy.Client // nil means no old API

@@ -1,13 +1,13 @@
-// Package preload learns which list each page of the site asks for, so that the answer to
+// Package preload learns which list each page of the site requests, so that the answer to
 // the page can name the list and the browser loads both at the same time.
 //
 // The Learner observes single visits: a browser opens a page without a hint, and for a
 // while the lists that the page requests, as their Referer shows, are counted for it. A
-// page gets a hint once a list followed it in nine of ten observed visits. Every
-// sampleth visit is still observed without a hint, since a list that was hinted at is
-// requested whether the page needs it or not. So a wrong hint is dropped. A client is
-// observed once among the recent visits to a page, so that no client alone chooses the
-// list that all browsers load.
+// page gets a hint once a list followed it in nine of ten observed visits. One of sample
+// visits is still observed without a hint, since the browser requests a list in a hint
+// whether the page needs it or not: so a wrong hint is dropped. A client is observed once
+// among the recent visits to a page, so that no client alone chooses the list that all
+// browsers load.
 package preload
 
 import (
@@ -29,13 +29,13 @@ const (
 	// remembered is the number of observed visits after which all counts are halved, so
 	// that a page that has changed is judged by its recent visits.
 	remembered = 40
-	// sample is the number of visits to a page with a hint for each observed visit.
+	// sample: of this many visits to a page with a hint, the last is observed.
 	sample = 8
-	// leastSize is the size from which on a list is worth a hint, in bytes as sent.
+	// leastSize is the least size of a list that gets a hint, in bytes as sent.
 	leastSize = 8 << 10
 
-	maxPages = 512 // whose visits are remembered
-	maxLists = 16  // of a page
+	maxPages = 512 // pages whose visits are remembered
+	maxLists = 16  // lists of a page
 	// maxTarget limits the length of a target and of a page's path.
 	maxTarget = 512
 )
@@ -76,9 +76,9 @@ type list struct{ visits, size int }
 // New returns a Learner that has observed nothing.
 func New() *Learner { return &Learner{pages: map[string]*page{}} }
 
-// Open is called when a client, all addresses of a prefix, opens a page, with the path of
-// the page and the ETag of its file. It returns the value of a Link header, or nil. Ready reports whether a list
-// can be answered from the cache.
+// Open is called when a client opens a page. It returns the value of the Link header, or
+// nil. client holds all addresses of the client, tag is the ETag of the page's file, and
+// ready reports whether a list can be answered from the cache.
 func (l *Learner) Open(client netip.Prefix, path, tag []byte, ready func(target string) bool) []byte {
 	if l == nil || len(path) > maxTarget {
 		return nil
@@ -122,8 +122,8 @@ func (l *Learner) Observes(referer []byte) bool {
 	return v != nil && len(referer) > 0 && string(pathOf(referer)) == v.path
 }
 
-// Asked is called when a client has got a list of a size as sent, or its own copy was
-// confirmed, from the cache.
+// Asked is called when a client got a list from the cache, or a 304 for its own copy. size
+// is in bytes as sent.
 func (l *Learner) Asked(client netip.Prefix, referer, target []byte, size int) {
 	v := l.visit.Load()
 	if v == nil || v.client != client || len(target) > maxTarget || !fits(target) || string(pathOf(referer)) != v.path {
@@ -210,8 +210,8 @@ func (l *Learner) forget() {
 // Hint is a hint that a page gives.
 type Hint struct {
 	Page, List string
-	// Visits is the number of recent visits that were observed, and Asked the number
-	// of visits of them that requested the list.
+	// Visits is the number of recent visits that were observed, and Asked the number of
+	// visits among them that requested the list.
 	Visits, Asked int
 }
 

@@ -9,7 +9,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 )
 
-// Header names in their canonical form, which nothing needs to rewrite.
+// Header names in their canonical form, which fasthttp need not normalize.
 var (
 	HeaderAge          = []byte("Age")
 	HeaderCacheControl = []byte("Cache-Control")
@@ -122,8 +122,8 @@ func (c CDN) control(o cache.Outcome) []byte {
 	return fmt.Appendf(nil, "max-age=%d", int(c.MaxAge.Seconds()))
 }
 
-// cacheControl returns the value of Cache-Control. Without an age a browser asks each time
-// whether its copy is still right, and gets a 304 if it is: so no visitor sees an answer
+// cacheControl returns the value of Cache-Control. Without an age a browser revalidates its
+// copy at each use, and gets a 304 if the copy is current: so no visitor sees an answer
 // from before a publish.
 func (r Reuse) cacheControl() []byte {
 	switch {
@@ -135,7 +135,7 @@ func (r Reuse) cacheControl() []byte {
 	return []byte("public, no-cache")
 }
 
-// Common begins the header of an answer.
+// Common replaces the header of an answer by the fields that all answers have.
 func (h *Headers) Common(to *fasthttp.ResponseHeader) { h.every.CopyTo(to) }
 
 // cacheStatus holds the value of Cache-Status for each outcome, whose name is its
@@ -154,7 +154,8 @@ var cacheStatus = func() (texts [cache.Outcomes][]byte) {
 // CacheStatus returns the value of Cache-Status for an outcome. It must not be changed.
 func CacheStatus(o cache.Outcome) []byte { return cacheStatus[o] }
 
-// Begin begins the header of an answer from the cache with an age in seconds.
+// Begin replaces the header of an answer by the fields of an answer from the cache. age is
+// in seconds.
 func (h *Headers) Begin(to *fasthttp.ResponseHeader, o cache.Outcome, age int) {
 	if o == cache.Hit && age < readyAges {
 		h.hits[age].CopyTo(to)

@@ -1,5 +1,5 @@
-// Package send sends a body in the form that its client prefers, or finds that the
-// client need not or must not get it.
+// Package send sends a body in the form that its client prefers, or answers a precondition
+// of the request: 304 or 412.
 package send
 
 import (

@@ -12,12 +12,13 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 )
 
-// ErrFull is the error of a request whose client already waits for as many fills as a
-// single client may.
+// ErrFull is the error of a request whose client already waits for as many fills as the
+// limits allow.
 var ErrFull = errors.New("the client has its share of loads already")
 
 // Limits are the most requests of one client that may wait for fills at a time, and the
-// most different answers that they may wait for, by lane: no request begins an Idle fill. Zero means no limit.
+// most different answers that they may wait for, by lane. Zero means no limit. The lane
+// Idle has none, because no request begins an Idle fill.
 type Limits struct {
 	Requests int
 	Fills    [cache.Lanes]int
@@ -39,7 +40,7 @@ type Shares struct {
 	last    Refusal
 }
 
-// Refusal describes the client whose wait was refused last.
+// Refusal describes the last refusals, which are of one client.
 type Refusal struct {
 	Client netip.Prefix
 	At     time.Time // zero for never
@@ -50,7 +51,7 @@ type Refusal struct {
 type client struct {
 	requests int
 	fills    [cache.Lanes]int
-	keys     map[string]int // how many of its requests wait for each
+	keys     map[string]int // number of its requests that wait for each
 }
 
 // New returns Shares within limits.
@@ -70,7 +71,7 @@ func Of(address netip.Addr) netip.Prefix {
 }
 
 // Enter begins the wait of a client for the fill of a key, unless the client has its share
-// of waits already. If it returns true, leave must follow.
+// of waits already. If it returns true, Leave must follow.
 func (s *Shares) Enter(of netip.Prefix, lane cache.Lane, key string) bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -148,7 +149,8 @@ func (s *Shares) Limits() map[string]int64 {
 	return by
 }
 
-// Refused returns how many waits were refused since the start, by the limit that they met.
+// Refused returns the number of waits that were refused since the start, by the limit that
+// refused them.
 func (s *Shares) Refused() map[string]int64 {
 	by := map[string]int64{"requests": s.refused[cache.Lanes].Load()}
 	for lane := range cache.Idle {

@@ -79,7 +79,7 @@ func TestDay(t *testing.T) {
 	})
 }
 
-// TestFastRequests: once an hour has its slowest requests, a faster one is neither kept
+// TestFastRequests: once an hour has its slowest requests, a faster request is neither kept
 // nor costs an allocation.
 func TestFastRequests(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

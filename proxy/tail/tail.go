@@ -1,4 +1,4 @@
-// Package tail passes answered requests on to operators who listen, as lines of JSON.
+// Package tail passes answered requests on to listening operators, as lines of JSON.
 package tail
 
 import (
@@ -16,7 +16,7 @@ import (
 const (
 	// maxListeners limits the listeners of a Hub.
 	maxListeners = 8
-	// queued limits the requests that wait for a listener who reads slowly.
+	// queued limits the requests that wait for a listener that reads slowly.
 	queued = 1024
 	// heartbeat is the longest time without a line: an empty line shows whether the
 	// listener is still there.
@@ -25,7 +25,7 @@ const (
 	batch = 32 << 10
 )
 
-// ErrFull is the error of Listen while a Hub has as many listeners as it may have.
+// ErrFull is the error of Listen while a Hub has eight listeners.
 var ErrFull = errors.New("too many clients listen already")
 
 // errClosed is the error of Listen after Close.
@@ -42,8 +42,8 @@ type Hub struct {
 	closed    bool
 }
 
-// New returns a Hub. It calls watch when it needs requests from now on, and the returned
-// function when it needs them no more.
+// New returns a Hub. It calls watch before it needs requests, and the returned function
+// when it needs them no more.
 func New(watch func() (stop func())) *Hub {
 	return &Hub{watch: watch, listeners: map[*Listener]struct{}{}}
 }
@@ -107,8 +107,8 @@ func (h *Hub) remove(l *Listener) {
 	}
 }
 
-// Listener reads requests as lines of JSON, each an api.Request, or an api.TailLost after
-// requests that it was too slow for, or empty. Read and Close are for one goroutine.
+// Listener reads lines of JSON: an api.Request each, an api.TailLost after requests for
+// which it was too slow, or an empty line. Read and Close are for one goroutine.
 type Listener struct {
 	hub      *Hub
 	filter   Filter

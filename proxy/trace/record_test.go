@@ -92,8 +92,8 @@ func TestServerTiming(t *testing.T) {
 	}
 }
 
-// TestWatch: requests that are answered from the cache are reported only while somebody
-// watches, and get no ID by that.
+// TestWatch: requests that are answered from the cache are reported only while the Traces
+// are watched, and get no ID for that.
 func TestWatch(t *testing.T) {
 	ts, traced, all := watching(t, Options{})
 	hit := func() {

@@ -21,19 +21,22 @@ import (
 // and to the client.
 const Header = "X-Request-Id"
 
-// uniqueHeader carries the UNIQUE_ID of Apache's mod_unique_id, if Apache is set up so.
+// uniqueHeader carries the UNIQUE_ID of Apache's mod_unique_id, if Apache is configured to
+// send it.
 const uniqueHeader = "X-Unique-Id"
 
 // timingHeader carries the phases of a fill to the client whose request began it.
 const timingHeader = "Server-Timing"
 
-// maxID is the length of the longest ID that is taken.
+// maxID is the length of the longest ID that is accepted.
 const maxID = 128
 
 // Options configure Traces.
 type Options struct {
+	// Trust lists the proxies whose request IDs and client addresses are accepted.
 	Trust visitor.Trust
-	// Slow is the time of a request from which on it is logged; zero means that none is.
+	// Slow is the least time to the answer of a request that is logged; zero means that no
+	// request is logged.
 	Slow time.Duration
 	// OnTraced is called with each request that was traced, after its answer was sent.
 	// It must not block. May be nil.
@@ -43,7 +46,8 @@ type Options struct {
 	// OnRequest is called with each request while the Traces are watched, after its
 	// answer was sent. It must not block. May be nil.
 	OnRequest func(*api.Request)
-	Logger    *slog.Logger
+	// Logger receives slow requests; it is required if Slow is not zero.
+	Logger *slog.Logger
 }
 
 // Log is an access log.
@@ -64,7 +68,7 @@ type Traces struct {
 type Trace struct {
 	// Request has the ID; empty for a request that is not traced, but watched.
 	cache.Request
-	Outcome    string // as in Cache-Status; empty for a request that asked the cache for nothing
+	Outcome    string // as in Cache-Status; empty for a request that did not use the cache
 	Route, Key string // of the read API; empty for other requests
 	Admin      bool   // for a page of operators
 	// answered is when the answer was ready to be sent.
@@ -85,7 +89,7 @@ func New(opts Options) *Traces {
 	return ts
 }
 
-// Watch has all requests reported to Options.OnRequest from now on, until the returned
+// Watch makes the Traces report all requests to Options.OnRequest until the returned
 // function is called.
 func (ts *Traces) Watch() (stop func()) {
 	ts.watches.Add(1)

@@ -12,7 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/compare"
 )
 
-// Expected is the verdict of answers that differ because the old API's is wrong in a
+// Expected is the verdict of answers that differ because the old API's answer is wrong in a
 // known way. Comparison.Expected names the rule.
 const Expected compare.Verdict = "expected"
 
@@ -231,7 +231,7 @@ func key(order []string, r row) string {
 	return strings.Join(key, "\x00")
 }
 
-// sameWithoutURL reports whether two lists of wrong parameters are equal but for the
+// sameWithoutURL reports whether two lists of wrong parameters are equal except for the
 // member url of the second.
 func sameWithoutURL(ours, legacy []byte) bool {
 	var answer struct {

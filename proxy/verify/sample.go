@@ -47,7 +47,7 @@ type Stats struct {
 	Share    float64 // of the database's answers that are sampled
 	Verdicts map[string]int64
 	Queued   int   // samples that wait for a comparison
-	Dropped  int64 // not compared for want of room or of a connection
+	Dropped  int64 // not compared, because no room or no connection was free
 }
 
 func newSamples() *samples {
@@ -111,8 +111,7 @@ func (v *Verifier) Run(ctx context.Context) {
 	}
 }
 
-// pauseAfter returns the pause after a comparison: a longer one each time that the
-// old API fails.
+// pauseAfter returns the pause after a comparison: it doubles while the old API fails.
 func pauseAfter(pause time.Duration, verdict compare.Verdict) time.Duration {
 	if verdict != Failed {
 		return minPause
@@ -120,7 +119,7 @@ func pauseAfter(pause time.Duration, verdict compare.Verdict) time.Duration {
 	return min(max(firstFailurePause, 2*pause), maxFailurePause)
 }
 
-var errNoSpare = errors.New("no connection to the database to spare for a second look")
+var errNoSpare = errors.New("no connection to the database is free for a second comparison")
 
 // compareSample compares a sample with the old API's answer. If they differ both
 // sources are asked again, because an import may have intervened.

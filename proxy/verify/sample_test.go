@@ -142,8 +142,8 @@ func TestPauseAfter(t *testing.T) {
 	}
 }
 
-// The difference of a key is logged once in a while, and the memory of the logged
-// keys is bounded.
+// The difference of a key is logged once in repeatAfter, and the memory of the logged keys
+// is bounded.
 func TestDifferencesAreLoggedOnceInAWhile(t *testing.T) {
 	log, logged := &proxytest.Log{}, map[string]time.Time{}
 	v := newVerifier(t, Options{Store: says(`{}`), Logger: log.Logger()})

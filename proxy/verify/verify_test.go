@@ -65,7 +65,7 @@ func newVerifier(t testing.TB, opts Options) *Verifier {
 	return v
 }
 
-// verdict compares a target; a skipped one has that verdict.
+// verdict compares a target, and returns Skipped for a target that can't be compared.
 func (v *Verifier) verdict(t testing.TB, target string, timeout time.Duration) Comparison {
 	t.Helper()
 	c, err := v.Compare(target, timeout)

@@ -1,5 +1,5 @@
-// Package visitor finds out who sent a request: the peer of the connection, or
-// the client that a trusted proxy in front reports.
+// Package visitor identifies the client of a request: the peer of the connection, or the
+// client that a trusted proxy in front reports.
 package visitor
 
 import (
@@ -12,7 +12,7 @@ import (
 	"github.com/valyala/fasthttp"
 )
 
-// Visitor is who sent a request and how, as far as that can be believed.
+// Visitor describes the client of a request, from the connection and from trusted proxies.
 type Visitor struct {
 	// Address is the client's. The zero Addr means that it is unknown: the peer
 	// is on a Unix socket and reports no address.
@@ -21,12 +21,12 @@ type Visitor struct {
 	Host    string // as the client wrote it; may be empty
 }
 
-// Trust lists the networks whose X-Forwarded-* headers are believed. A peer on a
-// Unix socket is believed always: the socket's mode decides who can connect.
+// Trust lists the networks whose X-Forwarded-* headers are believed. A peer on a Unix
+// socket is always believed: the socket's mode limits the accounts that can connect.
 type Trust []netip.Prefix
 
-// Of returns the visitor behind a request. Of a list in a header, the last value
-// is the trusted proxy's own.
+// Of returns the visitor of a request. The last value of a list in a header is the trusted
+// proxy's own.
 func (t Trust) Of(ctx *fasthttp.RequestCtx) Visitor {
 	h := &ctx.Request.Header
 	peer := Peer(ctx.RemoteAddr())

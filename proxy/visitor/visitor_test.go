@@ -23,7 +23,7 @@ func request(peer net.Addr, headers ...string) *fasthttp.RequestCtx {
 	return ctx
 }
 
-// TestOf: who is believed about where a request comes from.
+// TestOf: only trusted peers are believed about the client of a request.
 func TestOf(t *testing.T) {
 	const here, visitor = "127.0.0.1", "203.0.113.7"
 	for name, tt := range map[string]struct {

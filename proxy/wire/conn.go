@@ -9,8 +9,8 @@ import (
 // Conn is a connection of a Server. It sets deadlines for the Timeouts itself and
 // moves a deadline only when too little of it is left: that takes less time than a
 // deadline for each step. The errors of deadlines are ignored: on a closed connection
-// the next read or write fails, too. It belongs to the goroutine that serves it; others
-// may Close or leave it.
+// the next read or write fails, too. It belongs to the goroutine that serves it; other
+// goroutines may call Close and leave.
 type Conn struct {
 	net.Conn
 	server   *Server

@@ -85,7 +85,7 @@ func (c *conns) closeListener() {
 	c.closed = true
 }
 
-// add adds a connection and returns how many are open with it.
+// add adds a connection and returns the number of open connections.
 func (c *conns) add(added *Conn) int {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -39,7 +39,7 @@ func TestLeaveWithoutASocket(t *testing.T) {
 	}
 }
 
-// TestDrainChecks: a drain looks each 20 ms whether connections are left.
+// TestDrainChecks: a drain checks each 20 ms whether connections are left.
 func TestDrainChecks(t *testing.T) {
 	inBubble(t, func(t *testing.T) {
 		s := testServer(nil)

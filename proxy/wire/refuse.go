@@ -54,7 +54,7 @@ func (c *Conn) linger() {
 	}
 	half.CloseWrite() // if the connection is closed, the read fails, too
 	c.SetReadDeadline(time.Now().Add(lingerTime))
-	io.CopyN(io.Discard, c.Conn, lingerBytes) // an error leaves nothing to wait for
+	io.CopyN(io.Discard, c.Conn, lingerBytes) // after an error there are no more bytes to wait for
 }
 
 // turnAway refuses a connection without reading a request.

@@ -3,10 +3,10 @@
 // plain requests to a fast path before they are parsed in full, and sends bodies
 // without copying them.
 //
-// A connection has one reader. It finds the end of a request's head, checks the head
-// and decides by it who answers: the fast path, which sees only requests without a
-// body, or the handler, for which the body is read first. Requests of a pipeline are
-// answered one after the other.
+// A connection has one reader. It finds the end of a request's head, checks the head, and
+// chooses the fast path or the handler by it. The fast path gets only requests without a
+// body; for the handler the body is read first. Requests of a pipeline are answered one
+// after the other.
 package wire
 
 import (
@@ -47,15 +47,15 @@ type Options struct {
 	// request to dst. The body, which may be nil, follows it; the Server releases it.
 	// If Answer returns false, the Handler gets the request. Nil means no fast path.
 	Answer func(dst []byte, h *Head) (header []byte, body *entry.Variant, ok bool)
-	// OnPanic is called after a panic in Answer, which closes the connection; nil
-	// ignores it.
+	// OnPanic is called after a panic, which closes the connection: in Answer with the
+	// target of the request, elsewhere with an empty target; nil ignores it.
 	OnPanic func(target string, cause any)
 	// OnRefuse is called with the status of each answer to a request that the Server
 	// refuses itself; nil ignores it.
 	OnRefuse func(status int)
-	// TakesBody reports whether the Handler reads the body of a request for a target;
-	// nil means always. All other bodies are read and dropped. Bodies is the memory
-	// that bodies, and heads over 4 KiB, take until they are answered; nil has no limit.
+	// TakesBody reports whether the Handler needs the body of a request for a target; nil
+	// means always. All other bodies are read and dropped. Bodies is the memory that
+	// bodies, and heads over 4 KiB, take until they are answered; nil has no limit.
 	TakesBody func(target []byte) bool
 	Bodies    *budget.Budget
 	// Name is the value of the header Server.
@@ -67,11 +67,12 @@ type Options struct {
 	// 503, or are closed if even those are too many.
 	MaxConns, ReservedConns int
 	Reserved                func(target []byte) bool
-	// Logger gets the events that an operator should know; nil discards them.
+	// Logger receives refusals of connections; nil discards them.
 	Logger *slog.Logger
 }
 
-// Timeouts limit the time that a client may take.
+// Timeouts limit the time that a client may take. Options without Timeouts have
+// DefaultTimeouts.
 type Timeouts struct {
 	Read  time.Duration // to send a request; the first, from the start of the connection
 	Idle  time.Duration // to begin the next request
@@ -135,7 +136,7 @@ func New(opts Options) *Server {
 // Stats is a snapshot of a Server's connections.
 type Stats struct {
 	Open    int64 // connections
-	Refused int64 // connections refused with a 503 since the start, over the limit
+	Refused int64 // connections over the limit since the start: refused with a 503, or closed
 }
 
 // Stats returns the current counts.

@@ -3,7 +3,7 @@
 // the proxy forwards, and injects faults on request.
 //
 //	old := oldapi.Start(t, oldapi.Options{})    // closed when the test ends
-//	old.Next(2, oldapi.DieInLength)             // so the next two requests
+//	old.Next(2, oldapi.DieInLength)             // breaks the next two answers
 //	http.Get(old.URL() + "/teams/?season_year=2025")
 //	old.Count("GET", "/teams/")                 // requests that were handled
 //
@@ -34,7 +34,7 @@ type Options struct {
 	// recorded answer; nil means the path with sorted parameters.
 	Key func(target string) string
 	// Answer returns the answer to a GET; an answer without a status means the recorded
-	// one. Nil means the recorded answers.
+	// answer. Nil means the recorded answers.
 	Answer func(target string) Answer
 }
 

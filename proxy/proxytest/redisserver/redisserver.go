@@ -21,7 +21,8 @@ import (
 type Server struct {
 	// URL is the address for SHARED_CACHE: a Unix socket.
 	URL string
-	// Addr is the address on the loopback interface; empty unless Start was asked for it.
+	// Addr is the address on the loopback interface, of the servers of a Watched or a
+	// Cluster; empty for others.
 	Addr string
 
 	t       testing.TB

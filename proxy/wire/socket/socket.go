@@ -1,7 +1,8 @@
-// Package socket uses a connection's socket in ways that package net lacks: it sends
-// memory files without copying them, limits the bytes that wait in the kernel, and asks
-// for the time of the last data and for the end of the client. On systems other than
-// Linux, and for connections without a socket, it does nothing of this.
+// Package socket uses a connection's socket in ways that package net lacks: it sends memory
+// files without copying them, limits the bytes that wait in the kernel, reads the time of
+// the last data, and detects that the client has closed the connection. On systems other
+// than Linux, and for connections without a socket, it copies the files and does none of
+// the rest.
 package socket
 
 import (

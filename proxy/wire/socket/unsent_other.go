@@ -4,4 +4,5 @@ package socket
 
 import "net"
 
+// LimitUnsent does nothing: this system has no such limit.
 func LimitUnsent(net.Conn) {}

@@ -189,7 +189,8 @@ func isURL(target []byte) bool {
 	return false
 }
 
-// field reads a field that decides how the request is read or who answers it.
+// field reads a field that decides how to read the request, or whether the fast path may
+// answer it.
 func (h *Head) field(name, value []byte) *Problem {
 	switch len(name) {
 	case len("Host"):

@@ -2,8 +2,8 @@ package strict
 
 import "github.com/valyala/fasthttp"
 
-// Problem is the reason why a request is refused. The connection is closed then, since
-// the end of the request is unknown.
+// Problem is the reason for refusing a request. After the answer the connection is closed,
+// since the end of the request is unknown.
 type Problem struct {
 	Status int // of the answer
 	Detail string
