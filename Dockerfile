@@ -1,7 +1,7 @@
 # docker build --build-arg VERSION=v1 --build-arg REVISION="$(git rev-parse HEAD)" -t xcri-proxy .
 #
-# The image starts from scratch: its files come from this folder and from the image
-# that builds. For a build that can be repeated, name the latter by its digest:
+# The image starts from scratch: its files come from this folder and from the image with Go.
+# For a reproducible build, name the image with Go by its digest:
 # --build-arg GO=docker.io/library/golang@sha256:…
 ARG GO=docker.io/library/golang:1.26-bookworm
 
