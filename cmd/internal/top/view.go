@@ -164,8 +164,8 @@ func (v *view) items() []item {
 	return list
 }
 
-// keys returns the most requested keys. Their counts halve with each refresh, so a count
-// that falls has no rate.
+// keys returns the most requested keys. Their counts halve with each refresh and publish,
+// so a count that falls has no rate.
 func (v *view) keys() (list []item) {
 	before := map[string]uint32{}
 	seconds := 1.0

@@ -70,7 +70,7 @@ func well(v *view) api.Condition {
 		c.Visitors = "Visitors get the older data until then."
 	case v.Data.Stale > 0:
 		c.Title, c.Cause = "Well, some entries are stale", "Entries outside the warm set are refreshed when they are requested next."
-		c.Visitors = "A stale page is served once more while it is refreshed."
+		c.Visitors = "A stale page is served until it is refreshed."
 	}
 	return c
 }

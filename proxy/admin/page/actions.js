@@ -124,7 +124,7 @@ function source(e) {
   const dialog = byId('source-ask'), to = dialog.querySelector('[name=to]:checked').value, route = byId('source-route').value;
   const which = route ? `Answers of ${route}` : 'All answers';
   const words = to === 'reset' ? 'Sure? All routes go back to their configured sources.' : `Sure? ${which} come from ${SOURCES[to]} from the next load on.`;
-  if (!sure(dialog, byId('source-yes'), words + ' Their cached answers become stale, and each is served once more while it is loaded again.')) return;
+  if (!sure(dialog, byId('source-yes'), words + ' Their cached answers become stale, and each is served until it is refreshed.')) return;
   act(dialog, async () => {
     const state = await post('source', to === 'reset' ? { reset: true } : { source: to, ...(route ? { routes: [route] } : {}) });
     return [`Changed: answers come from ${SOURCES[state.default]}. ${counted(state.purged, 'entry', 'entries')} became stale.${state.warning ? ' ' + state.warning + '.' : ''}`, state.warning ? 'warn' : ''];
