@@ -90,15 +90,20 @@ type Ahead struct {
 	IdleCompress Switch // of the smallest form of large answers, made on an idle processor
 }
 
+// Freshness decides when an answer is stale.
+type Freshness struct {
+	Poll             time.Duration // interval of polls for the database's generation
+	Settle           time.Duration // how long a changed table must be quiet until the change counts
+	DataMaxAge       time.Duration // longest freshness of answers whose changes are not reported
+	ImplausibleAfter time.Duration // time for which a state that resembles an unfinished import is held back
+}
+
 // Cache holds the sizes and times of the cache.
 type Cache struct {
 	Bytes int64  // most bytes of stored answers
 	File  string // where the warm set is kept between runs; empty = nowhere
 	Ahead
-	Poll                 time.Duration // interval of polls for the database's generation
-	Settle               time.Duration // how long a changed table must be quiet until the change counts
-	DataMaxAge           time.Duration // longest freshness of answers whose changes are not reported
-	ImplausibleAfter     time.Duration // time for which a state that resembles an unfinished import is held back
+	Freshness
 	MaxAge               time.Duration // max-age sent to clients, whole seconds
 	StaleWhileRevalidate time.Duration // stale-while-revalidate sent to clients, whole seconds
 	FillTimeout          time.Duration // longest load from the origin

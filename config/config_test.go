@@ -58,7 +58,8 @@ func TestDefaults(t *testing.T) {
 			MaxConns: 8, StatementTimeout: 10 * time.Second, SearchTimeout: 5 * time.Second,
 		},
 		Cache: Cache{
-			Bytes: 64 << 20, Ahead: Ahead{Warm: WarmLists, IdleCompress: true}, Poll: 250 * time.Millisecond, Settle: 5 * time.Second, DataMaxAge: 10 * time.Minute, ImplausibleAfter: 10 * time.Minute,
+			Bytes: 64 << 20, Ahead: Ahead{Warm: WarmLists, IdleCompress: true},
+			Freshness:   Freshness{Poll: 250 * time.Millisecond, Settle: 5 * time.Second, DataMaxAge: 10 * time.Minute, ImplausibleAfter: 10 * time.Minute},
 			FillTimeout: 20 * time.Second, WaitTimeout: 15 * time.Second,
 		},
 		Front: Front{Tags: "off", Method: "PURGE", Headers: fields{"xkey-purge: {tags}"}},

@@ -153,8 +153,9 @@ func orNull(t time.Time) *time.Time {
 
 func newCacheStats(s cache.Stats) api.Cache {
 	out := api.Cache{
-		Shelves: map[string]api.Shelf{}, Fills: s.Fills, Failures: s.Failures, Refreshes: s.Refreshes,
-		Panics: s.Panics, Filling: s.Filling, Waiting: s.Waiting, Abandoned: s.Abandoned, Lanes: map[string]api.Lane{},
+		Shelves: map[string]api.Shelf{}, Lanes: map[string]api.Lane{},
+		FillCounts: api.FillCounts{Fills: s.Fills, Failures: s.Failures, Refreshes: s.Refreshes, Panics: s.Panics,
+			Filling: s.Filling, Waiting: s.Waiting, Abandoned: s.Abandoned},
 	}
 	for lane := range cache.Lanes {
 		out.Lanes[lane.String()] = api.Lane(s.Lanes[lane])

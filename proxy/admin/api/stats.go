@@ -190,18 +190,23 @@ type HotKey struct {
 // Cache describes the cache. Bytes, Budget and Entries are the sums of the
 // shelves.
 type Cache struct {
-	Bytes     int64            `json:"bytes"`
-	Budget    int64            `json:"budget"`
-	Entries   int64            `json:"entries"`
-	Shelves   map[string]Shelf `json:"shelves"`
-	Fills     int64            `json:"fills"`
-	Failures  int64            `json:"fill_failures"`
-	Refreshes int64            `json:"refreshes"`
-	Panics    int64            `json:"fill_panics"`
-	Filling   int64            `json:"filling"`
-	Waiting   int64            `json:"waiting"`
-	Abandoned int64            `json:"fills_abandoned"` // searches that no request waited for any more
-	Lanes     map[string]Lane  `json:"lanes"`
+	Bytes   int64            `json:"bytes"`
+	Budget  int64            `json:"budget"`
+	Entries int64            `json:"entries"`
+	Shelves map[string]Shelf `json:"shelves"`
+	FillCounts
+	Lanes map[string]Lane `json:"lanes"`
+}
+
+// FillCounts counts the fills of all routes and the requests that wait for them.
+type FillCounts struct {
+	Fills     int64 `json:"fills"`
+	Failures  int64 `json:"fill_failures"`
+	Refreshes int64 `json:"refreshes"`
+	Panics    int64 `json:"fill_panics"`
+	Filling   int64 `json:"filling"`         // now
+	Waiting   int64 `json:"waiting"`         // now
+	Abandoned int64 `json:"fills_abandoned"` // searches that no request waited for any more
 }
 
 // Phases of a Load.
