@@ -102,7 +102,7 @@ func TestConfigurationTable(t *testing.T) {
 		delete(rows, k.Name)
 		switch {
 		case !known:
-			t.Errorf("README has no row for %s", k.Name)
+			t.Errorf("README.md has no row for %s, default `%s`: add it to the table of settings", k.Name, k.Default)
 		case k.Default != "" && !strings.Contains(row, "`"+k.Default+"`") && !strings.Contains(row, "as the old API"):
 			t.Errorf("%s: the default is %s, but README says: %s", k.Name, k.Default, row)
 		}

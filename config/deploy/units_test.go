@@ -1,6 +1,7 @@
 package deploy
 
 import (
+	"flag"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -16,6 +17,8 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
 )
+
+var update = flag.Bool("update", false, "write xcri-proxy.env.example anew")
 
 // maxExposure is the maximum exposure of the system unit by systemd-analyze, of 10.
 const maxExposure = 1.5
@@ -164,9 +167,23 @@ func exampleOf(keys []config.Key) string {
 // TestExample holds that the example lists every setting with its default, and that
 // the proxy accepts it unchanged and with every line uncommented.
 func TestExample(t *testing.T) {
-	text := read(t, "xcri-proxy.env.example")
-	if want := exampleOf(config.Keys()); text != want {
-		t.Errorf("xcri-proxy.env.example should be:\n%s", want)
+	const name = "xcri-proxy.env.example"
+	text, want := read(t, name), exampleOf(config.Keys())
+	if *update {
+		if err := os.WriteFile(name, []byte(want), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		text = want
+	}
+	lines, wanted := strings.Split(text, "\n"), strings.Split(want, "\n")
+	for i, line := range wanted {
+		if i >= len(lines) || lines[i] != line {
+			t.Errorf("line %d of %s should be %q; go test ./config/deploy -run TestExample -update writes the file anew", i+1, name, line)
+			break
+		}
+	}
+	if len(lines) > len(wanted) {
+		t.Errorf("%s has %d lines, not %d; go test ./config/deploy -run TestExample -update writes the file anew", name, len(lines), len(wanted))
 	}
 	inForce := regexp.MustCompile(`(?m)^#([A-Z])`).ReplaceAllString(text, "$1")
 	for _, text := range []string{text, inForce} {
