@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/generation"
+	"github.com/lewistv/xcri-proxy/proxy/generation/note"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -12,6 +13,6 @@ import (
 func ExampleNote() {
 	men, _ := store.ParseScope("2025/2030/M/live")
 	text := generation.Note{Published: store.NewGeneration(store.Calculation{Scope: men, At: time.Date(2025, 10, 27, 6, 0, 0, 0, time.UTC)})}.String()
-	fmt.Println(generation.ParseNote(text).Published.Calculated())
+	fmt.Println(note.Parse(text).Published.Calculated())
 	// Output: 2025-10-27T06:00:00
 }

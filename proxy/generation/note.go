@@ -1,57 +1,26 @@
 package generation
 
 import (
-	"encoding/json"
 	"time"
 
+	"github.com/lewistv/xcri-proxy/proxy/generation/note"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
-// Note is the state of the database from which the cached entries were read. It is saved
-// with them for the next run. In the zero Note everything is unknown.
-type Note struct {
-	Published *store.Generation      // nil means unknown
-	Stamps    map[string]store.Stamp // whose changes are accounted for, by table
-	Quiet     map[string]time.Time   // when a table was last seen at its stamp
-	Tables    map[string][]ScopeNote // the rows at these stamps, by table; none if unknown
-}
-
-// ScopeNote is the state of a scope of a table.
-type ScopeNote struct {
-	Scope string
-	store.Rows
-	Of string // the calculations of the scope
-}
-
-// String writes the note as a text for ParseNote.
-func (n Note) String() string {
-	text, err := json.Marshal(n)
-	if err != nil {
-		panic(err) // maps and lists of texts and numbers can always be encoded
-	}
-	return string(text)
-}
-
-// ParseNote reads the text that String wrote. It returns the zero Note for any other
-// text.
-func ParseNote(text string) (n Note) {
-	if json.Unmarshal([]byte(text), &n) != nil {
-		return Note{}
-	}
-	return n
-}
+// Note is the state of the database from which the cached entries were read.
+type Note = note.Note
 
 // Note returns the state of the database from which the cached entries were read. A caller
 // that saves it with the entries calls Note first, so that the next run still detects a
 // change between the two calls.
 func (w *Watcher) Note() Note {
 	k := w.kept.Load()
-	n := Note{Stamps: k.stamps, Quiet: k.quiet, Tables: map[string][]ScopeNote{}}
+	n := Note{Stamps: k.stamps, Quiet: k.quiet, Tables: map[string][]note.Scope{}}
 	n.Published, _ = w.Published()
 	for name, rows := range k.rows {
-		all := make([]ScopeNote, 0, len(rows))
+		all := make([]note.Scope, 0, len(rows))
 		for s, sum := range rows {
-			all = append(all, ScopeNote{s.String(), sum, k.of[name][s]})
+			all = append(all, note.Scope{Scope: s.String(), Rows: sum, Of: k.of[name][s]})
 		}
 		n.Tables[name] = all
 	}
@@ -80,7 +49,7 @@ func (x *witness) keep() *kept {
 }
 
 // remember takes over the rows of a note.
-func (t *table) remember(all []ScopeNote) {
+func (t *table) remember(all []note.Scope) {
 	rows, of := map[store.Scope]store.Rows{}, map[store.Scope]string{}
 	for _, one := range all {
 		s, err := store.ParseScope(one.Scope)

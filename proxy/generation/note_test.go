@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/generation/note"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -14,7 +15,7 @@ import (
 // run has saved, with all entries in the warm set.
 func (f *tables) next(t *testing.T) *tables {
 	t.Helper()
-	note, saved := ParseNote(f.Note().String()), f.cache.Export()
+	note, saved := note.Parse(f.Note().String()), f.cache.Export()
 	for i := range saved {
 		saved[i].Warm = true
 	}
@@ -148,7 +149,7 @@ func TestStatisticsSayEmpty(t *testing.T) {
 // A note that another version has written, or that is damaged, knows nothing.
 func TestUnreadableNotes(t *testing.T) {
 	for _, text := range []string{"", "no JSON", `{"Stamps":1}`, `{"iz_athnet_teams":{"Created":"0"}}`, `{"Tables":{"a":[{"Scope":"x"}]}}`} {
-		n := ParseNote(text)
+		n := note.Parse(text)
 		if n.Published != nil || len(n.Stamps) > 0 || len(newWitness(n).tables) > 0 {
 			t.Errorf("%s: %+v", text, n)
 		}

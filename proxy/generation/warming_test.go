@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/generation/note"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -119,10 +120,10 @@ func TestHeldGenerationIsLoggedOnce(t *testing.T) {
 // TestUnreadableScopesOfANote: rows of a note whose scopes cannot be read are unknown.
 func TestUnreadableScopesOfANote(t *testing.T) {
 	var one table
-	if one.remember([]ScopeNote{{Scope: men.String()}, {Scope: "garbage"}}); one.rows != nil || one.of != nil {
+	if one.remember([]note.Scope{{Scope: men.String()}, {Scope: "garbage"}}); one.rows != nil || one.of != nil {
 		t.Errorf("%+v", one)
 	}
-	if one.remember([]ScopeNote{{men.String(), store.Rows{Count: 3}, "g"}}); one.rows[men].Count != 3 || one.of[men] != "g" {
+	if one.remember([]note.Scope{{Scope: men.String(), Rows: store.Rows{Count: 3}, Of: "g"}}); one.rows[men].Count != 3 || one.of[men] != "g" {
 		t.Errorf("%+v", one)
 	}
 }
@@ -134,7 +135,7 @@ func TestSavedStamps(t *testing.T) {
 	past, future := time.Now().Add(-time.Hour), time.Now().Add(time.Hour)
 	x := newWitness(Note{
 		Stamps: map[string]store.Stamp{"sure": sure, "recent": recent}, Quiet: map[string]time.Time{"sure": past, "recent": future},
-		Tables: map[string][]ScopeNote{"sure": {{Scope: men.String()}}},
+		Tables: map[string][]note.Scope{"sure": {{Scope: men.String()}}},
 	})
 	if one := x.tables["sure"]; one.seen != sure || one.settled != sure || !one.quiet.Equal(past) || len(one.rows) != 1 || one.name != "sure" {
 		t.Errorf("%+v", one)

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/generation/note"
 	"github.com/lewistv/xcri-proxy/store"
 )
 
@@ -382,8 +383,8 @@ func TestEntriesAgeWithoutStamps(t *testing.T) {
 func TestKeptStamps(t *testing.T) {
 	for changed, want := range map[bool]cache.Outcome{false: cache.Hit, true: cache.Stale} {
 		f := newTables(t)
-		kept := ParseNote(f.Note().String())
-		if len(kept.Stamps) != 2 || ParseNote("no JSON").Stamps != nil {
+		kept := note.Parse(f.Note().String())
+		if len(kept.Stamps) != 2 || note.Parse("no JSON").Stamps != nil {
 			t.Errorf("kept %v", kept)
 		}
 		if changed {

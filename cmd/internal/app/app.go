@@ -15,6 +15,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/cgroup"
 	"github.com/lewistv/xcri-proxy/cmd/internal/handover"
+	"github.com/lewistv/xcri-proxy/cmd/internal/pidfile"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
@@ -184,7 +185,7 @@ func (a *App) Run(ctx context.Context) error {
 	background.Wait()
 	a.save("the proxy stops")
 	a.saveHistory()
-	a.removePID()
+	pidfile.Remove(a.cfg.PIDFile, a.log)
 	a.log.Info("stopped")
 	return err
 }

@@ -11,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/accesslog"
 	"github.com/lewistv/xcri-proxy/cmd/internal/handover"
+	"github.com/lewistv/xcri-proxy/cmd/internal/pidfile"
 	"github.com/lewistv/xcri-proxy/proxy"
 )
 
@@ -94,8 +95,8 @@ func (a *App) succeed(ctx context.Context) error {
 	}
 	a.proxy.HandedOver("hand-over failed: " + err.Error())
 	a.handOver.release(false)
-	a.toSave()   // in case of a publish meanwhile
-	a.writePID() // the successor may have replaced it
+	a.toSave()                          // in case of a publish meanwhile
+	pidfile.Write(a.cfg.PIDFile, a.log) // the successor may have replaced it
 	return err
 }
 

@@ -35,7 +35,7 @@ cache/turns:
 cmd/internal/accesslog: cmd/internal/flock cmd/internal/queue proxy/admin/api
 cmd/internal/adminclient: config proxy/admin/api
 cmd/internal/apart:
-cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/accesslog cmd/internal/apart cmd/internal/cgroup cmd/internal/handover cmd/internal/idle config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/fleet proxy/fleet/redis proxy/front proxy/generation proxy/legacy proxy/maintenance proxy/origin proxy/plural proxy/preload proxy/reply proxy/share proxy/site proxy/trace store
+cmd/internal/app: cache cache/atomicfile cache/memfile cache/snapshot cmd/internal/accesslog cmd/internal/apart cmd/internal/cgroup cmd/internal/handover cmd/internal/idle cmd/internal/pidfile config proxy proxy/admin proxy/admin/gate proxy/budget proxy/content proxy/fleet proxy/fleet/redis proxy/front proxy/generation proxy/generation/note proxy/legacy proxy/maintenance proxy/origin proxy/plural proxy/preload proxy/reply proxy/share proxy/site proxy/trace store
 cmd/internal/cgroup:
 cmd/internal/console:
 cmd/internal/exit: cmd/internal/adminclient
@@ -47,6 +47,7 @@ cmd/internal/load/client: cmd/internal/load/visitors
 cmd/internal/load/measure: cmd/internal/load/client cmd/internal/load/visitors proxy/admin/api
 cmd/internal/load/visitors: cmd/internal/accesslog
 cmd/internal/logging: cmd/internal/queue
+cmd/internal/pidfile: cache/atomicfile
 cmd/internal/preflight: cache/atomicfile cmd/internal/adminclient cmd/internal/app cmd/internal/cgroup cmd/internal/console cmd/internal/exit cmd/internal/load/measure cmd/internal/load/visitors cmd/internal/verify config proxy proxy/admin/api proxy/content proxy/fleet/redis/survey proxy/plural proxy/site store
 cmd/internal/process: cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/logging config
 cmd/internal/queue:
@@ -119,7 +120,8 @@ proxy/fleet/texts: proxy/fleet/engine proxy/fleet/waits
 proxy/fleet/waits:
 proxy/fleet/wanted: cache
 proxy/front: proxy/admin/api store
-proxy/generation: cache proxy/fleet/agree proxy/generation/status proxy/pages proxy/route store
+proxy/generation: cache proxy/fleet/agree proxy/generation/note proxy/generation/status proxy/pages proxy/route store
+proxy/generation/note: store
 proxy/generation/status:
 proxy/health: proxy/reply
 proxy/legacy: proxy/budget proxy/visitor

@@ -11,6 +11,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
+	"github.com/lewistv/xcri-proxy/proxy/generation/note"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/preload"
 	"github.com/lewistv/xcri-proxy/proxy/reply"
@@ -22,7 +23,7 @@ import (
 func (a *App) options(program Program, requests *budget.Budget) (opts proxy.Options, err error) {
 	cfg := a.cfg
 	a.maker = makerOf(program.Version, cfg.Database)
-	saved, note := load(cfg, a.maker, a.log)
+	saved, text := load(cfg, a.maker, a.log)
 	a.saved = len(saved)
 	opts = proxy.Options{
 		Origin: a.store,
@@ -35,7 +36,7 @@ func (a *App) options(program Program, requests *budget.Budget) (opts proxy.Opti
 			Interval: cfg.Cache.Poll, OnPublish: a.toSave,
 			Changes: generation.Changes{
 				Settle: cfg.Cache.Settle, MaxAge: cfg.Cache.DataMaxAge, ImplausibleAfter: cfg.Cache.ImplausibleAfter,
-				Saved: generation.ParseNote(note),
+				Saved: note.Parse(text),
 			},
 		},
 		Kept: proxy.Kept{Saved: saved, OnState: a.handOver.owning(keepState(cfg.StateFile))},

@@ -8,6 +8,8 @@ import (
 	"time"
 
 	"github.com/coreos/go-systemd/v22/daemon"
+
+	"github.com/lewistv/xcri-proxy/cmd/internal/pidfile"
 )
 
 // A process that stops closes connections that were idle for this time: a short time
@@ -132,7 +134,7 @@ func (a *App) awaitReady(ctx context.Context, usable <-chan struct{}) <-chan str
 
 // announce reports to systemd and to the predecessor that the App serves.
 func (a *App) announce() {
-	a.writePID()
+	pidfile.Write(a.cfg.PIDFile, a.log)
 	a.notify(daemon.SdNotifyReady)
 	a.takeOver()
 }
