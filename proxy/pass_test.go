@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
@@ -23,6 +22,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/legacy"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 // beforeOld serves a proxy in front of an old API.
@@ -295,12 +295,7 @@ func TestPassWithoutAnOldAPI(t *testing.T) {
 			t.Errorf("%s: request %s, but %s", target, id, a.body)
 		}
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	ln.Close()
-	_, down := beforeOld(t, "http://"+ln.Addr().String(), legacy.Options{})
+	_, down := beforeOld(t, "http://"+port.Address(t), legacy.Options{})
 	for _, a := range []answer{
 		get(t, down, "/docs", "Origin", "https://site.example"),
 		post(t, down, "/feedback/", "{}", "Origin", "https://site.example"), // it was not sent

@@ -19,6 +19,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/snapshot"
 	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
@@ -40,12 +41,7 @@ func newService(t *testing.T, programs string) *service {
 	if err := os.Link(filepath.Join(programs, "v1"), s.program); err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0") // finds a free port
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	s.addr = ln.Addr().String()
+	s.addr = port.Address(t)
 	s.configure(t, "LISTEN_ADDR="+s.addr, "CACHE_FILE="+s.cacheFile, "STATE_FILE="+filepath.Join(dir, "state"), "PID_FILE="+s.pidFile,
 		"GENERATION_POLL=200ms", "LEGACY_URL=", "DATABASE_HOST="+db.Host, "DATABASE_PORT="+strconv.Itoa(db.Port),
 		"DATABASE_NAME="+mariadb.Database, "DATABASE_USER="+mariadb.Reader, "DATABASE_PASSWORD="+mariadb.Password)

@@ -2,7 +2,6 @@ package main
 
 import (
 	"encoding/json"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -10,6 +9,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 func TestHealth(t *testing.T) {
@@ -122,12 +123,7 @@ func TestContainerHealthCheck(t *testing.T) {
 }
 
 func TestHealthRefused(t *testing.T) {
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := listener.Addr().String()
-	listener.Close()
+	addr := port.Address(t)
 	checkHealthCommand(t, []string{"health", "--listen-addr", addr}, "http://"+addr+"/health",
 		"dial tcp "+addr+": connect: connection refused\nis the proxy running there? xcri-proxy serve starts it; --url or --listen-addr names another address")
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"encoding/json"
 	"fmt"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -15,6 +14,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/console"
 	"github.com/lewistv/xcri-proxy/cmd/internal/load"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 // TestLoad runs the load command against the service on the sample data.
@@ -91,12 +91,7 @@ func TestLoadReplaysALog(t *testing.T) {
 }
 
 func TestLoadFails(t *testing.T) {
-	dead, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	dead.Close()
-	nowhere := "http://" + dead.Addr().String()
+	nowhere := "http://" + port.Address(t)
 	broken := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "{}", http.StatusBadGateway) }))
 	defer broken.Close()
 	log := filepath.Join(t.TempDir(), "access.log")

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 // oldAPI returns an old API with the same answer to every request.
@@ -67,7 +68,7 @@ func TestSourceWithoutOldAPI(t *testing.T) {
 	addr := startProxy(t, "LEGACY_URL", "")
 	expect(t, 1, []string{"source", "legacy", "--listen-addr", addr}, "got HTTP 409: ", "LEGACY_URL is not set")
 	expect(t, 0, []string{"source", "--listen-addr", addr}, "all routes  store\n")
-	closed := closedAddr(t)
+	closed := port.Address(t)
 	expect(t, 5, []string{"source", "--listen-addr", closed}, "xcri-proxy: http://"+closed+": dial tcp ")
 }
 

@@ -2,12 +2,12 @@ package main
 
 import (
 	"io"
-	"net"
 	"strings"
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
 	"github.com/lewistv/xcri-proxy/config"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 // TestTop holds that top prints a screen of a running proxy, and its hint and exit status
@@ -25,13 +25,7 @@ func TestTop(t *testing.T) {
 // proxy where none listens.
 func expectNothingListens(t *testing.T, args ...string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := ln.Addr().String()
-	ln.Close()
-	expect(t, exit.Unreachable, append(args, "--listen-addr", addr), "is the proxy running there? xcri-proxy serve starts it")
+	expect(t, exit.Unreachable, append(args, "--listen-addr", port.Address(t)), "is the proxy running there? xcri-proxy serve starts it")
 }
 
 // TestPreflightCommand holds that a wrong setting or flag is exit status 2, and that

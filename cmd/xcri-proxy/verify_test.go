@@ -18,6 +18,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/console"
 	"github.com/lewistv/xcri-proxy/cmd/internal/verify"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 // alteredAPI returns an old API on the test database: another proxy, whose answers
@@ -180,9 +181,9 @@ func TestVerifyPatience(t *testing.T) {
 		_ = console.JSON(w, api.Comparison{Verdict: "same_bytes"})
 	})
 	expect(t, 5, []string{"verify", "--url", gone, "--rate", "100", "--timeout", "50ms"}, "asked: 1 of 3 questions", "EOF")
-	expect(t, 5, []string{"verify", "--listen-addr", closedAddr(t)}, "connection refused")
+	expect(t, 5, []string{"verify", "--listen-addr", port.Address(t)}, "connection refused")
 	var r verify.Report
-	if err := json.Unmarshal([]byte(expect(t, 5, []string{"verify", "--json", "--listen-addr", closedAddr(t)})), &r); err != nil || r.Result != "proxy_unreachable" || r.Error == "" {
+	if err := json.Unmarshal([]byte(expect(t, 5, []string{"verify", "--json", "--listen-addr", port.Address(t)})), &r); err != nil || r.Result != "proxy_unreachable" || r.Error == "" {
 		t.Errorf("%+v, %v", r, err)
 	}
 	other := scriptedVerify(t, 1, func(w http.ResponseWriter, _ int64) { _, _ = io.WriteString(w, `{}`) })

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -22,6 +21,7 @@ import (
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/proxy/admin/api"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
@@ -193,18 +193,8 @@ func TestWarmWithoutDatabase(t *testing.T) {
 }
 
 // closedAddr returns an address without a listener.
-func closedAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
 func TestNotReachable(t *testing.T) {
-	addr := closedAddr(t)
+	addr := port.Address(t)
 	for _, args := range [][]string{{"warm"}, {"warm", "--wait-for", "2025-10-20"}, {"purge", "--all"}, {"explain", "/teams/"}} {
 		if out := expect(t, 5, append(args, "--listen-addr", addr), "xcri-proxy: http://"+addr+": dial tcp "+addr+": connect: connection refused"); out != "" {
 			t.Errorf("%q: stdout %s", args, out)

@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -25,6 +26,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store/storetest"
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 	"github.com/lewistv/xcri-proxy/store/storetest/relay"
 )
 
@@ -208,10 +210,11 @@ func (l *lab) startProxy(ctx context.Context) (err error) {
 	if l.old, err = oldapi.New(oldapi.Options{Workers: 4, Key: key, Answer: l.truth.old}); err != nil {
 		return err
 	}
-	addr, err := freeAddr()
+	free, err := port.Free()
 	if err != nil {
 		return err
 	}
+	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(free))
 	program := filepath.Join(l.dir, "xcri-proxy")
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/lewistv/xcri-proxy/cmd/xcri-proxy").CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
@@ -371,13 +374,4 @@ func scopes() (all []importer.Scope) {
 		}
 	}
 	return all
-}
-
-func freeAddr() (string, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return "", err
-	}
-	defer l.Close()
-	return l.Addr().String(), nil
 }

@@ -15,10 +15,10 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/apache"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
-	"github.com/lewistv/xcri-proxy/proxy/proxytest/daemon"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/oldapi"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/promtext"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/redisserver"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
@@ -198,7 +198,7 @@ func TestTwoHosts(t *testing.T) {
 	var hosts []*process
 	var admins []string
 	for range 2 {
-		listen, admin := daemon.Address(t), daemon.Address(t)
+		listen, admin := port.Address(t), port.Address(t)
 		values := strings.NewReplacer("10.0.0.11:8000", listen, "127.0.0.1:8002", admin, "10.0.0.10:6379", addr, "10.0.0.10", "127.0.0.1")
 		var lines []string
 		for line := range strings.Lines(strings.TrimSpace(block)) {

@@ -18,8 +18,8 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/proxytest"
-	"github.com/lewistv/xcri-proxy/proxy/proxytest/daemon"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
@@ -76,7 +76,7 @@ type process struct {
 // startProxy runs the proxy on a free port until the test ends.
 func startProxy(t testing.TB, more ...string) *process {
 	t.Helper()
-	return startProxyAt(t, daemon.Address(t), more...)
+	return startProxyAt(t, port.Address(t), more...)
 }
 
 // startProxyAt runs the proxy at an address, which may be a Unix socket.

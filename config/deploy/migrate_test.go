@@ -9,9 +9,9 @@ import (
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/proxy/proxytest"
-	"github.com/lewistv/xcri-proxy/proxy/proxytest/daemon"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
@@ -118,7 +118,7 @@ func settingsOf(t *testing.T, steps string, values map[string]string) (lines []s
 // startProxyWith runs the proxy with an env file of these lines, on a free address.
 func startProxyWith(t *testing.T, lines []string) *process {
 	t.Helper()
-	p := &process{addr: daemon.Address(t), envFile: filepath.Join(t.TempDir(), "env"), log: &proxytest.Log{}}
+	p := &process{addr: port.Address(t), envFile: filepath.Join(t.TempDir(), "env"), log: &proxytest.Log{}}
 	text := strings.Join(append(lines, "LISTEN_ADDR="+p.addr), "\n") + "\n"
 	if err := os.WriteFile(p.envFile, []byte(text), 0o600); err != nil {
 		t.Fatal(err)

@@ -13,8 +13,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lewistv/xcri-proxy/proxy/proxytest/daemon"
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 // TestShellcheck checks the scripts with shellcheck.
@@ -33,7 +33,7 @@ type installed struct {
 
 func install(t *testing.T) *installed {
 	t.Helper()
-	in := &installed{t, t.TempDir(), daemon.Address(t)}
+	in := &installed{t, t.TempDir(), port.Address(t)}
 	for _, cp := range [][2]string{{binary, "xcri-proxy"}, {"xcri-proxy.sh", "xcri-proxy.sh"}} {
 		if out, err := exec.Command("cp", "-p", cp[0], in.path(cp[1])).CombinedOutput(); err != nil {
 			t.Fatalf("%v\n%s", err, out)

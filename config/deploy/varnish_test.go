@@ -14,10 +14,10 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
-	"github.com/lewistv/xcri-proxy/proxy/proxytest/daemon"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/nginx"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/varnish"
 	"github.com/lewistv/xcri-proxy/store/storetest/importer"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
@@ -128,7 +128,7 @@ func startReaders(t *testing.T, url string, newest *atomic.Int64) *readers {
 func TestVarnish(t *testing.T) {
 	t.Parallel()
 	name, own := scratch.Sample(t)
-	front := daemon.Address(t)
+	front := port.Address(t)
 	proxy := startProxy(t, "DATABASE_NAME="+name, "GENERATION_POLL=100ms", "SETTLE=1h", "CACHE_TAGS=xkey", "CDN_MAX_AGE=24h", "CDN_STALE_IF_ERROR=24h", "PURGE_URLS=http://"+front+"/")
 	vcl := read(t, "varnish.vcl")
 	_, port, err := net.SplitHostPort(proxy.addr)

@@ -77,7 +77,7 @@ cmd/xcri-bench/internal/simulate:
 cmd/xcri-bench/internal/stats:
 cmd/xcri-bench/internal/wrk: cmd/xcri-bench/internal/machine
 cmd/xcri-proxy: cache cmd/internal/adminclient cmd/internal/apart cmd/internal/app cmd/internal/console cmd/internal/exit cmd/internal/load cmd/internal/preflight cmd/internal/process cmd/internal/report cmd/internal/show cmd/internal/tail cmd/internal/top cmd/internal/verify cmd/internal/warm config proxy/admin/api proxy/content proxy/route store
-cmd/xcri-soak: cmd/internal/load/measure cmd/xcri-soak/internal/judge cmd/xcri-soak/internal/people proxy/pages proxy/proxytest/oldapi proxy/route store store/readapi store/storetest store/storetest/importer store/storetest/mariadb store/storetest/relay
+cmd/xcri-soak: cmd/internal/load/measure cmd/xcri-soak/internal/judge cmd/xcri-soak/internal/people proxy/pages proxy/proxytest/oldapi proxy/route store store/readapi store/storetest store/storetest/importer store/storetest/mariadb store/storetest/port store/storetest/relay
 cmd/xcri-soak/internal/judge:
 cmd/xcri-soak/internal/people: cmd/internal/load/client cmd/internal/load/measure cmd/xcri-soak/internal/judge
 config: config/address
@@ -134,13 +134,13 @@ proxy/pass: cache cache/phase proxy/content proxy/fault proxy/legacy proxy/metri
 proxy/plural:
 proxy/preload:
 proxy/proxytest: proxy/legacy
-proxy/proxytest/apache: proxy/proxytest/daemon store/storetest/need
+proxy/proxytest/apache: proxy/proxytest/daemon store/storetest/need store/storetest/port
 proxy/proxytest/conformance: store/storetest store/storetest/mariadb
 proxy/proxytest/daemon:
-proxy/proxytest/nginx: proxy/proxytest/daemon store/storetest/need
+proxy/proxytest/nginx: proxy/proxytest/daemon store/storetest/need store/storetest/port
 proxy/proxytest/oldapi: store/storetest
 proxy/proxytest/promtext:
-proxy/proxytest/redisserver: proxy/proxytest/daemon store/storetest/need
+proxy/proxytest/redisserver: proxy/proxytest/daemon store/storetest/need store/storetest/port
 proxy/proxytest/varnish: proxy/proxytest/daemon store/storetest/need
 proxy/rarely:
 proxy/reply: cache store/jsontext
@@ -171,8 +171,9 @@ store/scope: store/jsontext store/param
 store/secure: store/dberror
 store/storetest:
 store/storetest/importer:
-store/storetest/mariadb: store/storetest
+store/storetest/mariadb: store/storetest store/storetest/port
 store/storetest/need:
+store/storetest/port:
 store/storetest/relay:
 store/storetest/scratch: store/param store/readapi store/storetest store/storetest/mariadb
 store/storetest/stores: store store/storetest/mariadb store/storetest/relay store/storetest/scratch

@@ -22,6 +22,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache/snapshot"
 	"github.com/lewistv/xcri-proxy/config"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 // keptSettings returns settings with a cache file.
@@ -367,13 +368,8 @@ func TestCannotSave(t *testing.T) {
 // TestRestartUnderLoad holds that after a restart on the same address, under load of
 // all warm keys, every answer is a hit, including the first answer to each key.
 func TestRestartUnderLoad(t *testing.T) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
 	flags, _ := keptSettings(t, database(t))
-	flags["LISTEN_ADDR"] = ln.Addr().String()
-	ln.Close()
+	flags["LISTEN_ADDR"] = port.Address(t)
 	keys := warmed(t, flags)
 	r := run(t, flags)
 	r.awaitLog(t, "generation published")

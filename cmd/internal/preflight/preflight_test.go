@@ -29,6 +29,7 @@ import (
 	"github.com/lewistv/xcri-proxy/store"
 	"github.com/lewistv/xcri-proxy/store/readapi"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
@@ -52,7 +53,7 @@ func host(t *testing.T, database string) map[string]string {
 	files := t.TempDir()
 	return map[string]string{
 		"DATABASE_SOCKET": scratch.Server(t).Socket, "DATABASE_NAME": database, "DATABASE_USER": mariadb.Reader, "DATABASE_PASSWORD": mariadb.Password,
-		"LISTEN_ADDR": freeAddr(t), "STATIC_DIR": site, "CACHE_FILE": filepath.Join(files, "cache"), "STATE_FILE": filepath.Join(files, "state"),
+		"LISTEN_ADDR": port.Address(t), "STATIC_DIR": site, "CACHE_FILE": filepath.Join(files, "cache"), "STATE_FILE": filepath.Join(files, "state"),
 		"LEGACY_URL": "",
 	}
 }
@@ -62,16 +63,6 @@ func write(t *testing.T, path, text string) {
 	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
 		t.Fatal(err)
 	}
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
 }
 
 // inspect returns an inspection of a host.
@@ -214,13 +205,13 @@ func TestHostRows(t *testing.T) {
 		"a site":                       {"site", "", "", Go, "index.html and 1 file that"},
 		"another program's address":    {"listen address", "LISTEN_ADDR", used.Addr().String(), NoGo, "another program listens"},
 		"an address of no machine":     {"listen address", "LISTEN_ADDR", "192.0.2.7:80", NoGo, "LISTEN_ADDR: "},
-		"a free address":               {"listen address", "ADMIN_ADDR", freeAddr(t), Go, "is free; ADMIN_ADDR"},
+		"a free address":               {"listen address", "ADMIN_ADDR", port.Address(t), Go, "is free; ADMIN_ADDR"},
 		"a socket":                     {"listen address", "LISTEN_ADDR", "unix:" + filepath.Join(t.TempDir(), "s"), Go, "is free"},
 		"a socket in no folder":        {"listen address", "LISTEN_ADDR", "unix:/nowhere/at/all", NoGo, "no such folder"},
 		"too much memory":              {"memory", "MEMORY_LIMIT", "1PiB", NoGo, "the machine has"},
 		"files":                        {"open files", "", "", Go, "files may be open"},
 		"no old API":                   {"old API", "LEGACY_URL", "", Warning, "no way back"},
-		"an old API that is down":      {"old API", "LEGACY_URL", "http://" + freeAddr(t), NoGo, "refused"},
+		"an old API that is down":      {"old API", "LEGACY_URL", "http://" + port.Address(t), NoGo, "refused"},
 		"not the old API":              {"old API", "LEGACY_URL", wrong.URL, NoGo, "not as the old API"},
 		"no page of the API":           {"old API", "LEGACY_URL", "http://" + used.Addr().String(), NoGo, "404"},
 		"the old API":                  {"old API", "LEGACY_URL", recorded.URL(), Go, "its newest calculation is of 2025-10-26T22:42:22"},

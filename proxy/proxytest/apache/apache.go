@@ -12,6 +12,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/daemon"
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 const (
@@ -38,7 +39,7 @@ func Start(t testing.TB, conf string, modules ...string) *Server {
 	t.Helper()
 	bin := need.Program(t, "apache2", "apache2-bin")
 	dir := daemon.Folder(t, 0o755) // Apache's children run as another user than root and read files below
-	addr := daemon.Address(t)
+	addr := port.Address(t)
 	s := &Server{URL: "http://" + addr, Root: filepath.Join(dir, "root"), dir: dir}
 	if err := s.configure(addr, conf, modules); err != nil {
 		t.Fatal(err)

@@ -146,17 +146,6 @@ func Folder(t testing.TB, mode os.FileMode) string {
 	return dir
 }
 
-// Address returns a free address of the loopback interface.
-func Address(t testing.TB) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer ln.Close()
-	return ln.Addr().String()
-}
-
 // Listens returns a condition: a server accepts connections at an address.
 func Listens(network, address string) func() bool {
 	return func() bool {

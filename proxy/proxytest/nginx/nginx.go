@@ -10,6 +10,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/daemon"
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 // Start runs an nginx whose server block contains conf, and returns its URL. If the
@@ -25,7 +26,7 @@ func Start(t testing.TB, conf string) (url string) {
 func StartWith(t testing.TB, conf func(dir, addr string) string) (url string) {
 	t.Helper()
 	bin := need.Program(t, "nginx", "nginx-light")
-	dir, addr := daemon.Folder(t, 0o777), daemon.Address(t)
+	dir, addr := daemon.Folder(t, 0o777), port.Address(t)
 	file, log := filepath.Join(dir, "nginx.conf"), filepath.Join(dir, "error.log")
 	if err := os.WriteFile(file, []byte(config(dir, conf(dir, addr))), 0o644); err != nil {
 		t.Fatal(err)

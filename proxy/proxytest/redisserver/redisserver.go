@@ -3,18 +3,17 @@
 package redisserver
 
 import (
-	"math/rand/v2"
 	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
 	"strings"
 	"syscall"
 	"testing"
 
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/daemon"
 	"github.com/lewistv/xcri-proxy/store/storetest/need"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 // Server is a Redis that runs, or did.
@@ -62,23 +61,9 @@ func start(t testing.TB, config string, args []string) *Server {
 // loopback interface, too, and the address.
 func OnLoopback(t testing.TB) (args []string, addr string) {
 	t.Helper()
-	port := freePort(t)
-	return []string{"--port", port, "--bind", "127.0.0.1"}, net.JoinHostPort("127.0.0.1", port)
-}
-
-// freePort returns a port that no other test gets meanwhile from the system, which gives
-// higher ports to clients and to listeners without a port.
-func freePort(t testing.TB) string {
-	t.Helper()
-	for range 1000 {
-		port := strconv.Itoa(10_000 + rand.IntN(20_000))
-		if ln, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", port)); err == nil {
-			ln.Close()
-			return port
-		}
-	}
-	t.Fatal("no free port")
-	return ""
+	addr = port.Address(t)
+	_, number, _ := net.SplitHostPort(addr)
+	return []string{"--port", number, "--bind", "127.0.0.1"}, addr
 }
 
 // Run starts the Redis again, empty, after Kill.

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 // Watched is a Redis with a replica, and a Sentinel that makes the replica the primary
@@ -53,7 +55,7 @@ func StartCluster(t testing.TB) *Cluster {
 	var all []*Server
 	var buses []string
 	for range 4 {
-		bus := freePort(t)
+		_, bus, _ := net.SplitHostPort(port.Address(t))
 		all, buses = append(all, onLoopback(t, "# of a node", append(args, "--cluster-port", bus)...)), append(buses, bus)
 	}
 	c.Nodes, c.Replica = all[:3], all[3]

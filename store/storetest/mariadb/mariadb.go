@@ -10,7 +10,6 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,6 +20,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/lewistv/xcri-proxy/store/storetest"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 const (
@@ -68,11 +68,11 @@ func Start(opts Options) (*Server, error) {
 	if err != nil {
 		return nil, err
 	}
-	port, err := freePort()
+	free, err := port.Free()
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{Host: "127.0.0.1", Port: port, Socket: filepath.Join(dir, "s.sock"), kind: kind, dir: dir, opts: opts}
+	s := &Server{Host: "127.0.0.1", Port: free, Socket: filepath.Join(dir, "s.sock"), kind: kind, dir: dir, opts: opts}
 	if err := s.install(); err != nil {
 		os.RemoveAll(dir)
 		return nil, err
@@ -236,12 +236,3 @@ func (s *Server) Close() {
 
 func (s *Server) data() string { return filepath.Join(s.dir, "data") }
 func (s *Server) log() string  { return filepath.Join(s.dir, "log") }
-
-func freePort() (int, error) {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	defer l.Close()
-	return l.Addr().(*net.TCPAddr).Port, nil
-}
