@@ -62,7 +62,12 @@ type session struct {
 	ctx   context.Context
 	end   context.CancelCauseFunc
 	begun time.Time
+	// others reports whether there were other members before the session.
+	others bool
 }
+
+// young reports whether members whose level was away, too, may still return.
+func (s *session) young() bool { return time.Since(s.begun) < lasts }
 
 // fail ends a session: the circuit breaker opens.
 func (f *Fleet) fail(s *session, cause error) {
@@ -139,7 +144,7 @@ func (f *Fleet) Run(ctx context.Context) {
 
 // session connects, and returns the error that ends the session.
 func (f *Fleet) session(ctx context.Context) error {
-	s := &session{begun: time.Now()}
+	s := &session{begun: time.Now(), others: f.members.others}
 	s.ctx, s.end = context.WithCancelCause(ctx)
 	var background sync.WaitGroup
 	defer background.Wait()

@@ -30,6 +30,7 @@ type members struct {
 	memberlist.List
 	rest     int  // heartbeats before the next that lists the members; only the session uses it
 	reported bool // a heartbeat has arrived since the start
+	others   bool // there were other members when the last session ended that was long enough to list them
 }
 
 // beat reports to the other members that this member is alive. If a list is due, it reads
@@ -47,7 +48,7 @@ func (f *Fleet) beat(ctx context.Context, s *session) {
 		f.members.Update(map[string]memberlist.Heard{f.id: {Info: r.Info}}, f.id, time.Now())
 	case err != nil:
 	case r.List:
-		if time.Since(s.begun) < lasts { // members whose level was away, too, return by then
+		if s.young() {
 			maps.DeleteFunc(found, func(_ string, m memberlist.Heard) bool { return m.Gone })
 		}
 		if n := f.members.Update(found, f.id, time.Now()); n > 0 {
@@ -55,6 +56,9 @@ func (f *Fleet) beat(ctx context.Context, s *session) {
 			f.opts.Logger.Warn("reports of members are not understood: ignored", "reports", n)
 		}
 		f.members.rest = (len(found) - 1) / listed
+		if n := f.members.Len(); n > 1 || !s.young() {
+			f.members.others = n > 1
+		}
 	default:
 		f.members.rest--
 	}

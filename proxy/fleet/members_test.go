@@ -46,6 +46,50 @@ func TestMembers(t *testing.T) {
 	})
 }
 
+// TestReturnOfMembers: after an outage of the level that has lost the list of members, a member
+// that returns first has patience for the others until they have had the time to return. A
+// member without others has none, and neither has a member whose others do not return.
+func TestReturnOfMembers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := fleettest.NewServer()
+		a := join(t, s)
+		if time.Sleep(3 * time.Second); a.Patience() != 0 {
+			t.Error("a single member waits for others")
+		}
+		outage := func() {
+			s.Fail(fleettest.Down)
+			s.Flush()
+			time.Sleep(10 * time.Second)
+			if a.Patience() != 0 {
+				t.Error("a member without a level waits for others")
+			}
+			s.Fail(fleettest.Works)
+			for !a.Stats().Up {
+				time.Sleep(time.Millisecond)
+			}
+			time.Sleep(3 * time.Second)
+		}
+		if outage(); a.Patience() != 0 {
+			t.Error("a single member waits for others after an outage")
+		}
+		b := join(t, s)
+		if time.Sleep(3 * time.Second); a.Patience() == 0 {
+			t.Error("a member does not wait for another")
+		}
+		s.Fail(fleettest.Down)
+		b.stop()
+		if outage(); len(a.Members()) != 1 || a.Patience() == 0 {
+			t.Errorf("%d members; no patience for a member that may return", len(a.Members()))
+		}
+		if time.Sleep(3 * time.Second); a.Patience() != 0 {
+			t.Error("patience for a member that has not returned")
+		}
+		if outage(); a.Patience() != 0 {
+			t.Error("patience for a member that was away before the outage")
+		}
+	})
+}
+
 // TestGone: a member that reports no more is gone, with the time of its last report, until ten
 // minutes later, or until a member of its name reports. A member that stops in order is not. A
 // member that begins to listen waits whether the others return.

@@ -21,9 +21,13 @@ func (f *Fleet) Rounds() *agree.Rounds {
 }
 
 // Patience returns the longest wait of a request for a publish by all members; zero if
-// there are no others.
+// there are no others. Others that were there before an outage of the level count until they
+// have had the time to return.
 func (f *Fleet) Patience() time.Duration {
-	if f == nil || f.link.now.Load() == nil || f.members.Len() <= 1 {
+	if f == nil {
+		return 0
+	}
+	if s := f.link.now.Load(); s == nil || f.members.Len() <= 1 && !(s.others && s.young()) {
 		return 0
 	}
 	return ahead * f.opts.Budget
