@@ -69,46 +69,79 @@ func TestPage(t *testing.T) {
 	}
 }
 
-// checkFigures compares the numbers on the page with the stats at that moment.
-func checkFigures(t *testing.T, b *browser, base string) {
-	var page struct {
-		Shown map[string]string
-		Empty []string
-		Tiles string
-		Rows  map[string]string
-		Hot   []string
+// volatile are the stats that may change at any time.
+var volatile = map[string]bool{"uptime_seconds": true, "memory.rss": true, "memory.used": true, "memory.file_bytes": true, "memory.heap": true, "memory.limit": true,
+	"generation.confirmed_at": true, "requests.open_connections": true, "generation.warm.looked": true,
+	"pool.in_use": true, "pool.open": true} // polls take a connection for a moment
+
+// figures are the numbers on the page.
+type figures struct {
+	Shown map[string]string
+	Empty []string
+	Tiles string
+	Rows  map[string]string
+	Hot   []string
+}
+
+// readPage reads the stats and the page until the stats are the same before and after the page
+// has read them: a publish, say, changes them.
+func readPage(t *testing.T, b *browser, base string) (page figures, stats map[string]any) {
+	t.Helper()
+	read := func() (stats map[string]any) {
+		if err := json.Unmarshal([]byte(get(t, base, "/cache/stats").body), &stats); err != nil {
+			t.Fatal(err)
+		}
+		return stats
 	}
+	await(t, "stats that do not change", func() bool {
+		page = figures{}
+		before := read()
+		evalPage(b, &page)
+		stats = read()
+		for path := range page.Shown {
+			if !volatile[path] && valueAt(before, path) != valueAt(stats, path) {
+				return false
+			}
+		}
+		return true
+	})
+	return page, stats
+}
+
+// valueAt returns the value at a path of the stats as the page has it.
+func valueAt(stats map[string]any, path string) string {
+	var value any = stats
+	for part := range strings.SplitSeq(path, ".") {
+		value = value.(map[string]any)[part]
+	}
+	switch v := value.(type) {
+	case float64:
+		if text := strings.TrimSuffix(fmt.Sprintf("%.6f", v), ".000000"); !strings.Contains(text, ".") {
+			return text
+		}
+		return jsNumber(v)
+	case string:
+		return v
+	}
+	return ""
+}
+
+func evalPage(b *browser, page *figures) {
 	b.eval(`readStats().then(() => { const all = [...document.querySelectorAll('[data-path]')]; return {
 		Shown: Object.fromEntries(all.map(e => [e.dataset.path, e.dataset.raw])),
 		Empty: all.filter(e => !e.textContent).map(e => e.dataset.path),
 		Tiles: document.querySelector('#tiles').innerText,
 		Rows: Object.fromEntries([...document.querySelectorAll('#routes tbody tr')].map(r => [r.cells[0].innerText, r.cells[1].dataset.raw])),
 		Hot: [...document.querySelectorAll('#hottest tbody tr')].map(r => r.cells[0].innerText),
-	} })`, &page)
-	var stats map[string]any
-	if err := json.Unmarshal([]byte(get(t, base, "/cache/stats").body), &stats); err != nil {
-		t.Fatal(err)
-	}
-	moves := map[string]bool{"uptime_seconds": true, "memory.rss": true, "memory.used": true, "memory.file_bytes": true, "memory.heap": true, "memory.limit": true,
-		"generation.confirmed_at": true, "requests.open_connections": true, "generation.warm.looked": true,
-		"pool.in_use": true, "pool.open": true} // polls take a connection for a moment
+	} })`, page)
+}
+
+// checkFigures compares the numbers on the page with the stats at that moment.
+func checkFigures(t *testing.T, b *browser, base string) {
+	page, stats := readPage(t, b, base)
 	for path, shown := range page.Shown {
-		var want any = stats
-		for part := range strings.SplitSeq(path, ".") {
-			want = want.(map[string]any)[part]
-		}
-		text := ""
-		switch v := want.(type) {
-		case float64:
-			text = strings.TrimSuffix(fmt.Sprintf("%.6f", v), ".000000")
-			if strings.Contains(text, ".") {
-				text = jsNumber(v)
-			}
-		case string:
-			text = v
-		}
-		if shown != text && !moves[path] {
-			t.Errorf("%s: shows %q, is %q", path, shown, text)
+		if want := valueAt(stats, path); shown != want && !volatile[path] {
+			t.Errorf("%s: shows %q, is %q", path, shown, want)
 		}
 	}
 	if len(page.Shown) < 45 || len(page.Empty) > 0 {
