@@ -38,7 +38,7 @@ func (l *Label) Count() (asked uint32, note bool) {
 func (sh *Shelves[T]) Note(l *Label, asked uint32) (promote bool) {
 	at := l.Place()
 	if by := touchedFrom(at); by != Nowhere {
-		sh.all[by].policy.Touch(l.Key)
+		sh.all[by].touch(l.Key)
 	}
 	return at == Tail && asked >= PromoteAfter && asked&(asked-1) == 0
 }

@@ -73,6 +73,7 @@ type shelf[T Item] struct {
 	Stats
 	items  []T
 	policy *admission.Policy[T] // nil for a shelf that evicts nothing by itself
+	touch  func(key string)     // of the policy, which may drop touches; tests record them
 	hand   int                  // index at which the search for an item to displace continues
 }
 
@@ -103,7 +104,7 @@ func New[T Item](bytes int64) (*Shelves[T], error) {
 			sh.Close()
 			return nil, fmt.Errorf("the budget of %d bytes: %s shelf: %w", bytes, at, err)
 		}
-		sh.all[at].policy = made
+		sh.all[at].policy, sh.all[at].touch = made, made.Touch
 	}
 	return sh, nil
 }

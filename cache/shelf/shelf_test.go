@@ -411,6 +411,25 @@ func TestPolicyHearsOfRequests(t *testing.T) {
 	}
 }
 
+// Note touches the policy of the item's shelf, and no other.
+func TestNoteTouchesThePolicy(t *testing.T) {
+	sh := newShelves(t, 1_000_000)
+	var touched []string
+	for _, at := range []Place{Tail, Absent} {
+		sh.all[at].touch = func(key string) { touched = append(touched, at.String()+" "+key) }
+	}
+	for at := Warm; at < places; at++ {
+		item := newThing("item on "+at.String(), 0)
+		if kept, _ := sh.Put(item, at, 100); !kept {
+			t.Fatalf("%s does not keep an item", at)
+		}
+		sh.Note(&item.Label, 1)
+	}
+	if want := []string{"tail item on hot", "tail item on tail", "absent item on absent"}; !slices.Equal(touched, want) {
+		t.Errorf("touched %q, want %q", touched, want)
+	}
+}
+
 // An item in the tail is promoted after PromoteAfter requests, and tried again at
 // growing intervals.
 func TestCountAsksForPromotion(t *testing.T) {
