@@ -124,28 +124,24 @@ func TestRun(t *testing.T) {
 		"in an outage":            {t.Context(), "k", true, fails, outage.ErrDown, false, Stats{Failures: 1}},
 		"elsewhere, in an outage": {t.Context(), "elsewhere", true, func(context.Context) error { return nil }, nil, false, Stats{Fills: 1}},
 	} {
-		t.Run(name, func(t *testing.T) {
-			f := newFills(t, func(o *Options) {
-				if o.Timeout = time.Hour; name == "is late" {
-					o.Timeout = time.Millisecond
-				}
-			})
+		synctest.Test(t, func(t *testing.T) {
+			f := newFills(t, func(o *Options) { o.Timeout = time.Hour })
 			if tt.down {
 				f.opts.Outage.Down(errors.New("before"))
 			}
 			before := f.opts.Outage.Era()
 			doubtful, err := f.Run(tt.ctx, Beginner{}, tt.key, tt.load)
 			if tt.is != nil && !errors.Is(err, tt.is) || (err == nil) != (tt.is == nil && tt.stats.Panics == 0) {
-				t.Errorf("error %v", err)
+				t.Errorf("%s: error %v", name, err)
 			}
 			if doubtful != (tt.down && err == nil) {
-				t.Errorf("doubtful: %t", doubtful)
+				t.Errorf("%s: doubtful: %t", name, doubtful)
 			}
 			if raised := !tt.down && before.Err() != nil; raised != tt.raises {
-				t.Errorf("raised an outage: %t", raised)
+				t.Errorf("%s: raised an outage: %t", name, raised)
 			}
 			if s := f.Stats(); s != tt.stats {
-				t.Errorf("%+v, want %+v", s, tt.stats)
+				t.Errorf("%s: %+v, want %+v", name, s, tt.stats)
 			}
 		})
 	}
