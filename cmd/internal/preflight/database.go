@@ -89,7 +89,7 @@ func versionFinding(s store.Survey) finding {
 func checkRights(i *inspection, ctx context.Context) finding {
 	s, err := i.store.Survey(ctx)
 	if err != nil {
-		return warn("compare SHOW GRANTS with the account in README.md", "the rights are not known: %v", err)
+		return warn("compare SHOW GRANTS with the account in config/deploy/README.md", "the rights are not known: %v", err)
 	}
 	if beyond := s.Beyond(); beyond != nil {
 		return warn("use an account that may only SELECT", "%s may do more than read: %s", s.Account, strings.Join(beyond, ", "))
