@@ -30,7 +30,9 @@ type members struct {
 	memberlist.List
 	rest     int  // heartbeats before the next that lists the members; only the session uses it
 	reported bool // a heartbeat has arrived since the start
-	others   bool // there were other members when the last session ended that was long enough to list them
+	// others reports whether the last list had other members. A list without others from a
+	// young session does not count: they may still return.
+	others bool
 }
 
 // beat reports to the other members that this member is alive. If a list is due, it reads

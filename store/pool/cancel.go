@@ -12,10 +12,10 @@ const killTimeout = time.Second
 
 // kill ends, in the server, a connection that was closed because its read was cancelled:
 // MySQL and MariaDB go on with a statement whose client has left. KILL QUERY would not do:
-// the server forgets it if it comes before the statement has begun.
-// The read keeps its place until then, which limits the number of such statements. No
-// other read of the pool can have the connection's ID: the connection is closed, and
-// the server uses each ID once.
+// the server forgets it if it comes before the statement has begun. The read keeps its place
+// until the kill has ended, which limits the number of such statements. No other read of
+// the pool can have the connection's ID: the connection is closed, and the server uses each ID
+// once.
 func (p *Pool) kill(dead *link) {
 	cancelled := time.Now()
 	p.discard(dead)
