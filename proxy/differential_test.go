@@ -9,6 +9,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/valyala/fasthttp"
 
+	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/wire"
@@ -51,16 +53,23 @@ func (c *choices) n(below int) int {
 
 func (c *choices) of(texts ...string) string { return texts[c.n(len(texts))] }
 
+// Headers of requests that the cache answers.
+var (
+	hitCodings    = []string{"gzip", "br", "zstd", "identity", "gzip, deflate, br, zstd", "*;q=0", "gzip;q=0"}
+	hitConditions = []string{"*", `"x"`, `W/"x", *`}
+	hitHeaders    = []string{"Origin: https://b", "Cookie: a=b", "X-Forwarded-For: 10.0.0.1", `If-Match: "x"`, "If-Match: *"}
+)
+
 // hit is a request for a target that is in the cache, or will be.
 func (c *choices) hit() string {
 	head := []string{c.of("GET", "GET", "GET", "GET", "GET", "HEAD") + " " + c.of("/teams/", "/teams/?limit=40", "/iz/xcri/api/teams/", fmt.Sprint("/teams/?limit=", 1+c.n(60))) + " HTTP/1.1", "Host: a"}
 	switch c.n(9) {
 	case 0:
-		head = append(head, "Accept-Encoding: "+c.of("gzip", "br", "zstd", "identity", "gzip, deflate, br, zstd", "*;q=0", "gzip;q=0"))
+		head = append(head, "Accept-Encoding: "+c.of(hitCodings...))
 	case 1:
-		head = append(head, "If-None-Match: "+c.of("*", `"x"`, `W/"x", *`))
+		head = append(head, "If-None-Match: "+c.of(hitConditions...))
 	case 2:
-		head = append(head, c.of("Origin: https://b", "Cookie: a=b", "X-Forwarded-For: 10.0.0.1", `If-Match: "x"`, "If-Match: *"))
+		head = append(head, c.of(hitHeaders...))
 	}
 	return lines(head...)
 }
@@ -225,9 +234,12 @@ type rivals struct {
 	fast, slow func(net.Conn)
 	reference  func(net.Conn) // fasthttp's server
 	came       []func() int64 // requests that came to the handler of each
+	purge      func()         // drops the entries of all
 }
 
-var theRivals = sync.OnceValues(func() (*rivals, error) {
+var theRivals = sync.OnceValues(newRivals)
+
+func newRivals() (*rivals, error) {
 	var r rivals
 	proxy := func() (*Proxy, error) {
 		p, err := New(Options{BasePath: "/iz/xcri", Generations: generation.Options{Pages: []string{"/teams/", "/teams/?limit=40"}}, Origin: &fakeOrigin{run: func(_ context.Context, q store.Query) (store.Answer, error) {
@@ -264,17 +276,21 @@ var theRivals = sync.OnceValues(func() (*rivals, error) {
 		ReadBufferSize: wire.MaxHead, MaxRequestBodySize: wire.MaxBody, NoDefaultContentType: true, DisablePreParseMultipartForm: true,
 	}
 	r.reference = func(c net.Conn) { server.ServeConn(c) }
+	r.purge = func() {
+		for _, p := range []*Proxy{fast, slow, plain} {
+			p.cache.Purge(func(*cache.Entry) bool { return true }, true)
+		}
+	}
 	return &r, nil
-})
+}
 
 // compare sends a stream to all rivals and compares their answers.
 func (r *rivals) compare(t *testing.T, s *stream) (received int) {
 	t.Helper()
 	ask := func(serve func(net.Conn)) string {
-		c := &script{pieces: append([]string(nil), s.pieces...)}
-		serve(c)
-		received += c.sent.Len()
-		return still(c.sent.String())
+		answers, size := answersTo(serve, s.pieces)
+		received += size
+		return answers
 	}
 	fast, slow, reference := ask(r.fast), ask(r.slow), ask(r.reference)
 	if fast != slow {
@@ -287,20 +303,32 @@ func (r *rivals) compare(t *testing.T, s *stream) (received int) {
 		t.Fatalf("%q\nis answered with %v, want %v:\n%q", s.pieces, statuses, s.statuses, fast)
 	}
 	// fasthttp's server parses other streams differently, which leaves other entries
-	// in its cache. Only answers that are no hits have an ID.
-	filled := func(answers string) string {
-		all := strings.Split(answers, "HTTP/1.1 ")
-		for i, one := range all {
-			if hit := strings.Replace(one, "fwd=miss; stored; detail=miss", "hit; detail=hit", 1); hit != one {
-				all[i] = strings.Replace(hit, "X-Request-Id: id\r\n", "", 1)
-			}
-		}
-		return strings.Join(all, "HTTP/1.1 ")
-	}
-	if !s.strict && filled(fast) != filled(reference) {
+	// in its cache.
+	if !s.strict && asHits(fast) != asHits(reference) {
 		t.Fatalf("%q\nis answered with\n%q\nand by fasthttp's server with\n%q", s.pieces, fast, reference)
 	}
 	return received
+}
+
+// answersTo returns the answers of a server to packets, without their times and IDs, and
+// the number of bytes that the server has sent.
+func answersTo(serve func(net.Conn), pieces []string) (answers string, size int) {
+	c := &script{pieces: slices.Clone(pieces)}
+	serve(c)
+	return still(c.sent.String()), c.sent.Len()
+}
+
+// asHits rewrites the answers that were misses to the answers that hits would have got:
+// the cache's status differs, and only a miss has an ID and a timing.
+func asHits(answers string) string {
+	all := strings.Split(answers, "HTTP/1.1 ")
+	for i, answer := range all {
+		if hit := strings.Replace(answer, "fwd=miss; stored; detail=miss", "hit; detail=hit", 1); hit != answer {
+			hit = strings.Replace(hit, "X-Request-Id: id\r\n", "", 1)
+			all[i] = strings.Replace(hit, "Server-Timing: n\r\n", "", 1)
+		}
+	}
+	return strings.Join(all, "HTTP/1.1 ")
 }
 
 // statusesOf returns the statuses of the answers in a text. No body in these tests has
@@ -312,6 +340,40 @@ func statusesOf(answers string) (statuses []int) {
 		statuses = append(statuses, status)
 	}
 	return statuses
+}
+
+// TestMissesAsHits: a miss gets the same answer as the hit after it, in each server and
+// for each request that the streams have, but for the headers that asHits knows.
+func TestMissesAsHits(t *testing.T) {
+	r, err := newRivals()
+	if err != nil {
+		t.Fatal(err)
+	}
+	headers := slices.Concat([]string{"X: y"}, hitHeaders)
+	for _, coding := range hitCodings {
+		headers = append(headers, "Accept-Encoding: "+coding)
+	}
+	for _, condition := range hitConditions {
+		headers = append(headers, "If-None-Match: "+condition)
+	}
+	for name, serve := range map[string]func(net.Conn){"fast": r.fast, "slow": r.slow, "fasthttp": r.reference} {
+		for _, method := range []string{"GET", "HEAD"} {
+			for _, target := range []string{"/teams/", "/iz/xcri/api/teams/", "/teams/?limit=40", "/teams/?limit=17"} {
+				for _, header := range headers {
+					r.purge()
+					request := lines(method+" "+target+" HTTP/1.1", "Host: a", header)
+					first, _ := answersTo(serve, []string{request})
+					second, _ := answersTo(serve, []string{request})
+					if !strings.Contains(first, "detail=miss") {
+						t.Fatalf("%s: %q is no miss:\n%q", name, request, first)
+					}
+					if asHits(first) != second {
+						t.Errorf("%s: %q is answered with\n%q\nand then with\n%q", name, request, first, second)
+					}
+				}
+			}
+		}
+	}
 }
 
 // TestStreams: with and without the fast path the server gives the same answers to
