@@ -30,22 +30,27 @@ func Default() []string {
 
 // WarmSet returns the targets that the site requests on each visit, and the lists of scopes:
 // of live scopes before snapshots, and of each kind the long lists first, since a short list
-// at the end leaves no processor idle for long. /health is the last, since /snapshots/ may have
-// counted rows for it.
+// at the end leaves no processor idle for long. /health follows the live lists: it counts the
+// rows of large tables, of which /snapshots/ has counted one by then, and should not be the
+// last either.
 func WarmSet(each []string, scopes []store.Scope) (targets []string) {
 	health := func(target string) bool { return target == route.HealthPath }
 	targets = slices.DeleteFunc(slices.Clone(each), health)
-	for _, live := range []bool{true, false} {
-		for _, list := range lists(live) {
-			for _, s := range scopes {
-				if isLive(s) == live {
-					targets = append(targets, target(list, s))
-				}
-			}
-		}
-	}
+	targets = append(targets, listsOf(scopes, true)...)
 	if slices.ContainsFunc(each, health) {
 		targets = append(targets, route.HealthPath)
+	}
+	return append(targets, listsOf(scopes, false)...)
+}
+
+// listsOf returns the targets of the lists of the scopes that are live, or of the others.
+func listsOf(scopes []store.Scope, live bool) (targets []string) {
+	for _, list := range lists(live) {
+		for _, s := range scopes {
+			if isLive(s) == live {
+				targets = append(targets, target(list, s))
+			}
+		}
 	}
 	return targets
 }

@@ -26,18 +26,18 @@ func TestListsOfTheSite(t *testing.T) {
 	}
 }
 
-// TestWarmSet: the lists follow the targets of each visit, and /health is the last of all if
-// it is among them.
+// TestWarmSet: the lists follow the targets of each visit, and /health stands between the live
+// lists and the lists of snapshots if it is among these targets.
 func TestWarmSet(t *testing.T) {
-	scopes := []store.Scope{{Season: "2025", Division: "2030", Gender: "M"}, {Division: "2030", Gender: "F", Checkpoint: "2025-10-20"}}
-	lists := slices.Concat(Lists(scopes[0]), Lists(scopes[1]))
-	for _, tt := range []struct{ each, first, last []string }{
+	scopes := []store.Scope{{Division: "2030", Gender: "F", Checkpoint: "2025-10-20"}, {Season: "2025", Division: "2030", Gender: "M"}}
+	dated, live := Lists(scopes[0]), Lists(scopes[1])
+	for _, tt := range []struct{ each, first, between []string }{
 		{Default(), []string{"/metadata/latest/date", "/metadata/latest", "/snapshots/"}, []string{"/health"}},
 		{[]string{"/health", "/x"}, []string{"/x"}, []string{"/health"}},
 		{[]string{"/x"}, []string{"/x"}, nil},
 	} {
 		given := slices.Clone(tt.each)
-		if got, want := WarmSet(tt.each, scopes), slices.Concat(tt.first, lists, tt.last); !slices.Equal(got, want) {
+		if got, want := WarmSet(tt.each, scopes), slices.Concat(tt.first, live, tt.between, dated); !slices.Equal(got, want) {
 			t.Errorf("%q: %q, want %q", given, got, want)
 		}
 		if !slices.Equal(tt.each, given) {
