@@ -17,9 +17,11 @@ import (
 
 const (
 	// Bodies are smaller at these levels than at level 6 of zlib, which most servers use. A
-	// body of one block takes so little time that it gets the higher level.
+	// body of at most gzipSmall bytes takes so little time that it gets the higher level.
+	// The writer moves its tables after each block: larger blocks take less time and more
+	// memory.
 	gzipLevel, gzipSmallLevel = 3, 4
-	gzipBlock                 = 256 << 10
+	gzipBlock, gzipSmall      = 512 << 10, 256 << 10
 	brotliLevel               = 5
 	// modified and modifiedEnd are the place of the time in the header of a gzip body.
 	modified, modifiedEnd = 4, 8
@@ -66,7 +68,7 @@ func compress(pool *sync.Pool, body []byte) []byte {
 // gzipOf makes the same bytes at any time: it removes the time from the header.
 func gzipOf(body []byte) []byte {
 	pool := &gzipWriters
-	if len(body) <= gzipBlock {
+	if len(body) <= gzipSmall {
 		pool = &gzipSmallWriters
 	}
 	made := compress(pool, body)

@@ -21,7 +21,7 @@ func TestGzip(t *testing.T) {
 	text := proxytest.List(3 * gzipBlock)
 	mixed := slices.Concat(noise[:gzipBlock/2], text[:gzipBlock], bytes.Repeat([]byte("7"), gzipBlock), noise[:gzipBlock/2])
 	for name, body := range map[string][]byte{"noise": noise, "text": text, "mixed": mixed, "zeros": make([]byte, 3*gzipBlock)} {
-		for _, size := range []int{1, CompressAbove + 1, 32 << 10, 64 << 10, gzipBlock - 1, gzipBlock, gzipBlock + 1, 2 * gzipBlock, len(body) - 1, len(body)} {
+		for _, size := range []int{1, CompressAbove + 1, 32 << 10, 64 << 10, gzipSmall, gzipSmall + 1, gzipBlock - 1, gzipBlock, gzipBlock + 1, 2 * gzipBlock, len(body) - 1, len(body)} {
 			made := gzipOf(body[:size])
 			r, err := gzip.NewReader(bytes.NewReader(made))
 			if err != nil {
