@@ -125,12 +125,12 @@ func quietly(args []string) (stdout, stderr string, status int) {
 }
 
 // scriptedVerify returns a proxy with n keys and scripted answers.
-func scriptedVerify(t *testing.T, n int, answer func(w http.ResponseWriter, asked int64)) (url string) {
+func scriptedVerify(t *testing.T, n int, answer func(w http.ResponseWriter, r *http.Request, asked int64)) (url string) {
 	t.Helper()
 	var asked atomic.Int64
 	fake := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.Method == http.MethodPost {
-			answer(w, asked.Add(1))
+			answer(w, r, asked.Add(1))
 			return
 		}
 		var keys []string
@@ -147,11 +147,16 @@ func scriptedVerify(t *testing.T, n int, answer func(w http.ResponseWriter, aske
 // so far.
 func TestVerifyInterrupted(t *testing.T) {
 	for verdict, status := range map[string]int{"same_bytes": 1, "different": 7} {
-		url := scriptedVerify(t, 9, func(w http.ResponseWriter, asked int64) {
-			if asked == 3 {
+		url := scriptedVerify(t, 9, func(w http.ResponseWriter, r *http.Request, asked int64) {
+			switch {
+			case asked == 3:
 				if err := syscall.Kill(os.Getpid(), syscall.SIGINT); err != nil {
 					t.Error(err)
 				}
+			case asked > 3: // the signal is under way, and ends this request
+				_, _ = io.Copy(io.Discard, r.Body) // the server notices the end after the body
+				<-r.Context().Done()
+				return
 			}
 			_ = console.JSON(w, api.Comparison{Path: "/x", Verdict: verdict})
 		})
@@ -165,7 +170,7 @@ func TestVerifyInterrupted(t *testing.T) {
 // TestVerifyPatience holds that a comparison is retried within its timeout while the
 // proxy is busy or restarting.
 func TestVerifyPatience(t *testing.T) {
-	url := scriptedVerify(t, 2, func(w http.ResponseWriter, asked int64) {
+	url := scriptedVerify(t, 2, func(w http.ResponseWriter, _ *http.Request, asked int64) {
 		if asked == 1 {
 			w.WriteHeader(http.StatusTooManyRequests)
 			_, _ = io.WriteString(w, `{"detail":"2 comparisons are running"}`)
@@ -174,7 +179,7 @@ func TestVerifyPatience(t *testing.T) {
 		_ = console.JSON(w, api.Comparison{Verdict: "same_json"})
 	})
 	expect(t, 0, []string{"verify", "--url", url, "--rate", "100"}, "is busy: 2 comparisons are running; trying again\n", row("same_json", 2))
-	gone := scriptedVerify(t, 3, func(w http.ResponseWriter, asked int64) {
+	gone := scriptedVerify(t, 3, func(w http.ResponseWriter, _ *http.Request, asked int64) {
 		if asked > 1 {
 			panic(http.ErrAbortHandler)
 		}
@@ -186,7 +191,7 @@ func TestVerifyPatience(t *testing.T) {
 	if err := json.Unmarshal([]byte(expect(t, 5, []string{"verify", "--json", "--listen-addr", port.Address(t)})), &r); err != nil || r.Result != "proxy_unreachable" || r.Error == "" {
 		t.Errorf("%+v, %v", r, err)
 	}
-	other := scriptedVerify(t, 1, func(w http.ResponseWriter, _ int64) { _, _ = io.WriteString(w, `{}`) })
+	other := scriptedVerify(t, 1, func(w http.ResponseWriter, _ *http.Request, _ int64) { _, _ = io.WriteString(w, `{}`) })
 	expect(t, 1, []string{"verify", "--url", other}, "got an answer that is not xcri-proxy's")
 }
 
