@@ -166,12 +166,13 @@ func (sh *Shelves[T]) Remove(item T) {
 		return
 	}
 	p.remove(item)
+	l.place.Store(uint32(Nowhere))
 	if p.policy != nil {
 		p.policy.Remove(l.Key)
 	}
 }
 
-// add puts an item that is nowhere on the shelf.
+// add puts an item that is on no shelf on the shelf, and its place on the label.
 func (p *shelf[T]) add(item T, at Place, cost int64) {
 	l := item.label()
 	l.place.Store(uint32(at))
@@ -180,7 +181,8 @@ func (p *shelf[T]) add(item T, at Place, cost int64) {
 	p.Bytes += cost
 }
 
-// remove takes an item off the shelf. The caller must update the policy separately.
+// remove takes an item off the shelf. The caller must update the policy and the label's place
+// separately: readers of the label must not see an item that moves as nowhere.
 func (p *shelf[T]) remove(item T) {
 	l, last := item.label(), len(p.items)-1
 	moved := p.items[last]
@@ -189,7 +191,6 @@ func (p *shelf[T]) remove(item T) {
 	p.items[last] = none
 	p.items = p.items[:last]
 	p.Bytes -= l.cost
-	l.place.Store(uint32(Nowhere))
 }
 
 // fits reports whether the shelf has room for more bytes without evicting anything.

@@ -1,6 +1,7 @@
 package shelf
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -496,5 +497,39 @@ func TestDisplacement(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestPlaceDuringAMove: readers never see an item that stays in the cache as nowhere, while it
+// moves between shelves or its cost changes.
+func TestPlaceDuringAMove(t *testing.T) {
+	sh := newShelves(t, 1<<20)
+	item := newThing("a", 0)
+	sh.Put(item, Warm, 100)
+	ctx, stop := context.WithCancel(t.Context())
+	var reads, lost int
+	var reader sync.WaitGroup
+	started := make(chan struct{})
+	reader.Go(func() {
+		for ; ctx.Err() == nil; reads++ {
+			if item.Place() == Nowhere {
+				lost++
+			}
+			if reads == 0 {
+				close(started)
+			}
+		}
+	})
+	<-started
+	for n := range 100_000 {
+		at := []Place{Warm, Warm, Hot, Season, Hot}[n%5]
+		if kept, out := sh.Put(item, at, int64(100+n%7)); !kept || len(out) > 0 {
+			t.Fatalf("%s: kept %t, %d left", at, kept, len(out))
+		}
+	}
+	stop()
+	reader.Wait()
+	if lost > 0 {
+		t.Errorf("%d of %d reads found the item nowhere", lost, reads)
 	}
 }
