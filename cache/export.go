@@ -12,14 +12,14 @@ import (
 // Export returns the warm set, then the hot shelf and the season, each with the most
 // requested entries first. The caller releases each of them.
 func (c *Cache) Export() (all []Saved) {
-	c.each(func(s *slot.Slot, v *slot.Version) {
-		if at := s.Place(); (at == shelf.Warm || at == shelf.Hot || at == shelf.Season) && v.Hold() {
-			all = append(all, Saved{
-				Key: v.Key, Content: v.Content, Filled: v.Filled, Took: v.Took,
-				Warm: at == shelf.Warm, Season: at == shelf.Season, Purged: v.Purged() || v.Doubtful, Asked: s.Asked.Load(),
-			})
+	for _, s := range c.index.All() {
+		if at := s.Place(); at == shelf.Warm || at == shelf.Hot || at == shelf.Season {
+			if v := s.Hold(); v != nil {
+				all = append(all, Saved{Key: v.Key, Content: v.Content, Filled: v.Filled, Took: v.Took, Warm: at == shelf.Warm,
+					Season: at == shelf.Season, Purged: v.Purged() || v.Doubtful, Asked: s.Asked.Load()})
+			}
 		}
-	})
+	}
 	entry.SortSaved(all)
 	return all
 }

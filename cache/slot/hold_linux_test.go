@@ -2,6 +2,7 @@ package slot
 
 import (
 	"testing"
+	"time"
 
 	"github.com/lewistv/xcri-proxy/cache/entry"
 	"github.com/lewistv/xcri-proxy/cache/memfile"
@@ -48,5 +49,28 @@ func TestSlotHoldsFiles(t *testing.T) {
 	open("gone", 0)
 	if second.Hold() {
 		t.Error("a file that is closed can be held")
+	}
+}
+
+// TestHoldWhileVersionsChange: a reader that has found a version whose files were closed
+// before it could hold them gets the version that has taken its place.
+func TestHoldWhileVersionsChange(t *testing.T) {
+	var memory memfile.Memory
+	s, closed, next := New("list"), newVersion(t, &memory, "1"), newVersion(t, &memory, "2")
+	closed.Release()
+	s.served.Store(closed) // as the reader has found it
+	held := make(chan *Version)
+	go func() { held <- s.Hold() }()
+	select {
+	case v := <-held:
+		t.Fatalf("got %+v while the files of the only version are closed", v)
+	case <-time.After(20 * time.Millisecond):
+	}
+	s.Serve(next)
+	if v := <-held; v != next {
+		t.Errorf("got %+v", v)
+	}
+	if s.Serve(nil); s.Hold() != nil {
+		t.Error("got a version that has left the cache")
 	}
 }

@@ -44,6 +44,17 @@ type Next struct {
 // there is none.
 func (s *Slot) Served() *Version { return s.served.Load() }
 
+// Hold returns the version that readers get, whose files are open until the caller releases
+// the version; nil if there is none.
+func (s *Slot) Hold() *Version {
+	for {
+		// Hold fails if another version has taken the place of v since.
+		if v := s.served.Load(); v == nil || v.Hold() {
+			return v
+		}
+	}
+}
+
 // Next returns the version that will be served; nil if there is none.
 func (s *Slot) Next() *Next { return s.next.Load() }
 
