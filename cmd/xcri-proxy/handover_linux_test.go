@@ -167,13 +167,13 @@ func (s *service) handOver(t *testing.T) {
 // stays.
 func (s *service) refuse(t *testing.T, why string) {
 	t.Helper()
-	failed := strings.Count(s.log(t), "hand-over failed")
+	before := s.log(t)
 	if err := s.process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	s.awaitLog(t, "hand-over failed", failed+1)
-	if last := s.log(t)[strings.LastIndex(s.log(t), "hand-over begun"):]; !strings.Contains(last, why) {
-		t.Errorf("no %q in\n%s", why, last)
+	s.awaitLog(t, "hand-over failed", strings.Count(before, "hand-over failed")+1)
+	if added := s.log(t)[len(before):]; !strings.Contains(added, why) {
+		t.Errorf("no %q in\n%s", why, added)
 	}
 	if s.pid() != s.process.Pid {
 		t.Errorf("the PID file holds %d, not %d", s.pid(), s.process.Pid)
