@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"database/sql"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"sync"
@@ -111,10 +112,11 @@ func TestOneFillForTheFleet(t *testing.T) {
 					t.Error(err)
 					return
 				}
-				resp.Body.Close()
 				if resp.StatusCode != 200 {
-					t.Errorf("%s: %d", target, resp.StatusCode)
+					body, _ := io.ReadAll(resp.Body)
+					t.Errorf("%s: %d %s", target, resp.StatusCode, body)
 				}
+				resp.Body.Close()
 			}
 		})
 	}
