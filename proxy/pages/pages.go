@@ -31,8 +31,8 @@ func Default() []string {
 // WarmSet returns the targets that the site requests on each visit, and the lists of scopes:
 // of live scopes before snapshots, and of each kind the long lists first, since a short list
 // at the end leaves no processor idle for long. /health follows the live lists: it counts the
-// rows of large tables, of which /snapshots/ has counted one by then, and should not be the
-// last either.
+// rows of large tables, which takes too long for the end, and /snapshots/ has counted one of
+// these tables by then.
 func WarmSet(each []string, scopes []store.Scope) (targets []string) {
 	health := func(target string) bool { return target == route.HealthPath }
 	targets = slices.DeleteFunc(slices.Clone(each), health)
