@@ -130,6 +130,8 @@ func (h *Head) Parse(b []byte) *Problem {
 	switch {
 	case h.parsed.hosts != 1 && !(h.HTTP10 && h.parsed.hosts == 0):
 		return errHost
+	case isNetworkPath(h.Target, h.parsed.hosts):
+		return errNetworkPath
 	case h.HTTP10 && h.length == chunked:
 		return errCoding
 	}
@@ -172,6 +174,13 @@ func isTarget(method, target []byte) bool {
 		return false
 	}
 	return len(target) > 0 && target[0] == '/' || isURL(target) || string(target) == "*" && string(method) == "OPTIONS"
+}
+
+// isNetworkPath reports whether a target could be read as a host after two slashes and a
+// path. fasthttp reads a host in it if the request has no field Host, or if the target
+// contains "://".
+func isNetworkPath(target []byte, hosts int) bool {
+	return bytes.HasPrefix(target, []byte("//")) && (hosts == 0 || bytes.Contains(target, []byte("://")))
 }
 
 // isURL reports whether a target is in absolute form, with a host that may be in a

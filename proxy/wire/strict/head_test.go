@@ -217,8 +217,12 @@ func FuzzHead(f *testing.F) {
 		if h.length != want {
 			t.Errorf("length %d; fasthttp reads %d", h.length, r.ContentLength())
 		}
-		if err := (&fasthttp.URI{}).Parse(r.Host(), r.RequestURI()); err != nil {
+		var uri fasthttp.URI
+		if err := uri.Parse(r.Host(), r.RequestURI()); err != nil {
 			t.Error(err)
+		}
+		if path, _, _ := bytes.Cut(h.Target, []byte("?")); path[0] == '/' && (!bytes.Equal(uri.PathOriginal(), path) || !bytes.EqualFold(uri.Host(), r.Host())) {
+			t.Errorf("%q of %q; fasthttp reads %q of %q", path, r.Host(), uri.PathOriginal(), uri.Host())
 		}
 		for i, name := range [...]string{acceptEncoding: "Accept-Encoding", ifNoneMatch: "If-None-Match"} {
 			got := [...][]byte{h.AcceptEncoding, h.IfNoneMatch}[i]
