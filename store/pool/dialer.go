@@ -17,6 +17,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
+	"github.com/lewistv/xcri-proxy/store/pool/session"
+	"github.com/lewistv/xcri-proxy/store/pool/socket"
 	"github.com/lewistv/xcri-proxy/store/secure"
 )
 
@@ -31,7 +33,8 @@ type host struct {
 	name      string
 	connector driver.Connector
 	encrypted driver.Connector // to diagnose a refusal without TLS; nil with TLS
-	session   *session
+	session   *session.Session
+	limit     time.Duration // of a statement
 	timeout   time.Duration // of opening a connection
 
 	rest      time.Duration // pause after the last failure; zero after a success
@@ -67,7 +70,22 @@ func newDialer(opts Options) (*dialer, error) {
 
 // newHost returns the host of a name; an empty name means the Unix socket.
 func newHost(opts Options, name string) (*host, error) {
-	cfg := mysql.NewConfig()
+	h := &host{name: name, session: session.New(opts.StatementTimeout), limit: opts.StatementTimeout, timeout: opts.DialTimeout}
+	cfg, err := configOf(opts, name)
+	if err != nil {
+		return nil, err
+	}
+	if h.connector, err = mysql.NewConnector(cfg); err != nil || cfg.TLS != nil {
+		return h, err
+	}
+	cfg.TLS = &tls.Config{InsecureSkipVerify: true}
+	h.encrypted, err = mysql.NewConnector(cfg)
+	return h, err
+}
+
+// configOf returns the driver's configuration of a host.
+func configOf(opts Options, name string) (cfg *mysql.Config, err error) {
+	cfg = mysql.NewConfig()
 	cfg.User, cfg.Passwd, cfg.DBName = opts.User, opts.Password, opts.Name
 	cfg.Net, cfg.Addr = "tcp", net.JoinHostPort(name, strconv.Itoa(opts.Port))
 	if opts.Socket != "" {
@@ -76,20 +94,12 @@ func newHost(opts Options, name string) (*host, error) {
 	cfg.Timeout, cfg.WriteTimeout = opts.DialTimeout, writeTimeout
 	cfg.ReadTimeout = opts.StatementTimeout + readMargin
 	cfg.InterpolateParams = true // one round trip a statement
-	cfg.Collation = collation
+	cfg.Collation = session.Collation
 	cfg.Logger = &mysql.NopLogger{} // errors are returned, and logged there
-	h := &host{name: name, session: &session{limit: opts.StatementTimeout, pins: pins(opts.StatementTimeout)}, timeout: opts.DialTimeout}
-	var err error
-	if cfg.TLS, err = opts.TLS.Config(name); err != nil {
-		return nil, err
-	}
+	cfg.DialFunc = socket.Dial
 	cfg.AllowFallbackToPlaintext = opts.TLS.Mode == secure.Preferred
-	if h.connector, err = mysql.NewConnector(cfg); err != nil || cfg.TLS != nil {
-		return h, err
-	}
-	cfg.TLS = &tls.Config{InsecureSkipVerify: true}
-	h.encrypted, err = mysql.NewConnector(cfg)
-	return h, err
+	cfg.TLS, err = opts.TLS.Config(name)
+	return cfg, err
 }
 
 // open opens a connection to the host in use, or to another host if it does not answer.
@@ -157,7 +167,7 @@ func (d *dialer) use(h *host, l *link) {
 	if l != nil {
 		l.term = d.term
 	}
-	if err := h.session.missing(); err != nil && !h.reported {
+	if err := h.session.Missing(); err != nil && !h.reported {
 		h.reported = true
 		d.log.Warn("the database does not set all variables of a session, which keep the server's values", "error", err)
 	}
@@ -210,12 +220,13 @@ func (h *host) open(parent context.Context) (*link, error) {
 }
 
 func (h *host) connect(ctx context.Context) (*link, error) {
-	conn, err := h.connector.Connect(ctx)
+	l := &link{server: h, limit: h.limit}
+	conn, err := h.connector.Connect(l.socket.Record(ctx))
 	if err != nil {
 		return nil, err
 	}
-	l := &link{conn: conn, server: h, opened: time.Now(), limit: h.session.limit}
-	if err = h.session.setUp(ctx, l); err == nil {
+	l.conn, l.opened = conn, time.Now()
+	if err = h.session.SetUp(ctx, l.exec); err == nil {
 		l.id, err = l.number(ctx, "SELECT CONNECTION_ID()")
 	}
 	if err != nil {

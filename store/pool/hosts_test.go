@@ -13,6 +13,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
+	"github.com/lewistv/xcri-proxy/store/pool/session"
 	"github.com/lewistv/xcri-proxy/store/secure"
 )
 
@@ -55,7 +56,7 @@ func hostsNamed(names ...string) (*dialer, *bytes.Buffer) {
 	log := &bytes.Buffer{}
 	d := &dialer{log: slog.New(slog.NewTextHandler(log, nil))}
 	for _, name := range names {
-		d.hosts = append(d.hosts, &host{name: name, session: &session{pins: pins(time.Second)}})
+		d.hosts = append(d.hosts, &host{name: name, session: session.New(time.Second)})
 	}
 	return d, log
 }
@@ -116,9 +117,17 @@ func TestOrderOfHosts(t *testing.T) {
 // a host. A time limit is missing if neither server's name for it is known.
 func TestUnsetVariables(t *testing.T) {
 	d, log := hostsNamed("a", "b")
-	refused := errors.New("refused")
-	d.hosts[0].session.refused = map[string]error{statsExpiry: refused, maxStatementTime: refused}
-	d.hosts[1].session.refused = map[string]error{maxExecutionTime: refused, maxStatementTime: refused, "sql_mode": refused}
+	refuses := func(h *host, names ...string) {
+		conn := &fakeConn{refuse: map[string]uint16{}}
+		for _, name := range names {
+			conn.refuse[name] = 1193
+		}
+		if err := h.session.SetUp(t.Context(), (&link{conn: conn}).exec); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refuses(d.hosts[0], session.StatsExpiry, session.MaxStatementTime)
+	refuses(d.hosts[1], session.MaxExecutionTime, session.MaxStatementTime, "sql_mode")
 	p := &Pool{dialer: d}
 	for range 2 {
 		d.use(d.hosts[0], nil)
@@ -126,7 +135,8 @@ func TestUnsetVariables(t *testing.T) {
 	if err := p.Unset(); err != nil || strings.Contains(log.String(), "variables") {
 		t.Errorf("%v, log %q", err, log.String())
 	}
-	d.hosts[0].session.refused = map[string]error{maxExecutionTime: refused}
+	d.hosts[0].session = session.New(time.Second)
+	refuses(d.hosts[0], session.MaxExecutionTime)
 	if err := p.Unset(); err != nil {
 		t.Error(err)
 	}
@@ -134,11 +144,11 @@ func TestUnsetVariables(t *testing.T) {
 		d.use(d.hosts[1], nil)
 	}
 	err := p.Unset()
-	if !errors.Is(err, refused) || strings.Count(log.String(), "does not set all variables") != 1 {
+	if dberror.NumberOf(err) != 1193 || strings.Count(log.String(), "does not set all variables") != 1 {
 		t.Fatalf("%v, log %q", err, log.String())
 	}
-	for _, name := range []string{maxExecutionTime, maxStatementTime, "sql_mode"} {
-		if !strings.Contains(err.Error(), name+": refused") {
+	for _, name := range []string{session.MaxExecutionTime, session.MaxStatementTime, "sql_mode"} {
+		if !strings.Contains(err.Error(), name+": Error 1193: refused") {
 			t.Errorf("%s is missing: %v", name, err)
 		}
 	}

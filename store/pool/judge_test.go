@@ -13,6 +13,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
+	"github.com/lewistv/xcri-proxy/store/pool/session"
 )
 
 // connectorFunc is a server that answers a login as the function says.
@@ -49,7 +50,7 @@ func TestJudge(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				p := &Pool{opts: Options{}.withDefaults(), ctx: t.Context()}
 				probes := 0
-				p.dialer = &dialer{log: p.opts.Logger, hosts: []*host{{session: &session{pins: pins(time.Second)}, timeout: time.Second,
+				p.dialer = &dialer{log: p.opts.Logger, hosts: []*host{{session: session.New(time.Second), timeout: time.Second,
 					connector: connectorFunc(func() (driver.Conn, error) {
 						probes++
 						time.Sleep(time.Millisecond)

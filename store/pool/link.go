@@ -11,6 +11,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/pool/concurrent"
+	"github.com/lewistv/xcri-proxy/store/pool/socket"
 	"github.com/lewistv/xcri-proxy/store/steps"
 )
 
@@ -18,6 +19,7 @@ import (
 // that uses it.
 type link struct {
 	conn     driver.Conn
+	socket   socket.Socket
 	id       int64 // of the server's thread
 	server   *host
 	term     int64 // the dialer's term at the opening

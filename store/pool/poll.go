@@ -94,8 +94,9 @@ func poll[T any](parent context.Context, p *Pool, fresh bool, do func(*Conn) (T,
 
 // dropForgotten ends the reads that wait for a statement while the server, queried
 // through l, lists their connection as idle. It queries twice, since a statement may
-// still be on the network. It ignores connections that are missing from the list: a proxy
-// may stand between the pool and several servers.
+// still be on the network. It ignores connections whose result has arrived, which a process
+// that itself waits for a processor reads late, and connections that are missing from the
+// list: a proxy may stand between the pool and several servers.
 func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 	suspects := map[*link]time.Time{} // with the time of the statement
 	sent := time.Now().Add(-hedgeAfter)
@@ -118,7 +119,7 @@ func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 		if err != nil {
 			return
 		}
-		maps.DeleteFunc(suspects, func(l *link, at time.Time) bool { return !idle[l.id] || l.awaits.Get() != at })
+		maps.DeleteFunc(suspects, func(l *link, at time.Time) bool { return !idle[l.id] || l.socket.Unread() || l.awaits.Get() != at })
 	}
 	for l := range suspects {
 		if drop := l.drop.Load(); drop != nil {

@@ -148,6 +148,15 @@ func (p *Pool) Stats() Stats {
 	return Stats{g.Limit, open, g.Used, g.Waits, g.Waited, g.Refused}
 }
 
+// Unset returns the refusals that matter of the host in use: see session.Session.Missing. It
+// is nil before the first connection.
+func (p *Pool) Unset() error {
+	p.dialer.mu.Lock()
+	h := p.dialer.hosts[p.dialer.now]
+	p.dialer.mu.Unlock()
+	return h.session.Missing()
+}
+
 // acquire takes a place and a connection. With fresh it opens a new connection, because the
 // existing connections may be broken.
 func (p *Pool) acquire(ctx context.Context, urgent, fresh bool) (*link, error) {

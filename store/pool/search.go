@@ -28,10 +28,8 @@ func (l *link) limitTo(ctx context.Context, limit time.Duration) error {
 	if l.limit == limit {
 		return nil
 	}
-	if set := l.server.session.set(limits(limit)); set != "" {
-		if err := l.exec(ctx, set); err != nil {
-			return err
-		}
+	if err := l.server.session.Limit(ctx, l.exec, limit); err != nil {
+		return err
 	}
 	l.limit = limit
 	return nil

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
+	"github.com/lewistv/xcri-proxy/store/pool/session"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
@@ -14,7 +15,7 @@ import (
 // of searches, and the same connection serves other reads with their own limit.
 func TestSearchesHaveALimitOfTheirOwn(t *testing.T) {
 	srv := shared(t)
-	variable := mariadb.Variable(root(t, srv), maxStatementTime, maxExecutionTime)
+	variable := mariadb.Variable(root(t, srv), session.MaxStatementTime, session.MaxExecutionTime)
 	opts := optionsOf(srv)
 	opts.MaxConns, opts.StatementTimeout, opts.SearchTimeout = 1, time.Hour, 100*time.Millisecond
 	p := open(t, opts)
@@ -56,10 +57,10 @@ func TestLimitOfSearches(t *testing.T) {
 
 // TestServerWithoutLimits: a server that has neither limit is used without.
 func TestServerWithoutLimits(t *testing.T) {
-	conn := &fakeConn{refuse: map[string]uint16{maxStatementTime: 1193, maxExecutionTime: 1193}}
-	s := &session{limit: time.Minute, pins: pins(time.Minute)}
+	conn := &fakeConn{refuse: map[string]uint16{session.MaxStatementTime: 1193, session.MaxExecutionTime: 1193}}
+	s := session.New(time.Minute)
 	l := &link{conn: conn, server: &host{session: s}, limit: time.Minute}
-	if err := s.setUp(t.Context(), l); err != nil {
+	if err := s.SetUp(t.Context(), l.exec); err != nil {
 		t.Fatal(err)
 	}
 	before := len(conn.done)

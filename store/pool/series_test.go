@@ -12,6 +12,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
 	"github.com/lewistv/xcri-proxy/store/gate"
+	"github.com/lewistv/xcri-proxy/store/pool/session"
 )
 
 // inSeries runs f in a bubble, with a pool of one connection, which records its statements.
@@ -21,7 +22,7 @@ func inSeries(t *testing.T, f func(t *testing.T, p *Pool, conn *fakeConn)) {
 		p := &Pool{opts: Options{}.withDefaults(), gate: gate.New(1), stock: stock{open: map[*link]bool{}}}
 		p.ctx, p.stop = context.WithCancel(context.Background())
 		p.dialer = &dialer{log: p.opts.Logger, hosts: []*host{{
-			session: &session{limit: p.opts.StatementTimeout, pins: pins(p.opts.StatementTimeout)}, timeout: time.Second,
+			session: session.New(p.opts.StatementTimeout), limit: p.opts.StatementTimeout, timeout: time.Second,
 			connector: connectorFunc(func() (driver.Conn, error) { return conn, nil }),
 		}}}
 		f(t, p, conn)

@@ -17,7 +17,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/go-sql-driver/mysql"
+
 	"github.com/lewistv/xcri-proxy/store/dberror"
+	"github.com/lewistv/xcri-proxy/store/pool/socket"
 	"github.com/lewistv/xcri-proxy/store/secure"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 	"github.com/lewistv/xcri-proxy/store/storetest/relay"
@@ -560,6 +563,64 @@ func TestSlowReadsAreNotDropped(t *testing.T) {
 		}
 	}
 	slow.Wait()
+}
+
+// lateConn is a connection whose process reads late: while its lock is held, nothing is read.
+type lateConn struct {
+	net.Conn
+	late sync.RWMutex
+}
+
+func (c *lateConn) Read(b []byte) (int, error) {
+	c.late.RLock()
+	defer c.late.RUnlock()
+	return c.Conn.Read(b)
+}
+
+// TestLateReadsAreNotDropped: a read whose result has arrived is not dropped although the
+// server lists its connection as idle: a process that waits for a processor reads late.
+func TestLateReadsAreNotDropped(t *testing.T) {
+	opts := account(t, shared(t), "")
+	p := open(t, opts)
+	h := p.dialer.hosts[0]
+	cfg, err := configOf(p.opts, h.name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var first atomic.Pointer[lateConn]
+	cfg.DialFunc = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := socket.Dial(ctx, network, addr)
+		late := &lateConn{Conn: conn}
+		first.CompareAndSwap(nil, late)
+		return late, err
+	}
+	if h.connector, err = mysql.NewConnector(cfg); err != nil {
+		t.Fatal(err)
+	}
+	tries := 0
+	var waits sync.WaitGroup
+	begun := make(chan *link)
+	waits.Go(func() {
+		err := p.Read(t.Context(), "late", func(c *Conn) error {
+			if tries++; tries == 1 {
+				first.Load().late.Lock()
+				begun <- c.link
+			}
+			return c.Rows("SELECT 1", nil, func([]driver.Value) error { return nil })
+		})
+		if err != nil || tries != 1 {
+			t.Errorf("%v after %d tries", err, tries)
+		}
+	})
+	l := <-begun
+	await(t, "arrived", func() bool { return l.socket.Unread() && time.Since(l.awaits.Get()) > 2*hedgeAfter })
+	for range 3 {
+		if _, err := pollOnce(t.Context(), p, "SELECT 1"); err != nil {
+			t.Error(err)
+		}
+	}
+	first.Load().late.Unlock()
+	waits.Wait()
 }
 
 // A server that accepts connections but never answers is reported as unavailable

@@ -5,7 +5,6 @@ import (
 	"database/sql/driver"
 	"errors"
 	"io"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
+	"github.com/lewistv/xcri-proxy/store/pool/session"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 )
 
@@ -22,8 +22,8 @@ func TestSessionIsPinned(t *testing.T) {
 	srv := shared(t)
 	db := root(t, srv)
 	isolation := mariadb.Variable(db, "transaction_isolation", "tx_isolation")
-	limit, wantLimit := mariadb.Variable(db, maxStatementTime, maxExecutionTime), "1500"
-	if limit == maxStatementTime {
+	limit, wantLimit := mariadb.Variable(db, session.MaxStatementTime, session.MaxExecutionTime), "1500"
+	if limit == session.MaxStatementTime {
 		wantLimit = "1.5"
 	}
 	globals := map[string]string{
@@ -46,9 +46,9 @@ func TestSessionIsPinned(t *testing.T) {
 	opts.StatementTimeout, opts.MaxConns = 1500*time.Millisecond, 1
 	p := open(t, opts)
 	for variable, want := range map[string]string{
-		"autocommit": "1", "sql_select_limit": unlimited, "max_join_size": unlimited, "sql_big_selects": "1",
+		"autocommit": "1", "sql_select_limit": session.Unlimited, "max_join_size": session.Unlimited, "sql_big_selects": "1",
 		"group_concat_max_len": "1048576", "sql_mode": "STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION", isolation: "REPEATABLE-READ",
-		"character_set_client": "utf8mb4", "character_set_results": "utf8mb4", "collation_connection": collation,
+		"character_set_client": "utf8mb4", "character_set_results": "utf8mb4", "collation_connection": session.Collation,
 		limit: wantLimit,
 	} {
 		if got := mustRead(t, p, "SELECT @@SESSION."+variable); got != want {
@@ -81,7 +81,7 @@ func TestSessionIsPinned(t *testing.T) {
 
 // A MariaDB server that reports itself as MySQL 8 is treated as MariaDB.
 func TestServerByAnotherName(t *testing.T) {
-	if db := root(t, shared(t)); mariadb.Variable(db, maxStatementTime, maxExecutionTime) != maxStatementTime {
+	if db := root(t, shared(t)); mariadb.Variable(db, session.MaxStatementTime, session.MaxExecutionTime) != session.MaxStatementTime {
 		t.Skip("only MariaDB can report another version")
 	}
 	srv, err := mariadb.Start(mariadb.Options{Empty: true, Args: []string{"--version=8.0.11"}})
@@ -161,53 +161,13 @@ func (c *fakeConnector) Connect(context.Context) (driver.Conn, error) {
 	return next, nil
 }
 
-// TestSetUp: the first connection determines the server's variables; from the second
-// on they are set in one statement.
-func TestSetUp(t *testing.T) {
-	for name, tt := range map[string]struct {
-		refuse  map[string]uint16
-		without []string // variables that are not set from the second connection on
-		missing string
-	}{
-		"MariaDB":        {map[string]uint16{"max_execution_time": 1193}, []string{"max_execution_time"}, ""},
-		"MySQL":          {map[string]uint16{"max_statement_time": 1193, "sql_big_selects": 1193}, []string{"max_statement_time", "sql_big_selects"}, "sql_big_selects"},
-		"another number": {map[string]uint16{"max_execution_time": 1105}, []string{"max_execution_time"}, ""},
-		"no privilege":   {map[string]uint16{"group_concat_max_len": 1227, "max_execution_time": 1193}, []string{"group_concat_max_len", "max_execution_time"}, "group_concat_max_len"},
-		"no time limit":  {map[string]uint16{"max_execution_time": 1193, "max_statement_time": 1193}, []string{"max_execution_time", "max_statement_time"}, "max_statement_time"},
-	} {
-		t.Run(name, func(t *testing.T) {
-			s := &session{pins: pins(300 * time.Millisecond)}
-			for n := range 2 {
-				conn := &fakeConn{refuse: tt.refuse}
-				if err := s.setUp(t.Context(), &link{conn: conn}); err != nil {
-					t.Fatal(err)
-				}
-				last := conn.done[len(conn.done)-1]
-				if n == 0 {
-					if len(conn.done) != 3+len(s.pins) {
-						t.Errorf("the first connection is set up by %q", conn.done)
-					}
-					continue
-				}
-				if len(conn.done) != 3 {
-					t.Errorf("the second connection is set up by %q", conn.done)
-				}
-				for _, p := range s.pins {
-					if strings.Contains(last, "SESSION "+p.name+" = "+p.value) == slices.Contains(tt.without, p.name) {
-						t.Errorf("%s: %s", p.name, last)
-					}
-				}
-			}
-			if err := s.missing(); (err != nil) != (tt.missing != "") || err != nil && !strings.Contains(err.Error(), tt.missing) {
-				t.Errorf("missing: %v, want %q", err, tt.missing)
-			}
-		})
-	}
+// TestSetUpFails: a connection whose session cannot be set up is closed.
+func TestSetUpFails(t *testing.T) {
 	for _, refuse := range []map[string]uint16{
 		nil, {"SET NAMES": 1115}, {"ISOLATION": 1193}, {"autocommit": 1193}, {"sql_mode": 1927}, {"SELECT CONNECTION_ID()": 1064},
 	} {
 		conn := &fakeConn{refuse: refuse}
-		h := &host{connector: &fakeConnector{conns: []*fakeConn{conn}}, session: &session{pins: pins(time.Second)}, timeout: time.Second}
+		h := &host{connector: &fakeConnector{conns: []*fakeConn{conn}}, session: session.New(time.Second), timeout: time.Second}
 		l, err := h.open(t.Context())
 		if (err != nil) != (refuse != nil) || conn.closed != (refuse != nil) || err == nil && l.id != 7 {
 			t.Errorf("%v is refused: error %v, closed %v", refuse, err, conn.closed)

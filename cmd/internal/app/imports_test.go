@@ -163,8 +163,10 @@ store/dberror:
 store/gate:
 store/jsontext:
 store/param:
-store/pool: store/dberror store/gate store/pool/concurrent store/secure store/steps
+store/pool: store/dberror store/gate store/pool/concurrent store/pool/session store/pool/socket store/secure store/steps
 store/pool/concurrent:
+store/pool/session: store/dberror
+store/pool/socket:
 store/query: store/dberror store/jsontext store/param store/scope
 store/readapi: store/jsontext store/param store/query store/scope
 store/scope: store/jsontext store/param

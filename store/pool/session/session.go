@@ -1,4 +1,6 @@
-package pool
+// Package session sets up the sessions of connections to a MySQL or MariaDB server, so that
+// no global value of the server changes an answer.
+package session
 
 import (
 	"context"
@@ -11,11 +13,11 @@ import (
 	"github.com/lewistv/xcri-proxy/store/dberror"
 )
 
-// collation is the collation of the texts that we send. Columns keep their own.
-const collation = "utf8mb4_general_ci"
+// Collation is the collation of the texts that we send. Columns keep their own.
+const Collation = "utf8mb4_general_ci"
 
-// unlimited is a limit on rows that no statement reaches.
-const unlimited = "9223372036854775807"
+// Unlimited is a limit on rows that no statement reaches.
+const Unlimited = "9223372036854775807"
 
 // pin is a session variable whose global value must not change an answer.
 type pin struct {
@@ -29,11 +31,11 @@ func pins(statement time.Duration) []pin {
 	return append([]pin{
 		{"autocommit", "1", false}, // with 0 each read would stay in the first read's snapshot
 		{"sql_mode", "'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'", true},
-		{"sql_select_limit", unlimited, true},
-		{"max_join_size", unlimited, true},
+		{"sql_select_limit", Unlimited, true},
+		{"max_join_size", Unlimited, true},
 		{"sql_big_selects", "1", true},
 		{"group_concat_max_len", "1048576", true},
-		{statsExpiry, "0", true},
+		{StatsExpiry, "0", true},
 	}, limits(statement)...)
 }
 
@@ -41,18 +43,19 @@ func pins(statement time.Duration) []pin {
 // server, and each server refuses the other's name.
 func limits(statement time.Duration) []pin {
 	return []pin{
-		{maxStatementTime, fmt.Sprintf("%f", statement.Seconds()), true},
-		{maxExecutionTime, fmt.Sprint(statement.Milliseconds()), true},
+		{MaxStatementTime, fmt.Sprintf("%f", statement.Seconds()), true},
+		{MaxExecutionTime, fmt.Sprint(statement.Milliseconds()), true},
 	}
 }
 
+// Variables that not every server has.
 const (
-	maxStatementTime = "max_statement_time" // MariaDB
-	maxExecutionTime = "max_execution_time" // MySQL
+	MaxStatementTime = "max_statement_time" // MariaDB
+	MaxExecutionTime = "max_execution_time" // MySQL
 
-	// statsExpiry is the time for which MySQL may cache a table's last change. MariaDB
+	// StatsExpiry is the time for which MySQL may cache a table's last change. MariaDB
 	// always returns the current one.
-	statsExpiry = "information_schema_stats_expiry"
+	StatsExpiry = "information_schema_stats_expiry"
 )
 
 // isRefusal reports whether the server has refused to set a variable. Servers have many
@@ -63,39 +66,50 @@ func isRefusal(err error) bool {
 	return dberror.NumberOf(err) != 0 && (c.Class == dberror.ThisRead && c.Err == nil || c.Class == dberror.Setup)
 }
 
-// session sets up connections to one server and remembers which variables that
+// Session sets up connections to one server and remembers which variables that
 // server refuses. It is safe for concurrent use.
-type session struct {
-	limit time.Duration // of a statement
-	pins  []pin
+type Session struct {
+	pins []pin
 
 	mu      sync.Mutex
 	refused map[string]error // nil until the first connection
 }
 
-// setUp pins the session of a new connection. The first connection determines which
+// New returns a Session whose statements may take as long as limit.
+func New(limit time.Duration) *Session { return &Session{pins: pins(limit)} }
+
+// Exec executes a statement on a connection. An error of the server is a
+// *mysql.MySQLError, wrapped or not.
+type Exec func(ctx context.Context, statement string) error
+
+// SetUp pins the session of a new connection. The first connection determines which
 // variables the server has. The server's version text is no substitute, since proxies
 // and forks name themselves freely.
-func (s *session) setUp(ctx context.Context, l *link) error {
-	if err := l.exec(ctx, "SET NAMES utf8mb4 COLLATE "+collation); err != nil {
+func (s *Session) SetUp(ctx context.Context, exec Exec) error {
+	if err := exec(ctx, "SET NAMES utf8mb4 COLLATE "+Collation); err != nil {
 		return err
 	}
-	if err := l.exec(ctx, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"); err != nil {
+	if err := exec(ctx, "SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ"); err != nil {
 		return err
 	}
-	err := l.exec(ctx, s.statement())
+	err := exec(ctx, s.set(s.pins))
 	if err == nil || !isRefusal(err) {
 		return err
 	}
-	return s.probe(ctx, l)
+	return s.probe(ctx, exec)
 }
 
-// statement sets all variables that the server is not known to refuse.
-func (s *session) statement() string { return s.set(s.pins) }
+// Limit sets the limit of the statements of one connection, if the server has a limit.
+func (s *Session) Limit(ctx context.Context, exec Exec, limit time.Duration) error {
+	if set := s.set(limits(limit)); set != "" {
+		return exec(ctx, set)
+	}
+	return nil
+}
 
 // set returns the statement that sets variables, except for the variables that the
 // server is known to refuse; empty if it refuses all.
-func (s *session) set(pins []pin) string {
+func (s *Session) set(pins []pin) string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var set []string
@@ -111,10 +125,10 @@ func (s *session) set(pins []pin) string {
 }
 
 // probe sets each variable in a statement of its own and remembers the refusals.
-func (s *session) probe(ctx context.Context, l *link) error {
+func (s *Session) probe(ctx context.Context, exec Exec) error {
 	refused := map[string]error{}
 	for _, p := range s.pins {
-		err := l.exec(ctx, "SET SESSION "+p.name+" = "+p.value)
+		err := exec(ctx, "SET SESSION "+p.name+" = "+p.value)
 		switch {
 		case err == nil:
 		case p.optional && isRefusal(err):
@@ -129,26 +143,18 @@ func (s *session) probe(ctx context.Context, l *link) error {
 	return nil
 }
 
-// Unset returns the refusals that matter of the host in use: see session.missing. It is
-// nil before the first connection.
-func (p *Pool) Unset() error {
-	p.dialer.mu.Lock()
-	h := p.dialer.hosts[p.dialer.now]
-	p.dialer.mu.Unlock()
-	return h.session.missing()
-}
-
-// missing returns the refusals that matter: variables that keep the server's value,
-// and a time limit if the server has neither of the two.
-func (s *session) missing() error {
+// Missing returns the refusals that matter: variables that keep the server's value,
+// and a time limit if the server has neither of the two. It is nil before the first
+// connection.
+func (s *Session) Missing() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var all []error
 	for _, p := range s.pins {
 		switch err := s.refused[p.name]; {
-		case err == nil, p.name == statsExpiry:
-		case p.name == maxStatementTime && s.refused[maxExecutionTime] == nil:
-		case p.name == maxExecutionTime && s.refused[maxStatementTime] == nil:
+		case err == nil, p.name == StatsExpiry:
+		case p.name == MaxStatementTime && s.refused[MaxExecutionTime] == nil:
+		case p.name == MaxExecutionTime && s.refused[MaxStatementTime] == nil:
 		default:
 			all = append(all, fmt.Errorf("%s: %w", p.name, err))
 		}
