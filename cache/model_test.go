@@ -32,6 +32,7 @@ type model struct {
 	seen   *fakeGeneration // the generation that the last poll returned
 
 	mu       sync.Mutex // guards the fields that fills change
+	step     int        // counts the actions
 	reads    int        // begun so far; an answer carries the number of its read
 	fills    []*modelFill
 	recodes  []chan int
@@ -67,6 +68,8 @@ type inRound struct{}
 
 type modelFill struct {
 	key   string
+	step  int  // in which it began
+	kept  bool // belongs to a round of the season
 	read  int
 	state int
 	down  bool
@@ -127,10 +130,11 @@ func (m *model) start(saved []Saved) {
 // during an outage another source, and returns when the schedule ends it.
 func (m *model) fill(ctx context.Context, key string) (Content, error) {
 	m.mu.Lock()
-	m.reads++
-	f := &modelFill{key, m.reads, m.states[scopeOf(key)], m.down, make(chan error)}
+	f := &modelFill{key: key, step: m.step, state: m.states[scopeOf(key)], down: m.down, end: make(chan error)}
 	if round, _ := ctx.Value(inRound{}).(*modelRound); round != nil {
-		f.read, f.state = round.read, []int{f.state, round.states[scopeOf(key)]}[m.choose(2)]
+		f.kept, f.read, f.state = true, round.read, []int{f.state, round.states[scopeOf(key)]}[m.choose(2)]
+	} else {
+		f.read = m.number(key)
 	}
 	m.fills = append(m.fills, f)
 	m.mu.Unlock()
@@ -165,6 +169,19 @@ func (m *model) fill(ctx context.Context, key string) (Content, error) {
 	size := []int{10, 900, 4000}[(f.read+len(key))%3]
 	return Content{Status: status, Size: size, Scope: scopeOf(key), Generation: label,
 		Variants: []Variant{{Body: zeros[:size:size], ETag: fmt.Appendf(nil, "%d/%d", f.state, f.read)}}}, nil
+}
+
+// number returns the number of a read of key that begins now. Reads of one key that begin in
+// the same action, because a warm set names the key twice, have one number: the order in
+// which the cache began them is unknown. The caller holds mu.
+func (m *model) number(key string) int {
+	for _, f := range m.fills {
+		if f.key == key && f.step == m.step && !f.kept {
+			return f.read
+		}
+	}
+	m.reads++
+	return m.reads
 }
 
 // recode is the cache's Recode: it returns when the schedule ends it.
@@ -474,6 +491,7 @@ func (m *model) end() {
 func (m *model) check() {
 	synctest.Wait()
 	m.mu.Lock()
+	m.step++
 	results := m.results
 	m.results = nil
 	m.mu.Unlock()
