@@ -48,8 +48,8 @@ type model struct {
 	// The numbers of the last read of each key before a hard and before a soft purge:
 	// such reads must not be served any more, or not as hits.
 	dropped, purged map[string]int
-	// published holds the read of each key that was published last; served holds the
-	// read that was served last, and whether it was fresh.
+	// published holds the read of each key that was published last, unless a later read was
+	// served then; served holds the read that was served last, and whether it was fresh.
 	published, served map[string]int
 	fresh             map[string]bool
 }
@@ -385,15 +385,15 @@ func (m *model) publish() bool {
 	}
 	m.c.Publish(*m.preparing, m.set)
 	for key, read := range floors {
-		m.published[key] = max(m.published[key], read)
-	}
-	for key, read := range floors {
 		s := m.c.sight(key)
-		if s.Entry == nil || read <= max(m.purged[key], m.dropped[key]) || m.c.outage.Now() != nil {
+		if s.Entry == nil {
 			continue
 		}
-		// A later read may have won during an outage.
-		if _, now := describe(s.Entry); now == read && s.Outcome != Hit {
+		_, now := describe(s.Entry)
+		if now <= read { // otherwise a later read has won during an outage
+			m.published[key] = max(m.published[key], read)
+		}
+		if now == read && s.Outcome != Hit && read > max(m.purged[key], m.dropped[key]) && m.c.outage.Now() == nil {
 			m.wrong("%s is a %s after its publish", key, s.Outcome)
 		}
 	}
@@ -508,6 +508,7 @@ func (m *model) check() {
 			m.checkOrder(key, &f.version.Entry, f.now.Fresh(f.version))
 		} else {
 			delete(m.served, key) // it has left the cache
+			delete(m.published, key)
 		}
 	}
 	m.c.mu.Lock()
