@@ -193,7 +193,7 @@ func TestWaitTimeout(t *testing.T) {
 		t.Errorf("%d %s", a.status, a.body)
 	}
 	close(gate)
-	for deadline := time.Now().Add(5 * time.Second); p.cache.Stats().Shelves[2].Entries == 0; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); p.cache.Stats().Shelves[2].Entries == 0; time.Sleep(time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatal("the fill was not stored")
 		}

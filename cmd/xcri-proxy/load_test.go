@@ -138,13 +138,13 @@ func (c *loadClient) hangUp() {
 // ask sends a request and checks the answer.
 func (c *loadClient) ask(path string) (err error) {
 	if c.conn == nil {
-		if c.conn, err = net.DialTimeout("tcp", c.traffic.addr, 20*time.Second); err != nil {
+		if c.conn, err = net.DialTimeout("tcp", c.traffic.addr, time.Minute); err != nil {
 			return err
 		}
 		c.traffic.connections.Add(1)
 		c.from = bufio.NewReader(c.conn)
 	}
-	c.conn.SetDeadline(time.Now().Add(20 * time.Second))
+	c.conn.SetDeadline(time.Now().Add(time.Minute))
 	headers := ""
 	if c.kind == 3 {
 		headers = "Connection: close\r\n"
@@ -183,7 +183,7 @@ func (l *traffic) check(path string, status int, body string) error {
 // await polls until holds returns true.
 func await(t *testing.T, what string, holds func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); !holds(); time.Sleep(5 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			t.Fatalf("waited too long for %s", what)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/pages"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/store/limit"
 )
 
 const (
@@ -313,7 +314,7 @@ func (w *Watcher) ask(ctx context.Context) (*store.Generation, error) {
 		timeout = firstTimeout
 		defer close(w.polled)
 	}
-	asking, cancel := context.WithTimeout(ctx, timeout)
+	asking, cancel := limit.Within(ctx, timeout)
 	defer cancel()
 	g, err := w.opts.Store.Generation(asking)
 	if err == nil {

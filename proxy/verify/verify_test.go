@@ -105,7 +105,7 @@ func (v *Verifier) run(t testing.TB) {
 // awaitSamples waits until n samples were compared or dropped.
 func (v *Verifier) awaitSamples(t testing.TB, n int64) Stats {
 	t.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		stats := v.Stats()
 		sum := stats.Dropped
 		for _, of := range stats.Verdicts {

@@ -17,6 +17,7 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
+	"github.com/lewistv/xcri-proxy/store/limit"
 	"github.com/lewistv/xcri-proxy/store/pool/session"
 	"github.com/lewistv/xcri-proxy/store/pool/socket"
 	"github.com/lewistv/xcri-proxy/store/secure"
@@ -91,7 +92,7 @@ func configOf(opts Options, name string) (cfg *mysql.Config, err error) {
 	if opts.Socket != "" {
 		cfg.Net, cfg.Addr = "unix", opts.Socket
 	}
-	cfg.Timeout, cfg.WriteTimeout = opts.DialTimeout, writeTimeout
+	cfg.WriteTimeout = writeTimeout // host.open limits the dial
 	cfg.ReadTimeout = opts.StatementTimeout + readMargin
 	cfg.InterpolateParams = true // one round trip a statement
 	cfg.Collation = session.Collation
@@ -210,7 +211,7 @@ func (d *dialer) preferred() *host {
 
 // open opens a connection and pins its session.
 func (h *host) open(parent context.Context) (*link, error) {
-	ctx, cancel := context.WithTimeout(parent, h.timeout)
+	ctx, cancel := limit.Within(parent, h.timeout)
 	defer cancel()
 	l, err := h.connect(ctx)
 	if err != nil && ctx.Err() != nil && parent.Err() == nil {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
+	"github.com/lewistv/xcri-proxy/store/limit"
 )
 
 const (
@@ -39,7 +40,7 @@ func (p *Pool) judge(ctx context.Context, op string, err error) error {
 // probe pings the server on a new connection.
 func (p *Pool) probe() error {
 	return p.probes.Do(func() error {
-		ctx, cancel := context.WithTimeout(p.ctx, probeTimeout)
+		ctx, cancel := limit.Within(p.ctx, probeTimeout)
 		defer cancel()
 		l, err := p.dialer.open(ctx)
 		if err != nil {

@@ -120,7 +120,7 @@ proxy/fleet/texts: proxy/fleet/engine proxy/fleet/waits
 proxy/fleet/waits:
 proxy/fleet/wanted: cache
 proxy/front: proxy/admin/api store
-proxy/generation: cache proxy/fleet/agree proxy/generation/note proxy/generation/status proxy/pages proxy/route store
+proxy/generation: cache proxy/fleet/agree proxy/generation/note proxy/generation/status proxy/pages proxy/route store store/limit
 proxy/generation/note: store
 proxy/generation/status:
 proxy/health: proxy/reply
@@ -162,8 +162,9 @@ store: store/dberror store/jsontext store/param store/pool store/readapi store/s
 store/dberror:
 store/gate:
 store/jsontext:
+store/limit:
 store/param:
-store/pool: store/dberror store/gate store/pool/concurrent store/pool/session store/pool/socket store/secure store/steps
+store/pool: store/dberror store/gate store/limit store/pool/concurrent store/pool/session store/pool/socket store/secure store/steps
 store/pool/concurrent:
 store/pool/session: store/dberror
 store/pool/socket:

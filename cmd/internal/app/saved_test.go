@@ -450,7 +450,7 @@ func TestRestartUnderLoad(t *testing.T) {
 // restart runs the next App. It retries until the address of the last App is free.
 func restart(t *testing.T, flags map[string]string, last *running) *running {
 	t.Helper()
-	for deadline := time.Now().Add(5 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 		ln, err := net.Listen("tcp", last.Addr().String())
 		if err == nil {
 			ln.Close()

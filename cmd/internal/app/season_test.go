@@ -15,7 +15,7 @@ import (
 // a state, and returns its status.
 func (r *running) awaitSeason(t *testing.T, state string) *api.Season {
 	t.Helper()
-	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(5 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		g := r.proxy.Stats().Generation
 		if s := &g.Warm.Season; g.ID != "" && !g.Warm.Warming && s.Generation == g.ID && s.State == state {
 			return s

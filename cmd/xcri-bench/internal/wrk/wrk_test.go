@@ -125,7 +125,7 @@ func TestClientWithoutServer(t *testing.T) {
 // stateOf returns the letter of the process's state in /proc/PID/stat, after the
 // signal has taken effect.
 func stateOf(c *Client) (state string) {
-	for deadline := time.Now().Add(5 * time.Second); time.Now().Before(deadline) && state != "T"; time.Sleep(time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); time.Now().Before(deadline) && state != "T"; time.Sleep(time.Millisecond) {
 		line := machine.Read(fmt.Sprintf("/proc/%d/stat", c.cmd.Process.Pid))
 		_, after, _ := strings.Cut(line, ") ")
 		state, _, _ = strings.Cut(after, " ")
