@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"syscall"
 	"testing"
@@ -17,6 +18,8 @@ import (
 
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest"
+	"github.com/lewistv/xcri-proxy/store/storetest/relay"
+	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
 )
 
 // TestProcess runs the real program under failures of the system and of other
@@ -31,6 +34,7 @@ func TestProcess(t *testing.T) {
 	t.Run("few open files", func(t *testing.T) { testFewOpenFiles(t, newService(t, programs)) })
 	t.Run("the predecessor ends", func(t *testing.T) { testPredecessorEnds(t, newService(t, programs)) })
 	t.Run("the smallest form", func(t *testing.T) { testSmallestForm(t, filepath.Join(programs, "v1")) })
+	t.Run("suspended", func(t *testing.T) { testSuspended(t, newService(t, programs)) })
 	t.Run("the journal", func(t *testing.T) { testJournal(t, newService(t, programs)) })
 }
 
@@ -109,6 +113,34 @@ func testLogReader(t *testing.T, s *service, gone bool) {
 	if took := time.Since(begun); took > 10*time.Second {
 		t.Errorf("the end took %v", took)
 	}
+}
+
+// testSuspended holds that a process which seldom runs, as on a busy machine, does not take
+// the database for dead.
+func testSuspended(t *testing.T, s *service) {
+	db := scratch.Server(t)
+	way := relay.Start(t, "127.0.0.1:0", net.JoinHostPort(db.Host, strconv.Itoa(db.Port)))
+	host, port := way.Addr()
+	s.start(t, `exec "$0" "$@"`, []string{"DATABASE_HOST=" + host, fmt.Sprint("DATABASE_PORT=", port)})
+	await(t, "the program serves", func() bool { return s.status("/readyz") == http.StatusOK })
+	way.Delay(20 * time.Millisecond) // so that each reply comes while the process is suspended
+	before := s.confirmed(t)
+	for range 5 {
+		for _, step := range []struct {
+			signal syscall.Signal
+			lasts  time.Duration
+		}{{syscall.SIGSTOP, 1500 * time.Millisecond}, {syscall.SIGCONT, 2 * time.Millisecond}} {
+			if err := s.process.Signal(step.signal); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(step.lasts)
+		}
+	}
+	await(t, "a poll", func() bool { return s.confirmed(t) > before })
+	if strings.Contains(s.log(t), "the origin is down") {
+		t.Error("the database is taken for dead")
+	}
+	s.stop(t)
 }
 
 // confirmed returns the time at which the program last confirmed the database's

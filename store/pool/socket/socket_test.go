@@ -39,8 +39,8 @@ func arrives(t *testing.T, s *Socket) {
 	}
 }
 
-// TestUnread: bytes are unread from their arrival to their read, also while a read waits
-// that has not begun; looking at them leaves them. The end of a connection stays unread.
+// TestUnread: bytes are unread from their arrival to their read, and Unread leaves them in
+// the socket. The end of a connection stays unread.
 func TestUnread(t *testing.T) {
 	for network, addr := range map[string]string{"tcp": "127.0.0.1:0", "unix": filepath.Join(t.TempDir(), "s")} {
 		t.Run(network, func(t *testing.T) {
