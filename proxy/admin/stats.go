@@ -35,7 +35,7 @@ func (a *Admin) Stats() api.Stats {
 			},
 			Routes: map[string]api.Route{}, Fronts: a.opts.Fronts.Report(),
 		},
-		Loading: a.loading(time.Now()), Memory: a.processMemory(), Verify: a.verifyStats(),
+		Loading: a.loading(), Memory: a.processMemory(), Verify: a.verifyStats(),
 	}
 	for code, n := range a.opts.Metrics.Statuses.Read() {
 		stats.Requests.Statuses[strconv.Itoa(code)] = n
@@ -198,7 +198,7 @@ func milliseconds(ns int64) float64 { return float64(ns) / 1e6 }
 const maxLoads = 50
 
 // loading returns the fills that have not ended.
-func (a *Admin) loading(now time.Time) []api.Load {
+func (a *Admin) loading() []api.Load {
 	all := []api.Load{}
 	for _, l := range a.opts.Cache.Loading() {
 		if len(all) == maxLoads {
@@ -206,7 +206,7 @@ func (a *Admin) loading(now time.Time) []api.Load {
 		}
 		one := api.Load{
 			Key: l.Key, Lane: l.Lane.String(), Table: l.Group, Client: clientName(l.Client), Request: l.Request,
-			Phase: api.PhaseQueued, AgeMS: milliseconds(int64(now.Sub(l.Queued))), Waiting: l.Waiting,
+			Phase: api.PhaseQueued, AgeMS: milliseconds(int64(l.Times.Total())), Waiting: l.Waiting,
 			Step: l.Phase.String(), Phases: *trace.NewPhases(&l.Times),
 		}
 		if r := a.opts.Routes.Of(l.Key); r != nil {

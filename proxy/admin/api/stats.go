@@ -224,7 +224,7 @@ type Load struct {
 	Client  string  `json:"client"`  // that requested it first; empty for a refresh or a warm-up
 	Request string  `json:"request"` // the ID of that request
 	Phase   string  `json:"phase"`
-	AgeMS   float64 `json:"age_ms"`  // of the load, with its wait for a turn
+	AgeMS   float64 `json:"age_ms"`  // of the load: the sum of its phases, with its waits
 	Waiting int     `json:"waiting"` // requests that wait for it
 	Step    string  `json:"step"`    // the present phase, such as query
 	Phases  Phases  `json:"phases"`  // so far
