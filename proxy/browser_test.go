@@ -201,7 +201,9 @@ func (b *browser) await(expression string) {
 		if time.Now().After(deadline) {
 			var text string
 			b.eval("document.body.innerText", &text)
-			b.t.Fatalf("never true: %s\n%s", expression, text)
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			b.t.Fatalf("never true: %s\n%s\nrequests: %s\ntrouble: %s", expression, text, b.requests, b.trouble)
 		}
 	}
 }

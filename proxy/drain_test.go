@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 // gated serves a proxy whose origin closes begun and waits for gate before it answers. served
@@ -28,10 +29,7 @@ func gated(t *testing.T, body string) (begun, gate chan struct{}, p *Proxy, base
 	if err != nil {
 		t.Fatal(err)
 	}
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := port.Held(t)
 	served = make(chan error, 1)
 	go func() { served <- p.Serve(ln) }()
 	return begun, gate, p, "http://" + ln.Addr().String(), served

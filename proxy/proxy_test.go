@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"os"
 	"sync"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cache"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest/conformance"
 	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 	databases "github.com/lewistv/xcri-proxy/store/storetest/scratch"
 	"github.com/lewistv/xcri-proxy/store/storetest/stores"
 )
@@ -28,10 +28,7 @@ func realOptions(t testing.TB) Options {
 // listen serves p on a free port until the test ends.
 func listen(t testing.TB, p *Proxy) (base string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := port.Held(t)
 	served := make(chan error, 1)
 	go func() { served <- p.Serve(ln) }()
 	watching, stopWatch := context.WithCancel(context.Background())

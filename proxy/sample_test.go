@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"sync/atomic"
@@ -15,6 +14,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/origin"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/route"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 // awaitSamples waits until n samples were compared or dropped, and returns the
@@ -99,10 +99,7 @@ func listenUnwarmed(t testing.TB, p *Proxy) (base string) {
 
 func serveUnwatched(t testing.TB, p *Proxy) (base string) {
 	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
+	ln := port.Held(t)
 	served := make(chan error, 1)
 	go func() { served <- p.Serve(ln) }()
 	t.Cleanup(func() {

@@ -20,6 +20,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/proxytest"
 	"github.com/lewistv/xcri-proxy/proxy/route"
 	"github.com/lewistv/xcri-proxy/store"
+	"github.com/lewistv/xcri-proxy/store/storetest/port"
 )
 
 // oldServer is an old API whose answers end with a space, which distinguishes them
@@ -37,7 +38,10 @@ type oldServer struct {
 func oldAPI(t testing.TB, origin Origin) *oldServer {
 	t.Helper()
 	s := &oldServer{origin: origin}
-	s.Server = httptest.NewServer(s)
+	s.Server = httptest.NewUnstartedServer(s)
+	s.Listener.Close()
+	s.Listener = port.Held(t)
+	s.Start()
 	t.Cleanup(s.Close)
 	var err error
 	if s.client, err = legacy.New(legacy.Options{URL: s.URL}); err != nil {
