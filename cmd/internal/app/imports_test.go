@@ -97,7 +97,8 @@ proxy/admin/prometheus: cache proxy/admin/api proxy/admin/process proxy/metrics 
 proxy/admin/selector: cache proxy/admin/api proxy/fleet/actions proxy/fleet/series proxy/plural proxy/route store
 proxy/budget:
 proxy/compare: proxy/plural
-proxy/content: cache cache/memfile
+proxy/content: cache cache/memfile proxy/content/repeats
+proxy/content/repeats:
 proxy/copies: cache proxy/events proxy/front proxy/generation proxy/reply proxy/route
 proxy/cors:
 proxy/events:
