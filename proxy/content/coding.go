@@ -13,16 +13,16 @@ import (
 	"github.com/klauspost/compress/gzip"
 
 	"github.com/lewistv/xcri-proxy/cache"
+	"github.com/lewistv/xcri-proxy/proxy/content/repeats"
 )
 
 const (
-	// Bodies are smaller at these levels than at level 6 of zlib, which most servers use. A
-	// body of at most gzipSmall bytes takes so little time that it gets the higher level.
-	// The writer moves its tables after each block: larger blocks take less time and more
-	// memory.
-	gzipLevel, gzipSmallLevel = 3, 4
-	gzipBlock, gzipSmall      = 512 << 10, 256 << 10
-	brotliLevel               = 5
+	// Bodies are smaller at this level than at level 6 of zlib, which most servers use.
+	gzipLevel = 4
+	// gzipBlock is the size of the blocks that are compressed, and the largest size of JSON for
+	// which gzipLevel is quick enough: the longest answers but lists of athletes and teams.
+	gzipBlock   = 320 << 10
+	brotliLevel = 5
 	// modified and modifiedEnd are the place of the time in the header of a gzip body.
 	modified, modifiedEnd = 4, 8
 
@@ -37,19 +37,20 @@ const (
 var (
 	// gzipWriters are of the library that makes brotli: for JSON it makes smaller bodies
 	// in less time than others.
-	gzipWriters      = sync.Pool{New: func() any { return gzipWriter(gzipLevel) }}
-	gzipSmallWriters = sync.Pool{New: func() any { return gzipWriter(gzipSmallLevel) }}
+	gzipWriters = sync.Pool{New: func() any {
+		w := flate.NewGZIPWriter(nil, gzipLevel)
+		w.BlockSize = gzipBlock
+		return w
+	}}
+	// rowsWriters make gzip of long JSON in less time than the library's own match finders.
+	rowsWriters = sync.Pool{New: func() any {
+		return &matchfinder.Writer{MatchFinder: repeats.New(), Encoder: flate.NewGZIPEncoder(), BlockSize: gzipBlock}
+	}}
 	// brotliWriters are of the library's newer kind: at this level it makes smaller
 	// bodies in less time, and the same bytes again after any other body.
 	brotliWriters = sync.Pool{New: func() any { return brotli.NewWriterV2(nil, brotliLevel) }}
 	gzipReaders   = sync.Pool{New: func() any { return new(gzip.Reader) }}
 )
-
-func gzipWriter(level int) *matchfinder.Writer {
-	w := flate.NewGZIPWriter(nil, level)
-	w.BlockSize = gzipBlock
-	return w
-}
 
 // compress compresses a body block by block: a writer in the pool keeps the memory of the
 // longest text that it was given.
@@ -68,13 +69,16 @@ func compress(pool *sync.Pool, body []byte) []byte {
 // gzipOf makes the same bytes at any time: it removes the time from the header.
 func gzipOf(body []byte) []byte {
 	pool := &gzipWriters
-	if len(body) <= gzipSmall {
-		pool = &gzipSmallWriters
+	if len(body) > gzipBlock && isJSON(body) {
+		pool = &rowsWriters
 	}
 	made := compress(pool, body)
 	clear(made[modified:modifiedEnd])
 	return made
 }
+
+// isJSON reports whether a body begins as the lists of the API do.
+func isJSON(body []byte) bool { return body[0] == '{' || body[0] == '[' }
 
 func brotliOf(body []byte) []byte { return compress(&brotliWriters, body) }
 

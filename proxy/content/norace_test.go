@@ -33,7 +33,7 @@ func TestVariantsRepeat(t *testing.T) {
 	var bodies [][]byte
 	var want [][][]byte
 	for _, size := range sizes {
-		for _, pool := range []*sync.Pool{&gzipWriters, &brotliWriters} {
+		for _, pool := range []*sync.Pool{&gzipWriters, &rowsWriters, &brotliWriters} {
 			*pool = sync.Pool{New: pool.New}
 		}
 		body := proxytest.List(size)

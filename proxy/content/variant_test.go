@@ -20,8 +20,12 @@ func TestGzip(t *testing.T) {
 	random.Read(noise)
 	text := proxytest.List(3 * gzipBlock)
 	mixed := slices.Concat(noise[:gzipBlock/2], text[:gzipBlock], bytes.Repeat([]byte("7"), gzipBlock), noise[:gzipBlock/2])
-	for name, body := range map[string][]byte{"noise": noise, "text": text, "mixed": mixed, "zeros": make([]byte, 3*gzipBlock)} {
-		for _, size := range []int{1, CompressAbove + 1, 32 << 10, 64 << 10, gzipSmall, gzipSmall + 1, gzipBlock - 1, gzipBlock, gzipBlock + 1, 2 * gzipBlock, len(body) - 1, len(body)} {
+	json := func(body []byte) []byte { return append([]byte("{"), body...) } // for the other writer
+	for name, body := range map[string][]byte{
+		"noise": noise, "text": text, "mixed": mixed, "zeros": make([]byte, 3*gzipBlock),
+		"JSON of noise": json(noise), "mixed JSON": json(mixed), "JSON of zeros": json(make([]byte, 3*gzipBlock)), "a text": text[1:],
+	} {
+		for _, size := range []int{1, CompressAbove + 1, 32 << 10, 64 << 10, gzipBlock - 1, gzipBlock, gzipBlock + 1, 2 * gzipBlock, len(body) - 1, len(body)} {
 			made := gzipOf(body[:size])
 			r, err := gzip.NewReader(bytes.NewReader(made))
 			if err != nil {
