@@ -256,6 +256,13 @@ func TestPopularOverTheFleet(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(func() {
+		for _, p := range members {
+			if s := p.Stats(); t.Failed() {
+				t.Logf("events %+v, hottest %+v, published %+v, fleet %+v", s.Events, s.Hottest, s.Generation.Published, s.Fleet)
+			}
+		}
+	})
 	added, _ := join(t, 1, opts, db, url)
 	members = append(members, added...)
 	for _, p := range members {

@@ -1,6 +1,7 @@
 // Package wanted counts over a fleet which keys visitors want most. A member reports the
-// changes of its own counts, and the shared level adds them up. A count is forgotten after
-// some minutes and reported anew, so that the counts of a member that has died do not last.
+// changes of its own counts, and the shared level adds them up. A report without a reply is
+// repeated with the next, so that it may count twice. A count is forgotten after some minutes
+// and reported anew, so that neither that nor the counts of a member that has died last.
 package wanted
 
 import (
@@ -37,6 +38,8 @@ type Report struct {
 	Changes map[string]int64 // by key
 	// Limit is the most keys to list, and Least the lowest count of a listed key.
 	Limit, Least int
+
+	counts map[string]int64 // of the member
 }
 
 // Counts are the present counts of the level.
@@ -48,10 +51,12 @@ type Counts struct {
 // Counter makes the reports of one member. The zero value is ready. It is safe for
 // concurrent use.
 type Counter struct {
+	exchanging sync.Mutex // held for an exchange
+
 	mu       sync.Mutex
 	token    string
-	reported map[string]int64
-	reports  int // since the token is the present
+	reported map[string]int64 // that the level has taken
+	reports  int              // since the token is the present
 	keys     []string
 }
 
@@ -60,20 +65,18 @@ func (c *Counter) Report(asked map[string]int64) Report {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	keys := slices.SortedFunc(maps.Keys(asked), func(a, b string) int { return cmp.Or(cmp.Compare(asked[b], asked[a]), cmp.Compare(a, b)) })
-	now := map[string]int64{}
-	r := Report{Token: c.token, Changes: map[string]int64{}, Limit: limit, Least: least}
+	r := Report{Token: c.token, Changes: map[string]int64{}, Limit: limit, Least: least, counts: map[string]int64{}}
 	for _, key := range keys[:min(most, len(keys))] {
-		now[key] = asked[key]
+		r.counts[key] = asked[key]
 		if change := asked[key] - c.reported[key]; change != 0 {
 			r.Changes[key] = change
 		}
 	}
 	for key, n := range c.reported {
-		if _, ok := now[key]; !ok {
+		if _, ok := r.counts[key]; !ok {
 			r.Changes[key] = -n
 		}
 	}
-	c.reported = now
 	return r
 }
 
@@ -86,6 +89,7 @@ func (c *Counter) Take(r Report, counts Counts) bool {
 		c.token, c.reported, c.reports = counts.Token, nil, 0
 		return false
 	}
+	c.reported = r.counts
 	if c.reports++; c.reports > settling || len(counts.Keys) > len(c.keys) {
 		c.keys = counts.Keys
 	}
@@ -93,8 +97,12 @@ func (c *Counter) Take(r Report, counts Counts) bool {
 }
 
 // Exchange sends a report, and takes over the counts that send returns unless the level is
-// away.
+// away. It does nothing while another exchange runs.
 func (c *Counter) Exchange(asked map[string]int64, send func(Report) (counts Counts, up bool)) {
+	if !c.exchanging.TryLock() {
+		return
+	}
+	defer c.exchanging.Unlock()
 	for range 2 { // the first report may be for counts that the level has forgotten
 		r := c.Report(asked)
 		counts, up := send(r)

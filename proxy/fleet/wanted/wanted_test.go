@@ -17,9 +17,11 @@ func TestReport(t *testing.T) {
 		{map[string]int64{"a": 2, "c": 1}, map[string]int64{"a": -3, "b": -3, "c": 1}},
 		{nil, map[string]int64{"a": -2, "c": -1}},
 	} {
-		if r := c.Report(step.asked); !maps.Equal(r.Changes, step.changes) {
+		r := c.Report(step.asked)
+		if !maps.Equal(r.Changes, step.changes) {
 			t.Errorf("%d: %v", i, r.Changes)
 		}
+		c.Take(r, Counts{})
 	}
 	many := map[string]int64{}
 	for i := range 2 * most {
@@ -28,6 +30,36 @@ func TestReport(t *testing.T) {
 	r := c.Report(many)
 	if len(r.Changes) != most || r.Changes[fmt.Sprint(2*most-1)] != 2*most || r.Changes[fmt.Sprint(most)] != most+1 {
 		t.Errorf("%d keys", len(r.Changes))
+	}
+}
+
+// TestLostReports: the changes of a report that the level did not take are in the next. A
+// report is not sent beside another.
+func TestLostReports(t *testing.T) {
+	var c Counter
+	var sent []map[string]int64
+	up := false
+	exchange := func(a int64) {
+		c.Exchange(map[string]int64{"a": a}, func(r Report) (Counts, bool) {
+			sent = append(sent, r.Changes)
+			c.Exchange(map[string]int64{"beside": 1}, func(Report) (Counts, bool) {
+				t.Error("two reports are under way")
+				return Counts{}, true
+			})
+			return Counts{}, up
+		})
+	}
+	exchange(3)
+	exchange(4)
+	up = true
+	exchange(4)
+	exchange(6)
+	up = false
+	exchange(5)
+	up = true
+	exchange(1)
+	if got, want := fmt.Sprint(sent), "[map[a:3] map[a:4] map[a:4] map[a:2] map[a:-1] map[a:-5]]"; got != want {
+		t.Errorf("%s, want %s", got, want)
 	}
 }
 
