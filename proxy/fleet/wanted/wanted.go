@@ -1,7 +1,8 @@
 // Package wanted counts over a fleet which keys visitors want most. A member reports the
 // changes of its own counts, and the shared level adds them up. A report without a reply is
-// repeated with the next, so that it may count twice. A count is forgotten after some minutes
-// and reported anew, so that neither that nor the counts of a member that has died last.
+// repeated with the next, so that its changes may count more than once. A count is forgotten
+// after some minutes and reported anew, so that neither such changes nor the counts of a
+// member that has died last.
 package wanted
 
 import (

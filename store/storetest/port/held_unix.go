@@ -13,7 +13,7 @@ import (
 )
 
 // held listens with a second socket that is bound to the same port and does not listen. The
-// port belongs to both, and to that one alone once the listener is closed.
+// port belongs to both, and to the second socket alone once the listener is closed.
 func held() (ln net.Listener, release func(), err error) {
 	shared := net.ListenConfig{Control: func(_, _ string, c syscall.RawConn) error {
 		var failed error

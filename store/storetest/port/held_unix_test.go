@@ -1,9 +1,10 @@
+//go:build unix
+
 package port
 
 import (
 	"errors"
 	"net"
-	"runtime"
 	"syscall"
 	"testing"
 )
@@ -11,9 +12,6 @@ import (
 // TestHeld: clients are refused once the listener is closed, and no other listener gets its
 // port before the test ends.
 func TestHeld(t *testing.T) {
-	if runtime.GOOS == "windows" {
-		t.Skip("ports are not held here")
-	}
 	var addr string
 	t.Run("held", func(t *testing.T) {
 		ln := Held(t)
