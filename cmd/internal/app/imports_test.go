@@ -139,7 +139,7 @@ proxy/proxytest/apache: proxy/proxytest/daemon store/storetest/need store/storet
 proxy/proxytest/conformance: store/storetest store/storetest/mariadb
 proxy/proxytest/daemon:
 proxy/proxytest/nginx: proxy/proxytest/daemon store/storetest/need store/storetest/port
-proxy/proxytest/oldapi: store/storetest
+proxy/proxytest/oldapi: store/storetest store/storetest/port
 proxy/proxytest/promtext:
 proxy/proxytest/redisserver: proxy/proxytest/daemon store/storetest/need store/storetest/port
 proxy/proxytest/varnish: proxy/proxytest/daemon store/storetest/need
