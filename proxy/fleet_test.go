@@ -49,21 +49,35 @@ func join(t *testing.T, n int, opts Options, db *sql.DB, url string) (members []
 	return members, bases
 }
 
-// steady waits until no table of the members' database changes, and no stamp has a second
-// meaning.
+// steady waits until the tables of the members no longer change and every publish for a change
+// has ended.
 func steady(t *testing.T, members []*Proxy) {
 	t.Helper()
-	for _, p := range members {
-		await(t, "steady tables", func() bool {
-			tables := p.generations.Tables()
-			for _, one := range tables {
-				if !one.ChangingSince.IsZero() {
-					return false
-				}
+	unchanged := func(p *Proxy) bool {
+		tables := p.generations.Tables()
+		for _, one := range tables {
+			if !one.ChangingSince.IsZero() {
+				return false
 			}
-			return len(tables) > 0 && p.generations.Data([]string{tables[0].Name}).Settled
-		})
+		}
+		return len(tables) > 0 && p.generations.Data([]string{tables[0].Name}).Settled
 	}
+	await(t, "steady tables", func() bool {
+		var before []int64
+		for _, p := range members {
+			if !unchanged(p) {
+				return false
+			}
+			before = append(before, p.Stats().Generation.Warm.Published)
+		}
+		for i, p := range members { // a publish follows in the poll that accounts for a change
+			awaitLook(t, p, p.generations.Poll(nil))
+			if !unchanged(p) || p.Stats().Generation.Warm.Published != before[i] {
+				return false
+			}
+		}
+		return true
+	})
 }
 
 // coldLists returns n targets of lists that no warm set contains.

@@ -60,7 +60,7 @@ func (in *installed) sh(args ...string) (int, string) {
 	in.t.Helper()
 	cmd := exec.Command("sh", append([]string{in.path("xcri-proxy.sh")}, args...)...)
 	cmd.Dir = "/"
-	cmd.WaitDelay = time.Second // waits for the output after the end
+	cmd.WaitDelay = time.Minute // a process that the script leaves keeps the output open for ever
 	out, err := cmd.CombinedOutput()
 	if cmd.ProcessState == nil || err == exec.ErrWaitDelay {
 		in.t.Fatalf("%v: %v", args, err)

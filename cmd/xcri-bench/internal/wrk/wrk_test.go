@@ -106,7 +106,7 @@ func TestKillEndsAStoppedClient(t *testing.T) {
 		}
 		select {
 		case <-c.ended:
-		case <-time.After(10 * time.Second):
+		case <-time.After(time.Minute):
 			t.Errorf("cancelled %v: it is in state %s", cancelled, stateOf(c))
 			c.Kill()
 		}
