@@ -12,7 +12,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -210,11 +209,10 @@ func (l *lab) startProxy(ctx context.Context) (err error) {
 	if l.old, err = oldapi.New(oldapi.Options{Workers: 4, Key: key, Answer: l.truth.old}); err != nil {
 		return err
 	}
-	free, err := port.Free()
+	addr, err := port.FreeAddress()
 	if err != nil {
 		return err
 	}
-	addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(free))
 	program := filepath.Join(l.dir, "xcri-proxy")
 	if out, err := exec.CommandContext(ctx, "go", "build", "-o", program, "github.com/lewistv/xcri-proxy/cmd/xcri-proxy").CombinedOutput(); err != nil {
 		return fmt.Errorf("%w\n%s", err, out)

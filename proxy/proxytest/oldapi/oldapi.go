@@ -17,7 +17,6 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -29,7 +28,7 @@ import (
 // Options configure a Server. The zero value is uvicorn with one worker on a free
 // loopback port.
 type Options struct {
-	Addr    string        // listen address; empty means a free port of 127.0.0.1, see port.Free
+	Addr    string        // listen address; empty means a free port of 127.0.0.1, see port.FreeAddress
 	Idle    time.Duration // after which an unused connection is closed; zero means 5 s
 	Workers int           // concurrent requests; zero means 1
 	// Key returns the same key for all spellings of a request target with the same
@@ -86,11 +85,11 @@ var recorded = sync.OnceValues(storetest.Answers)
 // New starts a server.
 func New(opts Options) (*Server, error) {
 	if opts.Addr == "" {
-		free, err := port.Free()
+		addr, err := port.FreeAddress()
 		if err != nil {
 			return nil, err
 		}
-		opts.Addr = net.JoinHostPort("127.0.0.1", strconv.Itoa(free))
+		opts.Addr = addr
 	}
 	if opts.Idle == 0 {
 		opts.Idle = 5 * time.Second

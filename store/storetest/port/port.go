@@ -54,14 +54,20 @@ type TB interface {
 	Fatal(...any)
 }
 
-// Address returns an address of the loopback interface at which no program listens.
+// Address returns the address of a port as Free returns it.
 func Address(t TB) string {
 	t.Helper()
-	port, err := Free()
+	addr, err := FreeAddress()
 	if err != nil {
 		t.Fatal(err)
 	}
-	return at(port)
+	return addr
+}
+
+// FreeAddress returns the address of a port as Free returns it, for a program without tests.
+func FreeAddress() (string, error) {
+	port, err := Free()
+	return at(port), err
 }
 
 func at(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
