@@ -202,7 +202,7 @@ func (p *Proxy) fill(ctx context.Context, key string) (cache.Content, error) {
 	if err != nil {
 		return cache.Content{}, err
 	}
-	defer p.lull.Begin()()
+	defer p.opts.Lull.Begin()()
 	timer, failed := p.metrics.Route(q.Route.ID).Fills.Start(), true
 	defer func() { // also after a panic
 		if failed {

@@ -151,7 +151,6 @@ type shared struct {
 	headers    *reply.Headers
 	cors       cors.Policy
 	targets    content.Memo[target] // of recent hits
-	lull       content.Lull         // between fills
 	sender     *send.Sender
 	complaints fault.Complaints
 	shares     *share.Shares // of clients in fills
@@ -187,6 +186,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Memory == nil {
 		o.Memory = &memfile.Memory{}
+	}
+	if o.Lull == nil {
+		o.Lull = &content.Lull{}
 	}
 	if o.OnState == nil {
 		o.OnState = func(State) error { return nil }
@@ -280,7 +282,7 @@ func (p *Proxy) cacheOptions() cache.Options {
 	if p.fleet != nil {
 		o.Shared, o.Strict = p.fleet, p.strict
 	}
-	o.Check, o.Absent, o.Recode = content.Check, content.Absent, content.Recoder(p.opts.Memory, &p.lull)
+	o.Check, o.Absent, o.Recode = content.Check, content.Absent, content.Recoder(p.opts.Memory, p.opts.Lull)
 	o.Season, o.OnPurge, o.Logger = p.opts.Season != nil, p.copies.OnPurge(p.purged), p.opts.Logger
 	o.Lane = func(key string) (cache.Lane, string) { return origin.LaneOf(p.router, key) }
 	return o

@@ -1,6 +1,7 @@
 package proxy
 
 import (
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/preload"
 	"github.com/lewistv/xcri-proxy/proxy/season"
@@ -13,6 +14,9 @@ type Ahead struct {
 	Preload *preload.Learner
 	// Season lists the subjects of the live rankings; nil means that no season is filled.
 	Season season.Store
+	// Lull notes the fills, so that work in the background leaves the processor to them; nil
+	// means a Lull that only the Proxy knows.
+	Lull *content.Lull
 }
 
 // followers follow the database: its generations, and the season of each.

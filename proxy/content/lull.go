@@ -1,7 +1,8 @@
 package content
 
 import (
-	"sync/atomic"
+	"slices"
+	"sync"
 	"time"
 )
 
@@ -17,17 +18,53 @@ const (
 // processor from fills, for which requests wait. The zero Lull is ready. It is safe for
 // concurrent use.
 type Lull struct {
-	fills atomic.Int64 // under way
-	ended atomic.Pointer[time.Time]
+	mu       sync.Mutex
+	fills    int       // under way
+	ended    time.Time // the last end of a fill
+	watchers []*func(fills bool)
 }
 
 // Begin notes the begin of a fill. done must follow at its end.
 func (l *Lull) Begin() (done func()) {
-	l.fills.Add(1)
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fills++; l.fills == 1 {
+		l.report(true)
+	}
+	return l.end
+}
+
+func (l *Lull) end() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.ended = time.Now()
+	if l.fills--; l.fills == 0 {
+		l.report(false)
+	}
+}
+
+// report calls the watchers. The caller holds l.mu, so that they see the changes in order.
+func (l *Lull) report(fills bool) {
+	for _, changed := range l.watchers {
+		(*changed)(fills)
+	}
+}
+
+// Watch calls changed with true when fills are under way, first immediately if there are
+// any, and with false when the last of them ends, until stop is called. Fills wait for
+// changed: it must not block, nor call l.
+func (l *Lull) Watch(changed func(fills bool)) (stop func()) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	watcher := &changed
+	l.watchers = append(l.watchers, watcher)
+	if l.fills > 0 {
+		changed(true)
+	}
 	return func() {
-		now := time.Now()
-		l.ended.Store(&now)
-		l.fills.Add(-1)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.watchers = slices.DeleteFunc(l.watchers, func(other *func(bool)) bool { return other == watcher })
 	}
 }
 
@@ -46,13 +83,12 @@ func (l *Lull) Wait() {
 	}
 }
 
-// rest returns the time until a lull if no other fill begins; zero in a lull.
+// rest returns the time until a lull if no other fill begins; zero or less in a lull.
 func (l *Lull) rest() time.Duration {
-	switch ended := l.ended.Load(); {
-	case l.fills.Load() > 0:
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.fills > 0 {
 		return lullAfter
-	case ended != nil:
-		return lullAfter - time.Since(*ended)
 	}
-	return 0
+	return lullAfter - time.Since(l.ended)
 }

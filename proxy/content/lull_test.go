@@ -1,6 +1,7 @@
 package content
 
 import (
+	"fmt"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -36,4 +37,39 @@ func TestLull(t *testing.T) {
 	}
 	var none *Lull
 	none.Wait()
+}
+
+// TestLullWatch: a watcher is called for the first fill and for the end of the last, from its
+// begin until its end, whatever other watchers do.
+func TestLullWatch(t *testing.T) {
+	var l Lull
+	var calls string
+	watcher := func(name string) func(bool) {
+		return func(fills bool) { calls += fmt.Sprintf("%s %v, ", name, fills) }
+	}
+	expect := func(step, want string) {
+		t.Helper()
+		if calls != want {
+			t.Errorf("%s: calls %q, want %q", step, calls, want)
+		}
+		calls = ""
+	}
+	stopA := l.Watch(watcher("a"))
+	expect("no fill", "")
+	first := l.Begin()
+	expect("first fill", "a true, ")
+	second := l.Begin()
+	first()
+	expect("another fill", "")
+	stopB := l.Watch(watcher("b"))
+	expect("watch during a fill", "b true, ")
+	second()
+	expect("end of the last", "a false, b false, ")
+	stopA()
+	l.Begin()()
+	expect("one watcher left", "b true, b false, ")
+	stopA()
+	stopB()
+	l.Begin()()
+	expect("no watcher left", "")
 }

@@ -9,9 +9,11 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"time"
 )
@@ -28,11 +30,16 @@ type Work struct {
 	// Path and Args are the file of the program and its arguments.
 	Path string
 	Args []string
+	// Busy calls changed with true when the machine is needed, and with false when it is
+	// free again, until stop is called: meanwhile the process is stopped. The idle class
+	// alone would leave a core warm for this work, and the other core slower; a nil Busy
+	// leaves all to the scheduler.
+	Busy func(changed func(busy bool)) (stop func())
 }
 
 // Do returns the output of the command for an input, or nil if next has returned false: Do
 // calls next before the work begins and each second from then on, and stops the process
-// until next returns. It may be called concurrently.
+// until next returns, and while w.Busy reports true. It may be called concurrently.
 func (w Work) Do(input []byte, next func() bool) ([]byte, error) {
 	if !next() {
 		return nil, nil
@@ -49,7 +56,11 @@ func (w Work) Do(input []byte, next func() bool) ([]byte, error) {
 	if err := cmd.Start(); err != nil {
 		return nil, err
 	}
-	switch err := await(cmd, next); {
+	b := brake{process: cmd.Process}
+	if w.Busy != nil {
+		defer w.Busy(b.set)()
+	}
+	switch err := b.await(cmd, next); {
 	case errors.Is(err, errEnded):
 		return nil, nil
 	case err != nil:
@@ -84,8 +95,32 @@ func (w Work) Logged(log *slog.Logger) func(input []byte, next func() bool) []by
 	}
 }
 
+// brake stops a process as long as there is a reason to do so.
+type brake struct {
+	process *os.Process
+
+	mu      sync.Mutex
+	reasons int
+}
+
+// set adds a reason to stop the process, or takes one away. A process that has ended takes
+// no signal: its end is reported next.
+func (b *brake) set(on bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if on {
+		if b.reasons++; b.reasons == 1 {
+			_ = b.process.Signal(syscall.SIGSTOP)
+		}
+		return
+	}
+	if b.reasons--; b.reasons == 0 {
+		_ = b.process.Signal(syscall.SIGCONT)
+	}
+}
+
 // await waits for the end of a command. It ends the command when next returns false.
-func await(cmd *exec.Cmd, next func() bool) error {
+func (b *brake) await(cmd *exec.Cmd, next func() bool) error {
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	check := time.NewTicker(checkEvery)
@@ -96,13 +131,12 @@ func await(cmd *exec.Cmd, next func() bool) error {
 			return err
 		case <-check.C:
 		}
-		// A process that has just ended takes no signal: its end is reported next.
-		_ = cmd.Process.Signal(syscall.SIGSTOP)
+		b.set(true)
 		if !next() {
 			_ = cmd.Process.Kill()
 			<-ended
 			return errEnded
 		}
-		_ = cmd.Process.Signal(syscall.SIGCONT)
+		b.set(false)
 	}
 }

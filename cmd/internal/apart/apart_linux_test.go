@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"os/exec"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -133,21 +135,67 @@ func TestStops(t *testing.T) {
 	var states []string
 	out, err := work("apart-sleeps").Do(nil, func() bool {
 		if calls++; calls > 1 {
-			states = append(states, childState(t))
+			states = append(states, childState(t, stopped))
 		}
 		return calls < 3
 	})
 	if out != nil || err != nil || len(states) != 2 || states[0] != "T" || states[1] != "T" {
 		t.Errorf("%q, %v, in states %v", out, err, states)
 	}
-	if left := childState(t); left != "" {
+	if left := childState(t, stopped); left != "" {
 		t.Errorf("the process is left in state %s", left)
 	}
 }
 
-// childState returns the state of the child process that runs apart-sleeps, once it has
-// begun or is stopped; "" for none.
-func childState(t *testing.T) string {
+// TestBusy: the process is stopped while the machine is needed, and the watch ends with the
+// work.
+func TestBusy(t *testing.T) {
+	w, watched := work("apart-sleeps"), true
+	w.Busy = func(changed func(bool)) (stop func()) {
+		for range 2 {
+			if changed(true); childState(t, stopped) != "T" {
+				t.Error("not stopped")
+			}
+			if changed(false); childState(t, running) == "T" {
+				t.Error("not continued")
+			}
+		}
+		return func() { watched = false }
+	}
+	calls := 0
+	if out, err := w.Do(nil, func() bool { calls++; return calls < 2 }); out != nil || err != nil || watched {
+		t.Errorf("%q, %v, watched %v", out, err, watched)
+	}
+}
+
+// TestBrake: a process goes on when the last reason to stop it has ended, and not earlier.
+func TestBrake(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	cmd := exec.Command("/proc/self/exe", "apart-sleeps")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer cmd.Wait()
+	defer cmd.Process.Kill()
+	b := brake{process: cmd.Process}
+	for i, step := range []struct {
+		on    bool
+		until string
+	}{{true, stopped}, {true, stopped}, {false, stopped}, {false, running}, {true, stopped}, {false, running}} {
+		b.set(step.on)
+		if state := childState(t, step.until); !strings.Contains(step.until, state) || state == "" {
+			t.Fatalf("step %d: state %q, want one of %s", i, state, step.until)
+		}
+	}
+}
+
+// The states of a process: proc_pid_stat(5), column 3.
+const stopped, running = "T", "RSD"
+
+// childState returns the state of the child process that runs apart-sleeps, once it is one
+// of until; "" for no such process.
+func childState(t *testing.T, until string) string {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
 		state := ""
@@ -162,7 +210,7 @@ func childState(t *testing.T) string {
 				state = rest[:1]
 			}
 		}
-		if state == "" || state == "T" {
+		if state == "" || strings.Contains(until, state) {
 			return state
 		}
 		if time.Now().After(deadline) {

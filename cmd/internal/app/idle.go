@@ -18,16 +18,18 @@ type Program struct {
 	Apart apart.Work
 }
 
-// shrink returns how the smallest forms of large answers are made in idle time.
-func (a *App) shrink(program Program, memory *memfile.Memory) (s cache.Shrink) {
+// shrink returns how the smallest forms of large answers are made in idle time, between
+// fills.
+func (a *App) shrink(work apart.Work, memory *memfile.Memory, lull *content.Lull) (s cache.Shrink) {
 	meter, err := idle.New(idle.Options{Root: os.DirFS("/"), Memory: shrinkMemory})
 	if err != nil {
 		a.log.Info("large answers are not compressed in idle time", "reason", err)
 		return s
 	}
 	var best content.Best
-	if program.Apart.Path != "" {
-		best = program.Apart.Logged(a.log)
+	if work.Path != "" {
+		work.Busy = lull.Watch
+		best = work.Logged(a.log)
 	}
 	s = content.Shrinker(memory, best)
 	s.Idle = meter.Idle

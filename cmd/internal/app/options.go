@@ -10,6 +10,7 @@ import (
 	"github.com/lewistv/xcri-proxy/proxy/admin"
 	"github.com/lewistv/xcri-proxy/proxy/admin/gate"
 	"github.com/lewistv/xcri-proxy/proxy/budget"
+	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/generation"
 	"github.com/lewistv/xcri-proxy/proxy/generation/note"
 	"github.com/lewistv/xcri-proxy/proxy/origin"
@@ -63,7 +64,8 @@ func (a *App) options(program Program, requests *budget.Budget) (opts proxy.Opti
 		opts.Season = a.store
 	}
 	if cfg.Cache.IdleCompress {
-		opts.Cache.Shrink = a.shrink(program, opts.Memory)
+		opts.Lull = &content.Lull{}
+		opts.Cache.Shrink = a.shrink(program.Apart, opts.Memory, opts.Lull)
 	}
 	if opts.Sources.Source, opts.Sources.RouteSources, err = sourcesOf(cfg.Legacy); err != nil {
 		return opts, err
