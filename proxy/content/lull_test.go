@@ -40,7 +40,7 @@ func TestLull(t *testing.T) {
 }
 
 // TestLullWatch: a watcher is called for the first fill and for the end of the last, from its
-// begin until its end, whatever other watchers do.
+// begin until its end, beside other watchers.
 func TestLullWatch(t *testing.T) {
 	var l Lull
 	var calls string

@@ -283,18 +283,38 @@ func TestUnshownColumnsAreLogged(t *testing.T) {
 	}
 }
 
-// awaitSteady waits until no table changes and the warm set is filled: the rows that a test
-// has just loaded make entries stale once.
+// awaitSteady waits until no table changes, and the warm set and every publish for a change
+// have ended: the rows that a test has just loaded make entries stale once.
 func (r *running) awaitSteady(t *testing.T) {
 	t.Helper()
-	steady := func() bool {
+	unchanged := func() (published int64, ok bool) {
 		g := r.proxy.Stats().Generation
 		changes := slices.ContainsFunc(g.Tables, func(of api.Table) bool { return of.Changing != nil })
-		return len(g.Tables) > 0 && !changes && g.ID != "" && !g.Warm.Warming
+		return g.Warm.Published, g.Warm.Published > 0 && !g.Warm.Warming && len(g.Tables) > 0 && !changes
 	}
-	for deadline := time.Now().Add(time.Minute); !steady(); time.Sleep(20 * time.Millisecond) {
+	steady := func() bool {
+		begun := time.Now()
+		published, ok := unchanged()
+		if !ok {
+			return false
+		}
+		// A publish for a change is part of the poll that has seen the change.
+		r.await(t, "a further poll", func() bool {
+			at := r.proxy.Stats().Generation.Confirmed
+			return at != nil && at.After(begun)
+		})
+		again, ok := unchanged()
+		return ok && again == published
+	}
+	r.await(t, "steady tables", steady)
+}
+
+// await waits until holds returns true, or fails the test with the log.
+func (r *running) await(t *testing.T, what string, holds func() bool) {
+	t.Helper()
+	for deadline := time.Now().Add(2 * time.Minute); !holds(); time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("the tables change; log:\n%s", r.log)
+			t.Fatalf("still not: %s; log:\n%s", what, r.log)
 		}
 	}
 }
