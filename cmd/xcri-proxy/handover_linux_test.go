@@ -18,6 +18,7 @@ import (
 
 	"github.com/lewistv/xcri-proxy/cache/snapshot"
 	"github.com/lewistv/xcri-proxy/cmd/internal/exit"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/children"
 	"github.com/lewistv/xcri-proxy/store/storetest/mariadb"
 	"github.com/lewistv/xcri-proxy/store/storetest/port"
 	"github.com/lewistv/xcri-proxy/store/storetest/scratch"
@@ -178,8 +179,8 @@ func (s *service) refuse(t *testing.T, why string) {
 	if s.pid() != s.process.Pid {
 		t.Errorf("the PID file holds %d, not %d", s.pid(), s.process.Pid)
 	}
-	if children := childrenOf(t, s.process.Pid); len(children) > 0 {
-		t.Errorf("children left: %v", children)
+	if left := children.Of(t, s.process.Pid); len(left) > 0 {
+		t.Errorf("children left: %+v", left)
 	}
 }
 
@@ -250,23 +251,6 @@ func files(t *testing.T, pid int) (others, listeners int) {
 		}
 	}
 	return others, listeners
-}
-
-// childrenOf lists the child processes of pid, including zombies.
-func childrenOf(t *testing.T, pid int) (children []string) {
-	t.Helper()
-	stats, err := filepath.Glob("/proc/[0-9]*/stat")
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, file := range stats {
-		stat, _ := os.ReadFile(file)
-		_, rest, _ := strings.Cut(string(stat), ") ") // after the name, in brackets
-		if f := strings.Fields(rest); len(f) > 1 && f[1] == strconv.Itoa(pid) {
-			children = append(children, string(stat))
-		}
-	}
-	return children
 }
 
 // adoptOrphans makes this process the parent of successors whose parent has ended, so
@@ -398,8 +382,8 @@ func testHandOver(t *testing.T, s *service, next string) {
 		if others != before || listeners != 1 {
 			t.Errorf("after %d: %d files instead of %d, and %d listening sockets", i+1, others, before, listeners)
 		}
-		if children := childrenOf(t, s.process.Pid); len(children) > 0 {
-			t.Errorf("children: %v", children)
+		if left := children.Of(t, s.process.Pid); len(left) > 0 {
+			t.Errorf("children: %+v", left)
 		}
 	}
 
@@ -450,7 +434,7 @@ func (s *service) failHandOvers(t *testing.T) {
 	if err := s.process.Signal(syscall.SIGHUP); err != nil {
 		t.Fatal(err)
 	}
-	await(t, "the script", func() bool { return len(childrenOf(t, s.process.Pid)) > 0 })
+	await(t, "the script", func() bool { return len(children.Of(t, s.process.Pid)) > 0 })
 	s.refuseSecond(t)
 	move(t, kept, s.program)
 }
@@ -482,12 +466,8 @@ func (s *service) refuseSecond(t *testing.T) {
 	if got := strings.Count(s.log(t), "hand-over failed"); got != failed {
 		t.Errorf("%d hand-overs failed, and %d before", got, failed)
 	}
-	child := strings.Fields(childrenOf(t, s.process.Pid)[0])[0]
-	pid, err := strconv.Atoi(child)
-	if err != nil {
-		t.Fatal(err)
-	}
-	await(t, "the script's child", func() bool { return len(childrenOf(t, pid)) > 0 })
+	pid := children.Of(t, s.process.Pid)[0].PID
+	await(t, "the script's child", func() bool { return len(children.Of(t, pid)) > 0 })
 	if err := syscall.Kill(pid, syscall.SIGKILL); err != nil {
 		t.Fatal(err)
 	}

@@ -7,13 +7,14 @@ import (
 	"io"
 	"os"
 	"os/exec"
-	"runtime"
 	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/children"
 )
 
 // TestMain is also the program that runs apart: its first argument names the work.
@@ -57,6 +58,16 @@ var programs = map[string]func() error{
 		fmt.Println(os.Getpid())
 		time.Sleep(time.Hour)
 		return nil
+	},
+	"apart-parent": func() error { // stops apart-sleeps for ever
+		w := work("apart-sleeps")
+		w.Busy = func(changed func(bool)) (stop func()) {
+			changed(true)
+			fmt.Println("stopped")
+			return func() {}
+		}
+		_, err := w.Do(nil, always)
+		return err
 	},
 }
 
@@ -135,14 +146,14 @@ func TestStops(t *testing.T) {
 	var states []string
 	out, err := work("apart-sleeps").Do(nil, func() bool {
 		if calls++; calls > 1 {
-			states = append(states, childState(t, stopped))
+			states = append(states, childState(t, children.Stopped))
 		}
 		return calls < 3
 	})
 	if out != nil || err != nil || len(states) != 2 || states[0] != "T" || states[1] != "T" {
 		t.Errorf("%q, %v, in states %v", out, err, states)
 	}
-	if left := childState(t, stopped); left != "" {
+	if left := childState(t, children.Stopped); left != "" {
 		t.Errorf("the process is left in state %s", left)
 	}
 }
@@ -153,10 +164,10 @@ func TestBusy(t *testing.T) {
 	w, watched := work("apart-sleeps"), true
 	w.Busy = func(changed func(bool)) (stop func()) {
 		for range 2 {
-			if changed(true); childState(t, stopped) != "T" {
+			if changed(true); childState(t, children.Stopped) != "T" {
 				t.Error("not stopped")
 			}
-			if changed(false); childState(t, running) == "T" {
+			if changed(false); childState(t, children.Running) == "T" {
 				t.Error("not continued")
 			}
 		}
@@ -170,8 +181,6 @@ func TestBusy(t *testing.T) {
 
 // TestBrake: a process goes on when the last reason to stop it has ended, and not earlier.
 func TestBrake(t *testing.T) {
-	runtime.LockOSThread()
-	defer runtime.UnlockOSThread()
 	cmd := exec.Command("/proc/self/exe", "apart-sleeps")
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
@@ -182,7 +191,7 @@ func TestBrake(t *testing.T) {
 	for i, step := range []struct {
 		on    bool
 		until string
-	}{{true, stopped}, {true, stopped}, {false, stopped}, {false, running}, {true, stopped}, {false, running}} {
+	}{{true, children.Stopped}, {true, children.Stopped}, {false, children.Stopped}, {false, children.Running}, {true, children.Stopped}, {false, children.Running}} {
 		b.set(step.on)
 		if state := childState(t, step.until); !strings.Contains(step.until, state) || state == "" {
 			t.Fatalf("step %d: state %q, want one of %s", i, state, step.until)
@@ -190,26 +199,47 @@ func TestBrake(t *testing.T) {
 	}
 }
 
-// The states of a process: proc_pid_stat(5), column 3.
-const stopped, running = "T", "RSD"
+// TestStoppedWorkEndsWithItsParent: a stopped process does not stay behind with its memory
+// when the process that stopped it is killed.
+func TestStoppedWorkEndsWithItsParent(t *testing.T) {
+	parent := exec.Command("/proc/self/exe", "apart-parent")
+	report, err := parent.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := parent.Start(); err != nil {
+		t.Fatal(err)
+	}
+	defer parent.Wait()
+	defer parent.Process.Kill()
+	if _, err := io.ReadFull(report, make([]byte, len("stopped"))); err != nil {
+		t.Fatal(err)
+	}
+	left := children.Of(t, parent.Process.Pid)
+	if len(left) != 1 {
+		t.Fatalf("children %+v", left)
+	}
+	if err := parent.Process.Kill(); err != nil {
+		t.Fatal(err)
+	}
+	folder := fmt.Sprintf("/proc/%d/cmdline", left[0].PID) // empty for a zombie that init has not awaited
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
+		if line, _ := os.ReadFile(folder); len(line) == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			unix.Kill(left[0].PID, unix.SIGKILL)
+			t.Fatalf("%+v is left", left[0])
+		}
+	}
+}
 
 // childState returns the state of the child process that runs apart-sleeps, once it is one
 // of until; "" for no such process.
 func childState(t *testing.T, until string) string {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); ; time.Sleep(time.Millisecond) {
-		state := ""
-		children, err := os.ReadFile(fmt.Sprintf("/proc/self/task/%d/children", unix.Gettid()))
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, pid := range strings.Fields(string(children)) {
-			line, _ := os.ReadFile("/proc/" + pid + "/cmdline")
-			stat, _ := os.ReadFile("/proc/" + pid + "/stat")
-			if _, rest, ok := strings.Cut(string(stat), ") "); ok && strings.Contains(string(line), "apart-sleeps") {
-				state = rest[:1]
-			}
-		}
+		state := children.State(t, "apart-sleeps")
 		if state == "" || strings.Contains(until, state) {
 			return state
 		}

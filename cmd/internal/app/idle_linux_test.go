@@ -2,10 +2,7 @@ package app
 
 import (
 	"log/slog"
-	"os"
-	"path/filepath"
 	"runtime"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -15,6 +12,7 @@ import (
 	"github.com/lewistv/xcri-proxy/cmd/internal/apart"
 	"github.com/lewistv/xcri-proxy/proxy/content"
 	"github.com/lewistv/xcri-proxy/proxy/proxytest"
+	"github.com/lewistv/xcri-proxy/proxy/proxytest/children"
 )
 
 // TestCompressionBetweenFills: the process that makes the smallest form of a large answer is
@@ -32,7 +30,7 @@ func TestCompressionBetweenFills(t *testing.T) {
 	ended := make(chan []cache.Variant)
 	go func() { ended <- made.Make(e, func() bool { return !enough.Load() }) }()
 	for range 2 {
-		awaitSleeper(t, "T")
+		awaitSleeper(t, children.Stopped)
 		fill()
 		awaitSleeper(t, "S")
 		fill = lull.Begin()
@@ -45,13 +43,12 @@ func TestCompressionBetweenFills(t *testing.T) {
 }
 
 // awaitSleeper waits until the child process sleep has been in a state for a moment: while
-// Make asks whether to go on, the process is stopped, too. The states are of
-// proc_pid_stat(5).
+// Make asks whether to go on, the process is stopped, too.
 func awaitSleeper(t *testing.T, want string) {
 	t.Helper()
 	begun, since, last := time.Now(), time.Now(), ""
 	for time.Since(begun) < time.Minute {
-		state := sleeperState(t)
+		state := children.State(t, "sleep 3601")
 		if state != last {
 			since, last = time.Now(), state
 		}
@@ -61,24 +58,4 @@ func awaitSleeper(t *testing.T, want string) {
 		time.Sleep(time.Millisecond)
 	}
 	t.Fatalf("state %q, want %q", last, want)
-}
-
-// sleeperState returns the state of the child process sleep, or "" before its begin.
-func sleeperState(t *testing.T) string {
-	t.Helper()
-	lists, err := filepath.Glob("/proc/self/task/*/children")
-	if err != nil || lists == nil {
-		t.Fatal("no lists of children", err)
-	}
-	for _, list := range lists {
-		children, _ := os.ReadFile(list) // the thread may have ended
-		for _, pid := range strings.Fields(string(children)) {
-			line, _ := os.ReadFile("/proc/" + pid + "/cmdline")
-			stat, _ := os.ReadFile("/proc/" + pid + "/stat")
-			if _, rest, ok := strings.Cut(string(stat), ") "); ok && string(line) == "sleep\x003601\x00" {
-				return rest[:1]
-			}
-		}
-	}
-	return ""
 }

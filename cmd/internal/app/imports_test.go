@@ -136,6 +136,7 @@ proxy/plural:
 proxy/preload:
 proxy/proxytest: proxy/legacy
 proxy/proxytest/apache: proxy/proxytest/daemon store/storetest/need store/storetest/port
+proxy/proxytest/children:
 proxy/proxytest/conformance: store/storetest store/storetest/mariadb
 proxy/proxytest/daemon:
 proxy/proxytest/nginx: proxy/proxytest/daemon store/storetest/need store/storetest/port
