@@ -4,15 +4,22 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"slices"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
+	"github.com/lewistv/xcri-proxy/store/limit"
 )
 
 // hedgeAfter is the time that a poll waits on a pooled connection before it also uses a new
 // connection. A pooled connection that a firewall or a failed host has forgotten hangs
 // until a timeout.
 const hedgeAfter = 400 * time.Millisecond
+
+// patrolEvery is the time without a poll after which the pool itself looks for connections
+// that hang. During a publish there is no poll: the next poll follows its fills, which may
+// wait for such a connection.
+const patrolEvery = 3 * time.Second
 
 // recheckAfter is the pause before each query for the server's threads.
 const recheckAfter = 20 * time.Millisecond
@@ -98,6 +105,7 @@ func poll[T any](parent context.Context, p *Pool, fresh bool, do func(*Conn) (T,
 // that itself waits for a processor reads late, and connections that are missing from the
 // list: a proxy may stand between the pool and several servers.
 func (p *Pool) dropForgotten(ctx context.Context, l *link) {
+	p.looked.Set(time.Now())
 	suspects := map[*link]time.Time{} // with the time of the statement
 	sent := time.Now().Add(-hedgeAfter)
 	for _, other := range p.stock.all() {
@@ -130,6 +138,37 @@ func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 		p.dialer.retire()
 		p.opts.Logger.Warn("connections to the database hang, their reads are repeated", "connections", len(suspects))
 	}
+}
+
+// patrol drops forgotten connections between polls that are far apart, until Close. It
+// opens a connection for this only while a read waits for its statement.
+func (p *Pool) patrol() {
+	tick := time.NewTicker(patrolEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-p.ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if time.Since(p.looked.Get()) < patrolEvery || !p.readsWait() {
+			continue
+		}
+		ctx, cancel := limit.Within(p.ctx, probeTimeout)
+		if l, err := p.dialer.open(ctx); err == nil {
+			p.dropForgotten(ctx, l)
+			l.conn.Close()
+		}
+		cancel()
+	}
+}
+
+// readsWait reports whether a read has waited for its statement for hedgeAfter.
+func (p *Pool) readsWait() bool {
+	return slices.ContainsFunc(p.stock.all(), func(l *link) bool {
+		at := l.awaits.Get()
+		return !at.IsZero() && time.Since(at) > hedgeAfter
+	})
 }
 
 // preferFirst returns to a host that comes before the host in use, once it answers

@@ -1,6 +1,6 @@
 // Package pool keeps connections to a MySQL or MariaDB server for reads. It opens them
-// with a pinned session, limits and reuses them, and acts on errors: a read that loses
-// its connection is repeated once on a new connection, a server that grants fewer
+// with a pinned session, limits and reuses them, and acts on errors: a read whose connection
+// is lost or hangs is repeated once on a new connection, a server that grants fewer
 // connections than configured makes reads wait, and the server is reported as unavailable
 // only after a probe has failed.
 package pool
@@ -99,11 +99,12 @@ type Pool struct {
 	work        sync.WaitGroup // reads and background work
 	probes      concurrent.Flight
 	good        concurrent.Moment // when a statement last succeeded
+	looked      concurrent.Moment // when forgotten connections were last looked for
 	stock       stock
 	killTimeout time.Duration // raised by tests: on a busy machine a kill takes longer
 }
 
-// New returns a Pool. It does not connect.
+// New returns a Pool. It does not connect. Close ends its background work.
 func New(opts Options) (*Pool, error) {
 	opts = opts.withDefaults()
 	d, err := newDialer(opts)
@@ -112,6 +113,7 @@ func New(opts Options) (*Pool, error) {
 	}
 	p := &Pool{opts: opts, dialer: d, gate: gate.New(opts.MaxConns), stock: stock{open: map[*link]bool{}}, killTimeout: killTimeout}
 	p.ctx, p.stop = context.WithCancel(context.Background())
+	p.work.Go(p.patrol)
 	return p, nil
 }
 

@@ -542,6 +542,32 @@ func TestForgottenConnectionsBesideAWorkingPoll(t *testing.T) {
 	all.Wait()
 }
 
+// While no poll looks for hanging connections, the pool does, long before the timeout of a
+// statement. Statements that the server still runs go on.
+func TestForgottenConnectionsWithoutPolls(t *testing.T) {
+	opts, r := relayed(t, account(t, shared(t), ""), "127.0.0.1:0")
+	opts.StatementTimeout = time.Minute
+	p := open(t, opts)
+	fill(t, p, 3)
+	r.Freeze()
+	var all sync.WaitGroup
+	for range 3 {
+		all.Go(func() {
+			if _, err := read(t.Context(), p, "SELECT 1"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	tries := 0
+	if err := p.Read(t.Context(), "slow", func(c *Conn) error {
+		tries++
+		return c.Rows("SELECT SLEEP(7)", nil, func([]driver.Value) error { return nil }) // more than two patrols
+	}); err != nil || tries != 1 {
+		t.Errorf("a slow statement: %v after %d tries", err, tries)
+	}
+}
+
 // A connection whose slow statement the server still runs is not dropped.
 func TestSlowReadsAreNotDropped(t *testing.T) {
 	p := open(t, account(t, shared(t), ""))
