@@ -34,7 +34,11 @@ func TestLoad(t *testing.T) {
 	if report.Statuses["304"] < 1000 || report.Statuses["404"] == 0 || report.Bytes == 0 || report.Latency.P99 < report.Latency.P50 || len(report.Kinds) < 8 {
 		t.Errorf("%s", stdout)
 	}
-	expect(t, 0, []string{"load", url, "--duration", "300ms", "--rate", "100"}, "requests in 0.3", ", 0 errors")
+	stdout = expect(t, 0, []string{"load", url, "--duration", "300ms", "--rate", "100", "--json"})
+	var timed load.Report
+	if err := json.Unmarshal([]byte(stdout), &timed); err != nil || timed.Seconds < .3 || timed.Requests < 1 || float64(timed.Requests) > timed.Seconds*100+1 || timed.Errors != 0 {
+		t.Errorf("100 requests a second for 300 ms: %v\n%s", err, stdout)
+	}
 	if stdout := expect(t, 0, []string{"load", url, "--requests", "10", "--quiet"}); stdout != "" {
 		t.Errorf("not quiet:\n%s", stdout)
 	}

@@ -111,8 +111,8 @@ func TestWarm(t *testing.T) {
 	}
 	expect(t, 0, warmArgs("--since", "1h"), "published: ")
 	expect(t, 0, warmArgs("--wait-for", "2025-10-20"), "already there: ")
-	expect(t, 3, warmArgs("--wait-for", "2099-01-05", "--timeout", "1s"), "no snapshot 2099-01-05 yet; the newest is 2025-10-20\n",
-		"no snapshot 2099-01-05 within 1s: calculated ")
+	expect(t, 3, warmArgs("--wait-for", "2099-01-05", "--timeout", "3s"), "no snapshot 2099-01-05 yet; the newest is 2025-10-20\n",
+		"no snapshot 2099-01-05 within 3s: calculated ")
 
 	const table = "iz_rankings_xcri_calculation_metadata"
 	execute(t, "UPDATE "+table+" SET calculated_at = '2025-10-28 03:00:00' WHERE checkpoint_date IS NULL ORDER BY calculated_at DESC LIMIT 1")
@@ -183,10 +183,10 @@ func TestWarmFromLog(t *testing.T) {
 
 func TestWarmWithoutDatabase(t *testing.T) {
 	addr := startProxy(t, "DATABASE_PORT", "1")
-	expect(t, 6, []string{"warm", "--listen-addr", addr, "--timeout", "1500ms"},
+	expect(t, 6, []string{"warm", "--listen-addr", addr, "--timeout", "3s"},
 		"the proxy could not publish", "xcri-proxy: the proxy has not reached the database since ")
 	var s warm.Summary
-	out := expect(t, 6, []string{"warm", "--listen-addr", addr, "--timeout", "1s", "--wait-for", "2025-10-20", "--json"})
+	out := expect(t, 6, []string{"warm", "--listen-addr", addr, "--timeout", "3s", "--wait-for", "2025-10-20", "--json"})
 	if err := json.Unmarshal([]byte(out), &s); err != nil || s.Result != "database_unreachable" || s.Error == "" {
 		t.Errorf("%+v, %v", s, err)
 	}
@@ -258,11 +258,11 @@ func TestWarmPartly(t *testing.T) {
 
 func TestWarmIsLate(t *testing.T) {
 	url := scripted(t, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 7, Published: 1}}}, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 7, Published: 1, Warming: true}, WarmProgress: api.WarmProgress{Keys: 9, Done: 4}}})
-	expect(t, 1, []string{"warm", "--url", url, "--timeout", "500ms"}, "xcri-proxy: not finished within 500ms: 4 of 9 answers done")
+	expect(t, 1, []string{"warm", "--url", url, "--timeout", "2s"}, "xcri-proxy: not finished within 2s: 4 of 9 answers done")
 	url = scripted(t, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 7, Published: 1}}})
-	expect(t, 1, []string{"warm", "--url", url, "--timeout", "500ms"}, "xcri-proxy: the proxy did not poll the database within 500ms")
+	expect(t, 1, []string{"warm", "--url", url, "--timeout", "2s"}, "xcri-proxy: the proxy did not poll the database within 2s")
 	url = scripted(t, api.WarmState{WarmStatus: api.WarmStatus{PollStatus: api.PollStatus{Looked: 8, Published: 1}, PollFaults: api.PollFaults{LookError: "no"}}})
-	expect(t, 1, []string{"warm", "--url", url, "--timeout", "500ms"}, "xcri-proxy: nothing could be published within 500ms: no")
+	expect(t, 1, []string{"warm", "--url", url, "--timeout", "2s"}, "xcri-proxy: nothing could be published within 2s: no")
 }
 
 // TestWarmSurvivesARestart holds that the poll is requested again after a restart of
