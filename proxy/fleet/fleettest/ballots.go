@@ -14,7 +14,7 @@ import (
 // forced, if the voters knew of the last decision.
 func ballots(t *testing.T, a, b fleet.Engine) {
 	got := make(chan fleet.Message, 10)
-	listening(t, sameServer{b}, func(m fleet.Message) { got <- m })
+	listening(t, sameServer{b}, own(got, func(m fleet.Message) bool { return m.Kind != fleet.Filled && m.Kind != fleet.Logged }))
 	says := func(want fleet.Message) {
 		t.Helper()
 		select {
