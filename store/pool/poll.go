@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"maps"
-	"slices"
 	"time"
 
 	"github.com/lewistv/xcri-proxy/store/dberror"
@@ -106,13 +105,8 @@ func poll[T any](parent context.Context, p *Pool, fresh bool, do func(*Conn) (T,
 // list: a proxy may stand between the pool and several servers.
 func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 	p.looked.Set(time.Now())
-	suspects := map[*link]time.Time{} // with the time of the statement
-	sent := time.Now().Add(-hedgeAfter)
-	for _, other := range p.stock.all() {
-		if at := other.awaits.Get(); !at.IsZero() && at.Before(sent) && other.server == l.server && other != l {
-			suspects[other] = at
-		}
-	}
+	suspects := p.late()
+	maps.DeleteFunc(suspects, func(other *link, _ time.Time) bool { return other.server != l.server || other == l })
 	for range 2 {
 		if len(suspects) == 0 {
 			return
@@ -140,18 +134,31 @@ func (p *Pool) dropForgotten(ctx context.Context, l *link) {
 	}
 }
 
-// patrol drops forgotten connections between polls that are far apart, until Close. It
-// opens a connection for this only while a read waits for its statement.
+// late returns the connections that have waited for the result of a statement for
+// hedgeAfter, with the time of the statement.
+func (p *Pool) late() map[*link]time.Time {
+	late, sent := map[*link]time.Time{}, time.Now().Add(-hedgeAfter)
+	for _, l := range p.stock.all() {
+		if at := l.awaits.Get(); !at.IsZero() && at.Before(sent) {
+			late[l] = at
+		}
+	}
+	return late
+}
+
+// patrol drops forgotten connections while no poll does so, until Close. It opens a
+// connection for this only while a read waits for its statement.
 func (p *Pool) patrol() {
 	tick := time.NewTicker(patrolEvery)
 	defer tick.Stop()
 	for {
+		looked := p.looked.Get()
 		select {
 		case <-p.ctx.Done():
 			return
 		case <-tick.C:
 		}
-		if time.Since(p.looked.Get()) < patrolEvery || !p.readsWait() {
+		if p.looked.Get() != looked || len(p.late()) == 0 {
 			continue
 		}
 		ctx, cancel := limit.Within(p.ctx, probeTimeout)
@@ -161,14 +168,6 @@ func (p *Pool) patrol() {
 		}
 		cancel()
 	}
-}
-
-// readsWait reports whether a read has waited for its statement for hedgeAfter.
-func (p *Pool) readsWait() bool {
-	return slices.ContainsFunc(p.stock.all(), func(l *link) bool {
-		at := l.awaits.Get()
-		return !at.IsZero() && time.Since(at) > hedgeAfter
-	})
 }
 
 // preferFirst returns to a host that comes before the host in use, once it answers
