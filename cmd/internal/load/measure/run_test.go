@@ -121,7 +121,7 @@ func TestDuration(t *testing.T) {
 		o.Progress = func(p Progress) { last = p }
 		report := mustRun(t, o)
 		// The server answers targets that are expected to be absent. This test ignores the errors.
-		if report.WarmUp != 100 || report.Requests < 199 || report.Requests > 201 || last.Done < 250 || last.Left > time.Second || last.P99 < 9*time.Millisecond {
+		if report.WarmUp != 100 || report.Requests < 199 || report.Requests > 201 || report.Seconds < 2 || report.Seconds > 2.02 || last.Done < 250 || last.Left > time.Second || last.P99 < 9*time.Millisecond {
 			t.Errorf("%d requests after %d, progress %+v", report.Requests, report.WarmUp, last)
 		}
 	})
