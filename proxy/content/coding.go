@@ -19,8 +19,7 @@ import (
 const (
 	// Bodies are smaller at this level than at level 6 of zlib, which most servers use.
 	gzipLevel = 4
-	// gzipBlock is the size of the blocks that are compressed, and the largest size of JSON for
-	// which gzipLevel is quick enough: the longest answers but lists of athletes and teams.
+	// gzipBlock is the size of the blocks that are compressed.
 	gzipBlock   = 320 << 10
 	brotliLevel = 5
 	// modified and modifiedEnd are the place of the time in the header of a gzip body.
@@ -42,7 +41,7 @@ var (
 		w.BlockSize = gzipBlock
 		return w
 	}}
-	// rowsWriters make gzip of long JSON in less time than the library's own match finders.
+	// rowsWriters make gzip of lists in less time than the library's own match finders.
 	rowsWriters = sync.Pool{New: func() any {
 		return &matchfinder.Writer{MatchFinder: repeats.New(), Encoder: flate.NewGZIPEncoder(), BlockSize: gzipBlock}
 	}}
@@ -69,7 +68,7 @@ func compress(pool *sync.Pool, body []byte) []byte {
 // gzipOf makes the same bytes at any time: it removes the time from the header.
 func gzipOf(body []byte) []byte {
 	pool := &gzipWriters
-	if len(body) > gzipBlock && isJSON(body) {
+	if isJSON(body) && hasLongValues(body) {
 		pool = &rowsWriters
 	}
 	made := compress(pool, body)
@@ -77,8 +76,15 @@ func gzipOf(body []byte) []byte {
 	return made
 }
 
+// hasLongValues reports whether rowsWriters make a body smaller than zlib at level 6 does.
+func hasLongValues(body []byte) bool {
+	w := rowsWriters.Get().(*matchfinder.Writer)
+	defer rowsWriters.Put(w)
+	return w.MatchFinder.(*repeats.Finder).Suits(body)
+}
+
 // isJSON reports whether a body begins as the lists of the API do.
-func isJSON(body []byte) bool { return body[0] == '{' || body[0] == '[' }
+func isJSON(body []byte) bool { return len(body) > 0 && (body[0] == '{' || body[0] == '[') }
 
 func brotliOf(body []byte) []byte { return compress(&brotliWriters, body) }
 

@@ -21,6 +21,10 @@ const (
 	// shortest is the length of the shortest match that is kept after a cut.
 	shortest = 4
 
+	// sample is the length of the beginning of a text that Suits searches, and least the length of
+	// a text in which the repeats of rows outweigh the first of them.
+	sample, least = 32 << 10, 128 << 10
+
 	tableBits = 15
 	hashShift = 64 - tableBits
 )
@@ -92,6 +96,21 @@ func (f *Finder) FindMatches(dst []matchfinder.Match, block []byte) []matchfinde
 		dst = append(dst, matchfinder.Match{Unmatched: rest})
 	}
 	return dst
+}
+
+// Suits reports whether a text is one for a Finder, by its beginning: a list whose rows differ
+// in long values, as rows of athletes and teams do. Where they differ in a few digits at a time,
+// as rows of a knockout do, repeats within the digits make the text smaller. It resets f.
+func (f *Finder) Suits(text []byte) bool {
+	if len(text) < least {
+		return false
+	}
+	f.Reset()
+	matches, unmatched := f.FindMatches(nil, text[:sample]), 0
+	for _, m := range matches {
+		unmatched += m.Unmatched
+	}
+	return 2*unmatched >= 7*len(matches)
 }
 
 // slide removes the text before the window once there is enough of it to be worth a copy.

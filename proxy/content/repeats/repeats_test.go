@@ -280,6 +280,39 @@ func TestSize(t *testing.T) {
 	}
 }
 
+// TestSuits: a list of long values is one for a Finder, which makes it smaller than level 6 of the
+// standard library from 128 KiB on. A list of small numbers, and a shorter
+// text, is none.
+func TestSuits(t *testing.T) {
+	f := New()
+	w := &matchfinder.Writer{MatchFinder: f, Encoder: flate.NewGZIPEncoder(), BlockSize: 320 << 10}
+	for name, fields := range lists {
+		for _, size := range []int{least, 160 << 10, 2 * least, 3 * least} {
+			text := list(size, fields...)
+			if want := name != "teams"; f.Suits(text) != want {
+				t.Errorf("%s, %d bytes: suits %t", name, len(text), !want)
+			} else if !want {
+				continue
+			}
+			var ours, other bytes.Buffer
+			w.Reset(&ours)
+			w.Write(text)
+			w.Close()
+			z, _ := gzip.NewWriterLevel(&other, 6)
+			z.Write(text)
+			z.Close()
+			t.Logf("%s, %d bytes: %.3f", name, len(text), float64(ours.Len())/float64(other.Len()))
+			if ours.Len() > other.Len() {
+				t.Errorf("%s: %d bytes, at level 6 %d", name, ours.Len(), other.Len())
+			}
+		}
+		if f.Suits(list(least, fields...)[:least-1]) {
+			t.Errorf("%s: a shorter text suits", name)
+		}
+	}
+	check(t, f, [][]byte{list(least, athletes...)}) // Suits leaves nothing behind
+}
+
 // FuzzFinder: matches describe any text, in blocks of any length, also after other texts.
 func FuzzFinder(f *testing.F) {
 	f.Add([]byte(`{"total":1,"results":[{"rank":1},{"rank":1}]}`), 20, 5)
