@@ -147,7 +147,7 @@ func TestTagsOfAClient(t *testing.T) {
 // TestTaggedFastPathAnswersAlike: with tags, too, the fast path's answers are the
 // handler's, byte for byte.
 func TestTaggedFastPathAnswersAlike(t *testing.T) {
-	p := taggedProxy(t, 12<<10)
+	p := taggedProxy(t, 40<<10)
 	came := counting(p)
 	fastBase, slowBase := listen(t, p), listenSlow(t, p)
 	exchange(t, slowBase, lines(plainGet, "Host: a"))

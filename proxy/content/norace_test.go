@@ -57,7 +57,7 @@ func TestShrinker(t *testing.T) {
 	var memory memfile.Memory
 	shrinker := Shrinker(&memory, nil)
 	always := func() bool { return true }
-	for size, want := range map[int]bool{1: false, CompressAbove: false, LargeBody: false, 2 * bestPiece: true} {
+	for size, want := range map[int]bool{1: false, CompressAbove: false, LargeBody: false, 2 * LargeBody: true} {
 		body := proxytest.List(size)[:size]
 		e := &cache.Entry{Content: cache.Content{Status: 200, Size: size, Variants: OfFile(body, true)}}
 		if got := shrinker.Can(e); got != want {
@@ -142,7 +142,7 @@ func TestFormOfAnotherBody(t *testing.T) {
 // to replace, in pieces, and is kept only if it is smaller.
 func TestShrinkerLimits(t *testing.T) {
 	shrinker := Shrinker(&memfile.Memory{}, nil)
-	body := proxytest.List(bestPiece + 1)[:bestPiece+1]
+	body := proxytest.List(LargeBody + 1)[:LargeBody+1]
 	made := OfFile(body, true)
 	best := slices.Clone(made)
 	best[Small].ETag = tagOf(made, bestSuffix)

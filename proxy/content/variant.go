@@ -18,8 +18,8 @@ const (
 	// are only kept compressed.
 	CompressAbove = 1 << 10
 	// LargeBody is the largest size that brotli compresses quickly enough for a
-	// visitor who waits: a page of 15 rows.
-	LargeBody = 16 << 10
+	// visitor who waits.
+	LargeBody = 64 << 10
 	// FileFrom is the size from which a cached body is kept in a memory file instead of the
 	// heap, so that the kernel sends it without a copy. Below that size a copy is as fast.
 	FileFrom = 256 << 10
