@@ -68,7 +68,7 @@ func compress(pool *sync.Pool, body []byte) []byte {
 // gzipOf makes the same bytes at any time: it removes the time from the header.
 func gzipOf(body []byte) []byte {
 	pool := &gzipWriters
-	if isJSON(body) && hasLongValues(body) {
+	if len(body) >= repeats.Least && isJSON(body) && hasLongValues(body) {
 		pool = &rowsWriters
 	}
 	made := compress(pool, body)
@@ -84,7 +84,7 @@ func hasLongValues(body []byte) bool {
 }
 
 // isJSON reports whether a body begins as the lists of the API do.
-func isJSON(body []byte) bool { return len(body) > 0 && (body[0] == '{' || body[0] == '[') }
+func isJSON(body []byte) bool { return body[0] == '{' || body[0] == '[' }
 
 func brotliOf(body []byte) []byte { return compress(&brotliWriters, body) }
 

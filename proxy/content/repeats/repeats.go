@@ -21,13 +21,16 @@ const (
 	// shortest is the length of the shortest match that is kept after a cut.
 	shortest = 4
 
-	// sample is the length of the beginning of a text that Suits searches, and least the length of
-	// a text in which the repeats of rows outweigh the first of them.
-	sample, least = 32 << 10, 128 << 10
+	// sample is the length of the beginning of a text that Suits searches.
+	sample = 32 << 10
 
 	tableBits = 15
 	hashShift = 64 - tableBits
 )
+
+// Least is the length in bytes of the shortest text that suits a Finder: in a shorter text the
+// first of the repeated names and values outweigh their repeats.
+const Least = 128 << 10
 
 // table has the latest place of each text of one length, by the text's hash.
 type table [1 << tableBits]uint32
@@ -102,10 +105,10 @@ func (f *Finder) FindMatches(dst []matchfinder.Match, block []byte) []matchfinde
 // in long values, as rows of athletes and teams do. Where they differ in a few digits at a time,
 // as rows of a knockout do, repeats within the digits make the text smaller. It resets f.
 func (f *Finder) Suits(text []byte) bool {
-	if len(text) < least {
+	f.Reset()
+	if len(text) < Least {
 		return false
 	}
-	f.Reset()
 	matches, unmatched := f.FindMatches(nil, text[:sample]), 0
 	for _, m := range matches {
 		unmatched += m.Unmatched

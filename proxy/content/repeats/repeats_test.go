@@ -287,7 +287,7 @@ func TestSuits(t *testing.T) {
 	f := New()
 	w := &matchfinder.Writer{MatchFinder: f, Encoder: flate.NewGZIPEncoder(), BlockSize: 320 << 10}
 	for name, fields := range lists {
-		for _, size := range []int{least, 160 << 10, 2 * least, 3 * least} {
+		for _, size := range []int{Least, 160 << 10, 2 * Least, 3 * Least} {
 			text := list(size, fields...)
 			if want := name != "teams"; f.Suits(text) != want {
 				t.Errorf("%s, %d bytes: suits %t", name, len(text), !want)
@@ -306,11 +306,11 @@ func TestSuits(t *testing.T) {
 				t.Errorf("%s: %d bytes, at level 6 %d", name, ours.Len(), other.Len())
 			}
 		}
-		if f.Suits(list(least, fields...)[:least-1]) {
+		if f.Suits(list(Least, fields...)[:Least-1]) {
 			t.Errorf("%s: a shorter text suits", name)
 		}
 	}
-	check(t, f, [][]byte{list(least, athletes...)}) // Suits leaves nothing behind
+	check(t, f, [][]byte{list(Least, athletes...)}) // Suits leaves nothing behind
 }
 
 // FuzzFinder: matches describe any text, in blocks of any length, also after other texts.
