@@ -261,28 +261,32 @@ func TestHighestPlace(t *testing.T) {
 	}
 }
 
+// checkSize checks that w makes a text smaller than level 6 of the standard library.
+func checkSize(t *testing.T, name string, w *matchfinder.Writer, text []byte) {
+	t.Helper()
+	var ours, other bytes.Buffer
+	w.Reset(&ours)
+	w.Write(text)
+	w.Close()
+	z, _ := gzip.NewWriterLevel(&other, 6)
+	z.Write(text)
+	z.Close()
+	t.Logf("%s, %d bytes: %d to %d, %.3f", name, len(text), ours.Len(), other.Len(), float64(ours.Len())/float64(other.Len()))
+	if ours.Len() > other.Len() {
+		t.Errorf("%s: %d bytes, at level 6 %d", name, ours.Len(), other.Len())
+	}
+}
+
 // TestSize: lists are smaller than at level 6 of the standard library, whose search is zlib's.
 func TestSize(t *testing.T) {
 	w := &matchfinder.Writer{MatchFinder: New(), Encoder: flate.NewGZIPEncoder(), BlockSize: 320 << 10}
 	for name, fields := range lists {
-		text := list(1<<20, fields...)
-		var ours, other bytes.Buffer
-		w.Reset(&ours)
-		w.Write(text)
-		w.Close()
-		z, _ := gzip.NewWriterLevel(&other, 6)
-		z.Write(text)
-		z.Close()
-		t.Logf("%s: %d to %d bytes, %.3f", name, ours.Len(), other.Len(), float64(ours.Len())/float64(other.Len()))
-		if ours.Len() > other.Len() {
-			t.Errorf("%s: %d bytes, at level 6 %d", name, ours.Len(), other.Len())
-		}
+		checkSize(t, name, w, list(1<<20, fields...))
 	}
 }
 
 // TestSuits: a list of long values is one for a Finder, which makes it smaller than level 6 of the
-// standard library from 128 KiB on. A list of small numbers, and a shorter
-// text, is none.
+// standard library from 128 KiB on. A list of small numbers, and a shorter text, is none.
 func TestSuits(t *testing.T) {
 	f := New()
 	w := &matchfinder.Writer{MatchFinder: f, Encoder: flate.NewGZIPEncoder(), BlockSize: 320 << 10}
@@ -294,17 +298,7 @@ func TestSuits(t *testing.T) {
 			} else if !want {
 				continue
 			}
-			var ours, other bytes.Buffer
-			w.Reset(&ours)
-			w.Write(text)
-			w.Close()
-			z, _ := gzip.NewWriterLevel(&other, 6)
-			z.Write(text)
-			z.Close()
-			t.Logf("%s, %d bytes: %.3f", name, len(text), float64(ours.Len())/float64(other.Len()))
-			if ours.Len() > other.Len() {
-				t.Errorf("%s: %d bytes, at level 6 %d", name, ours.Len(), other.Len())
-			}
+			checkSize(t, name, w, text)
 		}
 		if f.Suits(list(Least, fields...)[:Least-1]) {
 			t.Errorf("%s: a shorter text suits", name)

@@ -145,8 +145,8 @@ func (l *Lab) startDatabase(ctx context.Context) (err error) {
 	return ctx.Err()
 }
 
-// settled is longer than the default of SETTLE. A proxy that starts sooner after the last change
-// loads its warm set twice, the second time while it is measured.
+// settled is longer than the default of SETTLE. A proxy that starts right after a change of the
+// tables loads its warm set twice, the second time while it is measured.
 const settled = 6 * time.Second
 
 // SQL runs a statement in the mariadb client and discards its output.
